@@ -33,6 +33,7 @@ from activities.signature_activities import SignatureActivities
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
+from application.context import require_same_kind
 from application.logs import configure_logging
 from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
@@ -206,6 +207,8 @@ async def run(settings: Settings, messages: MessageSettings) -> None:
         if not settings.demonstration:
             await require_authorizer(config)
         client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
+        await require_same_kind(record, settings)
+        this_log = await record.log()
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)
@@ -213,11 +216,11 @@ async def run(settings: Settings, messages: MessageSettings) -> None:
             client,
             record,
             register,
-            log=ThisLog(await record.log_name(), settings.demonstration),
+            log=ThisLog(*this_log),
             task_queue=settings.task_queue,
             build_id=settings.build_id,
             anchors=anchors,
-            demonstrations=settings.demonstration,
+            demonstrations=this_log.demonstration,
         )
 
         @asynccontextmanager

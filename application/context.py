@@ -66,10 +66,34 @@ async def record_of(settings: Settings) -> AsyncIterator[Record]:
     """Open the record that the settings name.
 
     Raises:
+        SettingsError: it is of a demonstration and they are not, or the other way round.
         RecordUnavailable, RecordFault: it cannot be reached.
     """
     async with open_record(settings.database_url.get_secret_value()) as record:
+        await require_same_kind(record, settings)
         yield record
+
+
+async def require_same_kind(record: Record, settings: Settings) -> None:
+    """Require that the settings allow demonstrations where the log was made for one, and nowhere else.
+
+    Raises:
+        SettingsError: they do not.
+        RecordUnavailable, RecordFault: the record cannot be reached.
+    """
+    demonstration = (await record.log()).demonstration
+    if demonstration != settings.demonstration:
+        made_for = (
+            "a demonstration, and never has patients" if demonstration else "patients, and never has demonstrations"
+        )
+        raise SettingsError(
+            [
+                (
+                    "CAREPATH_DEMONSTRATION",
+                    f"is {str(settings.demonstration).lower()}, but this database was made for {made_for}",
+                )
+            ]
+        )
 
 
 def utc_now() -> datetime:

@@ -113,7 +113,7 @@ async def admit(settings: Settings, record: Record, token: str, now: datetime) -
         raise _no_token("this is no token")
     if found.until <= now or found.until - now > LASTS:
         raise _no_token("the token is over")
-    log = ThisLog(await record.log_name(), settings.demonstration)
+    log = ThisLog(*await record.log())
     problem = check_session(found.session, keyring.verified_register(settings), log, now)
     if problem is not None:
         raise _no_token(f"the session of the token does not count ({problem.value})")

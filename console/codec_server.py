@@ -23,7 +23,8 @@ from starlette.routing import Route
 from temporalio.api.common.v1 import Payloads
 
 from activities.privacy.errors import KeyringError, KeysUnavailable
-from activities.record import RecordFault, RecordUnavailable, open_record
+from activities.record import RecordFault, RecordUnavailable
+from application.context import record_of
 from application.errors import NotAllowed, UseCaseError
 from application.logs import configure_logging
 from application.payloads import LASTS, TOKEN_LIMIT, TokenBearer, admit, decode_payloads
@@ -81,7 +82,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def opened(app: Starlette) -> AsyncIterator[None]:
-        async with open_record(settings.database_url.get_secret_value()) as record, open_keys(settings) as keys:
+        async with record_of(settings) as record, open_keys(settings) as keys:
             app.state.record, app.state.keys = record, keys
             yield
 

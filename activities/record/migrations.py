@@ -26,11 +26,13 @@ class MigrationEdited(Exception):
         )
 
 
-async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str]:
+async def migrate(owner_url: str, schema: Traversable | None = None, *, demonstration: bool) -> list[str]:
     """Apply what this database lacks, all of it or nothing, and return the names of the files in their order.
 
-    A new database is made from the files of its objects, and has every migration by that. One that has migrations
-    this build does not know is a newer build's, and is left as it is: an older build may start during a roll-out.
+    A new database is made from the files of its objects, and has every migration by that. It gets one log, which says
+    for good whether it is of a ``demonstration``; an older one has its own. A database that has migrations this build
+    does not know is a newer build's, and is left as it is: an older build may start during a roll-out.
+
     Connects as the owner of the record. Concurrent starters take turns.
 
     Raises:
@@ -47,6 +49,8 @@ async def migrate(owner_url: str, schema: Traversable | None = None) -> list[str
             applied = {row["name"]: row["sha256"] for row in rows}
             for name in (pending := _pending(scripts, applied)):
                 await connection.execute(scripts[name].decode())
+            if not applied:
+                await connection.execute("INSERT INTO record.log (log_id, demonstration) VALUES (1, $1)", demonstration)
             if pending:
                 await connection.executemany(
                     "INSERT INTO record.schema_file AS f (name, sha256) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE "

@@ -374,6 +374,13 @@ class ConnectionSource(Protocol):
         """A connection for as long as it is open; ``timeout``, in seconds, is how long to wait for one."""
 
 
+class Log(NamedTuple):
+    """What never changes of a log: its name, which stands in what people sign, and whether it is of a demonstration."""
+
+    name: str
+    demonstration: bool
+
+
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
 """A function that opens the same record again. It can be handed to another process."""
 
@@ -395,7 +402,7 @@ class Record:
         self._connections = connections
         self._codec = codec or Clear()
         self._log_id = log_id
-        self._log_name: str | None = None
+        self._log: Log | None = None
         self.reopen = reopen
         """None when the record cannot be opened again."""
 
@@ -553,18 +560,26 @@ class Record:
         )
         return Head.model_validate(dict(rows[0])) if rows else None
 
-    async def log_name(self) -> str:
-        """Return the name of this log, which stands in what people sign.
+    async def log(self) -> Log:
+        """Return what never changes of this log.
 
         Raises:
             RecordFault: the database has no such log.
         """
-        if self._log_name is None:
-            rows = await self._fetch("SELECT name FROM record.log WHERE log_id = $1", self._log_id)
+        if self._log is None:
+            rows = await self._fetch("SELECT name, demonstration FROM record.log WHERE log_id = $1", self._log_id)
             if not rows:
                 raise RecordFault("NoSuchLog")
-            self._log_name = str(rows[0]["name"])
-        return self._log_name
+            self._log = Log(str(rows[0]["name"]), rows[0]["demonstration"])
+        return self._log
+
+    async def log_name(self) -> str:
+        """Return the name of this log.
+
+        Raises:
+            RecordFault: the database has no such log.
+        """
+        return (await self.log()).name
 
     async def see_register(self, seen: SeenRegister) -> SeenRegister:
         """Note that a register is used with this log, and return the newest one that was."""

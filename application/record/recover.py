@@ -116,7 +116,7 @@ async def _record_again(context: Context, register: RegisterFile, kept: Iterable
     from activities.record_activities import RecordActivities
 
     record = await context.record()
-    recording = RecordActivities(record, register, demonstrations=context.settings.demonstration)
+    recording = RecordActivities(record, register, demonstrations=(await record.log()).demonstration)
     problems: dict[UUID, str] = {}
     for each in sorted(kept, key=lambda each: each.at):
         batch = each.batch

@@ -40,7 +40,7 @@ MEANINGS: Mapping[str, str] = {
     "wrong_meaning": "Its meaning is not the one that the protocol gives this kind of sign-off.",
     "wrong_state": "The licence does not cover the state the patient was in.",
     "wrong_evidence": "The signed evidence is not the evidence that the record had at that moment.",
-    "wrong_scope": "It was signed for another organisation, record, clinic, patient or state.",
+    "wrong_scope": "It was made for another organisation, record, clinic, patient or state, or for a demonstration.",
     "wrong_count": "It counts as the decision of more, or fewer, people than the protocol asks for.",
     "not_theirs": "They wrote it or gave the first signature themselves, or their right came from somebody who did.",
     "not_yet_valid": "It was signed before the key was enrolled, or after it was decided.",

@@ -255,7 +255,7 @@ async def _start_together(postgres: Postgres, temporal: TemporalServer) -> None:
 
 async def _migrate(postgres: Postgres) -> None:
     try:
-        await migrate(postgres.owner_url)
+        await migrate(postgres.owner_url, demonstration=True)
         await prepare_key_store(postgres.keys.owner_url)
     except Exception as failed:
         reason = f"{type(failed).__name__}: {failed}"

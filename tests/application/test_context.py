@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from activities.record import migrate
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.access_log import ActOn, keep_look, may_see
 from application.context import DATABASE, Context, nobody
@@ -25,8 +26,11 @@ from tests.journey.play import started
 AT = datetime(2026, 3, 2, 17, tzinfo=UTC)
 
 
-def settings(url: str = "postgresql://nobody@127.0.0.1:1/none", profile: Path | None = None) -> Settings:
-    return Settings(database_url=SecretStr(url), profile=profile)
+NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
+
+
+def settings(url: str = NOWHERE, profile: Path | None = None, *, demonstration: bool = False) -> Settings:
+    return Settings(database_url=SecretStr(url), profile=profile, demonstration=demonstration)
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ async def test_each_thing_is_opened_once_and_closed_at_the_end(migrated: Databas
     connections: list[str] = []
 
     def load() -> Settings:
-        loaded.append(settings(everything(migrated)))
+        loaded.append(settings(everything(migrated), demonstration=True))
         return loaded[-1]
 
     @asynccontextmanager
@@ -60,6 +64,20 @@ async def test_each_thing_is_opened_once_and_closed_at_the_end(migrated: Databas
         assert connections == ["opened"]
     assert connections == ["opened", "closed"]
     assert len(loaded) == 1
+
+
+@pytest.mark.parametrize("demonstration", [True, False])
+async def test_a_demonstration_is_one_by_its_log_and_not_by_a_setting(database: Database, demonstration: bool) -> None:
+    await migrate(database.owner_url, demonstration=demonstration)
+    for setting in (True, False):
+        found = settings(database.owner_url, demonstration=setting)
+        async with Context(load=lambda: found) as context:  # noqa: B023 - used before the next one
+            if setting == demonstration:
+                assert (await (await context.record()).log()).demonstration is demonstration
+                continue
+            with pytest.raises(SettingsError, match="this database was made for") as told:
+                await context.record()
+            assert told.value.variables == ("CAREPATH_DEMONSTRATION",)
 
 
 async def test_what_needs_no_database_needs_none_to_be_named() -> None:

@@ -20,7 +20,7 @@ else:
 async def fresh(postgres: Postgres) -> AsyncIterator[tuple[Database, Record, Connection]]:
     """A migrated database, its record, and its owner."""
     database = await postgres.fresh_database()
-    await migrate(database.owner_url)
+    await migrate(database.owner_url, demonstration=True)
     owner = await asyncpg.connect(database.owner_url)
     async with open_record(everything(database)) as record:
         yield database, record, owner

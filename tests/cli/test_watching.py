@@ -145,9 +145,8 @@ class Terminal:
 
 
 async def test_at_a_terminal(clinics: Clinics, migrated: Database) -> None:
-    terminal = Terminal(
-        "work", "list", "--all", "--watch", CAREPATH_DATABASE_URL=everything(migrated), CAREPATH_PROFILE=str(LOOKER)
-    )
+    there = {"CAREPATH_DATABASE_URL": everything(migrated), "CAREPATH_DEMONSTRATION": "true"}
+    terminal = Terminal("work", "list", "--all", "--watch", **there, CAREPATH_PROFILE=str(LOOKER))
     await terminal.until(str(clinics.held))
     obligation = clinics.awaited(lambda journey, _: journey.held)[0][1]
     assert await claim(clinics.record, clinics.held, obligation, "demo-coordinator")

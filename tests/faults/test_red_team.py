@@ -30,11 +30,13 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 
+from activities.record import migrate
 from activities.record.command_codec import from_kept
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
 from activities.signatures.keys import PrivateKey, generate, key_id_of
 from activities.signatures.signer_registry import SignerEntry, enrol, publish, revoke
+from deploy.local.postgres import Database
 from deploy.local.stack import Stack, StackError, run_worker
 from simulation.keys import COST, ENROLLED, PASSPHRASE, Signers
 from simulation.people import PEOPLE
@@ -1087,6 +1089,17 @@ async def test_a_worker_for_patients_begins_on_no_unprotected_temporal(stack: St
     told = (tmp_path / "worker.log").read_text()
     assert "TEMPORAL_TLS" in told
     assert "authorizer" in told
+
+
+async def test_a_worker_for_a_demonstration_begins_on_no_record_of_patients(
+    stack: Stack, database: Database, tmp_path: Path
+) -> None:
+    await migrate(database.owner_url, demonstration=False)
+    there = {"CAREPATH_DATABASE_URL": database.owner_url, "CAREPATH_PROJECTOR_URL": database.owner_url}
+    with pytest.raises(StackError):
+        await run_worker({**stack.worker_env, **there}, tmp_path / "worker.log")
+    told = (tmp_path / "worker.log").read_text()
+    assert "CAREPATH_DEMONSTRATION: is true, but this database was made for patients" in told
 
 
 async def test_a_run_that_begins_with_a_made_up_state_is_found_out(

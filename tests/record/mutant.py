@@ -39,7 +39,7 @@ async def put_to_the_test(database: Database) -> None:
     Raises:
         Broken: a promise is not kept.
     """
-    await migrate(database.owner_url)
+    await migrate(database.owner_url, demonstration=True)
     await take_turns(database, claiming, projecting)
     await play(database, STORM)
     await take_turns(database, rebuilding)

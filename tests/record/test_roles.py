@@ -108,7 +108,7 @@ ADVISORY = (1735289203, 0x7265636F, 0x72656164)
 @pytest.fixture(params=ROLES)
 async def role(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[tuple[str, Connection]]:
     """One of the roles, connected to a database that was made as every other is."""
-    await migrate(database.owner_url)
+    await migrate(database.owner_url, demonstration=True)
     connection = await asyncpg.connect(as_role(database, request.param))
     yield request.param, connection
     await connection.close()
@@ -217,7 +217,7 @@ async def test_no_role_gets_around_the_functions(role: tuple[str, Connection]) -
 
 
 async def test_only_those_who_are_named_may_connect(database: Database, postgres: Postgres) -> None:
-    await migrate(database.owner_url)
+    await migrate(database.owner_url, demonstration=True)
     stranger = f"invented_{uuid4().hex[:8]}"
     admin = await asyncpg.connect(postgres.admin_url)
     await admin.execute(f"CREATE ROLE {stranger} LOGIN")

@@ -53,7 +53,7 @@ async def record(names: Sequence[str], directory: Path) -> None:
     try:
         await postgres.start()
         database = await postgres.fresh_database()
-        await migrate(database.owner_url)
+        await migrate(database.owner_url, demonstration=True)
         await allow_everything(postgres)
         signers = invent(directory / "signers")
         suggesting = EarlyServer(directory / "early.log")

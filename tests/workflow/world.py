@@ -255,7 +255,7 @@ async def open_world(
     client: Client, database: Database, signers: Signers, *, task_queue: str, max_cached: int = USUAL
 ) -> AsyncIterator[World]:
     """A worker on this client, with a record in this database, which is migrated first."""
-    await migrate(database.owner_url)
+    await migrate(database.owner_url, demonstration=True)
     async with (
         open_record(everything(database)) as record,
         build_worker(

@@ -23,7 +23,16 @@ from activities.record.patients import known_as
 from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, apply, rows
 from activities.record.read_models.rows import Row as Shown
 from activities.record.read_models.tables import read
-from activities.record.store import COMMAND_COLUMNS, COMMANDS, Record, Reopen, StoredCommand, StoredEvent, patient_key
+from activities.record.store import (
+    COMMAND_COLUMNS,
+    COMMANDS,
+    Log,
+    Record,
+    Reopen,
+    StoredCommand,
+    StoredEvent,
+    patient_key,
+)
 from activities.record.verification.chains import (
     EVENT,
     FIRST,
@@ -192,9 +201,9 @@ async def verify_record(
 
 
 def verify_journey(
-    history: Sequence[StoredEvent], keys: Keys | None, until: int = 0, *, log: str | None = None
+    history: Sequence[StoredEvent], keys: Keys | None, until: int = 0, *, log: Log | None = None
 ) -> tuple[JourneyFindings, Journey | None, ProjectionState | None]:
-    """Check one journey of a log of this name, given in order of version. Return what is wrong with its sign-offs and
+    """Check one journey of this log, given in order of version. Return what is wrong with its sign-offs and
     with the proofs of who acted, its state after all that
     can be read, and its state for the read models up to a position, as far as events can be applied.
 
@@ -221,7 +230,7 @@ def verify_journey(
             continue
         place = (stored.position, stored.journey_id, stored.version)
         found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys, log))
-        found += (Finding(*place, reason) for reason in check_session(before, stored, keys, proven, log))
+        found += (Finding(*place, reason) for reason in check_session(before, stored, keys, proven, log and log.name))
         sign_offs += is_sign_off(stored, event)
         if (number_used := nonce(stored, event)) is not None:
             used.append(Use(*place, number_used))
@@ -275,7 +284,7 @@ async def _judge(
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
-    log = None if keys is None else await record.log_name()
+    log = None if keys is None else await record.log()
     patients: list[Known] = []
     derived, others = 0, Counter[DecidedBy]()
     commands = await read_commands(connection, record, journeys) if derive else {}

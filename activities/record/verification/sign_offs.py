@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
-from activities.record.store import StoredEvent
+from activities.record.store import Log, StoredEvent
 from activities.record.verification.verify_export import (
     DECISION,
     SIGNED,
@@ -159,9 +159,9 @@ def check_session(
 
 
 def check_event(
-    journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys, log: str | None = None
+    journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys, log: Log | None = None
 ) -> Sequence[Reason]:
-    """Return what is wrong with one row of a log of this name, each reason once, given the journey as it was just
+    """Return what is wrong with one row of this log, each reason once, given the journey as it was just
     before.
 
     ``event`` is the parsed event, and None when the row cannot be read. It then counts as not having happened: judge
@@ -192,7 +192,7 @@ def _body(stored: StoredEvent) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys, log: str | None) -> Iterator[Reason]:
+def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys, log: Log | None) -> Iterator[Reason]:
     """Yield what is wrong with one row, given the journey as it was just before."""
     payload = json.loads(stored.payload)
     body = payload["body"]
@@ -362,16 +362,18 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
     return True  # ended by a person's command: it needs no signature
 
 
-def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys, log: str | None) -> Iterator[Reason]:
+def _start(stored: StoredEvent, payload: dict[str, Any], keys: Keys, log: Log | None) -> Iterator[Reason]:
     """Yield what is wrong with a start: another protocol than it names, one not approved for patients, or another
-    organisation or log."""
+    organisation or log; or a demonstration where there are none."""
     body = payload["body"]
     digest = sha256(canonical(body["protocol"])).hexdigest()
     if body["protocol_digest"] != digest:
         yield "wrong_protocol"
     if payload["illustrative"] is True:
+        if log is not None and not log.demonstration:
+            yield "wrong_scope"
         return
-    if is_elsewhere(body, keys, log):
+    if is_elsewhere(body, keys, log and log.name):
         yield "wrong_scope"
     try:
         fit = body["clinic"] in body["approval"]["clinics"] and _is_approved(

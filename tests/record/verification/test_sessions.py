@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from activities.record.event_codec import from_stored, to_new
-from activities.record.store import StoredEvent
+from activities.record.store import Log, StoredEvent
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
 from activities.record.verification.verify_export import WITHOUT_SESSION
@@ -89,7 +89,7 @@ def row(event: e.Event) -> StoredEvent:
 def found(rows: tuple[StoredEvent, ...], register: Register = EARLY, log: str = LOG.name) -> set[str]:
     """What is found of sessions and proofs, but for the beginning, which nobody sent here."""
     keys = trusted_keys(published(register), ORGANISATION.public_key)
-    judged, *_ = verify_journey(rows, keys, log=log)
+    judged, *_ = verify_journey(rows, keys, log=Log(log, demonstration=True))
     reasons = {(each.version, each.reason) for each in judged.findings}
     return {
         reason

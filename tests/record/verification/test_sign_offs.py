@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from activities.record import Record
+from activities.record import Log, Record, StoredEvent
 from activities.record.event_codec import to_new
 from activities.record.verification import sign_offs as offline
 from activities.record.verification.journeys import verify_record
-from activities.record.verification.sign_offs import Reason, RegisterNotVerified, trusted_keys
+from activities.record.verification.sign_offs import Reason, RegisterNotVerified, check_event, trusted_keys
 from activities.record.verification.verify_export import SessionFault
 from activities.signatures.signer_registry import Register, revoke
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
@@ -436,6 +436,17 @@ async def test_a_journey_that_was_begun_elsewhere_is_found(record: Record, chang
     """A journey copied as a whole from another log, or from another organisation, and chained anew."""
     await carry(record, approved(*TWO), **changed)
     assert await found(record) == {(1, "wrong_scope")}
+
+
+async def test_a_demonstration_in_a_log_of_patients_is_found() -> None:
+    opening = to_new(history()[0])
+    row = StoredEvent(
+        **opening.model_dump(), log_id=1, position=1, journey_id=JOURNEY, version=1,
+        recorded_at=opening.occurred_at, content_hash=b"", journey_hash=b"", log_hash=b"",
+    )  # fmt: skip
+    keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
+    assert check_event(None, row, history()[0], keys, Log("a-log", demonstration=True)) == ()
+    assert check_event(None, row, history()[0], keys, Log("a-log", demonstration=False)) == ("wrong_scope",)
 
 
 def swapped(of: ProtocolApproval) -> ProtocolApproval:
