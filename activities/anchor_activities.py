@@ -5,6 +5,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio import activity
 
+from activities.record.access_log import seal_access
 from activities.record.store import Record
 from activities.record.verification.anchors import write_anchor
 from workflows.messages import anchor_record
@@ -19,5 +20,6 @@ class AnchorActivities:
     @activity.defn(name=anchor_record.__name__)
     async def anchor(self) -> int:
         """Write an anchor, and return its position."""
+        await seal_access(self._record)
         written = await write_anchor(self._record, self._directory, self._key)
         return 0 if written is None else written.position

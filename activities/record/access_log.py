@@ -83,6 +83,34 @@ async def record_access(record: Record, new: NewAccessLogEntry) -> None:
         )
 
 
+async def seal_access(record: Record) -> int:
+    """Seal what was added since the last time into the chain of the access log, as the role that records; return how
+    many entries that were.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    count = 0
+    while True:
+        async with record.connection() as connection:
+            sealed = int(await connection.fetchval("SELECT record.seal_access($1)", record.log_id))
+        count += sealed
+        if not sealed:
+            return count
+
+
+async def access_seal(record: Record, number: int | None = None) -> tuple[int, bytes] | None:
+    """Return the number and hash of a seal, or of the last one; None when there is none."""
+    async with record.connection() as connection:
+        row = await connection.fetchrow(
+            "SELECT number, chain_hash FROM record.access_seal "
+            "WHERE log_id = $1 AND ($2::bigint IS NULL OR number = $2) ORDER BY number DESC LIMIT 1",
+            record.log_id,
+            number,
+        )
+    return None if row is None else (row["number"], row["chain_hash"])
+
+
 async def list_access(
     record: Record,
     *,

@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from activities.record import Record, RecordFault, RecordUnavailable
+from activities.record.access_log import seal_access
 from activities.record.blobs import drop_blobs, has_blobs
 from activities.record.locks import HeldElsewhere, alone
 from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
@@ -113,6 +114,7 @@ async def run_pass(context: Context) -> Reconciliation | None:
     await _tell_if_silent(record)
     try:
         async with alone(record, "record.reconcile_alone"):
+            await seal_access(record)
             try:
                 done = await reconcile(context, repair=True)
             except UseCaseError as problem:

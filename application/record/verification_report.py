@@ -79,6 +79,14 @@ MEANINGS: Mapping[str, str] = {
     "anchor_forged": "An anchor of this position is not signed with the key of the anchors.",
     "log_cut": "An anchor says that the log had come this far, and it has not: its end was cut off.",
     "log_rewritten": "The log up to this position is not the one an anchor was signed for.",
+    "access_gap": "There is a gap in the chain of the access log before this number: entries were removed.",
+    "access_gone": "The entry of the access log that had this number is gone.",
+    "access_content": "The entry of the access log is not what was recorded: something in it was changed.",
+    "access_chain": "The entry of the access log does not follow from the one before it.",
+    "access_clock": "It says it was sealed before the entry of the access log that precedes it.",
+    "access_unsealed": "An entry of the access log is older than its seals up to this number: it was put in.",
+    "access_cut": "An anchor says that the access log had come further than it has: its end was cut off.",
+    "access_rewritten": "The access log is not the one an anchor of this position was signed for.",
     "head_differs": "The journey's head has another patient, pathway, medicine or status than its events have.",
     "rows_differ": "Lists show something else of this journey than its record gives: rows were changed, lost or added.",
     "rows_stale": "An event of this journey could not be applied to lists. They show it as it was before.",
@@ -125,6 +133,7 @@ def content(found: Verification) -> dict[str, Any]:
             {"core": by.core, "zones": by.zones, "events": events}
             for by, events in sorted(examined.others.items(), key=str)
         ],
+        "looks": found.looks,
         "register": None if found.register is None else sha256(found.register).hexdigest(),
         "read_models": None if examined.live is None else examined.live.position,
         "workflows": found.workflows,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from activities.record import Record
 from activities.record.verification.anchors import Anchor, check_anchors
-from activities.record.verification.chains import Finding, by_place
+from activities.record.verification.chains import Finding, by_place, read_access, snapshot
 from activities.record.verification.journeys import VerificationResult, verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
 from activities.record.verification.verify_export import Keys
@@ -40,7 +40,8 @@ class Verification(NamedTuple):
     """What was asked for, checked and found, the oldest first.
 
     ``anchored`` is the newest anchor that the log agrees with, and ``since`` the one from which it was read.
-    ``workflows`` is how many open journeys were compared. ``unchecked`` says why a part could not be checked,
+    ``looks`` is how many entries of the access log were checked, ``workflows`` how many open
+    journeys were compared. ``unchecked`` says why a part could not be checked,
     ``left_out`` which parts were left out on purpose.
     """
 
@@ -48,6 +49,7 @@ class Verification(NamedTuple):
     journey_id: UUID | None
     since: Anchor | None
     examined: VerificationResult
+    looks: int | None
     anchored: Anchor | None
     register: bytes | None
     workflows: int | None
@@ -104,6 +106,10 @@ async def verify(
         progress=progress,
     )
     found += examined.findings
+    looks: int | None = None
+    if journey_id is None:
+        changed, looks = await _access(record, 0 if since is None else since.access)
+        found += changed
     if journey_id is not None and not examined.events and not found:
         raise no_such_journey(journey_id)
     if examined.live is None and Part.READ_MODELS not in left_out:
@@ -125,6 +131,7 @@ async def verify(
         journey_id=journey_id,
         since=since,
         examined=examined,
+        looks=looks,
         anchored=agreed[-1] if agreed else None,
         register=content_of_register,
         workflows=workflows,
@@ -132,6 +139,12 @@ async def verify(
         unchecked=unchecked,
         left_out=left_out,
     )
+
+
+async def _access(record: Record, after: int) -> tuple[Sequence[Finding], int]:
+    """Check the chain of the access log from behind a number."""
+    async with record.connection() as connection, snapshot(connection):
+        return await read_access(connection, record.log_id, after)
 
 
 async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[Finding], Sequence[Anchor]]:

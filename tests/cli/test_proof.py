@@ -18,7 +18,7 @@ from activities.record.event_codec import to_new
 from activities.record.store import Record, SeenRegister
 from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
-from activities.record.verification.chains import Kind
+from activities.record.verification.chains import AccessFlaw, Kind
 from activities.record.verification.derivation import Underived
 from activities.record.verification.patients import Difference
 from activities.record.verification.sign_offs import Reason, trusted_keys
@@ -76,6 +76,7 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
         said = answer.json
         assert len(said.pop("log_hash") or "0" * 64) == len(said.pop("register")) == 64
         assert datetime.fromisoformat(said.pop("at")) == world.at
+        assert said.pop("looks") == (None if words else 0)
         assert said | {"journey_id": None} == {
             "format": "care-pathway/report/1",
             "program": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
@@ -211,7 +212,7 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {reason for each in (Kind, Reason, Flaw, Difference, Underived) for reason in get_args(each)}
+    reasons = {reason for each in (Kind, AccessFlaw, Reason, Flaw, Difference, Underived) for reason in get_args(each)}
     reasons |= {"register_put_back", "head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons

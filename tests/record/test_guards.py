@@ -10,7 +10,7 @@ import pytest
 
 from activities.notices.queue import NewFact, keep
 from activities.record import Record, RecordFault, RecordUnavailable, open_record
-from activities.record.access_log import record_access
+from activities.record.access_log import record_access, seal_access
 from activities.record.store import SeenRegister
 from deploy.local.postgres import Database
 from tests.fixtures.everything import everything
@@ -32,7 +32,9 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize("table", ["journey_event", "notice", "access_log", "log", "register", "delivery", "contact"])
+@pytest.mark.parametrize(
+    "table", ["journey_event", "notice", "access_log", "access_seal", "log", "register", "delivery", "contact"]
+)
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_what_is_recorded(
     record: Record, app: Connection, owner: Connection, admin: Connection, table: str, change: str
@@ -43,6 +45,7 @@ async def test_nobody_changes_what_is_recorded(
     await keep(record, notice.notice_id, [NewFact("somebody", "1", "log", "sent")])
     await app.execute("SELECT record.keep_contact(1::smallint, 'staff/somebody', 1, 'sealed', 'somebody-else')")
     await record_access(record, an_access(journey))
+    await seal_access(record)
     await record.see_register(SeenRegister(1, bytes(32)))
     before = await owner.fetch(f"SELECT * FROM record.{table}")
     await admin.execute("SET session_replication_role = replica")

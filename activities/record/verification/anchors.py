@@ -1,15 +1,16 @@
 """Anchors: signed notes, kept outside the database, of how far the log had come. They show when its end was cut off.
 
-An anchor is a JSON file: ``anchor`` has the log, the position, the log's hash there, the number of events and the time
-of the note (UTC); ``signature`` is Ed25519 over the canonical JSON of ``{"domain": "care-pathway/anchor/1",
-"anchor": …}``. Keep the directory where whoever runs the database cannot change it.
+An anchor is a JSON file: ``anchor`` has the log, the position, the log's hash there, the number of events, the same of
+the access log, and the time of the note (UTC); ``signature`` is Ed25519 over the canonical JSON of
+``{"domain": "care-pathway/anchor/1", "anchor": …}``. Keep the directory where whoever runs the database cannot change
+it.
 """
 
 import asyncio
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from activities.private_files import NotPrivate, read_private
+from activities.record.access_log import access_seal
 from activities.record.store import Record
 from activities.record.verification.chains import Finding
 from workflows.journey.base import canonical
@@ -26,7 +28,9 @@ from workflows.journey.base import canonical
 DOMAIN = "care-pathway/anchor/1"
 FILE_LIMIT = 4096
 
-Flaw: TypeAlias = Literal["anchor_unreadable", "anchor_forged", "log_cut", "log_rewritten"]
+Flaw: TypeAlias = Literal[
+    "anchor_unreadable", "anchor_forged", "log_cut", "log_rewritten", "access_cut", "access_rewritten"
+]
 
 
 KEY_LIMIT = 1024
@@ -51,7 +55,15 @@ class Anchor(BaseModel):
     position: int
     log_hash: str
     events: int
+    access: int
+    """How many entries of the access log were sealed, and the hash of the last one."""
+    access_hash: str
     at: AwareDatetime
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"{self.position:012d}-{self.access:012d}"
 
     def signed_bytes(self) -> bytes:
         """Return the bytes that the signature covers."""
@@ -92,24 +104,32 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 
 
 async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:
-    """Write an anchor for the end of the log. At the same position nothing changes. None while the log is empty.
+    """Write an anchor for the ends of the log and of the access log. Where neither went on nothing changes. None while
+    the log is empty.
 
     Raises:
         RecordUnavailable, OSError: the log cannot be read, or the directory not written; ask again.
     """
     head = await record.log_head()
+    access, access_hash = await access_seal(record) or (0, bytes(32))
     if head is None:
         return None
     position, log_hash = head
     anchor = Anchor(
-        log_id=record.log_id, position=position, log_hash=log_hash.hex(), events=position, at=datetime.now(UTC)
+        log_id=record.log_id,
+        position=position,
+        log_hash=log_hash.hex(),
+        events=position,
+        access=access,
+        access_hash=access_hash.hex(),
+        at=datetime.now(UTC),
     )
     await asyncio.to_thread(_write, anchor, directory, key)
     return anchor
 
 
 def _write(anchor: Anchor, directory: Path, key: Ed25519PrivateKey) -> None:
-    path = directory / f"{anchor.position:012d}.json"
+    path = directory / f"{anchor.name}.json"
     if path.exists():
         return
     directory.mkdir(parents=True, exist_ok=True)
@@ -140,19 +160,30 @@ async def check_anchors(
         if not isinstance(anchor, Anchor):
             found.append(Finding(position, None, None, anchor))
             continue
-        log_hash = await record.log_hash(anchor.position)
-        if log_hash is None:
-            found.append(Finding(position, None, None, "log_cut"))
-        elif log_hash.hex() != anchor.log_hash:
-            found.append(Finding(position, None, None, "log_rewritten"))
-        else:
+        flaws = [flaw async for flaw in _contradicted(record, anchor)]
+        found += [Finding(position, None, None, flaw) for flaw in flaws]
+        if not flaws:
             agreed.append(anchor)
     return tuple(found), tuple(agreed)
 
 
+async def _contradicted(record: Record, anchor: Anchor) -> AsyncIterator[Flaw]:
+    log_hash = await record.log_hash(anchor.position)
+    if log_hash is None:
+        yield "log_cut"
+    elif log_hash.hex() != anchor.log_hash:
+        yield "log_rewritten"
+    sealed = await access_seal(record, anchor.access) if anchor.access else (0, bytes(32))
+    if sealed is None:
+        yield "access_cut"
+    elif sealed[1].hex() != anchor.access_hash:
+        yield "access_rewritten"
+
+
 def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Anchor | Flaw]]:
     for path in sorted(directory.glob("*.json")):
-        named = int(path.stem) if path.stem.isdigit() else 0
+        stem = path.stem.partition("-")[0]
+        named = int(stem) if stem.isdigit() else 0
         try:
             with path.open("rb") as file:
                 content = json.loads(file.read(FILE_LIMIT))
@@ -163,4 +194,4 @@ def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[in
         except (OSError, ValueError, KeyError, TypeError, ValidationError):
             yield named, "anchor_unreadable"
         else:
-            yield named, anchor if anchor.position == named else "anchor_forged"
+            yield named, anchor if anchor.name == path.stem else "anchor_forged"

@@ -18,6 +18,9 @@ import asyncpg
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 DatabaseRow: TypeAlias = asyncpg.Record
 Kind: TypeAlias = Literal["position", "version", "clock", "content", "journey_chain", "log_chain", "head"]
+AccessFlaw: TypeAlias = Literal[
+    "access_gap", "access_gone", "access_content", "access_chain", "access_clock", "access_unsealed"
+]
 
 FIRST, LAST = -(2**63), 2**63 - 1
 """The lowest and the highest possible position: whoever can change rows can also number them below 1."""
@@ -40,6 +43,10 @@ EVENT = (
 """The columns of a row, selected so that any row can be read, whatever somebody put into it."""
 
 
+_ACCESS = (
+    f"{_time_of('at')}, reader_id, reader_role, purpose, {_time_of('clock')}, command, shown, journeys, rows, "
+    f"position, definition, reason, {_time_of('until')}"
+)
 HOURS = 4 * 3600
 """Seconds that the one query over a whole log may take."""
 _START = bytes(32)
@@ -190,6 +197,85 @@ def journey_findings(journey_id: UUID, events: Sequence[DatabaseRow], head: Data
     said = None if head is None else (head["version"], head["journey_hash"], head["last_position"])
     if said != (version, journey_hash, position) and (events or head is not None):
         yield Finding(position, journey_id, version, "head")
+
+
+async def read_access(connection: Connection, log_id: int, after: int = 0) -> tuple[list[Finding], int]:
+    """Check the chain of the access log from behind a number. Return what is wrong, by number, and how many entries it
+    has there."""
+    before = await connection.fetchrow(
+        f"SELECT number, chain_hash, {_time_of('sealed_at')} FROM record.access_seal "  # noqa: S608 - constants
+        "WHERE log_id = $1 AND number = $2",
+        log_id,
+        after,
+    )
+    number, chain, sealed = (0, _START, None) if before is None else tuple(before)
+    found: list[Finding] = []
+    counted = 0
+    rows = connection.cursor(
+        f"SELECT s.log_id, s.entry_id, number, {_time_of('sealed_at')}, content_hash, chain_hash, a.* "  # noqa: S608 - constants
+        f"FROM record.access_seal s LEFT JOIN (SELECT log_id AS log, entry_id AS id, true AS there, {_ACCESS} "
+        "FROM record.access_log) a ON log = s.log_id AND id = s.entry_id "
+        "WHERE s.log_id = $1 AND number > $2 ORDER BY number",
+        log_id,
+        number,
+        prefetch=2000,
+    )
+    async for row in rows:
+        journey_id = row["journeys"][0] if row["there"] and row["journeys"] else None
+        found += [Finding(row["number"], journey_id, None, kind) for kind in _sealed(number, chain, sealed, row)]
+        number, chain, sealed = row["number"], row["chain_hash"], row["sealed_at"]
+        counted += 1
+    passed_over = await connection.fetch(
+        "SELECT journeys FROM record.access_log a WHERE log_id = $1 AND at < $2::timestamptz - interval '1 hour' "
+        "AND NOT EXISTS (SELECT FROM record.access_seal s WHERE s.log_id = $1 AND s.entry_id = a.entry_id)",
+        log_id,
+        sealed,
+        timeout=HOURS,
+    )
+    found += [Finding(number, next(iter(row["journeys"]), None), None, "access_unsealed") for row in passed_over]
+    return found, counted
+
+
+def _sealed(number: int, chain: bytes, sealed: datetime | None, row: DatabaseRow) -> Iterator[AccessFlaw]:
+    if row["number"] != number + 1:
+        yield "access_gap"
+    if row["sealed_at"] is None or (sealed is not None and row["sealed_at"] < sealed):
+        yield "access_clock"
+    if not row["there"]:
+        yield "access_gone"
+    elif _access_hash(row) != row["content_hash"]:
+        yield "access_content"
+    link = (chain, _int(row["log_id"]), _int(row["number"]), _time(row["sealed_at"]), row["content_hash"])
+    if row["chain_hash"] != _hash(b"carepath/access-log/1", *link):
+        yield "access_chain"
+
+
+def _access_hash(row: DatabaseRow) -> bytes:
+    definition = row["definition"]
+    return _hash(
+        b"carepath/access/1",
+        row["entry_id"].bytes,
+        _time(row["at"]),
+        *_spelled(row["reader_id"], row["reader_role"], row["purpose"]),
+        _time(row["clock"]),
+        *_list(row["command"]),
+        _int(row["shown"]),
+        *_list(row["journeys"]),
+        *_list(row["rows"]),
+        _int(row["position"]),
+        None if definition is None else _int(definition),
+        *_spelled(row["reason"]),
+        _time(row["until"]),
+    )
+
+
+def _list(parts: Sequence[object]) -> Iterator[bytes | None]:
+    yield _int(len(parts))
+    yield from _spelled(*(None if part is None else str(part) for part in parts))
+
+
+def _spelled(*parts: str | None) -> Iterator[bytes | None]:
+    return (None if part is None else part.encode() for part in parts)
 
 
 def by_place(finding: Finding) -> tuple[int, int, str]:

@@ -41,7 +41,7 @@ async def anchors(record: Record, tmp_path: Path) -> Anchors:
 
 async def test_a_log_agrees_with_its_anchors(anchors: Anchors) -> None:
     await anchors.write()
-    assert sorted(path.name for path in anchors.directory.iterdir()) == [f"{n:012d}.json" for n in (2, 4, 6)]
+    assert sorted(path.name for path in anchors.directory.iterdir()) == [f"{n:012d}-{0:012d}.json" for n in (2, 4, 6)]
     assert await anchors.found() == (set(), 6)
     await anchors.record.append(A, 6, events(1))
     assert await anchors.found() == (set(), 6)
@@ -67,19 +67,19 @@ async def test_a_tail_that_was_cut_off_together_with_its_head_is_found(anchors: 
     assert await anchors.found() == ({(4, "log_rewritten"), (6, "log_rewritten")}, 2)
 
 
-@pytest.mark.parametrize("field", ["log_id", "position", "log_hash", "events", "at"])
+@pytest.mark.parametrize("field", ["log_id", "position", "log_hash", "events", "access", "access_hash", "at"])
 async def test_an_anchor_that_was_changed_is_none(anchors: Anchors, field: str) -> None:
-    path = anchors.directory / f"{4:012d}.json"
+    path = anchors.directory / f"{4:012d}-{0:012d}.json"
     content = json.loads(path.read_text())
-    changed = {"log_hash": "0" * 64, "at": "2020-01-01T00:00:00Z"}
+    changed = {"log_hash": "0" * 64, "access_hash": "1" * 64, "at": "2020-01-01T00:00:00Z"}
     content["anchor"][field] = changed.get(field, 3)
     path.write_text(json.dumps(content))
     assert await anchors.found() == ({(4, "anchor_forged")}, 6)
 
 
 async def test_an_anchor_under_another_name_or_key_or_of_no_shape_is_none(anchors: Anchors, tmp_path: Path) -> None:
-    (anchors.directory / f"{6:012d}.json").rename(anchors.directory / f"{7:012d}.json")
-    (anchors.directory / f"{4:012d}.json").write_text("{}")
+    (anchors.directory / f"{6:012d}-{0:012d}.json").rename(anchors.directory / f"{7:012d}-{0:012d}.json")
+    (anchors.directory / f"{4:012d}-{0:012d}.json").write_text("{}")
     assert await anchors.found() == ({(7, "anchor_forged"), (4, "anchor_unreadable")}, 2)
     anchors.public = make_key(tmp_path / "another")
     assert (await anchors.found())[1] == 0

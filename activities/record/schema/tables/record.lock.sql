@@ -2,8 +2,8 @@
 -- they like; these rows are locked by functions only, each by those who may call it.
 CREATE TABLE record.lock (
     log_id smallint NOT NULL,
-    name   text     NOT NULL CHECK (name IN ('append', 'enrol', 'reconcile', 'rebuild')),
+    name   text     NOT NULL CHECK (name IN ('append', 'enrol', 'reconcile', 'rebuild', 'seal')),
     PRIMARY KEY (log_id, name)
 );
 INSERT INTO record.lock (log_id, name)
-SELECT 1, name FROM unnest(ARRAY['append', 'enrol', 'reconcile', 'rebuild']) AS name;
+SELECT 1, name FROM unnest(ARRAY['append', 'enrol', 'reconcile', 'rebuild', 'seal']) AS name;

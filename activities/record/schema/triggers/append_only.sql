@@ -30,3 +30,7 @@ ALTER TABLE record.delivery ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.contact
     FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
 ALTER TABLE record.contact ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.access_seal
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+ALTER TABLE record.access_seal ENABLE ALWAYS TRIGGER append_only;
