@@ -143,11 +143,20 @@ class SignerEntry(_KeyEntry):
 
     @model_validator(mode="after")
     def _licensed(self) -> Self:
-        if self.role not in (*STAFF, Role.OPS):
-            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} have a key")
-        if (self.licence is not None) != (self.role in CLINICAL):
-            raise ValueError(f"a licence is of {', '.join(CLINICAL)}, and each of them has one")
+        require_fitting(self.role, self.licence)
         return self
+
+
+def require_fitting(role: Role, licence: Licence | None) -> None:
+    """Require that a key can be enrolled for this role, and with this licence.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if role not in (*STAFF, Role.OPS):
+        raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} have a key")
+    if (licence is not None) != (role in CLINICAL):
+        raise ValueError(f"a licence is of {', '.join(CLINICAL)}, and each of them has one")
 
 
 class ServiceEntry(_KeyEntry):

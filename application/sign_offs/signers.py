@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import StringConstraints, ValidationError
+from pydantic import StringConstraints, ValidationError, model_validator
 
 from activities.signatures import signer_registry
 from activities.signatures.keys import PrivateKey, key_id_of
-from activities.signatures.signer_registry import Passkey, Register, RegisterError, ServiceEntry, SignerEntry
+from activities.signatures.signer_registry import (
+    Passkey,
+    Register,
+    RegisterError,
+    ServiceEntry,
+    SignerEntry,
+    require_fitting,
+)
 from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
@@ -31,6 +38,11 @@ class Applicant(InputModel):
     role: Role
     printed_name: Short
     licence: Licence | None = None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        require_fitting(self.role, self.licence)
+        return self
 
 
 class EnrolmentRequest(Applicant):

@@ -9,6 +9,7 @@ from activities.signatures.verifying import check
 from application.sign_offs.signers import entry_of, parse_request
 from simulation.people import PEOPLE
 from tests.browser.people import Desk, findings
+from tests.cli.helpers import invented
 from tests.console.enrolment import Register, to_sign
 from workflows.journey.actors import Role
 from workflows.journey.always.sign_offs.statements import of_event
@@ -35,7 +36,8 @@ async def test_a_clinician_is_enrolled_signs_in_and_signs_with_a_passkey(desk: D
     world = desk.clinics.world
     before, then = world.settings, world.at
     journey_id, request = await to_sign(desk.clinics)
-    register = Register(desk.clinics, tmp_path / "register.json", desk.address)
+    register = Register(invented().register_path, tmp_path / "register.json", desk.address)
+    world.set(register_file=register.path)
     try:
         async with desk.browser() as page:
             await has_authenticator(page)

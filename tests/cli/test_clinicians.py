@@ -19,10 +19,12 @@ from activities.signatures import keys
 from activities.signatures.keys import key_id_of, unlock
 from application.errors import NOTHING_WRITTEN
 from application.sign_offs import keyring
+from application.sign_offs.signers import EnrolmentRequest
 from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import START, call
 from tests.cli.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic
+from tests.signatures.authenticator import ORIGIN, es256
 from workflows.journey.actors import CLINICAL, Role
 
 DIRA, CLIO = PEOPLE[Role.MEDICAL_DIRECTOR], PEOPLE[Role.CLINICIAN]
@@ -523,3 +525,38 @@ def test_a_coordinator_has_a_key_without_a_licence(clinic: Clinic) -> None:
     clinic.signer(Role.COORDINATOR)
     [entry] = clinic.entries()
     assert (entry.role, entry.licence) == (Role.COORDINATOR, None)
+
+
+def test_a_passkey_is_enrolled_where_its_origin_is_listed(clinic: Clinic, tmp_path: Path) -> None:
+    passkey, request = es256(21), tmp_path / "passkey.enrol.json"
+    made = passkey.entry(CLIO).model_dump(mode="json", include={*EnrolmentRequest.model_fields})
+    request.write_text(json.dumps(made))
+    nowhere = clinic.enrol(request, "--yes")
+    assert nowhere.code == 5
+    assert "origin" in nowhere.error["reason"]
+
+    def enter(origin: str, *by: str) -> int:
+        words = ("clinician", "enter", "-", *by, "--organisation-key", str(clinic.key), "--yes", "--json")
+        answers = (OFFLINE,) if by == BY else ()
+        return clinic.world.call(*words, given={"origins": [origin]}, answers=answers).code
+
+    assert enter("http://care.example.org", *BY) == 2
+    assert enter("https://127.0.0.1", *BY) == 2
+    assert enter(ORIGIN, "--by", "demo-security", "--by", "demo-security") == 4
+    assert enter(ORIGIN, *BY) == 0
+    for wrong in (
+        {"public_key": made["public_key"][:-2]},
+        {"key_id": "0" * 32},
+        {"passkey": None},
+        {"role": "patient"},
+    ):
+        request.write_text(json.dumps(made | wrong))
+        assert clinic.enrol(request, "--yes", answers=()).code == 2, wrong
+    request.write_text(json.dumps(made))
+    enrolled = clinic.enrol(request, "--yes")
+    assert enrolled.code == 0, enrolled.err
+    [entry] = clinic.entries()
+    assert entry.as_passkey == (passkey.cose, passkey.credential_id, "care.example.org")
+    listed = clinic.world.call("clinician", "list", "--json")
+    assert listed.json[0]["passkey"]["rp_id"] == "care.example.org"
+    assert clinic.enrol(request, "--yes").code == 5

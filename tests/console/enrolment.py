@@ -1,17 +1,23 @@
-"""What tests of passkeys in the console share: a register to enrol them in, and a decision to sign."""
+"""What tests of passkeys in the console share: a register, what a browser answers, a decision to sign."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
 from uuid import UUID, uuid4
+
+import httpx2
 
 from activities.signatures.keys import unlock
 from activities.signatures.signer_registry import SignerEntry, enrol, enter, publish, read, revoke
 from simulation.keys import PASSPHRASE
 from simulation.people import referral
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import append, invented
+from tests.cli.helpers import append
+from tests.console.browser import ADDRESS, Browser, Form
 from tests.journey.play import PROTOCOLS, START, Play
 from tests.record.read_models.courses import catch_up
+from tests.signatures.authenticator import SoftPasskey
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
@@ -20,15 +26,15 @@ from workflows.journey.refusals import Refusal
 
 
 class Register:
-    """The register of the invented people in a file of its own, in which passkeys are enrolled."""
+    """The register of invented people in a file, in which passkeys are enrolled."""
 
-    def __init__(self, clinics: Clinics, path: Path, origin: str) -> None:
-        self.clinics, self.path = clinics, path
-        self.organisation = unlock(invented().register_path.parent / "organisation.key", PASSPHRASE)
-        known = read(invented().register_path, self.organisation.public_key)
+    def __init__(self, given: Path, path: Path, origin: str) -> None:
+        """``given`` has the organisation's key beside it, and stays as it is unless it is also ``path``."""
+        self.path = path
+        self.organisation = unlock(given.parent / "organisation.key", PASSPHRASE)
+        known = read(given, self.organisation.public_key)
         self.now = enter(known, known.issued_at, origins=[origin])
         self.put()
-        clinics.world.set(register_file=path)
 
     def put(self) -> None:
         self.path.write_bytes(publish(self.now, self.organisation))
@@ -37,10 +43,32 @@ class Register:
         self.now = enrol(self.now, entry.model_copy(update={"enrolled_at": self.now.issued_at}))
         self.put()
 
-    def revoke(self, key_id: str) -> None:
-        at = self.clinics.world.at
+    def revoke(self, key_id: str, at: datetime) -> None:
         self.now = revoke(self.now, key_id, at=at, because="phone lost", by="demo-security")
         self.put()
+
+
+async def asked(browser: Browser, address: str, sent: dict[str, Any]) -> Any:
+    """What the script of a page is told to ask the browser, when it sends the form of the page."""
+    answer = await browser.client.post(
+        urljoin(ADDRESS, address), data=_filled(browser, address, sent), headers={"accept": "application/json"}
+    )
+    assert answer.headers["content-type"] == "application/json", answer.text
+    return answer.json()
+
+
+def _filled(browser: Browser, address: str, sent: dict[str, Any]) -> dict[str, Any]:
+    form = Form("" if browser.page.url.path == address else address)
+    form.feed(browser.page.text)
+    return {**form.values, **sent}
+
+
+async def sign_in(browser: Browser, passkey: SoftPasskey, person: str, **how: Any) -> httpx2.Response:
+    await browser.go("/sign-in")
+    question = await asked(browser, "/sign-in/passkey", {"person": person})
+    challenge = bytes.fromhex(question["get"]["challenge"])
+    answer = {**question["fields"], **passkey.answer(challenge, ADDRESS, **how), "person": person}
+    return await browser.send(answer, "/sign-in/passkey")
 
 
 async def to_sign(clinics: Clinics) -> tuple[UUID, str]:

@@ -6,9 +6,7 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -21,8 +19,9 @@ from console.app import create_app
 from console.visits import COOKIE
 from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
-from tests.console.browser import ADDRESS, Browser, Form, browser_of
-from tests.console.enrolment import Register, to_sign
+from tests.cli.helpers import invented
+from tests.console.browser import ADDRESS, Browser, browser_of
+from tests.console.enrolment import Register, asked, sign_in, to_sign
 from tests.signatures.authenticator import PRESENT, SoftPasskey, eddsa, es256
 from workflows.journey.actors import Role
 from workflows.journey.always.sign_offs.statements import of_event
@@ -41,13 +40,15 @@ APPLICATION = {
 
 @pytest.fixture
 def register(clinics: Clinics, tmp_path: Path) -> Register:
-    return Register(clinics, tmp_path / "register.json", ADDRESS)
+    path = tmp_path / "register.json"
+    clinics.world.set(register_file=path)
+    return Register(invented().register_path, path, ADDRESS)
 
 
 @pytest.fixture
-def on_patients(register: Register) -> FastAPI:
+def on_patients(clinics: Clinics, register: Register) -> FastAPI:
     """A console where there are patients: nobody is signed in by a button."""
-    world = register.clinics.world
+    world = clinics.world
     world.set(demonstration=False, profile=None)
 
     def make_context(**who: Any) -> Context:
@@ -60,29 +61,6 @@ def on_patients(register: Register) -> FastAPI:
 async def opened(on_patients: FastAPI) -> AsyncIterator[Browser]:
     async with browser_of(on_patients) as browser:
         yield browser
-
-
-async def asked(browser: Browser, address: str, sent: dict[str, Any]) -> Any:
-    """What the script of a page is told to ask the browser, when it sends the form of the page."""
-    answer = await browser.client.post(
-        urljoin(ADDRESS, address), data=_filled(browser, address, sent), headers={"accept": "application/json"}
-    )
-    assert answer.headers["content-type"] == "application/json", answer.text
-    return answer.json()
-
-
-def _filled(browser: Browser, address: str, sent: dict[str, Any]) -> dict[str, Any]:
-    form = Form("" if browser.page.url.path == address else address)
-    form.feed(browser.page.text)
-    return {**form.values, **sent}
-
-
-async def sign_in(browser: Browser, passkey: SoftPasskey, person: str = CLIO.id, **how: Any) -> httpx2.Response:
-    await browser.go("/sign-in")
-    question = await asked(browser, "/sign-in/passkey", {"person": person})
-    challenge = bytes.fromhex(question["get"]["challenge"])
-    answer = {**question["fields"], **passkey.answer(challenge, ADDRESS, **how), "person": person}
-    return await browser.send(answer, "/sign-in/passkey")
 
 
 async def test_from_making_a_passkey_to_a_signed_decision(
@@ -105,7 +83,7 @@ async def test_from_making_a_passkey_to_a_signed_decision(
     register.enrol(PASSKEY.entry(CLIO))
 
     # Signed in: nothing was asked but the passkey.
-    work = await sign_in(opened, PASSKEY)
+    work = await sign_in(opened, PASSKEY, CLIO.id)
     assert (work.status_code, work.url.path) == (200, "/work"), work.text
     assert CLIO.name is not None
     assert CLIO.name in work.text
@@ -158,7 +136,7 @@ async def test_nobody_signs_in_with_what_is_not_their_passkey(register: Register
         (PASSKEY, {"rp_id": "evil.example"}),
     ]
     for passkey, how in wrong:
-        answer = await sign_in(opened, passkey, **how)
+        answer = await sign_in(opened, passkey, CLIO.id, **how)
         assert answer.status_code == 403, how
         assert COOKIE not in opened.client.cookies
     # An answer counts once.
@@ -178,7 +156,7 @@ async def test_nobody_signs_in_with_what_is_not_their_passkey(register: Register
     assert (await opened.client.post("/sign-in", data={"person": "clinician"})).status_code == 404
 
 
-async def test_who_has_several_passkeys_says_which(register: Register, opened: Browser) -> None:
+async def test_who_has_several_passkeys_says_which(clinics: Clinics, register: Register, opened: Browser) -> None:
     register.enrol(PASSKEY.entry(CLIO))
     register.enrol(HERS_TOO.entry(CLIO))
     await opened.go("/sign-in")
@@ -190,8 +168,8 @@ async def test_who_has_several_passkeys_says_which(register: Register, opened: B
     assert (await opened.client.post("/sign-in/passkey", data={**question["fields"], **answer})).url.path == "/work"
     # A revoked passkey ends at once what it opened.
     assert (await opened.go("/work")).url.path == "/work"
-    register.clinics.world.at += timedelta(minutes=1)
-    register.revoke(HERS_TOO.key_id)
+    clinics.world.at += timedelta(minutes=1)
+    register.revoke(HERS_TOO.key_id, clinics.world.at)
     assert (await opened.go("/work")).url.path == "/sign-in"
 
 
@@ -214,6 +192,16 @@ async def test_no_request_is_made_of_what_is_no_new_passkey(opened: Browser, wro
     answer = await opened.send({**APPLICATION, **made})
     assert answer.status_code == 422
     assert PASSKEY.key_id not in answer.text
+
+
+@pytest.mark.parametrize("wrong", [{"licence/number": ""}, {"role": "therapist"}, {"role": "patient"}, {"person": ""}])
+async def test_who_could_not_be_enrolled_is_told_before_a_passkey_is_made(
+    opened: Browser, wrong: dict[str, str]
+) -> None:
+    await opened.go("/passkey")
+    answer = await opened.send({**APPLICATION, **wrong})
+    assert answer.status_code == 422
+    assert "What to do" in answer.text
 
 
 async def test_without_its_script_a_page_says_what_is_missing(opened: Browser, register: Register) -> None:

@@ -5,16 +5,25 @@ import os
 import re
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import pytest
 
+from activities.record.verification.verify_export import main as verify_export
+from application.context import Context
+from application.record.export import export_journey
+from application.record.verify import verify
 from application.settings import load_settings
 from console.app import create_app
-from deploy.local.stack import local_stack, run_worker, write_environment
+from deploy.local.stack import ANCHOR_KEY, local_stack, run_worker, write_environment
 from deploy.local.web import run_console
 from simulation.keys import PASSPHRASE
-from tests.console.browser import browser_of
+from simulation.people import PEOPLE
+from tests.console.browser import ADDRESS, browser_of
+from tests.console.enrolment import Register, asked, sign_in
+from tests.signatures.authenticator import es256
+from workflows.journey.actors import Role
 
 REFERRAL = {
     "clinic": "demo-clinic",
@@ -83,6 +92,28 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             assert "Signed and recorded" in (await clinician.send({**decision, "passphrase": PASSPHRASE})).text
             timeline = (await clinician.go(f"{journey}/timeline?kind=hold.released")).text
             assert timeline.count(">hold.released</td>") == 1
+
+            # With a passkey: signed in, held and released, and all of it holds where the record is verified.
+            register = Register(stack.signers.register_path, stack.signers.register_path, ADDRESS)
+            passkey = es256(11, "localhost")
+            register.enrol(passkey.entry(PEOPLE[Role.CLINICIAN]))
+            assert (await sign_in(clinician, passkey, "demo-clinician")).url.path == "/work"
+            await clinician.go(f"{journey}/pathway/hold")
+            assert "Care is held" in (await clinician.send({"reason": "Invented: wait again."})).text
+            await clinician.go("/sign-offs?mine=yes")
+            [request] = re.findall(r'href="(/journeys/[^"]+/sign-offs/[^"]+)"', clinician.page.text)
+            await clinician.go(request)
+            decision = {"decision": "approve", "rationale": "Invented: all is well."}
+            question = await asked(clinician, request, decision)
+            answer = passkey.answer(bytes.fromhex(question["get"]["challenge"]), ADDRESS)
+            signed = await clinician.send({**decision, **question["fields"], **answer})
+            assert "Signed and recorded: approve." in signed.text
+            journey_id, exported = UUID(journey.rpartition("/")[2]), tmp_path / "journey.zip"
+            async with Context(profile="coordinator") as context:
+                found = await verify(context, journey_id, None, frozenset(), None, lambda _: None)
+                await export_journey(context, journey_id, exported, tmp_path / ANCHOR_KEY)
+            assert (found.findings, found.examined.sign_offs) == ((), 2)
+            assert verify_export([str(exported), stack.signers.organisation_key.hex(), stack.anchor_key.hex()]) == 0
 
 
 @pytest.mark.parametrize(
