@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 from cryptography.exceptions import InvalidTag
@@ -17,7 +17,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from activities.privacy.key_store import SERVICE, KeyStore
 from activities.record.store import Record
-from workflows.journey.base import Flag, Identifier, InputModel
+from workflows.journey.base import Flag, Identifier, InputModel, Whole
 from workflows.journey.calendars import Instant
 
 log = structlog.get_logger("messages")
@@ -30,6 +30,14 @@ EMAIL_ADDRESS = rf"{_WORD}(\.{_WORD}){{0,9}}@{_LABEL}(\.{_LABEL}){{1,6}}"
 ANY_ADDRESS = r"^[!-~]{1,254}$"
 
 
+class Code(InputModel):
+    """A code that was sent to a contact point: until when (UTC) it counts, and how often it may still be tried."""
+
+    digits: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(repr=False)]
+    until: Instant
+    tries: Whole
+
+
 class ContactPoint(InputModel):
     """One way to reach somebody. ``address`` is of e-mail, or what the receiver of webhooks knows them by, such as
     `sms:+15550100`. It counts once a code that was sent there came back (``verified_at``, UTC)."""
@@ -38,6 +46,7 @@ class ContactPoint(InputModel):
     channel: Literal["email", "webhook"]
     address: Annotated[str, StringConstraints(pattern=ANY_ADDRESS), Field(repr=False)]
     verified_at: Instant | None = None
+    code: Code | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -63,6 +72,10 @@ class Contact(InputModel):
             raise ValueError("two points have the same id")
         return self
 
+    def point(self, point_id: str) -> ContactPoint | None:
+        """Return the point with an id."""
+        return next((point for point in self.points if point.id == point_id), None)
+
     def usable(self, *, alarm: bool) -> tuple[ContactPoint, ...]:
         """Return the points to be tried, in their order. An alarm also goes to points that nobody has verified, after
         the others: better there than nowhere."""
@@ -80,6 +93,15 @@ class KeptContact(NamedTuple):
 
 
 NOBODY = KeptContact(0, Contact())
+
+
+class Owner(NamedTuple):
+    """Whose contact it is: ``person`` is the id of one of the staff, or `patient` of a journey."""
+
+    role: str
+    person: str
+    clinic: str
+    journey_id: UUID | None = None
 
 
 def of_staff(person: str) -> str:
@@ -141,6 +163,21 @@ class Contacts:
                 "SELECT record.keep_contact($1, $2, $3, $4, $5)", self.record.log_id, subject, after + 1, sealed, by
             )
         return kept
+
+    async def ask_code(self, owner: "Owner", point: str, *, by: str) -> UUID:
+        """Queue a message with the code of a point, and return its id.
+
+        Raises:
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        notice_id = uuid4()
+        async with self.record.connection() as connection:
+            await connection.execute(
+                "SELECT record.ask_code($1, $2, $3, $4, $5, $6, $7, $8)",
+                *(self.record.log_id, notice_id, owner.journey_id or UUID(int=0), owner.role, owner.person, point),
+                *(owner.clinic, by),
+            )
+        return notice_id
 
     async def _seal(self, subject: str, version: int, contact: Contact) -> bytes:
         key = await self.keys.newest(subject if subject.startswith("patient/") else SERVICE)

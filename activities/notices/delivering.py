@@ -19,7 +19,7 @@ from activities.notices.channels import LOG, Channels, Message, Outcome, to_log
 from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
 from activities.notices.queue import NewFact, QueuedNotice
-from activities.notices.wording import NAMELESS, Service, words
+from activities.notices.wording import NAMELESS, Service, code_words, words
 from activities.privacy.errors import KeysUnavailable
 from activities.record.event_codec import from_stored
 from activities.record.snapshots import load_folded
@@ -42,6 +42,8 @@ LEASE = 60.0
 """Seconds for which a notice is taken. Longer than any channel takes for one attempt."""
 STOP = 20.0
 """Seconds for which what is under way may end, after a stop is asked for."""
+CODE = "contact_code"
+"""The kind of a message that brings the code of a contact point."""
 LOGGED = Target("", (LOG,))
 """Who is told where no channel is connected: whoever reads the log."""
 
@@ -137,6 +139,9 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
         await queue.put_off(sender.record, notice_id, (then.again - now.now).total_seconds(), arrived=then.arrived)
     elif then.arrived:
         await queue.end(sender.record, notice_id)
+    elif now.kind == CODE:
+        await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
+        await queue.end(sender.record, notice_id)
     else:
         log.error("messages.undelivered", notice_id=str(notice_id), journey_id=str(now.journey_id), to=now.to)
         await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
@@ -156,15 +161,17 @@ async def _try(
     staff = notice.to not in (Role.PATIENT, Role.OBSERVER)
     link = sender.service.link(notice.journey_id, staff=staff)
     zone = None if staff or journey is None else journey.patient.zone
-    subject, text = words(sender.service, alarm=notice.alarm, until=until, zone=zone, link=link)
+    said = words(sender.service, alarm=notice.alarm, until=until, zone=zone, link=link)
+    if notice.kind == CODE and point is not None and point.code is not None:
+        said = code_words(sender.service, point.code.digits)
     message = Message(
         id=f"msg_{notice.id.hex}_{which.point}",
         notice_id=notice.id,
         journey_id=notice.journey_id,
         to=notice.to,
         address="" if point is None else point.address,
-        subject=subject,
-        text=text,
+        subject=said.subject,
+        text=said.text,
         alarm=notice.alarm,
         until=until,
         link=link,
@@ -190,6 +197,8 @@ class _Told:
 async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
     if not sender.channels or sender.contacts is None:
         return _Told((LOGGED,), {Try("", LOG): None})
+    if notice.kind == CODE:
+        return await _asked(sender, sender.contacts, notice)
     targets, muted = [], []
     points: dict[Try, ContactPoint | None] = {}
     for person, subject in await _subjects(sender, sender.contacts, notice):
@@ -203,6 +212,17 @@ async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
     # Whoever wants no message has a list to look at, and counts as reached.
     targets += [Target(person, ()) for person in muted]
     return _Told(tuple(targets), points, tuple(muted))
+
+
+async def _asked(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> _Told:
+    """Whom a code is sent to: one point, whoever verified it, as long as the code counts."""
+    person, point_id = notice.people
+    subject = await contacts.of_patient(notice.journey_id) if notice.to == Role.PATIENT else of_staff(person)
+    point = None if subject is None else (await contacts.find(subject)).contact.point(point_id)
+    counts = point is not None and point.code is not None and notice.now < point.code.until
+    if point is None or not counts or point.channel not in sender.channels:
+        return _Told((Target(person, ()),), {})
+    return _Told((Target(person, (point_id,)),), {Try(person, point_id): point})
 
 
 async def _subjects(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> list[tuple[str, str]]:
@@ -227,7 +247,7 @@ async def _journey(record: Record, notice: QueuedNotice) -> Journey | None:
 def quiet_until(notice: QueuedNotice, journey: Journey | None) -> datetime | None:
     """When (UTC) the patient may be disturbed again; None: now. The clock of the journey has seen to that for what it
     decides itself; what was held up on its way, or follows from what somebody did at night, waits here."""
-    if notice.alarm or notice.to != Role.PATIENT or journey is None:
+    if notice.alarm or notice.kind == CODE or notice.to != Role.PATIENT or journey is None:
         return None
     then = after_quiet_hours(notice.now, journey.patient.zone, journey.protocol.quiet_hours)
     return then if then > notice.now else None

@@ -48,6 +48,12 @@ def words(service: Service, *, alarm: bool, until: datetime | None, zone: str | 
     return Words(subject, "\n".join(lines) + "\n")
 
 
+def code_words(service: Service, code: str) -> Words:
+    """Return what a message says that brings a code."""
+    text = f"Your code is {code}. Tell it to whoever asked you for this address. If nobody did, do nothing.\n"
+    return Words(f"{service.sender}: a code for you", text)
+
+
 def _spelled(moment: datetime, zone: str | None) -> str:
     there = moment.astimezone(ZoneInfo(zone or "UTC"))
     return f"{there:%Y-%m-%d %H:%M} ({zone or 'UTC'})"

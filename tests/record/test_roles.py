@@ -67,6 +67,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
 }
 CALLS: Mapping[str, tuple[str, ...]] = {
     "record.append": (RECORDER,),
+    "record.ask_code": (READER,),
     "record.deliver_notices": (RECORDER,),
     "record.drop_blobs": (RECORDER,),
     "record.end_notice": (RECORDER,),

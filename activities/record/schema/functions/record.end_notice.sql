@@ -1,11 +1,14 @@
--- Takes a notice off the queue once somebody was reached with it: whoever asks has kept that as a fact.
+-- Takes a notice off the queue once somebody was reached with it: whoever asks has kept that as a fact. A code that did not
+-- arrive is asked for again by whoever waits for it, and is nobody's task.
 CREATE OR REPLACE FUNCTION record.end_notice(_log_id smallint, _notice_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
 BEGIN
     DELETE FROM queued_notice
      WHERE log_id = _log_id AND notice_id = _notice_id
-       AND EXISTS (SELECT FROM delivery d WHERE d.log_id = _log_id AND d.notice_id = _notice_id
-                      AND d.state IN ('accepted', 'muted', 'acknowledged', 'handled'));
+       AND EXISTS (SELECT FROM delivery d JOIN notice n USING (log_id, notice_id)
+                    WHERE d.log_id = _log_id AND d.notice_id = _notice_id
+                      AND (d.state IN ('accepted', 'muted', 'acknowledged', 'handled')
+                           OR d.state = 'failed' AND n.kind = 'contact_code'));
     RETURN FOUND;
 END
 $$;

@@ -1,0 +1,69 @@
+"""Messages and what became of them, as lists show it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.record.store import Record
+
+ORDER = ("handled", "acknowledged", "accepted", "muted", "failed", "bounced", "deferred", "sent")
+"""What became of a message is the first of these that did."""
+
+
+class ListedMessage(NamedTuple):
+    """A message: for which role of which clinic, since when (UTC), and what became of it last, when and why.
+    ``people`` are those whom it was sent to."""
+
+    notice_id: UUID
+    journey_id: UUID
+    clinic: str
+    to: str
+    kind: str
+    alarm: bool
+    queued_at: datetime
+    state: str
+    at: datetime | None
+    code: str | None
+    people: Sequence[str]
+
+
+_LIST = """
+SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n.created_at,
+       coalesce(f.state, 'queued'), f.at, f.code,
+       ARRAY(SELECT DISTINCT d.person FROM record.delivery d WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
+                AND d.person <> '' ORDER BY d.person) AS people
+  FROM record.notice n
+  LEFT JOIN LATERAL (SELECT d.state, d.at, d.code FROM record.delivery d
+                      WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
+                      ORDER BY array_position($5::text[], d.state), d.number DESC LIMIT 1) f ON true
+ WHERE n.log_id = $1 AND ($2::uuid IS NULL OR n.journey_id = $2) AND ($3::text[] IS NULL OR n.clinic = ANY($3))
+   AND (NOT $4 OR EXISTS (SELECT FROM record.queued_notice q
+                           WHERE q.log_id = n.log_id AND q.notice_id = n.notice_id AND NOT q.arrived))
+ ORDER BY n.created_at DESC, n.notice_id LIMIT $6
+"""
+
+
+async def list_messages(
+    record: Record,
+    *,
+    journey_id: UUID | None = None,
+    clinics: Sequence[str] | None = None,
+    undelivered: bool = False,
+    limit: int = 50,
+) -> tuple[ListedMessage, ...]:
+    """Return messages of a journey, or of clinics, the latest first; or only those that have reached nobody."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            _LIST, record.log_id, journey_id, None if clinics is None else [*clinics], undelivered, [*ORDER], limit
+        )
+    return tuple(ListedMessage(*row.values()) for row in rows)
+
+
+async def handle(record: Record, notice_id: UUID, by: str) -> bool:
+    """Keep that somebody saw to a message that reached nobody. False where there is none such."""
+    async with record.connection() as connection:
+        handled: bool = await connection.fetchval(
+            "SELECT record.handle_notice($1, $2, $3)", record.log_id, notice_id, by
+        )
+    return handled

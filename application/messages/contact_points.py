@@ -1,0 +1,222 @@
+"""How people are reached: shown and changed by coordinators, everybody's own by themselves, in versions.
+
+A point counts once a code that was sent there has come back.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.notices.contacts import Code, Contact, ContactPoint, Contacts, KeptContact, Owner, of_staff
+from application.access_log import ActOn
+from application.context import Context
+from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from application.history import read_journey
+from application.temporal.keys import open_keys
+from workflows.journey.actors import ANYONE, Role
+from workflows.journey.base import Flag, Identifier, InputModel
+
+CODE_COUNTS = timedelta(minutes=30)
+TRIES = 5
+NOTHING_CHANGED = "Nothing was changed."
+PATIENT = "patient"
+
+
+class Whose(InputModel):
+    """Whose contact is meant: the patient of a journey, or one of the staff."""
+
+    journey_id: UUID | None = None
+    person: Identifier | None = None
+
+
+class NewPoint(InputModel):
+    """A contact point to be added."""
+
+    channel: str
+    address: str
+
+
+class Wishes(InputModel):
+    """What somebody wants of messages."""
+
+    only_alarms: Flag
+
+
+class Changed(NamedTuple):
+    """A contact after a change, and the point it was about, if it was about one."""
+
+    kept: KeptContact
+    point: ContactPoint | None = None
+
+
+async def show_contact(context: Context, whose: Whose) -> KeptContact:
+    """Return how somebody is reached. The look is recorded.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+        Unavailable: the keys cannot be had now.
+    """
+    async with _opened(context) as contacts:
+        subject, _ = await _owner(context, contacts, whose, "show")
+        return await contacts.find(subject)
+
+
+async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
+    """Add a contact point, and have a code sent there.
+
+    Raises:
+        InvalidInput: it is none.
+        NotFound, NotAllowed, Conflict, Unavailable: nothing happened.
+    """
+    point_id = f"{new.channel}-{secrets.token_hex(3)}"
+    try:
+        point = ContactPoint.model_validate({"id": point_id, **new.model_dump()})
+    except ValueError:
+        raise InvalidInput(
+            "this is no contact point that can be used", "channel: email with one plain address, or webhook"
+        ) from None
+    point = point.model_copy(update={"code": _new_code(context)})
+
+    def added(contact: Contact) -> Contact:
+        if any((each.channel, each.address) == (point.channel, point.address) for each in contact.points):
+            raise Conflict("this point is there already", "See `contact-point show`", state=NOTHING_CHANGED)
+        try:
+            return Contact.model_validate({**dict(contact), "points": (*contact.points, point)})
+        except ValueError:
+            raise Conflict("somebody has ten points at most", "Remove one first", state=NOTHING_CHANGED) from None
+
+    return await _change(context, whose, "add", added, point.id, ask=True)
+
+
+async def send_code(context: Context, whose: Whose, point_id: str) -> Changed:
+    """Send another code to a contact point. Earlier ones count no more."""
+
+    def asked(contact: Contact) -> Contact:
+        return _with(contact, _point(contact, point_id).model_copy(update={"code": _new_code(context)}))
+
+    return await _change(context, whose, "send-code", asked, point_id, ask=True)
+
+
+async def verify_point(context: Context, whose: Whose, point_id: str, digits: str) -> Changed:
+    """Take the code that came back from a contact point. It counts from then on.
+
+    Raises:
+        InvalidInput: it is not the code. The try is counted.
+        Conflict: there is no code to be tried any more.
+    """
+    right = False
+
+    def tried(contact: Contact) -> Contact:
+        nonlocal right
+        point = _point(contact, point_id)
+        code = point.code
+        if code is None or code.tries < 1 or context.now() >= code.until:
+            raise Conflict("no code counts for this point any more", "`contact-point send-code`", state=NOTHING_CHANGED)
+        right = secrets.compare_digest(code.digits.encode(), digits.encode())
+        left = code.model_copy(update={"tries": code.tries - 1})
+        now = {"verified_at": context.now(), "code": None} if right else {"code": left}
+        return _with(contact, point.model_copy(update=now))
+
+    changed = await _change(context, whose, "verify", tried, point_id)
+    if not right:
+        raise InvalidInput(
+            "this is not the code that was sent there", "Ask for it again, or `contact-point send-code`",
+            state="The try was counted.",
+        )  # fmt: skip
+    return changed
+
+
+async def remove_point(context: Context, whose: Whose, point_id: str) -> Changed:
+    """Remove a contact point. It stays in earlier versions."""
+
+    def removed(contact: Contact) -> Contact:
+        _point(contact, point_id)
+        return contact.model_copy(update={"points": tuple(each for each in contact.points if each.id != point_id)})
+
+    return await _change(context, whose, "remove", removed, point_id)
+
+
+async def put_first(context: Context, whose: Whose, point_id: str) -> Changed:
+    """Have a contact point tried before the others."""
+
+    def moved(contact: Contact) -> Contact:
+        first = _point(contact, point_id)
+        return contact.model_copy(update={"points": (first, *(each for each in contact.points if each != first))})
+
+    return await _change(context, whose, "first", moved, point_id)
+
+
+async def set_wishes(context: Context, whose: Whose, wishes: Wishes) -> Changed:
+    """Keep what somebody wants of messages. Alarms come all the same."""
+
+    def wished(contact: Contact) -> Contact:
+        return contact.model_copy(update={"only_alarms": wishes.only_alarms})
+
+    return await _change(context, whose, "wish", wished)
+
+
+async def _change(
+    context: Context, whose: Whose, what: str, change: Callable[[Contact], Contact], point_id: str | None = None,
+    *, ask: bool = False,
+) -> Changed:  # fmt: skip
+    async with _opened(context) as contacts:
+        subject, owner = await _owner(context, contacts, whose, what)
+        known = await contacts.find(subject)
+        contact = change(known.contact)
+        by = context.person.id
+        if not await contacts.keep(subject, contact, after=known.version, by=by):
+            raise Conflict("somebody else has just changed it", "Look at it, and try again", state=NOTHING_CHANGED)
+        if ask and point_id is not None:
+            await contacts.ask_code(owner, point_id, by=by)
+        kept = KeptContact(known.version + 1, contact, by, context.now())
+        return Changed(kept, None if point_id is None else contact.point(point_id))
+
+
+@asynccontextmanager
+async def _opened(context: Context) -> AsyncIterator[Contacts]:
+    async with open_keys(context.settings, connections=1) as keys:
+        yield Contacts(await context.record(), keys)
+
+
+async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) -> tuple[str, Owner]:
+    """Return the subject that is meant, and who that is, if the person may see and change it.
+
+    Raises:
+        InvalidInput: neither or both are named.
+        NotFound, NotAllowed: as `show_contact`.
+    """
+    person = context.person
+    if (whose.journey_id is None) == (whose.person is None):
+        raise InvalidInput("whose contact is meant is not said", "Name a journey, or one of the staff by --person")
+    if whose.person is not None:
+        if person.role not in (*ANYONE,) or (person.role != Role.COORDINATOR and person.id != whose.person):
+            raise NotAllowed("only coordinators change how others are reached", "Ask one", state=NOTHING_CHANGED)
+        return of_staff(whose.person), Owner("staff", whose.person, next(iter(person.clinics), ""))
+    assert whose.journey_id is not None
+    if person.role != Role.COORDINATOR:
+        raise NotAllowed("only coordinators change how patients are reached", "Ask one", state=NOTHING_CHANGED)
+    action = ActOn(action=f"contact-point {what}", journey_id=whose.journey_id)
+    journey = (await read_journey(context, action, whose.journey_id)).journey
+    subject = await contacts.of_patient(whose.journey_id)
+    if subject is None:
+        raise NotFound("nobody is known as this journey's patient", "See `pathway show`", state=NOTHING_CHANGED)
+    return subject, Owner(Role.PATIENT, PATIENT, journey.clinic, whose.journey_id)
+
+
+def _point(contact: Contact, point_id: str) -> ContactPoint:
+    point = contact.point(point_id)
+    if point is None:
+        raise NotFound("there is no such point", "See `contact-point show`", state=NOTHING_CHANGED)
+    return point
+
+
+def _with(contact: Contact, point: ContactPoint) -> Contact:
+    points = tuple(point if each.id == point.id else each for each in contact.points)
+    return contact.model_copy(update={"points": points})
+
+
+def _new_code(context: Context) -> Code:
+    return Code(digits=f"{secrets.randbelow(10**6):06}", until=context.now() + CODE_COUNTS, tries=TRIES)

@@ -1,0 +1,68 @@
+"""Messages and what became of them: of one journey, or those that reached nobody."""
+
+from datetime import datetime
+from typing import ClassVar, NamedTuple
+from uuid import UUID
+
+from activities.notices.listing import ListedMessage, handle, list_messages
+from application.access_log import Query, clinics_to_list, keep_look
+from application.context import Context
+from application.errors import NotFound
+from application.history import read_stored
+from workflows.journey.base import Flag, Whole
+
+
+class ListMessages(Query):
+    """The messages of a journey, or of the person's clinics, the latest first; or only those that reached nobody."""
+
+    name: ClassVar[str] = "message list"
+
+    journey_id: UUID | None = None
+    undelivered: Flag = False
+    limit: Whole = 50
+
+
+class Messages(NamedTuple):
+    """Messages, and when (UTC) they were looked at."""
+
+    rows: tuple[ListedMessage, ...]
+    at: datetime
+
+
+async def show_messages(context: Context, query: ListMessages) -> Messages:
+    """Return messages that the person may see. The look is recorded.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
+    record = await context.record()
+    clinics: tuple[str, ...] | None = None
+    if query.journey_id is not None:
+        await read_stored(context, query, query.journey_id)
+    else:
+        clinics = clinics_to_list(context, None)
+    found = await list_messages(
+        record, journey_id=query.journey_id, clinics=clinics, undelivered=query.undelivered, limit=query.limit
+    )
+    if query.journey_id is None:
+        head = await record.log_head()
+        seen = tuple(dict.fromkeys(message.journey_id for message in found if message.journey_id.int))
+        await keep_look(context, query, seen, 0 if head is None else head[0])
+    return Messages(found, context.now())
+
+
+async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
+    """Keep that the person saw to a message that reached nobody: they told whom it was for, or know why they need not.
+
+    Raises:
+        NotFound: there is no such message of their clinics that waits for somebody.
+    """
+    record = await context.record()
+    waiting = await list_messages(record, clinics=clinics_to_list(context, None), undelivered=True, limit=1000)
+    message = next((each for each in waiting if each.notice_id == notice_id and each.state == "failed"), None)
+    if message is None or not await handle(record, notice_id, context.person.id):
+        raise NotFound(
+            "no message with this id waits for somebody to see to it", "See `message list --undelivered`",
+            state="Nothing was changed.",
+        )  # fmt: skip
+    return message._replace(state="handled")

@@ -1,0 +1,111 @@
+"""`contact-point`: how people are reached. Addresses are never arguments, which others on the machine could see."""
+
+from typing import Annotated, Any
+
+import typer
+
+from activities.notices.contacts import KeptContact
+from application import input as forms
+from application.messages import contact_points as use
+from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
+from cli import runtime
+from cli.input import journey_id, read_input
+from cli.output import Output, add_row, facts_box, local_time, short_time, table, your_time
+from cli.runtime import Call, command
+
+Person = Annotated[
+    str | None, typer.Option("--person", metavar="ID", help="One of the staff, by their id.", show_default=False)
+]
+Point = Annotated[
+    str, typer.Option("--point", metavar="POINT", help="Its id; see `contact-point show`.", show_default=False)
+]
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("show")(command(show, looks=True))
+    for name, act in (
+        ("add", add),
+        ("verify", verify),
+        ("send-code", send_code),
+        ("remove", remove),
+        ("first", first),
+        ("wish", wish),
+    ):
+        group.command(name)(command(act, acts=True))
+
+
+async def show(call: Call, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+    """Show how the patient of a journey, or one of the staff, is reached."""
+    _show(call.output, await use.show_contact(call.context, _whose(journey, person)))
+
+
+async def add(call: Call, journey: runtime.AnyJourney = None, person: Person = None, file: runtime.File = None) -> None:
+    """Add a point, and have a code sent there. The form: {"channel": "email", "address": "..."}; or the channel
+    webhook, with what its receiver knows them by, such as sms:+15550100."""
+    new = forms.check(NewPoint, forms.read_object(read_input(file)))
+    _tell(call.output, await use.add_point(call.context, _whose(journey, person), new), "A code is on its way there.")
+
+
+async def verify(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+    """Enter the code that came back from a point (you are asked for it). From then on it counts."""
+    code = call.context.ask("The code that was sent there").strip()
+    _tell(call.output, await use.verify_point(call.context, _whose(journey, person), point, code), "It counts now.")
+
+
+async def send_code(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+    """Send another code to a point."""
+    _tell(call.output, await use.send_code(call.context, _whose(journey, person), point), "A code is on its way there.")
+
+
+async def remove(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+    """Remove a point. It stays in earlier versions."""
+    _tell(call.output, await use.remove_point(call.context, _whose(journey, person), point), "It is used no more.")
+
+
+async def first(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+    """Have a point tried before the others."""
+    _tell(call.output, await use.put_first(call.context, _whose(journey, person), point), "It is tried first.")
+
+
+async def wish(
+    call: Call,
+    journey: runtime.AnyJourney = None,
+    person: Person = None,
+    only_alarms: Annotated[
+        bool, typer.Option("--only-alarms/--everything", help="Send nothing but alarms; or everything again.")
+    ] = True,
+) -> None:
+    """Keep what somebody wants of messages. Alarms come all the same."""
+    wishes = Wishes(only_alarms=only_alarms)
+    _tell(call.output, await use.set_wishes(call.context, _whose(journey, person), wishes), "It is kept.")
+
+
+def _whose(journey: str | None, person: str | None) -> Whose:
+    wanted = None if journey is None else str(journey_id(journey))
+    return forms.check(Whose, {"journey_id": wanted, "person": person})
+
+
+def _tell(output: Output, changed: Changed, said: str) -> None:
+    _show(output, changed.kept)
+    output.note(f"{said} Version {changed.kept.version} is kept.")
+
+
+def _show(output: Output, kept: KeptContact) -> None:
+    if output.json_only:
+        output.data(_as_json(kept))
+        return
+    known: dict[str, object] = {"version": kept.version, "wants": "only alarms" if kept.contact.only_alarms else "all"}
+    if kept.at is not None:
+        known |= {"by": kept.by, "at": local_time(kept.at)}
+    output.show(facts_box(known, "contact"))
+    shown = table("point", "channel", "address", your_time("verified"))
+    for point in kept.contact.points:
+        verified = "no" if point.verified_at is None else short_time(point.verified_at)
+        add_row(shown, point.id, point.channel, point.address, verified)
+    output.show(shown)
+
+
+def _as_json(kept: KeptContact) -> dict[str, Any]:
+    points = [point.model_dump(mode="json", exclude={"code"}) for point in kept.contact.points]
+    return {"version": kept.version, "only_alarms": kept.contact.only_alarms, "points": points}

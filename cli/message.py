@@ -1,0 +1,66 @@
+"""`message`: messages to people, and what became of them."""
+
+from typing import Annotated, Any
+
+import typer
+
+from activities.notices.listing import ListedMessage
+from application.messages.messages import ListMessages, handle_message, show_messages
+from cli.input import journey_id
+from cli.output import add_row, short_time, table, your_time
+from cli.runtime import Call, command
+
+
+def add_commands(group: typer.Typer) -> None:
+    """Give the group its commands."""
+    group.command("list")(command(list_, looks=True))
+    group.command("handle")(command(handle, acts=True))
+
+
+async def list_(
+    call: Call,
+    journey: Annotated[
+        str | None, typer.Option("--journey", metavar="JOURNEY", help="Only of this journey.", show_default=False)
+    ] = None,
+    undelivered: Annotated[bool, typer.Option("--undelivered", help="Only those that have reached nobody.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
+) -> None:
+    """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, acknowledged, handled.
+
+    Without --journey, of your clinics.
+    """
+    wanted = None if journey is None else journey_id(journey)
+    query = ListMessages(journey_id=wanted, undelivered=undelivered, limit=limit)
+    found = await show_messages(call.context, query)
+    if call.output.json_only:
+        call.output.data([_as_json(message) for message in found.rows])
+        return
+    shown = table("message", "journey", "to", your_time("since"), "became", "people")
+    for message in found.rows:
+        to = f"{message.to}, ALARM" if message.alarm else message.to
+        became = message.state if message.code is None else f"{message.state} ({message.code})"
+        people = ", ".join(message.people)
+        add_row(shown, message.notice_id, _journey(message), to, short_time(message.queued_at), became, people)
+    call.output.show(shown)
+    if len(found.rows) == limit:
+        call.output.note(f"There may be more than {limit}; raise --limit.")
+
+
+async def handle(
+    call: Call,
+    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its id; see `message list`.", show_default=False)],
+) -> None:
+    """Say that you saw to a message that reached nobody: you told whom it was for, or know that they need it not."""
+    handled = await handle_message(call.context, journey_id(message))
+    if call.output.json_only:
+        call.output.data(_as_json(handled))
+    else:
+        call.output.text(f"{handled.notice_id} is handled. The watchdog pages it no more.")
+
+
+def _as_json(message: ListedMessage) -> dict[str, Any]:
+    return {**message._asdict(), "people": [*message.people]}
+
+
+def _journey(message: ListedMessage) -> str:
+    return str(message.journey_id) if message.journey_id.int else ""

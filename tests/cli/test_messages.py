@@ -1,0 +1,209 @@
+"""`contact-point` and `message`: how people are reached, a code that proves it, and messages that reached nobody."""
+
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from activities.notices import queue
+from activities.notices.channels import ACCEPTED, Channel, Message, Outcome
+from activities.notices.contacts import Contacts
+from activities.notices.delivering import Sender, see_to
+from activities.privacy.key_store import open_key_store
+from activities.privacy.master_keys import Keyring
+from activities.record import Opening, Record
+from activities.record.event_codec import to_new
+from activities.record.store import NewNotice, patient_key
+from application.messages.contact_points import CODE_COUNTS, TRIES
+from cli.errors import ExitCode
+from deploy.local.postgres import Database
+from simulation.people import CLINIC, PEOPLE
+from tests.cli.conftest import JOURNEY, Profiles, opening
+from tests.cli.helpers import Answer, World, call, invented
+from workflows.journey.actors import Role
+
+pytestmark = pytest.mark.server
+
+CLIO, CORY = PEOPLE[Role.CLINICIAN].id, PEOPLE[Role.COORDINATOR].id
+ADDRESS = "pat@home.example"
+NEW = {"channel": "email", "address": ADDRESS}
+
+
+@pytest.fixture
+def world(recorded: World, keys_database: Database, keyring: Path) -> World:
+    """A world with keys, and a journey whose patient is known."""
+
+    async def begin(record: Record) -> None:
+        begun = Opening(patient_keys=(patient_key("pat"),), medicine="invented")
+        await record.append(JOURNEY, 0, [to_new(event) for event in opening()], opening=begun)
+
+    recorded.on_record(begin)
+    recorded.at = datetime.now(UTC)
+    recorded.set(keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring)
+    return recorded
+
+
+@pytest.fixture
+def recorded(migrated: Database) -> World:
+    return World(migrated)
+
+
+def point(world: World, verb: str, *words: str, given: Any = None, **changed: Any) -> Answer:
+    whose = (str(JOURNEY),) if "--person" not in words else ()
+    return call(world, "contact-point", verb, *whose, *words, "--json", given=given, **changed)
+
+
+def deliver(world: World, channel: Channel) -> None:
+    """Do what workers do: deliver what is queued, by one channel that is called e-mail."""
+
+    async def all_queued(record: Record) -> None:
+        assert world.settings.keys_url is not None
+        assert world.settings.keyring_file is not None
+        async with open_key_store(
+            world.settings.keys_url.get_secret_value(), Keyring(world.settings.keyring_file)
+        ) as keys:
+            sender = Sender(record, invented().register, Contacts(record, keys), {"email": channel})
+            for notice in await queue.take(record, alarm=False, most=100, seconds=60):
+                await see_to(sender, notice)
+
+    world.on_record(all_queued)
+
+
+def codes_sent(world: World) -> list[tuple[str, str]]:
+    """Deliver what is queued, and return the addresses and the codes that arrive there."""
+    sent: list[Message] = []
+
+    async def take(message: Message) -> Outcome:
+        sent.append(message)
+        return ACCEPTED
+
+    deliver(world, take)
+    return [(message.address, message.text.split("code is ")[1][:6]) for message in sent]
+
+
+@pytest.mark.parametrize("whose", [(), ("--person", CLIO)])
+def test_a_point_counts_once_its_code_came_back(world: World, whose: tuple[str, ...]) -> None:
+    added = point(world, "add", *whose, given=NEW).json
+    [new] = added["points"]
+    assert (new["channel"], new["address"], new["verified_at"]) == ("email", ADDRESS, None)
+    [(address, code)] = codes_sent(world)
+    assert address == ADDRESS
+    assert "code" not in new
+    world.answers = [f"{(int(code) + 1) % 10**6:06}", code]
+    assert point(world, "verify", "--point", new["id"], *whose).code == ExitCode.USAGE
+    [verified] = point(world, "verify", "--point", new["id"], *whose).json["points"]
+    assert verified["verified_at"] is not None
+    shown = point(world, "show", *whose).json
+    assert (shown["version"], shown["points"]) == (3, [verified])
+    assert point(world, "add", *whose, given=NEW).code == ExitCode.REFUSED, "it is there already"
+
+
+def test_a_code_is_tried_a_few_times_and_for_a_while(world: World) -> None:
+    new = point(world, "add", given=NEW).json["points"][0]["id"]
+    [(_, code)] = codes_sent(world)
+    world.answers = ["wrong"] * TRIES + [code]
+    for _ in range(TRIES):
+        assert point(world, "verify", "--point", new).code == ExitCode.USAGE
+    assert point(world, "verify", "--point", new).code == ExitCode.REFUSED
+    point(world, "send-code", "--point", new)
+    [(_, code)] = codes_sent(world)
+    world.answers = [code]
+    world.at += CODE_COUNTS
+    assert point(world, "verify", "--point", new).code == ExitCode.REFUSED
+    assert point(world, "show").json["points"][0]["verified_at"] is None
+
+
+def test_points_are_ordered_and_removed_and_wishes_kept(world: World) -> None:
+    one = point(world, "add", given=NEW).json["points"][0]["id"]
+    two = point(world, "add", given={"channel": "webhook", "address": "sms:+15550100"}).json["points"][1]["id"]
+    assert [each["id"] for each in point(world, "first", "--point", two).json["points"]] == [two, one]
+    assert [each["id"] for each in point(world, "remove", "--point", two).json["points"]] == [one]
+    assert point(world, "remove", "--point", two).code == ExitCode.NOT_FOUND
+    assert point(world, "wish", "--only-alarms").json["only_alarms"]
+    assert not point(world, "wish", "--everything").json["only_alarms"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"channel": "email", "address": "pat@home.example\nBcc: x@y.example"},
+        {"channel": "email", "address": "Pat <pat@home.example>"},
+        {"channel": "email", "address": "pät@home.example"},
+        {"channel": "pigeon", "address": ADDRESS},
+        {"channel": "webhook", "address": ""},
+        {"channel": "webhook", "address": "a b"},
+        {"channel": "email"},
+        {},
+    ],
+)
+def test_what_is_no_point_is_refused_without_repeating_it(world: World, given: dict[str, str]) -> None:
+    answer = point(world, "add", given=given)
+    assert answer.code == ExitCode.USAGE
+    assert "pat@" not in answer.err
+    assert point(world, "show").json["version"] == 0
+
+
+def test_only_coordinators_of_the_clinic_change_how_others_are_reached(world: World, profiles: Profiles) -> None:
+    for role in Role:
+        if role in (Role.SYSTEM, Role.COORDINATOR):
+            continue
+        answer = point(world, "add", "--profile", profiles[role], given=NEW)
+        assert answer.code == ExitCode.NOT_ALLOWED, role
+    own = point(world, "add", "--person", CLIO, "--profile", profiles[Role.CLINICIAN], given=NEW)
+    assert own.code == 0
+    others = point(world, "show", "--person", CORY, "--profile", profiles[Role.CLINICIAN])
+    assert others.code == ExitCode.NOT_ALLOWED
+    both = call(world, "contact-point", "show", str(JOURNEY), "--person", CLIO)
+    assert both.code == call(world, "contact-point", "show").code == ExitCode.USAGE
+
+
+def test_addresses_and_codes_are_encrypted_and_each_version_stays(world: World) -> None:
+    new = point(world, "add", given=NEW).json["points"][0]["id"]
+    point(world, "remove", "--point", new)
+
+    async def kept(record: Record) -> list[Any]:
+        async with record.connection() as connection:
+            return await connection.fetch("SELECT version, subject, sealed, given_by FROM record.contact ORDER BY 1")
+
+    rows = world.on_record(kept)
+    assert [(row["version"], row["given_by"]) for row in rows] == [(1, CORY), (2, CORY)]
+    assert all(ADDRESS.encode() not in row["sealed"] and b"digits" not in row["sealed"] for row in rows)
+    assert {row["subject"] for row in rows} == {f"patient/{patient_key('pat').hex()}"}
+    assert [each.command[0] for each in world.looks()] == ["act", "act"]
+
+
+def test_a_message_that_reached_nobody_is_listed_until_somebody_saw_to_it(world: World, profiles: Profiles) -> None:
+    notice = NewNotice(
+        notice_id=uuid4(), journey_id=JOURNEY, event_id=uuid4(), kind="k", recipient_role=Role.CLINICIAN, clinic=CLINIC
+    )
+    elsewhere = notice.model_copy(update={"notice_id": uuid4(), "clinic": "another-clinic"})
+    world.on_record(partial(queue_notices, notices=[notice, elsewhere]))
+    ops = ("--profile", profiles[Role.OPS])
+
+    def listed(*words: str) -> list[tuple[str, str]]:
+        rows = call(world, "message", "list", *words, *ops, "--json").json
+        return [(row["notice_id"], row["state"]) for row in rows]
+
+    name = str(notice.notice_id)
+    assert listed() == [(name, "queued")]
+    assert call(world, "message", "handle", name, *ops).code == ExitCode.NOT_FOUND, "it is still on its way"
+
+    async def nobody(_: Message) -> Outcome:
+        raise AssertionError("nobody has any contact")
+
+    deliver(world, nobody)
+    assert listed("--undelivered") == [(name, "failed")]
+    assert "no_contact" in call(world, "message", "list", *ops).out
+    assert call(world, "message", "handle", str(elsewhere.notice_id), *ops).code == ExitCode.NOT_FOUND
+    assert call(world, "message", "handle", name, *ops).code == 0
+    assert listed("--undelivered") == []
+    assert (name, "handled") in listed("--journey", str(JOURNEY))
+    assert call(world, "message", "handle", name, *ops).code == ExitCode.NOT_FOUND
+
+
+async def queue_notices(record: Record, notices: list[NewNotice]) -> None:
+    await record.deliver_notices(notices)
