@@ -13,6 +13,7 @@ from application.access_log import Query, broke_glass, keep_look, may_see
 from application.context import Context
 from application.errors import Fault, InvalidInput, NotAllowed, NotFound
 from workflows.journey.aggregate import Journey, begin, evolve, fold
+from workflows.journey.always.care_team.rules import has_part
 from workflows.journey.events import Event, FactAmended
 
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
@@ -44,15 +45,16 @@ class _Read(NamedTuple):
         return len(self.events) == len(self.stored)
 
 
-async def read_journey(context: Context, query: Query, journey_id: UUID) -> History:
-    """Record who looks at a journey, and return the journey.
+async def read_journey(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> History:
+    """Record who looks at a journey, and return the journey. With ``part``, whoever has a part in it may look too: an
+    observer, who may not see the rest.
 
     Raises:
         NotFound: there is no such journey.
         NotAllowed: the person may not look at it. The attempt is recorded.
         Fault: an event of it cannot be read.
     """
-    return _require_whole(await _looked_at(context, query, journey_id), journey_id)
+    return _require_whole(await _looked_at(context, query, journey_id, part=part), journey_id)
 
 
 async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple[StoredEvent, ...]:
@@ -154,11 +156,13 @@ def _require_whole(found: _Read, journey_id: UUID) -> History:
     return History(found.events, found.journey, found.position)
 
 
-async def _looked_at(context: Context, query: Query, journey_id: UUID) -> _Read:
+async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> _Read:
     found = await _load(context, journey_id)
     if not found.stored:
         raise no_such_journey(journey_id)
-    may = found.journey is not None and may_see(context, found.journey)
+    may = found.journey is not None and (
+        may_see(context, found.journey) or (part and has_part(found.journey, context.actor))
+    )
     broke = not may and (context.as_seen is not None or await broke_glass(context, journey_id))
     purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
     await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)

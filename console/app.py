@@ -27,7 +27,7 @@ from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import Drafts
 from console.sign_ins import SignIns
-from console.views import commands, journeys, passkeys, sign_in, sign_offs, start, work
+from console.views import commands, journeys, passkeys, room, sign_in, sign_offs, start, work
 from console.visits import MakeContext, NotSignedIn, Opened, drafts_of, sent_with, signed_in_with
 
 HOST = "localhost"
@@ -78,7 +78,7 @@ def create_app(
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
-    for view in (sign_in, passkeys, work, journeys, sign_offs, start, commands):
+    for view in (sign_in, passkeys, work, journeys, room, sign_offs, start, commands):
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, _sign_in_first)

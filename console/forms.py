@@ -110,9 +110,19 @@ def _fields(
             for code in codes:
                 yield from _fields((*path, code), inner, defined, {}, required=required)
         case {"type": "array", "items": items}:
-            yield from _list(path, _resolved(items, defined), defined, codes, required=required)
+            if _is_rating(part, items):
+                ratings = tuple(map(str, range(items["minimum"], items["maximum"] + 1)))
+                for place in range(part["minItems"]):
+                    yield Field((*path, str(place)), "choice", required, choices=ratings)
+            else:
+                yield from _list(path, _resolved(items, defined), defined, codes, required=required)
         case _:
             yield Field(path, "json", required)
+
+
+def _is_rating(part: Content, items: Content) -> bool:
+    """Whether a list is a fixed number of ratings, such as those of a short questionnaire."""
+    return part.get("minItems") == part.get("maxItems") is not None and {"minimum", "maximum"} <= items.keys()
 
 
 def _list(

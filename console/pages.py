@@ -28,6 +28,7 @@ from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result
 from console.forms import Field
 from console.sign_ins import SignIn
+from workflows.journey.calendars import local
 
 HERE = Path(__file__).parent
 STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
@@ -84,6 +85,17 @@ def _wrong_controls(error: UseCaseError | None) -> dict[str, str]:
     return {} if error is None else {each.field.replace(".", "/"): each.problem for each in error.fields}
 
 
+def _clock(moment: datetime, zone: str) -> str:
+    """Write a time of day as a wall clock in a zone shows it."""
+    return f"{local(moment, zone):%H:%M %Z}"
+
+
+def _ahead(moment: datetime, at: datetime) -> str:
+    """Say how far a moment is from another one."""
+    minutes = int((moment - at).total_seconds() // 60)
+    return f"in {minutes} minutes" if minutes > 0 else "now" if minutes > -2 else f"{-minutes} minutes ago"
+
+
 def _late(task: Task, at: datetime) -> str:
     return f"overdue by {elapsed((at - task.due).total_seconds())}" if task.due < at else ""
 
@@ -107,6 +119,8 @@ def _templates() -> Environment:
         "described": described,
         "result": result,
         "amount": amount,
+        "clock": _clock,
+        "ahead": _ahead,
     }
     environment.globals |= {"place": place, "late": _late}
     return environment

@@ -1,5 +1,6 @@
 """A form for each command, made from the core's own model, and what comes of sending it."""
 
+from datetime import timedelta
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -17,17 +18,20 @@ from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.viewer import viewers_zone
 from application.wording import route_of
-from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_back
+from console.forms import ANSWERS, Content, Field, answers_of, as_said, fields_of, read_back
 from console.pages import page, status_of
 from console.sign_ins import Notice
 from console.visits import Acts, Looks, Visit
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import SIGNED, AnyBody, RecordInstrument
+from workflows.journey.commands import SIGNED, AnyBody, Observe, RecordInstrument
 from workflows.journey.instruments import Instrument
+from workflows.journey.stages.sessions.model import YEAR
 
 router = APIRouter()
 ONCE = "once"
 """The id of the command is in the address of its form: whoever goes back and sends it again sends the same command."""
+AFTER = "after"
+"""The hidden control that says where somebody goes on: to the session room."""
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
@@ -49,6 +53,8 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
         return RedirectResponse(f"{visit.request.url.path}?{urlencode([*given.multi_items(), (ONCE, uuid4())])}", 303)
     form = await _form(visit, journey_id, noun, verb, given.get("instrument"))
     values = {field.name: [given.get(field.name) or field.default] for field in form.fields}
+    if given.get(AFTER):
+        values[AFTER] = [given[AFTER]]
     return _shown(visit, journey_id, form, visit.take_draft() or values, once)
 
 
@@ -76,12 +82,24 @@ async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
     if route is not None:
         more.insert(0, ("whom to reach now", route))
     visit.signed_in.notice = Notice(f"Done: {form.kind.name.replace('.', ' ')}.", tuple(more))
+    if visit.value(AFTER) == "room":
+        return RedirectResponse(f"/journeys/{journey_id}/room", 303)
     return RedirectResponse(f"/journeys/{journey_id}" if recorded.theirs else "/work", 303)
 
 
 def _body(form: Form, visit: Visit) -> AnyBody:
     content = read_back(form.fields, visit.sent, form.zone)
+    if form.kind.model is Observe and form.journey is not None:
+        _date_vitals(content, form.journey)
     return cast("AnyBody", forms.check(form.kind.model, content, {"kind": form.kind.name}, templated=False))
+
+
+def _date_vitals(content: Content, journey: Journey) -> None:
+    """Put in when vital signs were measured, where nothing else is said: in the minute that was observed."""
+    session, vitals = journey.sessions.get(content.get("session", 0)), content.get("vitals")
+    if isinstance(vitals, dict) and session is not None and session.dosed_at is not None:
+        measured = session.dosed_at + timedelta(minutes=min(content.get("minute", 0), YEAR))
+        vitals.setdefault("measured_at", measured.isoformat())
 
 
 async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, instrument: str | None) -> Form:
@@ -98,7 +116,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, instrument
         require_role(context.actor, kind)
         query = ActOn(action=f"{noun} {verb}", journey_id=journey_id)
         try:
-            journey = (await read_journey(context, query, journey_id)).journey
+            journey = (await read_journey(context, query, journey_id, part=True)).journey
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from application.command_catalog import KINDS, CommandKind, form_for
 from application.pathway.show import (
@@ -33,6 +33,8 @@ LISTED = 200
 async def show(visit: Looks, journey_id: UUID) -> Response:
     if visit.signed_in.person.role == Role.PATIENT:
         return await show_to_patient(visit, journey_id)
+    if visit.signed_in.person.role == Role.OBSERVER:
+        return RedirectResponse(f"/journeys/{journey_id}/room", 303)
     async with visit.context() as context:
         journey, at = await show_journey(context, ShowJourney(journey_id=journey_id))
     waiting = most_urgent(journey, SENTENCES)

@@ -25,6 +25,7 @@ from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
+from workflows.journey.stages.sessions.model import Session
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=640)
 MOST_MS = 10_000
@@ -102,6 +103,14 @@ class Desk:
         found = await load_journey(self.clinics.record, journey_id)
         assert found is not None
         return found
+
+    async def session(self, journey_id: UUID) -> Session:
+        """The first session of a journey as it is recorded now."""
+        return (await self.recorded(journey_id)).sessions[1]
+
+    def observer(self, journey_id: UUID) -> str:
+        """The reference of the adult who stays with the patient of a journey."""
+        return person_of(journey_id, Role.OBSERVER).id
 
     def household(self, journey_id: UUID, role: Role) -> str:
         """Offer the patient or the observer of a journey for signing in; the name of the profile."""

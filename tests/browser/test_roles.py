@@ -55,18 +55,20 @@ async def test_a_session_monitor_observes_on_a_phone(desk: Desk) -> None:
     desk.clinics.world.at = play.dosed_at() + timedelta(minutes=40)
     async with desk.person("session_monitor", phone=True, script=False) as page:
         await page.goto(f"/journeys/{play.journey.id}")
-        assert await overflow(page) == []
-        await page.get_by_role("link", name="Observe: session").first.click()
-        await page.get_by_label(re.compile("^Session")).fill("1")
-        await page.get_by_label(re.compile("^Minute")).fill("40")
-        await page.get_by_label("Consciousness").select_option("alert")
+        await page.get_by_role("link", name="Session room").click()
+        await expect(page.get_by_text("Observe now: minute 40")).to_be_visible()
+        await expect(page.get_by_label(re.compile("^Minute"))).to_have_value("40")
+        await page.get_by_label("alert").check()
         await page.get_by_role("group", name="Breathing normal").get_by_label("yes").check()
+        for name, value in {"Systolic": "118", "Diastolic": "76"}.items():
+            await page.get_by_label(re.compile(f"^{name}")).fill(value)
         await page.get_by_role("group", name="Vomiting").get_by_label("no").check()
         assert await overflow(page) == []
-        await page.get_by_role("button", name=re.compile("^Send")).click()
+        await page.get_by_role("button", name="Send the observation").click()
         await expect(page.get_by_role("status")).to_contain_text("Done: session observe.")
+        await expect(page.get_by_role("heading", name="Session 1: running")).to_be_visible()
     seen = (await desk.recorded(play.journey.id)).sessions[1].observations[-1]
-    assert (seen.minute, seen.consciousness) == (40, "alert")
+    assert (seen.minute, seen.scheduled, seen.vitals is not None) == (40, 40, True)
 
 
 @pytest.mark.parametrize(("role", "page_of"), [(Role.PATIENT, "/patient-view"), (Role.OBSERVER, "/support/request")])
@@ -77,7 +79,7 @@ async def test_patients_and_observers_ask_for_help_on_a_phone(desk: Desk, role: 
         assert await overflow(page) == []
         if role == Role.PATIENT:
             await page.get_by_role("link", name="Ask for help").click()
-        await page.get_by_label("Urgency").select_option("urgent")
+        await page.get_by_label("urgent").check()
         await page.get_by_label(re.compile("^Text")).fill("Invented: I would like to be called.")
         await page.get_by_role("button", name=re.compile("^Send")).click()
         await expect(page.get_by_role("status")).to_contain_text(

@@ -51,6 +51,8 @@ def spelled(fields: tuple[Field, ...], content: Mapping[str, Any]) -> dict[str, 
             found[name] = list(value)
         elif controls.get(name) == "lines":
             found[name] = ["\r\n".join(map(str, value))]
+        elif f"{name}/0" in controls:
+            found |= {f"{name}/{place}": [str(each)] for place, each in enumerate(value)}
         else:
             for control, text in sent_for(value, (name,)):
                 if controls[control] == "lines":

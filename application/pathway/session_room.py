@@ -1,0 +1,142 @@
+"""One session, for those who are in it: what was checked, what is to be taken, what is observed and when.
+
+Staff who may look at the journey see it, and the observer whom its checklist names, who sees nothing else of it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from uuid import UUID
+
+from application.access_log import Query, may_see
+from application.context import Context
+from application.errors import NotFound
+from application.history import read_journey
+from workflows.journey.aggregate import Journey
+from workflows.journey.setting import setting_of
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.model import Observation, Session
+from workflows.journey.vocabulary import AT_HOME
+
+Moment: TypeAlias = Literal["not planned", "to check", "checked", "released", "running", "ended"]
+Timeliness: TypeAlias = Literal["to come", "now", "late", "done", "missed"]
+
+
+class ShowSession(Query):
+    """What is checked, taken and observed in a session; without ``session``, in the one at hand."""
+
+    name: ClassVar[str] = "session show"
+
+    journey_id: UUID
+    session: int | None = None
+
+
+class Scheduled(NamedTuple):
+    """An observation that the protocol schedules, ``minute`` minutes after the dose, due at a moment (UTC): what was
+    seen, or why nothing was. ``late``: its time is over, and nothing says so yet. ``vitals``: they are measured too."""
+
+    minute: int
+    due: datetime
+    timeliness: Timeliness
+    vitals: bool
+    seen: tuple[Observation, ...]
+    reason: str | None
+
+
+class Room(NamedTuple):
+    """A session at a moment (UTC). ``items`` are what its checklist asks, and ``obstacles`` what keeps it from release.
+    ``whole``: these obstacles and the answers to the checklist are shown too."""
+
+    journey: Journey
+    at: datetime
+    number: int
+    session: Session | None
+    moment: Moment
+    whole: bool
+    items: tuple[str, ...]
+    scheduled: tuple[Scheduled, ...]
+    obstacles: tuple[str, ...]
+
+    @property
+    def next(self) -> Scheduled | None:
+        """Return the observation to make now, or else the next one to come."""
+        open_now = [each for each in self.scheduled if each.timeliness in ("now", "to come")]
+        return open_now[0] if open_now else None
+
+    @property
+    def minute(self) -> int:
+        """Return the minute of an observation that is made now."""
+        if self.session is None or self.session.dosed_at is None:
+            return 0
+        passed = max(int((self.at - self.session.dosed_at) / timedelta(minutes=1)), 0)
+        due = [each.minute for each in self.scheduled if each.timeliness == "now" and each.minute <= passed]
+        return due[0] if due else passed
+
+    @property
+    def others(self) -> tuple[Observation, ...]:
+        """Return the observations that make no scheduled one."""
+        return () if self.session is None else tuple(each for each in self.session.observations if not each.scheduled)
+
+
+async def show_session(context: Context, query: ShowSession) -> Room:
+    """Show a session to whoever has a part in it.
+
+    Raises:
+        NotFound: there is no such journey, or no such session of it.
+        NotAllowed: it is not theirs to look at.
+    """
+    history = await read_journey(context, query, query.journey_id, part=True)
+    return room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
+
+
+def room_of(journey: Journey, number: int | None, at: datetime, *, whole: bool = True) -> Room:
+    """Return a session of a journey at a moment (UTC); without a number, the one that is at hand.
+
+    Raises:
+        NotFound: there is no session of this number.
+    """
+    ended = len(journey.ended_sessions)
+    at_hand = journey.next_session if journey.next_session in journey.sessions or not ended else ended
+    number = at_hand if number is None else number
+    session = journey.sessions.get(number)
+    if session is None and number != at_hand:
+        raise NotFound("there is no session of this number", "See the sessions on the patient's page")
+    moment = _moment(session)
+    return Room(
+        journey,
+        at,
+        number,
+        session,
+        moment,
+        whole,
+        journey.protocol.sessions.checklist_in(setting_of(journey) or AT_HOME),
+        tuple(_scheduled(journey, session, at)) if session is not None and session.dosed_at is not None else (),
+        dose_gate(journey, number, at) if moment == "checked" and whole else (),
+    )
+
+
+def _moment(session: Session | None) -> Moment:
+    match session:
+        case None:
+            return "not planned"
+        case Session(ended_at=datetime()):
+            return "ended"
+        case Session(dosed_at=datetime()):
+            return "running"
+        case Session(released_at=datetime()):
+            return "released"
+        case Session(check=None):
+            return "to check"
+    return "checked"
+
+
+def _scheduled(journey: Journey, session: Session, at: datetime) -> Iterator[Scheduled]:
+    rules = journey.protocol.sessions
+    window = timedelta(minutes=rules.observe_window_minutes)
+    for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False):
+        seen = tuple(each for each in session.observations if each.scheduled == minute)
+        if seen or minute in session.missed:
+            timeliness: Timeliness = "done" if seen else "missed"
+        else:
+            timeliness = "to come" if at < due - window else "now" if at <= due + window else "late"
+        yield Scheduled(minute, due, timeliness, minute in rules.vitals_minutes, seen, session.missed.get(minute))

@@ -1,0 +1,110 @@
+"""The session room: one page for whoever is in a session, on a phone, and a sheet to print before one."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from application.command_catalog import CommandKind, names_asked_for
+from application.pathway.session_room import Room, ShowSession, show_session
+from console.forms import Field, fields_of
+from console.pages import page
+from console.views.commands import BY_NAME
+from console.visits import Looks
+from workflows.journey.actors import Role
+from workflows.journey.calendars import local
+from workflows.journey.severity import Severity
+
+router = APIRouter()
+CHECK, RELEASE, DOSE, OBSERVE, MISS, END = (
+    BY_NAME[f"session.{verb}"] for verb in ("check", "release", "dose", "observe", "miss-observation", "end")
+)
+HELP = BY_NAME["support.request"]
+FORMS: dict[str, CommandKind] = {
+    "to check": CHECK,
+    "checked": RELEASE,
+    "released": DOSE,
+    "running": OBSERVE,
+}
+"""What is done next in a session, by how far it has come."""
+
+
+FOLDED = ("cadss",)
+"""What is asked at some moments only, and folded up at the others."""
+TITLES = {
+    CHECK.verb: "Send the checklist",
+    RELEASE.verb: "Release the dose",
+    DOSE.verb: "Record the dose",
+    OBSERVE.verb: "Send the observation",
+}
+WAITS = {
+    "not planned": "No session is planned.",
+    "to check": "The checklist comes next.",
+    "checked": "The release comes next.",
+    "ended": "The session is over.",
+}
+"""What is said to those who do not do what is next."""
+
+
+@router.get("/journeys/{journey_id}/room")
+async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
+    if visit.signed_in.person.role == Role.PATIENT:
+        return RedirectResponse(f"/journeys/{journey_id}", 303)
+    async with visit.context() as context:
+        room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
+    kind = FORMS.get(room.moment)
+    mine = kind is not None and visit.signed_in.person.role in kind.roles
+    fields = _fields(kind, room) if kind is not None and mine else ()
+    return page(
+        visit.request,
+        "room.html",
+        visit.signed_in,
+        room=room,
+        kind=kind if mine else None,
+        fields=[field for field in fields if field.group not in FOLDED],
+        more=[field for field in fields if field.group in FOLDED],
+        values={} if kind is None else _known(kind, room),
+        kinds={"check": CHECK, "miss": MISS, "end": END},
+        help=HELP,
+        titles=TITLES,
+        waits=WAITS,
+        may={name: visit.signed_in.person.role in BY_NAME[f"session.{name}"].roles for name in ("check", "end")},
+        route=room.journey.protocol.contact_routes[Severity.EMERGENCY],
+        command_ids=(uuid4(), uuid4()),
+    )
+
+
+@router.get("/journeys/{journey_id}/room/sheet")
+async def show_sheet(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
+    async with visit.context() as context:
+        room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
+    return page(
+        visit.request, "room_sheet.html", visit.signed_in, room=room, routes=room.journey.protocol.contact_routes
+    )
+
+
+def _fields(kind: CommandKind, room: Room) -> tuple[Field, ...]:
+    """Return what is asked in the room. The session is known, and so is when vital signs of a minute were measured."""
+    known = ("session", "vitals/measured_at") if kind is OBSERVE else ("session",)
+    return tuple(
+        field for field in fields_of(kind.model, names_asked_for(kind, room.journey)) if field.name not in known
+    )
+
+
+def _known(kind: CommandKind, room: Room) -> dict[str, list[Any]]:
+    """Return what a form of the room begins with. What is to be said by somebody is left empty."""
+    journey, session = room.journey, room.session
+    now = f"{local(room.at, journey.patient.zone):%Y-%m-%d %H:%M}"
+    known: dict[str, object] = {"session": room.number}
+    if kind is CHECK and session is not None:
+        known |= {
+            "vitals/measured_at": now,
+            "reachable_clinician": session.supervising_clinician,
+            "location_state": journey.patient.state,
+        }
+    if kind is DOSE:
+        known |= {"taken_at": now, "route": "" if journey.plan is None else journey.plan.route}
+    if kind is OBSERVE:
+        known |= {"minute": room.minute}
+    return {name: [str(value)] for name, value in known.items()}
