@@ -19,7 +19,7 @@ from console.app import create_app
 from console.visits import COOKIE
 from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import invented
+from tests.cli.helpers import LOOKER, invented
 from tests.console.browser import ADDRESS, Browser, browser_of
 from tests.console.enrolment import Register, asked, sign_in, to_sign
 from tests.signatures.authenticator import PRESENT, SoftPasskey, eddsa, es256
@@ -46,10 +46,10 @@ def register(clinics: Clinics, tmp_path: Path) -> Register:
 
 
 @pytest.fixture
-def on_patients(clinics: Clinics, register: Register) -> FastAPI:
-    """A console where there are patients: nobody is signed in by a button."""
+def without_buttons(clinics: Clinics, register: Register) -> FastAPI:
+    """A console in which nobody is signed in by a button."""
     world = clinics.world
-    world.set(demonstration=False, profile=None)
+    world.set(profile=None)
 
     def make_context(**who: Any) -> Context:
         return Context(now=lambda: world.at, load=world.load_settings, connect=world.connect, **who)
@@ -58,8 +58,8 @@ def on_patients(clinics: Clinics, register: Register) -> FastAPI:
 
 
 @pytest.fixture
-async def opened(on_patients: FastAPI) -> AsyncIterator[Browser]:
-    async with browser_of(on_patients) as browser:
+async def opened(without_buttons: FastAPI) -> AsyncIterator[Browser]:
+    async with browser_of(without_buttons) as browser:
         yield browser
 
 
@@ -151,9 +151,6 @@ async def test_nobody_signs_in_with_what_is_not_their_passkey(register: Register
     assert credentials[0] == credentials[1] != credentials[2]
     assert [{*each["get"]} for each in strangers] == [{*question["get"]}] * 3
     assert (await sign_in(opened, PASSKEY, "nobody")).status_code == 403
-    # No button signs anybody in where there are patients.
-    assert "invented person" not in (await opened.go("/sign-in")).text
-    assert (await opened.client.post("/sign-in", data={"person": "clinician"})).status_code == 404
 
 
 async def test_who_has_several_passkeys_says_which(clinics: Clinics, register: Register, opened: Browser) -> None:
@@ -218,3 +215,10 @@ def test_a_request_that_was_changed_is_not_enrolled(clinics: Clinics) -> None:
     asked_for = EnrolmentRequest.model_validate({**fields, "key_id": "0" * 32})
     with pytest.raises(Exception, match="enrolled"):
         entry_of(clinics.world.context(), asked_for, ["demo-security", "demo-manager"])
+
+
+async def test_no_button_signs_anybody_in_where_there_are_patients(clinics: Clinics) -> None:
+    assert clinics.world.settings.profile is not None
+    async with browser_of(create_app(clinics.world.settings.model_copy(update={"demonstration": False}))) as browser:
+        assert "invented" not in (await browser.go("/sign-in")).text.lower()
+        assert (await browser.client.post("/sign-in", data={"person": LOOKER.stem})).status_code == 404
