@@ -18,6 +18,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import messages as m
 from workflows.authenticity import Foreign
+from workflows.fairness import Rank, in_turn, without
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.safety.model import FURTHER
@@ -79,8 +80,9 @@ class CareJourney:
         self._alarms: list[asyncio.Task[bool]] = []
         refused = m.FOREIGN_START if isinstance(given, Foreign) else None
         given = m.JourneyInput() if isinstance(given, Foreign) else given
-        self._signals: list[m.Signal] = list(given.signals)
-        self._unchecked: list[Command] = list(given.unchecked)
+        self._signals = m.Signals(given.signals)
+        self._unchecked: list[m.Unchecked] = list(given.unchecked)
+        self._untold = False
         self._checking = 0
         self._unconfirmed: dict[UUID, m.Receipt] = {}
         self._told: m.Recorded | None = None
@@ -136,7 +138,7 @@ class CareJourney:
             for task in work:
                 if task.done():
                     task.result()  # Only a bug ends one. It fails this task, and is retried until a fix.
-            if self._may_leave and self._ledger.over and not self._signals and not self._unchecked:
+            if self._may_leave and self._ledger.over and not self._signals.waiting and not self._unchecked:
                 journey = self._ledger.journey
                 return m.JourneyResult(outcome=str(journey.outcome), version=journey.version)
             if self._may_leave:
@@ -185,6 +187,8 @@ class CareJourney:
             raise ApplicationError("a new run is about to begin; nothing happened", type=m.TRY_AGAIN)
         if not authentic and refuse_by_hand(command) is not None:
             return  # It is kept, and refused.
+        if self._ledger.outbox.full and not (command.body.by_anybody or command.body.fact):
+            raise ApplicationError("too much waits for the record; nothing happened", type=m.TRY_AGAIN)
         if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
@@ -218,7 +222,12 @@ class CareJourney:
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Take any signal as it is. The SDK would drop what does not parse; here it is kept."""
         self._received += 1
-        self._signals.append(m.take_signal(name, payload, waiting=sum(signal.held for signal in self._signals)))
+        signal = m.take_signal(name, payload, waiting=self._signals)
+        if self._signals.is_crowded(signal):
+            # Decided on later: the record may have to be read first.
+            self._further, self._untold = self._further.and_one(m.kept_in_short(signal), signal.size), True
+        else:
+            self._signals.add(signal)
 
     @workflow.signal(description="Show anew how this run stands: its search attributes, and what is overdue")
     def show(self) -> None:
@@ -377,7 +386,8 @@ class CareJourney:
         succeeds."""
         while True:
             await workflow.wait_condition(lambda: bool(self._unchecked) and not self._set_back)
-            command, refusal = self._unchecked[0], None
+            waited, refusal = in_turn(self._unchecked)[0], None
+            command = waited.command
             if self._ledger.must_be_checked(command) or self._ledger.needs_proof(command):
                 presented = self._ledger.presented(command, workflow.now())
                 result = await _ask(m.verify_signature, presented, "check a signature")
@@ -385,32 +395,52 @@ class CareJourney:
                 refusal = result.refusal
                 if refusal is None and not self._ledger.counts_still(presented, workflow.now()):
                     continue
-            self._unchecked.pop(0)
+            self._unchecked = without(self._unchecked, [waited])
             self._decide(command, refusal, unanswered=True)
 
     # Signals
 
     async def _read_signals(self) -> None:
-        """Read signals in the order in which they came, some at a time. What is left when a new run begins goes with
-        it."""
+        """Read signals, the urgent ones first and each sender in turn, some at a time. What is left when a new run
+        begins goes with it. While too much waits for the record, only what is urgent is read."""
         while True:
-            await workflow.wait_condition(lambda: bool(self._signals) and not self._set_back and not self._draining)
+            await workflow.wait_condition(
+                lambda: bool(self._readable or self._untold) and not self._set_back and not self._draining
+            )
             self._look_for_reset()
             await self._until_decidable()
-            signals, self._signals = self._signals[:MESSAGES_AT_ONCE], self._signals[MESSAGES_AT_ONCE:]
+            signals = in_turn(self._readable)[:MESSAGES_AT_ONCE]
+            self._signals.remove(signals)
             for signal in signals:
-                self._read(m.read_signal(signal), signal.size)
-            if self._signals:
+                self._read(m.read_signal(signal), signal.size, authentic=signal.authentic)
+            if self._untold:
+                self._untold = False
+                self._tell_further()
+            if self._readable:
                 await workflow.sleep(MOMENTARY, summary="read on")
 
-    def _read(self, message: Command | KeepUnreadable, size: int = 0) -> None:
+    @property
+    def _readable(self) -> list[m.Signal]:
+        if not self._ledger.outbox.full:
+            return self._signals.waiting
+        return [signal for signal in self._signals.waiting if signal.rank == Rank.URGENT]
+
+    def _read(
+        self, message: Command | KeepUnreadable, size: int = 0, *, authentic: bool = False, accepted: bool = False
+    ) -> None:
+        """Take in a message. One that was ``accepted`` before is decided, however many others wait."""
         if isinstance(message, Command) and message.body.by_anybody:
             # At once, and so without a look at the register: a signal proves nobody.
             self._decide(_unproven(message), unanswered=True)
         elif isinstance(message, Command) and (
             self._ledger.must_be_checked(message) or self._ledger.needs_proof(message)
         ):
-            self._unchecked.append(message)
+            one = m.Unchecked(command=message, authentic=authentic)
+            if m.is_crowded(self._unchecked, one) and not accepted:
+                content = message.model_dump_json(exclude={"proof"})
+                self._count(m.unreadable(f"not checked: {message.body.kind}", content), size)
+            else:
+                self._unchecked.append(one)
         elif isinstance(message, Command):
             self._decide(message, unanswered=True)
         elif len(self._ledger.journey.unhandled) < m.MESSAGES_KEPT:
@@ -422,6 +452,9 @@ class CareJourney:
         """Count a message that finds no more room, and tell ops and hold care: at once where nothing tells them, and
         again and again while it goes on."""
         self._further = self._further.and_one(message, size)
+        self._tell_further()
+
+    def _tell_further(self) -> None:
         if self._further.told or not any(kept.name == FURTHER for kept in self._ledger.journey.unhandled):
             self._keep(m.further_messages(self._further))
 
@@ -498,7 +531,7 @@ class CareJourney:
                 if command.actor == CLOCK:
                     self._decide_again(command)
                 else:
-                    self._read(command)
+                    self._read(command, authentic=True, accepted=True)
 
     # Resets
 
@@ -592,9 +625,9 @@ class CareJourney:
     def _may_leave(self) -> bool:
         """Whether nothing is in progress, and this run has a reason to end. Signals that wait go with a new run."""
         under_way = self._ledger.outbox or not self._caught_up or not all(alarm.done() for alarm in self._alarms)
-        if under_way or not workflow.all_handlers_finished():
+        if under_way or self._untold or not workflow.all_handlers_finished():
             return False
-        return self._new_run_is_due or (self._ledger.over and not self._signals and not self._unchecked)
+        return self._new_run_is_due or (self._ledger.over and not self._signals.waiting and not self._unchecked)
 
     async def _drain(self) -> None:
         """Let nothing in for a moment when a new run is due and the end of an append did not bring it, or a run that is
@@ -617,7 +650,7 @@ class CareJourney:
             receipts=ledger.receipts,
             unreadable=self._unreadable,
             further=self._further,
-            signals=tuple(self._signals),
+            signals=tuple(self._signals.waiting),
             unchecked=tuple(self._unchecked),
         )
         moved = workflow.info().is_target_worker_deployment_version_changed()

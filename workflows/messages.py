@@ -4,6 +4,7 @@ The workflow knows only these models and signatures. The activities are declared
 ``activities``. They are not in the workflow's file, because the sandbox builds everything there again for each journey.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -16,6 +17,7 @@ from temporalio import activity
 from temporalio.common import RawValue, RetryPolicy
 
 from workflows.authenticity import Foreign, is_authentic
+from workflows.fairness import Rank, without
 from workflows.journey.actors import CareTeamMember
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
@@ -58,6 +60,11 @@ MESSAGE_BYTES = 16_000
 WAITING_BYTES = 8 * 1024 * 1024
 """How many bytes of signals may wait to be read, in one run and on the way to the next. Of those that come then, only
 size and digest are kept."""
+SENDER_BYTES = 1024 * 1024
+"""How many of them may be of one sender, so that nobody takes the room of all others."""
+SENDER_WAITING = 1_000
+"""How many signals of one sender may wait to be read, and how many of their commands to be checked. Those after them
+are counted, with their size and digest, and care is held."""
 MESSAGES_KEPT = 100
 """How many messages that cannot be read, and that ops have not handled, one journey keeps. Those after them are
 counted, with their size and digest, and care is held."""
@@ -203,11 +210,30 @@ class Signal(ImmutableModel):
     size: int
     sha256: str = ""
     authentic: bool = False
+    rank: Rank = Rank.REST
+    sender: str = ""
 
     @property
     def held(self) -> int:
         """How many bytes wait to be read."""
         return 0 if self.sha256 else self.size
+
+
+class Unchecked(ImmutableModel):
+    """A command that came as a signal and waits until its signature, or its sender, is checked."""
+
+    command: Command
+    authentic: bool = False
+
+    @property
+    def rank(self) -> Rank:
+        """What it goes before: all that waits here is equal."""
+        return Rank.READABLE
+
+    @property
+    def sender(self) -> str:
+        """Who sent it, if that may be believed so far."""
+        return self.command.actor.id if self.authentic else ""
 
 
 class Further(ImmutableModel):
@@ -239,7 +265,7 @@ class JourneyInput(ImmutableModel):
     unreadable: int = 0
     further: Further = Further()
     signals: tuple[Signal, ...] = ()
-    unchecked: tuple[Command, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
 
     @cached_property
     def handed(self) -> "HandedState | None":
@@ -297,15 +323,63 @@ ALREADY_OPEN = Refusal(
 )
 
 
-def take_signal(name: str, payload: Sequence[RawValue], *, waiting: int) -> Signal:
-    """Return a signal to be read, while so many bytes of others wait. One that is too large takes no memory."""
+class Signals:
+    """Signals that wait to be read, in the order in which they came."""
+
+    def __init__(self, waiting: Sequence[Signal] = ()) -> None:
+        self.waiting: list[Signal] = []
+        self.bytes = 0
+        self._count: Counter[tuple[Rank, str]] = Counter()
+        self._bytes: Counter[tuple[Rank, str]] = Counter()
+        for signal in waiting:
+            self.add(signal)
+
+    def add(self, signal: Signal) -> None:
+        """Add one that came."""
+        self.waiting.append(signal)
+        self._change(signal, 1)
+
+    def remove(self, signals: Sequence[Signal]) -> None:
+        """Take out those that are read now."""
+        self.waiting = without(self.waiting, signals)
+        for signal in signals:
+            self._change(signal, -1)
+
+    def has_room(self, one: Signal) -> bool:
+        """Whether all of one more may wait, or its digest only."""
+        theirs = self._bytes[one.rank, one.sender]
+        return theirs + one.size <= SENDER_BYTES and self.bytes + one.size <= WAITING_BYTES
+
+    def is_crowded(self, one: Signal) -> bool:
+        """Whether its sender has so much waiting already that one more is only counted."""
+        return self._count[one.rank, one.sender] >= SENDER_WAITING
+
+    def _change(self, signal: Signal, by: int) -> None:
+        self._count[signal.rank, signal.sender] += by
+        self._bytes[signal.rank, signal.sender] += by * signal.held
+        self.bytes += by * signal.held
+
+
+def take_signal(name: str, payload: Sequence[RawValue], *, waiting: Signals) -> Signal:
+    """Return a signal to be read, while others wait. One that is too large takes no memory."""
     contents = tuple(raw.payload.data for raw in payload)
     size = sum(map(len, contents))
     authentic = bool(payload) and all(is_authentic(raw.payload) for raw in payload)
-    if size > COMMAND_LIMIT or size + waiting > WAITING_BYTES:
-        digest_of_all = sha256(b"".join(contents)).hexdigest()
-        return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
-    return Signal(name=name, contents=contents, size=size, authentic=authentic)
+    signal = Signal(name=name, contents=contents, size=size, authentic=authentic)
+    if size <= COMMAND_LIMIT:
+        read = _read_command(signal)
+        if isinstance(read, Command):
+            rank = Rank.URGENT if read.body.by_anybody else Rank.READABLE
+            signal = signal.model_copy(update={"rank": rank, "sender": read.actor.id if authentic else ""})
+        if waiting.has_room(signal):
+            return signal
+    digest_of_all = sha256(b"".join(contents)).hexdigest()
+    return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
+
+
+def is_crowded(waiting: Sequence[Unchecked], one: Unchecked) -> bool:
+    """Whether so much of its sender waits to be checked already that one more is only counted."""
+    return sum(each.sender == one.sender for each in waiting) >= SENDER_WAITING
 
 
 def read_signal(signal: Signal) -> Command | KeepUnreadable:
@@ -331,6 +405,12 @@ def _text(signal: Signal) -> str:
     if signal.sha256:
         return f"Too large to be kept: {signal.size} bytes, SHA-256 {signal.sha256}. Ask its sender what it says."
     return "\n".join(part.decode(errors="replace") for part in signal.contents)
+
+
+def kept_in_short(signal: Signal) -> KeepUnreadable:
+    """Return the command that keeps of a signal only how large it is, and its digest."""
+    said = sha256(b"".join(signal.contents)).hexdigest() if signal.contents else signal.sha256
+    return unreadable(signal.name, f"{signal.size} bytes, SHA-256 {said}")
 
 
 def read_update(given: Command | Foreign) -> tuple[Command, bool]:

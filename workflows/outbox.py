@@ -13,6 +13,11 @@ BATCH_EVENTS = 200
 """How many events one append takes. The record takes more."""
 
 
+COMMANDS_KEPT = 1_000
+BYTES_KEPT = 16 * 1024 * 1024
+"""How much may wait for the record, before it takes up again. What is urgent is taken beyond that."""
+
+
 class _Kept(NamedTuple):
     """A command, the version after it, and how large it is in a batch (bytes)."""
 
@@ -31,6 +36,11 @@ class Outbox:
 
     def __bool__(self) -> bool:
         return bool(self._kept)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that only what is urgent is added."""
+        return len(self._kept) >= COMMANDS_KEPT or sum(kept.size for kept in self._kept) >= BYTES_KEPT
 
     def add(self, decided: Decided, events: Sequence[Event]) -> None:
         """Add a command and the events it gave."""

@@ -41,6 +41,7 @@ from workflows.messages import NOT_AUTHENTIC, PUBLIC_FAILURES, STATE_BYTES, Jour
 PASSED_THROUGH = (
     "workflows.journey",
     "workflows.authenticity",
+    "workflows.fairness",
     "workflows.messages",
     "workflows.outbox",
     "workflows.ledger",

@@ -46,6 +46,7 @@ from workflows.messages import (
     UNPROVEN,
     Batch,
     Recorded,
+    Signals,
     append_to_record,
     mark_version,
     read_signal,
@@ -242,7 +243,7 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
             if update_id and update_id in failed:
                 continue
             raw = await converter.decode(payloads, [RawValue] * len(payloads))
-            taken_as = take_signal(name, raw, waiting=0)
+            taken_as = take_signal(name, raw, waiting=Signals())
             content = raw[0].payload.data if raw else b""
             found.append(Taken(read_signal(taken_as), name, content, taken_as.authentic))
     except (RPCError, RuntimeError, KeysUnavailable):

@@ -13,9 +13,10 @@ from activities.record.event_codec import load_events
 from activities.record.store import Record
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
-from tests.helpers import eventually
+from tests.helpers import SOON, eventually
 from workflows import messages
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 
 pytestmark = pytest.mark.server
 
@@ -50,6 +51,30 @@ async def takes_a_hold(course: Course) -> None:
     async with asyncio.timeout(10):
         await course.send(c.PlaceHold(reason="invented: after the flood"))
     assert (await course.handle.describe()).status == WorkflowExecutionStatus.RUNNING
+
+
+async def test_a_flood_delays_its_sender_and_nobody_else(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """While no worker runs, one sender sends very much, then another something, and last somebody holds care."""
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue, max_cached=0):
+        await course.begin()
+        before = (await course.recorded()).version
+    move, hold = c.Move(zone="America/New_York", state="NY"), c.PlaceHold(reason="invented: whatever else waits")
+    sent = [*(command(move, Role.OPS) for _ in range(30)), command(move, Role.CLINICIAN), command(hold)]
+    for each in sent:
+        await course.handle.signal("command", each)
+    async with at_work(client, record, signers, task_queue, max_cached=0):
+        await record.wait_for(course.id, before + len(sent), SOON)
+        await course.recorded()
+        ids = {each.command_id for each in sent}
+        events = await load_events(record, course.id)
+        order = list(dict.fromkeys(event.command_id for event in events if event.command_id in ids))
+        assert order[0] == sent[-1].command_id, "the hold"
+        assert sent[-2].command_id in order[1:3], "the other sender's"
+        assert len(order) == len(sent)
+        await course.checked()
 
 
 async def test_messages_of_two_megabytes_end_nothing(

@@ -24,7 +24,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode
-from workflows.messages import JourneyInput, Receipt
+from workflows.messages import JourneyInput, Receipt, Unchecked
 
 pytestmark = pytest.mark.server
 
@@ -172,7 +172,7 @@ async def test_a_run_started_with_unchecked_commands_checks_them(
     before = await other.recorded()
     beside = await client.start_workflow(
         CareJourney.run,
-        JourneyInput(journey=before, unchecked=(command(MOVE),)),
+        JourneyInput(journey=before, unchecked=(Unchecked(command=command(MOVE)),)),
         id=workflow_id(uuid4()),
         task_queue=task_queue,
     )

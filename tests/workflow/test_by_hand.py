@@ -17,7 +17,7 @@ from workflows.journey.decided import Decided, refuse_by_hand, screen
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.ledger import Ledger
-from workflows.messages import Signal, read_signal, take_signal
+from workflows.messages import Signal, Signals, read_signal, take_signal
 
 BODIES = get_args(get_args(c.AnyBody)[0])
 TAKEN = (
@@ -108,4 +108,4 @@ def test_an_attempt_to_release_by_hand_is_kept_as_refused() -> None:
 
 
 def test_a_signal_that_holds_nothing_is_sent_by_hand() -> None:
-    assert not take_signal("command", (), waiting=0).authentic
+    assert not take_signal("command", (), waiting=Signals()).authentic
