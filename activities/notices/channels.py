@@ -8,6 +8,8 @@ from uuid import UUID
 
 import structlog
 
+from activities.notices.calendar_entries import CalendarFile
+
 log = structlog.get_logger("messages")
 
 LOG = "log"
@@ -31,6 +33,7 @@ class Message:
     alarm: bool = False
     until: datetime | None = None
     link: str | None = field(repr=False, default=None)
+    calendar: tuple[CalendarFile, ...] = field(repr=False, default=())
 
 
 class Outcome(NamedTuple):

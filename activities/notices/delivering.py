@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from activities.notices import queue, recipients
+from activities.notices.calendar_entries import calendar_files
 from activities.notices.channels import LOG, Channels, Message, Outcome, to_log
 from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
@@ -28,6 +29,7 @@ from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.calendars import after_quiet_hours
+from workflows.journey.events import Event
 from workflows.journey.notices import notices
 
 log = structlog.get_logger("messages")
@@ -121,9 +123,9 @@ async def _see_to(sender: Sender, notice_id: UUID) -> None:
     told = await _told(sender, notice)
     muted = [person for person in told.muted if not any(fact.person == person for fact in notice.facts)]
     await queue.keep(sender.record, notice_id, [NewFact(person, "", "", "muted") for person in muted])
-    until = await _until(sender.record, notice, journey)
+    event = await _event(sender.record, notice)
     tries = plan(told.targets, notice.facts, notice.now, alarm=notice.alarm).tries
-    await asyncio.gather(*(_try(sender, notice, told.points[each], until, journey, each) for each in tries))
+    await asyncio.gather(*(_try(sender, notice, told.points[each], event, journey, each) for each in tries))
     await _go_on(sender, notice_id, told.targets)
 
 
@@ -155,13 +157,15 @@ def _why(targets: Sequence[Target]) -> str:
 
 
 async def _try(
-    sender: Sender, notice: QueuedNotice, point: ContactPoint | None, until: datetime | None, journey: Journey | None,
+    sender: Sender, notice: QueuedNotice, point: ContactPoint | None, event: Event | None, journey: Journey | None,
     which: Try,
 ) -> None:  # fmt: skip
     staff = notice.to not in (Role.PATIENT, Role.OBSERVER)
     link = sender.service.link(notice.journey_id, staff=staff)
     zone = None if staff or journey is None else journey.patient.zone
-    said = words(sender.service, alarm=notice.alarm, until=until, zone=zone, link=link)
+    until = _until(notice, event, journey)
+    files = () if event is None else calendar_files(event, sender.service)
+    said = words(sender.service, alarm=notice.alarm, until=until, zone=zone, link=link, calendar=bool(files))
     if notice.kind == CODE and point is not None and point.code is not None:
         said = code_words(sender.service, point.code.digits)
     message = Message(
@@ -175,6 +179,7 @@ async def _try(
         alarm=notice.alarm,
         until=until,
         link=link,
+        calendar=files,
     )
     channel = LOG if point is None else point.channel
     send = to_log if point is None else sender.channels[channel]
@@ -253,19 +258,24 @@ def quiet_until(notice: QueuedNotice, journey: Journey | None) -> datetime | Non
     return then if then > notice.now else None
 
 
-async def _until(record: Record, notice: QueuedNotice, journey: Journey | None) -> datetime | None:
-    """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known, as for an alarm
-    that left before its event."""
-    if journey is None:
-        return None
+async def _event(record: Record, notice: QueuedNotice) -> Event | None:
+    """The event that a notice comes from; None where it is not recorded, as that of an alarm, or cannot be read."""
     async with record.connection() as connection:
         row = await connection.fetchrow(
             f"SELECT {EVENT_COLUMNS} FROM record.journey_event WHERE log_id = $1 AND event_id = $2",  # noqa: S608
             record.log_id,
             notice.event_id,
         )
-    if row is None:
+    try:
+        return None if row is None else from_stored(record.decoded(row))
+    except ValueError:
         return None
-    about = next((each.about for each in notices(from_stored(record.decoded(row))) if each.id == notice.id), None)
+
+
+def _until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
+    """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known."""
+    if journey is None or event is None:
+        return None
+    about = next((each.about for each in notices(event) if each.id == notice.id), None)
     waiting = journey.waiting.get(about or "")
     return waiting.deadline if waiting is not None and waiting.deadline > notice.now else None

@@ -100,4 +100,7 @@ def compose(message: Message, sender: str) -> EmailMessage:
     if message.alarm:
         mail["Importance"] = "high"
     mail.set_content(message.text)
+    for file in message.calendar:
+        content = file.content.decode()
+        mail.add_attachment(content, subtype="calendar", params={"method": file.method}, filename="appointment.ics")
     return mail

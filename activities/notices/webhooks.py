@@ -72,7 +72,7 @@ def by_webhook(post: Post) -> Channel:
 
 def body_of(message: Message) -> bytes:
     """Return what a receiver is sent: always the same bytes for the same message."""
-    data = {
+    data: dict[str, object] = {
         "notice_id": str(message.notice_id),
         "to": message.address,
         "alarm": message.alarm,
@@ -81,4 +81,6 @@ def body_of(message: Message) -> bytes:
         "until": None if message.until is None else message.until.isoformat(),
         "link": message.link,
     }
+    if message.calendar:
+        data["calendar"] = [file.content.decode() for file in message.calendar]
     return json.dumps({"type": "message", "data": data}, separators=(",", ":")).encode()

@@ -34,12 +34,17 @@ class Words(NamedTuple):
     text: str
 
 
-def words(service: Service, *, alarm: bool, until: datetime | None, zone: str | None, link: str | None) -> Words:
-    """Return what a message says. ``until`` is shown on the wall clock of ``zone``, and in UTC where there is none."""
+def words(
+    service: Service, *, alarm: bool, until: datetime | None, zone: str | None, link: str | None, calendar: bool = False
+) -> Words:
+    """Return what a message says. ``until`` is shown on the wall clock of ``zone``, and in UTC where there is none.
+    ``calendar``: an entry for a calendar comes with it."""
     subject = f"{service.sender}: please answer now" if alarm else f"{service.sender}: there is a task for you"
     lines = ["Somebody needs you now." if alarm else "There is a task for you."]
     if until is not None:
         lines.append(f"Until: {_spelled(until, zone)}")
+    if calendar:
+        lines[0] = "An entry for your calendar comes with this message."
     if service.call is not None:
         lines.append(f"To call: {service.call}")
     if link is not None:

@@ -257,10 +257,14 @@ async def test_a_reminder_is_not_sent_where_nobody_said_that_it_arrives(
     assert await app.fetchval("SELECT code FROM record.delivery WHERE notice_id = $1", notice) == "no_contact"
 
 
-async def put_journey(record: Record) -> tuple[UUID, Sequence[Any]]:
-    """Record a course up to the first notice to the patient, and whose it is."""
+async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Sequence[Any]]:
+    """Record a course up to the first notice to the patient, or the first one of this kind, and whose it is."""
     journey, events = uuid4(), course("PTSD").events
-    first = next(event.version for event in events if any(each.to == Role.PATIENT for each in notices(event)))
+    first = next(
+        event.version
+        for event in events
+        if any(each.to == Role.PATIENT and kind in (None, each.kind) for each in notices(event))
+    )
     begun = renamed(events[:first], journey)
     opening = Opening(patient_keys=(patient_key("pat"),), medicine="invented")
     await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
@@ -279,8 +283,25 @@ async def test_a_patient_is_told_until_when_on_their_own_clock_and_is_given_no_p
     await see_to(sender, asked.id)
     [mail] = mailbox.mails
     assert mail["To"] == "pat@home.example"
-    assert "console.example" not in mail.get_content()
+    text = mail.get_body()
+    assert text is not None
+    assert "console.example" not in text.get_content()
     assert await states(app, asked.id) == [("patient", "email", "sent"), ("patient", "email", "accepted")]
+
+
+async def test_an_appointment_comes_with_its_entry_for_a_calendar(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox
+) -> None:
+    journey, events = await put_journey(record, "appointment")
+    subject = await contacts.of_patient(journey)
+    assert subject is not None
+    await give(contacts, subject, point("pat@home.example"))
+    told = next(each for each in notices(events[-1]) if each.kind == "appointment")
+    await deliver(record, [told.model_copy(update={"alarm": True})], clinic=CLINIC, register=None, at=VERIFIED)
+    await see_to(sender, told.id)
+    text, entry = [*mailbox.mails[0].iter_parts()]
+    assert "An entry for your calendar comes with this message." in text.get_content()
+    assert b"Clinic: appointment" in entry.get_payload(decode=True)
 
 
 def a_queued(at: datetime, to: Role = Role.PATIENT, *, alarm: bool = False) -> queue.QueuedNotice:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.appointments import appointments
 from workflows.journey.base import Identifier, ImmutableModel
 
 
@@ -38,6 +39,9 @@ def notices(event: e.Event) -> tuple[Notice, ...]:
 
 def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
     body = event.body
+    told = appointments(event)
+    if told:
+        yield "appointment", Role.PATIENT, told[0].name, False
     match body:
         case e.ObligationEscalated():
             yield body.action.value, body.to, body.obligation, body.alarm
