@@ -678,9 +678,8 @@ def _renew(situation: Situation) -> Action | datetime:
         case "evaluation":
             section = journey.protocol.eligibility.evaluation_sections[0]
             found = c.RecordEvaluation(sections={section: _invented(f"looked at again, after {journey.version}")})
-            return Role.CLINICIAN, c.Amend(
-                version=journey.version, reason=_invented("evaluated again"), correction=found
-            )
+            evaluated = max(v for v, fact in journey.facts.items() if fact.kind == "evaluation.recorded")
+            return Role.CLINICIAN, c.Amend(version=evaluated, reason=_invented("evaluated again"), correction=found)
         case "plan" | "weight":
             return _plan(situation)
         case "education":

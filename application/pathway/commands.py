@@ -211,11 +211,12 @@ async def _require_part(context: Context, journey_id: UUID, body: AnyBody) -> No
 
 
 def _rests_on_patient(body: AnyBody, known: Journey | None) -> bool:
-    """Whether a command may rest on what the patient's other journeys say. Of decisions only a clearance does."""
+    """Whether a command may rest on what the patient's other journeys say. Of decisions only a clearance and a
+    corrected death do."""
     if not isinstance(body, Sign) or known is None:
         return isinstance(body, ON_THE_PATIENT)
     request = known.waiting.get(body.request)
-    return request is not None and request.sign_off == SignOffKind.CLEARANCE
+    return request is not None and request.sign_off in (SignOffKind.CLEARANCE, SignOffKind.DEATH_CORRECTION)
 
 
 def require_size(command: Command) -> None:

@@ -56,7 +56,13 @@ def decided(play: Play, kind: SignOffKind) -> SignOff:
 
 def amend(play: Play, section: str) -> Play:
     correction = c.RecordEvaluation(sections={section: OTHERWISE})
-    play.later(minutes=1).do(c.Amend(version=2, reason="letter arrived (invented)", correction=correction))
+    play.later(minutes=1).do(
+        c.Amend(
+            version=play.version_of("evaluation.recorded"), reason="letter arrived (invented)", correction=correction
+        )
+    )
+    confirmed = c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="compared (invented)")
+    play.do(confirmed, Role.MEDICAL_DIRECTOR)
     return play
 
 

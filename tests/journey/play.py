@@ -228,6 +228,10 @@ class Play:
         body = self.signature(kind, subject, **changed)
         return self.do(body, by or signer(self.journey, self.request(kind, subject)))
 
+    def version_of(self, kind: str, nth: int = -1) -> int:
+        """The version of the n-th fact of this kind."""
+        return [version for version, fact in self.journey.facts.items() if fact.kind == kind][nth]
+
     def reach(self, contact: c.RecordCrisisContact, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
         """A contact that reached a patient at risk, and its signature; what followed."""
         return self.do(contact, by) + self.sign(SignOffKind.CRISIS_REACHED, contact.crisis)

@@ -150,9 +150,21 @@ def test_a_dose_that_was_not_released_is_an_emergency() -> None:
 
 def test_a_dose_that_is_corrected_to_an_overdose_rings_like_one() -> None:
     play = after("session.dose")
-    version = play.journey.version
+    version = play.version_of("session.dosed")
     play.do(c.Amend(version=version, reason="ten times as much", correction=dose(play, 10, taken_at=play.dosed_at())))
     assert play.waits_for("alarm") is not None
+
+
+def test_a_dose_of_an_unknown_amount_is_an_emergency() -> None:
+    """Released, and told without an amount, it asked for support: the same as one that was a little more."""
+    play = after("session.release")
+    plan = play.journey.plan
+    assert plan is not None
+    told = c.RecordDose(session=1, dose_mg=None, route=plan.route, taken_at=play.at, doses_left=1)
+    play.do(told, Role.OBSERVER)
+    assert play.journey.adverse_events["adverse-event-1"].finding == "unknown_dose"
+    assert play.waits_for("alarm") is not None
+    assert play.journey.held
 
 
 def test_a_second_dose_in_a_session_is_an_emergency() -> None:
@@ -290,7 +302,7 @@ def test_a_crisis_rings_until_the_patient_is_reached() -> None:
         play.do(attempt, Role.ON_CALL_CLINICIAN)
         play.do(acknowledge("crisis:crisis-1"), Role.ON_CALL_CLINICIAN)
     assert steps(play.wait(hours=3), "crisis:crisis-1")
-    play.do(attempt.model_copy(update={"reached": True, "safety_plan": True}), Role.ON_CALL_CLINICIAN)
+    play.reach(attempt.model_copy(update={"reached": True, "safety_plan": True}), Role.ON_CALL_CLINICIAN)
     assert not steps(play.wait(hours=12), "crisis:crisis-1")
 
 

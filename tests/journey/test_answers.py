@@ -141,8 +141,9 @@ def test_a_patient_s_own_answers_do_not_settle_the_clinician_s() -> None:
 
 def test_a_correction_of_the_screening_agrees_with_what_is_known_too() -> None:
     play = screening_of(born=date(1935, 1, 1))
+    play.do(c.RecordScreening.model_validate({"exclusions": {"X01": {"answer": "no"}}}))
     fact = c.RecordScreening.model_validate({"exclusions": {"X36": {"answer": "no"}}})
-    amend = c.Amend(version=play.journey.version, reason="invented", correction=fact)
+    amend = c.Amend(version=play.version_of("screening.recorded"), reason="invented", correction=fact)
     play.refused(amend, code=RefusalCode.CONTRADICTS, field="exclusions.X36")
 
 

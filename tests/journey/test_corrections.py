@@ -10,7 +10,7 @@ from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
-from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of
+from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of, loosens
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.evidence import approved
 from workflows.journey.instruments import Instrument
@@ -23,7 +23,7 @@ SECOND = 2
 
 def version_of(play: Play, kind: str, nth: int = -1) -> int:
     """The version of the n-th fact of this kind."""
-    return [version for version, fact in play.journey.facts.items() if fact.kind == kind][nth]
+    return play.version_of(kind, nth)
 
 
 def mark(play: Play, kind: str, nth: int = -1, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
@@ -136,7 +136,9 @@ def test_a_correction_of_another_dose_lets_nobody_reject_this_one() -> None:
     play = before("session.release", 3)
     play.do(c.Amend(version=version_of(play, "session.dosed", 0), reason="x", correction=redose(play, dose_mg=1.0)))
     [wrong] = play.journey.unconfirmed
-    play.do(c.Amend(version=wrong, reason="x", correction=redose(play, 2)))
+    other = c.Amend(version=wrong, reason="x", correction=redose(play, 2))
+    play.refused(other, code=RefusalCode.UNKNOWN, field="correction")
+    play.do(other.model_copy(update={"version": version_of(play, "session.dosed", 1)}))
     play.refused(c.RejectCorrection(correction=wrong, reason="x"), code=RefusalCode.INCOMPLETE, says="counts as this")
 
 
@@ -330,7 +332,7 @@ def test_every_kind_of_fact_of_a_course_can_be_marked(kind: str) -> None:
     )
     marked = one(mark(play, kind, 0), e.EnteredInError)
     assert (marked.version, marked.fact) == (version, kind)
-    assert marked.to_confirm == MARKABLE[kind].loosens
+    assert marked.to_confirm == loosens(play.journey.facts[version])
     again = c.MarkInError(version=version, reason="x")
     play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
     if marked.to_confirm:
@@ -509,3 +511,66 @@ def test_a_discharge_is_not_signed_over_a_correction_that_nobody_confirmed() -> 
     mark(play, "visit.recorded")
     signature = play.signature(SignOffKind.DISCHARGE)
     play.refused(signature, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
+
+
+# What a correction is of
+
+
+AMENDED: dict[str, Any] = {
+    "evaluation.recorded": lambda _: c.RecordEvaluation(sections={"overall_needs": "x"}),
+    "session.checked": lambda play: checklist(play.journey, 1, play.at),
+    "session.dosed": redose,
+    "session.observed": lambda play: observation(play.journey, 1, 15, play.at),
+    "instrument.recorded": lambda _: c.RecordInstrument(
+        instrument=Instrument.PHQ_9, occasion="baseline", answers=[0] * 9
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AMENDED)
+@pytest.mark.parametrize("named", ["pathway.started", "signoff.signed", *AMENDED])
+def test_a_correction_names_the_fact_that_it_corrects(what: str, named: str) -> None:
+    if named == what:
+        return
+    play = after("session.end")
+    facts = play.journey.facts
+    version = 1 if named == "pathway.started" else [v for v, fact in facts.items() if fact.kind == named][-1]
+    body = c.Amend(version=version, reason="x", correction=AMENDED[what](play))
+    play.refused(body, code=RefusalCode.UNKNOWN, field="version")
+
+
+def test_a_correction_of_a_correction_may_name_either() -> None:
+    play = before("session.schedule", 2)
+    for mg in (90.0, 80.0):
+        version = play.journey.version if mg == 80.0 else play.version_of("session.dosed")
+        amended = [v for v, fact in play.journey.facts.items() if fact.kind == "fact.amended"]
+        play.do(c.Amend(version=amended[-1] if amended else version, reason="x", correction=redose(play, dose_mg=mg)))
+        assert play.journey.doses["dose-1"].dose_mg == mg
+
+
+@pytest.mark.parametrize("by", [Role.COORDINATOR, Role.CLINICIAN])
+@pytest.mark.parametrize(("feeling", "counts"), [("unwell", True), ("well", False)])
+def test_an_alarming_check_in_counts_until_a_second_clinical_person_agrees(
+    feeling: str, by: Role, *, counts: bool
+) -> None:
+    play = before("check-in.complete")
+    symptoms = dict.fromkeys(play.journey.protocol.symptoms.names, 1)
+    [owed] = [k.id for k in play.journey.contacts.values() if k.open and k.type == "check_in"][:1]
+    said = {"check_in": owed, "feeling": feeling, "side_effects": "x", "symptoms": symptoms}
+    here = {"location": {"state": play.journey.patient.state, "confirmed": True}}
+    play.do(c.CompleteCheckIn.model_validate(said | here), Role.PATIENT)
+    mark(play, "check-in.completed", by=by)
+    assert (play.journey.contacts[owed].done_at is not None) is counts
+    if counts:
+        assert play.waits_for("correction") is not None
+        confirm(play)
+    assert play.journey.contacts[owed].done_at is None
+
+
+def test_a_corrected_evaluation_and_observation_wait_for_a_second_person() -> None:
+    play = after("session.end")
+    for kind in ("evaluation.recorded", "session.observed"):
+        amend(play, kind, AMENDED[kind](play))
+        assert play.waits_for("correction") is not None
+        confirm(play)
+        assert play.waits_for("correction") is None

@@ -339,7 +339,7 @@ def test_exception_takes_as_many_as_the_protocol_asks(
 def test_exception_made_after_the_signature_opens_it_for_two() -> None:
     play = before("session.check")
     correction = c.RecordEvaluation(treatment_exception="a treatment was taken for another (invented)")
-    play.do(c.Amend(version=2, reason="letter arrived", correction=correction))
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction))
     play.sign_once(SignOffKind.EVALUATION)
     assert not approved(play.journey, SignOffKind.EVALUATION)
     assert "evaluation not signed as it now is" in dose_gate(play.journey, 1, play.at)

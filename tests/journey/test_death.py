@@ -162,6 +162,17 @@ def test_a_pathway_that_was_ending_before_the_wrong_death_ends_as_it_would_have(
     assert play.journey.outcome == Outcome.WITHDRAWN
 
 
+def test_a_death_that_was_wrong_reopens_no_journey_beside_another_one() -> None:
+    play = died(collected(after("session.end")))
+    beside = play.changed(elsewhere=play.journey.elsewhere.model_copy(update={"same_medicine_open": True}))
+    for other in (play, beside):
+        other.do(c.DoubtDeath(death="death-1", reason="another patient"), Role.COORDINATOR)
+        other.sign(SignOffKind.DEATH_CORRECTION, "death-1")
+        assert not other.journey.died
+    assert not play.journey.closed
+    assert (beside.journey.closed, beside.journey.outcome) == (True, Outcome.TRANSFERRED)
+
+
 def test_a_death_after_the_end_is_confirmed_and_the_pathway_stays_as_it_ended() -> None:
     play = standing(course("PTSD").journey, course("PTSD").at, "PTSD")
     died(play)

@@ -67,7 +67,7 @@ def test_ending() -> None:
 def amended_evaluation() -> Play:
     play = ready()
     correction = c.RecordEvaluation(sections={"medical_context": "a diagnosis came to light (invented)"})
-    play.do(c.Amend(version=2, reason="letter from the GP", correction=correction))
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="letter from the GP", correction=correction))
     return play
 
 

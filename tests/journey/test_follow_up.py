@@ -407,7 +407,7 @@ def test_a_visit_that_finds_worsening_brings_about_a_review(outcome: str) -> Non
 def test_a_visit_corrected_to_worsening_brings_about_a_review_too() -> None:
     play = in_week()
     play.do(visit("follow-up-week-1"))
-    version = play.events[-1].version
+    version = play.version_of("visit.recorded")
     play.do(
         c.Amend(version=version, reason="ticked wrongly", correction=visit("follow-up-week-1", outcome="worsening"))
     )

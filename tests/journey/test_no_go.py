@@ -170,7 +170,9 @@ def test_the_same_no_go_twice_is_told_once() -> None:
 def test_a_checklist_that_is_corrected_to_a_no_is_a_no_go() -> None:
     play = before("session.release", SECOND)
     wrong = form(play, items=answered("X18_not_pregnant"))
-    followed = play.do(c.Amend(version=2, reason="the test was read wrongly", correction=wrong))
+    followed = play.do(
+        c.Amend(version=play.version_of("session.checked"), reason="the test was read wrongly", correction=wrong)
+    )
     assert one(followed, e.HoldPlaced).cause == "no_go"
     play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.HELD)
 
@@ -179,7 +181,7 @@ def test_a_no_go_that_is_corrected_still_waits_for_a_clinician() -> None:
     play = at_start()
     check(play, **measured(play.at, 205, 132))
     until = play.journey.no_go_until
-    play.do(c.Amend(version=2, reason="typing error", correction=form(play)))
+    play.do(c.Amend(version=play.version_of("session.checked"), reason="typing error", correction=form(play)))
     assert play.journey.held
     assert play.journey.no_go_until == until
 

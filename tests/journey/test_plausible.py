@@ -1,43 +1,91 @@
 """Times that cannot be true are refused, and risk that was found is kept whatever else is wrong."""
 
-from datetime import date, timedelta
+import copy
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, person_of, plan
+from simulation.people import PEOPLE, observation, plan, vitals
 from tests.cli.valid import FORMS
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import JOURNEY, after, before, started
+from tests.journey.play import after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.dispatch import DECISIONS
 from workflows.journey.instruments import Instrument
-from workflows.journey.plausible import HAPPENED, LONGEST
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.plausible import FARTHEST, LONGEST, require_plausible
+from workflows.journey.refusals import RefusalCode, Refused
 
-DATED: dict[str, tuple[type[c.CommandBody], str]] = {
-    "adverse-event.report": (c.ReportAdverseEvent, "onset"),
-    "session.dose": (c.RecordDose, "taken_at"),
-    "observation.record": (c.RecordObservation, "seen_at"),
-    "pregnancy.test": (c.RecordPregnancyTest, "taken_at"),
-    "therapy.record": (c.RecordTherapy, "held_at"),
-    "supply.move": (c.MoveSupply, "moved_at"),
-    "supply.count": (c.CountSupply, "counted_at"),
-    "medicine.add": (c.AddMedicine, "since"),
-    "evaluation.record": (c.RecordEvaluation, "symptoms_since"),
-}
+BODIES: dict[str, type[c.CommandBody]] = {body.model_fields["kind"].default: body for body in DECISIONS}
+TIME = re.compile(r"\d{4}-\d\d-\d\d(T.*)?")
 
 
-@pytest.mark.parametrize("kind", DATED)
-def test_nothing_happened_before_the_patient_was_born(kind: str) -> None:
-    model, field = DATED[kind]
-    assert field in HAPPENED
+def times(said: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in a form a time or a day stands."""
+    if isinstance(said, dict):
+        for key, each in said.items():
+            yield from times(each, (*path, key))
+    elif isinstance(said, list):
+        for place, each in enumerate(said):
+            yield from times(each, (*path, place))
+    elif isinstance(said, str) and TIME.fullmatch(said):
+        yield path
+
+
+DATED = [
+    (kind, path)
+    for kind, form in FORMS.items()
+    for path in times(form)
+    if kind not in ("patient.correct-birth-date", "pathway.start") and "signature" not in path
+]
+
+
+def told(kind: str, path: tuple[Any, ...], when: datetime) -> c.CommandBody:
+    """The form with another time at this place."""
+    form = copy.deepcopy(FORMS[kind])
+    *before, last = path
+    place: Any = reduce(lambda known, key: known[key], before, form)
+    place[last] = f"{when.date()}T12:00:00Z" if "T" in place[last] else f"{when.date()}"
+    return BODIES[kind].model_validate_json(json.dumps({"kind": kind, **form}))
+
+
+@pytest.mark.parametrize(("kind", "path"), DATED, ids=lambda each: each if isinstance(each, str) else None)
+def test_nothing_happened_before_the_patient_was_born_or_is_planned_for_the_far_future(
+    kind: str, path: tuple[Any, ...]
+) -> None:
     play = started()
-    day = play.journey.patient.born - timedelta(days=2)
-    value: Any = day.isoformat() if "since" in field else f"{day}T12:00:00Z"
-    body = model.model_validate(FORMS[kind] | {field: value})
-    play.refused(body, person_of(JOURNEY, model.roles[-1]), code=RefusalCode.WRONG_TIME, field=field)
+    for when in (datetime(1910, 1, 1, tzinfo=UTC), play.at + FARTHEST + timedelta(days=40)):
+        with pytest.raises(Refused) as refused:
+            require_plausible(play.journey, told(kind, path, when), play.at)
+        assert refused.value.refusal.code in (RefusalCode.WRONG_TIME, RefusalCode.OUT_OF_LIMITS)
+        assert str(path[-1]) in str(refused.value.refusal.field)
+
+
+def test_the_table_has_what_is_measured_and_what_is_agreed() -> None:
+    found = [".".join(map(str, path)) for _, path in DATED]
+    assert {"vitals.measured_at", "plan.weighed_at", "until", "taken_at", "starts_at", "onset"} <= {*found}
+
+
+@pytest.mark.parametrize("minutes", [6, 60, 60 * 24 * 400])
+def test_nothing_was_measured_in_the_future_and_what_was_observed_is_kept(minutes: int) -> None:
+    play = after("session.dose")
+    play.later(minutes=15)
+    seen = observation(play.journey, 1, 15, play.at)
+    ahead = vitals(play.at + timedelta(minutes=minutes))
+    refusal = play.refused(
+        seen.model_copy(update={"vitals": ahead}),
+        Role.OBSERVER,
+        code=RefusalCode.WRONG_TIME,
+        field="vitals.measured_at",
+    )
+    assert refusal.kept, "an observation that nobody can read may be an emergency"
+    play.do(seen.model_copy(update={"vitals": vitals(play.at + timedelta(minutes=4))}), Role.OBSERVER)
 
 
 @pytest.mark.parametrize("days", [367, 3650, 36500])

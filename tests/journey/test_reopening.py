@@ -52,6 +52,7 @@ def test_a_move_to_another_state_opens_what_rested_on_it_and_holds_care() -> Non
     play.do(release)
     play.do(c.RecordScreening(exclusions={"X34": NO}))
     assert stale(play), "answered the same, of another state"
+    play.sign(SignOffKind.EVALUATION)
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     play.sign(SignOffKind.PLAN)
     assert not stale(play)

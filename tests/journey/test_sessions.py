@@ -124,7 +124,8 @@ def test_long_gap_needs_the_evaluation_signed_again() -> None:
         says="sign the evaluation again",
     )
     correction = c.RecordEvaluation(sections={"overall_needs": "seen again after the gap (invented)"})
-    play.do(c.Amend(version=2, reason="re-evaluation", correction=correction))
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="re-evaluation", correction=correction))
+    play.do(c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="x"), Role.MEDICAL_DIRECTOR)
     play.sign(SignOffKind.EVALUATION)
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     play.sign(SignOffKind.PLAN)
@@ -484,7 +485,7 @@ def test_corrected_observation_stays_beside_the_wrong_one() -> None:
     play = after("session.dose").later(minutes=40)
     right = observation(play.journey, 1, 40, play.at)
     play.do(right.model_copy(update={"breathing_normal": False}), Role.OBSERVER)
-    play.do(c.Amend(version=play.journey.version, reason="wrong box", correction=right))
+    play.do(c.Amend(version=play.version_of("session.observed"), reason="wrong box", correction=right))
     assert [seen.breathing_normal for seen in play.journey.sessions[1].observations] == [False, True]
     assert play.journey.held
 
@@ -526,7 +527,8 @@ def test_observation_is_made_near_its_minute_in_time_and_with_what_is_measured_t
 ) -> None:
     play = after("session.dose")
     play.later(minutes=entered)
-    seen = observation(play.journey, 1, minute, play.at).model_copy(update=changed)
+    then = {"vitals": vitals(play.dosed_at() + timedelta(minutes=minute))}
+    seen = observation(play.journey, 1, minute, play.at).model_copy(update={**then, **changed})
     assert one(play.do(seen, Role.OBSERVER), e.SessionObserved).scheduled == makes
     left = play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
     assert makes is None or makes not in left
@@ -674,7 +676,9 @@ def test_no_session_ends_over_what_was_observed_last(case: str, *, seen_again: b
     if not seen_again or changed.get("vitals", True) is not None:
         play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
     play.later(minutes=30)
-    play.do(observation(play.journey, 1, 150, play.at), Role.SESSION_MONITOR)
+    again = observation(play.journey, 1, 150, play.at)
+    then = vitals(play.dosed_at() + timedelta(minutes=150))
+    play.do(again.model_copy(update={"vitals": then}), Role.SESSION_MONITOR)
     play.do(ending(play), Role.SESSION_MONITOR)
 
 
@@ -692,6 +696,22 @@ def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case
     known = play.journey.protocol.sessions.criteria_known_from
     no = {name: False for name in decided.criteria if known.get(name) == source}
     play.do(decided.model_copy(update={"criteria": {**decided.criteria, **no}}))
+
+
+@pytest.mark.parametrize("minutes", [11, 100, -11, -100])
+def test_vital_signs_of_another_time_are_no_measurement_that_is_due(minutes: int) -> None:
+    """A reading of an hour ago was told of minute 40, where blood pressure is asked for."""
+    play = observed_until(15)
+    due = next(minute for minute in play.journey.protocol.sessions.vitals_minutes if minute >= 40)
+    play.at = last_dose(play) + timedelta(minutes=due)
+    measured = play.at - timedelta(minutes=minutes)
+    play.at = max(play.at, measured)
+    seen = observation(play.journey, 1, due, play.at).model_copy(update={"vitals": vitals(measured)})
+    recorded = one(play.do(seen, Role.SESSION_MONITOR), e.SessionObserved)
+    assert recorded.scheduled is None
+    assert due in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
+    high = seen.model_copy(update={"vitals": vitals(measured, 215, 135)})
+    assert one(play.do(high, Role.SESSION_MONITOR), e.SessionObserved).alert == "emergency", "it is judged all the same"
 
 
 def last_seen(play: Play, changed: dict[str, Any]) -> None:

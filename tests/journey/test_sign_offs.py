@@ -189,7 +189,9 @@ def test_amended_evaluation_opens_every_decision_that_rested_on_it() -> None:
     for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
         assert approved(play.journey, kind)
     correction = c.RecordEvaluation(sections={"past_diagnoses": "one more (invented)"})
-    bodies = play.do(c.Amend(version=2, reason="letter arrived", correction=correction))
+    bodies = play.do(
+        c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction)
+    )
     assert [body.kind for body in bodies] == ["fact.amended"]  # type: ignore[attr-defined]
     for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
         assert current(play.journey, kind) is None
@@ -238,10 +240,10 @@ def test_amended_facts_stay_in_the_record_as_they_were() -> None:
     play = before("session.check")
     count = len(play.events)
     correction = c.RecordEvaluation(sections={"past_diagnoses": "one more (invented)"})
-    play.do(c.Amend(version=2, reason="letter arrived", correction=correction))
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction))
     amended = play.events[count]
     assert isinstance(amended.body, e.FactAmended)
-    assert (amended.body.version, amended.body.reason) == (2, "letter arrived")
+    assert (amended.body.version, amended.body.reason) == (play.version_of("evaluation.recorded"), "letter arrived")
 
 
 @pytest.mark.requirement("A14")

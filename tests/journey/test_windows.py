@@ -138,7 +138,7 @@ def test_follow_up_visits_in_their_windows_are_made_and_late_ones_say_so() -> No
     assert one(play.do(visit(second.id)), e.VisitRecorded).late
     assert play.waits_for("missed_contact", second.id) is not None
     right = visit(second.id, outcome="partial")
-    play.do(c.Amend(version=play.journey.version, reason="ticked wrongly", correction=right))
+    play.do(c.Amend(version=play.version_of("visit.recorded"), reason="ticked wrongly", correction=right))
     assert play.waits_for("missed_contact", second.id) is not None
 
 

@@ -220,7 +220,7 @@ def test_decision_that_no_longer_stands_is_not_taken_back() -> None:
     play = before("session.check")
     old = signed(play, SignOffKind.EVALUATION)
     correction = c.RecordEvaluation(sections={"past_diagnoses": "one more (invented)"})
-    play.do(c.Amend(version=2, reason="letter arrived", correction=correction))
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction))
     play.refused(taken_back(old), code=RefusalCode.STALE, field="request", says="no longer valid")
     play.sign(SignOffKind.EVALUATION)
     play.refused(taken_back(old), code=RefusalCode.STALE, field="request")

@@ -350,7 +350,10 @@ def _death_correction(journey: Journey, subject: str | None) -> Content:
 
 def _correct_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     reason = decided.rationale or decided.meaning
-    yield e.DeathEnteredInError(death=decided.subject or "", sign_off=decided.request, reason=reason)
+    beside = journey.closed and journey.elsewhere.same_medicine_open
+    yield e.DeathEnteredInError(
+        death=decided.subject or "", sign_off=decided.request, reason=reason, reopens=not beside
+    )
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:

@@ -57,6 +57,8 @@ def _check_adverse_events(protocol: Protocol) -> Broken:
         yield (*at, "severity_from_grade", "urgent"), "must not be above severe_from_grade: severe is told in minutes"
     if not at_least(rules.severity_if_serious, Severity.URGENT):
         yield (*at, "severity_if_serious"), "a serious event is told in minutes: must be urgent or emergency"
+    if rules.emergency_grades.unknown_dose < rules.emergency_grades.overdose:
+        yield (*at, "emergency_grades", "unknown_dose"), "must not be below overdose: it may be one"
     if rules.severe_follow_up_days > rules.follow_up_days:
         yield (*at, "severe_follow_up_days"), "must not be more than follow_up_days"
     if not protocol.sign_offs[SignOffKind.SERIOUS_ADVERSE_EVENT].not_author:

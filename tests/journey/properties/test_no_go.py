@@ -57,7 +57,9 @@ def attempt(play: Play, number: int, what: str) -> tuple[c.CommandBody, Role | A
         case "check" if session is not None:
             return form(play, number, None), Role.SESSION_MONITOR
         case "amend" if session is not None and session.check is not None:
-            return c.Amend(version=2, reason="x", correction=form(play, number, None)), Role.SESSION_MONITOR
+            return c.Amend(
+                version=session.check.version, reason="x", correction=form(play, number, None)
+            ), Role.SESSION_MONITOR
         case "release":
             return c.ReleaseSession(session=number), Role.SESSION_MONITOR
         case "move":

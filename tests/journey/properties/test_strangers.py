@@ -18,6 +18,7 @@ ALLOWED = (
     c.ReportAdverseEvent,
     c.KeepReport,
     c.RecordDeath,
+    c.DoubtDeath,
     c.RecordDose,
     c.ReportCrisis,
     c.RequestSupport,

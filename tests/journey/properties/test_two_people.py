@@ -201,10 +201,13 @@ def draw(data: st.DataObject, play: Play) -> tuple[c.CommandBody, Actor]:
             c.PlaceHold(reason="x"),
             event(play, pick(data, [1, 2, 3])),
             c.RecordEvaluation(sections={"overall_needs": f"as of {journey.version} (invented)"}),
-            c.Amend(version=2, reason="x", correction=c.RecordEvaluation(treatment_exception="x")),
             c.ProposeDischarge(summary="x", ongoing_support="x"),
             c.Cover(by=by.id, until=play.at + timedelta(hours=1), reason="x"),
         ]
+        evaluated = [v for v, fact in journey.facts.items() if fact.kind == "evaluation.recorded"]
+        if evaluated:
+            exception = c.RecordEvaluation(treatment_exception="x")
+            written.append(c.Amend(version=evaluated[0], reason="x", correction=exception))
         if journey.plan is not None:
             written.append(revision(journey, journey.plan))
         return pick(data, written), by

@@ -62,7 +62,7 @@ def test_old_evidence_of_any_kind_carries_no_dose(days: dict[str, float]) -> Non
         "evaluation": valid.evaluation_days,
         "plan": valid.plan_days,
         "weight": weight,
-        "PHQ-9": valid.baseline_days,
+        "PHQ-9": min(valid.before_session_days, valid.baseline_days),
         "session-1": min(valid.before_session_days, valid.baseline_days),
         "topic": valid.education_days,
         "statement": valid.education_days,

@@ -91,7 +91,7 @@ class Exclusion(InputModel):
     """Whether a yes blocks, or needs a decision signed by a clinician."""
     known_from: KnownFrom | None = None
     """What its answer is checked against. None: only a clinician can tell."""
-    rests_on: tuple[Literal["state"], ...] = ()
+    rests_on: tuple[Literal["state", "weight"], ...] = ()
     """What a clinician answers it by. It is open again once that changes: the state where the patient lives."""
 
 

@@ -25,6 +25,8 @@ class EmergencyGrades(InputModel):
     """Of vital signs at ``sessions.vitals.emergency``."""
     overdose: Grade
     """Of a dose from ``overdose_from_percent`` on."""
+    unknown_dose: Grade
+    """Of a dose of which nobody knows how much it was: not below that of an overdose."""
     unreleased_dose: Grade
     """Of a dose that was not released, or was taken under a hold."""
     second_dose: Grade

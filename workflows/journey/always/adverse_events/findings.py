@@ -11,7 +11,16 @@ from typing import Literal
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 
-Finding = Literal["unresponsive", "breathing", "red_flag", "vital_signs", "overdose", "unreleased_dose", "second_dose"]
+Finding = Literal[
+    "unresponsive",
+    "breathing",
+    "red_flag",
+    "vital_signs",
+    "overdose",
+    "unknown_dose",
+    "unreleased_dose",
+    "second_dose",
+]
 """The kinds of emergency, as the protocol's ``adverse_events.emergency_grades`` names them."""
 
 WORDS: dict[Finding, str] = {
@@ -20,6 +29,7 @@ WORDS: dict[Finding, str] = {
     "red_flag": "a red flag of the protocol",
     "vital_signs": "vital signs at the protocol's emergency limit",
     "overdose": "a dose above the one planned, by the protocol's percentage an overdose",
+    "unknown_dose": "a dose of which nobody knows how much it was",
     "unreleased_dose": "a dose that was not released",
     "second_dose": "a second dose in one session",
 }
@@ -86,6 +96,8 @@ def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Findin
     overdose = journey.protocol.adverse_events.overdose_from_percent
     if planned is not None and body.dose_mg is not None and 100 * body.dose_mg >= overdose * planned:
         yield "overdose"
+    if body.dose_mg is None:  # It may be any overdose.
+        yield "unknown_dose"
     session = None if body.session is None else journey.sessions.get(body.session)
     released = None if session is None else session.released_at
     over = session is not None and session.ended_at is not None and session.ended_at <= body.taken_at

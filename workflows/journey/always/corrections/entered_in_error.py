@@ -2,8 +2,8 @@
 
 The event stays in the record as it was, with the status that FHIR calls entered-in-error, by whom and why. Here is what
 of the state goes with it. One that could have stood in the way of something (``loosens``) counts until a second,
-clinical person has confirmed it. What is asked for again (a check-in, an answer, a checklist) needs no second person:
-nothing becomes possible by it that was not.
+clinical person has confirmed it. What is asked for again (a check-in in which the patient is well, an answer, a
+checklist) needs no second person: nothing becomes possible by it that was not.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Markable:
     void: Void
     subject: Callable[[Any], str | int | None] = lambda _: None
     parts: Callable[[Any], tuple[str, ...]] = lambda _: ()
-    loosens: bool = True
+    loosens: bool | Callable[[Fact], bool] = True
 
 
 def fact_of(body: EventBody) -> Fact:
@@ -37,6 +37,12 @@ def fact_of(body: EventBody) -> Fact:
         return Fact(kind=kind)
     subject = about.subject(body)
     return Fact(kind=kind, subject=None if subject is None else str(subject), parts=tuple(sorted(about.parts(body))))
+
+
+def loosens(fact: Fact) -> bool:
+    """Whether something may become possible when a fact counts no more."""
+    loosening = MARKABLE[fact.kind].loosens
+    return loosening if isinstance(loosening, bool) else loosening(fact)
 
 
 def void(journey: Any, version: int) -> Changes:
@@ -309,7 +315,12 @@ MARKABLE: Mapping[str, Markable] = {
     "session.observation-missed": Markable(
         _missed, lambda body: body.session, parts=lambda body: (str(body.minute),), loosens=False
     ),
-    "check-in.completed": Markable(_contact, lambda body: body.check_in, loosens=False),
+    "check-in.completed": Markable(
+        _contact,
+        lambda body: body.check_in,
+        parts=lambda body: (body.feeling,),
+        loosens=lambda fact: "well" not in fact.parts,
+    ),
     "visit.recorded": Markable(_contact, lambda body: body.visit),
     "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event),
     "crisis.contact-recorded": Markable(_crisis_contact, lambda body: body.crisis, loosens=False),

@@ -4,16 +4,18 @@ A correction is judged like the fact itself, by everything that rests on it, at 
 second, clinical person has confirmed it: no dose is released, no stage is left, no hold released, no plan raised.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.corrections.entered_in_error import MARKABLE, instead_of
+from workflows.journey.always.corrections.entered_in_error import MARKABLE, instead_of, loosens
 from workflows.journey.always.corrections.model import CorrectionMade
+from workflows.journey.envelopes import CommandBody
 from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -33,6 +35,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
     if command.version > journey.version:
         refuse(RefusalCode.UNKNOWN, "the journey has no such version yet", "See `pathway timeline`", "version")
     fact = command.correction
+    _require_fact(journey, command)
     corrected: e.EventBody
     match fact:
         case c.RecordEvaluation():
@@ -60,9 +63,39 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
     if journey.stage == Stage.EVALUATION and isinstance(fact, c.RecordScreening):
         refuse(RefusalCode.WRONG_STAGE, "there is no screening to correct yet", "Record it in its stage", "correction")
     said = {"version": command.version, "reason": command.reason, "correction": corrected}
-    # What the evaluation says is signed anew in any case, and an observation is only added.
-    to_confirm = not isinstance(corrected, e.EvaluationRecorded | e.SessionObserved)
-    yield e.FactAmended.model_validate({**said, "to_confirm": to_confirm})
+    yield e.FactAmended.model_validate(said)
+
+
+def _require_fact(journey: Journey, command: c.Amend) -> None:
+    """Refuse a correction of something else than was recorded at the version it names, or by an earlier correction
+    there: by another form, or of another session, visit or questionnaire.
+
+    Raises:
+        Refused: it is.
+    """
+    made = journey.corrections.get(command.version)
+    fact = journey.facts.get(command.version) if made is None or made.in_error else made.about
+    kind, subject = _CORRECTED[type(command.correction)]
+    about = subject(command.correction)
+    if fact is None or fact.kind != kind or (about is not None and fact.subject != about):
+        refuse(
+            RefusalCode.UNKNOWN,
+            "nothing that this form corrects was recorded at this version",
+            "See `pathway timeline` for the version of the fact",
+            "version",
+        )
+
+
+_CORRECTED: Mapping[type[CommandBody], tuple[str, Callable[[Any], str | None]]] = {
+    c.RecordEvaluation: ("evaluation.recorded", lambda _: None),
+    c.RecordInstrument: ("instrument.recorded", lambda form: form.occasion),
+    c.RecordScreening: ("screening.recorded", lambda _: None),
+    c.CheckSession: ("session.checked", lambda form: str(form.session)),
+    c.RecordDose: ("session.dosed", lambda _: None),
+    c.Observe: ("session.observed", lambda form: str(form.session)),
+    c.RecordVisit: ("visit.recorded", lambda form: form.visit),
+}
+"""The fact that each form corrects, and what it is about, where the form says so."""
 
 
 def _require_session(journey: Journey, number: int, recorded: str) -> None:
@@ -98,9 +131,7 @@ def mark_in_error(journey: Journey, command: c.MarkInError, by: Actor, at: datet
         refuse(RefusalCode.UNKNOWN, f"{kind} is not a fact that somebody entered", remedy, "version")
     if any(made.version == command.version and made.in_error for made in journey.corrections.values()):
         refuse(RefusalCode.ALREADY_DONE, "this fact is marked already", "See `pathway timeline`", "version")
-    yield e.EnteredInError(
-        version=command.version, fact=fact.kind, reason=command.reason, to_confirm=MARKABLE[fact.kind].loosens
-    )
+    yield e.EnteredInError(version=command.version, fact=fact.kind, reason=command.reason, to_confirm=loosens(fact))
 
 
 def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datetime) -> Iterator[e.EventBody]:

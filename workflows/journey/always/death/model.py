@@ -76,6 +76,9 @@ class DeathEnteredInError(EventBody):
     death: Identifier
     sign_off: Identifier
     reason: Text
+    reopens: bool = True
+    """Whether the journey goes on. Beside another open journey of the patient with the same medicine it stays closed:
+    care and the watch go on there."""
 
 
 class Death(ImmutableModel):
@@ -119,10 +122,14 @@ def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Chang
 
 
 def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) -> Changes:
-    """The journey stands again where it stood before the death: a pathway that ended by it goes on."""
+    """The journey stands again where it stood before the death: a pathway that ended by it goes on, unless the patient
+    has another one by now."""
     changed = changed_entry(state, "deaths", body.death, in_error=True)
     if state.closing is None or state.closing.outcome != Outcome.DECEASED:
         return changed
+    if not body.reopens:
+        ended = state.closing.model_copy(update={"outcome": Outcome.TRANSFERRED})
+        return changed | {"closing": ended, "outcome": None if state.outcome is None else Outcome.TRANSFERRED}
     return changed | {
         "closing": state.closing.before,
         "outcome": None,

@@ -116,9 +116,9 @@ def _risk(journey: Journey, kind: str, name: str, what: str, since: datetime, *,
 
 def rests_on_patient(body: e.EventBody) -> bool:
     """Whether an event may only follow from all that is known of the patient: a session that is planned, cleared or
-    released. Whoever records it proves that it does."""
+    released, and a journey that goes on after a wrong death. Whoever records it proves that it does."""
     cleared = isinstance(body, e.SignedOff) and body.sign_off == SignOffKind.CLEARANCE and body.decision == "approve"
-    return cleared or isinstance(body, e.SessionScheduled | e.SessionReleased)
+    return cleared or isinstance(body, e.SessionScheduled | e.SessionReleased | e.DeathEnteredInError)
 
 
 def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime) -> Iterator[e.EventBody]:

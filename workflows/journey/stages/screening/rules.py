@@ -108,6 +108,8 @@ def _basis(journey: Journey, exclusion: Exclusion, risk: tuple[Level, ...]) -> s
     known, words = exclusion.known_from, []
     if "state" in exclusion.rests_on:
         words.append(f"lives in {journey.patient.state}")
+    if "weight" in exclusion.rests_on and journey.plan is not None:
+        words.append(f"weighs {journey.plan.weight_kg:g} kg")
     if known is not None and known.medicines is not None:
         words += [
             f"takes {m.what} ({m.dosage}): {', '.join(m.classes)}"

@@ -139,18 +139,17 @@ def dosed(
 
 
 def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Actor, at: datetime) -> e.DoseRecorded:
-    """Return the event that corrects the dose recorded at this version, or else that of the session it names.
+    """Return the event that corrects the dose recorded at this version, or by an earlier correction there.
 
     Raises:
-        Refused: there is no such dose, or the corrected one is still to come or differs from the plan without saying
-            what happened.
+        Refused: there is no such dose in the session it names, or the corrected one is still to come or differs from
+            the plan without saying what happened.
     """
     require_taken(command, at)
-    session = journey.sessions.get(command.session or 0)
-    wrong = next((dose for dose in journey.doses.values() if dose.version == version), None)
-    if wrong is None and session is not None:
-        wrong = journey.doses.get(session.dose or "")
-    if wrong is None:
+    made = journey.corrections.get(version)
+    amended = None if made is None or made.in_error else made.about.subject
+    wrong = next((dose for dose in journey.doses.values() if version == dose.version or amended == dose.id), None)
+    if wrong is None or command.session not in (None, wrong.session):
         refuse(RefusalCode.UNKNOWN, "there is no such dose", "Record it first", "correction")
     then = _as_it_was(journey, wrong, command.taken_at)
     found = dose_deviations(then, then.sessions.get(wrong.session or 0), command, wrong.recorded_at)

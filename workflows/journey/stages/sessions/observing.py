@@ -87,8 +87,17 @@ def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at:
     nearest = rules.nearest_minute(command.minute)
     near = abs(nearest - command.minute) <= rules.observe_window_minutes
     entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
-    whole = command.vitals is not None or nearest not in rules.vitals_minutes
+    whole = nearest not in rules.vitals_minutes or is_measured_then(rules, session, command.minute, command.vitals)
     return nearest if near and entered and whole else None
+
+
+def is_measured_then(rules: Sessions, session: Session, minute: int, vitals: c.Vitals | None) -> bool:
+    """Whether vital signs were measured near the minute after the dose that they are told of. Those of another time are
+    kept and judged, and stand for no measurement that is due."""
+    if vitals is None or session.dosed_at is None:
+        return False
+    apart = abs(vitals.measured_at - session.dosed_at - timedelta(minutes=minute))
+    return apart <= timedelta(minutes=rules.observe_window_minutes)
 
 
 def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -288,7 +297,7 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
         yield "vomiting", f"vomiting at {vomited[-1]} minutes"
     ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
-    measured = [seen for seen in ending if seen.vitals is not None]
+    measured = [seen for seen in ending if is_measured_then(rules, session, seen.minute, seen.vitals)]
     baseline = None if session.check is None else session.check.vitals
     if not measured:
         yield "vitals", f"no vital signs from {rules.minimum_minutes} minutes on"
