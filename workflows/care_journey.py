@@ -522,14 +522,19 @@ class CareJourney:
         self._set_back = self._ledger.diverged = False
         if read.state is not None:
             workflow.logger.warning("journey.read_back")
-            commands = self._ledger.restart(read.state)
+            decided = self._ledger.restart(read.state)
             if told is not None:
                 self._take_in(told, undone=True)
-            for command in commands:
+            for each in decided:
+                command = each.command
                 if isinstance(command.body, TakeInHistory):
                     continue  # It is older: the record says again what it lacks.
                 if command.actor == CLOCK:
                     self._decide_again(command)
+                elif each.refusal is not None:
+                    # Whoever sent it was told that it is refused, and it stays refused.
+                    again = each.model_copy(update={"at": workflow.now()})
+                    self._apply(self._ledger.decide(again)[1], again)
                 else:
                     self._read(command, authentic=True, accepted=True)
 

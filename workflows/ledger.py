@@ -79,8 +79,9 @@ class Ledger:
         add_receipts(self.receipts, events)
         self.outbox.add(decided, events)
 
-    def restart(self, recorded: JourneyState) -> list[Command]:
-        """Go on from the state as recorded. Return the commands the record does not have, to be decided again."""
+    def restart(self, recorded: JourneyState) -> list[Decided]:
+        """Go on from the state as recorded. Return the commands the record does not have, to be decided again. Those
+        that were refused say so."""
         self.journey, self.receipts = recorded.journey, dict(recorded.receipts)
         return self.outbox.restart(self.journey.version)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from workflows.journey.commands import Command, StartPathway
-from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest
-from workflows.journey.events import Event
+from workflows.journey.commands import StartPathway
+from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, refused_for_good
+from workflows.journey.events import CommandRefused, Event
 from workflows.messages import PAYLOAD_BYTES, Batch
 
 BATCH_EVENTS = 200
@@ -24,6 +24,15 @@ class _Kept(NamedTuple):
     command: DecidedCommand
     version: int
     size: int
+    refused: CommandRefused | None
+
+    @property
+    def decided(self) -> Decided:
+        """The command, to be decided again."""
+        decided = self.command.decided
+        if self.refused is None or decided.refusal is not None:
+            return decided
+        return decided.model_copy(update={"refusal": refused_for_good(self.refused)})
 
 
 class Outbox:
@@ -45,7 +54,8 @@ class Outbox:
     def add(self, decided: Decided, events: Sequence[Event]) -> None:
         """Add a command and the events it gave."""
         command = DecidedCommand(decided=decided, events=len(events), digest=events_digest(events))
-        self._kept.append(_Kept(command, events[-1].version, len(command.model_dump_json().encode())))
+        refused = events[0].body if isinstance(events[0].body, CommandRefused) else None
+        self._kept.append(_Kept(command, events[-1].version, len(command.model_dump_json().encode()), refused))
 
     def next_batch(self, journey_id: UUID, by: DecidedBy) -> Batch:
         """Return the oldest commands, as many as one append takes."""
@@ -64,8 +74,9 @@ class Outbox:
         self.recorded = max(self.recorded, version)
         self._kept = [kept for kept in self._kept if kept.version > self.recorded]
 
-    def restart(self, recorded: int) -> list[Command]:
-        """Drop everything, and return the commands, to be decided again after the recorded ones."""
-        commands = [kept.command.decided.command for kept in self._kept]
+    def restart(self, recorded: int) -> list[Decided]:
+        """Drop everything, and return the commands, to be decided again after the recorded ones. One that was refused
+        says so."""
+        decided = [kept.decided for kept in self._kept]
         self.recorded, self._kept = recorded, []
-        return [command for command in commands if not isinstance(command.body, StartPathway)]
+        return [each for each in decided if not isinstance(each.command.body, StartPathway)]

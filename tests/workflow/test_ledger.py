@@ -9,7 +9,7 @@ from tests.journey.play import Play, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
-from workflows.journey.decided import Decided
+from workflows.journey.decided import Decided, derive
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -72,7 +72,7 @@ def test_what_the_record_does_not_know_is_given_back_to_be_decided_again(play: P
     queued = ledger.may_be_recorded
 
     recorded = JourneyState(journey=play.journey, receipts=play.receipts)
-    assert ledger.restart(recorded) == [asked]
+    assert [(each.command, each.refusal) for each in ledger.restart(recorded)] == [(asked, None)]
     assert (queued, ledger.may_be_recorded) == (True, False)
     assert ledger.journey == play.journey
     assert asked.command_id not in ledger.receipts
@@ -85,3 +85,25 @@ def test_a_quarantined_journey_takes_nothing(play: Play) -> None:
     receipt, events = ledger.decide(Decided(command=asked, at=play.at))
     assert receipt.refusal is not None
     assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())
+
+
+def test_what_was_refused_stays_refused_on_other_grounds(play: Play, signers: Signers) -> None:
+    """Its sender was told. What the record says may make the same command right."""
+    command = signed(play, signers)
+    held = ledger_of(play)
+    apply(held, play.command(c.PlaceHold(reason="invented: stop"), Role.COORDINATOR), play)
+    receipt, kept = held.decide(decided := Decided(command=command, at=play.at))
+    assert receipt.refusal is not None
+    assert isinstance(kept[0].body, e.CommandRefused)
+    held.apply(kept, decided)
+
+    recorded = JourneyState(journey=play.journey, receipts=play.receipts)
+    assert ledger_of(play).decide(decided)[0].refusal is None, "where care is not held, it counts"
+    [_, again] = held.restart(recorded)
+    receipt, kept = held.decide(again)
+    assert receipt.refusal is not None
+    assert "refused before" in receipt.refusal.reason
+    assert [event.body.kind for event in kept] == ["command.refused"]
+    assert derive(play.journey, play.receipts, again) == kept
+    held.apply(kept, again)
+    assert held.refusal(command, play.at) is not None

@@ -17,7 +17,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.events import Event
+from workflows.journey.events import CommandRefused, Event
 from workflows.journey.receipts import CommandReceipt, answer_repeated
 from workflows.journey.refusals import Refusal, RefusalCode
 
@@ -33,6 +33,10 @@ class Decided(ImmutableModel):
     unanswered: bool = False
     own: bool = False
     authentic: bool = True
+
+
+FOUND_BEFORE = (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE, RefusalCode.STALE)
+"""Why a command may be refused before the journey is asked. It only ever keeps an attempt."""
 
 
 class DecidedBy(ImmutableModel):
@@ -73,10 +77,23 @@ def derive(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], dec
     """Return the events that a command gives by the rules of this build; none where it gives none."""
     if decided.own and decided.command.actor != CLOCK:
         return ()
+    if decided.refusal is not None and (decided.own or decided.refusal.code not in FOUND_BEFORE):
+        return ()
     judged = judge(journey, receipts, decided)
     if isinstance(judged, Refusal):
         return () if journey is None else keep(journey, receipts, decided, judged)
     return judged if isinstance(judged, tuple) else ()
+
+
+def refused_for_good(refused: CommandRefused) -> Refusal:
+    """Return what is said of a command that was refused before and is decided again, on other grounds perhaps: whoever
+    sent it was told, so it stays refused."""
+    code = RefusalCode(refused.code)
+    return Refusal(
+        code=code if code in FOUND_BEFORE else RefusalCode.STALE,
+        reason=f"this was refused before: {refused.reason.rstrip('.')[:2000]}",
+        remedy="Send it again under a new id once that is settled",
+    )
 
 
 def events_digest(events: Iterable[Event]) -> str:

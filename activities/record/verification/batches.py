@@ -17,7 +17,6 @@ from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.commands import StartPathway
 from workflows.journey.decided import Decided, DecidedCommand, derive, events_digest
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
-from workflows.journey.refusals import RefusalCode
 
 MOVES = (
     e.SignedOff,
@@ -38,8 +37,6 @@ MOVES = (
 )
 """What moves care on. It is recorded only after a journey that is proven from its beginning. Everything else is
 recorded whatever somebody did to the record before: a hold, a report and an alarm never wait for that."""
-FOUND_BEFORE = (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE, RefusalCode.STALE)
-"""Why a command may be refused before the journey is asked. It only ever keeps an attempt."""
 
 
 class Unproven(Exception):
@@ -88,8 +85,6 @@ def derive_batch(
         body = decided.command.body
         if isinstance(body, StartPathway) and body.journey_id != journey_id:
             raise Unproven(f"version {version}: it starts another journey")
-        if decided.refusal is not None and (decided.own or decided.refusal.code not in FOUND_BEFORE):
-            raise Unproven(f"version {version}: nobody refuses it so before the journey is asked")
         # Not to the moment: Temporal's hosts are a little apart, and a journey may go on on another one.
         if at is not None and at - decided.at > SKEW:
             raise Unproven(f"version {version}: it is dated before what was recorded earlier")
