@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from activities.record.recorded_journeys import RecordedJourney, RecordedJourney
 from activities.record.snapshots import keep_snapshot, load_folded
 from activities.record.store import (
     BEFORE_THE_FIRST,
+    AheadOfClock,
     Appended,
     Diverged,
     MoreIsKnown,
@@ -28,6 +29,7 @@ from activities.record.store import (
     OverLimit,
     PatientHasOpenJourney,
     Record,
+    SignatureOver,
     StoredEvent,
     TwoPatients,
     VersionConflict,
@@ -38,6 +40,7 @@ from activities.record.verification.batches import (
     Derived,
     OtherRules,
     Unproven,
+    counts_until,
     derive_batch,
     known_already,
     prove_recorded,
@@ -54,6 +57,7 @@ from workflows.journey.events import Delegated, Event, PathwayStarted, PatientMe
 from workflows.journey.notices import Notice, notices
 from workflows.journey.receipts import CommandReceipt, add_receipts, receipts_of
 from workflows.messages import (
+    AHEAD,
     DIVERGED,
     LIMIT,
     OPEN_JOURNEY,
@@ -74,8 +78,11 @@ log = structlog.get_logger("record")
 
 NOTICES_AT_ONCE = 500
 """How many notices one statement delivers."""
-OTHER_BUILD_ATTEMPTS = 6
-"""How often a batch that other rules decided is left to a worker that has them, within some ten seconds."""
+ATTEMPTS = 6
+"""How often a batch waits for a worker with the rules that decided it, within some ten seconds, or for the clock. After
+that the run decides it again."""
+CLOCK_WAIT = timedelta(minutes=1)
+"""How long an attempt waits at most for the clock of the database."""
 
 
 def _refused(why: str) -> ApplicationError:
@@ -86,8 +93,31 @@ def _leave_to_others(batch: Batch) -> Recorded:
     """Have a batch tried again where the rules are that decided it; have the run decide it again if there is no such
     worker."""
     log.warning("record.other_build", journey_id=str(batch.journey_id))
-    if activity.in_activity() and activity.info().attempt < OTHER_BUILD_ATTEMPTS:
+    if _may_try_again():
         raise ApplicationError("other rules than this worker's decided it; nothing is lost", type=OTHER_BUILD)
+    return _decide_again(batch)
+
+
+def _wait_for_clock(batch: Batch, ahead: timedelta) -> Recorded:
+    """Have a batch tried again when the database's clock has come to it; have the run decide it again if that takes
+    long."""
+    if ahead > CLOCK_WAIT:
+        log.error("record.ahead_of_clock", journey_id=str(batch.journey_id), seconds=round(ahead.total_seconds()))
+    if _may_try_again():
+        raise ApplicationError(
+            "it is dated ahead of the record's clock; nothing is lost",
+            type=AHEAD,
+            next_retry_delay=min(ahead, CLOCK_WAIT) + timedelta(milliseconds=1),
+        )
+    return _decide_again(batch)
+
+
+def _may_try_again() -> bool:
+    return activity.in_activity() and activity.info().attempt < ATTEMPTS
+
+
+def _decide_again(batch: Batch) -> Recorded:
+    """Answer that nothing of a batch is recorded: the run reads the record, and decides again."""
     return Recorded(version=batch.expected_version, position=0)
 
 
@@ -125,15 +155,15 @@ class RecordActivities:
         """Decide the commands of a batch again on the journey as recorded, record what they give once, then leave its
         notices. Every retry finds what an earlier attempt did.
 
-        A command that is recorded already, or rests on less than is known of the patient, is not recorded: the answer
-        has the run read the record, and decide again.
+        A command that is recorded already, whose signature has expired by now, or that rests on less than is known of
+        the patient, is not recorded: the answer has the run read the record, and decide again.
 
         Raises:
             ApplicationError: not retryable, when the record holds other events for these versions, or the batch does
                 not follow from its commands or claims a decision that nobody signed, or the patient has another open
                 journey with the medicine. To be retried, when another journey of the patient went on in the meantime,
-                or other rules decided the batch; and until the limit is higher, when the record takes no batch of this
-                size.
+                or other rules decided the batch, or a clock that is ahead; and until the limit is higher, when the
+                record takes no batch of this size.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
         if not batch.commands:
@@ -171,7 +201,7 @@ class RecordActivities:
             raise VersionConflict(version)
         if before is not None and known_already(batch.commands, [before.receipts or {}]):
             log.warning("record.known_already", journey_id=str(batch.journey_id))
-            return Recorded(version=batch.expected_version, position=0)
+            return _decide_again(batch)
         same_rules = batch.by in (decided_by(), DecidedBy())
         try:
             found, after = derive_batch(batch.journey_id, batch.commands, before, same_rules=same_rules)
@@ -186,8 +216,11 @@ class RecordActivities:
             commands = await self._record.commands(batch.journey_id, until_version=batch.expected_version)
             prove_recorded(standing.rows, commands, await self._registers.current())
             after = after._replace(proven=True)
+        valid_until = None
         if any(isinstance(event.body, PathwayStarted | SignedOff | Delegated) for event in events):
-            prove_signed(before, found, await self._registers.current())
+            register = await self._registers.current()
+            prove_signed(before, found, register)
+            valid_until = counts_until(events, register)
         seen: SeenElsewhere | None = None
         if concerns_patient(events):
             state = None if before is None else before.journey
@@ -195,7 +228,14 @@ class RecordActivities:
             if not knows_all(state, events, seen.elsewhere):
                 log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
                 return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
-        appended = await self._append(batch, found, after, seen, None if before is None else before.journey_hash)
+        follows = None if before is None else before.journey_hash
+        try:
+            appended = await self._append(batch, found, after, seen, follows, valid_until)
+        except SignatureOver:
+            log.warning("signoff.too_late", journey_id=str(batch.journey_id))
+            return _decide_again(batch)
+        except AheadOfClock as ahead:
+            return _wait_for_clock(batch, ahead.by)
         self._recorded.keep(after._replace(journey_hash=appended.journey_hash))
         return await self._leave(events, after.journey, appended.position, appended.journey_hash)
 
@@ -236,7 +276,7 @@ class RecordActivities:
         if not known_already(batch.commands, receipts):
             raise VersionConflict(standing.later[-1][1].version)
         log.warning("record.known_already", journey_id=str(batch.journey_id))
-        return Recorded(version=batch.expected_version, position=0)
+        return _decide_again(batch)
 
     async def _append(
         self,
@@ -245,6 +285,7 @@ class RecordActivities:
         after: RecordedJourney,
         seen: SeenElsewhere | None,
         follows: bytes | None,
+        valid_until: datetime | None,
     ) -> Appended:
         by = decided_by()
         rows: list[NewEvent] = []
@@ -266,6 +307,7 @@ class RecordActivities:
                 merges=[patient_key(event.body.other) for event in events if isinstance(event.body, PatientMerged)],
                 follows=follows,
                 commands=commands,
+                valid_until=valid_until,
             )
         except NotAppendable as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None

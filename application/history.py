@@ -20,11 +20,13 @@ MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:
 
 
 class History(NamedTuple):
-    """A journey's events, oldest first, and its state after them, true up to ``position`` of the record."""
+    """A journey's events, oldest first, and its state after them, true up to ``position`` of the record. ``late`` are
+    the versions of those that were recorded late."""
 
     events: tuple[Event, ...]
     journey: Journey
     position: int
+    late: frozenset[int]
 
 
 class _Read(NamedTuple):
@@ -153,7 +155,8 @@ def _require_whole(found: _Read, journey_id: UUID) -> History:
             f"Tell ops: `record verify {journey_id}` says which",
             ids={"journey_id": str(journey_id)},
         )
-    return History(found.events, found.journey, found.position)
+    late = frozenset(stored.version for stored in found.stored if stored.late)
+    return History(found.events, found.journey, found.position, late)
 
 
 async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> _Read:

@@ -349,10 +349,14 @@ async def timeline(call: Call, journey: runtime.JourneyId) -> None:
 def render_timeline(output: Output, shown: Timeline) -> None:
     """Show what happened in a journey."""
     if output.json_only:
-        output.data([event.model_dump(mode="json") for event in shown.events])
+        output.data([event.model_dump(mode="json") | _mark(event.version in shown.late) for event in shown.events])
         return
     output.illustrative(shown.events[0].illustrative)
-    output.show(render.timeline(shown.events, shown.zone))
+    output.show(render.timeline(shown.events, shown.zone, shown.late))
+
+
+def _mark(late: bool) -> dict[str, bool]:
+    return {"recorded_late": True} if late else {}
 
 
 async def why(call: Call, journey: runtime.JourneyId) -> None:

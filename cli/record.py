@@ -138,6 +138,8 @@ def _show_verification(output: Output, found: Verification) -> None:
                 "sign-offs": checked(Part.SIGN_OFFS, str(examined.sign_offs)),
                 "derived again": checked(Part.DERIVATION, f"{examined.derived} events"),
                 "not derived": _by_others(found),
+                "times": "not checked: this log is a demonstration" if examined.demonstration else "checked",
+                "recorded late": f"{examined.late} events" if examined.late else None,
                 "lists": checked(Part.READ_MODELS, "" if live is None else f"as of position {live.position}"),
                 "open workflows": checked(Part.WORKFLOWS, str(found.workflows)),
                 "journeys": len(examined.journeys),

@@ -1,6 +1,6 @@
 """Shows a journey: where it stands, what happened, what it waits for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime
 
 from rich.console import RenderableType
@@ -212,10 +212,11 @@ def _steps(journey: Journey) -> str:
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 
-def timeline(events: Sequence[e.Event], zone: str) -> RenderableType:
-    """Render what happened, the oldest first."""
+def timeline(events: Sequence[e.Event], zone: str, late: Set[int] = frozenset()) -> RenderableType:
+    """Render what happened, the oldest first. ``late`` are the versions that were recorded late."""
     lines = table("version", "at", "by", "event", "", title="Timeline")
     for event in events:
         by = f"{event.actor_role.value} {event.actor_id}"
-        add_row(lines, event.version, shown_at(event.at, zone), by, event.body.kind, described(event.body))
+        at = f"{shown_at(event.at, zone)}, recorded late" if event.version in late else shown_at(event.at, zone)
+        add_row(lines, event.version, at, by, event.body.kind, described(event.body))
     return lines

@@ -76,6 +76,8 @@ lost meanwhile."""
 OTHER_BUILD = "OtherBuild"
 """A batch was decided by other rules than those of the worker that should record it: retried for a worker that has
 them."""
+AHEAD = "AheadOfClock"
+"""A batch is dated ahead of the record's clock: retried until that has come so far."""
 UNPROVEN = "not recorded: "
 """How the reason begins, where a batch claims what nobody may. Otherwise the record has something else."""
 OPEN_JOURNEY = "OpenJourney"
@@ -103,7 +105,7 @@ It raises RuntimeError while the register cannot be read."""
 ONCE = RetryPolicy(maximum_attempts=1)
 NOT_AUTHENTIC = "NotAuthentic"
 """The type of a failure that says to be ours, and was not made with the keys."""
-PUBLIC_FAILURES = frozenset({DIVERGED, LIMIT, OPEN_JOURNEY, TRY_AGAIN, UNDECIDED, NOT_CHECKED})
+PUBLIC_FAILURES = frozenset({AHEAD, DIVERGED, LIMIT, OPEN_JOURNEY, OTHER_BUILD, TRY_AGAIN, UNDECIDED, NOT_CHECKED})
 """Types of failures that Temporal may show. All others, such as why a command was refused, are encrypted."""
 
 
@@ -459,7 +461,8 @@ async def append_to_record(batch: Batch) -> Recorded | Foreign:
         ApplicationError: of type `DIVERGED`, the record says something else, or the batch does not follow from its
             commands, or claims what nobody signed; of type `OPEN_JOURNEY`, the patient has another open journey with
             this medicine. To be retried, of type `LIMIT`: the record takes no batch of this size; of type
-            `OTHER_BUILD`: other rules than this worker's decided it, and with these it comes out otherwise.
+            `OTHER_BUILD`: other rules than this worker's decided it, and with these it comes out otherwise; of type
+            `AHEAD`: it is dated ahead of the record's clock.
     """
     raise NotImplementedError
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -36,10 +36,13 @@ COMMANDS = (
 )
 """Where commands are read: each with the id of its first event, under which it is encoded."""
 
+LATE = timedelta(minutes=5)
+"""What was decided longer ago than this when it is recorded is marked as late."""
+
 BEFORE_THE_FIRST = bytes(32)
 """The hash of a journey before its first event."""
 
-_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 21))})"  # noqa: S608 - a constant
+_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 22))})"  # noqa: S608 - a constant
 
 # SQLSTATE classes of errors that may pass without a change to the code. 25006: a standby, after a failover.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
@@ -137,6 +140,21 @@ class TwoPatients(Exception):
         super().__init__("the reference and the number are known as two patients")
 
 
+class SignatureOver(Exception):
+    """Something that was signed counts no more by the database's clock. Nothing was written: decide it again."""
+
+    def __init__(self) -> None:
+        super().__init__("what was signed counts no more")
+
+
+class AheadOfClock(Exception):
+    """The events are dated `.by` ahead of the database's clock. Nothing was written, and nothing is lost."""
+
+    def __init__(self, by: timedelta) -> None:
+        super().__init__("these events are dated ahead of the database's clock")
+        self.by = by
+
+
 class NotYetRecorded(Exception):
     """The journey did not reach the version in the given time. It may reach it later."""
 
@@ -189,6 +207,11 @@ class StoredEvent(NewEvent):
     content_hash: bytes
     journey_hash: bytes
     log_hash: bytes
+
+    @property
+    def late(self) -> bool:
+        """Whether it was recorded long after it was decided, during an outage for example."""
+        return self.recorded_at - self.occurred_at > LATE
 
 
 class NewCommand(_Frozen):
@@ -334,6 +357,10 @@ def _without_values() -> Iterator[None]:
             raise NotAppendable(error.message) from None
         if code == "CP010":
             raise OtherHistory from None
+        if code == "CP011":
+            raise SignatureOver from None
+        if code == "CP012":
+            raise AheadOfClock(timedelta(seconds=float(error.detail or 0))) from None
         if code == "CP009":
             counted, actual, most = (error.detail or "").split(",")
             raise OverLimit(counted, int(actual), int(most)) from None
@@ -430,6 +457,7 @@ class Record:
         merges: Sequence[bytes] = (),
         follows: bytes | None = None,
         commands: Sequence[NewCommand] = (),
+        valid_until: datetime | None = None,
     ) -> Appended:
         """Record events at the end of a journey: all or none, durably, once.
 
@@ -438,10 +466,12 @@ class Record:
         with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
         from here on are the same one. `follows` is the hash of the journey's last event as it was read, if it matters.
-        `commands` are those that the events follow from, in the same order.
+        `commands` are those that the events follow from, in the same order. `valid_until` is until when everything
+        counts that was signed in them. Neither that nor the time of an event is held against the database's clock in a
+        log that is a demonstration.
 
         Raises VersionConflict, OtherHistory, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown,
-        TwoPatients.
+        TwoPatients, SignatureOver, AheadOfClock.
         """
         [row] = await self._fetch(
             _APPEND,
@@ -465,6 +495,7 @@ class Record:
             follows,
             [command.events for command in commands],
             self._sealed(journey_id, events, commands),
+            valid_until,
         )
         return Appended(
             first_version=row["first_version"],

@@ -83,10 +83,11 @@ class JourneyAt(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """A journey's events, oldest first, and the zone of its patient."""
+    """A journey's events, oldest first, the zone of its patient, and the versions that were recorded late."""
 
     events: tuple[Event, ...]
     zone: str
+    late: frozenset[int]
 
 
 class Explained(NamedTuple):
@@ -123,7 +124,7 @@ async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
     history = await read_journey(context, query, query.journey_id)
-    return Timeline(history.events, history.journey.patient.zone)
+    return Timeline(history.events, history.journey.patient.zone, history.late)
 
 
 async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:

@@ -48,6 +48,8 @@ MEANINGS: Mapping[str, str] = {
     "valid_too_long": "The signature let itself be valid for more than an hour.",
     "licence_expired": "The licence was over when it was decided.",
     "revoked": "The key had been revoked.",
+    "ahead_of_clock": "It is dated later than it was recorded.",
+    "recorded_after_expiry": "It claims to be decided before its signature expired, and was recorded after that.",
     "recorded_after_revocation": "It claims to be decided before the key was revoked, and was recorded after that.",
     "nonce_reused": "An earlier decision has the same nonce: the signature was used before.",
     "released_unsigned": "A hold or a session was released without the signed decision it needs.",
@@ -134,6 +136,8 @@ def content(found: Verification) -> dict[str, Any]:
             for by, events in sorted(examined.others.items(), key=str)
         ],
         "looks": found.looks,
+        "late": examined.late,
+        "demonstration": examined.demonstration,
         "register": None if found.register is None else sha256(found.register).hexdigest(),
         "read_models": None if examined.live is None else examined.live.position,
         "workflows": found.workflows,

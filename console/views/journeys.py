@@ -58,7 +58,7 @@ async def show(visit: Looks, journey_id: UUID) -> Response:
 @router.get("/journeys/{journey_id}/timeline")
 async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, kind: str = "") -> Response:
     async with visit.context() as context:
-        events, zone = await show_timeline(context, ShowTimeline(journey_id=journey_id))
+        events, zone, late = await show_timeline(context, ShowTimeline(journey_id=journey_id))
     kinds = sorted({event.body.kind for event in events})
     wanted = [
         event
@@ -73,6 +73,7 @@ async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, ki
         events=wanted[:LISTED],
         earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
         zone=zone,
+        late=late,
         kinds=kinds,
         kind=kind,
     )

@@ -22,6 +22,7 @@ from activities.record.verification.chains import AccessFlaw, Kind
 from activities.record.verification.derivation import Underived
 from activities.record.verification.patients import Difference
 from activities.record.verification.sign_offs import Reason, trusted_keys
+from activities.record.verification.times import WrongTime
 from activities.signatures.signer_registry import content_hash
 from application.record import verification_report as reports
 from application.record.reconcile import Drift
@@ -77,6 +78,7 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
         assert len(said.pop("log_hash") or "0" * 64) == len(said.pop("register")) == 64
         assert datetime.fromisoformat(said.pop("at")) == world.at
         assert said.pop("looks") == (None if words else 0)
+        assert 0 <= said.pop("late") <= len(history())  # by the clock of the database
         assert said | {"journey_id": None} == {
             "format": "care-pathway/report/1",
             "program": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
@@ -93,6 +95,7 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
             "workflows": None,
             "derived": None,
             "not_derived": [],
+            "demonstration": True,
             "left_out": ["derivation", "workflows"],
             "not_checked": [],
             "findings": [],
@@ -212,7 +215,8 @@ def test_a_database_without_a_record(database: Database, register: Path) -> None
 
 
 def test_every_reason_has_a_sentence() -> None:
-    reasons = {reason for each in (Kind, AccessFlaw, Reason, Flaw, Difference, Underived) for reason in get_args(each)}
+    kinds = (Kind, AccessFlaw, Reason, Flaw, Difference, Underived, WrongTime)
+    reasons = {reason for each in kinds for reason in get_args(each)}
     reasons |= {"register_put_back", "head_differs", "rows_differ", "rows_stale"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons

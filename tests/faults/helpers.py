@@ -50,6 +50,8 @@ from workflows.protocols.demonstration import load_demonstration
 ROOT = Path(__file__).resolve().parents[2]
 
 PATIENCE = timedelta(seconds=60)
+LOG_LOCK = "SELECT record.lock_row(1::smallint, 'append')"
+"""What `blocked` takes so that nothing is recorded."""
 PROTOCOLS: Mapping[Pathway, Protocol] = {pathway: load_demonstration(pathway) for pathway in list_pathways()}
 
 AT_RISK = c.RecordInstrument(

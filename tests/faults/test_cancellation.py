@@ -14,7 +14,7 @@ from deploy.local.stack import Stack
 from simulation.keys import Signers
 from simulation.player import SkippedTime
 from tests.faults.attackers import asked, decision, held, push, signed
-from tests.faults.helpers import Course, at_work, blocked, command, reset, support
+from tests.faults.helpers import LOG_LOCK, Course, at_work, blocked, command, reset, support
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
@@ -24,7 +24,6 @@ from workflows.journey.stage import Stage
 
 pytestmark = pytest.mark.server
 
-LOG_LOCK = "SELECT record.lock_row(1::smallint, 'append')"
 CACHED = pytest.mark.parametrize("course", [1000, 0], ids=["cached", "replayed at every task"], indirect=True)
 
 

@@ -11,13 +11,20 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from activities.record.event_codec import load_events
 from activities.record.store import NotYetRecorded, Record, RecordUnavailable
+from activities.record.verification.journeys import verify_record
+from activities.signatures.keys import new_seal
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers
-from tests.faults.helpers import AT_RISK, Course, at_work, command, reset, support
+from simulation.people import PEOPLE
+from tests.faults.attackers import asked, clock, decision, held, signed, with_seal
+from tests.faults.helpers import AT_RISK, LOG_LOCK, Course, at_work, blocked, command, reset, support
 from tests.fixtures.everything import everything
 from tests.helpers import eventually
+from tests.record.helpers import log_of_patients
 from workflows.care_journey import workflow_id
+from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 from workflows.messages import Alarm, append_to_record, raise_alarm, verify_signature
@@ -212,3 +219,42 @@ async def _waited(record: Record, course: Course, version: int) -> bool:
         return True
 
     return bool(await eventually(reached, within=timedelta(seconds=60)))
+
+
+async def test_a_decision_that_expires_in_an_outage_is_kept_opens_nothing_and_is_asked_for_again(
+    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """In a log of patients, by the clock of the database."""
+    admin = await asyncpg.connect(stack.postgres.admin_url)
+    course = Course(client, record, signers, task_queue)
+    try:
+        async with log_of_patients(admin), at_work(client, record, signers, task_queue):
+            await course.begin()
+            before = await held(course)
+            now = await clock(course)
+            key = signers.keys[PEOPLE[Role.CLINICIAN].id]
+            seal = new_seal(key.key_id, now, timedelta(seconds=4))
+            async with blocked(stack, LOG_LOCK):
+                late = with_seal(signers, course.id, decision(before, asked(before)), seal)
+                assert (await course.submit(late)).refusal is None
+                del course.receipts[late.command_id]  # It is undone.
+
+                async def expired() -> bool:
+                    return bool(await admin.fetchval("SELECT clock_timestamp() > $1", seal.expires_at))
+
+                await eventually(expired)
+
+            async def kept() -> e.CommandRefused | None:
+                bodies = [event.body for event in await load_events(record, course.id)]
+                return next((body for body in bodies if isinstance(body, e.CommandRefused)), None)
+
+            refused = await eventually(kept)
+            assert (refused.command_kind, refused.code) == ("signoff.sign", "signature")
+            journey = await course.checked()
+            assert journey.held
+            assert asked(journey).id == asked(before).id
+            assert (await course.submit(await signed(course, decision(journey, asked(journey))))).refusal is None
+            assert not (await course.checked()).held
+            assert (await verify_record(record, derive=True, journey_id=course.id)).findings == ()
+    finally:
+        await admin.close()

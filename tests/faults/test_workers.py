@@ -24,7 +24,7 @@ from application.temporal.journey_client import SearchAttributeMismatch, registe
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers
-from tests.faults.helpers import AT_RISK, Course, at_work, blocked, support
+from tests.faults.helpers import AT_RISK, LOG_LOCK, Course, at_work, blocked, support
 from tests.helpers import codec_of, eventually
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.journey import commands as c
@@ -37,7 +37,6 @@ from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 pytestmark = pytest.mark.server
 
-LOG_LOCK = "SELECT record.lock_row(1::smallint, 'append')"
 NOTICE_LOCK = "LOCK TABLE record.notice IN ACCESS EXCLUSIVE MODE"
 
 

@@ -1,5 +1,7 @@
 """What the record's tests share: events, and looking behind the record."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid4
@@ -41,6 +43,23 @@ async def whole_log(record: Record) -> list[StoredEvent]:
     while page := await record.tail(log[-1].position if log else 0, limit=100):
         log += page
     return log
+
+
+@asynccontextmanager
+async def log_of_patients(admin: Connection) -> AsyncIterator[None]:
+    """Make the log one that is no demonstration, as only a superuser can, and turn it back at the end."""
+
+    async def turn(demonstration: bool) -> None:
+        async with admin.transaction():
+            await admin.execute("ALTER TABLE record.log DISABLE TRIGGER append_only")
+            await admin.execute("UPDATE record.log SET demonstration = $1", demonstration)
+            await admin.execute("ALTER TABLE record.log ENABLE ALWAYS TRIGGER append_only")
+
+    await turn(False)
+    try:
+        yield
+    finally:
+        await turn(True)
 
 
 async def waiting_for_the_lock(connection: Connection, count: int = 1) -> None:

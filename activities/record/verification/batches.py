@@ -1,6 +1,7 @@
 """Decides again what a run has decided, before it is recorded: what does not come out the same is not recorded."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -135,6 +136,19 @@ def prove_signed(before: RecordedJourney | None, found: Iterable[Derived], regis
             if problem is not None:
                 raise Unproven(problem)
             journey = begin(event) if journey is None else evolve(journey, event)
+
+
+def counts_until(events: Iterable[e.Event], register: Register) -> datetime | None:
+    """Return until when (UTC) all that people decided in these events may be recorded: until its signature expires, and
+    its key is revoked. None where nobody decided anything."""
+    ends: list[datetime] = []
+    for event in events:
+        if isinstance(event.body, e.SignedOff | e.Delegated):
+            entry = register.entry(event.body.signature.key_id)
+            ends.append(event.body.signature.expires_at)
+            if entry is not None and entry.revoked_at is not None:
+                ends.append(entry.revoked_at)
+    return min(ends, default=None)
 
 
 def prove_recorded(

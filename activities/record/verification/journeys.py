@@ -59,6 +59,7 @@ from activities.record.verification.patients import (
     journeys_by_patient,
 )
 from activities.record.verification.sign_offs import check_event, check_session, is_sign_off, nonce
+from activities.record.verification.times import check_times
 from activities.record.verification.verify_export import SIGNED, Keys
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.decided import DecidedBy
@@ -101,6 +102,7 @@ class JourneyFindings(NamedTuple):
     patients: tuple[Known, ...] = ()
     derived: int = 0
     others: tuple[tuple[DecidedBy, int], ...] = ()
+    late: int = 0
 
 
 class VerificationResult(NamedTuple):
@@ -110,7 +112,8 @@ class VerificationResult(NamedTuple):
     ``journeys``, each from its beginning. For a single journey only its own events are read and there is no hash,
     because its place in the log can only be checked with other journeys' events. ``live`` is None where rows were not
     compared. ``derived`` counts the events that their commands gave again, and ``others`` those that other rules than
-    the present ones decided, by which.
+    the present ones decided, by which. ``late`` counts the events that were recorded late. The times of a log that was
+    created as a ``demonstration`` may be invented, and were not checked.
     """
 
     findings: tuple[Finding, ...]
@@ -124,6 +127,8 @@ class VerificationResult(NamedTuple):
     live: Live | None
     derived: int
     others: Mapping[DecidedBy, int]
+    late: int
+    demonstration: bool
 
 
 async def verify_record(
@@ -151,6 +156,7 @@ async def verify_record(
         RecordUnavailable, RecordFault: as the record does.
     """
     log_id, start = record.log_id, FIRST if after is None else after
+    demonstration = (await record.log()).demonstration
     async with record.connection() as connection, snapshot(connection):
         live = await _find_live(connection, log_id) if read_models else None
         sizes = {journey_id: 0} if journey_id is not None else await journeys_of(connection, log_id, start)
@@ -164,7 +170,7 @@ async def verify_record(
             if journey_id is None:
                 parts = [part async for part in spread(_section, _sections(start, last, section))]
             judged: list[JourneyFindings] = []
-            async for some in spread(_judge, ((page, keys, live, derive) for page in pages(sizes))):
+            async for some in spread(_judge, ((page, keys, live, derive, demonstration) for page in pages(sizes))):
                 judged.append(some)
                 progress(sum(each.events for each in judged))
         used = [use for each in judged for use in each.used]
@@ -197,6 +203,8 @@ async def verify_record(
         live=live,
         derived=sum(each.derived for each in judged),
         others=sum((Counter(dict(each.others)) for each in judged), Counter[DecidedBy]()),
+        late=sum(each.late for each in judged),
+        demonstration=demonstration,
     )
 
 
@@ -245,6 +253,10 @@ def verify_journey(
     return judged, journey, shown
 
 
+def _readable(stored: StoredEvent) -> bool:
+    return stored.payload != b"" and None not in (stored.occurred_at, stored.recorded_at)
+
+
 def _event(stored: StoredEvent) -> Event | None:
     """Return the event of a row; None when it cannot be read, since a forged row may hold anything."""
     try:
@@ -278,15 +290,21 @@ def _sections(after: int, last: int | None, least: int) -> Iterator[tuple[int, i
 
 
 async def _judge(
-    record: Record, connection: Connection, journeys: Sequence[UUID], keys: Keys | None, live: Live | None, derive: bool
+    record: Record,
+    connection: Connection,
+    journeys: Sequence[UUID],
+    keys: Keys | None,
+    live: Live | None,
+    derive: bool,
+    invented: bool,
 ) -> JourneyFindings:
-    """Run all checks on some journeys."""
+    """Run all checks on some journeys; not that of times where these may be ``invented``."""
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
     log = None if keys is None else await record.log()
     patients: list[Known] = []
-    derived, others = 0, Counter[DecidedBy]()
+    derived, others, late = 0, Counter[DecidedBy](), 0
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
@@ -298,6 +316,10 @@ async def _judge(
         history = [_to_stored(record, row) for row in events]
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position, log=log)
         judged.append(one)
+        late += sum(stored.late for stored in history if _readable(stored))
+        if not invented:
+            timed = ((each, reason) for each in history if _readable(each) for reason in check_times(each))
+            found += (Finding(each.position, journey_id, each.version, reason) for each, reason in timed)
         if derive:
             derivation = derive_again(history, commands.get(journey_id, ()))
             found += (Finding(fault.position, journey_id, fault.version, fault.reason) for fault in derivation.faults)
@@ -319,6 +341,7 @@ async def _judge(
         patients=tuple(patients),
         derived=derived,
         others=tuple(others.items()),
+        late=late,
     )
 
 

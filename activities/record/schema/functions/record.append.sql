@@ -3,7 +3,8 @@
 -- isolation level; CP006 the patient has another open journey with this medicine; CP007 another journey of the patient
 -- has events after _rests_on; CP008 the keys of the patient are two patients'; CP009 over a limit (in DETAIL: what is
 -- counted, how many there are, and how many may be); CP010 the journey is at the version, and not by the events whose
--- hash is _follows.
+-- hash is _follows; CP011 it is later than _valid_until; CP012 an event is dated ahead of the clock (in DETAIL: by how
+-- many seconds). The last two not in a log that is a demonstration.
 -- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
 -- The commands that the events follow from are kept with them: of each how many events it gave, in the same order.
@@ -28,6 +29,7 @@ CREATE OR REPLACE FUNCTION record.append(
     _follows bytea DEFAULT NULL,
     _command_events integer[] DEFAULT '{}',
     _commands bytea[] DEFAULT '{}',
+    _valid_until timestamptz DEFAULT NULL,
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -46,6 +48,7 @@ DECLARE
     _version integer;
     _position bigint;
     _recorded_at timestamptz;
+    _latest timestamptz;
     _journey_hash bytea;
     _log_hash bytea;
     _patient_key bytea;
@@ -146,6 +149,16 @@ BEGIN
       FROM journey_event e WHERE e.log_id = _log_id ORDER BY e.position DESC LIMIT 1;
     _position := coalesce(_position, 0);
     _recorded_at := greatest(clock_timestamp(), _recorded_at);
+    IF NOT coalesce((SELECT l.demonstration FROM log l WHERE l.log_id = _log_id), false) THEN
+        IF _recorded_at > _valid_until THEN
+            RAISE EXCEPTION 'what was signed counts no more' USING ERRCODE = 'CP011';
+        END IF;
+        SELECT max(at) INTO _latest FROM unnest(_occurred_at) AS at;
+        IF _latest > _recorded_at THEN
+            RAISE EXCEPTION 'an event is dated ahead of the clock'
+                USING ERRCODE = 'CP012', DETAIL = extract(epoch FROM _latest - _recorded_at)::text;
+        END IF;
+    END IF;
     _log_hash := coalesce(_log_hash, decode(repeat('00', 32), 'hex'));
 
     FOR i IN 1 .. _count LOOP
