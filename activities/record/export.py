@@ -1,5 +1,6 @@
-"""Writes one journey to a file that a stranger can verify: its events as stored, the evidence of every decision, the
-register of who may sign, a signature over all of it, and the program that checks them (verification/verify_export.py).
+"""Writes one journey to a file that a stranger can verify: its events and their commands as stored, the evidence of
+every decision, the register of who may sign, a signature over all of it, and the program that checks them
+(verification/verify_export.py).
 """
 
 import base64
@@ -15,17 +16,17 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record.event_codec import from_stored
-from activities.record.store import Record, StoredEvent
+from activities.record.store import Record, StoredCommand, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff
 from workflows.journey.evidence import evidence, half_signed
 
-FORMAT = "care-pathway/export/2"
+FORMAT = "care-pathway/export/3"
 VERIFIER = files("activities.record") / "verification" / "verify_export.py"
 README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
 
-  journey.json       the events, oldest first, and the evidence each decision was made on
+  journey.json       the events, oldest first, the commands they followed from, and the evidence of each decision
   register.json      who may sign, signed by the organisation
   signature.json     which log this is of, how far the journey had come, and the service's signature over the above
   verify_export.py   checks all of it: python verify_export.py THIS_FILE.zip ORGANISATION_KEY ANCHOR_KEY
@@ -51,7 +52,9 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
         "log": log,
         "journey_id": str(journey_id),
         "exported_at": datetime.now(UTC).isoformat(),
+        "demonstration": (await record.log()).demonstration,
         "events": [_row(event) for event in stored],
+        "commands": [_command(each) for each in await record.commands(journey_id, until_version=stored[-1].version)],
         "evidence": _evidence(stored),
     }
     exported = {
@@ -83,6 +86,14 @@ def _row(stored: StoredEvent) -> dict[str, object]:
     fields = stored.model_dump(mode="json", exclude={"payload", "content_hash", "journey_hash", "log_hash"})
     hashes = {name: getattr(stored, name).hex() for name in ("content_hash", "journey_hash", "log_hash")}
     return {**fields, "payload": base64.b64encode(stored.payload).decode(), **hashes}
+
+
+def _command(stored: StoredCommand) -> dict[str, object]:
+    return {
+        "version": stored.version,
+        "events": stored.events,
+        "payload": base64.b64encode(stored.payload).decode(),
+    }
 
 
 def _evidence(stored: Sequence[StoredEvent]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.record import Record
+from activities.record import NewEvent, Record
+from activities.record.command_codec import decided_by
 from activities.record.export import FORMAT, VERIFIER, export
+from activities.record.store import NewCommand
 from activities.record.verification import verify_export
 from tests.journey.play import JOURNEY
-from tests.signatures.recorded import EARLY, history, keep, rows, sign_offs
+from tests.record.handed import kept, signed_course
+from tests.signatures.recorded import EARLY, history, sign_offs
 from tests.signatures.room import ORGANISATION, key_of, published
 from workflows.journey.base import canonical
 
 
 @pytest.fixture
 async def bundle(record: Record, tmp_path: Path) -> Path:
-    await keep(record, rows(history()))
+    rows, commands = kept(signed_course())
+    events = [NewEvent.model_validate(row.model_dump(include={*NewEvent.model_fields})) for row in rows]
+    new = [NewCommand(events=each.events, payload=each.payload) for each in commands]
+    await record.append(JOURNEY, 0, events, commands=new)
     content = await export(record, JOURNEY, published(EARLY), ANCHOR)
     assert content is not None
     path = tmp_path / "journey.zip"
@@ -114,10 +121,42 @@ def signed_anew(bundle: Path, change: Callable[[Any], None], key: Ed25519Private
 async def test_a_journey_as_it_was_recorded_holds(bundle: Path) -> None:
     code, said = verified(bundle)
     assert (code, said.count("HOLDS: version")) == (HOLDS, len(sign_offs()))
-    assert said.endswith(
+    assert (
         f"{len(history())} events, 0 commands with the proof of who sent them, "
-        f"{len(sign_offs())} decisions and delegations, 0 faults.\nAll of it HOLDS.\n"
-    )
+        f"{len(sign_offs())} decisions and delegations, "
+    ) in said
+    assert said.endswith("All of it HOLDS.\n")
+
+
+async def test_it_says_what_it_did_not_derive_and_who_can(bundle: Path) -> None:
+    code, said = verified(bundle)
+    by = decided_by()
+    told = f"NOT DERIVED here: {len(history())} events, decided by build {by.core} with zone data {by.zones}."
+    assert (code, said.count("NOT DERIVED"), told in said) == (HOLDS, 1, True)
+
+
+async def test_a_command_is_of_the_person_and_the_time_of_its_events(bundle: Path) -> None:
+    signed_anew(bundle, lambda content: content["events"][2].update(actor_id="somebody"))
+    code, said = verified(bundle)
+    assert (code, "version 3: the command is of another person or another time" in said) == (DOES_NOT_HOLD, True)
+
+
+async def test_the_times_of_a_demonstration_are_not_judged_and_those_of_patients_are(bundle: Path) -> None:
+    assert "its times may be invented" in verified(bundle)[1]
+
+    def of_patients(content: dict[str, Any]) -> None:
+        content.update(demonstration=False)
+        for event in content["events"]:
+            event.update(recorded_at=event["occurred_at"])
+        content["events"][5].update(recorded_at="2026-11-01T00:00:00+00:00")
+        made = verify_export.moment(decision(content)["occurred_at"])
+        decision(content).update(recorded_at=(made + timedelta(minutes=11)).isoformat())
+
+    signed_anew(bundle, of_patients)
+    code, said = verified(bundle)
+    assert (code, ", 1 recorded late, 2 faults" in said) == (DOES_NOT_HOLD, True), said
+    assert "version 6: the event is dated after it was recorded" in said
+    assert "it was recorded after its signature had expired" in said
 
 
 async def test_without_the_anchor_key_not_all_of_it_could_be_checked(bundle: Path) -> None:
@@ -300,6 +339,21 @@ def another_signer(content: dict[str, Any]) -> None:
     decision(content)["actor_id"] = "demo-medical-director"
 
 
+def resent(content: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> None:
+    command = content["commands"][3]
+    payload = json.loads(base64.b64decode(command["payload"]))
+    change(payload)
+    command["payload"] = base64.b64encode(canonical(payload)).decode()
+
+
+def another_sender(content: dict[str, Any]) -> None:
+    resent(content, lambda payload: payload["decided"]["command"]["actor"].update(id="somebody"))
+
+
+def another_build(content: dict[str, Any]) -> None:
+    resent(content, lambda payload: payload["by"].update(core="f" * 64))
+
+
 FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a word of a decision": (another_word, "not made with this key over this decision"),
     "for whom it is": (for_somebody_else, "signed for another organisation, log, clinic, patient or state"),
@@ -311,6 +365,14 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         lambda content: content["events"][2].update(occurred_at="2026-11-23T17:00:01Z"),
         "is not what was recorded",
     ),
+    "a command left out": (lambda content: content["commands"].pop(3), "followed from is missing"),
+    "a command twice": (
+        lambda content: content["commands"].append(content["commands"][3]),
+        "did not give these events",
+    ),
+    "a command of another person": (another_sender, "not the one that the event names"),
+    "a command put off as another build's": (another_build, "not the one that the event names"),
+    "commands that are none": (lambda content: content.update(commands=[1]), "the commands cannot be read"),
     "a cause": (lambda content: content["events"][2].update(causation_id=str(uuid4())), "is not what was recorded"),
 }
 

@@ -17,8 +17,10 @@ Of a journey it checks that the file is, to the letter, what the service exporte
 event, with which register; that the events are in order and unchanged, each by its hash and the chain; that every
 decision and delegation was signed by who it names, with a key the organisation's register knows, in time, and where
 that is a passkey, at an address of the organisation, by somebody who was verified there; that what was decided on is
-the evidence in the file, word for word; and that whoever else acted had a working session. It cannot see what was
-recorded after the export, nor what the rules of the clinic were.
+the evidence in the file, word for word; that whoever else acted had a working session; that each event names the
+command it followed from, which is in the file, of the same person and the same time; and that no signature had expired
+when its decision was recorded. It cannot see what was recorded after the export. Nor does it know the rules by which an
+event follows from its command: it says which build decided that, and that build can derive it again.
 Exit code 0: all of it holds. 1: it does not, and each thing that is wrong is printed; or a report is signed and says
 that something was found or not checked. 2: it could not be checked, or not all of it. Nothing is printed as the file
 has it: what could not be seen, or would move the text around it, is spelled as \\u{…}.
@@ -53,6 +55,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 SIGNED = ("signoff.signed", "signoff.delegated")
 SKEW, LONGEST, SESSION = timedelta(minutes=2), timedelta(hours=1), timedelta(hours=12)
+LATE = timedelta(minutes=5)
 SCOPE = ("organisation", "log", "demonstration", "clinic", "patient", "state")
 """Where and for whom a signature counts."""
 ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
@@ -123,7 +126,7 @@ WITHOUT_SESSION = (
 """Kinds of events that need no session: what anybody may report, what is signed by itself, what the register says."""
 LET_IN = ("patient", "observer")
 
-FORMAT = "care-pathway/export/2"
+FORMAT = "care-pathway/export/3"
 FILES = ("journey.json", "register.json")
 FILE_LIMIT, CONTENT_LIMIT = 128 * 1024 * 1024, 512 * 1024 * 1024
 """Bytes of a file, and of what is packed in it."""
@@ -430,6 +433,41 @@ def chain_faults(journey_id: UUID, events: list[dict[str, Any]]) -> Iterator[tup
         before = bytes.fromhex(event["journey_hash"])
 
 
+def command_faults(
+    commands: list[dict[str, Any]], events: list[dict[str, Any]], builds: dict[tuple[str, str], int]
+) -> Iterator[tuple[int, str]]:
+    """What is wrong with the commands that the events followed from. ``builds`` gets of each build that decided any how
+    many events came of that."""
+    unnamed = {event["version"]: event for event in events}
+    for command in commands:
+        first, payload = command["version"], base64.b64decode(command["payload"])
+        named = sha256(payload).hexdigest()
+        kept = json.loads(payload)
+        sent, by = kept["decided"]["command"], kept["by"]
+        said = (sent["actor"]["id"], sent["actor"]["role"], moment(kept["decided"]["at"]))
+        gave = [unnamed.pop(version, None) for version in range(first, first + min(command["events"], MOST_EVENTS))]
+        if not gave or None in gave:
+            yield first, "a command is here that did not give these events"
+            return
+        for event in (each for each in gave if each is not None):
+            if json.loads(base64.b64decode(event["payload"])).get("decision") != named:
+                yield event["version"], "the command is not the one that the event names"
+            elif (event["actor_id"], event["actor_role"], moment(event["occurred_at"])) != said:
+                yield event["version"], "the command is of another person or another time than the event"
+        builds[by["core"], by["zones"]] = builds.get((by["core"], by["zones"]), 0) + len(gave)
+    yield from ((version, "the command that the event followed from is missing") for version in unnamed)
+
+
+def time_faults(event: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the times of an event in a log that is no demonstration."""
+    if moment(event["occurred_at"]) > moment(event["recorded_at"]):
+        yield "the event is dated after it was recorded"
+    if event["event_type"] in SIGNED:
+        signature = json.loads(base64.b64decode(event["payload"]))["body"]["signature"]
+        if moment(event["recorded_at"]) > moment(signature["expires_at"]):
+            yield "it was recorded after its signature had expired"
+
+
 def signed_faults(
     journey_id: UUID, event: dict[str, Any], body: dict[str, Any], evidence: str | None, keys: Keys
 ) -> Iterator[str]:
@@ -574,12 +612,23 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     if keys and not opening["illustrative"] and is_elsewhere(opening["body"], keys, journey["log"]):
         faults.append((1, "the journey was begun for another organisation or log"))
     place = {"log": None, "clinic": opening["body"].get("clinic"), "illustrative": opening["illustrative"] is True}
-    decisions, nonces = 0, set()
+    builds: dict[tuple[str, str], int] = {}
+    try:
+        faults += command_faults(journey["commands"], events, builds)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+        faults.append((None, "the commands cannot be read"))
+    decisions, late, nonces = 0, 0, set()
     proven: set[str] = set()
     logs: set[str] = set()
     for event in events:
         payload = json.loads(base64.b64decode(event["payload"]))
         body = payload["body"]
+        late += moment(event["recorded_at"]) - moment(event["occurred_at"]) > LATE
+        try:
+            of_times = [] if journey["demonstration"] is True else [*time_faults(event)]
+            faults += ((event["version"], fault) for fault in of_times)
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            faults.append((event["version"], "its times cannot be read"))
         try:
             acted = {**event, "journey_id": str(journey_id)}
             of_session = [] if keys is None else [*session_faults(acted, payload, keys, proven, **place)]
@@ -613,8 +662,15 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
         print(fault if version is None else f"version {shown(version)}: {fault}")
     print(
         f"{len(events)} events, {len(proven)} commands with the proof of who sent them, "
-        f"{decisions} decisions and delegations, {len(faults)} faults."
+        f"{decisions} decisions and delegations, {late} recorded late, {len(faults)} faults."
     )
+    if journey["demonstration"] is True:
+        print("The log is a demonstration: its times may be invented.")
+    for (core, zones), count in sorted(builds.items())[:MOST_TOLD]:
+        print(
+            f"NOT DERIVED here: {count} events, decided by build {shown(core)} with zone data {shown(zones)}. "
+            "That build derives them again from the commands in this file."
+        )
     if faults:
         print("It DOES NOT HOLD.")
         return 1
