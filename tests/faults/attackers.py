@@ -6,7 +6,7 @@ from, and workers of their own. They do not have a clinician's private key, nor 
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,9 +43,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.decide import decide
 from workflows.journey.decided import Decided, DecidedCommand, events_digest
+from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
@@ -54,9 +56,12 @@ from workflows.messages import (
     TRY_AGAIN,
     Batch,
     Recorded,
+    RecordedState,
     SignatureCheck,
     SignatureResult,
+    StateDigest,
     append_to_record,
+    catch_up_with_record,
     verify_signature,
 )
 
@@ -200,11 +205,26 @@ async def lie(batch: Batch) -> Recorded:
 
 
 @asynccontextmanager
-async def lying_worker(client: Client, task_queue: str) -> AsyncIterator[None]:
-    """The real workflow code, and a record that is none."""
-    worker = Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=[lie])
-    async with worker:
+async def lying_worker(client: Client, task_queue: str, *lies: Callable[..., Awaitable[Any]]) -> AsyncIterator[None]:
+    """The real workflow code, and a record that is none: it says that everything is recorded, unless it tells other
+    lies."""
+    async with Worker(client, task_queue=task_queue, workflows=[CareJourney], activities=list(lies or (lie,))):
         yield
+
+
+def lies_of(elsewhere: Elsewhere | None, state: JourneyState | None) -> list[Callable[..., Awaitable[Any]]]:
+    """What a record that is none answers: that nothing was recorded since more is known of the patient, or since the
+    journey is another one."""
+
+    @activity.defn(name=append_to_record.__name__)
+    async def undo(batch: Batch) -> Recorded:
+        return Recorded(version=batch.expected_version, position=1, elsewhere=elsewhere)
+
+    @activity.defn(name=catch_up_with_record.__name__)
+    async def hand_out(_: StateDigest) -> RecordedState:
+        return RecordedState(state=state, run_id=activity.info().workflow_run_id or "")
+
+    return [undo, hand_out, let_pass]
 
 
 @workflow.defn(name="Rogue")

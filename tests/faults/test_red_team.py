@@ -34,6 +34,7 @@ from activities.record import migrate
 from activities.record.command_codec import from_kept
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
+from activities.record.verification.journeys import verify_record
 from activities.signatures.keys import PrivateKey, generate, key_id_of
 from activities.signatures.signer_registry import SignerEntry, enrol, publish, revoke
 from deploy.local.postgres import Database
@@ -55,6 +56,7 @@ from tests.faults.attackers import (
     have_recorded,
     held,
     insert,
+    lies_of,
     lying_worker,
     made_up,
     office_on,
@@ -77,8 +79,10 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Licence, Role
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.decided import DecidedCommand, events_digest
+from workflows.journey.folded import JourneyState
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -1154,6 +1158,50 @@ async def test_a_worker_that_only_says_it_recorded_is_found_out(
         assert await push(client, course.id, command(support())) is None
         await quarantined(course)
         assert await course.rows() == rows
+
+
+@pytest.mark.parametrize("invented", ["a history elsewhere", "a state of the journey"])
+async def test_nothing_is_recorded_of_what_a_worker_made_up(
+    client: Client, record: Record, signers: Signers, task_queue: str, invented: str
+) -> None:
+    """It has the keys, and answers for the record. Its runs go on from what it says; what they decide then is decided
+    again where it is recorded."""
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue, max_cached=0):
+        await course.begin()
+        before = await held(course)
+        rows = await course.rows()
+    if invented == "a history elsewhere":
+        lies = lies_of(Elsewhere(unreadable=True), None)
+    else:
+        forgery = forged(signers, course.id, decision(before, asked(before)), datetime.now(UTC))
+        released = fold(decided(before, forgery, datetime.now(UTC)), before)
+        lies = lies_of(None, JourneyState(journey=released, receipts={}))
+    async with lying_worker(client, task_queue, *lies):
+        await course.handle.signal("command", command(support("invented: the worker that takes this lies")))
+
+        async def believed() -> bool:
+            journey = await course.status()
+            return journey.version > before.version + 1
+
+        await eventually(believed)
+    async with at_work(client, record, signers, task_queue, max_cached=0):
+
+        async def settled() -> bool:
+            now = await course.status()
+            return now.health == "diverged" or now.version == now.recorded
+
+        await eventually(settled)
+        if (await course.status()).health == "diverged":
+            assert await course.rows() == rows
+            await reset(course, task=-1)
+        await counts(client, course)
+        assert (await course.rows())[: len(rows)] == rows
+        journey = await course.recorded()
+        assert journey.elsewhere == before.elsewhere
+        assert [signed.by for signed in journey.sign_offs] == ["demo-clinician"]
+        assert (await verify_record(record, derive=True, journey_id=course.id)).findings == ()
+        assert await found_offline(record, signers, course.id) == set()
 
 
 # 14. Attempts that never were
