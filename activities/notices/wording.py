@@ -4,10 +4,11 @@ Whoever reads over a shoulder, keeps a mailbox or carries a text message learns 
 not from the words, and not from a difference between two messages.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
+
+from workflows.journey.calendars import local
 
 
 class Service(NamedTuple):
@@ -60,5 +61,5 @@ def code_words(service: Service, code: str) -> Words:
 
 
 def _spelled(moment: datetime, zone: str | None) -> str:
-    there = moment.astimezone(ZoneInfo(zone or "UTC"))
+    there = local(moment, zone) if zone is not None else moment.astimezone(UTC)
     return f"{there:%Y-%m-%d %H:%M} ({zone or 'UTC'})"
