@@ -29,7 +29,7 @@ from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.calendars import after_quiet_hours
-from workflows.journey.events import Event
+from workflows.journey.events import Event, ObligationEscalated
 from workflows.journey.notices import notices
 
 log = structlog.get_logger("messages")
@@ -120,10 +120,14 @@ async def _see_to(sender: Sender, notice_id: UUID) -> None:
     if quiet is not None:
         await queue.put_off(sender.record, notice_id, (quiet - notice.now).total_seconds(), quiet_until=quiet)
         return
+    event = await _event(sender.record, notice)
+    if is_taken(event, journey):
+        await queue.keep(sender.record, notice_id, [NewFact("", "", "", "muted", "taken")])
+        await queue.end(sender.record, notice_id)
+        return
     told = await _told(sender, notice)
     muted = [person for person in told.muted if not any(fact.person == person for fact in notice.facts)]
     await queue.keep(sender.record, notice_id, [NewFact(person, "", "", "muted") for person in muted])
-    event = await _event(sender.record, notice)
     tries = plan(told.targets, notice.facts, notice.now, alarm=notice.alarm).tries
     await asyncio.gather(*(_try(sender, notice, told.points[each], event, journey, each) for each in tries))
     await _go_on(sender, notice_id, told.targets)
@@ -256,6 +260,17 @@ def quiet_until(notice: QueuedNotice, journey: Journey | None) -> datetime | Non
         return None
     then = after_quiet_hours(notice.now, journey.patient.zone, journey.protocol.quiet_hours)
     return then if then > notice.now else None
+
+
+def is_taken(event: Event | None, journey: Journey | None) -> bool:
+    """Whether somebody has taken the alarm that an event raised, or what it was about is done: then nobody else is
+    paged for it. What is raised after that, because it still is not done, is not taken."""
+    if event is None or journey is None or not isinstance(event.body, ObligationEscalated) or not event.body.alarm:
+        return False
+    if event.version > journey.version:
+        return False
+    waiting = journey.waiting.get(event.body.obligation)
+    return waiting is None or (waiting.acknowledged is not None and waiting.acknowledged.at > event.at)
 
 
 async def _event(record: Record, notice: QueuedNotice) -> Event | None:

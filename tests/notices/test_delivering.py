@@ -14,7 +14,7 @@ import pytest
 from activities.notices import deliver, queue
 from activities.notices.channels import Message, Outcome
 from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
-from activities.notices.delivering import Sender, delivering, quiet_until, see_to
+from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
@@ -29,10 +29,12 @@ from tests.application.watchdog.pager import KEY, Pager
 from tests.application.watchdog.pager import serving as webhook_server
 from tests.cli.helpers import invented
 from tests.fixtures.everything import everything
-from tests.journey.play import course
+from tests.journey.play import after, course
 from tests.notices.mail_server import HANG, Mailbox, serving
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import renamed
+from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.notices import notices
 
@@ -318,6 +320,34 @@ def test_a_patient_is_not_woken_but_by_an_alarm() -> None:
     assert quiet_until(a_queued(night, alarm=True), journey) is None
     assert quiet_until(a_queued(night, Role.CLINICIAN), journey) is None
     assert quiet_until(a_queued(night), None) is None, "a journey that cannot be read keeps nothing back"
+
+
+def test_an_alarm_is_for_nobody_else_once_a_clinician_took_it_or_it_is_done() -> None:
+    about = "support:support-1"
+    play = after("session.end")
+    play.do(c.RequestSupport(urgency="emergency", text="invented"), Role.PATIENT)
+
+    def last_raised() -> e.Event:
+        play.clock()
+        return [
+            event
+            for event in play.events
+            if isinstance(event.body, e.ObligationEscalated) and event.body.alarm and event.body.obligation == about
+        ][-1]
+
+    play.later(hours=1)
+    raised = last_raised()
+    assert not is_taken(raised, play.journey)
+    assert not is_taken(None, play.journey)
+    assert not is_taken(raised, None), "what cannot be read silences nothing"
+    play.later(minutes=1).do(c.AcknowledgeAlarm(obligation=about, doing="invented"), Role.ON_CALL_CLINICIAN)
+    assert is_taken(raised, play.journey)
+    play.later(hours=12)
+    again = last_raised()
+    assert again != raised
+    assert not is_taken(again, play.journey), "it is raised anew, because it is not done"
+    play.do(c.AnswerSupport(support="support-1", text="invented"), Role.ON_CALL_CLINICIAN)
+    assert is_taken(again, play.journey)
 
 
 async def test_what_waits_for_the_morning_is_not_late(record: Record, app: Connection) -> None:
