@@ -16,6 +16,7 @@ class Serving:
 
     def __init__(self, make: Callable[[], FastAPI]) -> None:
         self._make = make
+        self.app: FastAPI | None = None
         self._port = 0
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -31,7 +32,8 @@ class Serving:
         # Whoever comes before the server looks waits.
         opened.listen()
         self._port = opened.getsockname()[1]
-        config = uvicorn.Config(self._make(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        self.app = self._make()
+        config = uvicorn.Config(self.app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._task = asyncio.create_task(self._server.serve([opened]))
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from fastapi.routing import APIRoute
 from playwright.async_api import Page, ViewportSize
 
 from application.command_catalog import KINDS
 from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
-from tests.cli.clinics import Clinics
 from workflows.journey.actors import Role
 
 pytestmark = pytest.mark.browser
@@ -19,12 +19,22 @@ HALF = ViewportSize(width=640, height=450)
 """What a window of 1280 × 900 shows at a zoom of 200 %."""
 
 
-def _addresses(clinics: Clinics, role: Role) -> Iterator[str]:
-    yield from ("/work", "/work?all=yes", "/work?mine=yes", "/journeys", "/journeys?closed=yes", "/sign-offs")
-    yield from ("/start", "/sign-in", "/passkey", "/no-such-page", f"/journeys/{UUID(int=4, version=4)}")
-    for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.held, clinics.ended):
+def _addresses(desk: Desk, role: Role) -> Iterator[str]:
+    """Yield every page of the console but the forms of commands, and further views of some."""
+    clinics, app = desk.clinics, desk.serving.app
+    assert app is not None
+    given = {"journey_id": clinics.held}
+    for route in app.routes:
+        if (
+            isinstance(route, APIRoute)
+            and "GET" in (route.methods or ())
+            and route.param_convertors.keys() <= given.keys()
+        ):
+            yield route.path.format(**given)
+    yield from ("/work?all=yes", "/work?mine=yes", "/journeys?closed=yes", "/no-such-page")
+    yield f"/journeys/{UUID(int=4, version=4)}"
+    for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.ended,):
         yield f"/journeys/{journey}"
-    yield from (f"/journeys/{clinics.held}/timeline", f"/journeys/{clinics.held}/patient-view")
     for request in clinics.journeys[clinics.held].waiting.values():
         if request.sign_off is not None:
             yield f"/journeys/{clinics.held}/sign-offs/{request.id}"
@@ -46,7 +56,7 @@ async def wrong_with(page: Page, address: str) -> list[str]:
 @pytest.mark.parametrize("role", STAFF)
 async def test_pages_of_staff(desk: Desk, role: Role) -> None:
     async with desk.person(role.value) as page:
-        found = [each for address in _addresses(desk.clinics, role) for each in await wrong_with(page, address)]
+        found = [each for address in _addresses(desk, role) for each in await wrong_with(page, address)]
     assert found == []
 
 
