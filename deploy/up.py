@@ -55,6 +55,7 @@ In another terminal:
   source {environment.path}
   .venv/bin/python starter.py pathway start docs/examples/referral-ptsd.json
   .venv/bin/python starter.py pathway list
+  .venv/bin/python starter.py message list      # who was told; no channel is connected, so the worker's log has them
 
 Invented clinicians sign with the passphrase: {PASSPHRASE}
 """)

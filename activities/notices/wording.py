@@ -41,7 +41,7 @@ def words(
     """Return what a message says. ``until`` is shown on the wall clock of ``zone``, and in UTC where there is none.
     ``calendar``: an entry for a calendar comes with it."""
     subject = f"{service.sender}: please answer now" if alarm else f"{service.sender}: there is a task for you"
-    lines = ["Somebody needs you now." if alarm else "There is a task for you."]
+    lines = ["Please answer now: somebody waits for you." if alarm else "There is a task for you."]
     if until is not None:
         lines.append(f"Until: {_spelled(until, zone)}")
     if calendar:
