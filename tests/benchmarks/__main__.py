@@ -17,6 +17,7 @@ from deploy.local.stack import StackError
 from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget
 from tests.benchmarks.core import core
+from tests.benchmarks.derivation import derivation
 from tests.benchmarks.environment import environment, load
 from tests.benchmarks.growth import growth
 from tests.benchmarks.latency import latency
@@ -131,6 +132,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "lateness": _lateness,
     "memory": lambda servers, size: memory(servers, journeys=size.waiting),
     "append": lambda servers, size: append(servers.stack.postgres, rounds=size.append_rounds, appends=size.appends),
+    "derivation": lambda servers, size: derivation(servers.stack.postgres, rounds=size.append_rounds),
     "hint": lambda servers, size: hinting(servers.stack.postgres, appends=size.appends),
     "rebuild": lambda servers, size: building(servers.stack.postgres, journeys=size.courses),
     "lag": lambda servers, size: lagging(servers.stack.postgres, journeys=size.courses, seconds=size.seconds),

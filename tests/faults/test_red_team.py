@@ -905,6 +905,8 @@ async def test_a_row_written_by_the_superuser_is_found_and_nothing_rests_on_it(
         assert not written.held
         # ... and whoever verifies it is told of the row.
         assert (position, "bad_signature") in await found_offline(record, signers, course.id)
+        underived = (await verify_record(record, derive=True, journey_id=course.id)).findings
+        assert (position, "no_command") in [(found.position, found.reason) for found in underived]
         assert {at for at, _ in await found_offline(record, signers, course.id)} <= {position, position + 1}
         rows = await course.rows()
         # The journey itself never heard of it, and goes no further.
