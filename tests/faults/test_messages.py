@@ -16,8 +16,9 @@ from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import codec_of, eventually
 from tests.replay.replay import replay
-from workflows import ledger, messages
+from workflows import messages
 from workflows.journey import commands as c
+from workflows.journey import decided
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
@@ -145,7 +146,7 @@ async def test_a_refused_command_of_the_service_holds_care_and_is_tried_again(
 
     monkeypatch.setattr(messages, "TRIED_AGAIN", timedelta(seconds=1))
     with monkeypatch.context() as patched:
-        patched.setattr(ledger, "decide", refuse_the_clock)
+        patched.setattr(decided, "decide", refuse_the_clock)
         await course.send(c.RequestSupport(urgency="urgent", text="invented: please call"))
         await kept_unreadable(course, 1)
     [kept] = (await course.recorded()).messages.values()

@@ -15,8 +15,9 @@ async def verify(stack: Stack, course: Course) -> tuple[int, Any]:
 
 
 async def test_a_workflow_that_was_ended_is_found(
-    stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
+    stack: Stack, client: Client, record: Record, signers: Signers
 ) -> None:
+    task_queue = "care-pathway"  # as the command line has it: on another one a journey would not be its own
     kept, ended = (Course(client, record, signers, task_queue) for _ in range(2))
     async with at_work(client, record, signers, task_queue):
         for course in (kept, ended):
