@@ -79,6 +79,8 @@ def test_stale_evaluation_and_all_that_rests_on_it() -> None:
         assert f"{kind} not signed as it now is" in obstacles
     assert "no signed setting that the protocol allows" in obstacles
     assert "no clearance signed over exactly this evidence" in obstacles
+    corrected = next(iter(play.journey.unconfirmed))
+    play.do(c.ConfirmCorrection(correction=corrected, reason="compared (invented)"), Role.MEDICAL_DIRECTOR)
     play.sign(SignOffKind.EVALUATION)
     assert "evaluation not signed as it now is" not in shut(play)
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
