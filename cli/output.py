@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +19,7 @@ from application.viewer import place, spell, spell_with_place
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.layout import Boxed, Facts, Rows, whole_words
 from cli.streams import Err, Out
+from workflows.journey.texts import show_hidden
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
 _WIDE, _NARROWEST = 140, 20
@@ -27,16 +27,13 @@ _WIDE, _NARROWEST = 140, 20
 
 
 def plain(text: object) -> str:
-    """Escape characters that could control a terminal or change the reading order."""
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else f"\\u{ord(char):04x}"
-        for char in str(text)
-    )
+    """Spell out what could control a terminal, hide, or change the reading order."""
+    return show_hidden(str(text))
 
 
 def spell_json(value: object, encoding: str | None = "utf-8") -> str:
-    """Write JSON on one line. Where the encoding lacks characters, they are escaped, so that nothing is lost."""
-    return json.dumps(value, ensure_ascii=not _takes_all(encoding), separators=(", ", ": "), default=str)
+    """Write JSON on one line. What hides, and what the encoding lacks, is escaped, so that nothing is lost."""
+    return show_hidden(json.dumps(value, ensure_ascii=not _takes_all(encoding), separators=(", ", ": "), default=str))
 
 
 def _takes_all(encoding: str | None) -> bool:

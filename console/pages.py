@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from activities.record.read_models import Task
 from application.command_catalog import CommandKind
@@ -29,6 +30,7 @@ from application.wording import amount, described, elapsed, result
 from console.forms import Field
 from console.sign_ins import SignIn
 from workflows.journey.calendars import local
+from workflows.journey.texts import show_hidden
 
 HERE = Path(__file__).parent
 STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
@@ -100,6 +102,17 @@ def _late(task: Task, at: datetime) -> str:
     return f"overdue by {elapsed((at - task.due).total_seconds())}" if task.due < at else ""
 
 
+class AsTyped(str):
+    """What somebody typed, put back into its form just as it was."""
+
+    __slots__ = ()
+
+
+def _shown(value: object) -> object:
+    """What a page shows of a value: nothing in it hides. Markup and what goes back into a form are left as they are."""
+    return show_hidden(value) if isinstance(value, str) and not isinstance(value, Markup | AsTyped) else value
+
+
 def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -107,6 +120,7 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {
         "words": _words,
@@ -121,6 +135,7 @@ def _templates() -> Environment:
         "amount": amount,
         "clock": _clock,
         "ahead": _ahead,
+        "as_typed": AsTyped,
     }
     environment.globals |= {"place": place, "late": _late}
     return environment

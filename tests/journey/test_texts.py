@@ -1,6 +1,8 @@
 """What people write: it has something to see, one spelling, and nothing that hides, in whatever script it is."""
 
-from unicodedata import is_normalized
+import json
+import sys
+from unicodedata import category, is_normalized
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from workflows.journey.base import Identifier, Short, Text
-from workflows.journey.texts import clean_text
+from workflows.journey.texts import clean_text, show_hidden
 
 LONG, SHORT, CODE = TypeAdapter(Text), TypeAdapter(Short), TypeAdapter(Identifier)
 
@@ -103,3 +105,53 @@ def test_what_is_kept_is_kept_as_it_is_when_it_is_read_again(text: str) -> None:
     assert LONG.validate_python(kept) == kept
     assert clean_text(kept) == kept
     assert is_normalized("NFC", kept)
+
+
+def deceives(letter: str) -> bool:
+    """Whether a reader cannot see a character that stands by itself between two Latin letters: by Unicode's own kinds,
+    and by what has no shape although it is a letter, a mark or a symbol by kind."""
+    kind = category(letter)
+    shapeless = "\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc"
+    selects = (
+        letter in "\u180b\u180c\u180d\u180f" or "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+    )
+    return kind in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp") or letter in shapeless or selects
+
+
+SEEN_FORMATS = {*map(chr, range(0x600, 0x606)), *"\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"}
+"""Characters that Unicode counts as formats, and that are seen."""
+
+
+def test_nothing_that_hides_is_shown_as_it_is() -> None:
+    """Every character there is, and every 101st that is none yet or nobody's, by itself in a word."""
+    for number in range(sys.maxunicode + 1):
+        letter = chr(number)
+        if category(letter) in ("Cn", "Co") and number % 101:
+            continue
+        shown = show_hidden(f"a{letter}b")
+        if letter in "\n\t" or letter in SEEN_FORMATS:
+            assert shown == f"a{letter}b"
+        elif deceives(letter):
+            assert letter not in shown, hex(number)
+            assert json.loads(f'"{shown}"') == f"a{letter}b"
+        elif shown != f"a{letter}b":
+            assert category(letter) in ("Cf", "So", "Mn", "Lo"), hex(number)
+
+
+def test_what_may_be_signed_is_shown_as_it_is() -> None:
+    """What a text was cleaned of hides; what is left of it, such as joiners where a script needs them, is seen."""
+    for text in ("نمی‌خواهم", "क्‍ष", "👩‍⚕️ ok", "é", "שלום \u200eabc"):
+        assert show_hidden(clean_text(text)) == clean_text(text)
+
+
+@given(st.text(st.characters(categories=None), max_size=60))
+def test_what_is_kept_needs_no_escape_and_json_says_the_same(text: str) -> None:
+    try:
+        kept = clean_text(text)
+    except ValueError:
+        kept = ""
+    assert not [
+        letter for letter in show_hidden(kept) if category(letter) in ("Cc", "Cs", "Zl", "Zp") and letter not in "\n\t"
+    ]
+    assert json.loads(show_hidden(json.dumps(text, ensure_ascii=False))) == text
+    assert show_hidden(show_hidden(text)) == show_hidden(text)

@@ -14,10 +14,12 @@ words (`base.Identifier`) are ASCII, so none of this arises in them.
 
 Kept is what a script needs: a joiner, a non-joiner or a break without width right after a character that is not Latin
 (Persian, Hindi, Khmer, pictures of several parts), the marks of direction (U+200E, U+200F, U+061C) in a text that has
-letters written from right to left, a selector right after what it selects of, and the tags of a flag. Sources: Unicode
-Standard Annex 15 (normal forms), Technical Reports 36 and 39 (security), RFC 5892 appendix A (joiners in context).
+letters written from right to left, a selector right after what it selects of (never a Latin letter), and the tags of a
+flag. Sources: Unicode Standard Annex 15 (normal forms), Technical Reports 36 and 39 (security), RFC 5892 appendix A
+(joiners in context).
 """
 
+import json
 import re
 from unicodedata import bidirectional, category, normalize
 
@@ -30,7 +32,7 @@ _VISIBLE_FORMATS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U00011
 """Signs of Arabic, Syriac and Kaithi that Unicode counts as formats, and that are seen."""
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _JOINED = re.compile(f"(?<=[^\x00-\u02ff\u2000-\u206f])[{_JOINERS}]")
-_SELECTED = re.compile(f"(?<=[^\\s\x00-\x1f\u2000-\u200f{_BLANK}{_SELECTORS}])[{_SELECTORS}]")
+_SELECTED = re.compile(f"(?<=[^\\sA-Za-z\xc0-\u02ff\x00-\x1f\u2000-\u200f{_BLANK}{_SELECTORS}])[{_SELECTORS}]")
 _NO_CHARACTER = re.compile(f"[{_BLANK}{_SELECTORS}\ufff0-\ufffb\U000e0000-\U000e0fff]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
@@ -53,6 +55,18 @@ def clean_text(text: str, *, lines: bool = True) -> str:
     if not any(category(letter)[0] in "LNPS" for letter in text):
         raise ValueError("must hold something that can be seen")
     return text
+
+
+def show_hidden(text: str) -> str:
+    """Return a text as it is shown to anybody: what hides in it, or is no character yet, is spelled as JSON escapes it,
+    so that JSON still says the same. Line ends and tabs stay."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    hiding = _hiding(text, "\n\t")
+    return "".join(
+        json.dumps(letter)[1:-1] if at in hiding or category(letter) in ("Cn", "Co") else letter
+        for at, letter in enumerate(text)
+    )
 
 
 def _hiding(text: str, allowed: str) -> dict[int, str]:
