@@ -6,7 +6,7 @@ import pytest
 
 from application.wording import sentences
 from tests.journey.crowds import CROWDS, crowd
-from tests.journey.play import Play, started
+from tests.journey.play import START, Play, started
 from tests.journey.test_cost import calls
 from tests.journey.test_portions import settle
 from workflows.journey.actors import CLOCK, Role
@@ -67,7 +67,10 @@ def test_a_journey_in_which_very_much_happened_is_held_at_once(events: int, many
     play.do(KeepUnreadable(name="x", content="x" * 16_000), CLOCK)
     play.do(HandleMessage(message="message-1", text="x"), Role.OPS)
     assert len(play.journey.messages["message-1"].content) < 300, "the record has all of it"
-    copies = {f"support-{n}": Support(id=f"support-{n}", urgency="urgent", text="x" * 1000) for n in range(1, many + 1)}
+    copies = {
+        f"support-{n}": Support(id=f"support-{n}", at=START, urgency="urgent", text="x" * 1000)
+        for n in range(1, many + 1)
+    }
     play.journey = play.journey.model_copy(update={"support": Entries(copies), "behind": play.at})
     settle(play)
     hold = play.command(PlaceHold(reason="x"), Role.PATIENT)

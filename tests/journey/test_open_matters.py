@@ -123,6 +123,12 @@ def test_it_stands_until_it_is_settled(opens: Callable[[Play], None], settles: C
     assert open_matters(play.journey, play.at)
     play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE)
     settles(play)
+    if opens is not question:  # What concerns safety is over, and whoever cleared the session did not know of it.
+        assert dose_gate(play.journey, SECOND, play.at) == (
+            f"clear session {SECOND} (clearance:{SECOND})",
+            "no clearance signed over exactly this evidence",
+        )
+        play.sign(SignOffKind.CLEARANCE, str(SECOND))
     assert dose_gate(play.journey, SECOND, play.at) == ()
     play.do(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR)
 

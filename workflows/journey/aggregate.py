@@ -172,7 +172,11 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
             changed = void(journey, journey.corrections[body.correction].version)
         case _:
             changed = _changes(journey, body, event)
-    kept = {"facts": put(journey.facts, event.version, fact_of(body))} if not isinstance(body, CLERICAL) else {}
+    kept: Changes = (
+        {"facts": put(journey.facts, event.version, fact_of(body))} if not isinstance(body, CLERICAL) else {}
+    )
+    if body.safety:
+        kept["happened"] = journey.happened.with_event(event, body.kind)
     corrections = _corrections(journey, body, event)
     return journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
 

@@ -53,11 +53,13 @@ class CommandBody(InputModel):
 class EventBody(ImmutableModel):
     """The part of an event that differs.
 
-    ``opens``: it opens something that has a name from then on. Which of its fields is the name, and which field of the
-    state holds all of these.
+    - ``opens``: it opens something that has a name from then on. Which of its fields is the name, and which field of
+      the state holds all of these.
+    - ``safety``: it says how the patient is or what was done about it, so that no clearance from before it counts.
     """
 
     schema_version: ClassVar[int] = 1
+    safety: ClassVar[bool] = False
     opens: ClassVar[tuple[str, str] | None] = None
 
 

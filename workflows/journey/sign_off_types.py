@@ -9,12 +9,15 @@ determines appropriateness on a case-by-case basis": nothing here approves, it s
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import RISK_CAUSES, place
-from workflows.journey.always.safety.model import ask_support
+from workflows.journey.always.adverse_events.model import AdverseEvent
+from workflows.journey.always.holds.model import RISK_CAUSES, Hold, place
+from workflows.journey.always.safety.model import Crisis, Support, ask_support
+from workflows.journey.entries import find
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.patient_limits import limits
@@ -23,6 +26,7 @@ from workflows.journey.recall import entry, recalled
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import Measurement
+from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.vocabulary import IN_CLINIC
 from workflows.journey.watch import contacts_watched, sessions_watched
 
@@ -176,7 +180,58 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
         "elsewhere": journey.elsewhere.model_dump(mode="json", exclude={"doses": True}),
+        "happened": journey.happened.model_dump(mode="json"),
+        "since_last_clearance": _happened_since(journey, _last_clearance(journey, subject)),
     }
+
+
+def _last_clearance(journey: Journey, subject: str | None) -> datetime:
+    """When the last clearance of another session was signed (UTC), or else when the journey began."""
+    signed = (
+        decided.at
+        for decided in reversed(journey.sign_offs)
+        if decided.kind == SignOffKind.CLEARANCE and decided.subject != subject and decided.decision == "approve"
+    )
+    return next(signed, journey.started_at)
+
+
+def _happened_since(journey: Journey, since: datetime) -> Content:
+    """What is new about the patient since a moment (UTC). How much there is at all, and of what kind, the evidence says
+    besides."""
+    return {
+        "adverse_events": [*find(journey.adverse_events, _adverse_events, since)],
+        "holds": [*find(journey.holds, _holds, since)],
+        "crises": [*find(journey.crises, _crises, since)],
+        "support": [*find(journey.support, _support, since)],
+        "contacts": [*find(journey.contacts, _contacts, since)],
+        "measured": _measured(tuple(m for m in journey.measurements if m.at >= since)),
+        "sessions": [s.model_dump(mode="json") for s in journey.ended_sessions if s.ended_at and s.ended_at >= since],
+    }
+
+
+def _adverse_events(known: Mapping[str, AdverseEvent], since: datetime) -> tuple[Content, ...]:
+    return tuple(
+        event.model_dump(mode="json")
+        for event in known.values()
+        if max(event.reported_at, event.followed_up_at or since, *(each.at for each in event.gradings)) >= since
+    )
+
+
+def _holds(placed: Mapping[str, Hold], since: datetime) -> tuple[Content, ...]:
+    return tuple(hold.model_dump(mode="json") for hold in placed.values() if hold.placed_at >= since)
+
+
+def _crises(opened: Mapping[str, Crisis], since: datetime) -> tuple[Content, ...]:
+    return tuple(crisis.model_dump(mode="json") for crisis in opened.values() if crisis.opened_at >= since)
+
+
+def _support(asked: Mapping[str, Support], since: datetime) -> tuple[Content, ...]:
+    return tuple(request.model_dump(mode="json") for request in asked.values() if request.at >= since)
+
+
+def _contacts(owed: Mapping[str, OwedContact], since: datetime) -> tuple[Content, ...]:
+    made = ((contact, contact.done_at or contact.no_show_at) for contact in owed.values())
+    return tuple(contact.model_dump(mode="json") for contact, at in made if at is not None and at >= since)
 
 
 def _session_author(journey: Journey, subject: str | None) -> tuple[str, ...]:

@@ -48,6 +48,8 @@ def check_event(journey: Journey, event: e.Event) -> None:
         assert session.starts_at <= event.at <= session.closes
         assert rules.start_hours[0] <= local(event.at, journey.patient.zone).time() < rules.start_hours[1]
         assert journey.no_go_until is None or journey.no_go_until <= event.at
+        cleared = next(signed for signed in journey.sign_offs if signed.request == body.clearance)
+        assert (journey.happened.last or 0) < cleared.version, "something happened after the session was cleared"
         assert not any(k.to_settle or (k.open and k.due <= event.at) for k in journey.contacts.values())
     if isinstance(body, TREATMENT):
         assert not journey.held

@@ -92,6 +92,7 @@ class AdverseEventReported(EventBody):
     """
 
     kind: Literal["adverse-event.reported"] = "adverse-event.reported"
+    safety: ClassVar[bool] = True
     opens: ClassVar = ("adverse_event", "adverse_events")
     adverse_event: Identifier
     what: Text
@@ -110,6 +111,7 @@ class AdverseEventRegraded(EventBody):
     """A clinician graded an adverse event anew. One that is only ``proposed`` waits for a second person's review."""
 
     kind: Literal["adverse-event.regraded"] = "adverse-event.regraded"
+    safety: ClassVar[bool] = True
     adverse_event: Identifier
     grade: int
     serious: bool
@@ -122,6 +124,7 @@ class AdverseEventRegradingConfirmed(EventBody):
     """A second person signed the review of a lower grade, which counts from now on; ``sign_off`` is the request."""
 
     kind: Literal["adverse-event.regrading-confirmed"] = "adverse-event.regrading-confirmed"
+    safety: ClassVar[bool] = True
     adverse_event: Identifier
     sign_off: Identifier
 
@@ -130,6 +133,7 @@ class AdverseEventFollowedUp(EventBody):
     """How an adverse event stands: what was found and done, and its outcome so far."""
 
     kind: Literal["adverse-event.followed-up"] = "adverse-event.followed-up"
+    safety: ClassVar[bool] = True
     adverse_event: Identifier
     findings: Text
     action_taken: Text

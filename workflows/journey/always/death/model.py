@@ -46,6 +46,7 @@ class DeathReported(EventBody):
     """Somebody said that the patient died, and whether that has to do with the treatment. Nobody has confirmed it."""
 
     kind: Literal["death.reported"] = "death.reported"
+    safety: ClassVar[bool] = True
     death: Identifier
     related: Related
     reason: Text
@@ -55,6 +56,7 @@ class DeathConfirmed(EventBody):
     """A second, clinical person signed that the patient died; ``sign_off`` is the request they decided."""
 
     kind: Literal["death.confirmed"] = "death.confirmed"
+    safety: ClassVar[bool] = True
     death: Identifier
     sign_off: Identifier
 
@@ -64,6 +66,7 @@ class DeathDoubted(EventBody):
     signed that the death was an error."""
 
     kind: Literal["death.doubted"] = "death.doubted"
+    safety: ClassVar[bool] = True
     death: Identifier
     reason: Text
 
@@ -73,6 +76,7 @@ class DeathEnteredInError(EventBody):
     in the record and counts no more."""
 
     kind: Literal["death.entered-in-error"] = "death.entered-in-error"
+    safety: ClassVar[bool] = True
     death: Identifier
     sign_off: Identifier
     reason: Text

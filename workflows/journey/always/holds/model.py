@@ -36,6 +36,7 @@ class HoldPlaced(EventBody):
     hold is released by the sign-off for severe holds."""
 
     kind: Literal["hold.placed"] = "hold.placed"
+    safety: ClassVar[bool] = True
     opens: ClassVar = ("hold", "holds")
     hold: Identifier
     cause: Identifier
@@ -49,6 +50,7 @@ class HoldReleased(EventBody):
     """A signed decision let care go on; ``sign_off`` is the request it decided."""
 
     kind: Literal["hold.released"] = "hold.released"
+    safety: ClassVar[bool] = True
     hold: Identifier
     sign_off: Identifier
 

@@ -51,6 +51,7 @@ class ObservationRecorded(EventBody):
     """How the patient was at ``seen_at``, what the protocol's limits make of it, and what of it was not understood."""
 
     kind: Literal["observation.recorded"] = "observation.recorded"
+    safety: ClassVar[bool] = True
     observation: Identifier
     seen_at: Instant
     consciousness: Consciousness | None = None
@@ -67,6 +68,7 @@ class ObservationGivenUp(EventBody):
     """An observation after a dose outside a session was not made, and why."""
 
     kind: Literal["observation.missed"] = "observation.missed"
+    safety: ClassVar[bool] = True
     dose: Identifier
     minute: int
     reason: Text

@@ -58,6 +58,7 @@ class ReportKept(EventBody):
     wrong. ``severity`` is how severe it is as far as it can be read, else the worst it could be."""
 
     kind: Literal["report.kept"] = "report.kept"
+    safety: ClassVar[bool] = True
     opens: ClassVar = ("report", "reports")
     report: Identifier
     about: Identifier
@@ -71,6 +72,7 @@ class ReportSettled(EventBody):
     """A clinician settled a kept report, and what was done about it."""
 
     kind: Literal["report.settled"] = "report.settled"
+    safety: ClassVar[bool] = True
     report: Identifier
     text: Text
 
@@ -79,6 +81,7 @@ class ReportRepeated(EventBody):
     """A kept report was said again by the same person, in a form that could be taken. That settles it."""
 
     kind: Literal["report.repeated"] = "report.repeated"
+    safety: ClassVar[bool] = True
     report: Identifier
 
 

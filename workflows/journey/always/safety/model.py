@@ -116,6 +116,7 @@ class CrisisOpened(EventBody):
     somebody told, where nobody has asked the C-SSRS."""
 
     kind: Literal["crisis.opened"] = "crisis.opened"
+    safety: ClassVar[bool] = True
     opens: ClassVar = ("crisis", "crises")
     crisis: Identifier
     level: Literal["high", "moderate", "low"]
@@ -127,6 +128,7 @@ class CrisisContactRecorded(EventBody):
     """A clinician reached the patient, or could not: what they found, and when (UTC) the next contact is owed."""
 
     kind: Literal["crisis.contact-recorded"] = "crisis.contact-recorded"
+    safety: ClassVar[bool] = True
     crisis: Identifier
     reached: bool
     assessment: Text
@@ -139,6 +141,7 @@ class CrisisReached(EventBody):
     request they decided. ``next_contact_at`` (UTC) is when they are spoken with again."""
 
     kind: Literal["crisis.reached"] = "crisis.reached"
+    safety: ClassVar[bool] = True
     crisis: Identifier
     sign_off: Identifier
     next_contact_at: Instant | None = None
@@ -149,6 +152,7 @@ class CrisisClosed(EventBody):
     they decided. A next contact that was agreed on is owed all the same, unless it was handed over."""
 
     kind: Literal["crisis.closed"] = "crisis.closed"
+    safety: ClassVar[bool] = True
     crisis: Identifier
     sign_off: Identifier
     to: Text | None = None
@@ -158,6 +162,7 @@ class SupportRequested(EventBody):
     """Somebody, or a rule on the patient's behalf, asked for support."""
 
     kind: Literal["support.requested"] = "support.requested"
+    safety: ClassVar[bool] = True
     opens: ClassVar = ("support", "support")
     support: Identifier
     urgency: Urgency
@@ -168,6 +173,7 @@ class SupportAnswered(EventBody):
     """What was done about a request for support."""
 
     kind: Literal["support.answered"] = "support.answered"
+    safety: ClassVar[bool] = True
     support: Identifier
     text: Text
 
@@ -177,6 +183,7 @@ class MessageKept(EventBody):
     taken."""
 
     kind: Literal["message.kept"] = "message.kept"
+    safety: ClassVar[bool] = True
     opens: ClassVar = ("message", "messages")
     message: Identifier
     name: Raw
@@ -197,6 +204,7 @@ class MessageHandled(EventBody):
     """Ops read a message that the service could not, and what they did about it."""
 
     kind: Literal["message.handled"] = "message.handled"
+    safety: ClassVar[bool] = True
     message: Identifier
     text: Text
 
@@ -231,9 +239,10 @@ class Crisis(ImmutableModel):
 
 
 class Support(ImmutableModel):
-    """A request for support, and whether it waits for an answer."""
+    """A request for support, when it was made (UTC), and whether it waits for an answer."""
 
     id: Identifier
+    at: Instant
     urgency: Urgency
     text: Text
     open: bool = True
@@ -260,8 +269,24 @@ def _open(crises: Mapping[str, Crisis]) -> tuple[Crisis, ...]:
     return tuple(crisis for crisis in crises.values() if not crisis.closed)
 
 
+class Happened(ImmutableModel):
+    """What has happened of how the patient is, and what was done about it: how many events of each kind, the version of
+    the last one, and when it was (UTC)."""
+
+    kinds: dict[Identifier, int] = {}
+    last: int | None = None
+    at: Instant | None = None
+
+    def with_event(self, event: EventHeader, kind: str) -> "Happened":
+        """Return this with one more event."""
+        kinds = {**self.kinds, kind: self.kinds.get(kind, 0) + 1}
+        return Happened.model_construct(kinds=kinds, last=event.version, at=event.at)
+
+
 class SafetyState(PathwayState):
-    """Crises, requests for support and unreadable messages, each by its id."""
+    """Crises, requests for support and unreadable messages, each by its id; and what has ``happened`` at all."""
+
+    happened: Happened = Happened()
 
     crises: Entries[Identifier, Crisis] = Entries()
     support: Entries[Identifier, Support] = Entries()
@@ -324,7 +349,11 @@ def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -
 
 
 def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
-    return {"support": put(state.support, body.support, Support(id=body.support, urgency=body.urgency, text=body.text))}
+    return {
+        "support": put(
+            state.support, body.support, Support(id=body.support, at=event.at, urgency=body.urgency, text=body.text)
+        )
+    }
 
 
 def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:

@@ -29,6 +29,7 @@ class TherapyRecorded(EventBody):
     """A session of psychotherapy, as whoever gives it recorded it."""
 
     kind: Literal["therapy.recorded"] = "therapy.recorded"
+    safety: ClassVar[bool] = True
     held_at: Instant
     approach: Identifier
     attended: bool

@@ -77,6 +77,7 @@ class InstrumentRecorded(EventBody):
     """Raw answers and the score computed from them, and whether the patient or staff filled it in."""
 
     kind: Literal["instrument.recorded"] = "instrument.recorded"
+    safety: ClassVar[bool] = True
     instrument: Instrument
     occasion: Identifier
     answers: Any
@@ -89,6 +90,7 @@ class RiskLevelSigned(EventBody):
     ``sign_off`` is the request they decided."""
 
     kind: Literal["suicide-risk.signed"] = "suicide-risk.signed"
+    safety: ClassVar[bool] = True
     found: int
     sign_off: Identifier
 

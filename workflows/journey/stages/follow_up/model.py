@@ -140,6 +140,7 @@ class CheckInCompleted(EventBody):
     """The patient answered a check-in; ``late``: after its window."""
 
     kind: Literal["check-in.completed"] = "check-in.completed"
+    safety: ClassVar[bool] = True
     check_in: Identifier
     feeling: Literal["well", "unwell"]
     side_effects: Text
@@ -159,6 +160,7 @@ class VisitRecorded(EventBody):
     """
 
     kind: Literal["visit.recorded"] = "visit.recorded"
+    safety: ClassVar[bool] = True
     visit: Identifier
     assessments: dict[Identifier, Text]
     answers: dict[Identifier, Text]
@@ -174,6 +176,7 @@ class ContactSettled(EventBody):
     """A clinician decided on a contact that was answered late or, ``missed``, not at all: it is owed no more."""
 
     kind: Literal["contact.settled"] = "contact.settled"
+    safety: ClassVar[bool] = True
     contact: Identifier
     reason: Text
     missed: bool
@@ -192,6 +195,7 @@ class NoShowRecorded(EventBody):
     """The patient did not come to a visit. It stays owed."""
 
     kind: Literal["visit.no-show-recorded"] = "visit.no-show-recorded"
+    safety: ClassVar[bool] = True
     visit: Identifier
     tried: Text
 

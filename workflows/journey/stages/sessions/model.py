@@ -275,6 +275,7 @@ class SessionObserved(EventBody):
     """
 
     kind: Literal["session.observed"] = "session.observed"
+    safety: ClassVar[bool] = True
     session: int
     minute: int
     consciousness: Identifier
@@ -293,6 +294,7 @@ class ObservationMissed(EventBody):
     """A scheduled observation was not made, or not whole, and why."""
 
     kind: Literal["session.observation-missed"] = "session.observation-missed"
+    safety: ClassVar[bool] = True
     session: int
     minute: int
     reason: Text
@@ -313,6 +315,7 @@ class SessionEnded(EventBody):
     """The session is over, with the criteria that were met, or a clinician's signed decision where they were not."""
 
     kind: Literal["session.ended"] = "session.ended"
+    safety: ClassVar[bool] = True
     session: int
     criteria: dict[Identifier, bool]
     clinician_decision: Text | None = None
