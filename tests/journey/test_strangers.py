@@ -24,6 +24,7 @@ BODIES["access.break-glass"] = c.BreakGlass(reason="an emergency")
 ANYBODYS = {
     "pathway.hold",
     "pathway.record-death",
+    "pathway.doubt-death",
     "adverse-event.report",
     "report.keep",
     "crisis.report",
