@@ -25,7 +25,7 @@ from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.command_codec import decided_by
 from activities.record.read_models import running
-from activities.record.store import Record, RecordUnavailable, open_record
+from activities.record.store import Record, RecordUnavailable
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
@@ -39,6 +39,7 @@ from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
 from application.process import begin, leave
 from application.record.passes import reconciling
+from application.sealing import open_keys, open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import (
@@ -47,7 +48,6 @@ from application.temporal.journey_client import (
     schedule_anchors,
 )
 from application.temporal.journeys import Journeys
-from application.temporal.keys import open_keys
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
@@ -198,8 +198,8 @@ async def run(settings: Settings, messages: MessageSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(caught, stop.set)
     async with (
         open_keys(settings) as keys,
-        open_record(settings.database_url.get_secret_value()) as record,
-        open_record(projector_url(settings)) as lists,
+        open_sealed(settings) as record,
+        open_sealed(settings, projector_url(settings)) as lists,
         open_channels(messages) as channels,
     ):
         plugin = CarePathwayPlugin(SealingCodec(keys))

@@ -27,7 +27,6 @@ from temporalio.converter import (
 )
 
 from activities.privacy.key_store import DataKey, DataKeys
-from activities.record.store import patient_key
 from workflows.authenticity import mark_authentic, unmark
 from workflows.temporal_plugin import Compression, HistoryContext, PathwayCodec
 
@@ -50,6 +49,11 @@ class SealingCodec(PathwayCodec, WithSerializationContext):
         self._keys, self._place, self._any_activity = keys, place, any_activity
         self._inner = Compression()
 
+    @property
+    def keys(self) -> DataKeys:
+        """The keys that it encrypts and decrypts with."""
+        return self._keys
+
     def with_context(self, context: SerializationContext) -> Self:
         """Return the codec of a place. What has no place is of nowhere, and nobody else takes it for theirs."""
         match context:
@@ -69,7 +73,7 @@ class SealingCodec(PathwayCodec, WithSerializationContext):
         Raises:
             KeysUnavailable: it is not kept; ask again.
         """
-        await self._keys.assign(journey_id, patient_key(patient_ref))
+        await self._keys.assign(journey_id, (await self._keys.patients()).of_ref(patient_ref))
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt payloads for this place.

@@ -33,7 +33,6 @@ from activities.record.store import (
     StoredEvent,
     TwoPatients,
     VersionConflict,
-    patient_key,
 )
 from activities.record.verification.batches import (
     MOVES,
@@ -302,9 +301,13 @@ class RecordActivities:
                 batch.expected_version,
                 rows,
                 closes=after.journey.closed,
-                opening=opening_of(begin(events[0])) if starts else None,
+                opening=opening_of(self._record.patients, begin(events[0])) if starts else None,
                 rests_on=None if seen is None else seen.position,
-                merges=[patient_key(event.body.other) for event in events if isinstance(event.body, PatientMerged)],
+                merges=[
+                    self._record.patients.of_ref(event.body.other)
+                    for event in events
+                    if isinstance(event.body, PatientMerged)
+                ],
                 follows=follows,
                 commands=commands,
                 valid_until=valid_until,

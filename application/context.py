@@ -15,10 +15,11 @@ from typing import Annotated, Literal, Protocol, Self, TypeAlias
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from activities.record import Record, open_record
+from activities.record import Record
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.errors import InvalidInput, SteppedBack
 from application.profiles import Profile, profile_path, read_profile
+from application.sealing import open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.journeys import Journeys
 from workflows.journey.actors import Actor, Role
@@ -69,7 +70,7 @@ async def record_of(settings: Settings) -> AsyncIterator[Record]:
         SettingsError: it is of a demonstration and they are not, or the other way round.
         RecordUnavailable, RecordFault: it cannot be reached.
     """
-    async with open_record(settings.database_url.get_secret_value()) as record:
+    async with open_sealed(settings) as record:
         await require_same_kind(record, settings)
         yield record
 
@@ -274,5 +275,5 @@ class Context:
             SettingsError: the settings do not name that role's connection.
             RecordUnavailable, RecordFault: it cannot be reached.
         """
-        async with open_record(projector_url(self.settings)) as record:
+        async with open_sealed(self.settings, projector_url(self.settings)) as record:
             yield record

@@ -162,7 +162,7 @@ class Settings(BaseSettings):
     settings."""
     keys_url: PostgresqlUrl | None = None
     """The key store in PostgreSQL, as its own role `carepath_keys`: a database apart from the record, with backups of
-    its own. Nothing that uses Temporal runs without it."""
+    its own. Nothing that reads the record or uses Temporal runs without it."""
     keyring_file: ReadableFile | None = None
     """The file of the master keys (`keys make`), which only its owner may read. Keep it outside every database."""
     task_queue: Words = "care-pathway"

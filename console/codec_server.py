@@ -29,8 +29,8 @@ from application.errors import NotAllowed, UseCaseError
 from application.logs import configure_logging
 from application.payloads import LASTS, TOKEN_LIMIT, TokenBearer, admit, decode_payloads
 from application.process import begin, leave
+from application.sealing import open_keys
 from application.settings import Settings, SettingsError, load_settings
-from application.temporal.keys import open_keys
 
 log = structlog.get_logger("codec")
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from temporalio.client import Client
 
 from activities.record.event_codec import load_journey
-from activities.record.store import Record, RecordUnavailable, open_record
+from activities.record.store import Record, RecordUnavailable
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
@@ -132,7 +132,7 @@ async def _perform(stack: Stack, console: Console, begins: datetime | None) -> N
     async with (
         stack.codec() as codec,
         await run_worker(stack.worker_env, stack.logs / "worker.log"),
-        open_record(stack.postgres.database.reader_url) as record,
+        stack.open_record(stack.postgres.database.reader_url) as record,
     ):
         client = await Client.connect(
             stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]

@@ -282,7 +282,7 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
             notice.event_id,
         )
     try:
-        return None if row is None else from_stored(record.decoded(row))
+        return None if row is None else from_stored((await record.decoded([row]))[0])
     except ValueError:
         return None
 

@@ -1,4 +1,4 @@
-"""The data keys: one for each patient, and one of the service for what is nobody's.
+"""The data keys: one for each patient, one of the service for what is nobody's, and one that tells patients apart.
 
 They are kept wrapped by a master key, in a database that may be another than the record's. A patient's key that is
 deleted there makes all that was encrypted under it unreadable, in every backup.
@@ -6,7 +6,7 @@ deleted there makes all that was encrypted under it unreadable, in every backup.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,9 +20,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.master_keys import MasterKeys
+from activities.privacy.patient_keys import PatientKeys
 
 SERVICE = "service"
 """The subject of what is nobody's."""
+IDENTITY = "identity"
+"""The subject of the secret that keys of patients are made with. It never changes: they are compared."""
 LIFETIME = timedelta(minutes=5)
 """How long a key stays in memory. For so long a new key is not used yet, and a deleted one still is."""
 MOST = 4096
@@ -43,6 +46,7 @@ class DataKey:
 
     key_id: UUID
     subject: str
+    secret: bytes = field(repr=False)
     cipher: AESGCM = field(repr=False, compare=False)
 
 
@@ -60,6 +64,12 @@ class DataKeys(Protocol):
 
     async def find(self, key_id: UUID) -> DataKey | None:
         """Return a key by its id; None when there is none."""
+
+    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey]:
+        """Return those of these keys that there are, by their ids."""
+
+    async def patients(self) -> PatientKeys:
+        """Return what makes the keys of patients."""
 
 
 class _Cache(Generic[Key, Value]):
@@ -104,6 +114,27 @@ class KeyStore:
             return known
         row = await self._ask("SELECT * FROM keys.data_key WHERE key_id = $1", key_id)
         return None if row is None else await self._unwrapped(row)
+
+    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey]:
+        """Return those of these keys that there are, by their ids.
+
+        Raises:
+            KeysUnavailable: they cannot be had now.
+        """
+        found = {key_id: key for key_id in key_ids if (key := self._by_id.get(key_id)) is not None}
+        lacking = [key_id for key_id in key_ids if key_id not in found]
+        if lacking:
+            rows = await self._ask_all("SELECT * FROM keys.data_key WHERE key_id = ANY($1)", lacking)
+            found.update({row["key_id"]: await self._unwrapped(row) for row in rows})
+        return found
+
+    async def patients(self) -> PatientKeys:
+        """Return what makes the keys of patients.
+
+        Raises:
+            KeysUnavailable: its secret cannot be had now.
+        """
+        return PatientKeys((await self.newest(IDENTITY)).secret)
 
     async def newest(self, subject: str) -> DataKey:
         """Return the key for new data of a subject. The first one is made when it is first needed.
@@ -165,7 +196,8 @@ class KeyStore:
     # Rotation
 
     async def rotate(self, subject: str | None = None) -> int:
-        """Give a subject, or all, a new key for new data, and return how many. Old keys still decrypt.
+        """Give a subject, or all, a new key for new data, and return how many. Old keys still decrypt. The secret of
+        patients' keys stays.
 
         Other processes use the new key once they forget the old one, within `LIFETIME`.
 
@@ -173,9 +205,10 @@ class KeyStore:
             KeysUnavailable: not all have a new key; running it again is safe.
         """
         rows = await self._ask_all(
-            "SELECT subject, max(number) AS number FROM keys.data_key WHERE $1::text IS NULL OR subject = $1 "
-            "GROUP BY subject ORDER BY subject",
+            "SELECT subject, max(number) AS number FROM keys.data_key WHERE ($1::text IS NULL OR subject = $1) "
+            "AND subject <> $2 GROUP BY subject ORDER BY subject",
             subject,
+            IDENTITY,
         )
         for row in rows:
             await self._add(row["subject"], row["number"] + 1)
@@ -230,7 +263,7 @@ class KeyStore:
     async def _unwrapped(self, row: "_Row") -> DataKey:
         about = _about(row["subject"], row["key_id"])
         clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
-        key = DataKey(row["key_id"], row["subject"], AESGCM(clear))
+        key = DataKey(row["key_id"], row["subject"], clear, AESGCM(clear))
         self._by_id.put(key.key_id, key)
         return key
 

@@ -1,6 +1,6 @@
 """The append-only event record on PostgreSQL: every event once, in order, and provably unchanged."""
 
-from activities.record.codec import Clear, PayloadCodec
+from activities.record.codec import PayloadCodec, PayloadUnreadable, Sealing, sealing
 from activities.record.migrations import MigrationEdited, migrate
 from activities.record.store import (
     Appended,
@@ -24,14 +24,11 @@ from activities.record.store import (
     TwoPatients,
     VersionConflict,
     WantedEnrolment,
-    number_key,
     open_record,
-    patient_key,
 )
 
 __all__ = [
     "Appended",
-    "Clear",
     "Diverged",
     "Enrolment",
     "Head",
@@ -47,15 +44,16 @@ __all__ = [
     "OverLimit",
     "PatientHasOpenJourney",
     "PayloadCodec",
+    "PayloadUnreadable",
     "Record",
     "RecordFault",
     "RecordUnavailable",
+    "Sealing",
     "StoredEvent",
     "TwoPatients",
     "VersionConflict",
     "WantedEnrolment",
     "migrate",
-    "number_key",
     "open_record",
-    "patient_key",
+    "sealing",
 ]

@@ -16,7 +16,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record.event_codec import from_stored
-from activities.record.store import Record, StoredCommand, StoredEvent
+from activities.record.store import Record, SealedEvent, StoredCommand, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff
@@ -26,7 +26,8 @@ FORMAT = "care-pathway/export/3"
 VERIFIER = files("activities.record") / "verification" / "verify_export.py"
 README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
 
-  journey.json       the events, oldest first, the commands they followed from, and the evidence of each decision
+  journey.json       the events, oldest first, as they are stored and with the key that opens each of them, the commands
+                     they followed from, and the evidence of each decision
   register.json      who may sign, signed by the organisation
   signature.json     which log this is of, how far the journey had come, and the service's signature over the above
   verify_export.py   checks all of it: python verify_export.py THIS_FILE.zip ORGANISATION_KEY ANCHOR_KEY
@@ -43,9 +44,10 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
     Raises:
         RecordUnavailable, RecordFault: as the record does.
     """
-    stored = await record.load(journey_id)
-    if not stored:
+    sealed = await record.load_sealed(journey_id)
+    if not sealed:
         return None
+    stored = [each.event for each in sealed]
     log = await record.log_name()
     content = {
         "format": FORMAT,
@@ -53,7 +55,7 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
         "journey_id": str(journey_id),
         "exported_at": datetime.now(UTC).isoformat(),
         "demonstration": (await record.log()).demonstration,
-        "events": [_row(event) for event in stored],
+        "events": [_row(each) for each in sealed],
         "commands": [_command(each) for each in await record.commands(journey_id, until_version=stored[-1].version)],
         "evidence": _evidence(stored),
     }
@@ -82,10 +84,11 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
     return file.getvalue()
 
 
-def _row(stored: StoredEvent) -> dict[str, object]:
+def _row(each: SealedEvent) -> dict[str, object]:
+    stored = each.event
     fields = stored.model_dump(mode="json", exclude={"payload", "content_hash", "journey_hash", "log_hash"})
     hashes = {name: getattr(stored, name).hex() for name in ("content_hash", "journey_hash", "log_hash")}
-    return {**fields, "payload": base64.b64encode(stored.payload).decode(), **hashes}
+    return {**fields, "payload": base64.b64encode(each.sealed).decode(), "key": each.key.hex(), **hashes}
 
 
 def _command(stored: StoredCommand) -> dict[str, object]:

@@ -8,9 +8,10 @@ none of them has gone on since. Who knew too little is told, and nothing is reco
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from activities.privacy.patient_keys import PatientKeys
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
-from activities.record.store import Opening, Record, RecordFault, RecordUnavailable, number_key, patient_key
+from activities.record.store import Opening, Record, RecordFault, RecordUnavailable
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
@@ -25,36 +26,38 @@ class SeenElsewhere(NamedTuple):
     position: int
 
 
-def opening_of(journey: Journey) -> Opening:
+def opening_of(patients: PatientKeys, journey: Journey) -> Opening:
     """Return what the record keeps of a journey's beginning: the keys of its patient, and its medicine."""
-    return Opening(patient_keys=patient_keys(journey.clinic, journey.patient), medicine=journey.protocol.dose.medicine)
+    keys = patient_keys(patients, journey.clinic, journey.patient)
+    return Opening(patient_keys=keys, medicine=journey.protocol.dose.medicine)
 
 
-def patient_keys(clinic: str, patient: Patient) -> tuple[bytes, ...]:
+def patient_keys(patients: PatientKeys, clinic: str, patient: Patient) -> tuple[bytes, ...]:
     """Return the keys of a patient: of their reference, and of the clinic's own number for them if it gave one."""
-    number = () if patient.number is None else (number_key(clinic, patient.number),)
-    return (patient_key(patient.ref), *number)
+    number = () if patient.number is None else (patients.of_number(clinic, patient.number),)
+    return (patients.of_ref(patient.ref), *number)
 
 
-def known_as(journey: Journey) -> frozenset[bytes]:
+def known_as(patients: PatientKeys, journey: Journey) -> frozenset[bytes]:
     """Return all keys by which a journey knows its patient: its own, and those that were merged into them."""
-    merged = (patient_key(merge.other) for merge in journey.merges.values() if merge.merged)
-    return frozenset((*patient_keys(journey.clinic, journey.patient), *merged))
+    merged = (patients.of_ref(merge.other) for merge in journey.merges.values() if merge.merged)
+    return frozenset((*patient_keys(patients, journey.clinic, journey.patient), *merged))
 
 
-def of_patient(journeys: Iterable[Journey], key: bytes) -> tuple[Journey, ...]:
+def of_patient(patients: PatientKeys, journeys: Iterable[Journey], key: bytes) -> tuple[Journey, ...]:
     """Return those of these journeys that are of the patient with this key, by what they say of it themselves."""
-    every, keys = tuple(journeys), {key}
-    while more := {k for each in every if keys & known_as(each) for k in known_as(each)} - keys:
+    known = [(each, known_as(patients, each)) for each in journeys]
+    keys = {key}
+    while more := {k for _, theirs in known if keys & theirs for k in theirs} - keys:
         keys |= more
-    return tuple(each for each in every if keys & {*patient_keys(each.clinic, each.patient)})
+    return tuple(each for each, _ in known if keys & {*patient_keys(patients, each.clinic, each.patient)})
 
 
 async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourneys | None = None) -> SeenElsewhere:
     """Read what the other journeys of a journey's patient say, up to the present end of the record. Those that are
     known as they are there need not be read again."""
     known = known or RecordedJourneys()
-    patient = await record.patient_journeys(patient_key(journey.patient.ref))
+    patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref))
     others: list[Journey] = []
     unreadable = False
     for journey_id, (version, journey_hash) in patient.reached.items():

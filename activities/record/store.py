@@ -1,18 +1,18 @@
 """Append to the event record, read it, and enrol journeys. The rules are in the database; this module calls it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
-from functools import partial
-from hashlib import sha256
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from uuid import UUID, uuid5
 
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from activities.record.codec import Clear, PayloadCodec
+from activities.privacy.errors import KeysUnavailable
+from activities.privacy.patient_keys import PatientKeys
+from activities.record.codec import Decode, Encode, PayloadCodec, PayloadUnreadable
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
@@ -214,6 +214,14 @@ class StoredEvent(NewEvent):
         return self.recorded_at - self.occurred_at > LATE
 
 
+class SealedEvent(NamedTuple):
+    """An event, its payload as stored, and the key that opens this one payload."""
+
+    event: StoredEvent
+    sealed: bytes
+    key: bytes
+
+
 class NewCommand(_Frozen):
     """A command to be kept with the events it gave, of which there are ``events``. ``payload`` is clear."""
 
@@ -329,19 +337,6 @@ def command_part(first_event_id: UUID) -> UUID:
     return uuid5(first_event_id, "command")
 
 
-def patient_key(patient_ref: str) -> bytes:
-    """Return the 32 bytes by which the record tells patients apart without naming them.
-
-    It is a plain hash, so whoever has the list of references can match them. A hash with a secret key will replace it.
-    """
-    return sha256(b"carepath/patient/1\0" + patient_ref.encode()).digest()
-
-
-def number_key(clinic: str, number: str) -> bytes:
-    """Return the key of a clinic's own number for a patient: the same number at another clinic is another key."""
-    return sha256(b"carepath/patient-number/1\0" + clinic.encode() + b"\0" + number.encode()).digest()
-
-
 @contextmanager
 def _without_values() -> Iterator[None]:
     """Replace the driver's errors by ours: their texts quote rows, parameters and addresses."""
@@ -376,7 +371,7 @@ def _without_values() -> Iterator[None]:
     except asyncpg.InternalClientError as error:
         # What the driver raises when a connection breaks during a statement.
         raise RecordUnavailable(type(error).__name__) from None
-    except OSError as error:
+    except (OSError, KeysUnavailable) as error:
         raise RecordUnavailable(type(error).__name__) from None
 
 
@@ -422,12 +417,12 @@ class Record:
     def __init__(
         self,
         connections: ConnectionSource,
-        codec: PayloadCodec | None = None,
+        codec: PayloadCodec,
         log_id: int = 1,
         reopen: "Reopen | None" = None,
     ) -> None:
         self._connections = connections
-        self._codec = codec or Clear()
+        self._codec = codec
         self._log_id = log_id
         self._log: Log | None = None
         self.reopen = reopen
@@ -437,6 +432,11 @@ class Record:
     def log_id(self) -> int:
         """Which log of the database this is."""
         return self._log_id
+
+    @property
+    def patients(self) -> PatientKeys:
+        """What makes the keys by which this record tells patients apart."""
+        return self._codec.patients
 
     @asynccontextmanager
     async def connection(self) -> "AsyncIterator[Connection]":
@@ -473,30 +473,47 @@ class Record:
         Raises VersionConflict, OtherHistory, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown,
         TwoPatients, SignatureOver, AheadOfClock.
         """
-        [row] = await self._fetch(
-            _APPEND,
-            self._log_id,
-            journey_id,
-            expected_version,
-            [event.event_id for event in events],
-            [event.event_type for event in events],
-            [event.schema_version for event in events],
-            [event.occurred_at for event in events],
-            [event.actor_id for event in events],
-            [event.actor_role for event in events],
-            [event.command_id for event in events],
-            [event.causation_id for event in events],
-            [self._codec.encode(journey_id, event.event_id, event.payload) for event in events],
-            closes,
-            None if opening is None else list(opening.patient_keys),
-            None if opening is None else opening.medicine,
-            rests_on,
-            list(merges),
-            follows,
-            [command.events for command in commands],
-            self._sealed(journey_id, events, commands),
-            valid_until,
-        )
+        if opening is not None:
+            with _without_values():
+                await self._codec.assign(journey_id, opening.patient_keys[0])
+        encode = await self._encoder(journey_id)
+        payloads = [encode(event.event_id, event.payload) for event in events]
+
+        async def write() -> list[asyncpg.Record]:
+            return await self._fetch(
+                _APPEND,
+                self._log_id,
+                journey_id,
+                expected_version,
+                [event.event_id for event in events],
+                [event.event_type for event in events],
+                [event.schema_version for event in events],
+                [event.occurred_at for event in events],
+                [event.actor_id for event in events],
+                [event.actor_role for event in events],
+                [event.command_id for event in events],
+                [event.causation_id for event in events],
+                payloads,
+                closes,
+                None if opening is None else list(opening.patient_keys),
+                None if opening is None else opening.medicine,
+                rests_on,
+                list(merges),
+                follows,
+                [command.events for command in commands],
+                _encoded(encode, events, commands),
+                valid_until,
+            )
+
+        try:
+            [row] = await write()
+        except Diverged:
+            # The same may be recorded under an earlier key, or as another build compresses it.
+            recorded = await self._recorded_as(journey_id, events, payloads)
+            if recorded == payloads:
+                raise
+            payloads = recorded
+            [row] = await write()
         return Appended(
             first_version=row["first_version"],
             last_version=row["final_version"],
@@ -505,15 +522,24 @@ class Record:
             journey_hash=row["final_hash"],
         )
 
-    def _sealed(self, journey_id: UUID, events: Sequence[NewEvent], commands: Sequence[NewCommand]) -> list[bytes]:
-        sealed, first = [], 0
-        for command in commands:
-            if first >= len(events):
-                raise NotAppendable("a command has no event")
-            part_id = command_part(events[first].event_id)
-            sealed.append(self._codec.encode(journey_id, part_id, command.payload))
-            first += command.events
-        return sealed
+    async def _recorded_as(
+        self, journey_id: UUID, events: Sequence[NewEvent], payloads: Sequence[bytes]
+    ) -> list[bytes]:
+        """Return these payloads, and where the same is recorded already for an event, the bytes that it is kept as."""
+        rows = await self._fetch(
+            "SELECT event_id, payload FROM record.journey_event WHERE log_id = $1 AND event_id = ANY($2)",
+            self._log_id,
+            [event.event_id for event in events],
+        )
+        kept: dict[UUID, bytes] = {row["event_id"]: row["payload"] for row in rows}
+        decode = await self._decoder(kept.values())
+        found = []
+        for event, payload in zip(events, payloads, strict=True):
+            stored = kept.get(event.event_id, payload)
+            with suppress(PayloadUnreadable):
+                payload = stored if decode(journey_id, event.event_id, stored) == event.payload else payload
+            found.append(payload)
+        return found
 
     async def commands(self, journey_id: UUID, *, until_version: int | None = None) -> tuple[StoredCommand, ...]:
         """Return the commands of a journey in order of version, of those whose events begin up to one."""
@@ -524,7 +550,7 @@ class Record:
             journey_id,
             until_version,
         )
-        return tuple(self.command_of(row) for row in rows)
+        return await self.commands_of(rows)
 
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """A journey's events in order of version; none when it is unknown."""
@@ -535,7 +561,21 @@ class Record:
             journey_id,
             after_version,
         )
-        return tuple(self.decoded(row) for row in rows)
+        return await self.decoded(rows)
+
+    async def load_sealed(self, journey_id: UUID) -> tuple[SealedEvent, ...]:
+        """A journey's events in order of version, each also as it is stored, and with the key that opens it alone."""
+        rows = await self._fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND journey_id = $2 ORDER BY version",
+            self._log_id,
+            journey_id,
+        )
+        stored = {row["event_id"]: row["payload"] for row in rows}
+        with _without_values():
+            keys = await self._codec.part_keys(self._log_id, journey_id, stored)
+        events = await self.decoded(rows)
+        return tuple(SealedEvent(each, stored[each.event_id], keys.get(each.event_id, b"")) for each in events)
 
     async def read(
         self, journey_id: UUID, *, after_version: int = 0, until_version: int | None = None, page: int = 500
@@ -553,7 +593,7 @@ class Record:
             until_version,
             page,
         ):
-            yield tuple(self.decoded(row) for row in rows)
+            yield await self.decoded(rows)
             version = rows[-1]["version"]
             if len(rows) < page:
                 return
@@ -566,7 +606,7 @@ class Record:
             self._log_id,
             journey_id,
         )
-        return self.decoded(rows[0]) if rows else None
+        return (await self.decoded(rows))[0] if rows else None
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """Return the next events of the whole log in order of position. Asking again after the last one never skips an
@@ -579,7 +619,7 @@ class Record:
             after_position,
             limit,
         )
-        return tuple(self.decoded(row) for row in rows)
+        return await self.decoded(rows)
 
     async def head(self, journey_id: UUID) -> Head | None:
         """Return where a journey stands; None when it was neither enrolled nor appended to."""
@@ -720,7 +760,7 @@ class Record:
 
     async def keep_snapshot(self, snapshot: "Snapshot") -> None:
         """Keep a fold of a journey in the place of an earlier one."""
-        content = self._codec.encode(snapshot.journey_id, snapshot.content_id, snapshot.content)
+        content = await self.seal(snapshot.journey_id, snapshot.content_id, snapshot.content)
         await self._fetch(
             "SELECT record.keep_snapshot($1, $2, $3, $4, $5, $6)",
             self._log_id,
@@ -746,7 +786,11 @@ class Record:
         if not rows:
             return None
         kept = Snapshot(**dict(rows[0]))
-        return kept._replace(content=self._codec.decode(journey_id, kept.content_id, kept.content))
+        decode = await self._decoder([kept.content])
+        try:
+            return kept._replace(content=decode(journey_id, kept.content_id, kept.content))
+        except PayloadUnreadable:
+            return None  # The events say what is so.
 
     async def wait_for(self, journey_id: UUID, version: int, timeout: timedelta) -> int:
         """Wait until a journey has reached a version, and return the position of its head then.
@@ -767,44 +811,85 @@ class Record:
         async with self.connection() as connection:
             return await connection.fetch(statement, *arguments)
 
-    def seal(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
+    async def _encoder(self, journey_id: UUID) -> Encode:
+        with _without_values():
+            return await self._codec.encoder(self._log_id, journey_id)
+
+    async def _decoder(self, stored: Iterable[bytes]) -> Decode:
+        with _without_values():
+            return await self._codec.decoder(self._log_id, stored)
+
+    async def seal(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
         """Encode what is derived from a journey's events and kept beside them, as their payloads are."""
-        return self._codec.encode(journey_id, part_id, clear)
+        return (await self._encoder(journey_id))(part_id, clear)
 
-    def unseal(self, journey_id: UUID, part_id: UUID, sealed: bytes) -> bytes:
-        """Return what was sealed. Raises what the codec raises where that cannot be read."""
-        return self._codec.decode(journey_id, part_id, sealed)
+    async def unsealer(self, sealed: Iterable[bytes]) -> Decode:
+        """Return what decodes these, which were sealed. It raises `PayloadUnreadable` where one cannot be read."""
+        return await self._decoder(sealed)
 
-    def command_of(self, row: asyncpg.Record) -> StoredCommand:
-        """Return the command of a row of COMMAND_COLUMNS. One that cannot be decoded has no content: only a superuser
+    async def commands_of(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredCommand, ...]:
+        """Return the commands of rows of COMMAND_COLUMNS. One that cannot be decoded has no content: only a superuser
         can have written it, and what its events say of it does not fit."""
-        try:
-            payload = self._codec.decode(row["journey_id"], command_part(row["event_id"]), row["payload"])
-        except Exception:
-            payload = b""
-        return StoredCommand.model_construct(
-            journey_id=row["journey_id"], version=row["version"], events=row["events"], payload=payload
+        decode = await self._decoder(row["payload"] for row in rows)
+
+        def payload(row: asyncpg.Record) -> bytes:
+            try:
+                return decode(row["journey_id"], command_part(row["event_id"]), row["payload"])
+            except Exception:
+                return b""
+
+        return tuple(
+            StoredCommand.model_construct(
+                journey_id=row["journey_id"], version=row["version"], events=row["events"], payload=payload(row)
+            )
+            for row in rows
         )
 
-    def decoded(self, row: asyncpg.Record) -> StoredEvent:
-        """Return the event of a row of EVENT_COLUMNS."""
-        fields = dict(row)
-        fields["payload"] = self._codec.decode(row["journey_id"], row["event_id"], row["payload"])
-        return StoredEvent.model_validate(fields)
+    async def decoder(self, rows: Sequence[asyncpg.Record]) -> Callable[[asyncpg.Record], StoredEvent]:
+        """Return what turns these rows of EVENT_COLUMNS, each by itself, into events. It raises `ValueError` where one
+        cannot be read."""
+        decode = await self._decoder(row["payload"] for row in rows)
+
+        def decoded(row: asyncpg.Record) -> StoredEvent:
+            fields = dict(row)
+            fields["payload"] = decode(row["journey_id"], row["event_id"], row["payload"])
+            return StoredEvent.model_validate(fields)
+
+        return decoded
+
+    async def decoded(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredEvent, ...]:
+        """Return the events of rows of EVENT_COLUMNS.
+
+        Raises:
+            ValueError: one of them cannot be read.
+        """
+        return tuple(map(await self.decoder(rows), rows))
+
+
+def _encoded(encode: Encode, events: Sequence[NewEvent], commands: Sequence[NewCommand]) -> list[bytes]:
+    encoded, first = [], 0
+    for command in commands:
+        if first >= len(events):
+            raise NotAppendable("a command has no event")
+        encoded.append(encode(command_part(events[first].event_id), command.payload))
+        first += command.events
+    return encoded
 
 
 @asynccontextmanager
 async def open_record(
     url: str,
+    codec: PayloadCodec,
     *,
-    codec: PayloadCodec | None = None,
     log_id: int = 1,
     connections: int = 8,
     connect_timeout: timedelta = timedelta(seconds=5),
+    reopen: Reopen | None = None,
 ) -> AsyncIterator[Record]:
     """Connect as the role that the address names, and close the connections at the end.
 
-    A statement may wait 2 s for a lock and run 10 s. Raises RecordUnavailable if there is no database there.
+    A statement may wait 2 s for a lock and run 10 s. `reopen` opens the same record again in another process. Raises
+    RecordUnavailable if there is no database there.
     """
 
     async def keep(_connection: Any) -> None:
@@ -827,7 +912,7 @@ async def open_record(
             },
         )
     try:
-        yield Record(pool, codec, log_id, partial(open_record, url, codec=codec, log_id=log_id))
+        yield Record(pool, codec, log_id, reopen)
     finally:
         try:
             async with asyncio.timeout(5):

@@ -15,7 +15,7 @@ from application.access_log import ActOn
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from application.history import read_journey
-from application.temporal.keys import open_keys
+from application.sealing import open_keys
 from workflows.journey.actors import ANYONE, Role
 from workflows.journey.base import Flag, Identifier, InputModel
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from activities.record import NotYetRecorded, RecordFault, RecordUnavailable, patient_key
+from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
 from activities.record.patients import look_elsewhere
 from application import command_catalog, sessions
 from application.access_log import ActOn, may_see
@@ -77,9 +77,12 @@ async def prepare(
     if isinstance(body, ProposeMerge):
         # Only somebody of the journey learns whether there is a patient with the reference.
         await _require_part(context, journey_id, body)
-    if isinstance(body, ProposeMerge) and not await (await context.record()).journeys_of(patient_key(body.other)):
-        # Merged with a reference that nobody has, the patient would later be taken for whoever gets it.
-        raise NotFound("there is no patient with this reference", "Give the reference of the other patient's journeys")
+        record = await context.record()
+        if not await record.journeys_of(record.patients.of_ref(body.other)):
+            # Merged with a reference that nobody has, the patient would later be taken for whoever gets it.
+            raise NotFound(
+                "there is no patient with this reference", "Give the reference of the other patient's journeys"
+            )
     if isinstance(body, SIGNED):
         journey = await load_journey(context, journey_id)
         await keyring.require_newest(context)

@@ -3,7 +3,6 @@
 from contextlib import suppress
 from typing import ClassVar, NamedTuple
 
-from activities.record import number_key, patient_key
 from activities.record.patients import of_patient
 from application.access_log import Query
 from application.context import Context
@@ -42,17 +41,19 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
     Raises:
         NotAllowed: there is no such patient, or the person may look at none of their journeys. It is not said which.
     """
-    key = patient_key(query.ref) if query.clinic is None else number_key(query.clinic, query.ref)
+    record = await context.record()
+    patients = record.patients
+    key = patients.of_ref(query.ref) if query.clinic is None else patients.of_number(query.clinic, query.ref)
     read: list[Journey] = []
     not_readable = False
-    for journey_id in await (await context.record()).journeys_of(key):
+    for journey_id in await record.journeys_of(key):
         try:
             with suppress(NotFound):
                 read.append(await load_journey(context, journey_id))
         except Fault:
             not_readable = True
     # At an earlier look, the journeys that were the patient's by then.
-    known = of_patient(read, key)
+    known = of_patient(patients, read, key)
     theirs = await read_journeys(context, query, [journey.id for journey in known])
     if not theirs:
         raise NotAllowed(

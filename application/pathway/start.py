@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
+from activities.privacy.patient_keys import PatientKeys
 from activities.record import (
     Enrolment,
     NotYetRecorded,
@@ -145,7 +146,8 @@ class Starter:
         decided = decide(None, command, self._context.now())
         if isinstance(decided, Refusal):
             return decided
-        record, wanted = await self._context.record(), _wanted(referral, decided)
+        record = await self._context.record()
+        wanted = _wanted(record, referral, decided)
         before = [wanted] if rows is None else rows.tried(wanted)
         try:
             enrolment = await record.rehearse(before)
@@ -164,7 +166,8 @@ class Starter:
         decided = decide(None, command, self._context.now())
         if isinstance(decided, Refusal):
             raise Refused(decided)
-        known = await _to_its_end(self._enrol_and_start(referral, command, _wanted(referral, decided)))
+        wanted = _wanted(await self._context.record(), referral, decided)
+        known = await _to_its_end(self._enrol_and_start(referral, command, wanted))
         if known is not None:
             return known
         record = await self._context.record()
@@ -250,8 +253,9 @@ async def _to_its_end(steps: Coroutine[Any, Any, Known]) -> Known:
         raise
 
 
-def _wanted(referral: Referral, decided: tuple[Event, ...]) -> WantedEnrolment:
-    return WantedEnrolment(opening_of(fold(decided)), referral.pathway, referral.request, referral.journey_id)
+def _wanted(record: Record, referral: Referral, decided: tuple[Event, ...]) -> WantedEnrolment:
+    opening = opening_of(record.patients, fold(decided))
+    return WantedEnrolment(opening, referral.pathway, referral.request, referral.journey_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +289,9 @@ async def start_batch(
     Raises:
         Unavailable, RecordUnavailable: the record or Temporal cannot be reached at all.
     """
-    await (await context.record()).log_name()  # known from here on: no row waits for it
+    record = await context.record()
+    await record.log_name()  # known from here on: no row waits for it
+    patients = record.patients
     if not dry_run:
         await context.journeys()
     waiting, known = iter(rows), requests.Rows()
@@ -296,7 +302,7 @@ async def start_batch(
         nonlocal outages
         while not stopped() and (row := next(waiting, None)) is not None:
             number, raw = row
-            outcome = await _row(starter, known, number, raw, dry_run=dry_run)
+            outcome = await _row(starter, known, patients, number, raw, dry_run=dry_run)
             outages = outages + 1 if isinstance(outcome, Unavailable) else outages
             outages = 0 if isinstance(outcome, Started | SameAs | Referral) else outages
             done.put_nowait((number, outcome))
@@ -323,12 +329,14 @@ async def start_batch(
     await working
 
 
-async def _row(starter: Starter, rows: requests.Rows, number: int, raw: bytes, *, dry_run: bool) -> RowOutcome:
+async def _row(
+    starter: Starter, rows: requests.Rows, patients: PatientKeys, number: int, raw: bytes, *, dry_run: bool
+) -> RowOutcome:
     # Up to its turn no row waits for anything, so that rows take their turns in the order in which they are begun.
     try:
         referral = forms.check(Referral, forms.read_object(forms.require_small(raw)))
         command = await starter.command(referral)
-        async with rows.turn(referral.request, patient_keys(referral.clinic, referral.patient)):
+        async with rows.turn(referral.request, patient_keys(patients, referral.clinic, referral.patient)):
             return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)
     except RecordUnavailable:
         return Unavailable("the record did not answer", "Run the batch again")

@@ -145,7 +145,7 @@ async def _enrol_again(record: Record, batch: Batch) -> None:
     if opened:
         journey = begin(opened[0])
         await record.enrol(
-            opening_of(journey),
+            opening_of(record.patients, journey),
             pathway=journey.protocol.pathway,
             # The request itself is in no event: the command that it gave stands for it.
             request_id=first.decided.command.command_id,

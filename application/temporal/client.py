@@ -14,12 +14,12 @@ from activities.blob_storage import BlobStorage
 from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import KeyStore
-from activities.record.store import Record, open_record
+from activities.record.store import Record
 from application.errors import Unavailable
+from application.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, runs
 from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
-from application.temporal.keys import open_keys
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
@@ -68,8 +68,7 @@ def _opened_once(settings: Settings, exits: AsyncExitStack) -> Callable[[], Awai
         nonlocal opened
         async with opening:
             if opened is None:
-                url = settings.database_url.get_secret_value()
-                opened = await exits.enter_async_context(open_record(url, connections=2))
+                opened = await exits.enter_async_context(open_sealed(settings, connections=2))
         return opened
 
     return record

@@ -5,11 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from application.sealing import named_keys
 from application.settings import (
     WATCHDOG_PREFIX,
     LogLevel,
     NewFile,
     PostgresqlUrl,
+    ReadableFile,
     WebhookSecret,
     WebhookUrl,
     Words,
@@ -28,6 +30,11 @@ class WatchdogSettings(BaseSettings):
 
     database_url: PostgresqlUrl
     """The record in PostgreSQL, as the role `carepath_watchdog`, which reads the record and keeps what was paged."""
+    keys_url: PostgresqlUrl | None = None
+    """The key store in PostgreSQL, as `carepath_keys`: what is awaited, and until when, follows from encrypted
+    events."""
+    keyring_file: ReadableFile | None = None
+    """The file of the master keys, which only its owner may read."""
     webhook_url: WebhookUrl | None = None
     """Where pages are sent, `https://…`. A redirection is not followed."""
     webhook_secret: WebhookSecret | None = None
@@ -73,4 +80,6 @@ def load_watchdog_settings() -> WatchdogSettings:
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    return load(WatchdogSettings)
+    settings = load(WatchdogSettings)
+    named_keys(settings)
+    return settings

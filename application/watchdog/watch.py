@@ -7,7 +7,7 @@ from time import monotonic
 
 import structlog
 
-from activities.record import Record, RecordFault, RecordUnavailable, open_record
+from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.watching import (
     KeptMatter,
     Matter,
@@ -19,6 +19,7 @@ from activities.record.watching import (
     kept_matters,
     now,
 )
+from application.sealing import open_sealed
 from application.settings import key_of
 from application.watchdog.look import Folds, Seen, look
 from application.watchdog.pages import Page, Plan, plan
@@ -59,7 +60,7 @@ class Watchdog:
         """Look, page and leave a sign of life, over and over."""
         while True:
             try:
-                async with open_record(self._settings.database_url.get_secret_value(), connections=2) as record:
+                async with open_sealed(self._settings, connections=2) as record:
                     while True:
                         await self._round(record)
                         await asyncio.sleep(self._settings.every_seconds)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, make_keyring
-from activities.record import migrate
+from activities.record import Record, migrate, open_record, sealing
 from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child, StackError, Supervised
@@ -93,11 +93,27 @@ class Stack:
         async with open_key_store(self.postgres.keys.keys_url, Keyring(self.keyring)) as keys:
             yield SealingCodec(keys)
 
+    @contextlib.asynccontextmanager
+    async def open_record(self, url: str) -> AsyncIterator[Record]:
+        """Open the record of this stack, as the role that the address names.
+
+        Raises:
+            KeysUnavailable: the keys cannot be had.
+            RecordUnavailable: the record cannot be reached.
+        """
+        async with (
+            open_key_store(self.postgres.keys.keys_url, Keyring(self.keyring)) as keys,
+            open_record(url, await sealing(keys)) as record,
+        ):
+            yield record
+
     @property
     def watchdog_env(self) -> dict[str, str]:
         """The variables of the watchdog: nothing of Temporal. Its pages stay in its log."""
         return {
             "CAREPATH_WATCHDOG_DATABASE_URL": self.postgres.watchdog_url,
+            "CAREPATH_WATCHDOG_KEYS_URL": self.postgres.keys.keys_url,
+            "CAREPATH_WATCHDOG_KEYRING_FILE": str(self.keyring),
             "CAREPATH_WATCHDOG_LOG_ONLY": "true",
         }
 

@@ -42,25 +42,31 @@ INSERT INTO plain VALUES (1, nextval('plain_position'), $1, $2, $3, $4, $5, $6, 
 async def append(postgres: Postgres, *, rounds: int, appends: int) -> Section:
     """Take turns, each of so many appends, of larger ones fewer, and compare the medians of the rounds."""
     figures = []
-    async with fresh(postgres) as (database, record, owner), fresh(postgres) as (theirs, _, _):
+    async with (
+        fresh(postgres, sealed=True) as (database, record, owner),
+        fresh(postgres) as (_, clear, _),
+        fresh(postgres) as (theirs, _, _),
+    ):
         await owner.execute(PLAIN)
         with ExitStack() as closing:
             turns: Mapping[str, Turn] = {
                 "plain insert": lambda *size: _plain(database, *size),
                 "eventsourcing": _eventsourcing(theirs, closing),
                 "ours": lambda *size: _ours(record, *size),
+                "in clear": lambda *size: _ours(clear, *size),
             }
             for connections in CONNECTIONS:
                 for size in SIZES:
                     times = max(connections, appends // round(size**0.5))
                     rates = await _rates(turns, rounds, times, size, connections)
                     named = f"×{size}, {connections} at once"
-                    plain, their, ours = (rates[name] for name in turns)
+                    plain, their, ours, unsealed = (rates[name] for name in turns)
                     figures += [
                         Figure(f"{named}: plain insert", plain, "events/s"),
                         Figure(f"{named}: eventsourcing", their, "events/s", plain, beside="plain"),
                         Figure(f"{named}: ours", ours, "events/s", plain, beside="plain"),
                         Figure(f"{named}: ours", ours, "events/s", their, FASTER if size == 1 else None, "theirs"),
+                        Figure(f"{named}: ours, encrypted", ours, "events/s", unsealed, beside="in clear"),
                     ]
     notes = [
         "plain: one row at a time, by executemany where there are several; no order, no chain, no answer to a retry",

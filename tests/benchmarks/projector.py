@@ -3,13 +3,13 @@
 import asyncio
 import sys
 
-from activities.record import open_record
 from activities.record.read_models import run
+from tests.fixtures.clear import open_clear
 
 
 async def project(url: str) -> None:
     """Project what is recorded in a database, given by the application's address."""
-    async with open_record(url) as record:
+    async with open_clear(url) as record:
         await run(record, asyncio.Event())
 
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4, uuid5
 
 from temporalio.client import Client, WorkflowHandle
 
-from activities.record.store import Record, open_record
+from activities.record.store import Record
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.people import person_of, referral
@@ -61,7 +61,7 @@ async def servers(directory: Path) -> AsyncIterator[Servers]:
     """Start PostgreSQL and Temporal, empty, and stop them at the end."""
     async with open_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
         temporal = stack.temporal
-        async with stack.codec() as codec, open_record(everything(stack.postgres)) as record:
+        async with stack.codec() as codec, stack.open_record(everything(stack.postgres)) as record:
             plugin = CarePathwayPlugin(codec)
             client = await Client.connect(temporal.address, namespace=temporal.namespace, plugins=[plugin])
             yield Servers(stack, client, record)

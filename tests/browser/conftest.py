@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from activities.record import open_record
 from deploy.local.postgres import Postgres
 from tests.browser.chromium import HOW, NAMES, find_browser
 from tests.browser.people import Desk
@@ -21,6 +20,7 @@ from tests.browser.serving import Serving
 from tests.cli.clinics import clinics
 from tests.cli.helpers import invented
 from tests.console.conftest import console_of
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 
 
@@ -40,7 +40,7 @@ async def desk(postgres: Postgres, chromium: Browser, tmp_path_factory: pytest.T
     """A console in front of the clinics' record, and the browser to look at it with."""
     copy = await postgres.fresh_database(template=postgres.database)
     profiles: Path = tmp_path_factory.mktemp("browser") / "profiles"
-    async with open_record(everything(copy)) as record:
+    async with open_clear(everything(copy)) as record:
         made = await clinics(copy, record)
         made.world.down = False
         serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys))))

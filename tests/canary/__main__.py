@@ -11,7 +11,7 @@ from tests.canary.scan import scan
 def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         found = asyncio.run(scan(Path(directory)))
-    print("\n".join(found) or "Nothing that was planted is found in Temporal, logs, notices or arguments.")
+    print("\n".join(found) or "Nothing that was planted is found in Temporal, the record, logs, notices or arguments.")
     return int(bool(found))
 
 

@@ -11,7 +11,6 @@ import psutil
 from temporalio.client import Client
 
 from activities.record.event_codec import load_events
-from activities.record.store import open_record
 from application.errors import Refused
 from application.temporal.journey_client import register_search_attributes, submit
 from deploy.local.stack import Stack, local_stack, run_worker
@@ -30,12 +29,18 @@ async def scan(directory: Path) -> list[str]:
     try:
         async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
             journey, patient = await _play(stack, planted)
-            planted.append(patient)
+            # In the record a patient's own events say by whom they are.
+            in_record, planted = planted, [*planted, patient]
             notices = await _notices(stack)
             await stack.temporal.stop()
             assert list(_in_files((directory / "temporal").rglob("*"), [journey])), "these are not Temporal's files"
-            found = [
+            found = await _in_rows(stack, in_record)
+            await stack.postgres.stop()
+            record = stack.postgres.data_directory
+            assert list(_in_files(record.rglob("*"), ["hold.placed"])), "these are not the record's files"
+            found += [
                 *_in_files((directory / "temporal").rglob("*"), planted),
+                *_in_files(record.rglob("*"), in_record),
                 *_in_files(stack.logs.rglob("*"), planted),
             ]
     finally:
@@ -48,7 +53,7 @@ async def _play(stack: Stack, planted: Sequence[str]) -> tuple[str, str]:
     """A journey that holds what is planted, with failures everywhere. Return its id and its patient's reference."""
     withheld, asked, refused, unreadable, reason = planted
     worker = await run_worker(stack.worker_env, stack.logs / "worker.log")
-    async with worker, stack.codec() as codec, open_record(stack.postgres.database.recorder_url) as record:
+    async with worker, stack.codec() as codec, stack.open_record(stack.postgres.database.recorder_url) as record:
         client = await Client.connect(
             stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
         )
@@ -85,6 +90,23 @@ async def _notices(stack: Stack) -> list[str]:
     connection = await asyncpg.connect(stack.postgres.database.recorder_url)
     try:
         return [str(row["notice"]) for row in await connection.fetch("SELECT n::text AS notice FROM record.notice n")]
+    finally:
+        await connection.close()
+
+
+async def _in_rows(stack: Stack, planted: Sequence[str]) -> list[str]:
+    """Look through every row of the record too: PostgreSQL compresses what is long."""
+    connection = await asyncpg.connect(stack.postgres.admin_url)
+    try:
+        tables = await connection.fetch(
+            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables "
+            "WHERE schemaname !~ '^(pg_|information)'"
+        )
+        found = []
+        for table in tables:
+            rows = " ".join(row[0] for row in await connection.fetch(f"SELECT t::text FROM {table['name']} t"))
+            found += [f"{table['name']}: {word}" for word in planted if word in rows or word.encode().hex() in rows]
+        return found
     finally:
         await connection.close()
 

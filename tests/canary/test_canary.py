@@ -1,4 +1,4 @@
-"""No byte of what a patient said is anywhere but in the record."""
+"""No byte of what a patient said is anywhere in clear."""
 
 from pathlib import Path
 

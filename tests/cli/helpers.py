@@ -18,11 +18,12 @@ from uuid import UUID
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from activities.record import Record, open_record
+from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
+from application.sealing import open_sealed
 from application.settings import Settings
 from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
 from cli.app import app
@@ -103,7 +104,7 @@ class World:
         """Temporal, or what stands in for it."""
         if self.down:
             raise Unavailable("Temporal cannot be reached", "Run the same command again")
-        async with open_record(self.recorder) as record:
+        async with open_sealed(self.settings, self.recorder) as record:
             yield DirectJourneys(self, record)
 
     def ask(self, question: str, *, secret: bool = False) -> str:
@@ -114,7 +115,7 @@ class World:
         """Do something with the record, from a test that is not asynchronous."""
 
         async def whole() -> T:
-            async with open_record(self.recorder) as record:
+            async with open_sealed(self.settings, self.recorder) as record:
                 return await act(record)
 
         return asyncio.run(whole())

@@ -52,7 +52,8 @@ def other_patient(recorded: World) -> None:
     events = [opened.model_copy(update={"body": opened.body.model_copy(update={"patient": patient})}), *later]
 
     async def put(record: Record) -> None:
-        await record.append(other, 0, [to_new(event) for event in events], opening=opening_of(fold(events)))
+        opened = opening_of(record.patients, fold(events))
+        await record.append(other, 0, [to_new(event) for event in events], opening=opened)
 
     recorded.on_record(put)
 

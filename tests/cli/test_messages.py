@@ -17,7 +17,7 @@ from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
-from activities.record.store import NewNotice, patient_key
+from activities.record.store import NewNotice
 from application.messages.contact_points import CODE_COUNTS, TRIES
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
@@ -38,12 +38,12 @@ def world(recorded: World, keys_database: Database, keyring: Path) -> World:
     """A world with keys, and a journey whose patient is known."""
 
     async def begin(record: Record) -> None:
-        begun = Opening(patient_keys=(patient_key("pat"),), medicine="invented")
+        begun = Opening(patient_keys=(record.patients.of_ref("pat"),), medicine="invented")
         await record.append(JOURNEY, 0, [to_new(event) for event in opening()], opening=begun)
 
+    recorded.set(keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring)
     recorded.on_record(begin)
     recorded.at = datetime.now(UTC)
-    recorded.set(keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring)
     return recorded
 
 
@@ -165,14 +165,15 @@ def test_addresses_and_codes_are_encrypted_and_each_version_stays(world: World) 
     new = point(world, "add", given=NEW).json["points"][0]["id"]
     point(world, "remove", "--point", new)
 
-    async def kept(record: Record) -> list[Any]:
+    async def kept(record: Record) -> tuple[list[Any], bytes]:
         async with record.connection() as connection:
-            return await connection.fetch("SELECT version, subject, sealed, given_by FROM record.contact ORDER BY 1")
+            rows = await connection.fetch("SELECT version, subject, sealed, given_by FROM record.contact ORDER BY 1")
+        return rows, record.patients.of_ref("pat")
 
-    rows = world.on_record(kept)
+    rows, patient = world.on_record(kept)
     assert [(row["version"], row["given_by"]) for row in rows] == [(1, CORY), (2, CORY)]
     assert all(ADDRESS.encode() not in row["sealed"] and b"digits" not in row["sealed"] for row in rows)
-    assert {row["subject"] for row in rows} == {f"patient/{patient_key('pat').hex()}"}
+    assert {row["subject"] for row in rows} == {f"patient/{patient.hex()}"}
     assert [each.command[0] for each in world.looks()] == ["act", "act"]
 
 

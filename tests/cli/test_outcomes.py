@@ -129,7 +129,7 @@ def test_failures_never_show_values(world: World, error: Exception, code: int, m
     def failing(*_: object) -> NoReturn:
         raise error
 
-    monkeypatch.setattr(context, "open_record", failing)
+    monkeypatch.setattr(context, "open_sealed", failing)
     for more in ((), ("--json",)):
         answer = call(world, "pathway", "show", NOBODY, *more)
         assert answer.code == code
@@ -224,23 +224,27 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert missing.returncode == 2
     assert b"CAREPATH_DATABASE_URL" in missing.stderr
     nobody_there = "postgresql://somebody:hidden@127.0.0.1:1/none"
-    away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there)
+    keyless = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there)
+    assert keyless.returncode == 2
+    assert b"CAREPATH_KEY" in keyless.stderr
+    keyring = tmp_path / "keyring.json"
+    make_keyring(keyring)
+    keys = {"CAREPATH_KEYS_URL": nobody_there, "CAREPATH_KEYRING_FILE": str(keyring)}
+    away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there, **keys)
     assert away.returncode == 6
     assert b"hidden" not in away.stderr
-    assert run("pathway", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there).returncode == 6
+    assert run("pathway", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there, **keys).returncode == 6
     form = tmp_path / "hold.json"
     form.write_text(json.dumps(HOLD))
     hold = ("pathway", "hold", NOBODY, *coordinator, "--file", str(form))
     unset = run(*hold, CAREPATH_DATABASE_URL=nobody_there)
     assert unset.returncode == 2
     assert b"TEMPORAL_ADDRESS" in unset.stderr
-    keyless = run(*hold, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1")
+    reached = {"TEMPORAL_ADDRESS": "127.0.0.1:1", "CAREPATH_DEMONSTRATION": "true"}
+    keyless = run(*hold, CAREPATH_DATABASE_URL=nobody_there, **reached)
     assert keyless.returncode == 2
     assert b"CAREPATH_KEY" in keyless.stderr
-    keyring = tmp_path / "keyring.json"
-    make_keyring(keyring)
-    keys = {"CAREPATH_KEYS_URL": nobody_there, "CAREPATH_KEYRING_FILE": str(keyring)}
-    gone = run(*hold, CAREPATH_DATABASE_URL=nobody_there, TEMPORAL_ADDRESS="127.0.0.1:1", **keys)
+    gone = run(*hold, CAREPATH_DATABASE_URL=nobody_there, **reached, **keys)
     assert gone.returncode == 6
     assert b"Traceback" not in gone.stderr
     assert gone.stdout == b""

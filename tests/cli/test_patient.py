@@ -19,7 +19,7 @@ from workflows.journey.actors import Role
 
 
 async def _put(record: Record, play: Play) -> None:
-    opening = opening_of(play.journey)
+    opening = opening_of(record.patients, play.journey)
     await record.append(play.journey.id, 0, [to_new(event) for event in play.events], opening=opening)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from activities.record import RecordUnavailable, open_record
+from activities.record import RecordUnavailable
 from activities.record.event_codec import to_new
 from activities.record.store import Record, SeenRegister
 from activities.record.verification import journeys as proving
@@ -30,6 +30,7 @@ from cli import record as cli_record
 from deploy.local.postgres import Database
 from tests.cli.helpers import Answer, call
 from tests.cli.on_record import ProofWorld, as_superuser
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.journey.play import JOURNEY
 from tests.record.helpers import Connection
@@ -384,7 +385,7 @@ def test_lists_of_another_version_are_not_compared(world: ProofWorld, migrated: 
 
 async def test_several_processes_find_what_one_does(migrated: Database, owner: Connection) -> None:
     keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
-    async with open_record(everything(migrated)) as record:
+    async with open_clear(everything(migrated)) as record:
         await keep(record, rows(history(), signature=lambda _event: None))
         await put_course(record)
         await catch_up(record)
@@ -393,6 +394,6 @@ async def test_several_processes_find_what_one_does(migrated: Database, owner: C
         alone = await verify_in_sections(read_models=True)
         assert {"unsigned", "rows_stale", "rows_differ", "wrong_evidence"} <= {each.reason for each in alone.findings}
         assert await verify_in_sections(read_models=True, alone=0) == alone
-        record.reopen = partial(open_record, "postgresql://nobody@127.0.0.1:1/none")
+        record.reopen = partial(open_clear, "postgresql://nobody@127.0.0.1:1/none")
         with pytest.raises(RecordUnavailable, match=r"the record is unavailable \([^()]+\)"):
             await verify_in_sections(alone=0)

@@ -13,15 +13,17 @@ from typing import IO, Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from activities.record import Record
 from cli.app import app
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
-from tests.cli.conftest import JOURNEY, Profiles
+from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import LOOKER, Answer, DirectJourneys, World, call
 from tests.cli.test_start import rows
 from tests.fixtures.everything import everything
+from tests.fixtures.keys import SharedKeys
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command
 
@@ -195,9 +197,14 @@ ENCODINGS = [
 
 
 @pytest.mark.parametrize("env", ENCODINGS, ids=lambda env: " ".join(f"{n}={v}" for n, v in env.items()))
-def test_any_encoding_is_written(recorded: World, journey: UUID, migrated: Database, env: dict[str, str]) -> None:
+def test_any_encoding_is_written(
+    recorded: World, migrated: Database, shared_keys: SharedKeys, env: dict[str, str]
+) -> None:
+    recorded.set(keys_url=SecretStr(shared_keys.url), keyring_file=shared_keys.keyring)
+    recorded.put(JOURNEY, opening())
+    env = {**env, **shared_keys.env, "CAREPATH_DATABASE_URL": everything(migrated)}
     for how in ((), ("--json",)):
-        done = program("pathway", "show", str(journey), *how, CAREPATH_DATABASE_URL=everything(migrated), **env)
+        done = program("pathway", "show", str(JOURNEY), *how, **env)
         assert done.returncode == 0, done.stderr
         assert str(JOURNEY) in done.stdout.decode(env.get("PYTHONIOENCODING", "ascii"))
         assert b"\x1b" not in done.stdout

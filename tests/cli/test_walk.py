@@ -11,9 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Record, event_codec, open_record
+from activities.record import Record, event_codec
 from application import context, history
 from application.profiles import read_profile
+from application.sealing import open_sealed
+from application.settings import Settings
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
 from tests.cli.test_signing import WHY, until_asked
@@ -40,8 +42,8 @@ def walked(world: World, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     load_plainly = Record.load
 
     @asynccontextmanager
-    async def opening(url: str) -> AsyncIterator[Record]:
-        async with open_record(url) as record:
+    async def opening(settings: Settings) -> AsyncIterator[Record]:
+        async with open_sealed(settings) as record:
             opened.append(record)
             yield record
 
@@ -51,7 +53,7 @@ def walked(world: World, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(world, "load_settings", counted("settings", world.load_settings))
     monkeypatch.setattr(context, "read_profile", counted("profile", read_profile))
-    monkeypatch.setattr(context, "open_record", counted("pool", opening))
+    monkeypatch.setattr(context, "open_sealed", counted("pool", opening))
     monkeypatch.setattr(Record, "load", load)
     monkeypatch.setattr(history, "from_stored", counted("parsed", event_codec.from_stored))
     monkeypatch.setattr(history, "evolve", counted("folded", aggregate.evolve))

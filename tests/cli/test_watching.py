@@ -26,6 +26,7 @@ from deploy.local.postgres import Database
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import LOOKER
 from tests.fixtures.everything import everything
+from tests.fixtures.keys import SharedKeys
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,8 +145,8 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
 
-async def test_at_a_terminal(clinics: Clinics, migrated: Database) -> None:
-    there = {"CAREPATH_DATABASE_URL": everything(migrated), "CAREPATH_DEMONSTRATION": "true"}
+async def test_at_a_terminal(clinics: Clinics, migrated: Database, shared_keys: SharedKeys) -> None:
+    there = {**shared_keys.env, "CAREPATH_DATABASE_URL": everything(migrated), "CAREPATH_DEMONSTRATION": "true"}
     terminal = Terminal("work", "list", "--all", "--watch", **there, CAREPATH_PROFILE=str(LOOKER))
     await terminal.until(str(clinics.held))
     obligation = clinics.awaited(lambda journey, _: journey.held)[0][1]

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import open_record
 from deploy.local.stack import run_worker, write_environment
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
@@ -92,7 +91,7 @@ async def test_the_tutorial_signs_forges_and_verifies(tmp_path: Path) -> None:
 
         async with (
             await run_worker(stack.worker_env, stack.logs / "worker.log"),
-            open_record(everything(stack.postgres)) as record,
+            stack.open_record(everything(stack.postgres)) as record,
         ):
             for command in tutorial():
                 if command.startswith("J="):

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from activities.record.store import Record, open_record
+from activities.record.store import Record
 from application.temporal.journey_client import register_search_attributes
 from deploy.local.stack import Stack
 from simulation.keys import Signers
@@ -60,7 +60,7 @@ async def client(stack: Stack, codec: PathwayCodec) -> Client:
 
 @pytest.fixture
 async def record(stack: Stack) -> AsyncIterator[Record]:
-    async with open_record(everything(stack.postgres)) as opened:
+    async with stack.open_record(everything(stack.postgres)) as opened:
         yield opened
 
 

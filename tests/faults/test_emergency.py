@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Record, open_record
+from activities.record import Record
 from activities.record.event_codec import load_journey
 from activities.record.reconciliation import heads_that_may_wait
 from deploy.local.stack import run_worker
@@ -38,7 +38,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
     director.write_text(profile(PEOPLE[Role.MEDICAL_DIRECTOR], CLINIC))
     async with (
         open_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
-        open_record(everything(stack.postgres)) as record,
+        stack.open_record(everything(stack.postgres)) as record,
         stack.codec() as codec,
     ):
         client = await connected(stack, codec)

@@ -11,7 +11,6 @@ import asyncpg
 import pytest
 from temporalio.client import Client
 
-from activities.record import open_record
 from activities.record.event_codec import load_journey
 from application.temporal.journey_client import register_search_attributes, submit
 from application.temporal.runs import find_run
@@ -52,7 +51,7 @@ async def notices(stack: Stack) -> Counter[str]:
 async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: int) -> None:
     async with (
         open_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,
-        open_record(everything(stack.postgres)) as record,
+        stack.open_record(everything(stack.postgres)) as record,
         stack.codec() as codec,
     ):
         client = await connected(stack, codec)

@@ -29,7 +29,7 @@ from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
 from activities.record.reconciliation import list_passes
-from activities.record.store import Opening, Record, open_record, patient_key
+from activities.record.store import Opening, Record
 from application.context import Context
 from application.errors import Refused, Unavailable
 from application.record.passes import run_pass
@@ -128,7 +128,7 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Grou
         directory = tmp_path_factory.mktemp("reconciliation")
         async with (
             open_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack,
-            open_record(everything(stack.postgres)) as record,
+            stack.open_record(everything(stack.postgres)) as record,
             stack.codec() as codec,
         ):
             address, namespace = stack.temporal.address, stack.temporal.namespace
@@ -566,7 +566,7 @@ def copy_with_owners(what: Path, to: Path) -> None:
 
 async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground) -> None:
     unstarted, unrecorded = uuid4(), uuid4()
-    opening = Opening(patient_keys=(patient_key(f"invented-{unstarted}"),), medicine="none")
+    opening = Opening(patient_keys=(ground.record.patients.of_ref(f"invented-{unstarted}"),), medicine="none")
     await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=unstarted)
     await start(ground.client, referral(PROTOCOLS["PTSD"], unrecorded), task_queue=f"nobody-{uuid4()}")
 

@@ -9,12 +9,12 @@ from activities.notices.delivering import Sender, delivering
 from activities.notices.smtp import SmtpServer, by_email
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
-from activities.record import open_record
 from activities.signatures.signer_registry import RegisterFile
+from tests.fixtures.clear import open_clear
 
 
 async def main(record_url: str, keys_url: str, keyring: str, register: str, organisation: str, port: str) -> None:
-    async with open_record(record_url) as record, open_key_store(keys_url, Keyring(Path(keyring))) as keys:
+    async with open_clear(record_url) as record, open_key_store(keys_url, Keyring(Path(keyring))) as keys:
         server = SmtpServer("127.0.0.1", int(port), "messages@clinic.example", security="none", seconds=30)
         known = RegisterFile(Path(register), bytes.fromhex(organisation))
         async with delivering(Sender(record, known, Contacts(record, keys), {"email": by_email(server)}), poll=0.05):

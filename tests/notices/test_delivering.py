@@ -21,13 +21,14 @@ from activities.notices.wording import Service
 from activities.privacy.key_store import KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
-from activities.record.store import NewNotice, patient_key
+from activities.record.store import NewNotice
 from activities.record.watching import late_messages
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
 from tests.application.watchdog.pager import KEY, Pager
 from tests.application.watchdog.pager import serving as webhook_server
 from tests.cli.helpers import invented
+from tests.fixtures.clear import PATIENTS
 from tests.fixtures.everything import everything
 from tests.journey.play import after, course
 from tests.notices.mail_server import HANG, Mailbox, serving
@@ -268,7 +269,7 @@ async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Se
         if any(each.to == Role.PATIENT and kind in (None, each.kind) for each in notices(event))
     )
     begun = renamed(events[:first], journey)
-    opening = Opening(patient_keys=(patient_key("pat"),), medicine="invented")
+    opening = Opening(patient_keys=(PATIENTS.of_ref("pat"),), medicine="invented")
     await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
     return journey, begun
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError
 from activities.payload_codec import KEY, PLACE, SealingCodec, read_payloads
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
+from activities.privacy.patient_keys import PatientKeys
 from workflows.authenticity import Foreign, is_authentic
 from workflows.messages import DIVERGED, NOT_AUTHENTIC
 from workflows.temporal_plugin import COMPRESSED_FROM, HistoryContext, NotAuthentic, data_converter
@@ -178,6 +179,12 @@ class Away:
         raise KeysUnavailable("away")
 
     async def find(self, key_id: object) -> DataKey | None:
+        raise KeysUnavailable("away")
+
+    async def find_all(self, key_ids: object) -> dict[UUID, DataKey]:
+        raise KeysUnavailable("away")
+
+    async def patients(self) -> PatientKeys:
         raise KeysUnavailable("away")
 
 

@@ -23,7 +23,6 @@ from activities.record import (
     RecordUnavailable,
     StoredEvent,
     VersionConflict,
-    open_record,
 )
 from activities.record.event_codec import to_new
 from activities.record.read_models.claims import claim
@@ -32,6 +31,7 @@ from activities.record.read_models.queries import CaseloadFilter, WorklistFilter
 from activities.record.read_models.rebuild import BeingRebuilt, rebuild
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.record.connections import Interrupted, One, kill, mortal, on
 from tests.record.helpers import whole_log
@@ -157,7 +157,7 @@ async def empty_log(database: Database) -> AsyncIterator[Record]:
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = $1", f"read_model_{live}")
     await owner.execute("TRUNCATE " + ", ".join(f"read_model_{live}.{table['name']}" for table in tables))
     await owner.close()
-    async with open_record(everything(database), log_id=log_id, connections=24) as record:
+    async with open_clear(everything(database), log_id=log_id, connections=24) as record:
         yield record
 
 

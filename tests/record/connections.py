@@ -6,15 +6,16 @@ from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
-from activities.record import Clear, Record
+from activities.record import Record
 from activities.record.store import Connection, ConnectionSource
+from tests.fixtures.clear import Clear
 
 STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
 
 
 def on(record: Record, connections: ConnectionSource) -> Record:
     """A record, spoken to on other connections."""
-    return Record(connections, log_id=record.log_id)
+    return Record(connections, record._codec, record.log_id)
 
 
 class Interrupted:
@@ -115,7 +116,7 @@ class Damaged(Clear):
     def __init__(self, *events: UUID) -> None:
         self.damaged = set(events)
 
-    def decode(self, journey_id: UUID, event_id: UUID, stored: bytes) -> bytes:
-        if event_id in self.damaged:
+    def decode(self, journey_id: UUID, part_id: UUID, stored: bytes) -> bytes:
+        if part_id in self.damaged:
             raise KeyError("what the patient said")
-        return super().decode(journey_id, event_id, stored)
+        return super().decode(journey_id, part_id, stored)

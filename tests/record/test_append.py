@@ -20,11 +20,11 @@ from activities.record import (
     RecordUnavailable,
     StoredEvent,
     VersionConflict,
-    open_record,
 )
 from activities.record.store import BEFORE_THE_FIRST
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
+from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
 from workflows.journey.limits import EVENT_LIMIT
@@ -166,7 +166,7 @@ async def test_closing_stays(record: Record) -> None:
 async def test_logs_are_apart(migrated: Database, record: Record) -> None:
     journey, new = uuid4(), events(2)
     await record.append(journey, 0, new)
-    async with open_record(everything(migrated), log_id=2) as other:
+    async with open_clear(everything(migrated), log_id=2) as other:
         assert await other.head(journey) is None
         assert (await other.append(journey, 0, new)).position == 2
         assert {stored.log_id for stored in await whole_log(other)} == {2}
@@ -220,7 +220,7 @@ async def test_a_tailing_reader_misses_nothing(record: Record, migrated: Databas
         for size in (1, 3, 9, 2, 10, 4, 6, 5):
             version = (await record.append(journey, version, events(size))).last_version
 
-    async with open_record(everything(migrated)) as reader, asyncio.timeout(30):
+    async with open_clear(everything(migrated)) as reader, asyncio.timeout(30):
         await asyncio.gather(read(reader), *(write(uuid4()) for _ in range(8)))
 
     assert [stored.position for stored in seen] == list(range(1, total + 1))
@@ -235,7 +235,7 @@ async def test_lost_acknowledgement(migrated: Database, record: Record, owner: C
     holding = owner.transaction()
     await holding.start()
     await owner.execute("SELECT record.lock_row(1::smallint, 'append')")
-    attempt = asyncio.create_task(Record(pool).append(journey, 0, new))
+    attempt = asyncio.create_task(Record(pool, Clear()).append(journey, 0, new))
     await waiting_for_the_lock(owner)
     pool.terminate()
     with pytest.raises(RecordUnavailable):
@@ -288,24 +288,30 @@ async def test_acknowledged_is_durable_even_if_the_session_says_otherwise(app: C
         assert await app.fetchval("SHOW synchronous_commit") == "on"
 
 
-class _Masked:
+class _Masked(Clear):
     """Deterministic, and bound to the event."""
 
-    def encode(self, journey_id: UUID, event_id: UUID, clear: bytes) -> bytes:
-        mask = journey_id.bytes + event_id.bytes
+    def encode(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
+        mask = journey_id.bytes + part_id.bytes
         return bytes(b ^ mask[i % 32] for i, b in enumerate(clear))
 
-    decode = encode
+    def decode(self, journey_id: UUID, part_id: UUID, stored: bytes) -> bytes:
+        return self.encode(journey_id, part_id, stored)
 
 
-class _Salted(_Masked):
-    def encode(self, journey_id: UUID, event_id: UUID, clear: bytes) -> bytes:
+class _Salted(Clear):
+    """Another result each time, as after the rotation of a key."""
+
+    def encode(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
         return os.urandom(8) + clear
+
+    def decode(self, journey_id: UUID, part_id: UUID, stored: bytes) -> bytes:
+        return stored[8:]
 
 
 async def test_payloads_pass_the_codec(migrated: Database, owner: Connection) -> None:
     journey, new = uuid4(), event()
-    async with open_record(everything(migrated), codec=_Masked()) as record:
+    async with open_clear(everything(migrated), codec=_Masked()) as record:
         await record.append(journey, 0, [new])
         assert (await record.append(journey, 0, [new])).replayed
         [stored] = await record.load(journey)
@@ -315,9 +321,13 @@ async def test_payloads_pass_the_codec(migrated: Database, owner: Connection) ->
     assert await verify_chains(owner) == ()
 
 
-async def test_a_codec_that_is_not_deterministic_is_found_out(migrated: Database) -> None:
-    journey, new = uuid4(), event()
-    async with open_record(everything(migrated), codec=_Salted()) as record:
-        await record.append(journey, 0, [new])
+async def test_a_retry_is_recognised_though_the_same_is_encoded_otherwise_by_then(migrated: Database) -> None:
+    journey, new = uuid4(), [event(), event()]
+    async with open_clear(everything(migrated), codec=_Salted()) as record:
+        done = await record.append(journey, 0, new)
+        assert await record.append(journey, 0, new) == done.model_copy(update={"replayed": True})
+        other = new[1].model_copy(update={"payload": b"{}"})
         with pytest.raises(Diverged):
-            await record.append(journey, 0, [new])
+            await record.append(journey, 0, [new[0], other])
+        with pytest.raises(Diverged):
+            await record.append(journey, 0, [new[0], event()])

@@ -14,10 +14,9 @@ from activities.record import (
     Record,
     RecordFault,
     TwoPatients,
-    number_key,
-    patient_key,
 )
 from activities.record.verification.chains import verify_chains
+from tests.fixtures.clear import number_key, patient_key
 from tests.record.helpers import Connection, events
 
 PATIENT = patient_key("clinic-1/4711")

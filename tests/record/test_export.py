@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -16,19 +17,44 @@ from uuid import UUID, uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.record import NewEvent, Record
+from activities.payload_codec import SealingCodec
+from activities.record import NewEvent, Record, open_record, sealing
 from activities.record.command_codec import decided_by
 from activities.record.export import FORMAT, VERIFIER, export
 from activities.record.store import NewCommand
 from activities.record.verification import verify_export
+from deploy.local.postgres import Database
+from tests.fixtures.everything import everything
 from tests.journey.play import JOURNEY
 from tests.record.handed import kept, signed_course
 from tests.signatures.recorded import EARLY, history, sign_offs
 from tests.signatures.room import ORGANISATION, key_of, published
 from workflows.journey.base import canonical
+
+
+@pytest.fixture
+async def record(migrated: Database, codec: SealingCodec) -> AsyncIterator[Record]:
+    """A record whose content is encrypted."""
+    async with open_record(everything(migrated), await sealing(codec.keys)) as opened:
+        yield opened
+
+
+def content_of(event: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(verify_export.opened(JOURNEY, event))
+    return found
+
+
+def put(event: dict[str, Any], content: dict[str, Any]) -> None:
+    """What whoever has every key can do: store other content under the key of the event."""
+    key = bytes.fromhex(event["key"])
+    header = base64.b64decode(event["payload"])[:49]
+    place = event["log_id"].to_bytes(2) + JOURNEY.bytes + UUID(event["event_id"]).bytes
+    sealed = AESSIV(key).encrypt(zlib.compress(json.dumps(content).encode()), [header, place])
+    event["payload"] = base64.b64encode(header + sealed).decode()
 
 
 @pytest.fixture
@@ -215,11 +241,11 @@ def of_a_terminal(text: str) -> Callable[[dict[str, Any]], None]:
     def change(content: dict[str, Any]) -> None:
         content.update(log=text, exported_at=text)
         for event in content["events"]:
-            body = json.loads(base64.b64decode(event["payload"]))
+            body = content_of(event)
             if body["body"]["kind"] != "signoff.signed":
                 continue
             body["body"].update(name=text, meaning=text, decision=text)
-            event["payload"] = base64.b64encode(json.dumps(body).encode()).decode()
+            put(event, body)
             event.update(actor_role=text)
 
     return change
@@ -318,16 +344,16 @@ def decision(content: dict[str, Any]) -> dict[str, Any]:
 
 def another_word(content: dict[str, Any]) -> None:
     event = decision(content)
-    payload = json.loads(base64.b64decode(event["payload"]))
+    payload = content_of(event)
     payload["body"]["rationale"] = "Invented: another"
-    event["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
+    put(event, payload)
 
 
 def for_somebody_else(content: dict[str, Any]) -> None:
     event = decision(content)
-    payload = json.loads(base64.b64decode(event["payload"]))
+    payload = content_of(event)
     payload["body"]["scope"]["patient"] = "another"
-    event["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
+    put(event, payload)
 
 
 def other_evidence(content: dict[str, Any]) -> None:
@@ -354,6 +380,14 @@ def another_build(content: dict[str, Any]) -> None:
     resent(content, lambda payload: payload["by"].update(core="f" * 64))
 
 
+def swapped(content: dict[str, Any], *names: str) -> None:
+    """Two events with what each other holds."""
+    one, other = content["events"][3:5]
+    for name in names:
+        one[name], other[name] = other[name], one[name]
+
+
+DOES_NOT_OPEN = "what it holds does not open with the key beside it"
 FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a word of a decision": (another_word, "not made with this key over this decision"),
     "for whom it is": (for_somebody_else, "signed for another organisation, log, clinic, patient or state"),
@@ -361,6 +395,12 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "the signer": (another_signer, "the register has another person"),
     "an event left out": (lambda content: content["events"].pop(3), "events are missing before it"),
     "two events swapped": (lambda content: content["events"].insert(3, content["events"].pop(4)), "not in their order"),
+    "two payloads swapped": (lambda content: swapped(content, "payload"), DOES_NOT_OPEN),
+    "two payloads swapped with their keys": (lambda content: swapped(content, "payload", "key"), DOES_NOT_OPEN),
+    "another key": (lambda content: content["events"][2].update(key="00" * 64), DOES_NOT_OPEN),
+    "no key": (lambda content: content["events"][2].update(key=""), DOES_NOT_OPEN),
+    "an opening without a key": (lambda content: content["events"][0].update(key=""), DOES_NOT_OPEN),
+    "a payload in clear": (lambda content: content["events"][2].update(payload="e30="), DOES_NOT_OPEN),
     "a time": (
         lambda content: content["events"][2].update(occurred_at="2026-11-23T17:00:01Z"),
         "is not what was recorded",

@@ -9,10 +9,11 @@ import asyncpg
 import pytest
 
 from activities.notices.queue import NewFact, keep
-from activities.record import Record, RecordFault, RecordUnavailable, open_record
+from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.access_log import record_access, seal_access
 from activities.record.store import SeenRegister
 from deploy.local.postgres import Database
+from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
 from tests.record.helpers import (
     Connection,
@@ -87,7 +88,7 @@ async def test_errors_hold_no_values(record: Record) -> None:
 async def test_no_database_is_an_outage_without_an_address() -> None:
     url = "postgresql://somebody:hunter2@127.0.0.1:1/there?sslmode=disable"
     with pytest.raises(RecordUnavailable) as refused:
-        async with open_record(url):
+        async with open_clear(url):
             pytest.fail("there is nothing to connect to")
     shown = "".join(traceback.format_exception(refused.value))
     assert "hunter2" not in shown
@@ -97,7 +98,7 @@ async def test_no_database_is_an_outage_without_an_address() -> None:
 async def test_a_wrong_address_is_a_fault_that_does_not_repeat_it() -> None:
     url = "hunter2://somebody@there"
     with pytest.raises(RecordFault) as refused:
-        async with open_record(url):
+        async with open_clear(url):
             pytest.fail("there is nothing to connect to")
     assert "hunter2" not in "".join(traceback.format_exception(refused.value))
 
@@ -126,5 +127,5 @@ async def test_waiting_too_long_for_the_lock_is_an_outage(migrated: Database, ow
     ):
         await owner.execute("SELECT record.lock_row(1::smallint, 'append')")
         with pytest.raises(RecordUnavailable) as refused:
-            await Record(pool).append(uuid4(), 0, events(1))
+            await Record(pool, Clear()).append(uuid4(), 0, events(1))
         assert refused.value.code == "55P03"

@@ -36,7 +36,7 @@ class Counting(Record):
 
 @pytest.fixture
 def counting(record: Record) -> Counting:
-    return Counting(record._connections)
+    return Counting(record._connections, record._codec)
 
 
 def activities(record: Record, directory: Path) -> RecordActivities:

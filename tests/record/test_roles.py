@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from activities.record import Opening, Record, RecordFault, RecordUnavailable, migrate, open_record, patient_key
+from activities.record import Opening, Record, RecordFault, RecordUnavailable, migrate
 from activities.record.access_log import record_access
 from activities.record.blobs import keep_blob
 from activities.record.read_models.claims import claim, release
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from deploy.local.postgres import Database, Postgres
+from tests.fixtures.clear import open_clear, patient_key
 from tests.record.helpers import Connection, an_access, event, events
 from tests.record.read_models.courses import put_course
 
@@ -239,7 +240,7 @@ async def person(migrated: Database, postgres: Postgres) -> AsyncIterator[tuple[
     admin = await asyncpg.connect(postgres.admin_url)
     await admin.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE carepath_reader')
     try:
-        async with open_record(as_role(migrated, name)) as record:
+        async with open_clear(as_role(migrated, name)) as record:
             yield name, record
     finally:
         await admin.execute(f'DROP ROLE "{name}"')
@@ -325,12 +326,12 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
         for name in ADVISORY:
             await holder.execute("SELECT pg_try_advisory_lock($1, 1)", name)
     try:
-        async with open_record(migrated.recorder_url) as recorder, asyncio.timeout(1.5):
+        async with open_clear(migrated.recorder_url) as recorder, asyncio.timeout(1.5):
             await recorder.append(journey, version, [event()])
             await keep_blob(recorder, b"held", "journey/1")
             async with recorder.connection() as connection, connection.transaction():
                 assert await connection.fetchval("SELECT record.reconcile_alone(1::smallint)")
-            async with open_record(migrated.reader_url) as reader:
+            async with open_clear(migrated.reader_url) as reader:
                 await record_access(reader, an_access(journey))
     finally:
         for holder in holders:
@@ -362,7 +363,7 @@ async def test_who_enrols_slowly_holds_up_nothing_that_is_under_way(
 
 async def test_each_process_has_the_rights_it_needs(migrated: Database, record: Record) -> None:
     """The lists are projected and built anew as the projector, from what the recorder appended."""
-    async with open_record(migrated.recorder_url) as recorder, open_record(migrated.projector_url) as projector:
+    async with open_clear(migrated.recorder_url) as recorder, open_clear(migrated.projector_url) as projector:
         journey = await put_course(recorder, 30)
         while await advance(projector, StateCache()):
             pass
@@ -375,6 +376,6 @@ async def test_each_process_has_the_rights_it_needs(migrated: Database, record: 
             with pytest.raises(RecordFault) as fault:
                 await refused
             assert fault.value.code == "42501"
-    async with open_record(migrated.reader_url) as reader:
+    async with open_clear(migrated.reader_url) as reader:
         with pytest.raises(RecordFault):
             await reader.append(UUID(int=1), 0, [event()])

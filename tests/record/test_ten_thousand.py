@@ -7,13 +7,14 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
-from activities.record import NewEvent, Record, open_record
+from activities.record import NewEvent, Record
 from activities.record.event_codec import to_new
 from activities.record.read_models.projector import retry, wait_for
 from activities.record.read_models.queries import stale
 from activities.record.read_models.runner import running
 from activities.record.read_models.status import head
 from deploy.local.postgres import Database
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.record.connections import Damaged
 from tests.record.helpers import Connection
@@ -30,7 +31,7 @@ async def test_all_journeys_but_one_go_on(migrated: Database, owner: Connection,
     sick = journeys[count // 2]
     rest = renamed(course_of()[OPENING:8], sick)
     codec = Damaged(rest[0].event_id)
-    async with open_record(everything(migrated), codec=codec, connections=12) as record:
+    async with open_clear(everything(migrated), codec=codec, connections=12) as record:
         async with running(record):
             await put_openings(record, journeys[: count // 2 + 1])
             await put(record, rest)

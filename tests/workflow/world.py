@@ -18,7 +18,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 
-from activities.record import Record, migrate, open_record
+from activities.record import Record, migrate
 from activities.record.event_codec import load_events
 from activities.signatures.sessions import ThisLog
 from application.temporal.journey_client import submit
@@ -27,6 +27,7 @@ from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers
 from simulation.people import PEOPLE, look_up, person_of, referral
 from simulation.player import Follower, SkippedTime, play, start_at
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually
@@ -257,7 +258,7 @@ async def open_world(
     """A worker on this client, with a record in this database, which is migrated first."""
     await migrate(database.owner_url, demonstration=True)
     async with (
-        open_record(everything(database)) as record,
+        open_clear(everything(database)) as record,
         build_worker(
             client,
             record,

@@ -190,7 +190,7 @@ async def _apply_batch(
     """Apply the events after a position that the generation has reached."""
     known = await connection.fetch(f"SELECT journey_id FROM read_model_{generation:d}.poisoned")
     stale = {row["journey_id"] for row in known}
-    ordered = group_by_journey(record, sorted(batch, key=itemgetter("journey_id", "version")))
+    ordered = await group_by_journey(record, sorted(batch, key=itemgetter("journey_id", "version")))
     fresh = [events for events in ordered if events[0].journey_id not in stale]
     changes: list[tuple[RowDiff, Given]] = []
     stopped: list[Unapplied] = []
@@ -314,16 +314,17 @@ async def load_journeys(
         until,
         most,
     )
-    return group_by_journey(record, events)
+    return await group_by_journey(record, events)
 
 
-def group_by_journey(record: Record, rows: Iterable[asyncpg.Record]) -> Iterator[list[Given]]:
+async def group_by_journey(record: Record, rows: Sequence[asyncpg.Record]) -> Iterator[list[Given]]:
     """Group rows of the log, which come in order of journeys and versions, by journey."""
-    return ([_decode(record, row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
+    decode = await record.decoder(rows)
 
+    def given(row: asyncpg.Record) -> Given:
+        try:
+            return decode(row)
+        except Exception as error:
+            return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)
 
-def _decode(record: Record, row: asyncpg.Record) -> Given:
-    try:
-        return record.decoded(row)
-    except Exception as error:
-        return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)
+    return ([given(row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))

@@ -99,11 +99,13 @@ async def find(
         source_digest(*CODE),
         until,
     )
+    kept = [Snapshot(*row) for row in rows]
+    unseal = await record.unsealer(snapshot.state for snapshot in kept)
     found = []
-    for snapshot in (Snapshot(*row) for row in rows):
+    for snapshot in kept:
         # One that the codec cannot read, for whatever reason, is as if there were none.
         with suppress(Exception):
-            state = record.unseal(snapshot.journey_id, _part(snapshot), snapshot.state)
+            state = unseal(snapshot.journey_id, _part(snapshot), snapshot.state)
             found.append(snapshot._replace(state=state))
     return found
 
@@ -114,7 +116,7 @@ async def keep(connection: Connection, record: Record, generation: int, snapshot
         f"INSERT INTO read_model_{generation:d}.snapshot (journey_id, version, journey_hash, made_by, state) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (journey_id) DO UPDATE SET version = excluded.version, "
         "journey_hash = excluded.journey_hash, made_by = excluded.made_by, state = excluded.state",
-        [each._replace(state=record.seal(each.journey_id, _part(each), each.state)) for each in snapshots],
+        [each._replace(state=await record.seal(each.journey_id, _part(each), each.state)) for each in snapshots],
     )
 
 

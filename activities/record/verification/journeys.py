@@ -18,6 +18,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
+from activities.privacy.patient_keys import PatientKeys
 from activities.record.event_codec import from_stored
 from activities.record.patients import known_as
 from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, apply, rows
@@ -31,7 +32,6 @@ from activities.record.store import (
     Reopen,
     StoredCommand,
     StoredEvent,
-    patient_key,
 )
 from activities.record.verification.chains import (
     EVENT,
@@ -181,8 +181,9 @@ async def verify_record(
         for group in several:
             if wanted & {*group}:
                 read = await read_journeys(connection, log_id, group)
-                patient = {each: _placed(record, events) for each, events, _ in read}
-                findings += (finding for finding in check_patient(patient) if finding.journey_id in wanted)
+                patient = {each: await _placed(record, events) for each, events, _ in read}
+                found = check_patient(record.patients, patient)
+                findings += (finding for finding in found if finding.journey_id in wanted)
         if journey_id is None and after is None:
             findings += await find_mistaken(connection, log_id, (known for each in judged for known in each.patients))
         if journey_id is not None:
@@ -313,7 +314,7 @@ async def _judge(
                 JourneyFindings(events=len(events), position=max((row["position"] for row in events), default=0))
             )
             continue
-        history = [_to_stored(record, row) for row in events]
+        history = await _to_stored(record, events)
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position, log=log)
         judged.append(one)
         late += sum(stored.late for stored in history if _readable(stored))
@@ -326,8 +327,8 @@ async def _judge(
             derived += derivation.derived
             others.update(derivation.others)
         if head is not None and head["patient_key"] is not None and journey is not None:
-            patients.append(Known(journey.id, head["last_position"], sorted(known_as(journey))))
-        if head is not None and journey is not None and _differs(head, journey):
+            patients.append(Known(journey.id, head["last_position"], sorted(known_as(record.patients, journey))))
+        if head is not None and journey is not None and _differs(record.patients, head, journey):
             found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
         found += await _find_differing(connection, live, states)
@@ -356,39 +357,44 @@ async def read_commands(
         journeys,
         timeout=HOURS,
     )
-    read = (record.command_of(row) for row in rows)
+    read = await record.commands_of(rows)
     return {journey_id: list(of_one) for journey_id, of_one in groupby(read, attrgetter("journey_id"))}
 
 
-def _placed(record: Record, rows: Iterable[DatabaseRow]) -> list[Placed]:
+async def _placed(record: Record, rows: Sequence[DatabaseRow]) -> list[Placed]:
     """Return the events of a journey that can be read, up to the first that cannot."""
     placed: list[Placed] = []
-    for row in rows:
-        event = _event(_to_stored(record, row))
+    for stored in await _to_stored(record, rows):
+        event = _event(stored)
         if event is None:
             break
-        placed.append(Placed(row["position"], event))
+        placed.append(Placed(stored.position, event))
     return placed
 
 
-def _differs(head: DatabaseRow, journey: Journey) -> bool:
+def _differs(patients: PatientKeys, head: DatabaseRow, journey: Journey) -> bool:
     """Whether a head contradicts its events about the patient, the pathway, or whether the journey is over. A journey
     that nobody enrolled has no patient and no pathway in its head."""
     said = {
         "status": "closed" if journey.closed else "open",
         "pathway": journey.protocol.pathway,
         "medicine": journey.protocol.dose.medicine,
-        "patient_key": patient_key(journey.patient.ref),
+        "patient_key": patients.of_ref(journey.patient.ref),
     }
     return any(head[name] not in (None, value) for name, value in said.items())
 
 
-def _to_stored(record: Record, row: DatabaseRow) -> StoredEvent:
-    """Return the stored event of a row. One that cannot be decoded gets no content, and is reported as unreadable."""
-    try:
-        return record.decoded(row)
-    except Exception:
-        return StoredEvent.model_construct(**{**row, "payload": b""})
+async def _to_stored(record: Record, rows: Sequence[DatabaseRow]) -> list[StoredEvent]:
+    """Return the stored events of rows. One that cannot be decoded gets no content, and is reported as unreadable."""
+    decode = await record.decoder(rows)
+
+    def stored(row: DatabaseRow) -> StoredEvent:
+        try:
+            return decode(row)
+        except Exception:
+            return StoredEvent.model_construct(**{**row, "payload": b""})
+
+    return [stored(row) for row in rows]
 
 
 async def _find_live(connection: Connection, log_id: int) -> Live | None:
@@ -446,16 +452,18 @@ async def _find_strangers(connection: Connection, live: Live, journeys: Iterable
 
 async def _load_used_elsewhere(connection: Connection, record: Record, journey_id: UUID) -> list[Use]:
     """Return the signatures in other journeys' decisions and delegations."""
-    signed = connection.cursor(
+    signed = await connection.cursor(
         f"SELECT {EVENT} FROM record.journey_event "  # noqa: S608 - constants
         "WHERE log_id = $1 AND journey_id <> $2 AND event_type = ANY($3)",
         record.log_id,
         journey_id,
         SIGNED,
-        prefetch=500,
     )
-    found = [(stored, nonce(stored)) async for stored in (_to_stored(record, row) async for row in signed)]
-    return [Use(s.position, s.journey_id, s.version, number) for s, number in found if number is not None]
+    used: list[Use] = []
+    while rows := await signed.fetch(500):
+        found = [(stored, nonce(stored)) for stored in await _to_stored(record, rows)]
+        used += (Use(s.position, s.journey_id, s.version, number) for s, number in found if number is not None)
+    return used
 
 
 def _find_reused(used: Iterable[Use]) -> Iterator[Finding]:

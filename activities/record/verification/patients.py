@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
+from activities.privacy.patient_keys import PatientKeys
 from activities.record.patients import of_patient
-from activities.record.store import patient_key
 from activities.record.verification.chains import Connection, Finding
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
@@ -85,7 +85,7 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
     return found
 
 
-def check_patient(journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding]:
+def check_patient(patients: PatientKeys, journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding]:
     """Find where a journey of a patient rests on something else than the patient's other journeys said then. They are
     given from their beginnings."""
     past = {journey_id: _states(events) for journey_id, events in journeys.items()}
@@ -97,7 +97,7 @@ def check_patient(journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding
             at = body.position if isinstance(body, HistoryTakenIn) else placed.position
             if not (isinstance(body, HistoryTakenIn | PathwayStarted) or rests_on_patient(body)):
                 continue
-            seen = see_elsewhere(_others(past, journey_id, at), states[0].protocol.dose.medicine)
+            seen = see_elsewhere(_others(patients, past, journey_id, at), states[0].protocol.dose.medicine)
             if isinstance(body, PathwayStarted):
                 if seen.same_medicine_open:
                     yield _differs(*place, "second_journey")
@@ -119,10 +119,12 @@ def _states(events: Sequence[Placed]) -> tuple[list[int], list[Journey]]:
     return [placed.position for placed in events[: len(states)]], states
 
 
-def _others(past: Mapping[UUID, tuple[list[int], list[Journey]]], journey_id: UUID, at: int) -> Iterator[Journey]:
+def _others(
+    patients: PatientKeys, past: Mapping[UUID, tuple[list[int], list[Journey]]], journey_id: UUID, at: int
+) -> Iterator[Journey]:
     """The other journeys of the patient as they were at a position of the log."""
     then = [
         states[bisect_right(positions, at) - 1] for positions, states in past.values() if states and positions[0] <= at
     ]
-    key = patient_key(past[journey_id][1][0].patient.ref)
-    return (journey for journey in of_patient(then, key) if journey.id != journey_id)
+    key = patients.of_ref(past[journey_id][1][0].patient.ref)
+    return (journey for journey in of_patient(patients, then, key) if journey.id != journey_id)

@@ -32,6 +32,7 @@ try:
     import base64
     import json
     import zipfile
+    import zlib
     from collections.abc import Iterator, Mapping
     from datetime import UTC, date, datetime, timedelta
     from hashlib import sha256
@@ -41,9 +42,10 @@ try:
     from urllib.parse import urlsplit
     from uuid import UUID, uuid5
 
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, InvalidTag
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
     from cryptography.hazmat.primitives.hashes import SHA256
 except ImportError as missing:  # Python would exit with 1, which means that something is wrong with the file
     if __name__ != "__main__":
@@ -130,6 +132,8 @@ FORMAT = "care-pathway/export/3"
 FILES = ("journey.json", "register.json")
 FILE_LIMIT, CONTENT_LIMIT = 128 * 1024 * 1024, 512 * 1024 * 1024
 """Bytes of a file, and of what is packed in it."""
+PAYLOAD_LIMIT = 1024 * 1024
+"""Bytes of what one event holds."""
 MOST_ENTRIES, MOST_EVENTS, MOST_TOLD, LONGEST_SHOWN = 16, 500_000, 1000, 200
 _BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159"
 """What cannot be seen, although Unicode counts it among letters, marks and symbols."""
@@ -137,6 +141,10 @@ _BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc\U00
 
 class NotCheckable(Exception):
     """The file, or a part of it, cannot be checked; the text says why, and holds nothing of the file."""
+
+
+class NotOpened(Exception):
+    """An event does not open with the key beside it."""
 
 
 def canonical(content: Any) -> bytes:
@@ -434,11 +442,14 @@ def chain_faults(journey_id: UUID, events: list[dict[str, Any]]) -> Iterator[tup
 
 
 def command_faults(
-    commands: list[dict[str, Any]], events: list[dict[str, Any]], builds: dict[tuple[str, str], int]
+    commands: list[dict[str, Any]],
+    events: list[dict[str, Any]],
+    contents: list[dict[str, Any]],
+    builds: dict[tuple[str, str], int],
 ) -> Iterator[tuple[int, str]]:
     """What is wrong with the commands that the events followed from. ``builds`` gets of each build that decided any how
     many events came of that."""
-    unnamed = {event["version"]: event for event in events}
+    unnamed = {event["version"]: (event, content) for event, content in zip(events, contents, strict=True)}
     for command in commands:
         first, payload = command["version"], base64.b64decode(command["payload"])
         named = sha256(payload).hexdigest()
@@ -449,23 +460,50 @@ def command_faults(
         if not gave or None in gave:
             yield first, "a command is here that did not give these events"
             return
-        for event in (each for each in gave if each is not None):
-            if json.loads(base64.b64decode(event["payload"])).get("decision") != named:
+        for event, content in (each for each in gave if each is not None):
+            if content.get("decision") != named:
                 yield event["version"], "the command is not the one that the event names"
-            elif (event["actor_id"], event["actor_role"], moment(event["occurred_at"])) != said:
+            elif (acting(event, content), event["actor_role"], moment(event["occurred_at"])) != said:
                 yield event["version"], "the command is of another person or another time than the event"
         builds[by["core"], by["zones"]] = builds.get((by["core"], by["zones"]), 0) + len(gave)
     yield from ((version, "the command that the event followed from is missing") for version in unnamed)
 
 
-def time_faults(event: Mapping[str, Any]) -> Iterator[str]:
+def acting(event: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+    """Who did it: a patient and an observer are named in what the event holds."""
+    named: str = content.get("actor", event["actor_id"])
+    return named
+
+
+def time_faults(event: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the times of an event in a log that is no demonstration."""
     if moment(event["occurred_at"]) > moment(event["recorded_at"]):
         yield "the event is dated after it was recorded"
     if event["event_type"] in SIGNED:
-        signature = json.loads(base64.b64decode(event["payload"]))["body"]["signature"]
+        signature = content["body"]["signature"]
         if moment(event["recorded_at"]) > moment(signature["expires_at"]):
             yield "it was recorded after its signature had expired"
+
+
+def opened(journey_id: UUID, event: Mapping[str, Any]) -> bytes:
+    """What an event holds, decrypted with the key beside it. A hash of the key stands with what is stored, and the
+    chain covers that: so no other key opens it, and it says nothing else.
+
+    Raises:
+        NotOpened: this is not the key, or something was altered.
+    """
+    sealed, key = base64.b64decode(event["payload"]), bytes.fromhex(event["key"])
+    place = int(event["log_id"]).to_bytes(2, "big") + journey_id.bytes + UUID(event["event_id"]).bytes
+    try:
+        if sealed[:1] != b"\x01" or sealed[17:49] != sha256(b"carepath/part-key-hash/1\0" + key).digest():
+            raise ValueError
+        unpacking = zlib.decompressobj()
+        clear = unpacking.decompress(AESSIV(key).decrypt(sealed[49:], [sealed[:49], place]), PAYLOAD_LIMIT)
+        if not unpacking.eof:
+            raise ValueError
+    except (InvalidTag, ValueError, zlib.error):
+        raise NotOpened from None
+    return clear
 
 
 def signed_faults(
@@ -608,24 +646,25 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     keys = register_of(files["register.json"], organisation_key)
     if keys is None:
         faults.append((None, "the register is not signed by this organisation; no decision can be believed"))
-    opening = json.loads(base64.b64decode(events[0]["payload"]))
+    contents, unopened = contents_of(journey_id, events)
+    faults += unopened
+    opening = contents[0]
     if keys and not opening["illustrative"] and is_elsewhere(opening["body"], keys, journey["log"]):
         faults.append((1, "the journey was begun for another organisation or log"))
     place = {"log": None, "clinic": opening["body"].get("clinic"), "illustrative": opening["illustrative"] is True}
     builds: dict[tuple[str, str], int] = {}
     try:
-        faults += command_faults(journey["commands"], events, builds)
+        faults += command_faults(journey["commands"], events, contents, builds)
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         faults.append((None, "the commands cannot be read"))
     decisions, late, nonces = 0, 0, set()
     proven: set[str] = set()
     logs: set[str] = set()
-    for event in events:
-        payload = json.loads(base64.b64decode(event["payload"]))
+    for event, payload in zip(events, contents, strict=True):
         body = payload["body"]
         late += moment(event["recorded_at"]) - moment(event["occurred_at"]) > LATE
         try:
-            of_times = [] if journey["demonstration"] is True else [*time_faults(event)]
+            of_times = [] if journey["demonstration"] is True else [*time_faults(event, payload)]
             faults += ((event["version"], fault) for fault in of_times)
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
             faults.append((event["version"], "its times cannot be read"))
@@ -678,6 +717,21 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
         raise NotCheckable("without ANCHOR_KEY it is not known whether the service exported this. All else holds")
     print("All of it HOLDS.")
     return 0
+
+
+def contents_of(
+    journey_id: UUID, events: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[tuple[object, str]]]:
+    """What the events hold, and which of them cannot be opened: of those nothing more can be said."""
+    contents: list[dict[str, Any]] = []
+    faults: list[tuple[object, str]] = []
+    for event in events:
+        try:
+            contents.append(json.loads(opened(journey_id, event)))
+        except NotOpened:
+            faults.append((event["version"], "what it holds does not open with the key beside it"))
+            contents.append({"body": {"kind": event["event_type"]}, "illustrative": True})
+    return contents, faults
 
 
 def told(event: Mapping[str, Any], body: Mapping[str, Any]) -> str:

@@ -13,7 +13,13 @@ from tests.application.watchdog.pager import SECRET
 
 ROOT = Path(__file__).parents[3]
 URL = "postgresql://carepath_watchdog:pw-4711@db.internal/carepath"
-GIVEN = {"DATABASE_URL": URL, "WEBHOOK_URL": "https://pages.internal/pw-4711", "WEBHOOK_SECRET": SECRET}
+GIVEN = {
+    "DATABASE_URL": URL,
+    "KEYS_URL": "postgresql://carepath_keys:pw-4711@keys.internal/keys",
+    "KEYRING_FILE": "keyring.json",
+    "WEBHOOK_URL": "https://pages.internal/pw-4711",
+    "WEBHOOK_SECRET": SECRET,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +56,8 @@ def test_the_service_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WEBHOOK_SECRET", "whsec_cHctNDcxMQ=="),
         ("WEBHOOK_SECRET", ""),
         ("DATABASE_URL", "mysql://pw-4711"),
+        ("KEYS_URL", ""),
+        ("KEYRING_FILE", ""),
         ("EVERY_SECONDS", "0"),
         ("EVERY_SECOND", "30"),
         ("LOG_ONLY", "true"),

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from activities.record import Record, RecordUnavailable, open_record
+from activities.record import Record, RecordUnavailable
 from activities.record.read_models.projector import (
     NotYetProjected,
     StateCache,
@@ -22,6 +22,7 @@ from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.runner import CHANNEL, run, running
 from activities.record.store import Connection as PooledConnection
 from deploy.local.postgres import Database
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.record.connections import Damaged, Transactions, on
 from tests.record.helpers import Connection, event
@@ -291,7 +292,7 @@ async def test_one_journey_of_many_is_poisoned_and_the_others_go_on(migrated: Da
     journey = uuid4()
     events = renamed(course_of()[:60], journey)
     codec = Damaged(events[32].event_id)
-    async with open_record(everything(migrated), codec=codec) as record:
+    async with open_clear(everything(migrated), codec=codec) as record:
         await go_on_around(record, codec, journey, events)
 
 

@@ -1,7 +1,7 @@
 """Snapshots spare folding, and never change what is shown: whatever stands in them."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from uuid import UUID, uuid4
@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from activities.record import Record, StoredEvent, open_record
+from activities.record import Record, StoredEvent
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import ProjectionState, apply, trim
 from activities.record.read_models.snapshots import EVERY, Snapshot, is_due, snapshot_of, unpack
 from activities.record.source_digest import source_digest
 from deploy.local.postgres import Database
+from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, differing, put, renamed
@@ -54,14 +55,14 @@ class Counting(Record):
 
     events_read = 0
 
-    def decoded(self, row: asyncpg.Record) -> StoredEvent:
-        self.events_read += 1
-        return super().decoded(row)
+    async def decoder(self, rows: Sequence[asyncpg.Record]) -> Callable[[asyncpg.Record], StoredEvent]:
+        self.events_read += len(rows)
+        return await super().decoder(rows)
 
 
 @pytest.fixture
 def counting(record: Record) -> Counting:
-    return Counting(record._connections)
+    return Counting(record._connections, record._codec)
 
 
 async def catch_up(record: Record, cache: StateCache) -> None:
@@ -130,20 +131,20 @@ async def test_a_snapshot_that_does_not_fit_is_not_used(gone_on: Counting, owner
     assert await differing(gone_on) == []
 
 
-class Mirrored:
+class Mirrored(Clear):
     """A codec of which anybody can see that it was used."""
 
-    def encode(self, journey_id: UUID, event_id: UUID, clear: bytes) -> bytes:
-        return (journey_id.bytes + event_id.bytes + clear)[::-1]
+    def encode(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
+        return (journey_id.bytes + part_id.bytes + clear)[::-1]
 
-    def decode(self, journey_id: UUID, event_id: UUID, stored: bytes) -> bytes:
-        assert stored[::-1].startswith(journey_id.bytes + event_id.bytes)
+    def decode(self, journey_id: UUID, part_id: UUID, stored: bytes) -> bytes:
+        assert stored[::-1].startswith(journey_id.bytes + part_id.bytes)
         return stored[::-1][32:]
 
 
 async def test_a_snapshot_is_encoded_as_events_are(migrated: Database, owner: Connection) -> None:
     """It holds what patients said."""
-    async with open_record(everything(migrated), codec=Mirrored()) as record:
+    async with open_clear(everything(migrated), codec=Mirrored()) as record:
         counting = Counting(record._connections, Mirrored())
         journey = uuid4()
         await put(counting, renamed(course_of()[:100], journey))

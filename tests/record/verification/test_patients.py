@@ -8,10 +8,10 @@ import pytest
 from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.patients import look_elsewhere, opening_of
-from activities.record.store import patient_key
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
 from simulation.people import person_of, referral
+from tests.fixtures.clear import PATIENTS, patient_key
 from tests.journey.play import PROTOCOLS, Play, started
 from tests.record.helpers import Connection
 from workflows.journey import commands as c
@@ -59,7 +59,9 @@ def dosed() -> Play:
 
 
 def reasons(*journeys: list[Placed]) -> list[str]:
-    return [finding.reason for finding in check_patient({each[0].event.journey_id: each for each in journeys})]
+    return [
+        finding.reason for finding in check_patient(PATIENTS, {each[0].event.journey_id: each for each in journeys})
+    ]
 
 
 def test_what_the_others_say_is_right() -> None:
@@ -107,7 +109,7 @@ async def record_all(record: Record, play: Play, merges: Sequence[bytes] = (), c
     head = await record.head(play.journey.id)
     version = 0 if head is None else head.version
     new = [event for event in play.events if event.version > version]
-    opening = opening_of(play.journey) if version == 0 else None
+    opening = opening_of(record.patients, play.journey) if version == 0 else None
     appended = await record.append(
         play.journey.id, version, [to_new(event) for event in new], opening=opening, merges=merges, closes=closes
     )
