@@ -12,7 +12,7 @@ from activities.record.store import NewEvent, Record, StoredEvent
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event, PathwayStarted
-from workflows.journey.proof import Proof
+from workflows.journey.proof import WITHOUT_KEY, Proof
 from workflows.journey.protocol import PinnedProtocol, Protocol
 
 ENVELOPED = ("body", "illustrative", "command_digest", "proof")
@@ -30,12 +30,16 @@ def to_new(event: Event, decision: str | None = None) -> NewEvent:
         del payload["proof"]
     if decision is not None:
         payload["decision"] = decision
+    # Their id is the patient's reference, or says who is near them: it is encrypted, and their role stands for it.
+    private = event.actor_role in WITHOUT_KEY
+    if private:
+        payload["actor"] = event.actor_id
     return NewEvent(
         event_id=event.event_id,
         event_type=event.body.kind,
         schema_version=event.body.schema_version,
         occurred_at=event.at,
-        actor_id=event.actor_id,
+        actor_id=event.actor_role.value if private else event.actor_id,
         actor_role=event.actor_role.value,
         command_id=event.command_id,
         causation_id=event.causation_id,
@@ -62,6 +66,7 @@ class _Enveloped(ImmutableModel):
     illustrative: bool
     command_digest: str
     proof: Proof | None = None
+    actor: str | None = None
 
 
 def from_stored(stored: StoredEvent) -> Event:
@@ -73,6 +78,7 @@ def from_stored(stored: StoredEvent) -> Event:
     payload = _opening_payload(stored.payload) if stored.event_type == OPENING_KIND else None
     if payload is None:
         payload = dict(_Enveloped.model_validate_json(stored.payload))
+    actor = payload.pop("actor", None)
     return Event.model_validate(
         {
             **payload,
@@ -80,7 +86,7 @@ def from_stored(stored: StoredEvent) -> Event:
             "journey_id": stored.journey_id,
             "version": stored.version,
             "at": stored.occurred_at,
-            "actor_id": stored.actor_id,
+            "actor_id": stored.actor_id if actor is None else actor,
             "actor_role": stored.actor_role,
             "command_id": stored.command_id,
             "causation_id": stored.causation_id,

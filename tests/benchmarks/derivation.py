@@ -65,7 +65,7 @@ async def _believed(record: Record) -> float:
             JOURNEY,
             events[0].version - 1,
             [to_new(event, kept.digest) for event in events],
-            opening=None if number else opening_of(begin(events[0])),
+            opening=None if number else opening_of(record.patients, begin(events[0])),
             commands=[NewCommand(events=len(events), payload=kept.payload)],
         )
     return perf_counter() - began

@@ -376,7 +376,7 @@ def session_faults(
         yield "proof_forged"
     if event["event_id"] != str(uuid5(UUID(event["journey_id"]), f"{command}:0")):
         yield "proof_copied"
-    if (session["person"], session["role"]) != (event["actor_id"], event["actor_role"]):
+    if (session["person"], session["role"]) != (acting(event, payload), event["actor_role"]):
         yield "session_of_another"
     entry = keys.get(session["key_id"])
     if entry is None:
