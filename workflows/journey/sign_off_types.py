@@ -245,7 +245,7 @@ def _end_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _end_session(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
-    session = journey.sessions.get(int(decided.subject or 0))
+    session = next((each for each in journey.sessions.values() if str(each.number) == decided.subject), None)
     if session is not None and session.end_proposed is not None:
         proposed = session.end_proposed
         yield e.SessionEnded(
@@ -291,7 +291,9 @@ def _risk_level(journey: Journey, subject: str | None) -> Content:
 
 
 def _sign_level(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
-    yield e.RiskLevelSigned(found=int((decided.subject or "version-0").rpartition("-")[2]), sign_off=decided.request)
+    for measured in journey.measurements:
+        if f"version-{measured.found}" == decided.subject:
+            yield e.RiskLevelSigned(found=measured.found, sign_off=decided.request)
 
 
 def _reached(journey: Journey, subject: str | None) -> Content:
