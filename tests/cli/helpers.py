@@ -94,7 +94,15 @@ class World:
 
     def context(self, **who: Any) -> Context:
         """One request in this world."""
-        return Context(ask=self.ask, now=lambda: self.at, load=self.load_settings, connect=self.connect, **who)
+        given = {"ask": self.ask, "open_record": self.record, "connect": self.connect, **who}
+        return Context(now=lambda: self.at, load=self.load_settings, **given)
+
+    @asynccontextmanager
+    async def record(self, settings: Settings) -> AsyncIterator[Record]:
+        """The record, of which the world says by itself whether it is of a demonstration: every database of the tests
+        is made for one."""
+        async with open_sealed(settings) as record:
+            yield record
 
     def load_settings(self) -> Settings:
         return self.settings
