@@ -154,6 +154,7 @@ async def empty_log(database: Database) -> AsyncIterator[Record]:
     for old in await owner.fetch("SELECT id FROM read_model.generation WHERE status <> 'live'"):
         await owner.execute("SELECT read_model.drop_generation($1)", old["id"])
     live = await owner.fetchval("UPDATE read_model.generation SET log_id = $1, position = 0 RETURNING id", log_id)
+    await owner.execute("INSERT INTO record.log (log_id, demonstration) VALUES ($1, true)", log_id)
     tables = await owner.fetch("SELECT tablename AS name FROM pg_tables WHERE schemaname = $1", f"read_model_{live}")
     await owner.execute("TRUNCATE " + ", ".join(f"read_model_{live}.{table['name']}" for table in tables))
     await owner.close()

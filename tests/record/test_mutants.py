@@ -48,8 +48,8 @@ MUTANTS = {
             APPEND,
             "RAISE EXCEPTION 'the journey is at another version'",
             "first_version := _expected_version + 1; final_version := _expected_version + _count; "
-            "SELECT e.position INTO final_position FROM journey_event e WHERE e.log_id = _log_id "
-            "AND e.journey_id = _journey_id AND e.version = final_version; replayed := true; "
+            "SELECT e.position, e.journey_hash INTO final_position, final_hash FROM journey_event e "
+            "WHERE e.log_id = _log_id AND e.journey_id = _journey_id AND e.version = final_version; replayed := true; "
             "IF FOUND THEN RETURN; END IF; RAISE EXCEPTION 'the journey is at another version'",
         ),
     ),
