@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, observation, referral
+from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, observation, referral
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import (
     JOURNEY,
@@ -114,6 +114,7 @@ def approval_of(protocol: Protocol, **changed: Any) -> ProtocolApproval:
     unmade = {"key_id": "nobody", "nonce": "0" * 32, "signed_at": START, "expires_at": START, "value": "00" * 64}
     return ProtocolApproval.model_validate(
         {
+            "organisation": ORGANISATION,
             "protocol": protocol.id,
             "version": protocol.version,
             "digest": protocol.digest,
