@@ -151,7 +151,8 @@ def _going_on(journeys: Sequence[UUID], version: int) -> Any:
 FILL = """
 INSERT INTO read_model_1.caseload
 SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', NULL, n % 50 = 0, '{}', noon, noon,
-       'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute'
+       'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute',
+       'ptsd', 1, repeat('0', 64), '{}', '{}', '{}', noon + interval '1 year', NULL
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys, moment;
 INSERT INTO read_model_1.obligation
 SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check_in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
