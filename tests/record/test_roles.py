@@ -262,7 +262,7 @@ async def test_the_login_of_a_person_acts_for_that_person_only(
     ):
         with pytest.raises(RecordFault) as fault:
             await refused
-        assert fault.value.code == "CP012"
+        assert fault.value.code == "CP014"
     await record_access(theirs, an_access(journey, reader_id=name))
     taken = await claim(theirs, journey, obligation, name)
     assert taken is not None
@@ -280,12 +280,12 @@ async def test_a_checkpoint_moves_forward_and_not_past_the_log(
         for to in (3, 2, 0, -1, 6, 2**62):
             with pytest.raises(asyncpg.PostgresError) as refused:
                 await connection.fetchval("SELECT read_model.move_checkpoint(1, 3, $1, true)", to)
-            assert refused.value.sqlstate == "CP011"
+            assert refused.value.sqlstate == "CP013"
         building = await connection.fetchval("SELECT read_model.begin_generation(1::smallint, 1)")
         for to in (-1, 6):
             with pytest.raises(asyncpg.PostgresError) as refused:
                 await connection.execute("SELECT read_model.filled($1, $2)", building, to)
-            assert refused.value.sqlstate == "CP011"
+            assert refused.value.sqlstate == "CP013"
         with pytest.raises(asyncpg.PostgresError):
             await connection.execute("SELECT read_model.filled(1, 0)")
     finally:

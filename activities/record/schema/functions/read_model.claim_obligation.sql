@@ -1,5 +1,5 @@
 -- Claims an open obligation for somebody, and says whose claim is valid: this one, or an earlier one. No row when no
--- obligation of this id is open. Error: CP012 the claim is another person's to make.
+-- obligation of this id is open. Error: CP014 the claim is another person's to make.
 CREATE OR REPLACE FUNCTION read_model.claim_obligation(
     _journey_id uuid, _obligation text, _by text, OUT claimed_by text, OUT claimed_at timestamptz
 ) RETURNS SETOF record

@@ -1,6 +1,6 @@
 -- Moves the checkpoint of a generation forward, in the transaction that writes the rows. False, and nothing is changed,
 -- when it is not at _from any more, somebody else is moving it at this moment, or it is to be _live and is not.
--- Error: CP011 not forward, or past the end of the log.
+-- Error: CP013 not forward, or past the end of the log.
 CREATE OR REPLACE FUNCTION read_model.move_checkpoint(_id integer, _from bigint, _to bigint, _live boolean)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, read_model, pg_temp AS $$
@@ -14,7 +14,7 @@ BEGIN
     END IF;
     IF _to <= _from OR _to > (SELECT coalesce(max(e.position), 0) FROM record.journey_event e
                                WHERE e.log_id = _log_id) THEN
-        RAISE EXCEPTION 'a checkpoint moves forward, and not past the log' USING ERRCODE = 'CP011';
+        RAISE EXCEPTION 'a checkpoint moves forward, and not past the log' USING ERRCODE = 'CP013';
     END IF;
     UPDATE generation SET position = _to WHERE id = _id;
     RETURN true;

@@ -1,5 +1,5 @@
 -- Releases somebody's claim of an open obligation, or anybody's with _of_anybody, and returns it; no row when there is
--- none. Error: CP012 it is another person's to release.
+-- none. Error: CP014 it is another person's to release.
 CREATE OR REPLACE FUNCTION read_model.release_claim(
     _journey_id uuid, _obligation text, _by text, _of_anybody boolean, OUT claimed_by text, OUT claimed_at timestamptz
 ) RETURNS SETOF record

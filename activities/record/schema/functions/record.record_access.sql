@@ -1,5 +1,5 @@
 -- Records that somebody looked, once: false when this id was recorded before. Who looks is the caller's to say; when
--- is not. Error: CP012 the login is another person's.
+-- is not. Error: CP014 the login is another person's.
 CREATE OR REPLACE FUNCTION record.record_access(
     _log_id smallint, _entry_id uuid, _reader_id text, _reader_role text, _purpose text, _clock timestamptz,
     _command text[], _shown boolean, _journeys uuid[], _rows text[], _position bigint, _definition integer, _reason text,
