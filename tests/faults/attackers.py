@@ -34,7 +34,7 @@ from activities.signatures.keys import PrivateKey, sign, unlock
 from activities.signatures.signer_registry import Register, RegisterFile, publish
 from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers, invent
-from simulation.people import PEOPLE, scope_of
+from simulation.people import HOME, PEOPLE, scope_of
 from simulation.player import SkippedTime
 from tests.faults.helpers import PATIENCE, Course, command
 from tests.helpers import eventually
@@ -102,9 +102,9 @@ async def clock(course: Course) -> datetime:
     return await SkippedTime(TimeSkipper(course.client), course.handle).now()
 
 
-async def signed(course: Course, unsigned: c.Command) -> c.Command:
-    """The decision with the genuine signature of whoever makes it, made now."""
-    return course.signers.signed(course.id, unsigned, await clock(course))
+async def signed(course: Course, unsigned: c.Command, state: str = HOME) -> c.Command:
+    """The decision with the genuine signature of whoever makes it, made now, for a patient who lives in this state."""
+    return course.signers.signed(course.id, unsigned, await clock(course), scope_of(course.id, state))
 
 
 # With a private key of their own, or a copied signature
@@ -307,8 +307,9 @@ def decided(journey: Journey, forgery: c.Command, at: datetime) -> tuple[e.Event
 # As the database's superuser
 
 
-async def insert(stack: Stack, events: Sequence[e.Event]) -> list[int]:
-    """Write events into the record behind its back, both chains continued as FORMAT.md says; their positions."""
+async def insert(stack: Stack, record: Record, events: Sequence[e.Event]) -> list[int]:
+    """Write events into the record behind its back, encrypted with its keys and both chains continued as FORMAT.md
+    says; their positions."""
     connection = await asyncpg.connect(stack.postgres.admin_url)
     positions = []
     try:
@@ -322,6 +323,7 @@ async def insert(stack: Stack, events: Sequence[e.Event]) -> list[int]:
             log_hash, journey_hash = last["log_hash"], head["journey_hash"]
             for event in events:
                 row, recorded_at = to_new(event), datetime.now(UTC)
+                payload = await record.seal(event.journey_id, row.event_id, row.payload)
                 position, version = position + 1, version + 1
                 content_hash = _hash(
                     b"carepath/event/1",
@@ -334,7 +336,7 @@ async def insert(stack: Stack, events: Sequence[e.Event]) -> list[int]:
                     row.actor_role.encode(),
                     row.command_id.bytes,
                     None if row.causation_id is None else row.causation_id.bytes,
-                    row.payload,
+                    payload,
                 )
                 journey_hash = _hash(b"carepath/journey/1", journey_hash, _int(version), content_hash)
                 log_hash = _hash(b"carepath/log/1", log_hash, _int(1), _int(position), _time(recorded_at), journey_hash)
@@ -343,7 +345,7 @@ async def insert(stack: Stack, events: Sequence[e.Event]) -> list[int]:
                     "(1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
                     *(position, event.journey_id, version, row.event_id, row.event_type, row.schema_version),
                     *(row.occurred_at, recorded_at, row.actor_id, row.actor_role, row.command_id, row.causation_id),
-                    *(row.payload, content_hash, journey_hash, log_hash),
+                    *(payload, content_hash, journey_hash, log_hash),
                 )
                 positions.append(position)
             await connection.execute(

@@ -464,11 +464,11 @@ async def test_an_expired_licence_signs_nothing(
 async def test_a_licence_for_other_states_signs_nothing_here(plain: Client, course: Course) -> None:
     await course.send(c.Move(zone="America/Los_Angeles", state="WA"))
     before = await held(course)
-    attack = await signed(course, decision(before, asked(before)))
+    attack = await signed(course, decision(before, asked(before)), "WA")
     await refused_both_ways(plain, course, attack, RefusalCode.SIGNATURE, "does not cover the state the patient is in")
     clinician = PEOPLE[Role.CLINICIAN]
     wider = clinician.model_copy(update={"licence": Licence(number="1", states=("WA",), expires=date(2099, 12, 31))})
-    widened = await signed(course, decision(before, asked(before)).model_copy(update={"actor": wider}))
+    widened = await signed(course, decision(before, asked(before)).model_copy(update={"actor": wider}), "WA")
     await refused_both_ways(plain, course, widened, RefusalCode.SIGNATURE, "enrolled with another licence")
     await course.send(c.Move(zone="America/Los_Angeles", state="CA"))
     await counts(plain, course)
@@ -755,6 +755,7 @@ async def test_a_refused_decision_is_recorded_by_nobody(
             "subject": "hold-1",
             "name": clinician.name,
             "licence": clinician.licence,
+            "scope": after.scope,
         }
         refused = await have_recorded(
             client, course.task_queue, batch_of(after, fabricated(after, e.SignedOff.model_validate(body)))
@@ -897,7 +898,7 @@ async def test_a_row_written_by_the_superuser_is_found_and_nothing_rests_on_it(
         await course.begin()
         before = await held(course)
         forgery = forged(signers, course.id, decision(before, asked(before)), await clock(course))
-        [position, *_] = await insert(stack, decided(before, forgery, await clock(course)))
+        [position, *_] = await insert(stack, record, decided(before, forgery, await clock(course)))
         # Its chains are whole, and the journey in the record says that the hold is released ...
         assert await findings(stack) == ()
         written = await load_journey(record, course.id)
@@ -945,7 +946,11 @@ async def test_a_signed_row_changed_by_the_superuser_is_found_by_both_checks(
         [row] = [stored for stored in await record.load(course.id) if stored.event_type == "signoff.signed"]
         changed = row.payload.replace(b"weighed case by case", b"not weighed at all. ")
         assert changed != row.payload
+        # Whoever has no keys of the record leaves what nobody can read, and nothing rests on that.
         await overwrite(stack, row.position, changed)
+        unread = {(row.position, "unreadable"), (row.position + 1, "released_unsigned")}
+        assert await found_offline(record, signers, course.id) == unread
+        await overwrite(stack, row.position, await record.seal(course.id, row.event_id, changed))
         assert {(found.reason, found.position) for found in await findings(stack)} == {("content", row.position)}
         assert await found_offline(record, signers, course.id) == {(row.position, "bad_signature")}
         # Who proved it before it was changed goes on from what was signed, and not from this.
@@ -959,7 +964,7 @@ async def test_a_signed_row_changed_by_the_superuser_is_found_by_both_checks(
                 await quarantined(course)
             assert [line["event"] for line in logs].count("signoff.unproven") == 1
         finally:
-            await overwrite(stack, row.position, row.payload)
+            await overwrite(stack, row.position, await record.seal(course.id, row.event_id, row.payload))
         await reset(course, task=-1)
 
         async def recovered() -> bool:
