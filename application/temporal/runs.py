@@ -284,10 +284,11 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
                 if event.event_id in answered:
                     return None
                 converter = in_history(client, workflow_id(run.journey_id))
+                batch: Batch | Foreign
                 [batch] = await converter.decode(scheduled.input.payloads, [_BATCH])
                 if isinstance(batch, Foreign):
                     continue  # Nobody with the keys made it, so nothing of it is recorded.
-                return UnderWay(batch.events[-1].version, over + ATTEMPT)
+                return UnderWay(batch.last_version, over + ATTEMPT)
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return None
