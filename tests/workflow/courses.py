@@ -186,7 +186,6 @@ REFUSED_SIGNALS = (
     "pathway.start",
     "patient.merge",
     "supply.witness",
-    "pathway.confirm-correction",
     "pathway.reject-correction",
     "pathway.propose-discharge",
     "visit.no-show",
