@@ -27,7 +27,7 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.calendars import LAST_DAY
 from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.decided import Decided
+from workflows.journey.decided import FOUND_BEFORE, Decided
 from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
@@ -115,7 +115,8 @@ class Play:
     def keep(self, command: c.Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[e.Event, ...]:
         """Keep a refusal where it matters, and go on from there."""
         kept = keep_refusal(self.journey, self.receipts, command, refusal, self.at, unanswered=unanswered)
-        self._follow(Decided(command=command, at=self.at, refusal=refusal, unanswered=unanswered), kept)
+        found_before = refusal if refusal.code in FOUND_BEFORE else None
+        self._follow(Decided(command=command, at=self.at, refusal=found_before, unanswered=unanswered), kept)
         return kept
 
     def _follow(self, decided: Decided, events: tuple[e.Event, ...]) -> None:
