@@ -17,7 +17,7 @@ from temporalio.converter import WorkflowSerializationContext
 
 from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import KeyStore
-from activities.record import Record
+from activities.record import Record, open_record, sealing
 from activities.record.access_log import list_access
 from application.context import Context, utc_now
 from application.errors import NotAllowed
@@ -28,6 +28,7 @@ from deploy.local.postgres import Database
 from deploy.local.process import free_port
 from simulation.keys import Signers
 from simulation.people import PEOPLE, profile
+from tests.fixtures.everything import everything
 from tests.record.read_models.courses import put_course
 from workflows.journey.actors import Actor, Role
 
@@ -68,6 +69,12 @@ class Asked(NamedTuple):
 def shown(answer: Any) -> bytes:
     [payload] = Payloads(payloads=[Payload()]).payloads
     return bytes(ParseDict(answer.json()["payloads"][0], payload).data)
+
+
+@pytest.fixture
+async def record(migrated: Database, key_store: KeyStore) -> AsyncIterator[Record]:
+    async with open_record(everything(migrated), await sealing(key_store)) as opened:
+        yield opened
 
 
 @pytest.fixture
