@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
-from application.context import Context
+from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.sealing import open_sealed
 from application.settings import Settings
@@ -99,9 +99,9 @@ class World:
 
     @asynccontextmanager
     async def record(self, settings: Settings) -> AsyncIterator[Record]:
-        """The record, of which the world says by itself whether it is of a demonstration: every database of the tests
-        is made for one."""
-        async with open_sealed(settings) as record:
+        """The record as the product opens it. All databases of the tests are made for demonstrations: so is that of a
+        world that plays a clinic."""
+        async with record_of(settings.model_copy(update={"demonstration": True})) as record:
             yield record
 
     def load_settings(self) -> Settings:
