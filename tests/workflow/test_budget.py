@@ -26,7 +26,7 @@ class Cost:
     actions: int
 
 
-CEILINGS = {"ptsd": Cost(1900, 636_000, 485), "anxiety": Cost(1500, 515_000, 390)}
+CEILINGS = {"ptsd": Cost(1950, 636_000, 494), "anxiety": Cost(1545, 515_000, 395)}
 OF_THE_TEST = (
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
