@@ -114,6 +114,7 @@ class Play:
 
     def keep(self, command: c.Command, refusal: Refusal, *, unanswered: bool = False) -> tuple[e.Event, ...]:
         """Keep a refusal where it matters, and go on from there."""
+        command = sealed(command, self.at)
         kept = keep_refusal(self.journey, self.receipts, command, refusal, self.at, unanswered=unanswered)
         found_before = refusal if refusal.code in FOUND_BEFORE else None
         self._follow(Decided(command=command, at=self.at, refusal=found_before, unanswered=unanswered), kept)
