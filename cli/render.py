@@ -16,7 +16,6 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import short_code
 from workflows.journey.obligations import most_urgent, obligations
-from workflows.journey.stage import Stage
 from workflows.journey.summary import count_others, health, step_shown
 
 Shown = dict[str, object]
@@ -205,10 +204,8 @@ def _mark(word: str, stale: str | None) -> str:
 
 
 def _steps(journey: Journey) -> str:
-    now, stages = step_shown(journey), tuple(Stage)
-    # The record keeps fields sorted by name, so the order of the steps is that of their stages.
-    steps = sorted(journey.protocol.steps_shown.items(), key=lambda step: min(map(stages.index, map(Stage, step[1]))))
-    spoken = [(name == now, name.replace("_", " ")) for name, _ in steps]
+    now = step_shown(journey)
+    spoken = [(step.name == now, step.name.replace("_", " ")) for step in journey.protocol.steps_shown]
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 

@@ -17,7 +17,8 @@ from application.sign_offs.staff import Entries
 from workflows.journey import base, calendars, vocabulary
 from workflows.journey.base import Flag, InputModel, Number, Whole
 from workflows.journey.calendars import Clock, Day, Instant, Zone
-from workflows.journey.commands import Command
+from workflows.journey.commands import Command, ConfirmUnderstanding
+from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary import Language, UsState
 
@@ -73,6 +74,38 @@ def test_no_field_of_what_people_hand_in_is_a_bare_type() -> None:
         if not spelled and not any(all(mark in limits for mark in marks(ours)) for ours in OURS[kind]):
             loose.append(where)
     assert loose == []
+
+
+def mappings(hint: Any, where: str, seen: set[type[BaseModel]], marked: tuple[Any, ...] = ()) -> Iterator[str]:
+    """Yield every mapping that does not sort its keys."""
+    if get_origin(hint) is Annotated:
+        yield from mappings(get_args(hint)[0], where, seen, (*marked, *get_args(hint)[1:]))
+    elif isinstance(hint, type) and issubclass(hint, BaseModel):
+        if hint not in seen:
+            seen.add(hint)
+            for name, inner in get_type_hints(hint, include_extras=True).items():
+                if name in hint.model_fields:
+                    yield from mappings(inner, f"{hint.__name__}.{name}", seen)
+    else:
+        if get_origin(hint) is dict and not all(mark in marked for mark in marks(base.SortedDict)):
+            yield where
+        for inner in get_args(hint):
+            yield from mappings(inner, where, seen)
+
+
+def test_every_mapping_that_is_recorded_is_in_the_order_of_its_keys() -> None:
+    """The record sorts keys. What was decided on another order would not be decided again."""
+    seen: set[type[BaseModel]] = set()
+    assert [where for root in (Command, Event, Protocol) for where in mappings(root, root.__name__, seen)] == []
+    assert len(seen) > 200
+
+
+@given(st.permutations(["sleep", "appetite", "concentration", "x"]))
+def test_however_a_mapping_was_written_it_is_the_same(names: list[str]) -> None:
+    written = json.dumps(
+        {"kind": "education.confirm", "in_their_words": "x", "topics": dict.fromkeys(names, "understood")}
+    )
+    assert list(ConfirmUnderstanding.model_validate_json(written).topics) == sorted(names)
 
 
 NO_TIMES = (

@@ -31,7 +31,7 @@ def test_the_patient_is_told_where_they_are_and_what_is_next_in_every_stage(path
     for journey in states(pathway):
         seen = told[journey.stage] = patient_summary(journey)
         text = journey.protocol.patient_texts.stages[journey.stage]
-        assert (seen.where, seen.steps) == (text.where, tuple(journey.protocol.steps_shown))
+        assert (seen.where, seen.steps) == (text.where, tuple(step.name for step in journey.protocol.steps_shown))
         if not journey.held and (journey.closed or journey.closing is None):
             assert seen.next == text.next
     assert list(told) == list(Stage)

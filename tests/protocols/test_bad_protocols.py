@@ -96,7 +96,10 @@ BAD = {
     "steps out of order": (
         "[evaluation, screening]", "[screening, evaluation]", "steps_shown", "steps_shown", "in order",
     ),
-    "stage not shown": ("    sessions: [sessions]\n", "", "steps_shown", "steps_shown", "each of the five stages once"),
+    "stage not shown": (
+        "    - {name: sessions, stages: [sessions]}\n", "", "steps_shown", "steps_shown",
+        "each of the five stages once",
+    ),
     "exclusion twice": ("{code: X04,", "{code: X03,", "protocol:\n", "protocol", "stands twice"),
     "no prior treatment": (
         "require_all_of: [evidence_based_psychotherapy, medication]", "record: [medication]", "    prior_treatments:",

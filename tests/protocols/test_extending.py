@@ -174,14 +174,13 @@ def cut(values: dict[str, Any], random: Random) -> tuple[dict[str, Any], dict[st
     shared: dict[str, Any] = {}
     for name, value in values.items():
         where = random.choice(("own", "shared", "both"))
-        # Steps are shown in the order in which they stand, so they stand in one file.
-        if where == "both" and isinstance(value, dict) and name != "steps_shown":
+        if where == "both" and isinstance(value, dict):
             own[name], shared[name] = cut(value, random)
             continue
         if where != "shared":
             own[name] = value
         if where != "own":
-            shared[name] = value if where == "shared" or name == "steps_shown" else random.choice(INSTEAD)
+            shared[name] = value if where == "shared" else random.choice(INSTEAD)
     return own, shared
 
 

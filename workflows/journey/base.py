@@ -6,11 +6,14 @@ digits are no time (`calendars`). So no field of an `InputModel` is a bare `str`
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 from workflows.journey.texts import clean_text
+
+K = TypeVar("K", bound=str)
+V = TypeVar("V")
 
 _LONG, _SHORT = 4000, 200
 LARGEST = 10**9
@@ -48,6 +51,18 @@ Number = Annotated[float, Strict(), Field(ge=-LARGEST, le=LARGEST)]
 """A finite number of a size that amounts have."""
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,95}$")]
 """An opaque id or a coded word: safe in ids, logs and search attributes."""
+
+
+def _sorted(mapping: dict[K, V]) -> dict[K, V]:
+    return dict(sorted(mapping.items(), key=_key))
+
+
+def _key(item: tuple[str, Any]) -> str:
+    return item[0]
+
+
+SortedDict = Annotated[dict[K, V], AfterValidator(_sorted)]
+"""A mapping in the order of its keys. In the record keys are sorted, and what is read there must decide the same."""
 
 
 class InputModel(BaseModel):

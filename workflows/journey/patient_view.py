@@ -53,7 +53,7 @@ def patient_summary(journey: Journey) -> PatientSummary:
         title=protocol.title,
         illustrative=journey.illustrative,
         zone=journey.patient.zone,
-        steps=tuple(protocol.steps_shown),
+        steps=tuple(step.name for step in protocol.steps_shown),
         step=None if journey.closed else step_shown(journey),
         where=told.where,
         next=following,

@@ -42,9 +42,9 @@ class Status(ImmutableModel):
 
 def step_shown(journey: Journey) -> str:
     """Return the step that this pathway shows to people. Pathways group stages differently."""
-    for step, stages in journey.protocol.steps_shown.items():
-        if journey.stage.value in stages:
-            return step
+    for step in journey.protocol.steps_shown:
+        if journey.stage.value in step.stages:
+            return step.name
     return journey.stage.value
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from workflows.journey.base import Flag, Identifier, ImmutableModel, InputModel, Number, Short, Text, Whole
+from workflows.journey.base import Flag, Identifier, ImmutableModel, InputModel, Number, Short, SortedDict, Text, Whole
 from workflows.journey.calendars import Day, Instant, Zone, day_begins
 
 Setting: TypeAlias = Literal["at_home", "in_clinic"]
@@ -125,9 +125,9 @@ class Plan(InputModel):
 
     goals: Annotated[tuple[Text, ...], Field(min_length=1)]
     indication: Text
-    components: dict[Identifier, Text]
+    components: SortedDict[Identifier, Text]
     therapy_absent_because: Text | None = None
-    sections: dict[Identifier, Text]
+    sections: SortedDict[Identifier, Text]
     dose_mg: Annotated[Number, Field(gt=0)]
     route: Identifier
     weight_kg: Annotated[Number, Field(gt=0, le=500)]
@@ -138,7 +138,7 @@ class Plan(InputModel):
     setting: Setting = AT_HOME
 
 
-Ratings = dict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]
+Ratings = SortedDict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]
 """How bad each symptom was since the last contact, as the patient says: 0 is not at all, the protocol says how high it
 goes."""
 

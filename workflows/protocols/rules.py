@@ -99,7 +99,7 @@ def _holiday_warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
 
 
 def _check_steps_shown(protocol: Protocol) -> Broken:
-    stages = [stage for step in protocol.steps_shown.values() for stage in step]
+    stages = [stage for step in protocol.steps_shown for stage in step.stages]
     if stages != ["evaluation", "screening", "education", "sessions", "follow_up"]:
         yield ("steps_shown",), "must show the stages in order: evaluation, screening, education, sessions, follow_up"
 

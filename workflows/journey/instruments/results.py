@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from workflows.journey.base import ImmutableModel
+from workflows.journey.base import ImmutableModel, SortedDict
 from workflows.journey.instruments.definitions import C_SSRS_FORMS, Finding, Instrument, Level
 
 
@@ -66,7 +66,7 @@ class Score(ImmutableModel):
     recent_level: Level | None = None
     findings: tuple[Finding, ...] = ()
     band: str | None = None
-    subscales: dict[str, int] = Field(default_factory=dict)
+    subscales: SortedDict[str, int] = Field(default_factory=dict)
     flags: tuple[str, ...] = ()
     change: tuple[str, ...] | None = None
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from workflows.journey.base import Flag, Identifier, InputModel, Short, Whole, digest
+from workflows.journey.base import Flag, Identifier, InputModel, Short, SortedDict, Whole, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
 from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
@@ -107,6 +107,7 @@ __all__ = [
     "SignOffKind",
     "SignOffRule",
     "StageText",
+    "StepShown",
     "Supply",
     "Symptoms",
     "Validity",
@@ -125,6 +126,14 @@ Pathway = Annotated[Identifier, AfterValidator(_in_capitals)]
 """The name of a pathway, as its protocol spells it. In capitals only, so that no pathway has two names."""
 
 
+class StepShown(InputModel):
+    """A step of a pathway as people see it."""
+
+    name: Identifier
+    stages: tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]
+    """The stages it covers."""
+
+
 class Protocol(InputModel):
     """One version of one clinic's protocol for one pathway."""
 
@@ -140,8 +149,8 @@ class Protocol(InputModel):
     """What it is for, in capitals."""
     title: Short
     """What people read above it."""
-    steps_shown: dict[Identifier, tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]]
-    """The steps that patients and staff see, in order, each with the stages it covers."""
+    steps_shown: tuple[StepShown, ...]
+    """The steps that patients and staff see, in order."""
     eligibility: Eligibility
     """Whom the pathway may be for."""
     exclusions: Annotated[tuple[Exclusion, ...], Field(min_length=1)]
@@ -162,7 +171,7 @@ class Protocol(InputModel):
     """What is explained before consent."""
     acknowledgements: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What a patient acknowledges, one by one."""
-    consents: dict[Identifier, Identifier]
+    consents: SortedDict[Identifier, Identifier]
     """The consents a patient gives, each with the version of its text that counts."""
     care_plan: CarePlanRules
     """What a plan must hold besides doses."""
@@ -174,7 +183,7 @@ class Protocol(InputModel):
     """Dose limits."""
     maintenance: Maintenance
     """What holds in place of the course's numbers once maintenance was decided on."""
-    dose_overrides: dict[DoseLimit, Positive]
+    dose_overrides: SortedDict[DoseLimit, Positive]
     """Limits that a signed override may make wider for one patient, each as far as this. None: no limit may be."""
     symptoms: Symptoms
     """What the patient rates, contact by contact."""
@@ -192,19 +201,19 @@ class Protocol(InputModel):
     """What suicide risk brings about."""
     adverse_events: AdverseEvents
     """What an adverse event brings about."""
-    contact_routes: dict[Severity, Short]
+    contact_routes: SortedDict[Severity, Short]
     """Whom to reach and how, by the urgency of what is asked for: shown to whoever asks for help, at once."""
     patient_texts: PatientTexts
     """What patients read of where they stand."""
     care_team: CareTeam
     """Who may have which part in a journey."""
-    sign_offs: dict[SignOffKind, SignOffRule]
+    sign_offs: SortedDict[SignOffKind, SignOffRule]
     """Who signs what."""
     break_glass_minutes: Annotated[Whole, Field(ge=1, le=24 * 60)]
     """Minutes that somebody from outside the clinic may look in an emergency."""
     access_reviewers: Annotated[tuple[AccessReviewer, ...], Field(min_length=1)]
     """Who reviews such a look afterwards, by role: the first one who was not of the role that looked."""
-    escalation_policies: dict[Identifier, EscalationPolicy]
+    escalation_policies: SortedDict[Identifier, EscalationPolicy]
     """How long each wait may last, and what happens step by step. Every kind of wait has one under its name."""
     quiet_hours: QuietHours
     """When routine messages do not reach the patient."""
@@ -238,7 +247,7 @@ class Protocol(InputModel):
             raise ValueError(
                 f"escalation_policies take more than a year of the clinic's working time: {', '.join(endless)}"
             )
-        steps = [stage for stages in self.steps_shown.values() for stage in stages]
+        steps = [stage for step in self.steps_shown for stage in step.stages]
         if sorted(steps) != ["education", "evaluation", "follow_up", "screening", "sessions"]:
             raise ValueError("steps_shown must show each of the five stages once")
         codes = [exclusion.code for exclusion in self.exclusions]

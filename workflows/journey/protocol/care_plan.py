@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_serializer
 
-from workflows.journey.base import Flag, Identifier, InputModel, Short
+from workflows.journey.base import Flag, Identifier, InputModel, Short, SortedDict
 from workflows.journey.protocol.common import Count, Positive
 
 
@@ -53,7 +53,7 @@ class CarePlanRules(InputModel):
     """Parts of a plan that must be filled in."""
     goals_must_not_promise: tuple[Short, ...]
     """Beginnings of words that no goal may hold, such as cure."""
-    change_reasons: dict[Identifier, ChangeReason]
+    change_reasons: SortedDict[Identifier, ChangeReason]
     """Reasons for a change of plan that can be named."""
     rationale_must_not_say: tuple[Short, ...]
     """Beginnings of words that the rationale of a change may not hold, such as convenient."""

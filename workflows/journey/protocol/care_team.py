@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import InputModel
+from workflows.journey.base import InputModel, SortedDict
 from workflows.journey.protocol.common import Count
 
 
@@ -38,11 +38,11 @@ CLINICIANS = (
 class CareTeam(InputModel):
     """Who may have which part in a journey. The patient is nobody else of their own journey, whatever stands here."""
 
-    roles: dict[Part, Annotated[tuple[Role, ...], Field(min_length=1)]]
+    roles: SortedDict[Part, Annotated[tuple[Role, ...], Field(min_length=1)]]
     """The roles of which somebody has one to be given a part. For every part but patient and observer."""
     distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
     """Pairs of parts that one person does not have both."""
-    smallest_clinic: dict[Role, Count]
+    smallest_clinic: SortedDict[Role, Count]
     """How many people of each role the smallest clinic has that this protocol is for. Nothing may wait there for
     somebody whom it does not have."""
 

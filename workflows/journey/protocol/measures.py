@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import InputModel
+from workflows.journey.base import InputModel, SortedDict
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.protocol.common import Count
 from workflows.journey.protocol.contacts import Window
@@ -17,7 +17,7 @@ class Instruments(InputModel):
     """What the pathway is measured by: at the baseline, before sessions and in follow-up."""
     baseline: Annotated[tuple[Instrument, ...], Field(min_length=1)]
     """What is filled in before the evaluation can be signed. PHQ-9 and C-SSRS always: suicide risk is asked of all."""
-    thresholds: dict[Instrument, Thresholds]
+    thresholds: SortedDict[Instrument, Thresholds]
     """What the clinic chose about an instrument. One that is asked needs all its thresholds of change, or a change
     would not be seen: ``meaningful_change``, ``reliable_change``, ``deterioration`` and ``rises_in_a_row``; for the
     PCL-5 also ``recovered_at_or_below``, for the GAD-7 and the PHQ-9 ``response_pct`` and ``remission_below``."""

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel, Short, Text
+from workflows.journey.base import Identifier, InputModel, Short, SortedDict, Text
 from workflows.journey.stage import Stage
 
 
@@ -35,13 +35,13 @@ class PatientTexts(InputModel):
     """What the texts are not: on each text. They are information, never advice."""
     part_of_care: Text
     """That this treatment is one part of care."""
-    stages: dict[Stage, StageText]
+    stages: SortedDict[Stage, StageText]
     """Where the patient stands and what comes next, for each stage and for a closed journey."""
     held: Text
     """What comes next while care is held, in place of the stage's own."""
     ending: Text
     """What comes next while care is coming to its end, in place of the stage's own."""
-    topics: Annotated[dict[Identifier, Balance], Field(min_length=1)]
+    topics: Annotated[SortedDict[Identifier, Balance], Field(min_length=1)]
     """Benefits and limitations side by side, by topic."""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel, Whole
+from workflows.journey.base import Identifier, InputModel, SortedDict, Whole
 from workflows.journey.calendars import DayHours
 from workflows.journey.protocol.common import Count, Minutes, Positive, Range
 from workflows.journey.vocabulary import Setting
@@ -138,7 +138,7 @@ class Sessions(InputModel):
     """Minutes after its appointment in which a session is released. After that it is moved."""
     release_minutes: Count
     """Minutes that a release lasts: a dose that is taken or recorded later is a deviation."""
-    settings: Annotated[dict[Setting, SettingRules], Field(min_length=1)]
+    settings: Annotated[SortedDict[Setting, SettingRules], Field(min_length=1)]
     """Where sessions under this protocol may be, and what differs there. Which it is, is signed with eligibility."""
     route_allowed: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Routes that a plan may choose from."""
@@ -168,7 +168,7 @@ class Sessions(InputModel):
     """Minutes after the dose by which a session ends, or is decided about."""
     release_criteria: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """What must hold for a session to end."""
-    criteria_known_from: dict[Identifier, CriterionSource]
+    criteria_known_from: SortedDict[Identifier, CriterionSource]
     """Those of them that observations tell of, each with what tells it."""
     no_vomiting_minutes: Count
     """Minutes that must have passed since vomiting was observed for a session to end."""

@@ -7,7 +7,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, Text
+from workflows.journey.base import Identifier, SortedDict, Text
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
 
@@ -18,7 +18,7 @@ class SetLimits(CommandBody):
 
     kind: Literal["pathway.set-limits"] = "pathway.set-limits"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
-    limits: Annotated[dict[DoseLimit, Positive], Field(min_length=1)]
+    limits: Annotated[SortedDict[DoseLimit, Positive], Field(min_length=1)]
     reason: Text
 
 
@@ -26,7 +26,7 @@ class LimitsTightened(EventBody):
     """Limits of this patient's own, tighter than those that held before. They hold from now on."""
 
     kind: Literal["limits.tightened"] = "limits.tightened"
-    limits: dict[DoseLimit, Positive]
+    limits: SortedDict[DoseLimit, Positive]
     reason: Text
 
 
@@ -34,7 +34,7 @@ class OverrideProposed(EventBody):
     """Somebody proposed wider limits for this patient. They hold only once the override is signed."""
 
     kind: Literal["limits.override-proposed"] = "limits.override-proposed"
-    limits: dict[DoseLimit, Positive]
+    limits: SortedDict[DoseLimit, Positive]
     reason: Text
 
 
@@ -42,7 +42,7 @@ class LimitsOverridden(EventBody):
     """A signed decision made limits wider for this patient; ``sign_off`` is the request it decided."""
 
     kind: Literal["limits.overridden"] = "limits.overridden"
-    limits: dict[DoseLimit, Positive]
+    limits: SortedDict[DoseLimit, Positive]
     sign_off: Identifier
 
 

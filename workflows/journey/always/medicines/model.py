@@ -7,7 +7,7 @@ from pydantic import Field
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.base import Identifier, ImmutableModel, Short, SortedDict, Text
 from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stages.follow_up.model import VisitRecorded
@@ -62,7 +62,7 @@ class ReconcileMedicines(CommandBody):
     kind: Literal["medicine.reconcile"] = "medicine.reconcile"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     changes: tuple[Identifier, ...] = ()
-    classes: dict[Identifier, Annotated[tuple[Identifier, ...], Field(min_length=1)]] = {}
+    classes: SortedDict[Identifier, Annotated[tuple[Identifier, ...], Field(min_length=1)]] = {}
     assessment: Text
 
 
@@ -85,7 +85,7 @@ class MedicinesReconciled(EventBody):
 
     kind: Literal["medicines.reconciled"] = "medicines.reconciled"
     changes: tuple[Identifier, ...]
-    classes: dict[Identifier, tuple[Identifier, ...]]
+    classes: SortedDict[Identifier, tuple[Identifier, ...]]
     assessment: Text
 
 

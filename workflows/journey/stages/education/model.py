@@ -7,7 +7,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, InputModel, Text, Whole
+from workflows.journey.base import Identifier, ImmutableModel, InputModel, SortedDict, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import (
@@ -65,7 +65,7 @@ class ConfirmUnderstanding(CommandBody):
     kind: Literal["education.confirm"] = "education.confirm"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    topics: Annotated[dict[Identifier, Literal["understood", "explain_again"]], Field(min_length=1)]
+    topics: Annotated[SortedDict[Identifier, Literal["understood", "explain_again"]], Field(min_length=1)]
     in_their_words: Text
 
 
@@ -120,7 +120,7 @@ class GiveConsent(CommandBody):
     kind: Literal["consent.give"] = "consent.give"
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT,)
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    consents: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
+    consents: Annotated[SortedDict[Identifier, Identifier], Field(min_length=1)]
 
 
 class EnterPaperConsent(CommandBody):
@@ -128,7 +128,7 @@ class EnterPaperConsent(CommandBody):
 
     kind: Literal["consent.enter-paper"] = "consent.enter-paper"
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
-    consents: Annotated[dict[Identifier, Identifier], Field(min_length=1)]
+    consents: Annotated[SortedDict[Identifier, Identifier], Field(min_length=1)]
     signed_at: Instant
     document_ref: Identifier
 
@@ -188,7 +188,7 @@ class UnderstandingConfirmed(EventBody):
     """A clinician heard the topics in the patient's own words: which were understood, and which are explained again."""
 
     kind: Literal["education.confirmed"] = "education.confirmed"
-    topics: dict[Identifier, Literal["understood", "explain_again"]]
+    topics: SortedDict[Identifier, Literal["understood", "explain_again"]]
     in_their_words: Text
 
 
@@ -236,7 +236,7 @@ class ConsentGiven(EventBody):
     """The patient consented, each time to the version they read."""
 
     kind: Literal["consent.given"] = "consent.given"
-    consents: dict[Identifier, Identifier]
+    consents: SortedDict[Identifier, Identifier]
 
 
 class PaperConsentEntered(EventBody):
@@ -244,7 +244,7 @@ class PaperConsentEntered(EventBody):
 
     kind: Literal["consent.paper-entered"] = "consent.paper-entered"
     paper: Identifier
-    consents: dict[Identifier, Identifier]
+    consents: SortedDict[Identifier, Identifier]
     signed_at: Instant
     document_ref: Identifier
 

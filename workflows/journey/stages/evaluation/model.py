@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Json, Text, canonical
+from workflows.journey.base import Identifier, ImmutableModel, Json, SortedDict, Text, canonical
 from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
@@ -36,9 +36,9 @@ class RecordEvaluation(CommandBody):
     kind: Literal["evaluation.record"] = "evaluation.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.EVALUATION,)
-    sections: dict[Identifier, Text] = {}
+    sections: SortedDict[Identifier, Text] = {}
     prior_treatments: tuple[PriorTreatment, ...] = ()
-    function: dict[Identifier, Text] = {}
+    function: SortedDict[Identifier, Text] = {}
     symptoms: Ratings = {}
     symptoms_since: Day | None = None
     """Since when the symptoms have lasted, as well as the patient knows."""
@@ -64,9 +64,9 @@ class EvaluationRecorded(EventBody):
 
     kind: Literal["evaluation.recorded"] = "evaluation.recorded"
     evaluator: Identifier
-    sections: dict[Identifier, Text]
+    sections: SortedDict[Identifier, Text]
     prior_treatments: tuple[PriorTreatment, ...]
-    function: dict[Identifier, Text]
+    function: SortedDict[Identifier, Text]
     symptoms: Ratings = {}
     symptoms_since: date | None = None
     treatment_exception: Text | None = None

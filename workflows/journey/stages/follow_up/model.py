@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.clock.model import ClockState, ObligationEscalated
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, Text
+from workflows.journey.base import Identifier, ImmutableModel, SortedDict, Text
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.entries import Entries, as_entries
 from workflows.journey.envelopes import (
@@ -51,10 +51,10 @@ class RecordVisit(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     visit: Identifier | None = None
-    assessments: dict[Identifier, Text]
-    answers: dict[Identifier, Text] = {}
+    assessments: SortedDict[Identifier, Text]
+    answers: SortedDict[Identifier, Text] = {}
     symptoms: Ratings = {}
-    function: dict[Identifier, Text] = {}
+    function: SortedDict[Identifier, Text] = {}
     outcome: Identifier
     concurrent_care: Text
     location: Location
@@ -162,10 +162,10 @@ class VisitRecorded(EventBody):
     kind: Literal["visit.recorded"] = "visit.recorded"
     safety: ClassVar[bool] = True
     visit: Identifier
-    assessments: dict[Identifier, Text]
-    answers: dict[Identifier, Text]
+    assessments: SortedDict[Identifier, Text]
+    answers: SortedDict[Identifier, Text]
     symptoms: Ratings
-    function: dict[Identifier, Text]
+    function: SortedDict[Identifier, Text]
     outcome: Identifier
     concurrent_care: Text
     location: Location

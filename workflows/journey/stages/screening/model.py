@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, SortedDict, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.stage import Stage
@@ -24,10 +24,10 @@ class RecordScreening(CommandBody):
     kind: Literal["screening.record"] = "screening.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS)
-    exclusions: dict[Identifier, ScreeningAnswer] = {}
-    criteria: dict[Identifier, Flag] = {}
-    factors: dict[Identifier, Text] = {}
-    findings: dict[FindingName, Finding] = {}
+    exclusions: SortedDict[Identifier, ScreeningAnswer] = {}
+    criteria: SortedDict[Identifier, Flag] = {}
+    factors: SortedDict[Identifier, Text] = {}
+    findings: SortedDict[FindingName, Finding] = {}
 
 
 class ScreeningRecorded(EventBody):
@@ -35,11 +35,11 @@ class ScreeningRecorded(EventBody):
     then of that on which an exclusion rests."""
 
     kind: Literal["screening.recorded"] = "screening.recorded"
-    exclusions: dict[Identifier, ScreeningAnswer]
-    criteria: dict[Identifier, bool]
-    factors: dict[Identifier, Text]
-    findings: dict[FindingName, Finding] = {}
-    rests_on: dict[Identifier, Text] = {}
+    exclusions: SortedDict[Identifier, ScreeningAnswer]
+    criteria: SortedDict[Identifier, bool]
+    factors: SortedDict[Identifier, Text]
+    findings: SortedDict[FindingName, Finding] = {}
+    rests_on: SortedDict[Identifier, Text] = {}
 
 
 class AnswersReopened(EventBody):
@@ -47,7 +47,7 @@ class AnswersReopened(EventBody):
     known now speaks against them. They are open, and everything signed over them is stale."""
 
     kind: Literal["screening.reopened"] = "screening.reopened"
-    answers: dict[Identifier, Text]
+    answers: SortedDict[Identifier, Text]
 
 
 class Screening(ImmutableModel):

@@ -10,7 +10,7 @@ from pydantic import Field
 from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
 from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Number, Short, Text, Whole
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Number, Short, SortedDict, Text, Whole
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.instruments import Score
@@ -75,7 +75,7 @@ class CheckSession(CommandBody):
     kind: Literal["session.check"] = "session.check"
     stages: ClassVar[tuple[Stage, ...]] = (Stage.SESSIONS,)
     session: Annotated[Whole, Field(ge=1)]
-    items: dict[Identifier, Flag]
+    items: SortedDict[Identifier, Flag]
     vitals: Vitals
     observer: Observer | None = None
     reachable_clinician: Identifier
@@ -158,7 +158,7 @@ class EndSession(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[Whole, Field(ge=1)]
-    criteria: dict[Identifier, Flag]
+    criteria: SortedDict[Identifier, Flag]
     clinician_decision: Text | None = None
 
 
@@ -220,7 +220,7 @@ class SessionChecked(EventBody):
 
     kind: Literal["session.checked"] = "session.checked"
     session: int
-    items: dict[Identifier, bool]
+    items: SortedDict[Identifier, bool]
     vitals: Vitals
     observer: Observer | None = None
     reachable_clinician: Identifier
@@ -306,7 +306,7 @@ class SessionEndProposed(EventBody):
 
     kind: Literal["session.end-proposed"] = "session.end-proposed"
     session: int
-    criteria: dict[Identifier, bool]
+    criteria: SortedDict[Identifier, bool]
     clinician_decision: Text
     against: tuple[str, ...]
 
@@ -317,7 +317,7 @@ class SessionEnded(EventBody):
     kind: Literal["session.ended"] = "session.ended"
     safety: ClassVar[bool] = True
     session: int
-    criteria: dict[Identifier, bool]
+    criteria: SortedDict[Identifier, bool]
     clinician_decision: Text | None = None
 
 
