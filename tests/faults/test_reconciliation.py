@@ -523,8 +523,10 @@ async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working
         await course.recorded()
     assert await ground.reconcile() == {}
     assert await run_cli(ground.stack, "record", "recover") == (0, {"applied": False, "journeys": []})
-    code, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
-    assert (code, verified["findings"]) == (0, [])
+    _, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
+    # Of the journeys of the other tests a second writer wrote into some.
+    brought_back = {str(course.id) for course in (more, young, kept)}
+    assert [each for each in verified["findings"] if each["journey_id"] in {None, *brought_back}] == []
 
 
 KEY_TABLES = ("data_key", "journey")
