@@ -84,14 +84,18 @@ class Rows:
     in their order; all others at once."""
 
     _first: dict[UUID, tuple[int, StartPathway]] = field(default_factory=dict)
+    _alike: dict[object, frozenset[object]] = field(default_factory=dict)
+    """What each request and each key of a patient goes together with, because one row named both."""
     _last: dict[object, asyncio.Event] = field(default_factory=dict)
     _tried: dict[object, list[WantedEnrolment]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def turn(self, request: UUID, keys: Sequence[bytes]) -> AsyncIterator[None]:
         """Wait for the earlier rows about the same. Entered in the order of the rows, it never waits in a circle."""
-        done, about = asyncio.Event(), (request, *keys)
+        done = asyncio.Event()
+        about = frozenset[object]().union(*(self._alike.get(each, {each}) for each in (request, *keys)))
         before = [self._last[each] for each in about if each in self._last]
+        self._alike.update(dict.fromkeys(about, about))
         self._last.update(dict.fromkeys(about, done))
         try:
             for earlier in before:

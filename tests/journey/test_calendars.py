@@ -500,7 +500,7 @@ def test_working_time_is_refused_with_quiet_hours_and_where_it_would_not_end() -
         EscalationPolicy.model_validate({"due_minutes": 1, "steps": [step], "clock": "working", "quiet_hours": True})
     protocol = started().journey.protocol.model_dump(mode="json")
     protocol["working_time"]["hours"] = ["09:00", "09:01"]
-    with pytest.raises(ValidationError, match="more than a year of the clinic's working time: sign_in_1_day"):
+    with pytest.raises(ValidationError, match=r"more than a year of the clinic's working time: .*sign_in_1_day"):
         Protocol.model_validate(protocol)
 
 

@@ -130,6 +130,7 @@ class StepShown(InputModel):
     """A step of a pathway as people see it."""
 
     name: Identifier
+    """Its word, which people see with spaces."""
     stages: tuple[Literal["evaluation", "screening", "education", "sessions", "follow_up"], ...]
     """The stages it covers."""
 
