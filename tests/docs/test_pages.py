@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from typer.core import TyperGroup
@@ -89,6 +90,7 @@ def test_every_definition_that_is_named_exists() -> None:
     assert missing == []
 
 
+@cache
 def definitions(source: Path) -> set[str]:
     """The names that a module defines or takes from others."""
     found: set[str] = set()

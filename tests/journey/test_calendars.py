@@ -84,6 +84,7 @@ def test_the_golden_table_covers_what_it_should() -> None:
     assert sum(bool(row["holidays"]) for row in ROWS) >= 50
 
 
+@pytest.mark.soak
 def test_the_golden_table_is_what_its_script_writes() -> None:
     assert list(table()) == ROWS
 

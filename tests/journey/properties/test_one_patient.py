@@ -8,6 +8,7 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from simulation.people import next_move, referral
+from tests.examples import examples
 from tests.journey.play import START, Play
 from tests.journey.properties.journeys import draw_command
 from workflows.journey import commands as c
@@ -80,6 +81,7 @@ class Clinics:
 
 
 @pytest.mark.requirement("B27")
+@examples(0.5)
 @given(st.data())
 def test_no_two_doses_of_one_patient_are_too_close_in_whatever_journeys(data: st.DataObject) -> None:
     clinics = Clinics()
