@@ -70,7 +70,7 @@ class ReadAtOnce(Course):
         return receipt
 
 
-@pytest.mark.parametrize("sessions", [1, pytest.param(6, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("sessions", [1, pytest.param(3, marks=pytest.mark.soak)])
 async def test_whoever_writes_reads_it_at_once(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path, sessions: int
 ) -> None:
