@@ -37,6 +37,7 @@ from workflows.journey.decided import Decided, DecidedBy, refuse_by_hand
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline, obligations
+from workflows.journey.receipts import command_digest
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 from workflows.journey.summary import Status, TimelineEntry, details, status, timeline
@@ -164,7 +165,7 @@ class CareJourney:
         command, authentic = _read_update(given)
         if not authentic and (by_hand := refuse_by_hand(command)) is not None:
             self._read(m.kept_by_hand(command), len(command.model_dump_json()))
-            raise _refused(by_hand)
+            raise _refused(by_hand, command)
         if command.body.by_anybody and self._ledger.needs_proof(command):
             command = await self._as_proven(command)
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
@@ -178,9 +179,9 @@ class CareJourney:
     @submit.validator
     def validate_submit(self, given: Command | Foreign) -> None:
         """Refuse what can be refused at once. A refusal here leaves nothing in history."""
-        if self._start_refusal is not None:
-            raise _refused(self._start_refusal)
         command, authentic = _read_update(given)
+        if self._start_refusal is not None:
+            raise _refused(self._start_refusal, command)
         if self._may_be_set_back:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         if self._draining:
@@ -197,7 +198,7 @@ class CareJourney:
             raise _undecided()
         refusal = self._ledger.refusal(command, workflow.now()) or self._refuse_unknown(command)
         if refusal is not None:
-            raise _refused(refusal)
+            raise _refused(refusal, command)
 
     def _refuse_unknown(self, command: Command) -> Refusal | None:
         """Say why the register does not let this command in. Only for a validator: it looks at the register as it is
@@ -774,5 +775,8 @@ def _not_checked() -> ApplicationError:
     return ApplicationError("the signature cannot be checked now; nothing happened", type=m.NOT_CHECKED)
 
 
-def _refused(refusal: Refusal) -> ApplicationError:
-    return ApplicationError(str(refusal), refusal.model_dump(mode="json"), type=refusal.code.value, non_retryable=True)
+def _refused(refusal: Refusal, command: Command | None = None) -> ApplicationError:
+    """Return the refusal as an answer to a command, if there is one that could be read: with its digest."""
+    answers = () if command is None else (command_digest(command),)
+    details = (refusal.model_dump(mode="json"), *answers)
+    return ApplicationError(str(refusal), *details, type=refusal.code.value, non_retryable=True)

@@ -54,12 +54,13 @@ class Ledger:
         """
         decided = self._as_it_stands(decided)
         judged = judge(self.journey, self.receipts, decided)
+        answers = command_digest(decided.command)
         if isinstance(judged, CommandReceipt):
-            return Receipt(version=judged.version), ()
+            return Receipt(version=judged.version, answers=answers), ()
         if isinstance(judged, tuple):
-            return Receipt(version=self.journey.version + len(judged)), judged
+            return Receipt(version=self.journey.version + len(judged), answers=answers), judged
         kept = keep(self.journey, self.receipts, decided, judged)
-        return Receipt(version=self.journey.version + len(kept), refusal=judged), kept
+        return Receipt(version=self.journey.version + len(kept), refusal=judged, answers=answers), kept
 
     def beyond_bound(self, command: Command, *, unanswered: bool = False) -> bool:
         """Whether a refusal of this command matters and finds no more room in the record, so that it is counted."""

@@ -286,10 +286,12 @@ class HandedState(NamedTuple):
 
 
 class Receipt(ImmutableModel):
-    """The answer to a command: the version of the journey after it, or a refusal that was recorded."""
+    """The answer to a command: the version of the journey after it, or a refusal that was recorded. ``answers`` is the
+    digest of the command, so that nobody can show it as the answer to another one."""
 
     version: int
     refusal: Refusal | None = None
+    answers: str
 
 
 class JourneyResult(ImmutableModel):

@@ -60,6 +60,7 @@ _GOES_ON = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_A
 _STANDS = (*_GOES_ON, WorkflowExecutionStatus.COMPLETED)
 _MOVING = "the journey exists, and was beginning a new run"
 _ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take it up again from the record"
+NOT_THE_ANSWER = "what came is the answer to another command: tell ops that somebody may be answering for the journey"
 KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
 
 
@@ -273,6 +274,8 @@ async def _answer(
         if status not in (None, WorkflowExecutionStatus.COMPLETED):
             raise _TryAgain(_MOVING if status in _GOES_ON else _ENDED) from None
         raise NotFound("no journey runs under this id", "See `pathway list`", ids=_ids(command)) from None
+    if receipt.answers != command_digest(command):
+        raise _unanswered(command, NOT_THE_ANSWER)
     if receipt.refusal is not None:
         raise _refused(command, receipt.refusal)
     return receipt
@@ -281,7 +284,10 @@ async def _answer(
 def _failure(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
     cause = failed.cause
     if isinstance(cause, ApplicationError) and cause.details:
-        return _refused(command, Refusal.model_validate(cause.details[0]))
+        refusal, *answers = cause.details
+        if answers != [command_digest(command)]:
+            return _unanswered(command, NOT_THE_ANSWER)
+        return _refused(command, Refusal.model_validate(refusal))
     if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", TRY_AGAIN):
         return _TryAgain("the journey was busy")
     if isinstance(cause, ApplicationError) and cause.type == NOT_CHECKED:
