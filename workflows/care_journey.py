@@ -79,10 +79,12 @@ class CareJourney:
     @workflow.init
     def __init__(self, given: m.JourneyInput | Foreign) -> None:
         self._alarms: list[asyncio.Task[bool]] = []
+        self._strangers_turn = asyncio.Semaphore(m.STRANGERS_ALARMS)
         refused = m.FOREIGN_START if isinstance(given, Foreign) else None
         given = m.JourneyInput() if isinstance(given, Foreign) else given
         self._signals = m.Signals(given.signals)
         self._unchecked: list[m.Unchecked] = list(given.unchecked)
+        self._strangers: set[str] = {*given.strangers}
         self._untold = False
         self._checking = 0
         self._unconfirmed: dict[UUID, m.Receipt] = {}
@@ -166,6 +168,8 @@ class CareJourney:
         if not authentic and (by_hand := refuse_by_hand(command)) is not None:
             self._read(m.kept_by_hand(command), len(command.model_dump_json()))
             raise _refused(by_hand, command)
+        if command.body.by_anybody and not authentic:
+            return self._hear_stranger(command, len(command.model_dump_json()))
         if command.body.by_anybody and self._ledger.needs_proof(command):
             command = await self._as_proven(command)
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
@@ -190,7 +194,9 @@ class CareJourney:
             return  # It is kept, and refused.
         if self._ledger.outbox.full and not (command.body.by_anybody or command.body.fact):
             raise ApplicationError("too much waits for the record; nothing happened", type=m.TRY_AGAIN)
-        if self._ledger.must_be_checked(command) and self._checking >= CHECKED_AT_ONCE:
+        # Whoever signs nothing genuine leaves half of the places to the others.
+        places = CHECKED_AT_ONCE if authentic else CHECKED_AT_ONCE // 2
+        if self._ledger.must_be_checked(command) and self._checking >= places:
             raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
             raise ApplicationError("other releases are being recorded; nothing happened", type=m.TRY_AGAIN)
@@ -255,14 +261,16 @@ class CareJourney:
 
     # Deciding
 
-    def _decide(self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False) -> m.Receipt:
+    def _decide(
+        self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False, stranger: bool = False
+    ) -> m.Receipt:
         """Decide a command, and apply what follows from it."""
         decided = Decided(command=command, at=workflow.now(), refusal=refusal, unanswered=unanswered)
         receipt, events = self._ledger.decide(decided)
         if command.command_id in self._unconfirmed:
             self._unconfirmed[command.command_id] = receipt
         beyond = not events and self._ledger.beyond_bound(command, unanswered=unanswered)
-        self._apply(events, decided)
+        self._apply(events, decided, stranger=stranger)
         if receipt.refusal is not None and receipt.refusal != m.QUARANTINED:
             content = command.model_dump_json(exclude={"proof"})
             message = m.unreadable(f"refused: {command.body.kind}", f"{receipt.refusal}\n{content}")
@@ -271,6 +279,19 @@ class CareJourney:
             elif events and unanswered and command.body.by_hand:
                 # Nobody answers, and it may be about safety: people look at what was wrong with it.
                 self._read(message, len(content))
+        return receipt
+
+    def _hear_stranger(self, command: Command, size: int, *, unanswered: bool = False) -> m.Receipt:
+        """Decide what anybody may send and somebody sent without the keys, unless so much of it is open that one more
+        is only counted. It holds nobody else up: who sent it is not looked up, and its alarms leave in turn."""
+        journey = self._ledger.journey
+        self._strangers.intersection_update(journey.waiting)
+        if len(self._strangers) >= m.STRANGERS_OPEN and command.command_id not in self._ledger.receipts:
+            content = command.model_dump_json(exclude={"proof"})
+            self._count(m.unreadable(f"one too many: {command.body.kind}", content), size)
+            return m.Receipt(version=self._ledger.journey.version, refusal=m.COUNTED, answers=command_digest(command))
+        receipt = self._decide(_unproven(command), unanswered=unanswered, stranger=True)
+        self._strangers.update(each for each in self._ledger.journey.waiting if each not in journey.waiting)
         return receipt
 
     async def _confirm(self, command: Command, receipt: m.Receipt) -> m.Receipt:
@@ -313,26 +334,31 @@ class CareJourney:
         if not told and not isinstance(own.body, KeepUnreadable):
             self._keep(m.unreadable(name, f"The service refused a command of its own. {refusal}"))
 
-    def _apply(self, events: tuple[Event, ...], decided: Decided) -> None:
+    def _apply(self, events: tuple[Event, ...], decided: Decided, *, stranger: bool = False) -> None:
         """Apply decided events, and take the first portion of the deadlines that have come with them."""
         if not events:
             return
         stage = self._ledger.journey.stage
         self._ledger.apply(events, decided)
-        self._raise_alarms(events)
+        self._raise_alarms(events, stranger=stranger)
         if self._ledger.journey.stage != stage:
             workflow.logger.info("journey.stage_entered", extra={"stage": self._ledger.journey.stage.value})
             self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
         if not isinstance(decided.command.body, PassDeadline):
             self._pass_deadlines(portions=1)
 
-    def _raise_alarms(self, events: tuple[Event, ...]) -> None:
-        """Alarms leave at once, even if the record is down."""
+    def _raise_alarms(self, events: tuple[Event, ...], *, stranger: bool = False) -> None:
+        """Alarms leave at once, even if the record is down; those of who has not the keys a few at a time."""
         alarms = tuple(notice for event in events for notice in notices(event) if notice.alarm)
         self._alarms = [raised for raised in self._alarms if not raised.done()]
         if alarms:
             alarm = m.Alarm(clinic=self._ledger.journey.clinic, notices=alarms)
-            self._alarms.append(asyncio.create_task(_ask(m.raise_alarm, alarm, "alarm")))
+            leaving = self._raise_in_turn(alarm) if stranger else _ask(m.raise_alarm, alarm, "alarm")
+            self._alarms.append(asyncio.create_task(leaving))
+
+    async def _raise_in_turn(self, alarm: m.Alarm) -> bool:
+        async with self._strangers_turn:
+            return await _ask(m.raise_alarm, alarm, "alarm")
 
     # Signatures
 
@@ -432,7 +458,10 @@ class CareJourney:
         """Take in a message. One that was ``accepted`` before is decided, however many others wait."""
         if isinstance(message, Command) and message.body.by_anybody:
             # At once, and so without a look at the register: a signal proves nobody.
-            self._decide(_unproven(message), unanswered=True)
+            if authentic:
+                self._decide(_unproven(message), unanswered=True)
+            else:
+                self._hear_stranger(message, size, unanswered=True)
         elif isinstance(message, Command) and (
             self._ledger.must_be_checked(message) or self._ledger.needs_proof(message)
         ):
@@ -658,6 +687,7 @@ class CareJourney:
             further=self._further,
             signals=tuple(self._signals.waiting),
             unchecked=tuple(self._unchecked),
+            strangers=tuple(sorted(self._strangers)),
         )
         moved = workflow.info().is_target_worker_deployment_version_changed()
         upgrade = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None

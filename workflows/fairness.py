@@ -1,7 +1,7 @@
 """Who is next, of all that waits: what is urgent first, then what can be read, and each sender in turn. Pure.
 
 So whoever sends very much delays only what they send themselves. Who sends without the keys of the service may call
-themselves anybody, so all of them together are one sender.
+themselves anybody, so all of them together are one sender, whose turn comes after that of the others.
 """
 
 from collections import Counter
@@ -44,9 +44,9 @@ def in_turn(waiting: Sequence[W]) -> list[W]:
     turns = []
     for number, each in enumerate(waiting):
         before = sent[each.rank, each.sender]
-        turns.append((each.rank if before < AT_ONCE else len(Rank), before, number))
+        turns.append((each.rank if before < AT_ONCE else len(Rank), before, not each.sender, number))
         sent[each.rank, each.sender] += 1
-    return [waiting[number] for _, _, number in sorted(turns)]
+    return [waiting[number] for *_, number in sorted(turns)]
 
 
 def without(waiting: Sequence[W], taken: Sequence[W]) -> list[W]:

@@ -65,6 +65,10 @@ SENDER_BYTES = 1024 * 1024
 SENDER_WAITING = 1_000
 """How many signals of one sender may wait to be read, and how many of their commands to be checked. Those after them
 are counted, with their size and digest, and care is held."""
+STRANGERS_OPEN = 100
+"""How many open tasks there may be from what was sent without the keys of the service. What comes then is counted."""
+STRANGERS_ALARMS = 4
+"""How many alarms from such messages leave at a time, so that an alarm from anybody else waits behind few."""
 MESSAGES_KEPT = 100
 """How many messages that cannot be read, and that ops have not handled, one journey keeps. Those after them are
 counted, with their size and digest, and care is held."""
@@ -259,7 +263,7 @@ class Further(ImmutableModel):
 
 class JourneyInput(ImmutableModel):
     """How a run begins: with the command that starts the journey, or with the state of the previous run and the
-    signals that it has not decided on."""
+    signals that it has not decided on. ``strangers`` are the open tasks from what was sent without the keys."""
 
     start: Command | None = None
     journey: Journey | None = None
@@ -268,6 +272,7 @@ class JourneyInput(ImmutableModel):
     further: Further = Further()
     signals: tuple[Signal, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
+    strangers: tuple[Identifier, ...] = ()
 
     @cached_property
     def handed(self) -> "HandedState | None":
@@ -311,6 +316,12 @@ NOT_READ = Refusal(
     code=RefusalCode.NOT_ALLOWED,
     reason="this came past the service, and cannot be read as a command",
     remedy="Nothing happened; send it with `starter.py`, by your own profile",
+)
+
+COUNTED = Refusal(
+    code=RefusalCode.HELD,
+    reason="very much came past the service that nobody has dealt with yet, so this is only counted: care is held",
+    remedy="Call whoever is responsible for the patient, or send it with `starter.py`",
 )
 
 FOREIGN_START = Refusal(

@@ -1,17 +1,19 @@
 """What is beyond a bound is never dropped: it is counted, care is held and ops are told. What is handled makes room."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, signal
+from tests.faults.helpers import Course, at_work, command, signal, support
 from tests.helpers import eventually
 from workflows import messages
+from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -97,6 +99,45 @@ async def test_a_hold_and_a_report_of_harm_by_signal_outlast_any_bound(course: C
 
     async def taken() -> bool:
         return bool((await course.recorded()).adverse_events)
+
+    await eventually(taken)
+
+
+async def test_strangers_are_counted_together_and_hold_up_nobody(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent without the keys, whoever it says that it is of, by signal and by update."""
+    monkeypatch.setattr(messages, "STRANGERS_OPEN", BOUND)
+    plain = await Client.connect(course.client.service_client.config.target_host, namespace=course.client.namespace)
+    stranger, before = plain.get_workflow_handle(workflow_id(course.id)), await course.recorded()
+    urgent = [
+        command(c.RequestSupport(urgency="urgent", text=f"invented: {n}"), Role.PATIENT) for n in range(BOUND + 2)
+    ]
+    for sent in urgent[:-1]:
+        await stranger.signal("command", sent.model_dump(mode="json", exclude_none=True))
+
+    async def all_heard() -> bool:
+        return await counted(course) == [1]
+
+    await eventually(all_heard)
+    with suppress(WorkflowUpdateFailedError, KeyError, RuntimeError):  # they cannot read the answer
+        await stranger.execute_update("submit", urgent[-1].model_dump(mode="json", exclude_none=True))
+    assert await counted(course) == [1, 2]
+    journey = await course.recorded()
+    assert len(journey.support) - len(before.support) == BOUND
+    assert journey.held
+    for _ in range(BOUND):
+        await course.send(support("invented: by the service's own way"), Role.PATIENT)
+    journey = await course.recorded()
+    assert len(journey.support) - len(before.support) == 2 * BOUND
+    assert await counted(course) == [1, 2]
+    for asked in journey.support:
+        await course.send(c.AnswerSupport(support=asked, text="invented: seen"), Role.CLINICIAN)
+    again = command(support("invented: once more"), Role.PATIENT)
+    await stranger.signal("command", again.model_dump(mode="json", exclude_none=True))
+
+    async def taken() -> bool:
+        return len((await course.recorded()).support) - len(before.support) == 2 * BOUND + 1
 
     await eventually(taken)
 

@@ -55,6 +55,19 @@ def test_a_flood_delays_others_by_one_turn_each(waiting: list[tuple[Rank, str]],
             assert ahead <= (nth if one.rank == rank else AT_ONCE if one.rank > rank else 0)
 
 
+@given(WAITING, st.integers(0, 300), st.sampled_from(Rank))
+def test_who_has_the_keys_goes_before_who_has_not(waiting: list[tuple[Rank, str]], flood: int, rank: Rank) -> None:
+    """However many strangers call before them: what the service let in is behind one of theirs less than it is the nth
+    of its sender, and the first behind none of its rank."""
+    taken = in_turn([*made([(rank, "")] * flood), *made(waiting)])
+    turn: Counter[tuple[Rank, str]] = Counter()
+    for number, one in enumerate(taken):
+        if one.sender and turn[one.rank, one.sender] < AT_ONCE:
+            ahead = sum(not each.sender and each.rank == one.rank for each in taken[:number])
+            assert ahead <= turn[one.rank, one.sender]
+        turn[one.rank, one.sender] += 1
+
+
 def raw(sent: c.Command | bytes, *, authentic: bool) -> list[RawValue]:
     content = sent if isinstance(sent, bytes) else sent.model_dump_json().encode()
     payload = Payload(metadata={"encoding": b"json/plain"}, data=content)
