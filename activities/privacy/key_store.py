@@ -330,7 +330,12 @@ async def open_key_store(
             timeout=3,
             command_timeout=3,
             reset=keep,
-            server_settings={"application_name": "carepath-keys", "statement_timeout": "3s", "lock_timeout": "2s"},
+            server_settings={
+                "application_name": "carepath-keys",
+                "statement_timeout": "3s",
+                "lock_timeout": "2s",
+                "idle_in_transaction_session_timeout": "10s",
+            },
         )
     )
     try:

@@ -4,6 +4,9 @@ DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'carepath_keys') THEN
         CREATE ROLE carepath_keys LOGIN;
+        ALTER ROLE carepath_keys SET statement_timeout = '10s';
+        ALTER ROLE carepath_keys SET lock_timeout = '2s';
+        ALTER ROLE carepath_keys SET idle_in_transaction_session_timeout = '10s';
     END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
     NULL;

@@ -59,7 +59,14 @@ SELECT j.journey_id, j.version, j.last_position AS position, j.status,
        CASE WHEN c.version = j.version THEN c.clinic END AS clinic,
        CASE WHEN c.version = j.version THEN c.pathway END AS pathway,
        CASE WHEN c.version = j.version THEN c.stage END AS stage
-  FROM record.journey j
+  FROM (SELECT h.log_id, h.journey_id, h.version, h.journey_hash, h.last_position, h.status,
+               NULL::timestamptz AS enrolled_at
+          FROM record.journey h
+        UNION ALL
+        SELECT a.log_id, a.journey_id, 0, decode(repeat('00', 32), 'hex'), 0, 'open', min(a.enrolled_at)
+          FROM record.enrolment a
+         WHERE NOT EXISTS (SELECT FROM record.journey h WHERE h.log_id = a.log_id AND h.journey_id = a.journey_id)
+         GROUP BY a.log_id, a.journey_id) j
   LEFT JOIN record.journey_event e ON e.log_id = j.log_id AND e.position = j.last_position
   LEFT JOIN read_model.caseload c ON c.journey_id = j.journey_id
   LEFT JOIN LATERAL (SELECT count(*) > 0 AS awaits, min(o.next_step) AS clock FROM read_model.obligation o

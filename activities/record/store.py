@@ -625,7 +625,9 @@ class Record:
         """Return where a journey stands; None when it was neither enrolled nor appended to."""
         rows = await self._fetch(
             "SELECT journey_id, version, last_position AS position, status "
-            "FROM record.journey WHERE log_id = $1 AND journey_id = $2",
+            "FROM record.journey WHERE log_id = $1 AND journey_id = $2 "
+            "UNION ALL SELECT journey_id, 0, 0, 'open' FROM record.enrolment WHERE log_id = $1 AND journey_id = $2 "
+            "ORDER BY version DESC LIMIT 1",
             self._log_id,
             journey_id,
         )

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
+from activities.record.patients import opening_of
 from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.sealing import open_sealed
@@ -164,7 +165,12 @@ async def append(record: Record, journey_id: UUID, events: Sequence[Event]) -> N
 
 async def _count(record: Record) -> int:
     async with record.connection() as connection:
-        return int(await connection.fetchval("SELECT count(*) FROM record.journey"))
+        return int(
+            await connection.fetchval(
+                "SELECT count(*) FROM (SELECT journey_id FROM record.journey "
+                "UNION SELECT journey_id FROM record.enrolment) AS known"
+            )
+        )
 
 
 class DirectJourneys:
@@ -179,7 +185,9 @@ class DirectJourneys:
         decided = decide(None, command, self._world.at)
         assert not isinstance(decided, Refusal)
         if not self._world.asleep:
-            await append(self._record, command.body.journey_id, decided)
+            opening = opening_of(self._record.patients, fold(decided))
+            rows = [to_new(event) for event in decided]
+            await self._record.append(command.body.journey_id, 0, rows, opening=opening)
         return None
 
     async def submit(self, journey_id: UUID, command: Command) -> int:

@@ -114,6 +114,10 @@ async def test_a_clinics_number_is_an_alias(record: Record) -> None:
     assert (await enrol(record, uuid4(), patient_key("a"), number_key("clinic-3", "17"))).outcome == "active"
     with pytest.raises(TwoPatients):
         await enrol(record, uuid4(), patient_key("b"), here)
+    for each in (opening(patient_key("a"), here), opening(patient_key("b"), there)):
+        await record.append(uuid4(), 0, events(1), opening=each)
+    with pytest.raises(TwoPatients):
+        await enrol(record, uuid4(), patient_key("b"), here)
     with pytest.raises(TwoPatients):
         await record.append(uuid4(), 0, events(1), opening=opening(patient_key("b"), here))
 
@@ -180,6 +184,17 @@ async def test_a_merge_makes_two_patients_one(record: Record) -> None:
         await record.append(uuid4(), 0, events(1), opening=opening(other))
     await record.append(one, 2, events(1), merges=[patient_key("never seen")])
     assert (await enrol(record, uuid4(), patient_key("never seen"))).outcome == "active"
+
+
+async def test_who_is_only_enrolled_keeps_nobody_from_beginning(record: Record) -> None:
+    """Anybody who may enrol may enrol wrongly. What is recorded decides."""
+    mine, theirs = patient_key("a"), patient_key("b")
+    await enrol(record, uuid4(), mine, theirs)
+    await record.append(uuid4(), 0, events(1), opening=opening(mine))
+    await record.append(uuid4(), 0, events(1), opening=opening(theirs))
+    for chain in (("x", "y"), ("y", "z")):
+        await enrol(record, uuid4(), *map(patient_key, chain), medicine=f"invented-{chain[0]}")
+    assert (await enrol(record, uuid4(), patient_key("z"), patient_key("x"), medicine="invented-x")).outcome == "active"
 
 
 def test_patient_keys_tell_patients_apart() -> None:

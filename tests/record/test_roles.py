@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from uuid import UUID, uuid4
+from typing import TypeAlias
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import pytest
 
-from activities.record import Opening, Record, RecordFault, RecordUnavailable, migrate
+from activities.record import Opening, Record, RecordFault, migrate
 from activities.record.access_log import record_access
 from activities.record.blobs import keep_blob
 from activities.record.read_models.claims import claim, release
@@ -16,7 +17,7 @@ from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from deploy.local.postgres import Database, Postgres
 from tests.fixtures.clear import open_clear, patient_key
-from tests.record.helpers import Connection, an_access, event, events
+from tests.record.helpers import Connection, a_notice, an_access, event, events
 from tests.record.read_models.courses import put_course
 
 RECORDER, PROJECTOR, READER, WATCHDOG = ROLES = (
@@ -33,6 +34,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "record.access_seal": (RECORDER, READER),
     "record.blob": (RECORDER, READER),
     "record.command": (RECORDER, READER),
+    "record.enrolment": (RECORDER, READER),
     "record.journey": ROLES,
     "record.journey_event": ROLES,
     "record.lock": (),
@@ -98,6 +100,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
 }
 """Which role calls what; what is not named here is called by other functions only."""
 
+Statements: TypeAlias = tuple[tuple[str, tuple[object, ...]], ...]
 OURS = "(nspname = 'record' OR nspname LIKE 'read\\_model%')"
 
 
@@ -293,27 +296,52 @@ async def test_a_checkpoint_moves_forward_and_not_past_the_log(
     assert await owner.fetchval("SELECT position FROM read_model.generation WHERE status = 'live'") == 3
 
 
+async def test_every_role_is_short_by_itself(role: tuple[str, Connection]) -> None:
+    _, connection = role
+    for setting, seconds in (
+        ("statement_timeout", 10),
+        ("lock_timeout", 2),
+        ("idle_in_transaction_session_timeout", 10),
+    ):
+        shown = await connection.fetchval("SELECT setting::int FROM pg_settings WHERE name = $1", setting)
+        assert shown == seconds * 1000, setting
+
+
 async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Record, owner: Connection) -> None:
-    """Whoever reads or projects does all they can in a transaction that they leave open, with every advisory lock."""
-    journey = await put_course(record, 9)
+    """Whoever is no recorder does all they can to the very things that are recorded next, in a transaction that they
+    leave open, with every advisory lock. Each thing that the recorder does goes on, and so does who enrols somebody."""
+    journey, begins, notice, code = await put_course(record, 9), uuid4(), uuid4(), uuid4()
     version = (await record.head(journey)).version  # type: ignore[union-attr]
     while await advance(record, StateCache()):
         pass
     obligation = await owner.fetchval("SELECT obligation FROM read_model.obligation WHERE closed_at IS NULL LIMIT 1")
-    keys = [patient_key("invented-1")]
-    held = {
+    patient, told = [patient_key("invented-1"), patient_key("invented-2")], a_notice(journey, notice_id=notice)
+    log = "1::smallint"
+    enrols = f"SELECT record.enrol({log}, $1, 'PTSD', 'invented', $2, $3)"
+    asks = f"SELECT record.ask_code({log}, $1, $2, 'patient', 'somebody', 'point', 'clinic', 'somebody')"
+    blob = "SELECT record.keep_blob('held', 'journey/1')"
+    everything: Statements = (("SELECT count(*) FROM record.journey_event", ()), ("SELECT * FROM record.journey", ()))
+    held: dict[str, Statements] = {
         migrated.reader_url: (
-            ("SELECT record.enrol(1::smallint, $1, 'PTSD', 'invented', $2, $3)", (keys, uuid4(), uuid4())),
-            ("SELECT record.keep_blob('held', 'journey/1')", ()),
+            *everything,
+            (enrols, (patient, uuid4(), begins)),
+            (blob, ()),
             ("SELECT read_model.claim_obligation($1, $2, 'somebody')", (journey, obligation)),
-            ("SELECT count(*) FROM record.journey_event", ()),
+            (f"SELECT record.keep_contact({log}, 'somebody', 1, 'x', 'somebody')", ()),
+            (f"SELECT record.handle_notice({log}, $1, 'somebody')", (notice,)),
+            (asks, (code, journey)),
             ("LOCK TABLE record.journey_event IN ACCESS SHARE MODE", ()),
         ),
         migrated.projector_url: (
+            *everything,
             ("SELECT read_model.hold_live(1::smallint)", ()),
             ("SELECT read_model.rebuild_alone(1::smallint)", ()),
             ("LOCK TABLE read_model_1.caseload IN ACCESS EXCLUSIVE MODE", ()),
-            ("SELECT count(*) FROM record.journey_event", ()),
+        ),
+        migrated.watchdog_url: (
+            *everything,
+            ("INSERT INTO watch.matter (log_id, kind, name, shown) VALUES (1, 'x', 'x', '{}')", ()),
+            ("INSERT INTO watch.look (log_id) VALUES (1)", ()),
         ),
     }
     holders = []
@@ -325,38 +353,70 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
             await holder.fetch(statement, *arguments)
         for name in ADVISORY:
             await holder.execute("SELECT pg_try_advisory_lock($1, 1)", name)
+    done: list[str] = []
+    opening = Opening(patient_keys=tuple(patient), medicine="invented")
+    recorded: dict[str, str] = {
+        "reconcile": f"SELECT record.reconcile_alone({log})",
+        "seal": f"SELECT record.seal_access({log})",
+        "register": f"SELECT record.see_register({log}, 1, sha256('x'))",
+        "take": f"SELECT record.take_notices({log}, true, 10, 0)",
+        "put off": f"SELECT record.put_off_notice({log}, '{notice}', 0, NULL, false)",
+        "deliver": f"SELECT record.keep_deliveries({log}, '{notice}', '[]')",
+        "end": f"SELECT record.end_notice({log}, '{notice}')",
+        "blobs": f"SELECT record.drop_blobs({log}, now(), '{{}}', '{{}}')",
+        "pass": f"SELECT record.keep_reconciliation({log}, now(), 'x', 0, 0, 0, 0, 0, NULL)",
+        "snapshot": f"SELECT record.keep_snapshot({log}, '{journey}', 1, 'x', 'x', 'x')",
+    }
     try:
-        async with open_clear(migrated.recorder_url) as recorder, asyncio.timeout(1.5):
-            await recorder.append(journey, version, [event()])
-            await keep_blob(recorder, b"held", "journey/1")
-            async with recorder.connection() as connection, connection.transaction():
-                assert await connection.fetchval("SELECT record.reconcile_alone(1::smallint)")
-            async with open_clear(migrated.reader_url) as reader:
+        async with open_clear(migrated.recorder_url) as recorder, open_clear(migrated.reader_url) as reader:
+            async with asyncio.timeout(3):
+                await recorder.append(journey, version, [event()])
+                await recorder.append(begins, 0, [event()], opening=opening)
+                await keep_blob(recorder, b"held", "journey/1")
+                await recorder.deliver_notices([told])
+                for what, statement in recorded.items():
+                    async with recorder.connection() as connection, connection.transaction():
+                        await connection.execute(statement)
+                    done.append(what)
                 await record_access(reader, an_access(journey))
+                other = Opening(patient_keys=(patient_key("invented-3"),), medicine="invented")
+                await reader.enrol(other, pathway="PTSD", request_id=uuid4(), journey_id=uuid4())
+        assert done == [*recorded]
     finally:
         for holder in holders:
             holder.terminate()
 
 
-async def test_who_enrols_slowly_holds_up_nothing_that_is_under_way(
-    migrated: Database, record: Record, owner: Connection
-) -> None:
-    """An opening waits for who enrols, and no other append waits for the opening."""
-    going_on = uuid4()
-    await record.append(going_on, 0, [event()])
+async def test_nobody_takes_the_id_of_a_notice_before_it_leaves(migrated: Database, record: Record) -> None:
+    """An alarm that was kept before it left would leave no more."""
+    connection = await asyncpg.connect(migrated.reader_url)
+    try:
+        for taken in (uuid5(uuid4(), "notice:0"), UUID(int=0), UUID(int=2**128 - 1)):
+            with pytest.raises(asyncpg.PostgresError) as refused:
+                await connection.execute(
+                    "SELECT record.ask_code(1::smallint, $1, $2, 'patient', 'x', 'y', 'z', 'x')", taken, uuid4()
+                )
+            assert refused.value.sqlstate == "CP003"
+    finally:
+        await connection.close()
+
+
+async def test_who_enrols_slowly_holds_up_nobody_else(migrated: Database, record: Record) -> None:
+    """Neither an opening, of that very patient too, nor who enrols somebody else, nor the same one by another login."""
     holder = await asyncpg.connect(migrated.reader_url)
     await holder.execute("BEGIN")
-    await holder.fetch(
-        "SELECT record.enrol(1::smallint, $1, 'PTSD', 'invented', $2, $3)", [patient_key("1")], uuid4(), uuid4()
-    )
+    patient, request, journey = patient_key("1"), uuid4(), uuid4()
+    await holder.fetch("SELECT record.enrol(1::smallint, $1, 'PTSD', 'invented', $2, $3)", [patient], request, journey)
+    opening = Opening(patient_keys=(patient,), medicine="invented")
     try:
-        opening = Opening(patient_keys=(patient_key("2"),), medicine="invented")
-        waiting = asyncio.create_task(record.append(uuid4(), 0, [event()], opening=opening))
         async with asyncio.timeout(5):
-            for version in range(1, 6):
-                await record.append(going_on, version, [event()])
-        with pytest.raises(RecordUnavailable):
-            await waiting
+            for _ in range(3):
+                other = Opening(patient_keys=(patient_key(str(uuid4())),), medicine="invented")
+                await record.enrol(other, pathway="PTSD", request_id=uuid4(), journey_id=uuid4())
+            assert (
+                await record.enrol(opening, pathway="PTSD", request_id=request, journey_id=journey)
+            ).outcome == "enrolled"
+            await record.append(journey, 0, [event()], opening=opening)
     finally:
         await holder.close()
 

@@ -373,11 +373,10 @@ async def _placed(record: Record, rows: Sequence[DatabaseRow]) -> list[Placed]:
 
 
 def _differs(patients: PatientKeys, head: DatabaseRow, journey: Journey) -> bool:
-    """Whether a head contradicts its events about the patient, the pathway, or whether the journey is over. A journey
-    that nobody enrolled has no patient and no pathway in its head."""
+    """Whether a head contradicts its events about the patient, or whether the journey is over. One that was not
+    opened with its patient's keys has no patient in its head."""
     said = {
         "status": "closed" if journey.closed else "open",
-        "pathway": journey.protocol.pathway,
         "medicine": journey.protocol.dose.medicine,
         "patient_key": patients.of_ref(journey.patient.ref),
     }

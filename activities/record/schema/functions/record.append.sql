@@ -121,7 +121,9 @@ BEGIN
     END IF;
 
     IF _patient_keys IS NOT NULL THEN
-        IF _patient_key <> _patient_keys[1] THEN
+        IF _patient_key <> _patient_keys[1] OR EXISTS (
+            SELECT FROM enrolment e WHERE e.log_id = _log_id AND e.journey_id = _journey_id
+            HAVING count(*) > 0 AND NOT bool_or(e.patient_keys[1] = _patient_keys[1])) THEN
             RAISE EXCEPTION 'the journey is enrolled for another patient' USING ERRCODE = 'CP003';
         END IF;
         _patient_key := _patient_keys[1];

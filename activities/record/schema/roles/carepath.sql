@@ -6,21 +6,15 @@
 --
 -- A login of one person is made a member of carepath_reader. Names that begin with carepath_ are the service's own.
 -- Roles belong to the cluster, so another database may be creating them at the same moment. How they authenticate
--- (password, certificate) is for whoever deploys. What is set here keeps an accident short; a session may set it
--- otherwise, so nothing rests on it.
+-- (password, certificate) is for whoever deploys.
 DO $$
 DECLARE
     _role text;
-    _setting text;
 BEGIN
     FOREACH _role IN ARRAY ARRAY['carepath_recorder', 'carepath_projector', 'carepath_reader'] LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = _role) THEN
                 EXECUTE format('CREATE ROLE %I LOGIN', _role);
-                FOREACH _setting IN ARRAY ARRAY['statement_timeout = ''10s''', 'lock_timeout = ''2s''',
-                                                'idle_in_transaction_session_timeout = ''10s'''] LOOP
-                    EXECUTE format('ALTER ROLE %I SET %s', _role, _setting);
-                END LOOP;
             END IF;
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
             NULL;

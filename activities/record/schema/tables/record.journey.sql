@@ -8,12 +8,8 @@ CREATE TABLE record.journey (
     last_position bigint   NOT NULL,
     status        text     NOT NULL CHECK (status IN ('open', 'closed')),
     patient_key   bytea,
-    pathway       text,
     medicine      text,
-    request_id    uuid,
-    enrolled_at   timestamptz,
-    PRIMARY KEY (log_id, journey_id),
-    CONSTRAINT journey_request UNIQUE (log_id, request_id)
+    PRIMARY KEY (log_id, journey_id)
 ) WITH (fillfactor = 80);
 
 CREATE UNIQUE INDEX journey_one_open ON record.journey (log_id, patient_key, medicine) WHERE status = 'open';
