@@ -45,6 +45,15 @@ Since = Annotated[
         show_default=False,
     ),
 ]
+Builds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--build",
+        metavar="COMMAND",
+        help="How another build is started, to derive what its rules decided; may be given more than once.",
+        show_default=False,
+    ),
+]
 Report = Annotated[
     Path | None,
     typer.Option(
@@ -82,6 +91,7 @@ async def verify_(
     register: Register = None,
     report: Report = None,
     key: Key = None,
+    build: Builds = None,
 ) -> ExitCode:
     """Check the whole record, or one journey of it, again: its chains, the signature of every decision, the lists that
     people work from, and the open workflows.
@@ -93,10 +103,12 @@ async def verify_(
     left_out = frozenset(without or ())
     if since_anchor is not None and (wanted is not None or Part.ANCHORS in left_out):
         raise InvalidInput("--since-anchor goes with neither JOURNEY nor --without anchors", "Leave one of them out")
+    if build and Part.DERIVATION in left_out:
+        raise InvalidInput("--build does not go with --without derivation", "Leave one of them out")
     if (report is None) != (key is None):
         raise InvalidInput("a report has a file and a key", "Give both --report FILE and --key FILE")
     signing_key = None if report is None or key is None else report_key(report, key)
-    found = await verify(call.context, wanted, since_anchor, left_out, register, _progress(call.output))
+    found = await verify(call.context, wanted, since_anchor, left_out, register, _progress(call.output), build or ())
     if report is not None and signing_key is not None:
         write_report(report, found, signing_key)
     if call.output.json_only:

@@ -5,6 +5,7 @@ The code that checks chains and signatures shares nothing with the code that mak
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +14,13 @@ from uuid import UUID
 
 from activities.record import Record
 from activities.record.verification.anchors import Anchor, check_anchors
+from activities.record.verification.builds import BuildError, open_build
 from activities.record.verification.chains import Finding, by_place, read_access, snapshot
 from activities.record.verification.journeys import VerificationResult, verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
 from activities.record.verification.verify_export import Keys
 from application.context import Context
-from application.errors import InvalidInput, NotVerified, UseCaseError
+from application.errors import InvalidInput, NotVerified, Unavailable, UseCaseError
 from application.files import content_of
 from application.history import no_such_journey
 from application.record.reconcile import compare
@@ -70,8 +72,10 @@ async def verify(
     left_out: frozenset[Part],
     register: Path | None,
     progress: Callable[[int], None],
+    builds: Sequence[str] = (),
 ) -> Verification:
-    """Check one journey, what came since an anchor, or everything, without the parts that are left out.
+    """Check one journey, what came since an anchor, or everything, without the parts that are left out. ``builds`` are
+    the command lines of programs that derive what other rules decided.
 
     Raises:
         UseCaseError: there is no such journey or anchor, or what is asked for contradicts the settings.
@@ -96,15 +100,23 @@ async def verify(
     newest = None if content_of_register is None else await record.newest_register()
     if content_of_register is not None and newest is not None and is_put_back(content_of_register, newest):
         found.append(Finding(0, None, None, "register_put_back"))
-    examined = await verify_record(
-        record,
-        keys=keys,
-        read_models=Part.READ_MODELS not in left_out,
-        derive=Part.DERIVATION not in left_out,
-        journey_id=journey_id,
-        after=None if since is None else since.position,
-        progress=progress,
-    )
+    try:
+        async with AsyncExitStack() as running:
+            examined = await verify_record(
+                record,
+                keys=keys,
+                read_models=Part.READ_MODELS not in left_out,
+                derive=Part.DERIVATION not in left_out,
+                builds=[await running.enter_async_context(open_build(each)) for each in builds],
+                journey_id=journey_id,
+                after=None if since is None else since.position,
+                progress=progress,
+            )
+    except BuildError as problem:
+        raise Unavailable(
+            f"another build cannot be asked: {problem}",
+            "Try its command line by itself; it greets with one line of JSON",
+        ) from None
     found += examined.findings
     looks: int | None = None
     if journey_id is None:

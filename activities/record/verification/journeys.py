@@ -33,6 +33,7 @@ from activities.record.store import (
     StoredCommand,
     StoredEvent,
 )
+from activities.record.verification.builds import Build
 from activities.record.verification.chains import (
     EVENT,
     FIRST,
@@ -102,6 +103,7 @@ class JourneyFindings(NamedTuple):
     patients: tuple[Known, ...] = ()
     derived: int = 0
     others: tuple[tuple[DecidedBy, int], ...] = ()
+    underived: tuple[UUID, ...] = ()
     late: int = 0
 
 
@@ -137,6 +139,7 @@ async def verify_record(
     keys: Keys | None = None,
     read_models: bool = False,
     derive: bool = False,
+    builds: Sequence[Build] = (),
     journey_id: UUID | None = None,
     after: int | None = None,
     progress: Callable[[int], None] = lambda _judged: None,
@@ -150,10 +153,12 @@ async def verify_record(
     log is checked from behind that position, and each journey that has an event there is checked from its beginning;
     the log before it and other journeys' signatures are trusted. A log of more than ``alone`` events is read by as many
     processes as there are processors, if the record can be opened again, and each reads at least ``section`` positions
-    at a time. ``progress`` is called with the number of events that were judged.
+    at a time. What other rules decided is asked of the ``builds`` that have them. ``progress`` is called with how many
+    events were judged.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
+        BuildError: a build does not answer.
     """
     log_id, start = record.log_id, FIRST if after is None else after
     demonstration = (await record.log()).demonstration
@@ -176,6 +181,13 @@ async def verify_record(
         used = [use for each in judged for use in each.used]
         findings = [finding for part in parts for finding in part.findings]
         findings += (finding for each in judged for finding in each.findings)
+        others = sum((Counter(dict(each.others)) for each in judged), Counter[DecidedBy]())
+        underived = [each for some in judged for each in some.underived] if builds else []
+        derived = sum(each.derived for each in judged)
+        for by, events, odd in await _ask_builds(record, connection, underived, builds):
+            others[by] -= events
+            derived += events
+            findings += odd
         several = await journeys_by_patient(connection, log_id)
         wanted = {*journeys}
         for group in several:
@@ -202,8 +214,8 @@ async def verify_record(
         illustrative=sum(each.illustrative for each in judged),
         sign_offs=sum(each.sign_offs for each in judged),
         live=live,
-        derived=sum(each.derived for each in judged),
-        others=sum((Counter(dict(each.others)) for each in judged), Counter[DecidedBy]()),
+        derived=derived,
+        others=+others,
         late=sum(each.late for each in judged),
         demonstration=demonstration,
     )
@@ -305,7 +317,7 @@ async def _judge(
     states: dict[UUID, ProjectionState | None] = {}
     log = None if keys is None else await record.log()
     patients: list[Known] = []
-    derived, others, late = 0, Counter[DecidedBy](), 0
+    derived, others, late, underived = 0, Counter[DecidedBy](), 0, list[UUID]()
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
@@ -326,6 +338,7 @@ async def _judge(
             found += (Finding(fault.position, journey_id, fault.version, fault.reason) for fault in derivation.faults)
             derived += derivation.derived
             others.update(derivation.others)
+            underived += [journey_id] if derivation.others else []
         if head is not None and head["patient_key"] is not None and journey is not None:
             patients.append(Known(journey.id, head["last_position"], sorted(known_as(record.patients, journey))))
         if head is not None and journey is not None and _differs(record.patients, head, journey):
@@ -342,8 +355,26 @@ async def _judge(
         patients=tuple(patients),
         derived=derived,
         others=tuple(others.items()),
+        underived=tuple(underived),
         late=late,
     )
+
+
+async def _ask_builds(
+    record: Record, connection: Connection, journeys: Sequence[UUID], builds: Sequence[Build]
+) -> list[tuple[DecidedBy, int, list[Finding]]]:
+    """Have other builds decide again what they decided of these journeys. Return of each build and journey how many
+    events it has derived, and what differs."""
+    told = []
+    for journey_id in journeys if builds else ():
+        commands = (await read_commands(connection, record, [journey_id])).get(journey_id, [])
+        for _, events, _ in await read_journeys(connection, record.log_id, [journey_id]):
+            history = [each for each in await _to_stored(record, events) if _readable(each)]
+            for build in builds:
+                derived, faults = await build.derive(history, commands)
+                odd = [Finding(each.position, journey_id, each.version, each.reason) for each in faults]
+                told.append((build.by, derived, odd))
+    return told
 
 
 async def read_commands(

@@ -1,0 +1,166 @@
+"""Has another build decide again what it decided itself.
+
+A build is a program that speaks lines of JSON: first it says which rules it has, then it reads a journey a line, and
+answers each with a line. This module is that program as well (`python -m activities.record.verification.builds`). It
+needs neither the database nor any key, and is given neither. What it is asked is about patients, and in clear.
+"""
+
+import asyncio
+import os
+import shlex
+import sys
+from base64 import b64decode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import from_json, to_json
+
+from activities.record.command_codec import decided_by
+from activities.record.store import StoredCommand, StoredEvent
+from activities.record.verification.derivation import Fault, derive_again
+from workflows.journey.decided import DecidedBy
+
+LINE = 256 * 1024 * 1024
+"""How long a line may be, in bytes: a whole journey."""
+GREETED = timedelta(minutes=1)
+ANSWERED = timedelta(minutes=10)
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR")
+"""What of its environment this process hands on: no setting of the service is among it."""
+
+
+class BuildError(Exception):
+    """A build does not start, or does not say what can be read. Nothing was decided again by it."""
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Greeting(_Said):
+    """Which rules a build has."""
+
+    protocol: Literal["care-pathway/build/1"]
+    core: str
+    zones: str
+
+
+class Answer(_Said):
+    """How many events of a journey a build has derived, of those that it decided, and at which position and version of
+    the journey something else is recorded."""
+
+    derived: int
+    faults: tuple[tuple[int, int], ...]
+
+
+class Build:
+    """A build that runs, and ``by`` which rules it decides. Made by `open_build`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, by: DecidedBy) -> None:
+        self._process, self.by = process, by
+
+    async def derive(
+        self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand]
+    ) -> tuple[int, tuple[Fault, ...]]:
+        """Return how many events of a journey this build has derived, of those that it decided, and what differs.
+
+        Raises:
+            BuildError: it does not answer.
+        """
+        asked = {
+            "history": [event.model_dump() for event in history],
+            "commands": [command.model_dump() for command in commands],
+        }
+        answer = await _ask(self._process, to_json(asked, bytes_mode="base64") + b"\n", ANSWERED)
+        try:
+            read = Answer.model_validate_json(answer)
+        except ValueError:
+            raise BuildError("it answers what cannot be read") from None
+        return read.derived, tuple(Fault(position, version, "not_derived") for position, version in read.faults)
+
+
+@asynccontextmanager
+async def open_build(command: str) -> AsyncIterator[Build]:
+    """Start a build by its command line, and end it.
+
+    Raises:
+        BuildError: it does not start, or is none.
+    """
+    try:
+        words = shlex.split(command)
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+            limit=LINE,
+        )
+    except (OSError, ValueError, TypeError):
+        raise BuildError("it does not start") from None
+    try:
+        try:
+            said = Greeting.model_validate_json(await _ask(process, b"", GREETED))
+        except ValueError:
+            raise BuildError("it is no build that can be asked") from None
+        yield Build(process, DecidedBy(core=said.core, zones=said.zones))
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(5):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def _ask(process: asyncio.subprocess.Process, line: bytes, within: timedelta) -> bytes:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            process.stdin.write(line)
+            await process.stdin.drain()
+            said = await process.stdout.readline()
+    except (OSError, ValueError, TimeoutError):
+        raise BuildError("it does not answer") from None
+    if not said:
+        raise BuildError("it has ended")
+    return said
+
+
+def _read(asked: bytes) -> tuple[list[StoredEvent], list[StoredCommand]]:
+    said = from_json(asked)
+    return [StoredEvent.model_validate(_bytes(StoredEvent, each)) for each in said["history"]], [
+        StoredCommand.model_validate(_bytes(StoredCommand, each)) for each in said["commands"]
+    ]
+
+
+def _bytes(model: type[BaseModel], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that a model has; a newer build may say more."""
+    fields = model.model_fields
+    return {
+        name: b64decode(value, altchars=b"-_") if fields[name].annotation is bytes else value
+        for name, value in said.items()
+        if name in fields
+    }
+
+
+def main() -> None:
+    """Be a build: say which rules these are, and answer until nothing more is asked."""
+    by = decided_by()
+    out = sys.stdout.buffer
+    out.write(to_json(Greeting(protocol="care-pathway/build/1", core=by.core, zones=by.zones)) + b"\n")
+    out.flush()
+    for line in sys.stdin.buffer:
+        found = derive_again(*_read(line), by=by)
+        faults = tuple((each.position, each.version) for each in found.faults if each.reason == "not_derived")
+        out.write(to_json(Answer(derived=found.derived, faults=faults)) + b"\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()

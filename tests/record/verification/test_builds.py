@@ -1,0 +1,82 @@
+"""What other rules decided is derived by the build that has them: here a copy of the core with one rule changed."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from activities.record import Record
+from activities.record.command_codec import decided_by
+from activities.record.verification.builds import BuildError, open_build
+from activities.record.verification.derivation import Fault, derive_again
+from activities.record.verification.journeys import verify_record
+from activities.record_activities import RecordActivities
+from tests.record.handed import batch, kept, signed_course
+from tests.record.test_redeliveries import register_of
+
+ROOT = Path(__file__).resolve().parents[3]
+RULE = ("workflows/journey/stages/sessions/dosing.py", 'f"dose-{', 'f"given-{')
+"""Where the copy decides otherwise: under which name a dose is kept."""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """How the copy is started."""
+    copy = tmp_path_factory.mktemp("build")
+    for room in ("activities", "workflows"):
+        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
+    path, rule, changed = RULE
+    source = (copy / path).read_text()
+    assert source.count(rule) == 1
+    (copy / path).write_text(source.replace(rule, changed))
+    module = "activities.record.verification.builds"
+    return shlex.join(["sh", "-c", f"cd {shlex.quote(str(copy))} && {shlex.quote(sys.executable)} -m {module}"])
+
+
+async def test_another_build_derives_what_it_decided_by_its_own_rules(
+    build: str, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decisions = signed_course()
+    async with open_build(build) as other:
+        assert other.by != decided_by()
+        assert other.by.zones == decided_by().zones
+        monkeypatch.setattr("tests.record.handed.decided_by", lambda: other.by)
+        rows, commands = kept(decisions)
+        monkeypatch.undo()
+        mine = derive_again(rows, commands)
+        assert (mine.faults, mine.derived, mine.others) == ((), 0, {other.by: len(rows)})
+        derived, faults = await other.derive(rows, commands)
+        doses = [row for row in rows if row.event_type == "session.dosed"]
+        assert derived == len(rows)
+        assert faults == tuple(Fault(dose.position, dose.version, "not_derived") for dose in doses)
+        assert len(faults) == 3
+
+        recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+        monkeypatch.setattr("activities.record_activities.decided_by", lambda: other.by)
+        for decision in decisions[:10]:
+            await recording.append(batch([decision]))
+        monkeypatch.undo()
+        for decision in decisions[10:20]:
+            await recording.append(batch([decision]))
+        alone = await verify_record(record, derive=True)
+        assert alone.others[other.by] > 0
+        whole = await verify_record(record, derive=True, builds=[other])
+        assert (whole.findings, dict(whole.others), whole.derived) == ((), {}, whole.events)
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "echo hello", "true", "'", "echo '{}'"])
+async def test_what_is_no_build_is_said_to_be_none(command: str) -> None:
+    with pytest.raises(BuildError):
+        async with open_build(command):
+            pytest.fail("it was taken for a build")
+
+
+async def test_a_build_is_given_no_setting_of_the_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CAREPATH_RECORDER_URL", "postgresql://somebody@there")
+    said = tmp_path / "said"
+    with pytest.raises(BuildError):
+        async with open_build(shlex.join(["sh", "-c", f"env > {shlex.quote(str(said))}"])):
+            pytest.fail("it was taken for a build")
+    assert "CAREPATH" not in said.read_text()
