@@ -2,17 +2,20 @@
 
 import inspect
 from dataclasses import dataclass
-from typing import get_args
+from typing import TypeAlias, get_args
 
 from application.errors import NotAllowed
 from workflows.journey import commands as c
 from workflows.journey import obligation_types as o
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol.care_plan import DoseLimit
 from workflows.journey.requirements import Obligation
 from workflows.journey.setting import setting_of
+from workflows.journey.stages.evaluation.model import BASELINE, scheduled_instruments
+from workflows.journey.stages.sessions.validity import BASELINE_OF
 from workflows.journey.vocabulary import AT_HOME
 
 SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
@@ -70,11 +73,14 @@ def _kinds() -> tuple[CommandKind, ...]:
 
 
 KINDS = _kinds()
+BY_MODEL = {kind.model: kind for kind in KINDS}
 
 
 def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str, ...]]:
-    """Return the coded words that the journey's protocol asks for in this form, by field, for its template."""
-    p = journey.protocol
+    """Return the coded words that the journey asks for in this form, by field: those of its protocol, and the names and
+    versions that stand in it."""
+    p, medicines = journey.protocol, journey.medicines.values()
+    unclassed = tuple(medicine.id for medicine in medicines if medicine.taken and not medicine.classes)
     asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
         c.RecordEvaluation: {
             "sections": p.eligibility.evaluation_sections,
@@ -86,17 +92,28 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
             "criteria": p.eligibility.attest,
             "factors": p.eligibility.factors,
         },
-        c.RecordPlan: {"plan.components": p.care_plan.require_components, "plan.sections": p.care_plan.sections},
+        c.RecordPlan: {
+            "plan.components": tuple(dict.fromkeys((*p.care_plan.require_components, p.care_plan.therapy))),
+            "plan.sections": p.care_plan.sections,
+        },
         c.ExplainTopics: {"topics": p.education_topics},
         c.ConfirmUnderstanding: {"topics": p.education_topics},
         c.Acknowledge: {"statements": p.acknowledgements},
-        c.GiveConsent: {"consents": tuple(p.consents)},
+        c.GiveConsent: {
+            "consents": tuple(p.consents),
+            **{f"consents.{name}": (version,) for name, version in journey.consent_versions.items()},
+        },
         c.EnterPaperConsent: {"consents": tuple(p.consents)},
         c.SetLimits: {"limits": tuple(DoseLimit)},
         c.CheckSession: {"items": p.sessions.checklist_in(setting_of(journey) or AT_HOME)},
         c.Observe: {"red_flags": p.sessions.red_flags},
         c.EndSession: {"criteria": p.sessions.criteria_in(setting_of(journey) or AT_HOME)},
         c.AddMedicine: {"classes": p.medicines.classes},
+        c.ReconcileMedicines: {
+            "changes": tuple(journey.unreviewed_medicine_changes),
+            "classes": unclassed,
+            **{f"classes.{medicine}": p.medicines.classes for medicine in unclassed},
+        },
         c.CompleteCheckIn: {"symptoms": p.symptoms.names},
         c.RecordVisit: {
             "assessments": p.follow_up.assessments,
@@ -127,7 +144,7 @@ FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
     o.CHECK_IN: (c.CompleteCheckIn, "check_in"),
     o.VISIT: (c.RecordVisit, "visit"),
     o.FOLLOW_UP_VISIT: (c.RecordVisit, "visit"),
-    o.MEASURE: (c.RecordInstrument, None),
+    o.MEASURE: (c.RecordInstrument, "occasion"),
     o.SUICIDE_RISK: (c.RecordInstrument, None),
     o.MISSED_CONTACT: (c.SettleContact, "contact"),
     o.MEDICINES_REVIEW: (c.ReconcileMedicines, None),
@@ -144,21 +161,82 @@ FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
     o.ADVERSE_EVENT_OUTCOME: (c.FollowUpAdverseEvent, "adverse_event"),
     o.UNREADABLE_MESSAGE: (c.HandleMessage, "message"),
     o.CANCELLATION: (c.HandleMessage, "message"),
+    o.WITNESS: (c.WitnessConsent, "paper"),
+    o.NO_SHOW: (c.MoveVisit, "visit"),
+    o.PERMISSION: (c.ProposePermission, None),
+    o.DISPATCH_ADDRESS: (c.UpdatePatient, None),
     o.ACCESS_REVIEW: (c.ReviewAccess, "access"),
     o.RETURNED: (c.AnswerReturned, "request"),
 }
 """The command that most often does what is awaited, or takes an alarm, and its field that says what it is about."""
 
 
-def form_for(waiting: Obligation) -> tuple[CommandKind, dict[str, str]] | None:
+ALSO: dict[o.ObligationType, tuple[type[c.CommandBody], ...]] = {
+    o.EVALUATION: (c.AddMedicine, c.ReconcileMedicines),
+    o.EDUCATION: (c.ConfirmUnderstanding,),
+    o.PREGNANCY_TEST: (c.JudgePregnancy,),
+    o.NO_SHOW: (c.RecordNoShow,),
+}
+"""The further commands of what takes more than one, or has another way."""
+RENEWALS: dict[str, type[c.CommandBody]] = {
+    "evaluation": c.Amend,
+    "plan": c.RecordPlan,
+    "weight": c.RecordPlan,
+    "education": c.ExplainTopics,
+    "acknowledgements": c.Acknowledge,
+    "consents": c.GiveConsent,
+}
+"""The command that renews what a dose rests on, by what that is; questionnaires stand under their own names."""
+Form: TypeAlias = tuple[CommandKind, dict[str, str]]
+"""A command, and what is known to fill in, by field."""
+
+
+def form_for(waiting: Obligation) -> Form | None:
     """Return the form that does what is awaited, with what is known to fill in; None where no single one does."""
     kind = OBLIGATION_TYPES.get(waiting.kind)
     model, field = FORMS.get(kind, (None, None)) if kind is not None else (None, None)
-    found = next((each for each in KINDS if each.model is model), None)
-    if found is None:
+    if model is None:
         return None
     about = waiting.id if model is c.AcknowledgeAlarm else waiting.subject
-    return found, {} if field is None or about is None else {field: about}
+    return BY_MODEL[model], {} if field is None or about is None else {field: about}
+
+
+def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
+    """Return all forms that do what is awaited, or a part of it, with what is known to fill in; the usual one first."""
+    usual = _renewal(waiting.subject) if waiting.kind == o.RENEWAL.kind else form_for(waiting)
+    if usual is None:
+        return ()
+    kind, given = usual
+    about = OBLIGATION_TYPES[waiting.kind]
+    further: tuple[Form, ...] = tuple((BY_MODEL[model], {}) for model in ALSO.get(about, ()))
+    if about == o.NO_SHOW:
+        further = tuple((found, given) for found, _ in further)
+    if about == o.EVALUATION:
+        further += tuple(
+            (BY_MODEL[c.RecordInstrument], {"instrument": instrument.value, "occasion": BASELINE})
+            for instrument in journey.protocol.instruments.baseline
+            if journey.latest(instrument, occasion=BASELINE) is None
+        )
+    if about == o.MEASURE and waiting.subject is not None:
+        given = {**given, "instrument": instrument_of(journey, waiting.subject).value}
+    if about == o.SUICIDE_RISK:
+        given = {**given, "instrument": Instrument.C_SSRS_SINCE.value}
+    if about == o.WITNESS and waiting.subject in journey.disposals:
+        kind, given = BY_MODEL[c.WitnessDisposal], {"disposal": str(waiting.subject)}
+    return (kind, given), *further
+
+
+def _renewal(subject: str | None) -> Form:
+    model = RENEWALS.get(subject or "")
+    if model is not None:
+        return BY_MODEL[model], {}
+    return BY_MODEL[c.RecordInstrument], {"instrument": (subject or "").removeprefix(BASELINE_OF)}
+
+
+def instrument_of(journey: Journey, occasion: str) -> Instrument:
+    """Return the instrument of the schedule that is filled in on an occasion."""
+    asked = scheduled_instruments(journey)
+    return next((each for each in asked[1:] if occasion.endswith(f"-{each.value.lower()}")), asked[0])
 
 
 def require_role(actor: Actor, kind: CommandKind) -> None:

@@ -234,7 +234,7 @@ def schema(model: type[BaseModel]) -> Content:
 def template(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> Content:
     """Return a template to fill in. Its placeholders are never valid, so that none is sent by mistake.
 
-    ``names`` are the coded words a protocol asks for, by field.
+    ``names`` are the coded words a journey asks for, by field.
     """
     whole = schema(model)
     skeleton = {name: _sample(part, whole.get("$defs", {})) for name, part in whole["properties"].items()}
@@ -245,6 +245,8 @@ def template(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None
         if isinstance(example, dict):
             (one,) = example.values()
             within[key] = dict.fromkeys(codes, one)
+        elif isinstance(example, str):
+            within[key] = f"<{' | '.join(codes)}>"
         else:
             within[key] = list(codes)
     return skeleton

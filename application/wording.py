@@ -18,9 +18,12 @@ from workflows.journey.commands import (
     RequestSupport,
 )
 from workflows.journey.instruments import Score
+from workflows.journey.obligation_types import EDUCATION, EVALUATION
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
 from workflows.journey.severity import Severity
+from workflows.journey.stages.education.rules import not_understood, untaught
+from workflows.journey.stages.evaluation.rules import missing
 from workflows.journey.summary import count_others, why
 
 SENTENCES = 20
@@ -47,6 +50,18 @@ def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
     """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
     said = why(waiting, journey)
     return f"{said[:-1]}. For you it is due {spell_with_place(waiting.deadline)}, {until(waiting, at)}."
+
+
+def lacks(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
+    """Say what an obligation of several parts still lacks, part by part; nothing for one that is done at once."""
+    if waiting.kind == EVALUATION.kind:
+        return missing(journey)
+    if waiting.kind == EDUCATION.kind:
+        return (
+            *(f"{topic} explained" for topic in untaught(journey)),
+            *(f"{topic} understood" for topic in not_understood(journey)),
+        )
+    return ()
 
 
 def until(waiting: Obligation, at: datetime) -> str:

@@ -7,6 +7,7 @@ is one control for JSON.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,8 @@ ROWS = 3
 
 
 class Field(NamedTuple):
-    """One control of a form. ``choices`` are the coded words to choose from; a number's are its bounds in ``hint``."""
+    """One control of a form. ``choices`` are the coded words to choose from, ``labels`` what some of them are called; a
+    number's bounds are in ``hint``."""
 
     path: tuple[str, ...]
     control: Control
@@ -37,6 +39,7 @@ class Field(NamedTuple):
     choices: tuple[str, ...] = ()
     hint: str = ""
     default: str = ""
+    labels: Mapping[str, str] = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -58,7 +61,7 @@ def _spoken(part: str) -> str:
 
 
 def fields_of(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Field, ...]:
-    """Return the controls of a form. ``names`` are the coded words a protocol asks for, by field."""
+    """Return the controls of a form. ``names`` are the coded words a journey asks for, by field."""
     whole = forms.schema(model)
     needed = set(whole.get("required", ()))
     found: list[Field] = []
@@ -98,6 +101,8 @@ def _fields(
             yield Field(path, "date", required)
         case {"type": "string", "format": "date-time"}:
             yield Field(path, "time", required)
+        case {"type": "string"} if codes is not None:
+            yield Field(path, "choice", required, choices=codes)
         case {"type": "string"}:
             short = "pattern" in part or part.get("maxLength", LONG + 1) <= LONG
             yield Field(path, "line" if short else "text", required, default=spelled)
@@ -105,10 +110,10 @@ def _fields(
             needed = set(part.get("required", ())) if required else set()
             for name, inner in properties.items():
                 yield from _fields((*path, name), inner, defined, names, required=name in needed)
-        case {"type": "object"} if codes is not None:
+        case {"type": "object"} if (keys := _keys(part, codes)) is not None:
             inner = (list(part.get("patternProperties", {}).values()) or [part.get("additionalProperties")])[0]
-            for code in codes:
-                yield from _fields((*path, code), inner, defined, {}, required=required)
+            for key in keys:
+                yield from _fields((*path, key), inner, defined, names, required=required)
         case {"type": "array", "items": items}:
             if _is_rating(part, items):
                 ratings = tuple(map(str, range(items["minimum"], items["maximum"] + 1)))
@@ -120,6 +125,12 @@ def _fields(
             yield Field(path, "json", required)
 
 
+def _keys(part: Content, codes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the words under which a mapping is filled in; None where nobody says them."""
+    enum = part.get("propertyNames", {}).get("enum")
+    return codes if codes is not None or enum is None else tuple(enum)
+
+
 def _is_rating(part: Content, items: Content) -> bool:
     """Whether a list is a fixed number of ratings, such as those of a short questionnaire."""
     return part.get("minItems") == part.get("maxItems") is not None and {"minimum", "maximum"} <= items.keys()
@@ -129,7 +140,9 @@ def _list(
     path: tuple[str, ...], items: Content, defined: Content, codes: tuple[str, ...] | None, *, required: bool
 ) -> Iterator[Field]:
     if codes is not None or "enum" in items:
-        yield Field(path, "codes", required, choices=codes or tuple(map(str, items["enum"])))
+        choices = tuple(map(str, items["enum"])) if codes is None else codes
+        if choices:
+            yield Field(path, "codes", required, choices=choices)
     elif items.get("type") == "object" and "properties" in items:
         for row in range(ROWS):
             for name, inner in items["properties"].items():
@@ -164,6 +177,40 @@ def read_back(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: 
     return content
 
 
+def filled_in(fields: Sequence[Field], content: Content, zone: str) -> dict[str, list[str]]:
+    """Return what a browser would send for a content of JSON; what the form has no control for is not in it."""
+    found = {}
+    for field in fields:
+        value = _at(content, field.path)
+        if value not in (None, [], {}):
+            found[field.name] = _spelled(field, value, zone_info(zone))
+    return found
+
+
+def _at(content: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        if isinstance(content, list) and part.isdigit() and int(part) < len(content):
+            content = content[int(part)]
+        else:
+            content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
+def _spelled(field: Field, value: Any, zone: ZoneInfo) -> list[str]:
+    match field.control:
+        case "codes":
+            return list(map(str, value))
+        case "lines":
+            return ["\n".join(map(str, value))]
+        case "yes_no":
+            return ["yes" if value else "no"]
+        case "json":
+            return [canonical(value).decode()]
+        case "time":
+            return [datetime.fromisoformat(value).astimezone(zone).isoformat(" ")]
+    return [str(value)]
+
+
 def as_said(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: str) -> bytes:
     """Return what a browser sent as JSON, as far as it can be read; what cannot is in it as it was entered."""
     return canonical(_read(fields, sent, zone)[0])
@@ -177,7 +224,7 @@ def _read(
     for field in fields:
         values = [value.replace("\r\n", "\n") for value in sent.get(field.name, ()) if value.strip()]
         if not values:
-            if field.path[0] == ANSWERS and field.path[-1].isdigit():
+            if field.path[-2:-1] == (ANSWERS,) and field.path[-1].isdigit():
                 _put(content, field.path, None)  # Missing is no answer, and the others keep their places.
             continue
         try:

@@ -9,11 +9,14 @@ from uuid import UUID
 
 from application.access_log import Query
 from application.changes import Change, compare
+from application.command_catalog import Form, forms_for
 from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
+from workflows.journey.obligations import obligations
 from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.provenance import Explanation, explain
 
@@ -90,6 +93,13 @@ class Timeline(NamedTuple):
     late: frozenset[int]
 
 
+class PatientPage(NamedTuple):
+    """What a patient sees, and for each of their tasks the form that does it, if one does."""
+
+    seen: PatientSummary
+    forms: tuple[tuple[Form, ...], ...]
+
+
 class Explained(NamedTuple):
     """Why an event is there, and its journey."""
 
@@ -144,6 +154,17 @@ async def show_patient_view(context: Context, query: ShowPatientView) -> Patient
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
     return patient_summary((await read_journey(context, query, query.journey_id)).journey)
+
+
+async def show_patient_page(context: Context, query: ShowPatientView) -> PatientPage:
+    """What the patient sees, and the forms of what is asked of them.
+
+    Raises:
+        NotFound, NotAllowed: as `show_patient_view`.
+    """
+    journey = (await read_journey(context, query, query.journey_id)).journey
+    asked = [waiting for waiting in obligations(journey) if waiting.owner == Role.PATIENT]
+    return PatientPage(patient_summary(journey), tuple(forms_for(waiting, journey)[:1] for waiting in asked))
 
 
 async def explain_event(context: Context, query: ExplainEvent) -> Explained:

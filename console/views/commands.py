@@ -1,6 +1,6 @@
 """A form for each command, made from the core's own model, and what comes of sending it."""
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -18,31 +18,39 @@ from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.viewer import viewers_zone
 from application.wording import route_of
-from console.forms import ANSWERS, Content, Field, answers_of, as_said, fields_of, read_back
+from console import corrections
+from console.completing import complete
+from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_back
+from console.known_names import offer
 from console.pages import page, status_of
 from console.sign_ins import Notice
-from console.visits import Acts, Looks, Visit
+from console.visits import Acts, Looks, Visit, firsts
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import SIGNED, AnyBody, Observe, RecordInstrument
+from workflows.journey.commands import SIGNED, Amend, AnyBody, RecordInstrument, RecordPlan
+from workflows.journey.events import Event
 from workflows.journey.instruments import Instrument
-from workflows.journey.stages.sessions.model import YEAR
 
 router = APIRouter()
 ONCE = "once"
 """The id of the command is in the address of its form: whoever goes back and sends it again sends the same command."""
 AFTER = "after"
 """The hidden control that says where somebody goes on: to the session room."""
+CHOSEN = ("instrument", "version")
+"""What is chosen first, where the fields of a form depend on it."""
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 class Form(NamedTuple):
     """A form for one command of a journey. ``journey`` is None for somebody who may not look at it: to hold, to report
-    harm and to call for help they need not. Times are on the clock of ``zone``."""
+    harm and to call for help they need not. Times are on the clock of ``zone``. ``corrects`` is the recorded fact that
+    it corrects; as long as none is chosen, ``choices`` are those it may correct."""
 
     kind: CommandKind
     journey: Journey | None
     fields: tuple[Field, ...]
     zone: str
+    corrects: Event | None = None
+    choices: tuple[corrections.Choice, ...] = ()
 
 
 @router.get("/journeys/{journey_id}/{noun}/{verb}")
@@ -51,8 +59,10 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
     once = command_id_of(given.get(ONCE))
     if once is None:
         return RedirectResponse(f"{visit.request.url.path}?{urlencode([*given.multi_items(), (ONCE, uuid4())])}", 303)
-    form = await _form(visit, journey_id, noun, verb, given.get("instrument"))
+    form = await _form(visit, journey_id, noun, verb, given)
     values = {field.name: [given.get(field.name) or field.default] for field in form.fields}
+    if form.corrects is not None:
+        values |= corrections.recorded(form.corrects, form.fields, form.zone)
     if given.get(AFTER):
         values[AFTER] = [given[AFTER]]
     return _shown(visit, journey_id, form, visit.take_draft() or values, once)
@@ -60,7 +70,7 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
 
 @router.post("/journeys/{journey_id}/{noun}/{verb}")
 async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
-    form = await _form(visit, journey_id, noun, verb, visit.value("instrument"))
+    form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
     once = _command_id(visit)
     try:
         body = _body(form, visit)
@@ -89,21 +99,16 @@ async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
 
 def _body(form: Form, visit: Visit) -> AnyBody:
     content = read_back(form.fields, visit.sent, form.zone)
-    if form.kind.model is Observe and form.journey is not None:
-        _date_vitals(content, form.journey)
+    if form.journey is not None:
+        complete(content, form.kind, form.journey)
+    if form.corrects is not None:
+        corrections.name_fact(content, form.corrects)
     return cast("AnyBody", forms.check(form.kind.model, content, {"kind": form.kind.name}, templated=False))
 
 
-def _date_vitals(content: Content, journey: Journey) -> None:
-    """Put in when vital signs were measured, where nothing else is said: in the minute that was observed."""
-    session, vitals = journey.sessions.get(content.get("session", 0)), content.get("vitals")
-    if isinstance(vitals, dict) and session is not None and session.dosed_at is not None:
-        measured = session.dosed_at + timedelta(minutes=min(content.get("minute", 0), YEAR))
-        vitals.setdefault("measured_at", measured.isoformat())
-
-
-async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, instrument: str | None) -> Form:
-    """Return the form of a command, in the words of the journey's protocol for those who may look at it.
+async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Mapping[str, str]) -> Form:
+    """Return the form of a command, in the words of the journey's protocol for those who may look at it. What is
+    ``given`` may say what it depends on: a questionnaire, or the version that is corrected.
 
     Raises:
         NotFound, NotAllowed: there is no such command or journey, or it is not theirs to send.
@@ -112,20 +117,33 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, instrument
     if kind is None:
         raise NotFound("there is no such form", "Choose one on the patient's page")
     journey: Journey | None = None
+    events: tuple[Event, ...] = ()
     async with visit.context() as context:
         require_role(context.actor, kind)
         query = ActOn(action=f"{noun} {verb}", journey_id=journey_id)
         try:
-            journey = (await read_journey(context, query, journey_id, part=True)).journey
+            events, journey, *_ = await read_journey(context, query, journey_id, part=True)
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
     names: dict[str, tuple[str, ...]] = {} if journey is None else names_asked_for(kind, journey)
     fields = fields_of(kind.model, names)
+    if journey is not None:
+        fields = offer(fields, kind.model, journey)
+    instrument = given.get("instrument")
     if kind.model is RecordInstrument and instrument in tuple(Instrument):
         fields = (*(field for field in fields if field.path[0] != ANSWERS), *answers_of(Instrument(instrument)))
+    if kind.model is RecordPlan and journey is not None:
+        # It may be absent, with the reason in another field.
+        therapy = ("plan", "components", journey.protocol.care_plan.therapy)
+        fields = tuple(field._replace(required=field.required and field.path != therapy) for field in fields)
     zone = str(viewers_zone().key) if journey is None else journey.patient.zone
-    return Form(kind, journey, fields, zone)
+    if kind.model is not Amend or journey is None:
+        return Form(kind, journey, fields, zone)
+    fact = corrections.fact_at(events, given.get("version"))
+    if fact is None:
+        return Form(kind, journey, (), zone, choices=corrections.choices(events, zone))
+    return Form(kind, journey, corrections.fields_for(fact, journey), zone, corrects=fact)
 
 
 def _shown(
@@ -145,7 +163,7 @@ def _shown(
         heading="" if error is None else status_of(error)[1],
         instruments=tuple(Instrument) if choosing else (),
         signed=form.kind.model in SIGNED,
-        again=urlencode({name: value for name, value in visit.request.query_params.items() if name != "instrument"}),
+        kept={name: value for name, value in visit.request.query_params.items() if name not in (ONCE, *CHOSEN)},
     )
 
 

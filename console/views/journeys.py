@@ -5,22 +5,24 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from application.command_catalog import KINDS, CommandKind, form_for
+from application.command_catalog import KINDS, CommandKind, forms_for
 from application.pathway.show import (
     ShowJourney,
     ShowPatientView,
     ShowTimeline,
     show_journey,
-    show_patient_view,
+    show_patient_page,
     show_timeline,
 )
 from application.sign_offs.decision_history import status_of
-from application.wording import SENTENCES, until
+from application.wording import SENTENCES, lacks, until
 from console.charts import charts_of
+from console.corrections import choices
 from console.pages import TITLES, page
 from console.visits import Looks
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Amend
 from workflows.journey.obligations import most_urgent
 from workflows.journey.summary import count_others, health, step_shown, why
 
@@ -47,7 +49,10 @@ async def show(visit: Looks, journey_id: UUID) -> Response:
         zone=journey.patient.zone,
         health=health(journey),
         step=step_shown(journey),
-        waiting=[(each, why(each, journey), until(each, at), form_for(each)) for each in waiting],
+        waiting=[
+            (each, why(each, journey), until(each, at), forms_for(each, journey), lacks(each, journey))
+            for each in waiting
+        ],
         others=count_others(journey, SENTENCES),
         charts=charts_of(journey),
         signed=[(each, status_of(journey, each)) for each in reversed(journey.sign_offs)],
@@ -59,7 +64,7 @@ async def show(visit: Looks, journey_id: UUID) -> Response:
 async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, kind: str = "") -> Response:
     async with visit.context() as context:
         events, zone, late = await show_timeline(context, ShowTimeline(journey_id=journey_id))
-    kinds = sorted({event.body.kind for event in events})
+    kinds, role = sorted({event.body.kind for event in events}), visit.signed_in.person.role
     wanted = [
         event
         for event in reversed(events)
@@ -74,6 +79,7 @@ async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, ki
         earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
         zone=zone,
         late=late,
+        correctable={choice.version for choice in choices(events, zone)} if role in Amend.roles else set(),
         kinds=kinds,
         kind=kind,
     )
@@ -82,10 +88,16 @@ async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, ki
 @router.get("/journeys/{journey_id}/patient-view")
 async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
-        seen = await show_patient_view(context, ShowPatientView(journey_id=journey_id))
+        seen, forms = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
     mine = [kind for kind in KINDS if visit.signed_in.person.role in kind.roles]
     return page(
-        visit.request, "patient.html", visit.signed_in, seen=seen, journey_id=journey_id, offered=_grouped(mine)
+        visit.request,
+        "patient.html",
+        visit.signed_in,
+        seen=seen,
+        forms=[[form for form in each if form[0] in mine] for each in forms],
+        journey_id=journey_id,
+        offered=_grouped(mine),
     )
 
 

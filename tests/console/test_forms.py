@@ -1,6 +1,7 @@
 """Every command can be sent from a browser: its form offers all it needs, and what comes back is what was meant."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import pytest
@@ -8,19 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application import input as forms
+from application.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
 from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
-from application.command_catalog import KINDS, CommandKind, names_asked_for
 from application.errors import FieldProblem, InvalidInput
 from console.forms import Field, answers_of, fields_of, read_back
+from console.known_names import KNOWN, offer
 from tests.cli.valid import FORMS
-from tests.journey.play import started
+from tests.journey.play import PROTOCOLS, course, started
+from workflows.journey import commands as c
+from workflows.journey.aggregate import Journey
 from workflows.journey.base import canonical
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.obligation_types import OBLIGATION_TYPES, RENEWAL
+from workflows.journey.protocol import Pathway
 
 ZONE = "America/Los_Angeles"
-AS_JSON = {"instrument.record", "pathway.amend", "screening.record", "medicine.reconcile"}
-"""The forms that hold a control for JSON: its fields depend on what is chosen first, or nobody knows their names."""
+AS_JSON = {"instrument.record", "pathway.amend"}
+"""The forms that hold a control for JSON: its fields depend on what is chosen first."""
+OF_THEIR_OWN_ACCORD = {"pathway.propose-discharge"}
+"""What somebody does in a course that nothing awaits."""
 
 
 def sent_for(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
@@ -57,7 +64,7 @@ def spelled(fields: tuple[Field, ...], content: Mapping[str, Any]) -> dict[str, 
             for control, text in sent_for(value, (name,)):
                 if controls[control] == "lines":
                     text = "\r\n".join(_at(content, control))
-                found[control] = [text]
+                found[control] = _at(content, control) if controls[control] == "codes" else [text]
     return found
 
 
@@ -68,9 +75,17 @@ def _at(content: Mapping[str, Any], control: str) -> list[str]:
     return list(map(str, found))
 
 
+@cache
+def journey() -> Journey:
+    """A journey that waits for what names a form needs: among its medicines, one whose class nobody has said."""
+    play = started()
+    play.do(c.AddMedicine(what="Invented: another medicine", dosage="Invented: daily"))
+    return play.journey
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_form_that_is_filled_in_comes_back_as_it_was_meant(kind: CommandKind) -> None:
-    names = names_asked_for(kind, started().journey)
+    names = names_asked_for(kind, journey())
     fields, content = fields_of(kind.model, names), FORMS[kind.name]
     back = read_back(fields, spelled(fields, content), ZONE)
     given_kind = {"kind": kind.name}
@@ -79,9 +94,63 @@ def test_a_form_that_is_filled_in_comes_back_as_it_was_meant(kind: CommandKind) 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_nobody_writes_json_where_a_field_can_be_offered(kind: CommandKind) -> None:
-    fields = fields_of(kind.model, names_asked_for(kind, started().journey))
+    fields = fields_of(kind.model, names_asked_for(kind, journey()))
     as_json = [field.name for field in fields if field.control == "json"]
     assert not as_json or kind.name in AS_JSON
+
+
+@pytest.mark.parametrize("pathway", PROTOCOLS)
+def test_all_that_is_done_in_a_course_is_led_to_and_can_be_said(pathway: Pathway) -> None:
+    for before, command, _ in course(pathway).moves:
+        kind = BY_MODEL.get(type(command.body))
+        if kind is None:
+            continue  # a signature, or the clock
+        content = command.body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
+        fields = offer(fields_of(kind.model, names_asked_for(kind, before)), kind.model, before)
+        if isinstance(command.body, c.RecordInstrument):
+            others = tuple(field for field in fields if field.name != "answers")
+            fields = (*others, *answers_of(command.body.instrument))
+        given = {name: value for name, value in content.items() if value not in ({}, [])}
+        assert not [field.name for field in fields if field.control == "json"], kind.name
+        for field in fields:
+            assert not field.labels or content[field.name] in field.choices, (kind.name, field.name)
+        back = forms.check(kind.model, read_back(fields, spelled(fields, given), ZONE), {"kind": kind.name})
+        assert back == command.body, kind.name
+
+        led = [each for waiting in before.waiting.values() for each in forms_for(waiting, before)]
+        filled = [given for found, given in led if found == kind]
+        assert kind.name in OF_THEIR_OWN_ACCORD or any(
+            all(str(content[name]) == value for name, value in given.items()) for given in filled
+        ), (kind.name, filled)
+
+
+def test_a_plan_says_which_therapy_goes_with_it() -> None:
+    for pathway in PROTOCOLS:
+        play = started(pathway)
+        asked = names_asked_for(BY_MODEL[c.RecordPlan], play.journey)["plan.components"]
+        assert play.journey.protocol.care_plan.therapy in asked
+
+
+def test_every_kind_of_obligation_leads_to_a_form() -> None:
+    assert set(OBLIGATION_TYPES.values()) - {RENEWAL} == set(FORMS_OF_OBLIGATIONS)
+
+
+def test_what_a_command_may_be_about_is_chosen_by_what_it_is() -> None:
+    for kind in KINDS:
+        name, names = KNOWN.get(kind.model, ("", lambda _: {}))
+        fields = {field.name: field for field in offer(fields_of(kind.model), kind.model, journey())}
+        assert not name or name in fields
+        assert not names(journey()) or fields[name].labels == names(journey())
+    [stopped] = [field for field in offer(fields_of(c.StopMedicine), c.StopMedicine, journey()) if field.labels]
+    assert stopped.labels == {"medicine-1": "Invented: another medicine, Invented: daily"}
+
+
+@pytest.mark.parametrize("subject", ["evaluation", "plan", "weight", "education", "consents", "baseline-PCL-5"])
+def test_a_renewal_leads_to_what_is_renewed(subject: str) -> None:
+    waiting = next(iter(journey().waiting.values())).model_copy(update={"kind": RENEWAL.kind, "subject": subject})
+    [(kind, given)] = forms_for(waiting, journey())
+    assert kind.model == RENEWALS.get(subject, c.RecordInstrument)
+    assert given == ({} if subject in RENEWALS else {"instrument": "PCL-5"})
 
 
 @pytest.mark.parametrize("instrument", Instrument)

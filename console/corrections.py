@@ -1,0 +1,67 @@
+"""The form that corrects a recorded fact: the form by which it was recorded, filled in with what was recorded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from application.command_catalog import BY_MODEL, names_asked_for
+from console.forms import ANSWERS, Content, Field, answers_of, fields_of, filled_in
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.calendars import local
+
+FORMS: dict[type[e.EventBody], type[c.CommandBody]] = {
+    e.EvaluationRecorded: c.RecordEvaluation,
+    e.InstrumentRecorded: c.RecordInstrument,
+    e.ScreeningRecorded: c.RecordScreening,
+    e.SessionChecked: c.CheckSession,
+    e.DoseRecorded: c.RecordDose,
+    e.SessionObserved: c.Observe,
+    e.VisitRecorded: c.RecordVisit,
+}
+"""The command that a fact is corrected by, by the event that recorded it."""
+VERSION, CORRECTION = "version", "correction"
+
+
+class Choice(NamedTuple):
+    """A fact that can be corrected: the version at which it was recorded, and what it is."""
+
+    version: int
+    said: str
+
+
+def choices(events: Sequence[e.Event], zone: str) -> tuple[Choice, ...]:
+    """Return the facts that can be corrected, the latest first."""
+    return tuple(
+        Choice(event.version, f"{event.version}: {event.body.kind}, {local(event.at, zone):%Y-%m-%d %H:%M}")
+        for event in reversed(events)
+        if type(event.body) in FORMS
+    )
+
+
+def fact_at(events: Sequence[e.Event], version: str | None) -> e.Event | None:
+    """Return the fact of a version that can be corrected; None where there is none."""
+    return next((event for event in events if str(event.version) == version and type(event.body) in FORMS), None)
+
+
+def fields_for(fact: e.Event, journey: Journey) -> tuple[Field, ...]:
+    """Return the controls that correct a fact, in the place of its version and one for JSON."""
+    model = FORMS[type(fact.body)]
+    fields = fields_of(model, names_asked_for(BY_MODEL[model], journey))
+    if isinstance(fact.body, e.InstrumentRecorded):
+        fields = (*(field for field in fields if field.name != ANSWERS), *answers_of(fact.body.instrument))
+    around = (field for field in fields_of(c.Amend) if field.name not in (VERSION, CORRECTION))
+    return (*around, *(field._replace(path=(CORRECTION, *field.path)) for field in fields))
+
+
+def recorded(fact: e.Event, fields: Sequence[Field], zone: str) -> Mapping[str, list[str]]:
+    """Return what was recorded, as it is filled in."""
+    model = FORMS[type(fact.body)]
+    content: dict[str, Any] = fact.body.model_dump(mode="json", include={*model.model_fields}, exclude={"kind"})
+    return filled_in(fields, {CORRECTION: content}, zone)
+
+
+def name_fact(content: Content, fact: e.Event) -> None:
+    """Put in which fact is corrected, and of which kind a correction is."""
+    content[VERSION] = fact.version
+    content.setdefault(CORRECTION, {})["kind"] = FORMS[type(fact.body)].model_fields["kind"].default
