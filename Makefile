@@ -34,12 +34,12 @@ test: browser-deps lint  ## all that guards a merge: linters, types, import cont
 	@$(PYTEST) $(TWICE) -m "not soak and not browser" --hypothesis-profile ci $(ARGS)
 
 browser: browser-deps  ## the console in a real browser: every page, keyboard, phone, two browsers, restarts
-	@$(PYTEST) $(CORES) --hypothesis-profile ci tests/browser $(ARGS)
+	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci tests/browser $(ARGS)
 
 browser-deps: $(DEV)  ## find Chromium or Chrome; install Debian's package where that may be, or say what to install
 	@$(PY) -m tests.browser.chromium
 
-soak: $(DEV)  ## what takes long: many examples, many journeys, mutants, killings
+soak: browser-deps  ## what takes long: many examples, many journeys, whole courses in browsers, mutants, killings
 	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak -o faulthandler_timeout=0 $(ARGS)
 
 drill: $(DEV)  ## twenty people act while everything is killed, stopped, put back and flooded in turn

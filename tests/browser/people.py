@@ -1,7 +1,7 @@
 """People in front of the console, each in a browser of their own."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, Locator, Page, ViewportSize
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 from activities.record.event_codec import load_events, load_journey
 from simulation.people import person_of, profile, referral
@@ -18,7 +18,7 @@ from tests.cli.clinics import Clinics
 from tests.cli.helpers import append
 from tests.journey.play import PROTOCOLS, START, Play
 from tests.record.read_models.courses import catch_up
-from workflows.journey.actors import Role
+from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -52,22 +52,9 @@ class Desk:
         await self.serving.stop()
         await self.serving.start()
 
-    @asynccontextmanager
-    async def browser(self, *, phone: bool = False, script: bool = True, **options: Any) -> AsyncIterator[Page]:
-        """A browser of somebody's own. What goes wrong on its pages (errors of script, refused by the policy) fails."""
-        context = await self.chromium.new_context(
-            base_url=self.address, viewport=PHONE if phone else WIDE, java_script_enabled=script, **options
-        )
-        context.set_default_timeout(MOST_MS)
-        page = await context.new_page()
-        wrong: list[str] = []
-        page.on("console", lambda said: wrong.append(said.text) if _is_wrong(said.type, said.text) else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        try:
-            yield page
-        finally:
-            await context.close()
-        assert not wrong, wrong
+    def browser(self, **options: Any) -> AbstractAsyncContextManager[Page]:
+        """A browser of somebody's own, as `open_browser`."""
+        return open_browser(self.chromium, self.address, **options)
 
     @asynccontextmanager
     async def person(self, role: str, **options: Any) -> AsyncIterator[Page]:
@@ -120,6 +107,26 @@ class Desk:
         return name
 
 
+@asynccontextmanager
+async def open_browser(
+    chromium: Browser, address: str, *, phone: bool = False, script: bool = True, **options: Any
+) -> AsyncIterator[Page]:
+    """A browser of somebody's own. What goes wrong on its pages (errors of script, refused by the policy) fails."""
+    context = await chromium.new_context(
+        base_url=address, viewport=PHONE if phone else WIDE, java_script_enabled=script, **options
+    )
+    context.set_default_timeout(MOST_MS)
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if _is_wrong(said.type, said.text) else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    try:
+        yield page
+    finally:
+        await context.close()
+    assert not wrong, wrong
+
+
 def _is_wrong(kind: str, text: str) -> bool:
     # A page that is refused is an answer here, and Chromium tells it as a failure to load.
     return kind == "error" and "Failed to load resource" not in text
@@ -129,6 +136,51 @@ async def sign_in(page: Page, person: str) -> None:
     """Sign in as the invented person of a profile."""
     await page.goto("/sign-in")
     await page.locator(f'button[name=person][value="{person}"]').click()
+    await page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+async def has_authenticator(page: Page, *, verifies: bool = True) -> None:
+    """Give a browser an authenticator of its own, whose owner is there; ``verifies``: and is verified."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": verifies,
+        "automaticPresenceSimulation": True,
+    }
+    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+async def ask_for_passkey(page: Page, person: Actor) -> None:
+    """Make a passkey for somebody, so that it is only to be saved and enrolled."""
+    await page.goto("/passkey")
+    await page.get_by_label("Person").fill(person.id)
+    await page.get_by_label("Role").select_option(person.role.value)
+    await page.get_by_label("Printed name").fill(person.name or "")
+    if person.licence is not None:
+        await page.get_by_label("Number").fill(person.licence.number)
+        await page.get_by_label("States").fill("\n".join(person.licence.states))
+        await page.get_by_label("Expires").fill(str(person.licence.expires))
+    await page.get_by_role("button", name="Make a passkey").click()
+    await expect(page.get_by_text("Your passkey is made.")).to_be_visible()
+
+
+async def save_request(page: Page) -> bytes:
+    """Save the request to enrol a passkey that was just made."""
+    async with page.expect_download() as downloading:
+        await page.get_by_role("button", name="Save the request").click()
+    return (await (await downloading.value).path()).read_bytes()
+
+
+async def sign_in_with_passkey(page: Page, person: str) -> None:
+    """Sign in as whom the authenticator of this browser has a passkey of."""
+    if "/sign-in" not in page.url:
+        await page.goto("/sign-in")
+    await page.get_by_label("Your id").fill(person)
+    await page.get_by_role("button", name="Sign in with your passkey").click()
     await page.wait_for_url(lambda url: "/sign-in" not in url)
 
 

@@ -2,34 +2,26 @@
 
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from activities.record.event_codec import load_events
 from activities.signatures.verifying import check
 from application.sign_offs.signers import entry_of, parse_request
 from simulation.people import PEOPLE
-from tests.browser.people import Desk, findings
+from tests.browser.people import (
+    Desk,
+    ask_for_passkey,
+    findings,
+    has_authenticator,
+    save_request,
+    sign_in_with_passkey,
+)
 from tests.cli.helpers import invented
 from tests.console.enrolment import Register, to_sign
 from workflows.journey.actors import Role
 from workflows.journey.always.sign_offs.statements import of_event
 
 CLIO = PEOPLE[Role.CLINICIAN]
-
-
-async def has_authenticator(page: Page, *, verifies: bool = True) -> None:
-    """Give a browser an authenticator of its own, whose owner is there; ``verifies``: and is verified."""
-    devtools = await page.context.new_cdp_session(page)
-    await devtools.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": verifies,
-        "automaticPresenceSimulation": True,
-    }
-    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
 async def test_a_clinician_is_enrolled_signs_in_and_signs_with_a_passkey(desk: Desk, tmp_path: Path) -> None:
@@ -42,28 +34,13 @@ async def test_a_clinician_is_enrolled_signs_in_and_signs_with_a_passkey(desk: D
         async with desk.browser() as page:
             await has_authenticator(page)
             # Made, handed in, and enrolled by two others.
-            await page.goto("/passkey")
-            await page.get_by_label("Person").fill(CLIO.id)
-            await page.get_by_label("Role").select_option(CLIO.role.value)
-            assert CLIO.name is not None
-            assert CLIO.licence is not None
-            await page.get_by_label("Printed name").fill(CLIO.name)
-            await page.get_by_label("Number").fill(CLIO.licence.number)
-            await page.get_by_label("States").fill("\n".join(CLIO.licence.states))
-            await page.get_by_label("Expires").fill(str(CLIO.licence.expires))
-            await page.get_by_role("button", name="Make a passkey").click()
-            await expect(page.get_by_text("Your passkey is made.")).to_be_visible()
+            await ask_for_passkey(page, CLIO)
             assert await findings(page) == []
-            async with page.expect_download() as downloading:
-                await page.get_by_role("button", name="Save the request").click()
-            saved = await (await downloading.value).path()
-            entry = entry_of(world.context(), parse_request(saved.read_bytes()), ["demo-security", "demo-manager"])
+            request_file = await save_request(page)
+            entry = entry_of(world.context(), parse_request(request_file), ["demo-security", "demo-manager"])
             register.enrol(entry)
 
-            await page.goto("/sign-in")
-            await page.get_by_label("Your id").fill(CLIO.id)
-            await page.get_by_role("button", name="Sign in with your passkey").click()
-            await page.wait_for_url("**/work")
+            await sign_in_with_passkey(page, CLIO.id)
 
             await page.goto(f"/journeys/{journey_id}/sign-offs/{request}")
             assert await findings(page) == []

@@ -1,0 +1,314 @@
+"""Whole courses, from the referral to the discharge, on real servers and in real browsers.
+
+Everything is done on pages of the console, by the person whose it is, in a browser of their own: staff with a passkey
+of their own, the patient and the observer on a phone. Only the time between their moves is skipped. Who does what next
+is said by the invented people of the demonstrations.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+from uuid import UUID
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from temporalio.client import Client
+
+from activities.record.event_codec import load_events
+from activities.record.store import Record
+from application.context import Context, utc_now
+from application.record.verify import verify
+from application.settings import load_settings
+from application.sign_offs.signers import entry_of, parse_request
+from application.temporal.journey_client import handle_of
+from console.app import create_app
+from console.visits import Opened
+from deploy.local.stack import local_stack, run_worker, write_environment
+from simulation.people import PEOPLE, person_of, profile
+from simulation.player import ServerDriver, on_servers, play
+from tests.browser.filling import fill_in
+from tests.browser.people import (
+    ask_for_passkey,
+    has_authenticator,
+    open_browser,
+    overflow,
+    save_request,
+    sign_in_with_passkey,
+)
+from tests.browser.serving import Serving
+from tests.console.enrolment import Register
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Command, Sign, Withdraw
+from workflows.journey.protocol import Pathway
+from workflows.journey.stage import Stage
+from workflows.temporal_plugin import CarePathwayPlugin
+
+pytestmark = pytest.mark.browser
+
+HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
+"""They have no key, and come on a phone."""
+IN_THE_ROOM = ("session.check", "session.release", "session.dose", "session.observe", "session.end")
+KNOWN = {"session.observe": ("vitals/measured_at",)}
+"""What the console fills in itself: vital signs are those of the minute that was observed."""
+UNASKED = {
+    (Role.CLINICIAN, "pathway.propose-discharge"),
+    (Role.PATIENT, "pathway.withdraw"),
+    (Role.PATIENT, "instrument.record"),  # of the evaluation, for which the clinician asks
+}
+"""What somebody does of their own accord, so that no page asks for it."""
+REFERRAL = {
+    "clinic": "demo-clinic",
+    "patient/ref": PEOPLE[Role.PATIENT].id,
+    "patient/born": "1986-04-02",
+    "patient/zone": "America/Los_Angeles",
+    "patient/state": "CA",
+    "patient/emergency_contact_ref": "demo-contact-1",
+    "patient/dispatch_address_ref": "demo-address-1",
+    "reason": "Invented: standard treatments did not help enough.",
+    "coordinator": PEOPLE[Role.COORDINATOR].id,
+    "clinician": PEOPLE[Role.CLINICIAN].id,
+    "protocol": "demonstration",
+}
+
+
+@dataclass
+class Clock:
+    """The time of a clinic. It is ``ahead`` of ours, as that of its journey is."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+@dataclass
+class Clinic:
+    """People of an invented clinic in front of its console, at ``address``."""
+
+    chromium: Browser
+    address: str
+    register: Register
+    clock: Clock
+    exits: AsyncExitStack
+    pages: dict[Role, Page] = field(default_factory=dict)
+    given: Counter[Role] = field(default_factory=Counter)
+    unasked: set[tuple[Role, str]] = field(default_factory=set)
+
+    async def page_of(self, role: Role) -> Page:
+        """The browser of somebody; staff make a passkey in it first, and two others enrol it."""
+        if role not in self.pages:
+            home = role in HOUSEHOLD
+            phone: dict[str, Any] = {"phone": True, "is_mobile": True, "has_touch": True} if home else {}
+            page = await self.exits.enter_async_context(open_browser(self.chromium, self.address, **phone))
+            self.pages[role] = page
+            if not home:
+                await has_authenticator(page)
+                await ask_for_passkey(page, PEOPLE[role])
+                asked = parse_request(await save_request(page))
+                self.register.enrol(entry_of(Context(now=self.clock.now), asked, ["demo-security", "demo-manager"]))
+        return self.pages[role]
+
+    async def open(self, role: Role, address: str) -> Page:
+        """Have somebody open a page, and sign in where they are signed out by now."""
+        page = await self.page_of(role)
+        await page.goto(address)
+        if "/sign-in" in page.url:
+            if role in HOUSEHOLD:
+                await page.locator(f'button[name=person][value="{role.value}"]').click()
+                await page.wait_for_url(lambda url: "/sign-in" not in url)
+            else:
+                await sign_in_with_passkey(page, PEOPLE[role].id)
+            assert urlsplit(page.url).path == urlsplit(address).path
+        if role in HOUSEHOLD:
+            assert await overflow(page) == []
+        return page
+
+    async def start(self, pathway: Pathway) -> UUID:
+        """The coordinator starts a patient."""
+        page = await self.open(Role.COORDINATOR, "/work")
+        await page.get_by_role("link", name="Start a patient").click()
+        form = page.locator("form.entry")
+        content = {name: value for name, value in REFERRAL.items() if not name.startswith("patient/")}
+        patient = {name.partition("/")[2]: value for name, value in REFERRAL.items() if name.startswith("patient/")}
+        await fill_in(form, {**content, "patient": patient, "pathway": pathway}, patient["zone"])
+        await form.get_by_role("button", name="Start", exact=True).click()
+        await self._done(page, "The journey is started.")
+        return UUID(page.url.rpartition("/")[2])
+
+    async def give(self, journey: Journey, command: Command) -> None:
+        """Have somebody do something on a page: find its form, fill it in, send it, and read that it is done."""
+        role, body = command.actor.role, command.body
+        page = await self.open(role, f"/journeys/{journey.id}")
+        self.given[role] += 1
+        if isinstance(body, Sign):
+            await self._sign(page, journey, body)
+            return
+        content = body.model_dump(exclude={"kind"}, exclude_none=True)
+        kind: str = body.kind
+        if role == Role.OBSERVER or (kind in IN_THE_ROOM and role == Role.SESSION_MONITOR):
+            await self._go_to_room(page, journey, kind)
+        else:
+            await self._go_to_form(page, role, journey, kind, content)
+        form = page.locator("form.entry")
+        if kind == "instrument.record" and not await form.locator('[name^="answers/"]').count():
+            await page.locator("form.filters select").select_option(str(content["instrument"]))
+            await page.get_by_role("button", name="Show its answers as fields").click()
+        await fill_in(form, content, journey.patient.zone, known=KNOWN.get(kind, ()))
+        await form.locator("button.send").click()
+        await self._done(page, f"Done: {kind.replace('.', ' ')}.")
+
+    async def _sign(self, page: Page, journey: Journey, body: Sign) -> None:
+        await page.locator(f'main a[href="/journeys/{journey.id}/sign-offs/{quote(body.request)}"]').first.click()
+        form = page.locator("form.entry")
+        content = body.model_dump(
+            include={"decision", "evidence", "rationale", "choice", "referral"}, exclude_none=True
+        )
+        await fill_in(form, content, journey.patient.zone)
+        await form.get_by_role("button", name="Sign", exact=True).click()
+        await self._done(page, f"Signed and recorded: {body.decision}.")
+
+    async def _go_to_room(self, page: Page, journey: Journey, kind: str) -> None:
+        if not page.url.endswith("/room"):
+            await page.get_by_role("link", name="Session room").click()
+        if kind == "session.end":
+            await page.get_by_role("link", name="End the session").click()
+        elif kind == "session.check" and await page.get_by_role("link", name="Check again").count():
+            await page.get_by_role("link", name="Check again").click()
+
+    async def _go_to_form(self, page: Page, role: Role, journey: Journey, kind: str, content: dict[str, Any]) -> None:
+        """Follow the link to a form: from what is awaited, or else from all that may be done."""
+        noun, _, verb = kind.partition(".")
+        address = f"/journeys/{journey.id}/{noun}/{verb}"
+        links = page.locator(f'main a[href="{address}"], main a[href^="{address}?"]')
+        for link in await links.all():
+            asked = parse_qs(urlsplit(await link.get_attribute("href") or "").query)
+            fits = all(str(content.get(name)) == values[0] for name, values in asked.items())
+            if fits and await link.is_visible():
+                break
+        else:
+            self.unasked.add((role, kind))
+            folded = page.locator("details", has=page.locator(f'a[href="{address}"]'))
+            await folded.locator("summary").click()
+            link = folded.locator(f'a[href="{address}"]')
+        await link.click()
+
+    async def _done(self, page: Page, said: str) -> None:
+        """Wait for the answer to what was sent."""
+        answer = page.locator("main .notice[role=status], main .problem[role=alert]").first
+        await expect(answer).to_be_visible()
+        assert said in await answer.inner_text(), f"{page.url}: {await answer.inner_text()}"
+
+
+@dataclass
+class InBrowsers:
+    """A journey on servers, in which people act by browsers alone."""
+
+    clinic: Clinic
+    record: Record
+    servers: ServerDriver
+
+    @property
+    def journey_id(self) -> UUID:
+        return self.servers.journey_id
+
+    async def look(self) -> tuple[Journey, datetime]:
+        return await self.servers.look()
+
+    async def submit(self, command: Command) -> None:
+        journey, _ = await self.look()
+        await self.clinic.give(journey, command)
+        head = await self.record.head(journey.id)
+        assert head is not None
+        self.servers.version = head.version
+
+    async def wait_until(self, moment: datetime) -> None:
+        await self.servers.wait_until(moment)
+        self.clinic.clock.ahead = await self.servers.clock.now() - utc_now()
+
+
+@asynccontextmanager
+async def course(
+    pathway: Pathway, chromium: Browser, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[InBrowsers]:
+    """A journey that the coordinator has started, on a stack of its own."""
+    async with AsyncExitStack() as exits:
+        stack = await exits.enter_async_context(
+            local_stack(directory, keep_data=False, time_skipping=True, headless=True)
+        )
+        for name, value in write_environment(stack, directory).variables.items():
+            monkeypatch.setenv(name, value)
+        await exits.enter_async_context(await run_worker(stack.worker_env, stack.logs / "worker.log"))
+        record = await exits.enter_async_context(stack.open_record(stack.postgres.database.reader_url))
+        codec = await exits.enter_async_context(stack.codec())
+        client = await Client.connect(
+            stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
+        )
+        settings = load_settings()
+        opened, clock = Opened(settings), Clock()
+        exits.push_async_callback(opened.close)
+
+        def make_context(**who: Any) -> Context:
+            return Context(
+                now=clock.now, load=lambda: settings, open_record=opened.record, connect=opened.journeys, **who
+            )
+
+        serving = Serving(lambda: create_app(settings, make_context=make_context, now=clock.now))
+        await serving.start()
+        exits.push_async_callback(serving.stop)
+        register = Register(stack.signers.register_path, stack.signers.register_path, serving.address)
+        clinic = Clinic(chromium, serving.address, register, clock, exits)
+        journey_id = await clinic.start(pathway)
+        observer = directory / "profiles" / f"{Role.OBSERVER.value}.json"
+        observer.write_text(profile(person_of(journey_id, Role.OBSERVER)))
+        driving = InBrowsers(clinic, record, on_servers(client, record, stack.signers, journey_id))
+        yield driving
+        await _agree(driving, client)
+
+
+async def _agree(driving: InBrowsers, client: Client) -> None:
+    """What the workflow and the record say is the same, all of it is proven, and nothing happened twice."""
+    clinic, record = driving.clinic, driving.record
+    ending = await handle_of(client, driving.journey_id).result()
+    events = await load_events(record, driving.journey_id)
+    journey = await driving.servers.read(ending.version)
+    assert (journey.version, journey.outcome, len(events)) == (ending.version, ending.outcome, ending.version)
+    did = {event.command_id: event.actor_role for event in events if event.actor_role != Role.SYSTEM}
+    assert Counter(did.values()) == clinic.given + Counter([Role.COORDINATOR])
+    async with Context(profile="coordinator", now=clinic.clock.now) as context:
+        found = await verify(context, driving.journey_id, None, frozenset(), None, lambda _: None)
+    signed = sum(event.body.kind == "signoff.signed" for event in events)
+    assert (found.findings, found.examined.sign_offs) == ((), signed)
+    assert clinic.unasked <= UNASKED
+
+    page = await clinic.open(Role.COORDINATOR, f"/journeys/{journey.id}")
+    await expect(page.get_by_text("Nothing is awaited.")).to_be_visible()
+    page = await clinic.open(Role.COORDINATOR, "/work?all=yes")
+    await expect(page.get_by_text("Nothing is awaited")).to_be_visible()
+
+
+async def test_from_the_referral_to_a_plan_and_out(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with course("PTSD", chromium, tmp_path, monkeypatch) as driving:
+        journey = await play(driving, until=lambda journey: journey.stage == Stage.SESSIONS)
+        patient = person_of(journey.id, Role.PATIENT)
+        await driving.submit(Command(command_id=UUID(int=1, version=4), actor=patient, body=Withdraw()))
+        journey, _ = await driving.look()
+        assert journey.outcome == "withdrawn"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("pathway", ["PTSD", "ANXIETY"])
+async def test_from_the_referral_to_the_discharge(
+    pathway: Pathway, chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with course(pathway, chromium, tmp_path, monkeypatch) as driving:
+        journey = await play(driving, late=("check-in-1-24h",), unwell=("check-in-1-4h",))
+        assert journey.outcome == "completed"
