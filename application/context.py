@@ -28,6 +28,8 @@ from workflows.journey.proof import SessionCertificate
 from workflows.journey.signed_statement import DelegationStatement, Signature, SignatureHeader, Statement
 
 DATABASE = "CAREPATH_DATABASE_URL"
+TERMINAL, LINK = "terminal", "link"
+"""The ways by which patients and observers are let in: by the command line, and by a link in a message."""
 PURPOSES = {
     Role.PATIENT: Purpose.PATIENT_REQUEST,
     Role.COORDINATOR: Purpose.CARE_MANAGEMENT,
@@ -125,7 +127,8 @@ class Context:
     and Temporal: a program that serves many requests opens each once for all of them.
 
     Whoever signed in with a passkey has no profile and no key file: ``person``, ``session`` and ``sign_with`` are then
-    who acts, their working session, and what signs for them.
+    who acts, their working session, and what signs for them. Nor has whom a link let in: then ``let_in_by`` says so.
+    It is by what the service knows who has no key of their own; None: by nothing, and they are not let in.
 
     ``as_seen`` is an entry of the access log that is shown again: what is read ends at the position of that time,
     ``now`` is the time of that look, and nothing new is recorded.
@@ -141,6 +144,7 @@ class Context:
         person: Profile | None = None,
         session: KeptSession | None = None,
         sign_with: SignWith | None = None,
+        let_in_by: str | None = TERMINAL,
         ask: Ask = nobody,
         now: Callable[[], datetime] = utc_now,
         load: Callable[[], Settings] = load_settings,
@@ -150,6 +154,8 @@ class Context:
         self.ask = ask
         self.session = session
         self.sign_with = sign_with
+        self.let_in_by = let_in_by
+        self.has_profile = person is None
         self._person = person
         self._load = load
         self._open_record = open_record

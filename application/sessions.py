@@ -38,8 +38,6 @@ from workflows.journey.commands import SIGNED, Command
 from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
 
 SESSION_FILE_LIMIT = 64 * 1024
-TERMINAL = "terminal"
-"""The way by which the command line lets in a patient or an observer."""
 ONE_COMMAND = timedelta(minutes=10)
 """How long a session lasts in which a service lets somebody in for one command."""
 
@@ -162,8 +160,9 @@ async def _session_for(context: Context, actor: Actor) -> tuple[SessionCertifica
     if kept is not None and problem is None and (kept.session.person, kept.session.role) == (actor.id, actor.role):
         return kept.session, Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept.key))
     demonstration = context.settings.demonstration
-    if context.settings.service_key_file is not None and (actor.role in WITHOUT_KEY or demonstration):
-        return await _let_in(context, actor, DEMONSTRATION if demonstration else TERMINAL)
+    way = context.let_in_by
+    if context.settings.service_key_file is not None and way and (actor.role in WITHOUT_KEY or demonstration):
+        return await _let_in(context, actor, DEMONSTRATION if demonstration else way)
     if demonstration:
         return None
     refusal = refusal_of(problem or SessionProblem.WRONG_PERSON)
@@ -226,7 +225,7 @@ def _clinics_of(register: Register, context: Context) -> tuple[str, ...]:
 
 def _kept(context: Context) -> KeptSession | None:
     """Return the session that the person acts in, or what the file of it holds; None where there is none."""
-    if context.session is not None:
+    if context.session is not None or not context.has_profile:
         return context.session
     path = session_path(context.profile_path)
     if is_missing(path):

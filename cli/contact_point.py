@@ -6,6 +6,7 @@ import typer
 
 from activities.notices.contacts import KeptContact
 from application import input as forms
+from application.errors import InvalidInput
 from application.messages import contact_points as use
 from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
 from cli import runtime
@@ -31,6 +32,7 @@ def add_commands(group: typer.Typer) -> None:
         ("remove", remove),
         ("first", first),
         ("wish", wish),
+        ("set-code", set_code),
     ):
         group.command(name)(command(act, acts=True))
 
@@ -81,6 +83,18 @@ async def wish(
     _tell(call.output, await use.set_wishes(call.context, _whose(journey, person), wishes), "It is kept.")
 
 
+async def set_code(call: Call, journey: runtime.JourneyId) -> None:
+    """Set the code that a patient agreed on with you (you are asked for it twice). Links in their messages ask for it.
+
+    See that it is the patient who agrees on it. Tell it to nobody, and write it down nowhere: what is kept of it cannot
+    be read.
+    """
+    code = call.context.ask("The code that the patient chose", secret=True)
+    if code != call.context.ask("The same code again", secret=True):
+        raise InvalidInput("these are two different codes", "Ask again", state=use.NOTHING_CHANGED)
+    _tell(call.output, await use.set_clinic_code(call.context, journey_id(journey), code), "It counts now.")
+
+
 def _whose(journey: str | None, person: str | None) -> Whose:
     wanted = None if journey is None else str(journey_id(journey))
     return forms.check(Whose, {"journey_id": wanted, "person": person})
@@ -96,6 +110,7 @@ def _show(output: Output, kept: KeptContact) -> None:
         output.data(_as_json(kept))
         return
     known: dict[str, object] = {"version": kept.version, "wants": "only alarms" if kept.contact.only_alarms else "all"}
+    known["code of the clinic"] = "set" if kept.contact.clinic_code else "none"
     if kept.at is not None:
         known |= {"by": kept.by, "at": local_time(kept.at)}
     output.show(facts_box(known, "contact"))
@@ -108,4 +123,10 @@ def _show(output: Output, kept: KeptContact) -> None:
 
 def _as_json(kept: KeptContact) -> dict[str, Any]:
     points = [point.model_dump(mode="json", exclude={"code"}) for point in kept.contact.points]
-    return {"version": kept.version, "only_alarms": kept.contact.only_alarms, "points": points}
+    contact = kept.contact
+    return {
+        "version": kept.version,
+        "only_alarms": contact.only_alarms,
+        "clinic_code": contact.clinic_code is not None,
+        "points": points,
+    }

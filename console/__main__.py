@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import uvicorn
 
 from application.logs import configure_logging
+from application.messages.channels import service_of
+from application.messages.settings import load_message_settings
 from application.process import begin, leave
 from application.settings import Settings, SettingsError, load_settings
 from console.app import HOST, create_app
@@ -19,6 +21,7 @@ def main(argv: Sequence[str] = ()) -> int:
     begin()
     try:
         settings = load_settings()
+        service = service_of(load_message_settings())
         _require_somebody(settings)
         configure_logging(settings.log_level, settings.log_format)
     except SettingsError as error:
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] = ()) -> int:
         return 2
     # No access log of the server: who looked at what is in the access log of the record.
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, service=service),
         host=HOST,
         port=settings.console_port,
         access_log=False,

@@ -1,7 +1,7 @@
 """The console as an application that a server runs.
 
-Every page needs somebody who is signed in, but those to sign in on and to make a passkey on. Pages are plain HTML with
-forms. One script of our own asks a browser for a passkey; nothing else needs one.
+Every page needs somebody who is signed in, but those to sign in on, to make a passkey on, and of a link in a message.
+Pages are plain HTML with forms. One script of our own asks a browser for a passkey; nothing else needs one.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -18,6 +18,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from activities.notices.wording import NAMELESS, Service
 from application.context import utc_now
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed, NotFound, UseCaseError, translate
 from application.passkeys import PasskeyAsked
@@ -27,7 +28,7 @@ from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import Drafts
 from console.sign_ins import SignIns
-from console.views import commands, journeys, passkeys, room, sign_in, sign_offs, start, work
+from console.views import commands, journeys, links, passkeys, room, sign_in, sign_offs, start, work
 from console.visits import MakeContext, NotSignedIn, Opened, drafts_of, sent_with, signed_in_with
 
 HOST = "localhost"
@@ -57,13 +58,18 @@ Asgi: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[
 
 
 def create_app(
-    settings: Settings, *, make_context: MakeContext | None = None, now: Callable[[], datetime] = utc_now
+    settings: Settings,
+    *,
+    service: Service = NAMELESS,
+    make_context: MakeContext | None = None,
+    now: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
     """Return the console for these settings. In a demonstration they name the profile of an invented person, and it
     offers those beside it; everybody else signs in with a passkey.
 
     ``make_context`` makes the context of each request, otherwise all of them share one record and one connection to
-    Temporal. ``now`` gives the time (UTC) by which people are signed out.
+    Temporal. ``service`` is what messages say of this service. ``now`` gives the time (UTC) by which people are signed
+    out.
     """
     opened = Opened(settings)
 
@@ -75,10 +81,11 @@ def create_app(
     app = FastAPI(title="Care pathways", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     invented = settings.profile.parent if settings.demonstration and settings.profile is not None else None
     app.state.settings = settings
+    app.state.service = service
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
-    for view in (sign_in, passkeys, work, journeys, room, sign_offs, start, commands):
+    for view in (sign_in, passkeys, links, work, journeys, room, sign_offs, start, commands):
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, _sign_in_first)

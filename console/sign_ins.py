@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 from application.context import KeptSession
 from application.errors import NotFound, UseCaseError
@@ -18,6 +19,8 @@ from application.profiles import Profile, read_profile
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=12)
 """How long somebody stays signed in without doing anything, and at most (NIST SP 800-63B, AAL3)."""
+LINK_IDLE = timedelta(hours=1)
+"""The same for whom a link let in: they read before they agree, and a new link takes them a while."""
 MOST = 1000
 """How many browsers are signed in at most; beyond it, whoever did nothing for longest is signed out."""
 
@@ -29,16 +32,38 @@ class Notice(NamedTuple):
     more: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class Passage:
+    """What a link opens: of one journey the forms of these commands and these other pages. ``home`` is where its person
+    begins; ``routes`` are whom to reach, by how urgent it is."""
+
+    journey_id: UUID
+    kinds: frozenset[str]
+    pages: frozenset[str]
+    home: str
+    routes: tuple[tuple[str, str], ...]
+
+    def opens(self, address: str) -> bool:
+        """Whether a page is one of these."""
+        start, journey, within = (f"{address}/").partition(f"/journeys/{self.journey_id}/")
+        if start or not journey:
+            return address == "/sign-out"
+        page = within.rstrip("/")
+        return page in self.pages or page.replace("/", ".") in self.kinds
+
+
 @dataclass
 class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
-    signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``."""
+    signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
+    a ``passage`` to what it opens."""
 
     person: Profile
     profile: Path | None
     session: KeptSession | None
     since: datetime
     seen: datetime
+    passage: Passage | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Notice | None = None
@@ -91,11 +116,17 @@ class SignIns:
         """Sign in who opened a working session with their passkey."""
         return self._opened(passkey.person, None, passkey.session)
 
-    def _opened(self, person: Profile, profile: Path | None, session: KeptSession | None) -> SignIn:
+    def let_in(self, person: Profile, passage: Passage) -> SignIn:
+        """Let in whom a link and a code are for, to what the link opens."""
+        return self._opened(person, None, None, passage)
+
+    def _opened(
+        self, person: Profile, profile: Path | None, session: KeptSession | None, passage: Passage | None = None
+    ) -> SignIn:
         while len(self._open) >= MOST:
             del self._open[min(self._open.values(), key=lambda each: each.seen).token]
         now = self.now()
-        opened = SignIn(person, profile, session, now, now)
+        opened = SignIn(person, profile, session, now, now, passage)
         self._open[opened.token] = opened
         return opened
 
@@ -120,7 +151,8 @@ class SignIns:
         if found is None:
             return None
         now = self.now()
-        if now - found.seen > IDLE or now - found.since > LONGEST:
+        idle = IDLE if found.passage is None else LINK_IDLE
+        if now - found.seen > idle or now - found.since > LONGEST:
             self.sign_out(found)
             return None
         found.seen = now

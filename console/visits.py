@@ -10,7 +10,17 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from activities.record import Record
-from application.context import Ask, Context, KeptSession, SignWith, connect_to_temporal, nobody, record_of
+from application.context import (
+    LINK,
+    TERMINAL,
+    Ask,
+    Context,
+    KeptSession,
+    SignWith,
+    connect_to_temporal,
+    nobody,
+    record_of,
+)
 from application.errors import NotAllowed
 from application.passkeys import person_of, signing_with
 from application.profiles import Profile
@@ -62,6 +72,7 @@ class Opened:
         person: Profile | None = None,
         session: KeptSession | None = None,
         sign_with: SignWith | None = None,
+        let_in_by: str | None = TERMINAL,
         ask: Ask = nobody,
     ) -> Context:
         """Return the context of one request."""
@@ -70,6 +81,7 @@ class Opened:
             person=person,
             session=session,
             sign_with=sign_with,
+            let_in_by=let_in_by,
             ask=ask,
             load=lambda: self.settings,
             open_record=self.record,
@@ -90,6 +102,7 @@ class MakeContext(Protocol):
         person: Profile | None = None,
         session: KeptSession | None = None,
         sign_with: SignWith | None = None,
+        let_in_by: str | None = TERMINAL,
         ask: Ask = nobody,
     ) -> Context: ...
 
@@ -107,6 +120,8 @@ class Visit:
         """Return the context of a use case. ``ask`` answers what it asks the person. Who signed in with a passkey signs
         with it, too, and is asked nothing."""
         by = self.signed_in
+        if by.passage is not None:
+            return self._make_context(person=by.person, let_in_by=LINK, ask=ask)
         if by.key_id is None:
             return self._make_context(profile=str(by.profile), ask=ask)
         signs = signing_with(settings_of(self.request), by.key_id, firsts(self.sent))
@@ -136,9 +151,9 @@ def origin_of(request: Request) -> str:
 
 
 def context_of_nobody(request: Request) -> Context:
-    """Return the context of somebody who is not signed in."""
+    """Return the context of somebody who is not signed in, and is let in by nothing."""
     make_context: MakeContext = request.app.state.make_context
-    return make_context()
+    return make_context(let_in_by=None)
 
 
 def settings_of(request: Request) -> Settings:
@@ -178,10 +193,13 @@ async def looks(request: Request) -> Visit:
 
     Raises:
         NotSignedIn: nobody is signed in.
+        NotAllowed: a link let them in, and it opens something else.
     """
     signed_in = signed_in_with(request)
     if signed_in is None:
         raise NotSignedIn
+    if signed_in.passage is not None and not signed_in.passage.opens(request.url.path):
+        raise NotAllowed("your link does not open this page", "Go back to your own page, or call us")
     return Visit(request, signed_in, {})
 
 

@@ -61,10 +61,14 @@ def is_email(address: str) -> bool:
 
 
 class Contact(InputModel):
-    """How somebody is reached: their points in the order of their wish. ``only_alarms``: they want nothing else."""
+    """How somebody is reached: their points in the order of their wish. ``only_alarms``: they want nothing else.
+    ``clinic_code`` is the slow hash (hex) of a code that was agreed on at the clinic, for the links they are sent."""
 
     points: Annotated[tuple[ContactPoint, ...], Field(max_length=10)] = ()
     only_alarms: Flag = False
+    clinic_code: Annotated[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{96}$")] | None, Field(repr=False)] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -14,13 +14,14 @@ from uuid import UUID
 
 import structlog
 
-from activities.notices import queue, recipients
+from activities.notices import links, queue, recipients
 from activities.notices.calendar_entries import calendar_files
 from activities.notices.channels import LOG, Channels, Message, Outcome, to_log
 from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
+from activities.notices.links import LINK, LINK_CODE
 from activities.notices.queue import NewFact, QueuedNotice
-from activities.notices.wording import NAMELESS, Service, code_words, words
+from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
 from activities.record.event_codec import from_stored
 from activities.record.snapshots import load_folded
@@ -46,6 +47,9 @@ STOP = 20.0
 """Seconds for which what is under way may end, after a stop is asked for."""
 CODE = "contact_code"
 """The kind of a message that brings the code of a contact point."""
+WAITED_FOR = (CODE, LINK, LINK_CODE)
+"""Kinds of messages that somebody asked for and waits for: neither the night nor a wish holds them back, and they are
+nobody's task where they do not arrive."""
 LOGGED = Target("", (LOG,))
 """Who is told where no channel is connected: whoever reads the log."""
 
@@ -145,7 +149,7 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
         await queue.put_off(sender.record, notice_id, (then.again - now.now).total_seconds(), arrived=then.arrived)
     elif then.arrived:
         await queue.end(sender.record, notice_id)
-    elif now.kind == CODE:
+    elif now.kind in WAITED_FOR:
         await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
         await queue.end(sender.record, notice_id)
     else:
@@ -165,11 +169,15 @@ async def _try(
     which: Try,
 ) -> None:  # fmt: skip
     staff = notice.to not in (Role.PATIENT, Role.OBSERVER)
-    link = sender.service.link(notice.journey_id, staff=staff)
+    link = sender.service.page(notice.journey_id) if staff else await _link(sender, notice, point, which.person)
     zone = None if staff or journey is None else journey.patient.zone
     until = _until(notice, event, journey)
-    files = () if event is None else calendar_files(event, sender.service)
-    said = words(sender.service, alarm=notice.alarm, until=until, zone=zone, link=link, calendar=bool(files))
+    files = () if event is None or notice.kind == LINK else calendar_files(event, sender.service)
+    said = words(
+        sender.service, alarm=notice.alarm, until=until, zone=zone, link=link, calendar=bool(files), once=not staff
+    )
+    if notice.kind == LINK_CODE:
+        said = link_code_words(sender.service, await links.make_code(sender.record, notice.event_id))
     if notice.kind == CODE and point is not None and point.code is not None:
         said = code_words(sender.service, point.code.digits)
     message = Message(
@@ -194,6 +202,14 @@ async def _try(
     await queue.keep(sender.record, notice.id, [NewFact(which.person, which.point, channel, *outcome)])
 
 
+async def _link(sender: Sender, notice: QueuedNotice, point: ContactPoint | None, person: str) -> str | None:
+    """Make a link for a patient or an observer; None where there is no console, or nobody has verified the address."""
+    counts = point is not None and point.verified_at is not None and notice.kind not in (CODE, LINK_CODE)
+    if point is None or sender.service.console is None or not counts:
+        return None
+    return sender.service.link(await links.make(sender.record, notice.id, person, point.id))
+
+
 @dataclass(frozen=True)
 class _Told:
     """Who is told, in which order, at which points, and who wants nothing but alarms."""
@@ -206,13 +222,13 @@ class _Told:
 async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
     if not sender.channels or sender.contacts is None:
         return _Told((LOGGED,), {Try("", LOG): None})
-    if notice.kind == CODE:
+    if notice.kind in (CODE, LINK_CODE):
         return await _asked(sender, sender.contacts, notice)
     targets, muted = [], []
     points: dict[Try, ContactPoint | None] = {}
     for person, subject in await _subjects(sender, sender.contacts, notice):
         contact = (await sender.contacts.find(subject)).contact
-        if contact.only_alarms and not notice.alarm:
+        if contact.only_alarms and not notice.alarm and notice.kind not in WAITED_FOR:
             muted.append(person)
             continue
         usable = [each for each in contact.usable(alarm=notice.alarm) if each.channel in sender.channels]
@@ -224,11 +240,13 @@ async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
 
 
 async def _asked(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> _Told:
-    """Whom a code is sent to: one point, whoever verified it, as long as the code counts."""
+    """Whom a code is sent to: one point. The code of a point goes there whoever verified it, as long as it counts."""
     person, point_id = notice.people
     subject = await contacts.of_patient(notice.journey_id) if notice.to == Role.PATIENT else of_staff(person)
     point = None if subject is None else (await contacts.find(subject)).contact.point(point_id)
-    counts = point is not None and point.code is not None and notice.now < point.code.until
+    counts = point is not None and (
+        notice.kind == LINK_CODE or (point.code is not None and notice.now < point.code.until)
+    )
     if point is None or not counts or point.channel not in sender.channels:
         return _Told((Target(person, ()),), {})
     return _Told((Target(person, (point_id,)),), {Try(person, point_id): point})
@@ -256,7 +274,7 @@ async def _journey(record: Record, notice: QueuedNotice) -> Journey | None:
 def quiet_until(notice: QueuedNotice, journey: Journey | None) -> datetime | None:
     """When (UTC) the patient may be disturbed again; None: now. The clock of the journey has seen to that for what it
     decides itself; what was held up on its way, or follows from what somebody did at night, waits here."""
-    if notice.alarm or notice.kind == CODE or notice.to != Role.PATIENT or journey is None:
+    if notice.alarm or notice.kind in WAITED_FOR or notice.to != Role.PATIENT or journey is None:
         return None
     then = after_quiet_hours(notice.now, journey.patient.zone, journey.protocol.quiet_hours)
     return then if then > notice.now else None

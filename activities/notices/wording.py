@@ -19,9 +19,13 @@ class Service(NamedTuple):
     call: str | None = None
     console: str | None = None
 
-    def link(self, journey_id: UUID, *, staff: bool) -> str | None:
-        """Return where to go on; None where there is no page for this person."""
-        return f"{self.console}/journeys/{journey_id}" if staff and self.console is not None else None
+    def page(self, journey_id: UUID) -> str | None:
+        """Return where staff go on; None where there is no console."""
+        return None if self.console is None else f"{self.console}/journeys/{journey_id}"
+
+    def link(self, token: str) -> str:
+        """Return the address of a link."""
+        return f"{self.console}/go/{token}"
 
 
 NAMELESS = Service()
@@ -36,10 +40,17 @@ class Words(NamedTuple):
 
 
 def words(
-    service: Service, *, alarm: bool, until: datetime | None, zone: str | None, link: str | None, calendar: bool = False
+    service: Service,
+    *,
+    alarm: bool,
+    until: datetime | None,
+    zone: str | None,
+    link: str | None,
+    calendar: bool = False,
+    once: bool = False,
 ) -> Words:
     """Return what a message says. ``until`` is shown on the wall clock of ``zone``, and in UTC where there is none.
-    ``calendar``: an entry for a calendar comes with it."""
+    ``calendar``: an entry for a calendar comes with it. ``once``: the link counts once."""
     subject = f"{service.sender}: please answer now" if alarm else f"{service.sender}: there is a task for you"
     lines = ["Please answer now: somebody waits for you." if alarm else "There is a task for you."]
     if until is not None:
@@ -50,6 +61,8 @@ def words(
         lines.append(f"To call: {service.call}")
     if link is not None:
         lines.append(f"Go on here: {link}")
+    if link is not None and once:
+        lines.append("The link works once, within a day. The page asks you for a code.")
     lines += ["", "This message was sent by a machine. Do not answer it."]
     return Words(subject, "\n".join(lines) + "\n")
 
@@ -57,6 +70,15 @@ def words(
 def code_words(service: Service, code: str) -> Words:
     """Return what a message says that brings a code."""
     text = f"Your code is {code}. Tell it to whoever asked you for this address. If nobody did, do nothing.\n"
+    return Words(f"{service.sender}: a code for you", text)
+
+
+def link_code_words(service: Service, code: str) -> Words:
+    """Return what a message says that brings the code for a link."""
+    text = (
+        f"Your code is {code}. Enter it on the page that you opened, within half an hour. Tell it to nobody: nobody of "
+        "us asks for it. If you opened no page, do nothing.\n"
+    )
     return Words(f"{service.sender}: a code for you", text)
 
 

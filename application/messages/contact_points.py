@@ -3,6 +3,7 @@
 A point counts once a code that was sent there has come back.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.notices.contacts import Code, Contact, ContactPoint, Contacts, KeptContact, Owner, of_staff
+from activities.notices.links import slow_hash
 from application.access_log import ActOn
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -21,6 +23,8 @@ from workflows.journey.base import Flag, Identifier, InputModel
 
 CODE_COUNTS = timedelta(minutes=30)
 TRIES = 5
+SHORTEST, LONGEST, DISTINCT = 6, 64, 4
+"""What a code that is agreed on at the clinic must have: characters, and distinct ones."""
 NOTHING_CHANGED = "Nothing was changed."
 PATIENT = "patient"
 
@@ -59,7 +63,7 @@ async def show_contact(context: Context, whose: Whose) -> KeptContact:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
         Unavailable: the keys cannot be had now.
     """
-    async with _opened(context) as contacts:
+    async with opened(context) as contacts:
         subject, _ = await _owner(context, contacts, whose, "show")
         return await contacts.find(subject)
 
@@ -158,11 +162,34 @@ async def set_wishes(context: Context, whose: Whose, wishes: Wishes) -> Changed:
     return await _change(context, whose, "wish", wished)
 
 
+async def set_clinic_code(context: Context, journey_id: UUID, code: str) -> Changed:
+    """Keep a code that was agreed on with a patient at the clinic: links in their messages ask for it. What is kept of
+    it is a slow hash.
+
+    Raises:
+        InvalidInput: it is too easy to guess.
+        NotFound, NotAllowed, Conflict, Unavailable: nothing happened.
+    """
+    plain = "".join(code.split())
+    if not SHORTEST <= len(plain) <= LONGEST or len({*plain}) < DISTINCT:
+        raise InvalidInput(
+            f"this code is too easy to guess or too long: {SHORTEST} to {LONGEST} characters, {DISTINCT} different",
+            "Agree on another one with the patient",
+            state=NOTHING_CHANGED,
+        )
+    kept = (await asyncio.to_thread(slow_hash, plain)).hex()
+
+    def agreed(contact: Contact) -> Contact:
+        return contact.model_copy(update={"clinic_code": kept})
+
+    return await _change(context, Whose(journey_id=journey_id), "set-code", agreed)
+
+
 async def _change(
     context: Context, whose: Whose, what: str, change: Callable[[Contact], Contact], point_id: str | None = None,
     *, ask: bool = False,
 ) -> Changed:  # fmt: skip
-    async with _opened(context) as contacts:
+    async with opened(context) as contacts:
         subject, owner = await _owner(context, contacts, whose, what)
         known = await contacts.find(subject)
         contact = change(known.contact)
@@ -176,7 +203,12 @@ async def _change(
 
 
 @asynccontextmanager
-async def _opened(context: Context) -> AsyncIterator[Contacts]:
+async def opened(context: Context) -> AsyncIterator[Contacts]:
+    """Return how everybody is reached, while the context is open.
+
+    Raises:
+        Unavailable: the keys cannot be had now.
+    """
     async with open_keys(context.settings, connections=1) as keys:
         yield Contacts(await context.record(), keys)
 

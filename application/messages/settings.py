@@ -1,4 +1,5 @@
-"""The settings of the channels that messages leave by, `CAREPATH_MESSAGES_*`. Only workers read them."""
+"""The settings of the channels that messages leave by, `CAREPATH_MESSAGES_*`. Workers read them, and the console:
+what messages say of the service stands on the pages of links, too."""
 
 from typing import Annotated, Self
 

@@ -89,7 +89,12 @@ async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, ki
 async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
         seen, forms = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
-    mine = [kind for kind in KINDS if visit.signed_in.person.role in kind.roles]
+    passage = visit.signed_in.passage
+    mine = [
+        kind
+        for kind in KINDS
+        if visit.signed_in.person.role in kind.roles and (passage is None or kind.name in passage.kinds)
+    ]
     return page(
         visit.request,
         "patient.html",

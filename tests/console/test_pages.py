@@ -23,14 +23,15 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
-OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request"}
+TOKEN = "x" * 32
+OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}"}
 """The addresses that need nobody signed in."""
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
 def _addresses(console: FastAPI, journey: UUID) -> list[tuple[str, str]]:
     """Return every address of the console with its method, about a journey."""
-    given = {"journey_id": str(journey), "noun": "pathway", "verb": "hold", "request_id": "evaluation"}
+    given = {"journey_id": str(journey), "noun": "pathway", "verb": "hold", "request_id": "evaluation", "token": TOKEN}
     routes = [route for route in console.routes if isinstance(route, APIRoute)]
     return [(method, route.path.format(**given)) for route in routes for method in sorted(route.methods or ())]
 

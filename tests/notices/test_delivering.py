@@ -1,6 +1,7 @@
 """Delivery on a real record, to a real mail server and a real receiver of webhooks: at least once, under one id."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
@@ -274,7 +275,7 @@ async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Se
     return journey, begun
 
 
-async def test_a_patient_is_told_until_when_on_their_own_clock_and_is_given_no_page_for_staff(
+async def test_a_patient_is_told_until_when_on_their_own_clock_and_is_given_a_link_and_no_page_for_staff(
     record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
 ) -> None:
     journey, events = await put_journey(record)
@@ -288,7 +289,8 @@ async def test_a_patient_is_told_until_when_on_their_own_clock_and_is_given_no_p
     assert mail["To"] == "pat@home.example"
     text = mail.get_body()
     assert text is not None
-    assert "console.example" not in text.get_content()
+    [link] = re.findall(r"https://console\.example(\S*)", text.get_content())
+    assert re.fullmatch(r"/go/[A-Za-z0-9_-]{32}", link)
     assert await states(app, asked.id) == [("patient", "email", "sent"), ("patient", "email", "accepted")]
 
 

@@ -1,5 +1,5 @@
--- Takes a notice off the queue once somebody was reached with it: whoever asks has kept that as a fact. A code that did not
--- arrive is asked for again by whoever waits for it, and is nobody's task.
+-- Takes a notice off the queue once somebody was reached with it: whoever asks has kept that as a fact. A code or a link
+-- that somebody asked for and that did not arrive is asked for again by whoever waits for it, and is nobody's task.
 CREATE OR REPLACE FUNCTION record.end_notice(_log_id smallint, _notice_id uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
 BEGIN
@@ -8,7 +8,7 @@ BEGIN
        AND EXISTS (SELECT FROM delivery d JOIN notice n USING (log_id, notice_id)
                     WHERE d.log_id = _log_id AND d.notice_id = _notice_id
                       AND (d.state IN ('accepted', 'muted', 'acknowledged', 'handled')
-                           OR d.state = 'failed' AND n.kind = 'contact_code'));
+                           OR d.state = 'failed' AND n.kind IN ('contact_code', 'link_code', 'link')));
     RETURN FOUND;
 END
 $$;

@@ -1,0 +1,169 @@
+"""Links in messages: what a page of one shows, and the second step by which a patient is let in.
+
+Nothing of a journey is shown before the second step. Help needs none: whoever has a link, even an old one, can call for
+it, and counts as somebody unknown then.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from activities.notices import links
+from activities.notices.contacts import EMAIL, Contact, Contacts
+from activities.notices.links import Link
+from activities.record.event_codec import load_events
+from application.command_catalog import CommandKind, form_for
+from application.context import Context
+from application.errors import InvalidInput, NotAllowed
+from application.history import load_journey
+from application.messages.contact_points import opened
+from application.pathway.commands import submit
+from application.profiles import Profile
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.commands import Command, RequestSupport
+from workflows.journey.severity import Severity
+
+LET_IN = (Role.PATIENT,)
+"""Whom a link lets in."""
+ASKED_FOR_HELP = "Asked for help on the page of a link in a message, without saying who it was. Call the patient."
+NOTHING_LOST = "Nothing was done, and nothing is lost: what is asked of you still stands."
+
+
+class Standing(NamedTuple):
+    """How it stands with a link: `open`, `used`, `over`, `locked`, or `unknown`; and by which second step it lets in: a
+    code that is sent by ``sent_by``, and one that was agreed on at the clinic."""
+
+    state: str
+    sent_by: str | None = None
+    agreed: bool = False
+
+
+class Entered(NamedTuple):
+    """Whom a link lets in, at which journey, for what: the form of what is awaited with what is known to fill in; None
+    where nothing is. ``routes`` are whom to reach, as the protocol says."""
+
+    person: Profile
+    journey_id: UUID
+    task: tuple[CommandKind, Mapping[str, str]] | None
+    routes: Mapping[Severity, str]
+
+
+async def look_at_link(context: Context, token: str) -> Standing:
+    """Return how it stands with a link. It changes nothing, and shows nothing of a journey.
+
+    Raises:
+        Unavailable: the keys cannot be had now.
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    link = await links.find(await context.record(), token)
+    if link is None or link.state != "open":
+        return Standing("unknown" if link is None else link.state)
+    async with opened(context) as contacts:
+        contact = await _contact(contacts, link)
+    other = links.other_way(contact, link.point)
+    sent_by = None if other is None else "e-mail" if other.channel == EMAIL else "a message to your other contact"
+    return Standing("open", sent_by, contact.clinic_code is not None)
+
+
+async def send_code(context: Context, token: str) -> None:
+    """Have a code sent by another way than the link came.
+
+    Raises:
+        NotAllowed: there is no other way, or one was sent just now, or too many were.
+        Unavailable: the keys cannot be had now.
+    """
+    record = await context.record()
+    link = await _open(context, token)
+    async with opened(context) as contacts:
+        other = links.other_way(await _contact(contacts, link), link.point)
+    if other is None:
+        raise NotAllowed("no other way to reach you is known", "Call us, or use the code you agreed on with us")
+    if not await links.ask_code(record, token, other.id):
+        raise NotAllowed("a code was sent a moment ago, or five were", "Wait half a minute, then ask again, or call us")
+
+
+async def enter(context: Context, token: str, code: str) -> Entered:
+    """Let a patient in by their link and a code, and use the link up. The try is counted before the code is looked at.
+
+    Raises:
+        InvalidInput: it is not the code. The try was counted.
+        NotAllowed: the link is used, or over, or there is none, or too many codes were tried.
+        Unavailable: the keys cannot be had now.
+    """
+    record = await context.record()
+    link = await _open(context, token)
+    async with opened(context) as contacts:
+        contact = await _contact(contacts, link)
+    entered = await _entered(context, link)
+    if not await links.count_try(record, token):
+        raise _not_open()
+    kept = [each for each in (link.code, bytes.fromhex(contact.clinic_code or "")) if each]
+    right = [await asyncio.to_thread(links.is_code, code, each) for each in kept]
+    if not any(right):
+        raise InvalidInput(
+            "this is not the code", "Try again, or have a new one sent; after five tries the link is locked",
+            state="The try was counted. Nothing is lost.",
+        )  # fmt: skip
+    if not await links.use_up(record, token):
+        raise _not_open()
+    return entered
+
+
+async def renew(context: Context, token: str) -> None:
+    """Have a new link sent to the person that this one was for.
+
+    Raises:
+        NotAllowed: there is no such link, or one was sent just now, or too many were.
+    """
+    if not await links.renew(await context.record(), token):
+        raise NotAllowed("no new link can be sent now", "Look for a message of the last minutes, or call us")
+
+
+async def call_for_help(context: Context, token: str) -> None:
+    """Call for help for the patient of a link. It needs no second step, and may be an old link; once an hour it counts
+    anew. ``context`` lets nobody in: whoever presses is unknown.
+
+    Raises:
+        NotAllowed: there is no such link.
+        UseCaseError: as `submit`.
+    """
+    link = await links.find(await context.record(), token)
+    if link is None or link.role not in LET_IN:
+        raise NotAllowed("this link is not known, so we do not know who needs help", "Call now")
+    journey = await load_journey(context, link.journey_id)
+    once = uuid5(link.link_id, f"help:{context.now():%Y-%m-%dT%H}")
+    actor = _patient(journey).actor
+    body = RequestSupport(urgency="emergency", text=ASKED_FOR_HELP)
+    await submit(context, link.journey_id, Command(command_id=once, actor=actor, body=body))
+
+
+async def _open(context: Context, token: str) -> Link:
+    link = await links.find(await context.record(), token)
+    if link is None or link.state != "open" or link.role not in LET_IN:
+        raise _not_open()
+    return link
+
+
+def _not_open() -> NotAllowed:
+    return NotAllowed("this link does not work any more", "Have a new one sent, or call us", state=NOTHING_LOST)
+
+
+async def _contact(contacts: Contacts, link: Link) -> Contact:
+    subject = await contacts.of_patient(link.journey_id)
+    return Contact() if subject is None else (await contacts.find(subject)).contact
+
+
+async def _entered(context: Context, link: Link) -> Entered:
+    journey = await load_journey(context, link.journey_id)
+    events = await load_events(await context.record(), link.journey_id)
+    event = next((each for each in events if each.event_id == link.event_id), None)
+    waiting = journey.waiting.get(links.task_of(event, link.notice_id, link.role) or "")
+    form = None if waiting is None else form_for(waiting)
+    mine = form if form is not None and Role.PATIENT in form[0].roles else None
+    return Entered(_patient(journey), link.journey_id, mine, journey.protocol.contact_routes)
+
+
+def _patient(journey: Journey) -> Profile:
+    return Profile(id=journey.patient.ref, role=Role.PATIENT)

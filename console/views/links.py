@@ -1,0 +1,95 @@
+"""The page of a link in a message: a second step, and then the one task that it opens.
+
+To open the address changes nothing: programs that look through mail do that, too. Only what is sent from the page does.
+"""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from activities.notices.links import TOKEN
+from application.command_catalog import KINDS
+from application.context import Context
+from application.errors import UseCaseError
+from application.messages.links import Entered, call_for_help, enter, look_at_link, renew, send_code
+from console.pages import page, status_of
+from console.sign_ins import Passage
+from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, signed_in_with
+from workflows.journey.actors import Role
+
+router = APIRouter()
+LEAVING = ("pathway.withdraw", "consent.withdraw", "question.ask")
+"""What a patient may always send, beside what anybody may: they leave, take an agreement back, or ask something."""
+DONE = {
+    "code": "A code is on its way to you. Enter it below.",
+    "new": "A message with a new link is on its way to you. You can close this page.",
+    "help": "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
+}
+"""What is said after each button."""
+OTHERWISE: dict[str, Callable[[Context, str], Awaitable[None]]] = {
+    "code": send_code,
+    "new": renew,
+    "help": call_for_help,
+}
+
+
+@router.get("/go/{token}")
+async def show(request: Request, token: str) -> Response:
+    return await _shown(request, token)
+
+
+@router.post("/go/{token}")
+async def act(request: Request, token: str) -> Response:
+    sent = firsts(await sent_with(request))
+    what = sent.get("do", "")
+    try:
+        async with context_of_nobody(request) as context:
+            if what in OTHERWISE:
+                await OTHERWISE[what](context, token)
+                return await _shown(request, token, done=DONE[what])
+            entered = await enter(context, token, sent.get("code", "")[:100])
+    except UseCaseError as error:
+        return await _shown(request, token, error)
+    return _let_in(request, entered)
+
+
+async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
+    async with context_of_nobody(request) as context:
+        standing = await look_at_link(context, token)
+    status = 200 if standing.state == "open" else 404 if standing.state == "unknown" else 410
+    return page(
+        request,
+        "link.html",
+        status=status if error is None else status_of(error)[0],
+        standing=standing,
+        address=f"/go/{token}" if TOKEN.fullmatch(token) else "",
+        error=error,
+        done=done,
+        service=request.app.state.service,
+    )
+
+
+def _let_in(request: Request, entered: Entered) -> Response:
+    before = signed_in_with(request)
+    if before is not None:
+        sign_ins_of(request).sign_out(before)
+    opened = sign_ins_of(request).let_in(entered.person, passage_of(entered))
+    assert opened.passage is not None
+    answer = RedirectResponse(opened.passage.home, 303)
+    answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+    return answer
+
+
+def passage_of(entered: Entered) -> Passage:
+    """Return what a link opens: its one task, what may always be sent, and what its person may see."""
+    always = {kind.name for kind in KINDS if kind.model.by_anybody and Role.PATIENT in kind.roles}
+    start = f"/journeys/{entered.journey_id}"
+    home, kinds = start, always | {*LEAVING}
+    if entered.task is not None:
+        kind, known = entered.task
+        kinds.add(kind.name)
+        home = f"{start}/{kind.noun}/{kind.verb}" + (f"?{urlencode(known)}" if known else "")
+    routes = tuple((severity.value, route) for severity, route in entered.routes.items())
+    return Passage(entered.journey_id, frozenset(kinds), frozenset(("", "patient-view")), home, routes)

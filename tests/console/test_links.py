@@ -1,0 +1,375 @@
+"""A link in a message lets one person in, once, at one task, after a second step; and nobody in any other way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from activities.notices import deliver, queue
+from activities.notices.channels import ACCEPTED, Message, Outcome
+from activities.notices.contacts import Contact, ContactPoint, Contacts
+from activities.notices.delivering import Sender, see_to
+from activities.notices.links import is_code, other_way, slow_hash
+from activities.notices.wording import Service
+from activities.privacy.key_store import KeyStore
+from activities.record import Opening, Record
+from activities.record.event_codec import load_events, to_new
+from activities.signatures.sessions import ThisLog, refuse_unproven
+from application.context import Context
+from application.sealing import open_sealed
+from console.app import create_app
+from console.sign_ins import LINK_IDLE, Passage
+from console.visits import COOKIE
+from deploy.local.postgres import Database
+from simulation.keys import SERVICE_KEY
+from simulation.people import CLINIC
+from tests.cli.helpers import World, invented
+from tests.console.browser import Browser, browser_of
+from tests.journey.play import course
+from tests.record.helpers import Connection
+from tests.record.read_models.courses import renamed
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
+from workflows.journey.notices import Notice, notices
+
+ASKED = "check_in:check-in-1-4h"
+CALL = "+1 555 0100"
+MAIL = ContactPoint.model_validate(
+    {"id": "email-1", "channel": "email", "address": "pat@home.example", "verified_at": "2026-01-01T00:00:00Z"}
+)
+PHONE = ContactPoint.model_validate(
+    {"id": "sms-1", "channel": "webhook", "address": "sms:+15550100", "verified_at": "2026-01-01T00:00:00Z"}
+)
+HEALTH = (
+    "check-in",
+    "check_in",
+    "ptsd",
+    "session",
+    "symptom",
+    "dose",
+    "therapy",
+    "trauma",
+    "questionnaire",
+    "clinician",
+)
+
+
+@dataclass
+class Home:
+    """A patient at home, who is asked something: what reaches them, and what they may open it with."""
+
+    world: World
+    record: Record
+    contacts: Contacts
+    sender: Sender
+    journey_id: UUID
+    asked: Notice
+    browser: Browser
+    came: list[Message] = field(default_factory=list)
+
+    async def reached_by(self, *points: ContactPoint, code: str | None = None) -> None:
+        subject = await self.contacts.of_patient(self.journey_id)
+        assert subject is not None
+        known = await self.contacts.find(subject)
+        agreed = None if code is None else slow_hash(code).hex()
+        assert await self.contacts.keep(
+            subject, Contact(points=points, clinic_code=agreed), after=known.version, by="cory"
+        )
+
+    async def receive(self) -> list[Message]:
+        """Deliver what is queued, and return what arrived by it."""
+        before = len(self.came)
+        for alarm in (True, False):
+            for notice in await queue.take(self.record, alarm=alarm, most=100, seconds=60):
+                await see_to(self.sender, notice)
+        return self.came[before:]
+
+    async def link(self, *, again: bool = False) -> str:
+        """Ask the patient, or ask them again, and return the address of the link that reached them."""
+        # As an alarm: a reminder waits for the morning at the patient's place, whatever the time is here.
+        asked = self.asked.model_copy(update={"alarm": True, **({"id": uuid4()} if again else {})})
+        await deliver(self.record, [asked], clinic=CLINIC, register=None, at=self.world.at)
+        [message] = await self.receive()
+        return address_in(message)
+
+
+def address_in(message: Message) -> str:
+    assert message.link is not None
+    assert message.link in message.text
+    return message.link.removeprefix("https://localhost")
+
+
+def code_in(message: Message) -> str:
+    return message.text.split("code is ")[1][:6]
+
+
+@pytest.fixture
+async def home(migrated: Database, keys_database: Database, keyring: Path, key_store: KeyStore) -> AsyncIterator[Home]:
+    world = World(migrated, demonstration=False)
+    world.set(
+        keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring,
+        service_key_file=invented().register_path.parent / SERVICE_KEY,
+    )  # fmt: skip
+    events = course("PTSD").events
+    asked_at = next(n for n, event in enumerate(events, 1) if any(each.about == ASKED for each in notices(event)))
+    journey_id = uuid4()
+    begun = renamed(events[:asked_at], journey_id)
+    world.at = begun[-1].at + timedelta(minutes=1)
+    service = Service("Clinic", CALL, "https://localhost")
+
+    def make_context(**who: Any) -> Context:
+        return world.context(**who)
+
+    app = create_app(world.settings, service=service, make_context=make_context, now=lambda: world.at)
+    async with open_sealed(world.settings, world.recorder) as record, browser_of(app) as browser:
+        patient = record.patients.of_ref(fold(begun).patient.ref)
+        opening = Opening(patient_keys=(patient,), medicine="invented")
+        await record.append(journey_id, 0, [to_new(event) for event in begun], opening=opening)
+        [asked] = [each for each in notices(begun[-1]) if each.about == ASKED]
+        contacts, came = Contacts(record, key_store), list[Message]()
+
+        async def take(message: Message) -> Outcome:
+            came.append(message)
+            return ACCEPTED
+
+        sender = Sender(record, invented().register, contacts, {"email": take, "webhook": take}, service)
+        made = Home(world, record, contacts, sender, journey_id, asked, browser, came)
+        await made.reached_by(MAIL, PHONE)
+        yield made
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06}"
+
+
+@pytest.mark.server
+async def test_a_link_and_a_code_by_another_way_open_the_one_task_once(home: Home) -> None:
+    address, browser = await home.link(), home.browser
+    pages = [await browser.go(address) for _ in range(3)]
+    assert [each.status_code for each in pages] == [200] * 3
+    page = pages[0]
+    told = home.came[0].text + home.came[0].subject + page.text
+    assert [word for word in HEALTH if word in told.casefold()] == []
+    assert "<title>Go on</title>" in page.text
+    assert CALL in page.text
+    assert COOKIE not in browser.client.cookies
+
+    await browser.client.post(address, data={"do": "code"})
+    [brought] = await home.receive()
+    assert (brought.address, brought.link) == (PHONE.address, None)
+    code = code_in(brought)
+    refused = await browser.client.post(address, data={"code": wrong(code)})
+    assert refused.status_code == 422
+    assert "not the code" in refused.text
+
+    browser.last = await browser.client.post(address, data={"code": f" {code[:3]} {code[3:]} "})
+    assert browser.page.url.path == f"/journeys/{home.journey_id}/check-in/complete"
+    assert "<title>Your page</title>" in browser.page.text
+    for always in ("support/request", "crisis/report", "pathway/withdraw"):
+        assert f'href="/journeys/{home.journey_id}/{always}"' in browser.page.text
+    answers = {"feeling": "well", "side_effects": "none", "location/state": "CA", "location/confirmed": "yes"}
+    answers |= {f"symptoms/{each}": "10" for each in ("intrusive_thoughts", "emotional_distress", "mood_instability")}
+    sent = await browser.send(answers)
+    assert "Done" in sent.text, sent.text
+    done = home.world.received[-1]
+    assert isinstance(done.body, c.CompleteCheckIn)
+    assert done.proof is not None
+    assert (done.proof.session.let_in_by, done.actor.role) == ("link", Role.PATIENT)
+    log = ThisLog(await home.record.log_name())
+    assert refuse_unproven(invented().register.current(), log, CLINIC, home.journey_id, done, home.world.at) is None
+
+    again = await browser.go(address)
+    assert again.status_code == 410
+    assert "Nothing is lost" in again.text
+    assert CALL in again.text
+    assert (await browser.client.post(address, data={"code": code})).status_code == 403
+    assert "on its way" in (await browser.client.post(address, data={"do": "new"})).text
+    [new] = await home.receive()
+    assert address_in(new) != address
+    assert (await browser.client.post(address, data={"do": "new"})).status_code == 403, "one was sent just now"
+    assert await home.receive() == []
+
+
+@pytest.mark.server
+async def test_a_link_opens_nothing_else_and_ends_by_itself(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue 7 kite")
+    address, browser = await home.link(), home.browser
+    browser.last = await browser.client.post(address, data={"code": "blue7kite"})
+    assert browser.page.url.path.endswith("/check-in/complete")
+    start = f"/journeys/{home.journey_id}"
+    assert "whom to reach" in (await browser.go(start)).text.casefold()
+    others = (f"/journeys/{uuid4()}", f"/journeys/{uuid4()}/check-in/complete", "/work", "/journeys", "/start")
+    closed_here = ("timeline", "room", "instrument/record", "medicine/add", "session/observe")
+    for closed in (*others, *(f"{start}/{each}" for each in closed_here)):
+        assert (await browser.go(closed)).status_code == 403, closed
+    for always in ("support/request", "crisis/report", "pathway/withdraw", "consent/withdraw", "question/ask"):
+        assert (await browser.go(f"{start}/{always}")).status_code == 200, always
+    home.world.at += LINK_IDLE + timedelta(seconds=1)
+    assert (await browser.go(start)).url.path == "/sign-in"
+
+
+@pytest.mark.server
+async def test_wrong_codes_are_counted_and_bounded_and_help_needs_no_code(home: Home, owner: Connection) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    address, browser = await home.link(), home.browser
+    answers = [(await browser.client.post(address, data={"code": "red7kite"})).status_code for _ in range(5)]
+    assert answers == [422] * 5
+    assert (await browser.client.post(address, data={"code": "blue7kite"})).status_code == 403
+    locked = await browser.go(address)
+    assert (locked.status_code, "locked" in locked.text) == (410, True)
+    assert COOKIE not in browser.client.cookies
+
+    for _ in range(2):
+        assert "somebody is told now" in (await browser.client.post(address, data={"do": "help"})).text
+    asked = home.world.received[-1]
+    assert isinstance(asked.body, c.RequestSupport)
+    assert (asked.proof, asked.body.urgency) == (None, "emergency")
+    state = fold(await load_events(home.record, home.journey_id))
+    assert len(state.support) == 1, "pressed twice it is one call"
+
+    # At the links of one day a person has fifteen tries.
+    for _ in range(2):
+        further = await home.link(again=True)
+        assert {(await browser.client.post(further, data={"code": "red7kite"})).status_code for _ in range(5)} == {422}
+    last = await home.link(again=True)
+    assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 403
+    await owner.execute("UPDATE record.link SET made_at = made_at - interval '1 day' WHERE tries > 0")
+    assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 200
+
+
+@pytest.mark.server
+async def test_of_two_who_have_the_code_one_is_let_in(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    address = await home.link()
+    home.browser.client.follow_redirects = False
+    both = await asyncio.gather(*(home.browser.client.post(address, data={"code": "blue7kite"}) for _ in range(2)))
+    assert sorted(each.status_code for each in both) == [303, 403]
+
+
+@pytest.mark.server
+async def test_an_old_link_is_told_and_replaced(home: Home, owner: Connection) -> None:
+    address, browser = await home.link(), home.browser
+    await browser.client.post(address, data={"do": "code"})
+    [brought] = await home.receive()
+    await owner.execute("UPDATE record.link SET code_until = clock_timestamp()")
+    assert (await browser.client.post(address, data={"code": code_in(brought)})).status_code == 422, "an old code"
+    await owner.execute("UPDATE record.link SET until = clock_timestamp()")
+    page = await browser.go(address)
+    assert (page.status_code, "too old" in page.text, "Nothing is lost" in page.text) == (410, True, True)
+    assert (await browser.client.post(address, data={"code": code_in(brought)})).status_code == 403
+    await browser.client.post(address, data={"do": "new"})
+    [new] = await home.receive()
+    assert (await browser.go(address_in(new))).status_code == 200
+    await owner.execute("UPDATE record.link SET until = clock_timestamp() - interval '31 days'")
+    await home.link(again=True)
+    assert await owner.fetchval("SELECT count(*) FROM record.link") == 1, "what is long over is dropped"
+
+
+@pytest.mark.server
+async def test_what_is_no_link_is_told_and_not_repeated(home: Home) -> None:
+    for token in ("x" * 32, "short", "x" * 500, "%3Cscript%3E", "..%2Fwork", "x" * 31 + "%00"):
+        for answer in (
+            await home.browser.client.get(f"/go/{token}"),
+            await home.browser.client.post(f"/go/{token}", data={"code": "123456"}),
+            await home.browser.client.post(f"/go/{token}", data={"do": "help"}),
+            await home.browser.client.post(f"/go/{token}", data={"do": "new"}),
+        ):
+            assert answer.status_code in (403, 404), token
+            assert "<script>" not in answer.text
+    assert home.world.received == []
+
+
+@pytest.mark.server
+async def test_a_form_of_another_site_is_refused(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    address = await home.link()
+    answer = await home.browser.client.post(
+        address, data={"code": "blue7kite"}, headers={"origin": "https://elsewhere.example"}
+    )
+    assert answer.status_code == 403
+    assert COOKIE not in home.browser.client.cookies
+
+
+@pytest.mark.server
+async def test_what_is_kept_of_a_link_lets_nobody_in(home: Home, owner: Connection) -> None:
+    address = await home.link()
+    await home.browser.client.post(address, data={"do": "code"})
+    [brought] = await home.receive()
+    kept = str([*map(dict, await owner.fetch("SELECT * FROM record.link"))])
+    assert address.rpartition("/")[2] not in kept
+    assert code_in(brought) not in kept
+
+
+@pytest.mark.server
+async def test_no_link_goes_where_nobody_said_that_it_arrives(home: Home) -> None:
+    await home.reached_by(MAIL.model_copy(update={"verified_at": None}))
+    asked = home.asked.model_copy(update={"alarm": True})
+    await deliver(home.record, [asked], clinic=CLINIC, register=None, at=home.world.at)
+    await home.receive()
+    assert [each.link for each in home.came] == [None]
+
+
+def test_a_code_goes_by_another_way_than_the_link() -> None:
+    def point(name: str, channel: str, address: str, *, verified: bool = True) -> ContactPoint:
+        given = {"id": name, "channel": channel, "address": address}
+        return ContactPoint.model_validate({**given, "verified_at": MAIL.verified_at if verified else None})
+
+    mail, other = point("mail", "email", "a@home.example"), point("other", "email", "b@home.example")
+    sms, chat = point("sms", "webhook", "sms:1"), point("chat", "webhook", "chat:1")
+    cases: Sequence[tuple[tuple[ContactPoint, ...], str, str | None]] = (
+        ((mail,), "mail", None),
+        ((mail, other), "mail", None),
+        ((mail, sms), "mail", "sms"),
+        ((mail, sms), "sms", "mail"),
+        ((sms, chat), "sms", "chat"),
+        ((sms, point("again", "webhook", "sms:2")), "sms", None),
+        ((mail, point("new", "webhook", "sms:1", verified=False)), "mail", None),
+        ((mail, chat, sms), "mail", "chat"),
+        ((mail, sms), "gone", None),
+        ((), "mail", None),
+    )
+    for points, sent_to, expected in cases:
+        found = other_way(Contact(points=points), sent_to)
+        assert (None if found is None else found.id) == expected
+
+
+def test_of_a_code_a_slow_hash_is_kept() -> None:
+    kept = slow_hash("blue 7 kite")
+    assert is_code("blue7kite", kept)
+    assert not is_code("blue7kit", kept)
+    assert slow_hash("blue 7 kite") != kept
+    assert b"blue" not in kept
+
+
+JOURNEY, OTHER = UUID(int=1), UUID(int=2)
+OPENED = Passage(JOURNEY, frozenset(("support.request",)), frozenset(("", "patient-view")), "/", ())
+
+
+@pytest.mark.parametrize(
+    ("address", "opens"),
+    [
+        (f"/journeys/{JOURNEY}", True),
+        (f"/journeys/{JOURNEY}/", True),
+        (f"/journeys/{JOURNEY}/patient-view", True),
+        (f"/journeys/{JOURNEY}/support/request", True),
+        ("/sign-out", True),
+        ("/", False),
+        ("/work", False),
+        (f"/journeys/{JOURNEY}1", False),
+        (f"/journeys/{JOURNEY}/timeline", False),
+        (f"/journeys/{JOURNEY}/support/answer", False),
+        (f"/journeys/{JOURNEY}/support", False),
+        (f"/journeys/{OTHER}/support/request", False),
+        (f"/x/journeys/{JOURNEY}/support/request", False),
+        (f"/journeys/{OTHER}/journeys/{JOURNEY}/support/request", False),
+    ],
+)
+def test_a_passage_opens_its_own_pages(address: str, opens: bool) -> None:
+    assert OPENED.opens(address) == opens
