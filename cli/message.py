@@ -25,7 +25,8 @@ async def list_(
     undelivered: Annotated[bool, typer.Option("--undelivered", help="Only those that have reached nobody.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
-    """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, muted, handled.
+    """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, muted,
+    acknowledged, handled.
 
     Without --journey, of your clinics.
     """

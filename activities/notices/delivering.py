@@ -19,7 +19,7 @@ from activities.notices.calendar_entries import calendar_files
 from activities.notices.channels import LOG, Channels, Message, Outcome, to_log
 from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
-from activities.notices.links import LINK, LINK_CODE
+from activities.notices.links import LET_IN, LINK, LINK_CODE
 from activities.notices.queue import NewFact, QueuedNotice
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
@@ -169,7 +169,9 @@ async def _try(
     which: Try,
 ) -> None:  # fmt: skip
     staff = notice.to not in (Role.PATIENT, Role.OBSERVER)
-    link = sender.service.page(notice.journey_id) if staff else await _link(sender, notice, point, which.person)
+    link = await _link(sender, notice, point, which.person)
+    if link is None and staff:
+        link = sender.service.page(notice.journey_id)
     zone = None if staff or journey is None else journey.patient.zone
     until = _until(notice, event, journey)
     files = () if event is None or notice.kind == LINK else calendar_files(event, sender.service)
@@ -203,9 +205,10 @@ async def _try(
 
 
 async def _link(sender: Sender, notice: QueuedNotice, point: ContactPoint | None, person: str) -> str | None:
-    """Make a link for a patient or an observer; None where there is no console, or nobody has verified the address."""
-    counts = point is not None and point.verified_at is not None and notice.kind not in (CODE, LINK_CODE)
-    if point is None or sender.service.console is None or not counts:
+    """Make a link by which a patient is let in, or an alarm to staff acknowledged; None for other messages, and where
+    there is no console, or nobody has verified the address."""
+    wanted = notice.kind not in (CODE, LINK_CODE) and (notice.alarm or notice.to in LET_IN)
+    if point is None or point.verified_at is None or sender.service.console is None or not wanted:
         return None
     return sender.service.link(await links.make(sender.record, notice.id, person, point.id))
 

@@ -1,4 +1,5 @@
-"""Links in messages: what a page of one shows, and the second step by which a patient is let in.
+"""Links in messages: what a page of one shows, the second step by which a patient is let in, and how staff say that
+they have an alarm.
 
 Nothing of a journey is shown before the second step. Help needs none: whoever has a link, even an old one, can call for
 it, and counts as somebody unknown then.
@@ -11,7 +12,7 @@ from uuid import UUID, uuid5
 
 from activities.notices import links
 from activities.notices.contacts import EMAIL, Contact, Contacts
-from activities.notices.links import Link
+from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
 from application.command_catalog import CommandKind, form_for
 from application.context import Context
@@ -25,19 +26,20 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, RequestSupport
 from workflows.journey.severity import Severity
 
-LET_IN = (Role.PATIENT,)
-"""Whom a link lets in."""
 ASKED_FOR_HELP = "Asked for help on the page of a link in a message, without saying who it was. Call the patient."
 NOTHING_LOST = "Nothing was done, and nothing is lost: what is asked of you still stands."
 
 
 class Standing(NamedTuple):
     """How it stands with a link: `open`, `used`, `over`, `locked`, or `unknown`; and by which second step it lets in: a
-    code that is sent by ``sent_by``, and one that was agreed on at the clinic."""
+    code that is sent by ``sent_by``, and one that was agreed on at the clinic. One of an ``alarm`` lets nobody in; its
+    page leads to the ``journey_id``."""
 
     state: str
     sent_by: str | None = None
     agreed: bool = False
+    alarm: bool = False
+    journey_id: UUID | None = None
 
 
 class Entered(NamedTuple):
@@ -58,6 +60,8 @@ async def look_at_link(context: Context, token: str) -> Standing:
         RecordUnavailable, RecordFault: as the record does.
     """
     link = await links.find(await context.record(), token)
+    if link is not None and link.role not in LET_IN:
+        return Standing(link.state, alarm=True, journey_id=link.journey_id)
     if link is None or link.state != "open":
         return Standing("unknown" if link is None else link.state)
     async with opened(context) as contacts:
@@ -109,6 +113,18 @@ async def enter(context: Context, token: str, code: str) -> Entered:
     if not await links.use_up(record, token):
         raise _not_open()
     return entered
+
+
+async def acknowledge(context: Context, token: str) -> None:
+    """Keep that who got an alarm has it. Paging goes on to nobody else; in the journey nothing changes by it.
+
+    Raises:
+        NotAllowed: the link does not count any more, or is of no alarm.
+    """
+    if not await links.acknowledge(await context.record(), token):
+        raise NotAllowed(
+            "this link does not count any more", "See in the console who has taken the alarm, and what is left to do"
+        )
 
 
 async def renew(context: Context, token: str) -> None:

@@ -13,7 +13,7 @@ from activities.notices.links import TOKEN
 from application.command_catalog import KINDS
 from application.context import Context
 from application.errors import UseCaseError
-from application.messages.links import Entered, call_for_help, enter, look_at_link, renew, send_code
+from application.messages.links import Entered, acknowledge, call_for_help, enter, look_at_link, renew, send_code
 from console.pages import page, status_of
 from console.sign_ins import Passage
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, signed_in_with
@@ -25,12 +25,14 @@ LEAVING = ("pathway.withdraw", "consent.withdraw", "question.ask")
 DONE = {
     "code": "A code is on its way to you. Enter it below.",
     "new": "A message with a new link is on its way to you. You can close this page.",
+    "acknowledge": "It is kept that you have it: nobody else is paged for this message.",
     "help": "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
 }
 """What is said after each button."""
 OTHERWISE: dict[str, Callable[[Context, str], Awaitable[None]]] = {
     "code": send_code,
     "new": renew,
+    "acknowledge": acknowledge,
     "help": call_for_help,
 }
 
@@ -58,10 +60,10 @@ async def act(request: Request, token: str) -> Response:
 async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
     async with context_of_nobody(request) as context:
         standing = await look_at_link(context, token)
-    status = 200 if standing.state == "open" else 404 if standing.state == "unknown" else 410
+    status = 200 if done or standing.state == "open" else 404 if standing.state == "unknown" else 410
     return page(
         request,
-        "link.html",
+        "alarm_link.html" if standing.alarm else "link.html",
         status=status if error is None else status_of(error)[0],
         standing=standing,
         address=f"/go/{token}" if TOKEN.fullmatch(token) else "",

@@ -13,13 +13,14 @@ from pydantic import SecretStr
 
 from activities.notices import deliver, queue
 from activities.notices.channels import ACCEPTED, Message, Outcome
-from activities.notices.contacts import Contact, ContactPoint, Contacts
+from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
 from activities.notices.delivering import Sender, see_to
 from activities.notices.links import is_code, other_way, slow_hash
 from activities.notices.wording import Service
 from activities.privacy.key_store import KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import load_events, to_new
+from activities.record.store import NewNotice
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from application.context import Context
 from application.sealing import open_sealed
@@ -28,7 +29,7 @@ from console.sign_ins import LINK_IDLE, Passage
 from console.visits import COOKIE
 from deploy.local.postgres import Database
 from simulation.keys import SERVICE_KEY
-from simulation.people import CLINIC
+from simulation.people import CLINIC, PEOPLE
 from tests.cli.helpers import World, invented
 from tests.console.browser import Browser, browser_of
 from tests.journey.play import course
@@ -314,6 +315,76 @@ async def test_no_link_goes_where_nobody_said_that_it_arrives(home: Home) -> Non
     await deliver(home.record, [asked], clinic=CLINIC, register=None, at=home.world.at)
     await home.receive()
     assert [each.link for each in home.came] == [None]
+
+
+ONNO, DIRA = (PEOPLE[role].id for role in (Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR))
+
+
+async def alarm(home: Home, *, verified: bool = True) -> tuple[UUID, Message]:
+    """Page two people in their order; the message that the first one got."""
+    for person in (ONNO, DIRA):
+        point = MAIL.model_copy(update={"verified_at": MAIL.verified_at if verified else None})
+        assert await home.contacts.keep(of_staff(person), Contact(points=(point,)), after=0, by="cory")
+    notice = NewNotice(
+        notice_id=uuid4(), journey_id=home.journey_id, event_id=uuid4(), kind="page", clinic=CLINIC, alarm=True,
+        recipient_role=Role.ON_CALL_CLINICIAN, recipients=(ONNO, DIRA),
+    )  # fmt: skip
+    await home.record.deliver_notices([notice])
+    await see_to(home.sender, notice.notice_id)
+    return notice.notice_id, home.came[-1]
+
+
+async def facts(home: Home, notice: UUID) -> list[tuple[str, str]]:
+    async with home.record.connection() as connection:
+        rows = await connection.fetch("SELECT person, state FROM record.delivery WHERE notice_id = $1", notice)
+    return sorted(tuple(row) for row in rows)
+
+
+@pytest.mark.server
+async def test_an_alarm_is_acknowledged_with_one_touch_and_pages_nobody_else(home: Home, owner: Connection) -> None:
+    notice, message = await alarm(home)
+    address, browser = address_in(message), home.browser
+    page = [await browser.go(address) for _ in range(3)][-1]
+    assert page.text.count("<form") == page.text.count("<button") == 1
+    assert "<title>Answer</title>" in page.text
+    told = page.text + message.text
+    assert [word for word in HEALTH if word in told.casefold()] == []
+    paged = [(ONNO, "accepted"), (ONNO, "sent")]
+    assert await facts(home, notice) == paged, "to open it acknowledges nothing"
+    assert (await browser.send({"do": "acknowledge"}, address)).status_code == 200
+    assert "nobody else is paged" in browser.page.text.casefold()
+    acknowledged = [*paged[:1], (ONNO, "acknowledged"), *paged[1:]]
+    assert await facts(home, notice) == acknowledged
+    assert await owner.fetchval("SELECT count(*) FROM record.queued_notice") == 0
+    await see_to(home.sender, notice)
+    assert len(home.came) == 1
+    assert (await browser.client.post(address, data={"do": "acknowledge"})).status_code == 403
+    assert "You have it" in (await browser.go(address)).text
+    assert await facts(home, notice) == acknowledged
+    assert home.world.received == [], "what the alarm is about is taken in the console"
+
+
+@pytest.mark.server
+async def test_a_link_of_an_alarm_lets_nobody_in_and_one_of_a_patient_acknowledges_nothing(
+    home: Home, owner: Connection
+) -> None:
+    await home.reached_by(MAIL, PHONE, code="blue7kite")
+    notice, message = await alarm(home)
+    post = home.browser.client.post
+    for sent in ({"code": "blue7kite"}, {"do": "code"}, {"do": "new"}, {"do": "help"}, {"do": "nothing"}, {}):
+        assert (await post(address_in(message), data=sent)).status_code == 403, sent
+    assert COOKIE not in home.browser.client.cookies
+    assert home.world.received == []
+    assert (await post(await home.link(), data={"do": "acknowledge"})).status_code == 403
+    await owner.execute("UPDATE record.link SET until = clock_timestamp()")
+    assert (await post(address_in(message), data={"do": "acknowledge"})).status_code == 403
+    assert "acknowledged" not in {state for _, state in await facts(home, notice)}
+
+
+@pytest.mark.server
+async def test_where_nobody_said_that_it_arrives_an_alarm_cannot_be_acknowledged(home: Home) -> None:
+    _, message = await alarm(home, verified=False)
+    assert message.link == f"https://localhost/journeys/{home.journey_id}"
 
 
 def test_a_code_goes_by_another_way_than_the_link() -> None:

@@ -70,6 +70,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     name: (PROJECTOR,) if name.startswith("read_model_1.") else () for name in READS
 }
 CALLS: Mapping[str, tuple[str, ...]] = {
+    "record.acknowledge_notice": (READER,),
     "record.append": (RECORDER,),
     "record.ask_code": (READER,),
     "record.ask_link_code": (READER,),
