@@ -17,6 +17,10 @@ from cli.runtime import Call, command
 Person = Annotated[
     str | None, typer.Option("--person", metavar="ID", help="One of the staff, by their id.", show_default=False)
 ]
+Observer = Annotated[
+    str | None,
+    typer.Option("--observer", metavar="REF", help="The observer with this reference.", show_default=False),
+]
 Point = Annotated[
     str, typer.Option("--point", metavar="POINT", help="Its id; see `contact-point show`.", show_default=False)
 ]
@@ -33,71 +37,117 @@ def add_commands(group: typer.Typer) -> None:
         ("first", first),
         ("wish", wish),
         ("set-code", set_code),
+        ("send-link", send_link),
     ):
         group.command(name)(command(act, acts=True))
 
 
-async def show(call: Call, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+async def show(
+    call: Call, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+) -> None:
     """Show how the patient of a journey, or one of the staff, is reached."""
-    _show(call.output, await use.show_contact(call.context, _whose(journey, person)))
+    _show(call.output, await use.show_contact(call.context, _whose(journey, person, observer)))
 
 
-async def add(call: Call, journey: runtime.AnyJourney = None, person: Person = None, file: runtime.File = None) -> None:
+async def add(
+    call: Call,
+    journey: runtime.AnyJourney = None,
+    person: Person = None,
+    observer: Observer = None,
+    file: runtime.File = None,
+) -> None:
     """Add a point, and have a code sent there. The form: {"channel": "email", "address": "..."}; or the channel
     webhook, with what its receiver knows them by, such as sms:+15550100."""
     new = forms.check(NewPoint, forms.read_object(read_input(file)))
-    _tell(call.output, await use.add_point(call.context, _whose(journey, person), new), "A code is on its way there.")
+    _tell(
+        call.output,
+        await use.add_point(call.context, _whose(journey, person, observer), new),
+        "A code is on its way there.",
+    )
 
 
-async def verify(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+async def verify(
+    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+) -> None:
     """Enter the code that came back from a point (you are asked for it). From then on it counts."""
     code = call.context.ask("The code that was sent there").strip()
-    _tell(call.output, await use.verify_point(call.context, _whose(journey, person), point, code), "It counts now.")
+    _tell(
+        call.output,
+        await use.verify_point(call.context, _whose(journey, person, observer), point, code),
+        "It counts now.",
+    )
 
 
-async def send_code(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+async def send_code(
+    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+) -> None:
     """Send another code to a point."""
-    _tell(call.output, await use.send_code(call.context, _whose(journey, person), point), "A code is on its way there.")
+    _tell(
+        call.output,
+        await use.send_code(call.context, _whose(journey, person, observer), point),
+        "A code is on its way there.",
+    )
 
 
-async def remove(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+async def remove(
+    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+) -> None:
     """Remove a point. It stays in earlier versions."""
-    _tell(call.output, await use.remove_point(call.context, _whose(journey, person), point), "It is used no more.")
+    _tell(
+        call.output,
+        await use.remove_point(call.context, _whose(journey, person, observer), point),
+        "It is used no more.",
+    )
 
 
-async def first(call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None) -> None:
+async def first(
+    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+) -> None:
     """Have a point tried before the others."""
-    _tell(call.output, await use.put_first(call.context, _whose(journey, person), point), "It is tried first.")
+    _tell(
+        call.output, await use.put_first(call.context, _whose(journey, person, observer), point), "It is tried first."
+    )
 
 
 async def wish(
     call: Call,
     journey: runtime.AnyJourney = None,
     person: Person = None,
+    observer: Observer = None,
     only_alarms: Annotated[
         bool, typer.Option("--only-alarms/--everything", help="Send nothing but alarms; or everything again.")
     ] = True,
 ) -> None:
     """Keep what somebody wants of messages. Alarms come all the same."""
     wishes = Wishes(only_alarms=only_alarms)
-    _tell(call.output, await use.set_wishes(call.context, _whose(journey, person), wishes), "It is kept.")
+    _tell(call.output, await use.set_wishes(call.context, _whose(journey, person, observer), wishes), "It is kept.")
 
 
-async def set_code(call: Call, journey: runtime.JourneyId) -> None:
-    """Set the code that a patient agreed on with you (you are asked for it twice). Links in their messages ask for it.
+async def send_link(call: Call, journey: runtime.JourneyId, observer: Observer = None) -> None:
+    """Send a link to a patient, to their own page; with --observer, to an observer, to their session."""
+    owner = await use.send_link(call.context, _whose(journey, None, observer))
+    if call.output.json_only:
+        call.output.data({"to": owner.role})
+    else:
+        call.output.text("A link is on its way to the points that are verified. It works once, within a day.")
 
-    See that it is the patient who agrees on it. Tell it to nobody, and write it down nowhere: what is kept of it cannot
+
+async def set_code(call: Call, journey: runtime.JourneyId, observer: Observer = None) -> None:
+    """Set the code that a patient or an observer agreed on with you: you are asked for it twice. Links in their
+    messages ask for it.
+
+    See that it is they who choose it. Tell it to nobody, and write it down nowhere: what is kept of it cannot
     be read.
     """
-    code = call.context.ask("The code that the patient chose", secret=True)
+    code = call.context.ask("The code that they chose", secret=True)
     if code != call.context.ask("The same code again", secret=True):
         raise InvalidInput("these are two different codes", "Ask again", state=use.NOTHING_CHANGED)
-    _tell(call.output, await use.set_clinic_code(call.context, journey_id(journey), code), "It counts now.")
+    _tell(call.output, await use.set_clinic_code(call.context, _whose(journey, None, observer), code), "It counts now.")
 
 
-def _whose(journey: str | None, person: str | None) -> Whose:
+def _whose(journey: str | None, person: str | None, observer: str | None) -> Whose:
     wanted = None if journey is None else str(journey_id(journey))
-    return forms.check(Whose, {"journey_id": wanted, "person": person})
+    return forms.check(Whose, {"journey_id": wanted, "person": person, "observer": observer})
 
 
 def _tell(output: Output, changed: Changed, said: str) -> None:

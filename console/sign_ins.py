@@ -34,8 +34,8 @@ class Notice(NamedTuple):
 
 @dataclass(frozen=True)
 class Passage:
-    """What a link opens: of one journey the forms of these commands and these other pages. ``home`` is where its person
-    begins; ``routes`` are whom to reach, by how urgent it is."""
+    """What a link opens: of one journey the forms of these commands, and these other pages with what is below them.
+    ``home`` is where its person begins; ``routes`` are whom to reach, by how urgent it is."""
 
     journey_id: UUID
     kinds: frozenset[str]
@@ -49,7 +49,7 @@ class Passage:
         if start or not journey:
             return address == "/sign-out"
         page = within.rstrip("/")
-        return page in self.pages or page.replace("/", ".") in self.kinds
+        return page.partition("/")[0] in self.pages or page.replace("/", ".") in self.kinds
 
 
 @dataclass

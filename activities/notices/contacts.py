@@ -1,7 +1,7 @@
 """How people are reached: their contact points and wishes, in every version, encrypted.
 
-A patient's are under the patient's own key, those of the staff under the service's. What is stored of one person at one
-version cannot stand in for another.
+Those of a patient and of their observers are under the patient's own key, those of the staff under the service's. What
+is stored of one person at one version cannot stand in for another.
 """
 
 import re
@@ -17,6 +17,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from activities.privacy.key_store import SERVICE, KeyStore
 from activities.record.store import Record
+from workflows.journey.actors import Role
 from workflows.journey.base import Flag, Identifier, InputModel, Whole
 from workflows.journey.calendars import Instant
 
@@ -100,7 +101,8 @@ NOBODY = KeptContact(0, Contact())
 
 
 class Owner(NamedTuple):
-    """Whose contact it is: ``person`` is the id of one of the staff, or `patient` of a journey."""
+    """Whose contact it is: ``person`` is the id of one of the staff, `patient` of a journey, or what tells an observer
+    of it from others."""
 
     role: str
     person: str
@@ -133,6 +135,21 @@ class Contacts:
                 journey_id,
             )
         return None if found is None else f"patient/{found.hex()}"
+
+    def observer(self, ref: str) -> str:
+        """Return what tells an observer from others where their reference must not stand."""
+        return f"observer-{self.record.patients.of_ref(f'observer{chr(0)}{ref}').hex()[:32]}"
+
+    async def subject(self, role: str, person: str, journey_id: UUID | None) -> str | None:
+        """Return the subject that somebody is in a role; None where nobody has begun the journey.
+
+        Raises:
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        if role not in (Role.PATIENT, Role.OBSERVER) or journey_id is None:
+            return of_staff(person)
+        patient = await self.of_patient(journey_id)
+        return patient if patient is None or role == Role.PATIENT else f"{patient}/{person}"
 
     async def find(self, subject: str) -> KeptContact:
         """Return the newest contact of somebody.
@@ -184,7 +201,9 @@ class Contacts:
         return notice_id
 
     async def _seal(self, subject: str, version: int, contact: Contact) -> bytes:
-        key = await self.keys.newest(subject if subject.startswith("patient/") else SERVICE)
+        # That of an observer is under the key of their patient, too.
+        kind, whose, *_ = subject.split("/")
+        key = await self.keys.newest(f"{kind}/{whose}" if kind == "patient" else SERVICE)
         nonce = secrets.token_bytes(_NONCE)
         sealed = key.cipher.encrypt(nonce, contact.model_dump_json().encode(), self._about(subject, version))
         return key.key_id.bytes + nonce + sealed

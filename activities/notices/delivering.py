@@ -245,7 +245,7 @@ async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
 async def _asked(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> _Told:
     """Whom a code is sent to: one point. The code of a point goes there whoever verified it, as long as it counts."""
     person, point_id = notice.people
-    subject = await contacts.of_patient(notice.journey_id) if notice.to == Role.PATIENT else of_staff(person)
+    subject = await contacts.subject(notice.to, person, notice.journey_id)
     point = None if subject is None else (await contacts.find(subject)).contact.point(point_id)
     counts = point is not None and (
         notice.kind == LINK_CODE or (point.code is not None and notice.now < point.code.until)
@@ -258,9 +258,10 @@ async def _asked(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> _T
 async def _subjects(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> list[tuple[str, str]]:
     """The people that a notice is for, in the order in which an alarm goes from one to the next, and whose contacts
     they are."""
-    if notice.to == Role.PATIENT:
-        patient = await contacts.of_patient(notice.journey_id)
-        return [] if patient is None else [("patient", patient)]
+    if notice.to in LET_IN:
+        people: Sequence[str] = ("patient",) if notice.to == Role.PATIENT else notice.people
+        subjects = [(person, await contacts.subject(notice.to, person, notice.journey_id)) for person in people]
+        return [(person, subject) for person, subject in subjects if subject is not None]
     people = notice.people or recipients(sender.register, notice.clinic, Role(notice.to), notice.now)
     return [(person, of_staff(person)) for person in people]
 

@@ -1,5 +1,5 @@
-"""Links in messages: one lets a patient in, once, at what one notice is about, after a second step; or it acknowledges
-an alarm that one of the staff got, once, and lets nobody in.
+"""Links in messages: one lets a patient or an observer in, once, at what one notice is about, after a second step; or
+it acknowledges an alarm that one of the staff got, once, and lets nobody in.
 
 The token of a link is in the message and nowhere else: the record has its hash, by which alone a link is found. Opening
 the address changes nothing, since programs that look through mail do that too. The second step is a code that went to
@@ -14,7 +14,7 @@ from hashlib import scrypt, sha256
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from activities.notices.contacts import EMAIL, Contact, ContactPoint
+from activities.notices.contacts import EMAIL, Contact, ContactPoint, Owner
 from activities.record.store import Record
 from workflows.journey.actors import Role
 from workflows.journey.events import Event
@@ -24,7 +24,7 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 """What a token looks like: 192 random bits."""
 COUNTS, CODE_COUNTS = 24 * 60 * 60.0, 30 * 60.0
 """Seconds for which a link counts, and for which a code does that was sent for it."""
-LET_IN = (Role.PATIENT,)
+LET_IN = (Role.PATIENT, Role.OBSERVER)
 """Whom a link lets in."""
 LINK, LINK_CODE = "link", "link_code"
 """The kinds of the messages that somebody asked for: a new link, and the code for one."""
@@ -133,6 +133,15 @@ async def count_try(record: Record, token: str) -> bool:
 async def use_up(record: Record, token: str) -> bool:
     """Use a link up. False where it was used before, or is over."""
     return await _did(record, "SELECT record.use_link($1, $2)", hash_of(token))
+
+
+async def send(record: Record, owner: Owner, *, by: str) -> None:
+    """Queue a message with a link for a patient or an observer, for whoever asks for it."""
+    async with record.connection() as connection:
+        await connection.execute(
+            "SELECT record.send_link($1, $2, $3, $4, $5, $6)",
+            *(record.log_id, owner.journey_id, owner.role, owner.person, owner.clinic, by),
+        )
 
 
 async def acknowledge(record: Record, token: str) -> bool:

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from activities.notices import links
 from activities.notices.contacts import Code, Contact, ContactPoint, Contacts, KeptContact, Owner, of_staff
-from activities.notices.links import slow_hash
 from application.access_log import ActOn
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -30,9 +30,10 @@ PATIENT = "patient"
 
 
 class Whose(InputModel):
-    """Whose contact is meant: the patient of a journey, or one of the staff."""
+    """Whose contact is meant: the patient of a journey, the observer in it who has a reference, or one of the staff."""
 
     journey_id: UUID | None = None
+    observer: Identifier | None = None
     person: Identifier | None = None
 
 
@@ -162,9 +163,26 @@ async def set_wishes(context: Context, whose: Whose, wishes: Wishes) -> Changed:
     return await _change(context, whose, "wish", wished)
 
 
-async def set_clinic_code(context: Context, journey_id: UUID, code: str) -> Changed:
-    """Keep a code that was agreed on with a patient at the clinic: links in their messages ask for it. What is kept of
-    it is a slow hash.
+async def send_link(context: Context, whose: Whose) -> Owner:
+    """Have a link sent to a patient or an observer, to the points that somebody has verified.
+
+    Raises:
+        InvalidInput: it is for one of the staff, who sign in.
+        NotFound, NotAllowed, Conflict, Unavailable: nothing happened.
+    """
+    async with opened(context) as contacts:
+        subject, owner = await _owner(context, contacts, whose, "send-link")
+        if owner.journey_id is None:
+            raise InvalidInput("links are for patients and observers", "Staff sign in with their passkey")
+        if not (await contacts.find(subject)).contact.usable(alarm=False):
+            raise Conflict("no point of theirs is verified", "Add one, and verify it", state=NOTHING_CHANGED)
+        await links.send(contacts.record, owner, by=context.person.id)
+        return owner
+
+
+async def set_clinic_code(context: Context, whose: Whose, code: str) -> Changed:
+    """Keep a code that was agreed on with a patient or an observer at the clinic: links in their messages ask for it.
+    What is kept of it is a slow hash.
 
     Raises:
         InvalidInput: it is too easy to guess.
@@ -174,15 +192,15 @@ async def set_clinic_code(context: Context, journey_id: UUID, code: str) -> Chan
     if not SHORTEST <= len(plain) <= LONGEST or len({*plain}) < DISTINCT:
         raise InvalidInput(
             f"this code is too easy to guess or too long: {SHORTEST} to {LONGEST} characters, {DISTINCT} different",
-            "Agree on another one with the patient",
+            "Agree on another one with them",
             state=NOTHING_CHANGED,
         )
-    kept = (await asyncio.to_thread(slow_hash, plain)).hex()
+    kept = (await asyncio.to_thread(links.slow_hash, plain)).hex()
 
     def agreed(contact: Contact) -> Contact:
         return contact.model_copy(update={"clinic_code": kept})
 
-    return await _change(context, Whose(journey_id=journey_id), "set-code", agreed)
+    return await _change(context, whose, "set-code", agreed)
 
 
 async def _change(
@@ -221,7 +239,7 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
         NotFound, NotAllowed: as `show_contact`.
     """
     person = context.person
-    if (whose.journey_id is None) == (whose.person is None):
+    if (whose.journey_id is None) == (whose.person is None) or (whose.person and whose.observer):
         raise InvalidInput("whose contact is meant is not said", "Name a journey, or one of the staff by --person")
     if whose.person is not None:
         if person.role not in (*ANYONE,) or (person.role != Role.COORDINATOR and person.id != whose.person):
@@ -232,10 +250,13 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
         raise NotAllowed("only coordinators change how patients are reached", "Ask one", state=NOTHING_CHANGED)
     action = ActOn(action=f"contact-point {what}", journey_id=whose.journey_id)
     journey = (await read_journey(context, action, whose.journey_id)).journey
-    subject = await contacts.of_patient(whose.journey_id)
+    role, named = (Role.PATIENT, PATIENT)
+    if whose.observer is not None:
+        role, named = Role.OBSERVER, contacts.observer(whose.observer)
+    subject = await contacts.subject(role, named, whose.journey_id)
     if subject is None:
         raise NotFound("nobody is known as this journey's patient", "See `pathway show`", state=NOTHING_CHANGED)
-    return subject, Owner(Role.PATIENT, PATIENT, journey.clinic, whose.journey_id)
+    return subject, Owner(role, named, journey.clinic, whose.journey_id)
 
 
 def _point(contact: Contact, point_id: str) -> ContactPoint:

@@ -1,5 +1,5 @@
-"""Links in messages: what a page of one shows, the second step by which a patient is let in, and how staff say that
-they have an alarm.
+"""Links in messages: what a page of one shows, the second step by which a patient or an observer is let
+in, and how staff say that they have an alarm.
 
 Nothing of a journey is shown before the second step. Help needs none: whoever has a link, even an old one, can call for
 it, and counts as somebody unknown then.
@@ -23,6 +23,7 @@ from application.pathway.commands import submit
 from application.profiles import Profile
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import observers
 from workflows.journey.commands import Command, RequestSupport
 from workflows.journey.severity import Severity
 
@@ -89,30 +90,37 @@ async def send_code(context: Context, token: str) -> None:
 
 
 async def enter(context: Context, token: str, code: str) -> Entered:
-    """Let a patient in by their link and a code, and use the link up. The try is counted before the code is looked at.
+    """Let a patient or an observer in by their link and a code, and use the link up. The try is counted before the code
+    is looked at.
 
     Raises:
         InvalidInput: it is not the code. The try was counted.
-        NotAllowed: the link is used, or over, or there is none, or too many codes were tried.
+        NotAllowed: the link is used, or over, or there is none, or too many codes were tried; or it is for an observer
+            whom nobody has named in a session.
         Unavailable: the keys cannot be had now.
     """
     record = await context.record()
     link = await _open(context, token)
     async with opened(context) as contacts:
         contact = await _contact(contacts, link)
-    entered = await _entered(context, link)
+        journey = await load_journey(context, link.journey_id)
+        person = _person(contacts, link, journey)
     if not await links.count_try(record, token):
         raise _not_open()
     kept = [each for each in (link.code, bytes.fromhex(contact.clinic_code or "")) if each]
-    right = [await asyncio.to_thread(links.is_code, code, each) for each in kept]
-    if not any(right):
+    if not any([await asyncio.to_thread(links.is_code, code, each) for each in kept]):
         raise InvalidInput(
             "this is not the code", "Try again, or have a new one sent; after five tries the link is locked",
             state="The try was counted. Nothing is lost.",
         )  # fmt: skip
+    if person is None:
+        raise NotAllowed(
+            "you are not named in a session yet", "Come back when the session monitor has named you",
+            state="Nothing happened, and your link still counts.",
+        )  # fmt: skip
     if not await links.use_up(record, token):
         raise _not_open()
-    return entered
+    return Entered(person, link.journey_id, await _task(context, link, journey), journey.protocol.contact_routes)
 
 
 async def acknowledge(context: Context, token: str) -> None:
@@ -149,8 +157,10 @@ async def call_for_help(context: Context, token: str) -> None:
     if link is None or link.role not in LET_IN:
         raise NotAllowed("this link is not known, so we do not know who needs help", "Call now")
     journey = await load_journey(context, link.journey_id)
+    async with opened(context) as contacts:
+        person = _person(contacts, link, journey) or Profile(id=link.person, role=Role(link.role))
     once = uuid5(link.link_id, f"help:{context.now():%Y-%m-%dT%H}")
-    actor = _patient(journey).actor
+    actor = person.actor
     body = RequestSupport(urgency="emergency", text=ASKED_FOR_HELP)
     await submit(context, link.journey_id, Command(command_id=once, actor=actor, body=body))
 
@@ -167,19 +177,21 @@ def _not_open() -> NotAllowed:
 
 
 async def _contact(contacts: Contacts, link: Link) -> Contact:
-    subject = await contacts.of_patient(link.journey_id)
+    subject = await contacts.subject(link.role, link.person, link.journey_id)
     return Contact() if subject is None else (await contacts.find(subject)).contact
 
 
-async def _entered(context: Context, link: Link) -> Entered:
-    journey = await load_journey(context, link.journey_id)
+async def _task(context: Context, link: Link, journey: Journey) -> tuple[CommandKind, Mapping[str, str]] | None:
     events = await load_events(await context.record(), link.journey_id)
     event = next((each for each in events if each.event_id == link.event_id), None)
     waiting = journey.waiting.get(links.task_of(event, link.notice_id, link.role) or "")
     form = None if waiting is None else form_for(waiting)
-    mine = form if form is not None and Role.PATIENT in form[0].roles else None
-    return Entered(_patient(journey), link.journey_id, mine, journey.protocol.contact_routes)
+    return form if form is not None and link.role in form[0].roles else None
 
 
-def _patient(journey: Journey) -> Profile:
-    return Profile(id=journey.patient.ref, role=Role.PATIENT)
+def _person(contacts: Contacts, link: Link, journey: Journey) -> Profile | None:
+    """Whom a link is for; None for an observer whom nobody has named in a session."""
+    if link.role == Role.PATIENT:
+        return Profile(id=journey.patient.ref, role=Role.PATIENT)
+    named = next((ref for ref in observers(journey) if contacts.observer(ref) == link.person), None)
+    return None if named is None else Profile(id=named, role=Role.OBSERVER)

@@ -85,13 +85,19 @@ def _let_in(request: Request, entered: Entered) -> Response:
 
 
 def passage_of(entered: Entered) -> Passage:
-    """Return what a link opens: its one task, what may always be sent, and what its person may see."""
-    always = {kind.name for kind in KINDS if kind.model.by_anybody and Role.PATIENT in kind.roles}
-    start = f"/journeys/{entered.journey_id}"
-    home, kinds = start, always | {*LEAVING}
+    """Return what a link opens: its one task or session, what may always be sent, and what its person may see."""
+    role, start = entered.person.role, f"/journeys/{entered.journey_id}"
+    mine = [kind for kind in KINDS if role in kind.roles]
+    kinds = {kind.name for kind in mine if kind.model.by_anybody}
+    if role == Role.OBSERVER:
+        kinds |= {kind.name for kind in mine if kind.noun == "session"}
+        pages, home = ("", "room"), f"{start}/room"
+    else:
+        kinds |= {*LEAVING}
+        pages, home = ("", "patient-view"), start
     if entered.task is not None:
         kind, known = entered.task
         kinds.add(kind.name)
         home = f"{start}/{kind.noun}/{kind.verb}" + (f"?{urlencode(known)}" if known else "")
     routes = tuple((severity.value, route) for severity, route in entered.routes.items())
-    return Passage(entered.journey_id, frozenset(kinds), frozenset(("", "patient-view")), home, routes)
+    return Passage(entered.journey_id, frozenset(kinds), frozenset(pages), home, routes)

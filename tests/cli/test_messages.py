@@ -21,6 +21,7 @@ from activities.record.store import NewNotice
 from application.messages.contact_points import CODE_COUNTS, TRIES
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
+from simulation.keys import PASSPHRASE
 from simulation.people import CLINIC, PEOPLE
 from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call, invented
@@ -125,6 +126,30 @@ def test_points_are_ordered_and_removed_and_wishes_kept(world: World) -> None:
     assert point(world, "remove", "--point", two).code == ExitCode.NOT_FOUND
     assert point(world, "wish", "--only-alarms").json["only_alarms"]
     assert not point(world, "wish", "--everything").json["only_alarms"]
+
+
+@pytest.mark.parametrize("whose", [(), ("--observer", "sam")])
+def test_a_coordinator_agrees_on_a_code_and_has_a_link_sent(
+    world: World, profiles: Profiles, whose: tuple[str, ...]
+) -> None:
+    assert point(world, "send-link", *whose).code == ExitCode.REFUSED, "nobody said that anything arrives"
+    new = point(world, "add", *whose, given=NEW).json["points"][0]["id"]
+    [(_, code)] = codes_sent(world)
+    world.answers = [code]
+    point(world, "verify", "--point", new, *whose)
+    agreed = point(world, "set-code", *whose).json
+    assert agreed["clinic_code"]
+    assert PASSPHRASE not in str(agreed)
+    assert point(world, "send-link", *whose).code == 0
+    assert point(world, "send-link", *whose, "--profile", profiles[Role.CLINICIAN]).code == ExitCode.NOT_ALLOWED
+    arrived: list[Message] = []
+
+    async def take(message: Message) -> Outcome:
+        arrived.append(message)
+        return ACCEPTED
+
+    deliver(world, take)
+    assert [message.address for message in arrived] == [ADDRESS]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from activities.notices import deliver, queue
+from activities.notices import deliver, links, queue
 from activities.notices.channels import ACCEPTED, Message, Outcome
-from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
+from activities.notices.contacts import Contact, ContactPoint, Contacts, Owner, of_staff
 from activities.notices.delivering import Sender, see_to
 from activities.notices.links import is_code, other_way, slow_hash
 from activities.notices.wording import Service
@@ -317,6 +317,51 @@ async def test_no_link_goes_where_nobody_said_that_it_arrives(home: Home) -> Non
     assert [each.link for each in home.came] == [None]
 
 
+async def observer(home: Home, ref: str) -> str:
+    """Have a link sent to an observer; its address."""
+    owner = Owner(Role.OBSERVER, home.contacts.observer(ref), CLINIC, home.journey_id)
+    subject = await home.contacts.subject(owner.role, owner.person, home.journey_id)
+    assert subject is not None
+    agreed = Contact(points=(MAIL,), clinic_code=slow_hash("green8oak").hex())
+    assert await home.contacts.keep(subject, agreed, after=0, by="cory")
+    await links.send(home.record, owner, by="cory")
+    [message] = await home.receive()
+    return address_in(message)
+
+
+@pytest.mark.server
+async def test_a_link_opens_their_session_to_an_observer_and_nothing_else(home: Home, owner: Connection) -> None:
+    journey, browser = fold(await load_events(home.record, home.journey_id)), home.browser
+    check = journey.sessions[1].check
+    assert check is not None
+    assert check.observer is not None
+    address = await observer(home, check.observer.ref)
+    kept = str([*map(dict, await owner.fetch("SELECT n.recipients, d.person, c.subject FROM record.notice n, "
+                                             "record.delivery d, record.contact c"))])  # fmt: skip
+    assert check.observer.ref not in kept
+    browser.last = await browser.client.post(address, data={"code": "green8oak"})
+    start = f"/journeys/{home.journey_id}"
+    assert browser.page.url.path == f"{start}/room"
+    assert browser.page.status_code == 200
+    assert "<title>Your page</title>" in browser.page.text
+    assert "pathway/withdraw" not in browser.page.text
+    for opened in ("", "/room/sheet", "/session/observe", "/support/request", "/crisis/report"):
+        assert (await browser.go(f"{start}{opened}")).status_code == 200, opened
+    for closed in ("/timeline", "/patient-view", "/check-in/complete", "/pathway/withdraw", "/consent/withdraw"):
+        assert (await browser.go(f"{start}{closed}")).status_code == 403, closed
+
+
+@pytest.mark.server
+async def test_an_observer_whom_nobody_named_comes_back_later(home: Home) -> None:
+    address = await observer(home, "somebody-else")
+    answer = await home.browser.client.post(address, data={"code": "green8oak"})
+    assert (answer.status_code, "named in a session" in answer.text) == (403, True)
+    assert "still counts" in answer.text
+    assert (await home.browser.go(address)).status_code == 200
+    assert (await home.browser.client.post(address, data={"do": "help"})).status_code == 200
+    assert isinstance(home.world.received[-1].body, c.RequestSupport)
+
+
 ONNO, DIRA = (PEOPLE[role].id for role in (Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR))
 
 
@@ -437,6 +482,7 @@ OPENED = Passage(JOURNEY, frozenset(("support.request",)), frozenset(("", "patie
         (f"/journeys/{JOURNEY}/timeline", False),
         (f"/journeys/{JOURNEY}/support/answer", False),
         (f"/journeys/{JOURNEY}/support", False),
+        (f"/journeys/{JOURNEY}/room", False),
         (f"/journeys/{OTHER}/support/request", False),
         (f"/x/journeys/{JOURNEY}/support/request", False),
         (f"/journeys/{OTHER}/journeys/{JOURNEY}/support/request", False),

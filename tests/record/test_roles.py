@@ -93,6 +93,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "record.seal_access": (RECORDER,),
     "record.renew_link": (READER,),
     "record.see_register": (RECORDER,),
+    "record.send_link": (READER,),
     "record.take_notices": (RECORDER,),
     "record.try_link": (READER,),
     "record.use_link": (READER,),

@@ -1,0 +1,16 @@
+-- Queues a message with a link for a patient or an observer, about no event: one of the staff asks for it.
+CREATE OR REPLACE FUNCTION record.send_link(
+    _log_id smallint, _journey_id uuid, _role text, _person text, _clinic text, _by text
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
+DECLARE
+    _notice_id uuid := gen_random_uuid();
+BEGIN
+    PERFORM record.require_own(_by);
+    INSERT INTO notice (log_id, notice_id, journey_id, event_id, kind, recipient_role, recipients, clinic, alarm)
+    VALUES (_log_id, _notice_id, _journey_id, _notice_id, 'link', _role, ARRAY[_person], _clinic, false);
+    INSERT INTO queued_notice (log_id, notice_id, alarm) VALUES (_log_id, _notice_id, false);
+END
+$$;
+REVOKE ALL ON FUNCTION record.send_link FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION record.send_link TO carepath_reader;
