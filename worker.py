@@ -6,8 +6,9 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfoNotFoundError
 
 import structlog
@@ -34,6 +35,7 @@ from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import refuse_unknown
 from application.context import require_same_kind
+from application.errors import Unavailable
 from application.logs import configure_logging
 from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
@@ -48,6 +50,7 @@ from application.temporal.journey_client import (
     schedule_anchors,
 )
 from application.temporal.journeys import Journeys
+from application.temporal.runs import look
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
@@ -92,9 +95,14 @@ def build_worker(
     when they wake. Where ``demonstrations`` are not allowed, none is begun.
     """
     client = with_storage(client, storage_of(record))
-    recording = RecordActivities(record, register, demonstrations=demonstrations, log=log)
+
+    async def tell(journey_id: UUID) -> None:
+        with suppress(Unavailable):
+            await look(client, journey_id)
+
+    recording = RecordActivities(record, register, demonstrations=demonstrations, log=log, tell=tell)
     activities = (
-        *(recording.append, recording.catch_up, NoticeActivities(record, register).alarm),
+        *(recording.append, recording.catch_up, recording.look, NoticeActivities(record, register).alarm),
         SignatureActivities(register, log).verify,
         *(() if anchors is None else (anchors.anchor,)),
     )

@@ -1,9 +1,9 @@
 """The activities that append a journey's events to the record, and compare a run with it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 import structlog
@@ -13,7 +13,14 @@ from temporalio.exceptions import ApplicationError
 from activities.notices import deliver
 from activities.record.command_codec import decided_by, to_kept
 from activities.record.event_codec import from_stored, to_new
-from activities.record.patients import SeenElsewhere, concerns_patient, knows_all, look_elsewhere, opening_of
+from activities.record.patients import (
+    SeenElsewhere,
+    concerns_patient,
+    knows_all,
+    look_elsewhere,
+    must_look,
+    opening_of,
+)
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
 from activities.record.store import (
@@ -64,11 +71,13 @@ from workflows.messages import (
     TRY_AGAIN,
     UNPROVEN,
     Batch,
+    Others,
     Recorded,
     RecordedState,
     StateDigest,
     append_to_record,
     catch_up_with_record,
+    look_at_others,
     record_mark,
     state_digest,
 )
@@ -82,6 +91,15 @@ ATTEMPTS = 6
 that the run decides it again."""
 CLOCK_WAIT = timedelta(minutes=1)
 """How long an attempt waits at most for the clock of the database."""
+
+
+Tell: TypeAlias = Callable[[UUID], Awaitable[None]]
+"""Has the run of a journey look at the patient's other journeys again. It may fail silently: reconciliation does it
+again."""
+
+
+async def _tell_nobody(_journey_id: UUID) -> None:
+    """What a recorder does that has no Temporal."""
 
 
 def _refused(why: str) -> ApplicationError:
@@ -136,12 +154,19 @@ class RecordActivities:
     """Appends events to one record after deciding their commands again, and compares runs with it.
 
     ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
-    ``demonstrations``.
+    ``demonstrations``. ``tell`` has a journey look at the patient's others.
     """
 
     def __init__(
-        self, record: Record, register: RegisterFile, *, demonstrations: bool = False, log: ThisLog | None = None
+        self,
+        record: Record,
+        register: RegisterFile,
+        *,
+        demonstrations: bool = False,
+        log: ThisLog | None = None,
+        tell: Tell = _tell_nobody,
     ) -> None:
+        self._tell = tell
         self._record = record
         self._register = register
         self._registers = SeenRegisters(record, register)
@@ -236,13 +261,19 @@ class RecordActivities:
         except AheadOfClock as ahead:
             return _wait_for_clock(batch, ahead.by)
         self._recorded.keep(after._replace(journey_hash=appended.journey_hash))
-        return await self._leave(events, after.journey, appended.position, appended.journey_hash)
+        earlier = None if before is None else before.journey
+        return await self._leave(earlier, events, after.journey, appended.position, appended.journey_hash)
 
-    async def _leave(self, events: Sequence[Event], journey: Journey, position: int, journey_hash: bytes) -> Recorded:
-        """Leave the notices of recorded events, and say what the run has to know."""
+    async def _leave(
+        self, before: Journey | None, events: Sequence[Event], journey: Journey, position: int, journey_hash: bytes
+    ) -> Recorded:
+        """Leave the notices of recorded events, have the patient's other journeys look, and say what the run has to
+        know."""
         leaving = [notice for event in events for notice in notices(event) if not notice.alarm]
         if leaving:
             await self._deliver(leaving, journey.clinic)
+        for other in sorted(await must_look(self._record, before, events, journey)):
+            await self._tell(other)
         told = None
         if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in events):
             seen = await look_elsewhere(self._record, journey, self._recorded)
@@ -268,8 +299,9 @@ class RecordActivities:
         else:
             [*_, (row, _)] = same
             events = [event for _, event in same]
-            journey = fold(events, None if standing.before is None else standing.before.journey)
-            return await self._leave(events, journey, row.position, row.journey_hash)
+            earlier = None if standing.before is None else standing.before.journey
+            journey = fold(events, earlier)
+            return await self._leave(earlier, events, journey, row.position, row.journey_hash)
         before = standing.before
         receipts = [receipts_of(event for _, event in standing.later), (before and before.receipts) or {}]
         if not known_already(batch.commands, receipts):
@@ -399,3 +431,16 @@ class RecordActivities:
         same = state_digest(folded.state.journey, folded.state.spelled) == handed
         mark = record_mark(folded.state.journey.version, folded.journey_hash)
         return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark)
+
+    @activity.defn(name=look_at_others.__name__)
+    async def look(self, journey_id: UUID) -> Others:
+        """Return what the other journeys of a recorded journey's patient say.
+
+        Raises:
+            ApplicationError: to be retried, when nothing of the journey is recorded.
+        """
+        folded = await load_folded(self._record, journey_id)
+        if folded is None:
+            raise ApplicationError("nothing of this journey is recorded", type=TRY_AGAIN)
+        seen = await look_elsewhere(self._record, folded.state.journey, self._recorded)
+        return Others(elsewhere=seen.elsewhere, position=seen.position)

@@ -95,6 +95,7 @@ class CareJourney:
         self._start_refusal: Refusal | None = refused
         self._caught_up, self._caught_up_in = False, ""
         self._mark, self._asked_to_show = "", False
+        self._asked_to_look = self._looking = False
         self._set_back, self._times_set_back = False, 0
         self._new_run_due = self._draining = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
@@ -128,6 +129,7 @@ class CareJourney:
             self._read_signals(),
             self._check_signals(),
             self._drain(),
+            self._look_at_others(),
             self._show(),
         )
         work = [asyncio.create_task(coroutine) for coroutine in waiting]
@@ -241,6 +243,11 @@ class CareJourney:
         """Wake up. Reconciliation asks this of a run that seems to stand still or to have been put back: unlike a
         query, it is not answered from a worker's memory, and the answer stays in the run."""
         self._asked_to_show = True
+
+    @workflow.signal(description="Take in anew what the patient's other journeys say. It says nothing itself")
+    def look(self) -> None:
+        """Another journey of the patient went on: the record says how. Whoever sends this can say nothing by it."""
+        self._asked_to_look = True
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
@@ -533,7 +540,24 @@ class CareJourney:
                 self._mark = recorded.mark
                 self._take_in(recorded)
 
-    def _take_in(self, told: m.Recorded, *, undone: bool = False) -> None:
+    async def _look_at_others(self) -> None:
+        """Take in what the patient's other journeys say when one of them has gone on, so that nothing here goes on
+        without it: also a session that was released already is held."""
+        while True:
+            await workflow.wait_condition(
+                lambda: (
+                    self._asked_to_look and self._caught_up and not self._set_back and self._ledger.outbox.recorded > 0
+                )
+            )
+            self._asked_to_look, self._looking = False, True
+            others = await _ask(m.look_at_others, self._ledger.journey.id, "look at the patient's other journeys")
+            await self._until_decidable()
+            self._take_in(others)
+            self._looking = False
+            # However fast the others go on, this one takes it in at its own pace.
+            await workflow.sleep(m.MOMENT, summary="look again")
+
+    def _take_in(self, told: m.Recorded | m.Others, *, undone: bool = False) -> None:
         """Take in what the patient's other journeys say, up to a position of the record."""
         if told.elsewhere is not None:
             body = TakeInHistory(elsewhere=told.elsewhere, position=told.position, undone=undone)
@@ -660,7 +684,7 @@ class CareJourney:
     def _may_leave(self) -> bool:
         """Whether nothing is in progress, and this run has a reason to end. Signals that wait go with a new run."""
         under_way = self._ledger.outbox or not self._caught_up or not all(alarm.done() for alarm in self._alarms)
-        if under_way or self._untold or not workflow.all_handlers_finished():
+        if under_way or self._untold or self._asked_to_look or self._looking or not workflow.all_handlers_finished():
             return False
         return self._new_run_is_due or (self._ledger.over and not self._signals.waiting and not self._unchecked)
 

@@ -143,6 +143,13 @@ class Recorded(ImmutableModel):
     mark: str = ""
 
 
+class Others(ImmutableModel):
+    """What the other journeys of a patient say, true up to a position of the log."""
+
+    elsewhere: Elsewhere
+    position: int
+
+
 def record_mark(version: int, journey_hash: bytes) -> str:
     """Say in short which record a run rests on: the version up to which it is recorded, and the start of the journey's
     hash there. By it the list of all runs is compared with the record without asking any of them."""
@@ -483,6 +490,12 @@ async def append_to_record(batch: Batch) -> Recorded | Foreign:
 @activity.defn
 async def catch_up_with_record(handed: StateDigest) -> RecordedState | Foreign:
     """Return the state of a journey as recorded, if it is not what the run was handed."""
+    raise NotImplementedError
+
+
+@activity.defn
+async def look_at_others(journey_id: UUID) -> Others | Foreign:
+    """Say what the other journeys of a recorded journey's patient say now."""
     raise NotImplementedError
 
 

@@ -7,6 +7,7 @@ none of them has gone on since. Who knew too little is told, and nothing is reco
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.event_codec import load_journey
@@ -15,7 +16,7 @@ from activities.record.store import Opening, Record, RecordFault, RecordUnavaila
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
-from workflows.journey.events import Event
+from workflows.journey.events import Event, PatientMerged
 from workflows.journey.vocabulary import Patient
 
 
@@ -78,6 +79,18 @@ async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourne
             others.append(other)
     said = see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable)
     return SeenElsewhere(said, patient.position)
+
+
+async def must_look(record: Record, before: Journey | None, events: Sequence[Event], after: Journey) -> frozenset[UUID]:
+    """Return the patient's other open journeys that do not know what these events, between these states, have changed
+    of what a journey says to others."""
+    merged = any(isinstance(event.body, PatientMerged) for event in events)
+    medicine = after.protocol.dose.medicine
+    said = see_elsewhere([] if before is None else [before], medicine)
+    if not merged and said == see_elsewhere([after], medicine):
+        return frozenset()
+    patient = await record.patient_journeys(record.patients.of_ref(after.patient.ref))
+    return patient.open - {after.id}
 
 
 def concerns_patient(events: Sequence[Event]) -> bool:

@@ -111,6 +111,23 @@ def _head(row: asyncpg.Record) -> RecordedHead:
     return RecordedHead(**fields, shown=shown)
 
 
+async def went_on_beside(record: Record, since: datetime | None) -> tuple[UUID, ...]:
+    """Return the open journeys whose patient has another one that went on since a moment (UTC), or ever."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT DISTINCT o.journey_id FROM record.journey j "
+            "JOIN record.journey_event e ON e.log_id = j.log_id AND e.position = j.last_position "
+            "JOIN record.patient p ON p.log_id = j.log_id AND p.patient_key = j.patient_key "
+            "JOIN record.patient a ON a.log_id = p.log_id AND a.known_as = p.known_as "
+            "JOIN record.journey o ON o.log_id = a.log_id AND o.patient_key = a.patient_key "
+            "AND o.journey_id <> j.journey_id AND o.status = 'open' AND o.version > 0 "
+            "WHERE j.log_id = $1 AND ($2::timestamptz IS NULL OR e.recorded_at >= $2) ORDER BY o.journey_id",
+            record.log_id,
+            since,
+        )
+    return tuple(row["journey_id"] for row in rows)
+
+
 async def marks_at(record: Record, versions: Sequence[tuple[UUID, int]]) -> dict[UUID, str]:
     """Return the mark of each journey at a version; those that have no such version are left out."""
     if not versions:

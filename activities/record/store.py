@@ -289,10 +289,11 @@ class Head(_Frozen):
 
 class PatientJourneys(NamedTuple):
     """The journeys of a patient that have begun, up to a position of the record: of each the version and the hash that
-    it has there."""
+    it has there. ``open`` are those that have not ended."""
 
     position: int
     reached: Mapping[UUID, tuple[int, bytes]]
+    open: frozenset[UUID]
 
 
 class Snapshot(NamedTuple):
@@ -738,7 +739,7 @@ class Record:
         """Return which journeys of a patient there are, by any of their keys, at any clinic, and how far each is."""
         rows = await self._fetch(
             "SELECT (SELECT max(position) FROM record.journey_event WHERE log_id = $1) AS end, "
-            "j.journey_id, j.version, j.journey_hash FROM (SELECT) AS always LEFT JOIN record.patient one "
+            "j.journey_id, j.version, j.journey_hash, j.status FROM (SELECT) AS always LEFT JOIN record.patient one "
             "ON one.log_id = $1 AND one.patient_key = $2 "
             "LEFT JOIN record.patient alias ON alias.log_id = one.log_id AND alias.known_as = one.known_as "
             "LEFT JOIN record.journey j ON j.log_id = alias.log_id AND j.patient_key = alias.patient_key "
@@ -747,7 +748,9 @@ class Record:
             patient_key,
         )
         reached = {row["journey_id"]: (row["version"], row["journey_hash"]) for row in rows if row["version"]}
-        return PatientJourneys(rows[0]["end"] or 0, reached)
+        return PatientJourneys(
+            rows[0]["end"] or 0, reached, frozenset(row["journey_id"] for row in rows if row["status"] == "open")
+        )
 
     async def deliver_notices(self, notices: Sequence[NewNotice]) -> frozenset[UUID]:
         """Record and queue notices, each once, and return the ids of those that were not before."""

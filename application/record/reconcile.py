@@ -21,7 +21,14 @@ from activities.notices import deliver
 from activities.record import NotYetRecorded, Record
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_events, load_journey
-from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, marks_at
+from activities.record.reconciliation import (
+    RecordedHead,
+    heads_of,
+    heads_that_may_wait,
+    last_complete_pass,
+    marks_at,
+    went_on_beside,
+)
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from application.context import Context
@@ -159,7 +166,22 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
             log.error("reconcile.left", journey_id=str(drifted.journey_id), drift=drifted.drift.value)
         return Reconciled(drifted.journey_id, drifted.drift, mended)
 
-    return Reconciliation(looked_at, tuple(await at_once(seen_to, found)), also)
+    mended = await at_once(seen_to, found)
+    if repair:
+        await _have_looked(record, journeys)
+    return Reconciliation(looked_at, tuple(mended), also)
+
+
+async def _have_looked(record: Record, journeys: Journeys) -> None:
+    """Have every journey look again beside which another one of its patient went on since the last pass: whoever
+    recorded that may have ended before it could tell them."""
+    last = await last_complete_pass(record)
+
+    async def look(journey_id: UUID) -> None:
+        with suppress(UseCaseError):  # It has no run now. Where it should, that was found.
+            await journeys.look(journey_id)
+
+    await at_once(look, await went_on_beside(record, None if last is None else last.began - SETTLED))
 
 
 # Comparing

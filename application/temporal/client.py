@@ -121,6 +121,9 @@ class TemporalJourneys:
     async def show(self, journey_id: UUID) -> None:
         await runs.show(self._client, journey_id)
 
+    async def look(self, journey_id: UUID) -> None:
+        await runs.look(self._client, journey_id)
+
     async def set_back(self, run: Run) -> None:
         await runs.set_back(self._client, run)
 

@@ -119,6 +119,9 @@ class Journeys(Protocol):
     async def show(self, journey_id: UUID) -> None:
         """Have a run show anew how it stands, and pass what is overdue."""
 
+    async def look(self, journey_id: UUID) -> None:
+        """Have a run look at the patient's other journeys again."""
+
     async def set_back(self, run: Run) -> None:
         """Set a run back to its last task: it reads the record and goes on from there. What it accepted is decided
         again, so nothing is lost."""

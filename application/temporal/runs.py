@@ -229,7 +229,7 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
         async for event in handle.fetch_history_events():
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
-                if signal.signal_name != CareJourney.show.__name__:
+                if signal.signal_name not in (CareJourney.show.__name__, CareJourney.look.__name__):
                     accepted.append((signal.signal_name, "", signal.input.payloads))
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 update = event.workflow_execution_update_accepted_event_attributes.accepted_request
@@ -396,6 +396,18 @@ async def show(client: Client, journey_id: UUID) -> None:
     """
     try:
         await handle_of(client, journey_id).signal(CareJourney.show, rpc_timeout=ANSWER)
+    except RPCError:
+        raise _unavailable() from None
+
+
+async def look(client: Client, journey_id: UUID) -> None:
+    """Have a run look at the patient's other journeys again.
+
+    Raises:
+        Unavailable: Temporal did not take it.
+    """
+    try:
+        await handle_of(client, journey_id).signal(CareJourney.look, rpc_timeout=ANSWER)
     except RPCError:
         raise _unavailable() from None
 

@@ -240,6 +240,9 @@ class DirectJourneys:
     async def show(self, journey_id: UUID) -> None:
         raise AssertionError("nothing is mended here")
 
+    async def look(self, journey_id: UUID) -> None:
+        raise AssertionError("nothing is mended here")
+
     async def set_back(self, run: Run) -> None:
         raise AssertionError("nothing is mended here")
 

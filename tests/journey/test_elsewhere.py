@@ -1,21 +1,23 @@
 """What other journeys of the patient say: their doses count here, and what is unsettled there holds care here."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 import pytest
 
 from simulation.people import referral
-from tests.journey.play import PROTOCOLS, Play, after, before, course, kinds
+from tests.journey.play import PROTOCOLS, Play, after, before, course, kinds, one, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
-from workflows.journey.aggregate import fold
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
 from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.decide import decide
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.severity import Severity, at_least, worst
 from workflows.journey.vocabulary import KnownDose
 
 ELSEWHERE = UUID("22222222-2222-4222-8222-222222222222")
@@ -184,6 +186,108 @@ def test_what_is_seen_elsewhere_names_no_journey_and_no_clinic() -> None:
     assert str(play.journey.id) not in text
     assert play.journey.clinic not in text
     assert see_elsewhere([], MEDICINE) == Elsewhere()
+
+
+def ready() -> Play:
+    """A journey whose session is released, and whose dose may be taken at any moment."""
+    return after("session.release")
+
+
+def test_a_dose_that_becomes_known_stops_a_session_that_is_released() -> None:
+    play = ready()
+    followed = told(play, doses=[dose(play.at - timedelta(hours=1))])
+    held = one(followed, e.HoldPlaced)
+    assert (held.cause, held.severe) == ("patient_limits", True), "those on call hear of it at once"
+    dosed = one(play.do(c.RecordDose(dose_mg=100, route="sublingual", taken_at=play.at), Role.OBSERVER), e.DoseRecorded)
+    assert "the journey is held" in dosed.deviations
+
+
+@pytest.mark.parametrize("hours", [-71, -30, -1, 0, 1, 71])
+def test_two_doses_too_close_are_seen_to_whichever_became_known_first(hours: float) -> None:
+    play = after("session.dose")
+    play.at = play.dosed_at() + timedelta(hours=80)
+    followed = told(play, doses=[dose(play.dosed_at() + timedelta(hours=hours))])
+    together = abs(hours) <= 2
+    assert ("adverse-event.reported" in kinds(followed)) == together
+    assert ("support.requested" in kinds(followed)) == (not together)
+    assert play.journey.held
+    assert not {"adverse-event.reported", "support.requested"} & {*kinds(told(play, doses=[]))}
+
+
+@pytest.mark.parametrize("hours", [-73, 73])
+def test_doses_far_enough_apart_are_not(hours: float) -> None:
+    play = after("session.dose")
+    play.at = play.dosed_at() + timedelta(hours=80)
+    assert kinds(told(play, doses=[dose(play.dosed_at() + timedelta(hours=hours))])) == ["history.taken-in"]
+
+
+def there_closed() -> Play:
+    return standing(course("PTSD").journey, course("PTSD").at, "PTSD")
+
+
+def event_of(grade: int, *, serious: bool = False) -> Callable[[Play], c.CommandBody]:
+    because = ("hospitalization",) if serious else ()
+    return lambda play: c.ReportAdverseEvent.model_validate(
+        {"what": "x", "grade": grade, "serious": serious, "serious_because": because, "onset": play.at}
+    )
+
+
+def tell_the_other(there: Play, here: Play) -> list[e.EventBody]:
+    return told(here, **see_elsewhere([there.journey], "another").model_dump())
+
+
+REPORTED: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
+    **{f"an adverse event of grade {grade}": (event_of(grade), Role.PATIENT) for grade in (1, 2, 3, 4, 5)},
+    "a serious one of grade 1": (event_of(1, serious=True), Role.PATIENT),
+    "an urgent call": (lambda _: c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT),
+    "an emergency call": (lambda _: c.RequestSupport(urgency="emergency", text="x"), Role.PATIENT),
+    "a dose": (lambda play: c.RecordDose(dose_mg=10, route="oral", taken_at=play.at), Role.OBSERVER),
+    "an unknown dose": (lambda play: c.RecordDose(dose_mg=None, route="oral", taken_at=play.at), Role.OBSERVER),
+    "a crisis": (lambda _: c.ReportCrisis(what="wants to die"), Role.COORDINATOR),
+    "unresponsive": (lambda play: c.RecordObservation(seen_at=play.at, consciousness="unresponsive"), Role.OBSERVER),
+    "a death": (lambda _: c.RecordDeath(related="no", reason="x"), Role.COORDINATOR),
+}
+
+
+def severity_seen_to(journey: Journey) -> Severity:
+    """How bad the worst is that somebody is called for about the patient."""
+    policies = [w.escalation_policy for w in journey.waiting.values() if w.kind in ("alarm", "support", "crisis")]
+    return worst(*(Severity(policy) for policy in policies if policy in list(Severity)))
+
+
+@pytest.mark.requirement("A35")
+@pytest.mark.parametrize("what", REPORTED)
+def test_what_a_closed_journey_is_told_is_watched_in_the_open_one(what: str) -> None:
+    there, here = there_closed(), after("evaluation.record")
+    fact, by = REPORTED[what]
+    tell_the_other(there, here)
+    assert not any(here.journey.standing_holds)
+    there.do(fact(there), by)
+    here.at = max(here.at, there.at)
+    followed = tell_the_other(there, here)
+    assert here.journey.held
+    assert at_least(severity_seen_to(here.journey), severity_seen_to(there.journey))
+    assert one(followed, e.SupportRequested).text.startswith("from another journey")
+    assert tell_the_other(there, here) == [], "once"
+    back = see_elsewhere([here.journey], "another")
+    assert not [risk for risk in back.risks if risk.open], "what came from elsewhere goes to nobody from here"
+
+
+def test_what_a_closed_journey_is_told_anew_as_worse_is_news() -> None:
+    there, here = there_closed(), after("evaluation.record")
+    there.do(c.ReportAdverseEvent(what="x", grade=2, serious=False, onset=there.at), Role.PATIENT)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    [name] = [name for name, event in there.journey.adverse_events.items() if event.report.what == "x"]
+    there.do(c.RegradeAdverseEvent(adverse_event=name, grade=4, serious=False, reason="x"))
+    assert one(tell_the_other(there, here), e.SupportRequested).urgency == "emergency"
+
+
+def test_an_urgent_matter_of_an_open_journey_holds_the_other_and_is_seen_to_there() -> None:
+    there, here = after("session.end"), after("evaluation.record")
+    there.do(c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT)
+    here.at = max(here.at, there.at)
+    assert kinds(tell_the_other(there, here)) == ["history.taken-in", "hold.placed"]
 
 
 MERGE = c.ProposeMerge(other="demo-patient-other", reason="the same birth date and address (invented)")

@@ -15,6 +15,7 @@ from workflows.authenticity import Foreign
 IMPLEMENTED: dict[Callable[..., Any], Callable[..., Any]] = {
     messages.append_to_record: RecordActivities.append,
     messages.catch_up_with_record: RecordActivities.catch_up,
+    messages.look_at_others: RecordActivities.look,
     messages.raise_alarm: NoticeActivities.alarm,
     messages.verify_signature: SignatureActivities.verify,
     messages.anchor_record: AnchorActivities.anchor,

@@ -1,13 +1,15 @@
 """What a journey took in of its patient's other journeys is what those say, and the record tells patients apart."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from activities.record import Record
 from activities.record.event_codec import to_new
-from activities.record.patients import look_elsewhere, opening_of
+from activities.record.patients import look_elsewhere, must_look, opening_of
+from activities.record.reconciliation import went_on_beside
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
 from simulation.people import person_of, referral
@@ -154,6 +156,27 @@ async def test_patients_taken_for_one_are_found(record: Record, owner: Connectio
         "UPDATE record.patient SET known_as = (SELECT min(patient_key::text)::bytea FROM record.patient)"
     )
     assert "patient_differs" in await found(record)
+
+
+async def test_the_others_look_once_what_a_journey_says_to_them_has_changed(record: Record) -> None:
+    """A session that is released somewhere else is stopped by it, so nobody may have to ask first."""
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"))
+    await record_all(record, second)
+    before = first.journey
+
+    async def told_of(body: c.CommandBody, by: Role) -> frozenset[UUID]:
+        known = len(first.events)
+        first.do(body, by)
+        return await must_look(record, before, first.events[known:], first.journey)
+
+    assert await told_of(c.AskQuestion(text="invented"), Role.PATIENT) == frozenset()
+    taken = c.RecordDose(dose_mg=10, route="oral", taken_at=first.at)
+    assert await told_of(taken, Role.OBSERVER) == {SECOND}
+    assert await must_look(record, None, first.events, first.journey) == {SECOND}
+    assert await went_on_beside(record, None) == (*sorted([first.journey.id, SECOND]),)
+    assert await went_on_beside(record, datetime.now(UTC) + timedelta(hours=1)) == ()
 
 
 @pytest.mark.requirement("A35")

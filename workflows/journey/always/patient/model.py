@@ -16,6 +16,7 @@ from workflows.journey.envelopes import (
     Evolutions,
     changed_entry,
 )
+from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose
 
@@ -31,13 +32,16 @@ class ReleasedSession(ImmutableModel):
 
 class KnownRisk(ImmutableModel):
     """A risk of the patient that another journey found, since when (UTC). ``what`` is the code or the level of it, and
-    never its text. ``open``: it was not settled there. ``source`` tells nobody the journey."""
+    never its text. ``open``: it was not settled there. ``severity`` is that of what somebody has to see to, and
+    ``ended`` says that the journey has. ``source`` tells nobody the journey."""
 
     source: UUID
-    type: Literal["hold", "crisis", "adverse_event", "death", "exclusion", "ending"]
+    type: Literal["hold", "crisis", "adverse_event", "death", "support", "exclusion", "ending"]
     what: Short
     since: Instant
     open: bool
+    severity: Severity | None = None
+    ended: bool = False
 
 
 class Elsewhere(ImmutableModel):
@@ -101,13 +105,15 @@ class PatientMerged(EventBody):
 
 class HistoryTakenIn(EventBody):
     """All that the patient's other journeys said up to a ``position`` of the record. This journey rests on it from here
-    on. ``unsettled`` are the sources of the open risks that it did not know before; ``undone``, that something was
-    decided without it, and not recorded because of that."""
+    on. ``unsettled`` are the sources of the open risks that it did not know before, or not as so bad; ``doses`` those
+    of the doses it did not know; ``undone``, that something was decided without it, and not recorded because of that.
+    """
 
     kind: Literal["history.taken-in"] = "history.taken-in"
     elsewhere: Elsewhere
     position: int
     unsettled: tuple[UUID, ...] = ()
+    doses: tuple[UUID, ...] = ()
     undone: bool = False
 
 

@@ -6,27 +6,34 @@ it is all there is (`activities.record.patients`).
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid5
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.rules import is_reviewed
+from workflows.journey.always.adverse_events.findings import open_adverse_event
+from workflows.journey.always.adverse_events.rules import is_reviewed, severity_of
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.patient_limits import limit_of
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
+from workflows.journey.severity import OF_CRISIS, OF_OTHER_DOSE, Severity, at_least, worst
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import excluded
 from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
+from workflows.journey.stages.sessions.model import Session
 from workflows.journey.vocabulary import KnownDose
 
 HISTORY, LIMITS = "patient_history", "patient_limits"
 """The causes of holds that come from other journeys. They are no risk of their own."""
+ELSEWHERE = "from another journey of this patient"
+"""How a call for help begins that comes from another journey. It is no risk of its own."""
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
 UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
@@ -90,16 +97,21 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         if hold.cause not in (HISTORY, LIMITS):
             yield _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
     for crisis in journey.crises.values():
-        yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, unsettled=not crisis.closed)
+        severity = OF_CRISIS[crisis.level]
+        yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, severity, unsettled=not crisis.closed)
     for event in journey.adverse_events.values():
-        reviewed = is_reviewed(journey, event.id)
-        yield _risk(
-            journey, "adverse_event", event.id, f"grade {event.grade}", event.report.onset, unsettled=not reviewed
-        )
+        reviewed, severity = is_reviewed(journey, event.id), severity_of(journey, event)
+        what, onset = f"grade {event.grade}", event.report.onset
+        yield _risk(journey, "adverse_event", event.id, what, onset, severity, unsettled=not reviewed)
     for death in journey.deaths.values():
         if not death.in_error:
             what = "confirmed" if death.confirmed else "reported"
-            yield _risk(journey, "death", death.id, what, death.reported_at, unsettled=True)
+            calls = None if death.confirmed else Severity.EMERGENCY
+            yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)
+    for support in journey.support.values():
+        urgency = Severity(support.urgency)
+        if support.open and at_least(urgency, Severity.URGENT) and not support.text.startswith(ELSEWHERE):
+            yield _risk(journey, "support", support.id, support.urgency, support.at, urgency, unsettled=True)
     for code in excluded(journey, "hard"):
         since = journey.screening.recorded_at or journey.started_at
         yield _risk(journey, "exclusion", code, code, since, unsettled=True)
@@ -108,9 +120,26 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         yield _risk(journey, "ending", "ending", ended.outcome.value, ended.at, unsettled=True)
 
 
-def _risk(journey: Journey, kind: str, name: str, what: str, since: datetime, *, unsettled: bool) -> KnownRisk:
+def _risk(
+    journey: Journey,
+    kind: str,
+    name: str,
+    what: str,
+    since: datetime,
+    severity: Severity | None = None,
+    *,
+    unsettled: bool,
+) -> KnownRisk:
     return KnownRisk.model_validate(
-        {"source": uuid5(journey.id, name), "type": kind, "what": what, "since": since, "open": unsettled}
+        {
+            "source": uuid5(journey.id, name),
+            "type": kind,
+            "what": what,
+            "since": since,
+            "open": unsettled,
+            "severity": severity,
+            "ended": journey.closed,
+        }
     )
 
 
@@ -125,31 +154,95 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
     """Take in what the patient's other journeys say, if it is not what this one knows."""
     if command.elsewhere == journey.elsewhere:
         return
-    known = [risk.source for risk in journey.elsewhere.risks if risk.open]
-    unsettled = tuple(risk.source for risk in command.elsewhere.risks if risk.open and risk.source not in known)
+    known = {risk.source: risk for risk in journey.elsewhere.risks if risk.open}
+    doses = {dose.source for dose in journey.elsewhere.doses}
     yield e.HistoryTakenIn(
-        elsewhere=command.elsewhere, position=command.position, unsettled=unsettled, undone=command.undone
+        elsewhere=command.elsewhere,
+        position=command.position,
+        unsettled=tuple(
+            risk.source for risk in command.elsewhere.risks if risk.open and _is_news(risk, known.get(risk.source))
+        ),
+        doses=tuple(dose.source for dose in command.elsewhere.doses if dose.source not in doses),
+        undone=command.undone,
     )
+
+
+def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
+    """Whether a risk is not known, or not as so bad, or nobody watches it there any more."""
+    if known is None:
+        return True
+    if risk.severity is None:
+        return False
+    return (risk.ended and not known.ended) or not at_least(known.severity or Severity.ROUTINE, risk.severity)
 
 
 def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:
     """Hold care until a clinician has looked: on a risk that became known and is not settled, and on a dose elsewhere
-    that forbids the session planned here, or one now where something was decided without knowing of it."""
+    that forbids the session planned here, or one now where something was decided without knowing of it. A session that
+    was released already is stopped, and those on call hear of it at once.
+
+    What is to be watched goes on here where the journey that was told of it has ended, and two doses too close to each
+    other are seen to, whichever of them became known first.
+    """
     if journey.closed:
         return
-    found = [f"{risk.type} {risk.what}" for risk in body.elsewhere.risks if risk.source in body.unsettled]
+    news = [risk for risk in body.elsewhere.risks if risk.source in body.unsettled]
     planned = journey.sessions.get(journey.next_session)
     obstacles: tuple[str, ...] = ()
     if planned is not None and planned.dosed_at is None:
         obstacles = limit_obstacles(journey, max(at, planned.starts_at))
     elif body.undone:
         obstacles = limit_obstacles(journey, at)
-    if found:
-        reason = f"known of this patient from elsewhere, and not settled: {list_some(found)}"
-        yield place(journey, HISTORY, reason[:4000])
-    elif obstacles and not _held_for_limits(journey):
-        reason = f"what is known of this patient from elsewhere forbids the session: {list_some(obstacles)}"
-        yield place(journey, LIMITS, reason[:4000])
+    close = _too_close(journey, body)
+    if news:
+        found = list_some([f"{risk.type} {risk.what}" for risk in news])
+        reason = f"known of this patient from elsewhere, and not settled: {found}"
+        yield place(journey, HISTORY, reason[:4000], severe=_is_ready(planned))
+    elif (obstacles or close) and not _held_for_limits(journey):
+        found = list_some([*obstacles, *(["two doses were taken too close to each other"] if close else [])])
+        reason = f"what is known of this patient from elsewhere forbids the session: {found}"
+        yield place(journey, LIMITS, reason[:4000], severe=_is_ready(planned))
+    yield from _see_to_doses(journey, close, at)
+    left = [risk for risk in news if risk.ended and risk.severity is not None]
+    if left:
+        severity = worst(*(risk.severity for risk in left if risk.severity is not None))
+        found = list_some([f"{risk.type} {risk.what}" for risk in left])
+        yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000])
+
+
+def _is_ready(planned: Session | None) -> bool:
+    """Whether a session was released, so that its dose may be taken at any moment."""
+    return planned is not None and planned.released_at is not None and planned.dosed_at is None
+
+
+def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:
+    """The doses that became known and were taken too close to one of this journey, before it or after it."""
+    own, least = journey.own_doses, timedelta(hours=limit_of(journey, DoseLimit.MIN_INTERVAL_HOURS) or 0)
+    return tuple(
+        dose
+        for dose in body.elsewhere.doses
+        if dose.source in body.doses and any(abs(dose.taken_at - each.taken_at) < least for each in own)
+    )
+
+
+def _see_to_doses(journey: Journey, close: tuple[KnownDose, ...], at: datetime) -> Iterator[e.EventBody]:
+    """Open the adverse event of a second dose while the patient was to be observed after the other one; otherwise have
+    a clinician look."""
+    if not close:
+        return
+    watched = timedelta(minutes=max(journey.protocol.sessions.observe_minutes))
+    together = [
+        max(dose.taken_at, each.taken_at)
+        for dose in close
+        for each in journey.own_doses
+        if abs(dose.taken_at - each.taken_at) <= watched
+    ]
+    if together:
+        onset = max(together)
+        recent = at - onset <= timedelta(hours=journey.protocol.check_ins.owed_hours)
+        yield open_adverse_event(journey, ("second_dose",), onset=onset, session=None, recent=recent)
+    else:
+        yield ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: a dose was taken too close to one here")
 
 
 def _held_for_limits(journey: Journey) -> bool:
