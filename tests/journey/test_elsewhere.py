@@ -6,8 +6,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from simulation.people import referral
-from tests.journey.play import PROTOCOLS, Play, after, before, course, kinds, one, standing
+from simulation.people import checklist, referral
+from tests.journey.play import PROTOCOLS, START, Play, after, before, course, kinds, one, person, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -15,7 +15,8 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
 from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.decide import decide
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.patient_limits import limit_of, limits
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.severity import Severity, at_least, worst
 from workflows.journey.vocabulary import KnownDose
@@ -288,6 +289,125 @@ def test_an_urgent_matter_of_an_open_journey_holds_the_other_and_is_seen_to_ther
     there.do(c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT)
     here.at = max(here.at, there.at)
     assert kinds(tell_the_other(there, here)) == ["history.taken-in", "hold.placed"]
+
+
+# What else belongs to the patient
+
+
+def test_a_no_go_stands_in_every_journey_of_the_patient() -> None:
+    there, here = before("session.check"), before("session.release")
+    made = checklist(there.journey, 1, there.at)
+    there.do(made.model_copy(update={"vitals": made.vitals.model_copy(update={"systolic": 205})}), Role.SESSION_MONITOR)
+    until = there.journey.no_go_until
+    assert until is not None
+    tell_the_other(there, here)
+    for hold in [hold.id for hold in here.journey.standing_holds]:
+        here.sign(SignOffKind.HOLD_RELEASE, hold)
+    assert f"a no-go stands until {until.isoformat(timespec='minutes')}" in gate(here)
+
+
+def tightened(name: DoseLimit, value: float) -> Play:
+    there = after("session.end")
+    there.do(c.SetLimits(limits={name: value}, reason="faint after the dose (invented)"))
+    return there
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "any_medicine"),
+    [
+        (DoseLimit.MAX_SINGLE_DOSE, 40, False),
+        (DoseLimit.MAX_MG_PER_KG, 0.5, False),
+        (DoseLimit.MAX_7_DAY, 100, False),
+        (DoseLimit.MAX_COURSE, 500, False),
+        (DoseLimit.STARTING_DOSE, 25, False),
+        (DoseLimit.MIN_INTERVAL_HOURS, 200, True),
+        (DoseLimit.MAX_IN_ROLLING_7_DAYS, 1, True),
+    ],
+)
+def test_a_patients_own_limit_comes_along_when_they_enrol_anew(
+    name: DoseLimit, value: float, any_medicine: bool
+) -> None:
+    there, here = tightened(name, value), before("plan.record")
+    there.do(c.Withdraw(), Role.PATIENT)
+    told(here, **see_elsewhere([there.journey], MEDICINE).model_dump())
+    assert limit_of(here.journey, name) == value
+    told(here, **see_elsewhere([there.journey], "another").model_dump())
+    assert (limit_of(here.journey, name) == value) == any_medicine
+    assert limits(here.journey)[name] == limit_of(here.journey, name)
+
+
+def test_the_tightest_of_several_holds_until_a_wider_one_is_signed_here() -> None:
+    name = DoseLimit.MAX_SINGLE_DOSE
+    here = before("plan.record")
+    protocols = limit_of(here.journey, name)
+    told(here, **see_elsewhere([tightened(name, 60).journey, tightened(name, 40).journey], MEDICINE).model_dump())
+    here.refused(c.SetLimits(limits={name: 40}, reason="x"), code=RefusalCode.ALREADY_DONE, field="limits")
+    here.do(c.SetLimits(limits={name: 50}, reason="x"))
+    assert limit_of(here.journey, name) == 40, "nothing is wider before it is signed"
+    here.sign(SignOffKind.LIMIT_OVERRIDE)
+    assert limit_of(here.journey, name) == 50
+    assert protocols is not None
+    assert protocols > 50
+
+
+def merged(play: Play, other: str) -> Play:
+    play.do(c.ProposeMerge(other=other, reason="x"), Role.COORDINATOR)
+    play.sign(SignOffKind.PATIENT_MERGE, f"merge-{len(play.journey.merges)}")
+    return play
+
+
+SELF = "another-reference"
+
+
+@pytest.mark.parametrize("known_by", ["own events", "another journey's"])
+def test_the_patient_is_nobody_else_of_their_journey_under_another_reference_either(known_by: str) -> None:
+    play = before("session.check")
+    if known_by == "own events":
+        merged(play, SELF)
+    else:
+        there = merged(after("evaluation.record"), SELF)
+        tell_the_other(there, play)
+    assert play.journey.is_patient(SELF)
+    made = checklist(play.journey, 1, play.at)
+    assert made.observer is not None
+    alone = made.model_copy(update={"observer": made.observer.model_copy(update={"ref": SELF})})
+    monitor, code = Role.SESSION_MONITOR, RefusalCode.NOT_ALLOWED
+    play.refused(alone, monitor, code=code, field="observer.ref", says="is the patient")
+    play.refused(
+        c.UpdatePatient(emergency_contact_ref=SELF, reason="x"),
+        Role.COORDINATOR,
+        code=RefusalCode.CONTRADICTS,
+        field="emergency_contact_ref",
+    )
+    themselves = person(SELF, Role.MEDICAL_DIRECTOR)
+    play.refused(c.Reassign(duty="clinician", to=SELF, reason="x"), Role.COORDINATOR, code=code, field="to")
+    for command in (
+        c.CancelSession(session=1, reason="x"),
+        c.RecordMonitoringCheck(checked_at=play.at, state="CA", concern=False, found="x"),
+    ):
+        assert isinstance(play.take(play.command(command, themselves)), Refusal)
+
+
+def test_an_observer_and_an_emergency_contact_who_turn_out_to_be_the_patient_let_nothing_be_released() -> None:
+    play = before("session.release")
+    made = play.journey.sessions[1].check
+    assert made is not None
+    assert made.observer is not None
+    merged(play, made.observer.ref)
+    assert "the observer is the patient" in gate(play)
+    play = before("session.release")
+    merged(play, play.journey.patient.emergency_contact_ref)
+    assert "nobody but the patient is named as their emergency contact" in gate(play)
+
+
+def test_nobody_is_their_own_emergency_contact_from_the_beginning() -> None:
+    opening = referral(PROTOCOLS["PTSD"], ELSEWHERE)
+    assert isinstance(opening.body, c.StartPathway)
+    patient = opening.body.patient
+    own = patient.model_copy(update={"emergency_contact_ref": patient.ref})
+    decided = decide(None, opening.model_copy(update={"body": opening.body.model_copy(update={"patient": own})}), START)
+    assert isinstance(decided, Refusal)
+    assert decided.field == "patient.emergency_contact_ref"
 
 
 MERGE = c.ProposeMerge(other="demo-patient-other", reason="the same birth date and address (invented)")

@@ -59,7 +59,7 @@ def _objections(
     journey: Journey, kind: SignOffKind, subject: str | None, actor: Actor, at: datetime, first: SignOff | None
 ) -> Iterator[Refusal]:
     rule = journey.protocol.sign_offs[kind]
-    if actor.id == journey.patient.ref:
+    if journey.is_patient(actor.id):
         yield _not_allowed("nobody decides on their own treatment", "Have a clinician of the clinic decide")
     if actor.name is None or actor.licence is None:
         yield _not_allowed("a signature shows a printed name and a licence", "Complete your profile")

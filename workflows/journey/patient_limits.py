@@ -2,8 +2,9 @@
 for the patient, or wider by a signed override.
 
 Every rule about doses reads its number here, so that none of them can hold another one. What makes a limit tighter
-holds at once; what makes one wider holds only by a signature, beyond the protocol's own number only where and as far as
-the protocol lets it. Sources: safety decisions are individual, in both directions; dosing protocols are clear.
+holds at once, also where another journey of the patient made it so; what makes one wider holds only by a signature,
+beyond the protocol's own number only where and as far as the protocol lets it.
+Sources: safety decisions are individual, in both directions; dosing protocols are clear.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,14 @@ def limit_of(journey: Journey, name: DoseLimit) -> float | None:
     """Return the number that holds for this patient now. None where the protocol sets none."""
     protocols, own = protocol_limit(journey, name), journey.own_limits.get(name)
     overridden = journey.overridden_limits.get(name)
-    wide = protocols if overridden is None else overridden
-    if wide is None or own is None:
-        return wide
-    return max(wide, own) if name in HIGHER_IS_TIGHTER else min(wide, own)
+    if overridden is None:
+        wide, elsewhere = protocols, journey.elsewhere.limits.get(name)
+    else:
+        wide, elsewhere = overridden, None
+    if wide is None:
+        return None
+    numbers = [wide, *(number for number in (own, elsewhere) if number is not None)]
+    return max(numbers) if name in HIGHER_IS_TIGHTER else min(numbers)
 
 
 def required_limit(journey: Journey, name: DoseLimit) -> float:

@@ -34,11 +34,11 @@ def has_part(journey: Journey, actor: Actor) -> bool:
         case Role.PATIENT:
             return actor.id == journey.patient.ref
         case Role.OBSERVER:
-            return actor.id != journey.patient.ref and actor.id in observers(journey)
+            return not journey.is_patient(actor.id) and actor.id in observers(journey)
         case Role.SYSTEM:
             return True
         case _:
-            return actor.id != journey.patient.ref and journey.clinic in actor.clinics
+            return not journey.is_patient(actor.id) and journey.clinic in actor.clinics
 
 
 def observers(journey: Journey) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
 
 def unfit(journey: Journey, part: Part, person: str, at: datetime) -> str | None:
     """Say why somebody may not have a part at a moment (UTC); None when they may."""
-    if person == journey.patient.ref:
+    if journey.is_patient(person):
         return "is the patient"
     if part == Part.OBSERVER:
         return None

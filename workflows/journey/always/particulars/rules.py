@@ -26,7 +26,7 @@ def update(journey: Journey, command: c.UpdatePatient, by: Actor, at: datetime) 
     changed = command.model_dump(exclude={"kind", "reason"}, exclude_none=True)
     if not changed:
         refuse(RefusalCode.INCOMPLETE, "this changes nothing", "Give at least one of the fields")
-    if command.emergency_contact_ref == journey.patient.ref:
+    if command.emergency_contact_ref is not None and journey.is_patient(command.emergency_contact_ref):
         refuse(
             RefusalCode.CONTRADICTS,
             "the patient cannot be their own emergency contact",

@@ -55,6 +55,13 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
             "Refer to a service for minors",
             "patient.born",
         )
+    if command.patient.emergency_contact_ref == command.patient.ref:
+        refuse(
+            RefusalCode.CONTRADICTS,
+            "the patient cannot be their own emergency contact",
+            "Name somebody else",
+            "patient.emergency_contact_ref",
+        )
     if not command.demonstration:
         _require_approved(command)
     return e.PathwayStarted(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Position, Short, Text
+from workflows.journey.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -16,6 +16,7 @@ from workflows.journey.envelopes import (
     Evolutions,
     changed_entry,
 )
+from workflows.journey.protocol import DoseLimit, Positive
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose
@@ -46,8 +47,9 @@ class KnownRisk(ImmutableModel):
 
 class Elsewhere(ImmutableModel):
     """What the other journeys of the patient say, at any clinic of the record: doses, sessions that may become one,
-    risks, whether one of them with the same medicine is open, and whether one cannot be read. It names no clinic and no
-    journey."""
+    risks, whether one of them with the same medicine is open, and whether one cannot be read; until when (UTC) a no-go
+    stands, which limits were made tighter for the patient, and the patient's other references. It names no clinic and
+    no journey."""
 
     doses: tuple[KnownDose, ...] = ()
     released: tuple[ReleasedSession, ...] = ()
@@ -56,6 +58,9 @@ class Elsewhere(ImmutableModel):
     unreadable: bool = False
     unconfirmed: bool = False
     """Whether a correction of a dose waits there for a second person: until then it opens nothing here either."""
+    no_go_until: Instant | None = None
+    limits: SortedDict[DoseLimit, Positive] = {}
+    also_known_as: tuple[Identifier, ...] = ()
 
 
 class TakeInHistory(CommandBody):
@@ -132,6 +137,11 @@ class PatientState(PathwayState):
 
     elsewhere: Elsewhere = Elsewhere()
     merges: dict[Identifier, Merge] = {}
+
+    def is_patient(self, person: str) -> bool:
+        """Whether this is the patient, by whichever of their references."""
+        merged = (merge.other for merge in self.merges.values() if merge.merged)
+        return person == self.patient.ref or person in merged or person in self.elsewhere.also_known_as
 
 
 def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> Changes:

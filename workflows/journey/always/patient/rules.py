@@ -19,7 +19,7 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import limit_of
+from workflows.journey.patient_limits import limit_of, tighter
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
@@ -56,7 +56,30 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         unreadable=unreadable,
         unconfirmed=any(made.fact == "session.dosed" for each in others for made in each.unconfirmed.values()),
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
+        no_go_until=max((each.no_go_until for each in others if each.no_go_until is not None), default=None),
+        limits=_tightest(others, medicine),
+        also_known_as=_references(others),
     )
+
+
+def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, float]:
+    """Return the limits that were made tighter for the patient: of time and number whatever the medicine, and of
+    amounts for this one."""
+    found: dict[DoseLimit, float] = {}
+    for each in others:
+        for name, value in each.own_limits.items():
+            of_any = name in (DoseLimit.MIN_INTERVAL_HOURS, DoseLimit.MAX_IN_ROLLING_7_DAYS)
+            same = of_any or each.protocol.dose.medicine == medicine
+            if same and (name not in found or tighter(name, value, found[name])):
+                found[name] = value
+    return dict(sorted(found.items()))
+
+
+def _references(others: tuple[Journey, ...]) -> tuple[str, ...]:
+    """Return the references that two people signed to be of one patient; none where there is only the one."""
+    merged = (merge.other for each in others for merge in each.merges.values() if merge.merged)
+    found = sorted({*(each.patient.ref for each in others), *merged})
+    return tuple(found) if len(found) > 1 else ()
 
 
 def _sum_up_doses(doses: list[KnownDose]) -> tuple[KnownDose, ...]:

@@ -54,7 +54,7 @@ def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetim
     disposal = journey.disposals.get(command.disposal)
     if disposal is None or disposal.witnessed:
         refuse(RefusalCode.UNKNOWN, "no such disposal waits for a witness", "See `pathway show`", "disposal")
-    if by.id == journey.patient.ref or is_same_person(journey, by.id, disposal.by, by.licence):
+    if journey.is_patient(by.id) or is_same_person(journey, by.id, disposal.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who recorded a disposal does not witness it", "Have somebody else witness it")
     yield e.DisposalWitnessed(disposal=disposal.id, doses=disposal.doses)
 

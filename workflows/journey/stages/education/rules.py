@@ -125,7 +125,7 @@ def witness(journey: Journey, command: c.WitnessConsent, by: Actor, at: datetime
     paper = journey.papers.get(command.paper)
     if paper is None:
         refuse(RefusalCode.UNKNOWN, "no such paper waits for a witness", "See `pathway show`", "paper")
-    if by.id == journey.patient.ref or is_same_person(journey, by.id, paper.entered_by, by.licence):
+    if journey.is_patient(by.id) or is_same_person(journey, by.id, paper.entered_by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who entered a paper does not witness it", "Have a colleague witness it")
     _require_informed(journey, paper.consents)
     yield e.ConsentWitnessed(paper=command.paper)

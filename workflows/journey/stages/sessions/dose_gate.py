@@ -96,8 +96,10 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("its appointment has passed: move the session")
     found += outside_hours(journey, at)
     found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
-    if journey.patient.interpreter and session.interpreter is None:
+    if journey.patient.interpreter and (session.interpreter is None or journey.is_patient(session.interpreter)):
         found.append("no interpreter is named")
+    if journey.is_patient(journey.patient.emergency_contact_ref):
+        found.append("nobody but the patient is named as their emergency contact")
     if session.instructed is None:
         found.append("instructions not delivered")
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):
@@ -152,8 +154,9 @@ def outside_hours(journey: Journey, at: datetime) -> tuple[str, ...]:
 
 
 def standing_no_go(journey: Journey, at: datetime) -> tuple[str, ...]:
-    """Return the no-go that still stands at a moment (UTC). Whoever lifts the hold on care does not shorten it."""
-    until = journey.no_go_until
+    """Return the no-go that still stands at a moment (UTC), of whichever journey of the patient. Whoever lifts the hold
+    on care does not shorten it."""
+    until = max((each for each in (journey.no_go_until, journey.elsewhere.no_go_until) if each), default=None)
     return () if until is None or at >= until else (f"a no-go stands until {until.isoformat(timespec='minutes')}",)
 
 

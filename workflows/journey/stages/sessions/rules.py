@@ -76,7 +76,8 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Name the clinician",
             "live_clinician",
         )
-    if journey.patient.interpreter and command.interpreter in (None, journey.patient.ref):
+    interpreter = command.interpreter
+    if journey.patient.interpreter and (interpreter is None or journey.is_patient(interpreter)):
         refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
     why = (
         *interval_obstacles(journey, command.starts_at),
