@@ -29,6 +29,7 @@ from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result
 from console.forms import Field
 from console.sign_ins import SignIn
+from console.titles import TITLES
 from workflows.journey.calendars import local
 from workflows.journey.texts import show_hidden
 
@@ -51,17 +52,6 @@ def _words(coded: object) -> str:
     return str(coded).replace("_", " ").replace("-", " ")
 
 
-TITLES = {
-    "support.request": "Ask for help",
-    "crisis.report": "Report a crisis",
-    "adverse-event.report": "Report harm",
-    "pathway.hold": "Hold care",
-    "session.dose": "Record a dose",
-    "pathway.record-death": "Report a death",
-}
-"""What stands on the buttons for what anybody may say at any time, the most urgent first."""
-
-
 class Group(NamedTuple):
     """Fields that stand together in a form; ``name`` is empty for one that stands alone."""
 
@@ -74,8 +64,8 @@ def _by_group(fields: Sequence[Field]) -> tuple[Group, ...]:
 
 
 def _title_of(kind: CommandKind) -> str:
-    """Name a command on a page: its verb and what it is about."""
-    return TITLES.get(kind.name) or _capitalize_first(f"{_words(kind.verb)}: {_words(kind.noun)}")
+    """Name a command on a page."""
+    return TITLES[kind.name]
 
 
 def _capitalize_first(text: str) -> str:

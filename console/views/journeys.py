@@ -18,7 +18,8 @@ from application.sign_offs.decision_history import status_of
 from application.wording import SENTENCES, lacks, until
 from console.charts import charts_of
 from console.corrections import choices
-from console.pages import TITLES, page
+from console.pages import page
+from console.titles import TITLES
 from console.visits import Looks
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
@@ -115,7 +116,7 @@ def offered(journey: Journey, person: Actor) -> dict[str, list[CommandKind]]:
 def _grouped(kinds: list[CommandKind]) -> dict[str, list[CommandKind]]:
     order = tuple(TITLES)
     safety = [kind for kind in kinds if kind.model.by_anybody]
-    safety.sort(key=lambda kind: order.index(kind.name) if kind.name in order else len(order))
+    safety.sort(key=lambda kind: order.index(kind.name))
     found: dict[str, list[CommandKind]] = {"": safety}
     for kind in kinds:
         if not kind.model.by_anybody:

@@ -17,6 +17,7 @@ from application.work.worklist import ListWork, list_work, roles_asked
 from console.pages import page
 from console.sign_ins import Notice
 from console.visits import Acts, Looks
+from workflows.journey.actors import ANYONE
 from workflows.journey.stage import Stage
 
 router = APIRouter()
@@ -38,8 +39,8 @@ async def show_work(visit: Looks) -> Response:
         found = await list_work(context, query)
         roles = roles_asked(query, context.person)
     return page(
-        visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles,
-        more=_more(visit.request.query_params, found.answer.next),
+        visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles, offered=ANYONE,
+        view=urlencode({name: value for name, value in visit.request.query_params.items() if name != "after"}), more=_more(visit.request.query_params, found.answer.next),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Every command can be sent from a browser: its form offers all it needs, and what comes back is what was meant."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -14,6 +15,8 @@ from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
 from application.errors import FieldProblem, InvalidInput
 from console.forms import Field, answers_of, fields_of, read_back
 from console.known_names import KNOWN, offer
+from console.titles import TITLES
+from console.views.commands import BY_NAME
 from tests.cli.valid import FORMS
 from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
@@ -151,6 +154,15 @@ def test_a_renewal_leads_to_what_is_renewed(subject: str) -> None:
     [(kind, given)] = forms_for(waiting, journey())
     assert kind.model == RENEWALS.get(subject, c.RecordInstrument)
     assert given == ({} if subject in RENEWALS else {"instrument": "PCL-5"})
+
+
+def test_every_form_has_a_title_of_its_own_in_plain_words() -> None:
+    assert {*TITLES} == {kind.name for kind in KINDS}
+    assert len({*TITLES.values()}) == len(TITLES)
+    for name, title in TITLES.items():
+        assert re.fullmatch(r"[A-Z][a-z]+( [a-z]+(-[a-z]+)?,?)+", title), name
+    first = [name for name in TITLES if BY_NAME[name].model.by_anybody]
+    assert first == [*TITLES][: len(first)], "what anybody may say stands first"
 
 
 @pytest.mark.parametrize("instrument", Instrument)

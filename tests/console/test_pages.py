@@ -144,6 +144,9 @@ async def test_the_worklist_is_that_of_the_command_line(clinics: Clinics, browse
         ("coordinator", "/work?overdue=yes", ("--all", "--overdue")),
         ("clinician", "/work", ("--role", "clinician")),
         ("clinician", "/work?all=yes", ("--all",)),
+        ("coordinator", "/work?role=clinician&overdue=yes", ("--role", "clinician", "--overdue")),
+        ("clinician", "/work?all=yes&unassigned=yes&clinic=night-clinic", ("--all", "--unassigned", "--clinic", OTHER)),
+        ("coordinator", "/work?mine=yes&today=yes", ("--mine", "--today")),
     ):
         await browser.sign_in(person)
         await browser.go(address)
