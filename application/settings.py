@@ -109,6 +109,12 @@ def zone_in_path(path: str | Path) -> str | None:
     return name.removeprefix("posix/").removeprefix("right/") if found else None
 
 
+def _namespace_in_ui(address: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~-]+)*/namespaces/[A-Za-z0-9._-]+", address):
+        raise ValueError("is no address of a namespace; for example https://temporal.example.org/namespaces/care")
+    return address
+
+
 def _webhook_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if re.search(r"[\s\x00-\x1f]", url.get_secret_value()) or not parts.hostname:
@@ -197,6 +203,9 @@ class Settings(BaseSettings):
     seconds. One of them does it at a time."""
     console_port: Annotated[int, Field(ge=1, le=65535)] = 8740
     """The port of the console, on this machine alone."""
+    temporal_ui: Annotated[str, AfterValidator(_namespace_in_ui)] | None = None
+    """The address of the namespace in Temporal's interface, as a browser has it, such as
+    `https://temporal.example.org/namespaces/care`. The console links journeys there for ops."""
     demonstration: bool = False
     """Allows illustrative and unsigned protocols. Never where there are patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None

@@ -96,8 +96,8 @@ async def verify_(
     """Check the whole record, or one journey of it, again: its chains, the signature of every decision, the lists that
     people work from, and the open workflows.
 
-    It changes nothing. Exit code 0 says that everything asked for was checked and nothing found; 7 that something was
-    found, or could not be checked. Years later, without Temporal: --without workflows.
+    It changes nothing; when it was done is kept. Exit code 0 says that everything asked for was checked and nothing
+    found; 7 that something was found, or could not be checked. Years later, without Temporal: --without workflows.
     """
     wanted = None if journey is None else journey_id(journey)
     left_out = frozenset(without or ())

@@ -1,5 +1,5 @@
 """Verify that nothing recorded was changed, that everything was signed, and that lists and Temporal agree with the
-record. It changes nothing.
+record. It changes nothing, and the record only keeps when it was verified.
 
 The code that checks chains and signatures shares nothing with the code that makes them.
 """
@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import Record
+import structlog
+
+from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.verification.anchors import Anchor, check_anchors
 from activities.record.verification.builds import BuildError, open_build
 from activities.record.verification.chains import Finding, by_place, read_access, snapshot
 from activities.record.verification.journeys import VerificationResult, verify_record
+from activities.record.verification.kept import keep_verification
 from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
 from activities.record.verification.verify_export import Keys
 from application.context import Context
@@ -26,6 +29,8 @@ from application.history import no_such_journey
 from application.record.reconcile import compare
 from application.settings import Settings, SettingsError
 from application.sign_offs import keyring
+
+log = structlog.get_logger("verify")
 
 
 class Part(StrEnum):
@@ -138,6 +143,20 @@ async def verify(
             found += differing
         except UseCaseError as problem:
             unchecked[Part.WORKFLOWS] = problem
+    if journey_id is None:
+        try:
+            await keep_verification(
+                record,
+                settings.build_id or "unversioned",
+                since=0 if since is None else since.position,
+                position=examined.position,
+                findings=len(found),
+                unchecked=unchecked,
+                left_out=left_out,
+            )
+        except (RecordUnavailable, RecordFault) as refused:
+            # A copy that takes no change can be verified all the same.
+            log.warning("verification.not_kept", code=type(refused).__name__)
     return Verification(
         at=context.now(),
         journey_id=journey_id,

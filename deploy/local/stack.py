@@ -186,6 +186,8 @@ def write_environment(stack: Stack, directory: Path) -> Environment:
     for role, person in PEOPLE.items():
         (profiles / f"{role.value}.json").write_text(profile(person))
     variables = {**stack.env, "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve())}
+    if stack.ui_url is not None:
+        variables["CAREPATH_TEMPORAL_UI"] = f"{stack.ui_url}/namespaces/{stack.temporal.namespace}"
     environment = directory / "env"
     environment.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
     return Environment(environment, variables)

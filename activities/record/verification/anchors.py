@@ -167,6 +167,23 @@ async def check_anchors(
     return tuple(found), tuple(agreed)
 
 
+async def newest_anchor(record: Record, directory: Path, public_key: bytes) -> Anchor | Flaw | None:
+    """Return the newest anchor, or what is wrong with it; None where there is none. The others are not looked at.
+
+    Raises:
+        RecordUnavailable: as the record does.
+    """
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    newest = await asyncio.to_thread(lambda: max(directory.glob("*.json"), default=None))
+    if newest is None:
+        return None
+    anchor = await asyncio.to_thread(_read, newest, key)
+    if isinstance(anchor, Anchor):
+        async for flaw in _contradicted(record, anchor):
+            return flaw
+    return anchor
+
+
 async def _contradicted(record: Record, anchor: Anchor) -> AsyncIterator[Flaw]:
     log_hash = await record.log_hash(anchor.position)
     if log_hash is None:
@@ -183,15 +200,17 @@ async def _contradicted(record: Record, anchor: Anchor) -> AsyncIterator[Flaw]:
 def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Anchor | Flaw]]:
     for path in sorted(directory.glob("*.json")):
         stem = path.stem.partition("-")[0]
-        named = int(stem) if stem.isdigit() else 0
-        try:
-            with path.open("rb") as file:
-                content = json.loads(file.read(FILE_LIMIT))
-            anchor = Anchor.model_validate(content["anchor"])
-            public_key.verify(bytes.fromhex(content["signature"]), anchor.signed_bytes())
-        except InvalidSignature:
-            yield named, "anchor_forged"
-        except (OSError, ValueError, KeyError, TypeError, ValidationError):
-            yield named, "anchor_unreadable"
-        else:
-            yield named, anchor if anchor.name == path.stem else "anchor_forged"
+        yield int(stem) if stem.isdigit() else 0, _read(path, public_key)
+
+
+def _read(path: Path, public_key: Ed25519PublicKey) -> Anchor | Flaw:
+    try:
+        with path.open("rb") as file:
+            content = json.loads(file.read(FILE_LIMIT))
+        anchor = Anchor.model_validate(content["anchor"])
+        public_key.verify(bytes.fromhex(content["signature"]), anchor.signed_bytes())
+    except InvalidSignature:
+        return "anchor_forged"
+    except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        return "anchor_unreadable"
+    return anchor if anchor.name == path.stem else "anchor_forged"
