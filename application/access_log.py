@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from activities.record.access_log import NewAccessLogEntry, find_broken_glass, record_access
 from application.context import Context
 from application.errors import NotAllowed
+from workflows.journey.actors import STAFF, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.base import InputModel
@@ -66,6 +67,16 @@ async def keep_look(context: Context, query: Query, journeys: Sequence[UUID], po
         "position": position,
     }
     await record_access(await context.record(), NewAccessLogEntry.model_validate(entry | more))
+
+
+def require_staff(context: Context, what: str) -> None:
+    """Require that the person is of the staff, or ops.
+
+    Raises:
+        NotAllowed: they are not; ``what`` says what they cannot see.
+    """
+    if context.as_seen is None and context.person.role not in (*STAFF, Role.OPS):
+        raise NotAllowed(f"{what} is for staff", "Ask the clinic", state="Nothing was shown or changed.")
 
 
 def clinics_to_list(context: Context, asked_for: str | None) -> tuple[str, ...]:

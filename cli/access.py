@@ -19,6 +19,7 @@ from application.pathway.show import (
     ShowJourney,
     ShowPatientView,
     ShowReasons,
+    ShowRecord,
     ShowTimeline,
 )
 from application.sign_offs.refused_attempts import ListAttempts
@@ -37,6 +38,7 @@ from workflows.journey.commands import BreakGlass
 RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
     ShowJourney: pathway.render_journey,
     ShowTimeline: pathway.render_timeline,
+    ShowRecord: pathway.render_record,
     ShowReasons: pathway.render_reasons,
     ShowPatientView: pathway.render_patient_view,
     ExplainEvent: pathway.render_explanation,

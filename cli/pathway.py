@@ -24,6 +24,7 @@ from application.pathway.show import (
     ShowReasons,
     ShowTimeline,
     Timeline,
+    WholeRecord,
     compare_moments,
     explain_event,
     show_journey,
@@ -353,6 +354,11 @@ def render_timeline(output: Output, shown: Timeline) -> None:
         return
     output.illustrative(shown.events[0].illustrative)
     output.show(render.timeline(shown.events, shown.zone, shown.late))
+
+
+def render_record(output: Output, shown: WholeRecord) -> None:
+    """Show again what somebody printed: what happened in a journey."""
+    render_timeline(output, Timeline(shown.events, shown.journey.patient.zone, shown.late))
 
 
 def _mark(late: bool) -> dict[str, bool]:

@@ -28,7 +28,20 @@ from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import Drafts
 from console.sign_ins import SignIns
-from console.views import commands, journeys, links, passkeys, room, sign_in, sign_offs, start, work
+from console.views import (
+    commands,
+    journeys,
+    links,
+    messages,
+    operations,
+    passkeys,
+    record,
+    room,
+    sign_in,
+    sign_offs,
+    start,
+    work,
+)
 from console.visits import MakeContext, NotSignedIn, Opened, drafts_of, sent_with, signed_in_with
 
 HOST = "localhost"
@@ -85,7 +98,20 @@ def create_app(
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
-    for view in (sign_in, passkeys, links, work, journeys, room, sign_offs, start, commands):
+    for view in (
+        sign_in,
+        passkeys,
+        links,
+        work,
+        journeys,
+        room,
+        sign_offs,
+        start,
+        record,
+        messages,
+        operations,
+        commands,
+    ):
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, _sign_in_first)

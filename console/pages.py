@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -25,11 +27,14 @@ from application.errors import (
     Unavailable,
     UseCaseError,
 )
+from application.operations import in_temporal
+from application.settings import Settings
 from application.viewer import place, shown_at, spell
-from application.wording import amount, described, elapsed, result
+from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field
 from console.sign_ins import SignIn
 from console.titles import TITLES
+from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.texts import show_hidden
 
@@ -127,7 +132,7 @@ def _templates() -> Environment:
         "ahead": _ahead,
         "as_typed": AsTyped,
     }
-    environment.globals |= {"place": place, "late": _late}
+    environment.globals |= {"place": place, "late": _late, "elapsed": elapsed, "roster_lines": roster_lines}
     return environment
 
 
@@ -137,15 +142,22 @@ _PAGES = _templates()
 def page(request: Request, name: str, signed_in: SignIn | None = None, status: int = 200, **shown: Any) -> HTMLResponse:
     """Return a page. ``shown`` are the values of its template."""
     notice = None if signed_in is None else signed_in.take_notice()
+    settings: Settings = request.app.state.settings
     content = _PAGES.get_template(name).render(
         me=signed_in,
         notice=notice,
         here=request.url.path,
         query=dict(request.query_params),
-        demonstration=request.app.state.settings.demonstration,
+        demonstration=settings.demonstration,
+        in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
     )
     return HTMLResponse(content, status)
+
+
+def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID) -> str | None:
+    """Return where ops find a journey in Temporal's interface."""
+    return in_temporal(settings, journey_id) if signed_in is not None and signed_in.person.role == Role.OPS else None
 
 
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:

@@ -21,12 +21,14 @@ from application.pathway.show import (
     ShowJourney,
     ShowPatientView,
     ShowReasons,
+    ShowRecord,
     ShowTimeline,
     compare_moments,
     explain_event,
     show_journey,
     show_patient_view,
     show_reasons,
+    show_record,
     show_timeline,
 )
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
@@ -52,6 +54,7 @@ USE_CASES: Mapping[str, Answered] = dict(
     (
         _use_case(ShowJourney, show_journey),
         _use_case(ShowTimeline, show_timeline),
+        _use_case(ShowRecord, show_record),
         _use_case(ShowReasons, show_reasons),
         _use_case(ShowPatientView, show_patient_view),
         _use_case(ExplainEvent, explain_event),

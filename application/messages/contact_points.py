@@ -18,7 +18,8 @@ from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from application.history import read_journey
 from application.sealing import open_keys
-from workflows.journey.actors import ANYONE, Role
+from application.sign_offs.keyring import verified_register
+from workflows.journey.actors import STAFF, Role
 from workflows.journey.base import Flag, Identifier, InputModel
 
 CODE_COUNTS = timedelta(minutes=30)
@@ -87,7 +88,7 @@ async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
 
     def added(contact: Contact) -> Contact:
         if any((each.channel, each.address) == (point.channel, point.address) for each in contact.points):
-            raise Conflict("this point is there already", "See `contact-point show`", state=NOTHING_CHANGED)
+            raise Conflict("this point is there already", "Look at the points again", state=NOTHING_CHANGED)
         try:
             return Contact.model_validate({**dict(contact), "points": (*contact.points, point)})
         except ValueError:
@@ -119,7 +120,9 @@ async def verify_point(context: Context, whose: Whose, point_id: str, digits: st
         point = _point(contact, point_id)
         code = point.code
         if code is None or code.tries < 1 or context.now() >= code.until:
-            raise Conflict("no code counts for this point any more", "`contact-point send-code`", state=NOTHING_CHANGED)
+            raise Conflict(
+                "no code counts for this point any more", "Have another code sent there", state=NOTHING_CHANGED
+            )
         right = secrets.compare_digest(code.digits.encode(), digits.encode())
         left = code.model_copy(update={"tries": code.tries - 1})
         now = {"verified_at": context.now(), "code": None} if right else {"code": left}
@@ -128,7 +131,7 @@ async def verify_point(context: Context, whose: Whose, point_id: str, digits: st
     changed = await _change(context, whose, "verify", tried, point_id)
     if not right:
         raise InvalidInput(
-            "this is not the code that was sent there", "Ask for it again, or `contact-point send-code`",
+            "this is not the code that was sent there", "Ask for it again, or have another code sent there",
             state="The try was counted.",
         )  # fmt: skip
     return changed
@@ -220,6 +223,24 @@ async def _change(
         return Changed(kept, None if point_id is None else contact.point(point_id))
 
 
+def colleagues(context: Context) -> tuple[tuple[str, str], ...]:
+    """Return whose contact a coordinator may change among the staff of their clinics: ids and names; nobody where no
+    register is set.
+
+    Raises:
+        InvalidInput, NotVerified: the register is missing or cannot be believed.
+    """
+    if context.person.role != Role.COORDINATOR or context.settings.register_file is None:
+        return ()
+    register, clinics = verified_register(context.settings), {*context.person.clinics}
+    found = {
+        entry.member.id: entry.printed_name
+        for entry in register.staff
+        if any(entry.member.works_at(clinic, context.now()) for clinic in clinics)
+    }
+    return tuple(sorted(found.items(), key=lambda each: each[1]))
+
+
 @asynccontextmanager
 async def opened(context: Context) -> AsyncIterator[Contacts]:
     """Return how everybody is reached, while the context is open.
@@ -240,9 +261,10 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
     """
     person = context.person
     if (whose.journey_id is None) == (whose.person is None) or (whose.person and whose.observer):
-        raise InvalidInput("whose contact is meant is not said", "Name a journey, or one of the staff by --person")
+        raise InvalidInput("whose contact is meant is not said", "Name a journey, or one of the staff")
     if whose.person is not None:
-        if person.role not in (*ANYONE,) or (person.role != Role.COORDINATOR and person.id != whose.person):
+        own = person.id == whose.person and person.role in (*STAFF, Role.OPS)
+        if person.role != Role.COORDINATOR and not own:
             raise NotAllowed("only coordinators change how others are reached", "Ask one", state=NOTHING_CHANGED)
         return of_staff(whose.person), Owner("staff", whose.person, next(iter(person.clinics), ""))
     assert whose.journey_id is not None
@@ -262,7 +284,7 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
 def _point(contact: Contact, point_id: str) -> ContactPoint:
     point = contact.point(point_id)
     if point is None:
-        raise NotFound("there is no such point", "See `contact-point show`", state=NOTHING_CHANGED)
+        raise NotFound("there is no such point", "Look at the points again", state=NOTHING_CHANGED)
     return point
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from activities.notices.listing import ListedMessage, handle, list_messages
-from application.access_log import Query, clinics_to_list, keep_look
+from application.access_log import Query, clinics_to_list, keep_look, require_staff
 from application.context import Context
 from application.errors import NotFound
 from application.history import read_stored
@@ -33,8 +33,10 @@ async def show_messages(context: Context, query: ListMessages) -> Messages:
     """Return messages that the person may see. The look is recorded.
 
     Raises:
+        NotAllowed: they are not of the staff.
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
+    require_staff(context, "what became of messages")
     record = await context.record()
     clinics: tuple[str, ...] | None = None
     if query.journey_id is not None:
@@ -55,8 +57,10 @@ async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
     """Keep that the person saw to a message that reached nobody: they told whom it was for, or know why they need not.
 
     Raises:
+        NotAllowed: they are not of the staff.
         NotFound: there is no such message of their clinics that waits for somebody.
     """
+    require_staff(context, "what became of messages")
     record = await context.record()
     waiting = await list_messages(record, clinics=clinics_to_list(context, None), undelivered=True, limit=1000)
     message = next((each for each in waiting if each.notice_id == notice_id and each.state == "failed"), None)

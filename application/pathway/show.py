@@ -3,11 +3,12 @@
 Everything comes from the record, so it works while Temporal is down.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from application.access_log import Query
+from application.access_log import Query, require_staff
 from application.changes import Change, compare
 from application.command_catalog import Form, forms_for
 from application.context import Context
@@ -15,7 +16,7 @@ from application.errors import NotFound
 from application.history import as_known, read_journey
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.events import Event
+from workflows.journey.events import EnteredInError, Event, FactAmended
 from workflows.journey.obligations import obligations
 from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.provenance import Explanation, explain
@@ -39,6 +40,14 @@ class ShowTimeline(Query):
     """What happened in a journey."""
 
     name: ClassVar[str] = "pathway timeline"
+
+    journey_id: UUID
+
+
+class ShowRecord(Query):
+    """The whole record of a journey, to be printed."""
+
+    name: ClassVar[str] = "pathway print"
 
     journey_id: UUID
 
@@ -100,6 +109,19 @@ class PatientPage(NamedTuple):
     forms: tuple[tuple[Form, ...], ...]
 
 
+class WholeRecord(NamedTuple):
+    """All facts of a journey, oldest first: its events and what they came to, the versions that were recorded late, the
+    position of the record up to which this is true, and the moment (UTC) at which it is looked at. ``corrected`` says
+    for a version which later ones correct it."""
+
+    events: tuple[Event, ...]
+    journey: Journey
+    late: frozenset[int]
+    position: int
+    at: datetime
+    corrected: Mapping[int, Sequence[int]]
+
+
 class Explained(NamedTuple):
     """Why an event is there, and its journey."""
 
@@ -135,6 +157,22 @@ async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
     """
     history = await read_journey(context, query, query.journey_id)
     return Timeline(history.events, history.journey.patient.zone, history.late)
+
+
+async def show_record(context: Context, query: ShowRecord) -> WholeRecord:
+    """The whole record of a journey, to be printed.
+
+    Raises:
+        NotAllowed: they are not of the staff.
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+    """
+    require_staff(context, "the whole record")
+    history = await read_journey(context, query, query.journey_id)
+    corrected: dict[int, list[int]] = {}
+    for event in history.events:
+        if isinstance(event.body, FactAmended | EnteredInError):
+            corrected.setdefault(event.body.version, []).append(event.version)
+    return WholeRecord(history.events, history.journey, history.late, history.position, context.now(), corrected)
 
 
 async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from activities.record import StoredEvent
 from activities.record.event_codec import from_stored
-from application.access_log import Query
+from application.access_log import Query, require_staff
 from application.context import Context
 from application.history import read_journeys, read_stored
 from workflows.journey.decide import ATTEMPTS
@@ -46,8 +46,10 @@ async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
     """Attempts that were refused, as far as the person may look at their journeys.
 
     Raises:
+        NotAllowed: they are not of the staff.
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
+    require_staff(context, "what was refused")
     if query.journey_id is not None:
         stored = await read_stored(context, query, query.journey_id)
         whole = [attempt for each in stored if (attempt := _attempt(each)) is not None]

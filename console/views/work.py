@@ -38,9 +38,11 @@ async def show_work(visit: Looks) -> Response:
     async with visit.context() as context:
         found = await list_work(context, query)
         roles = roles_asked(query, context.person)
+    given = visit.request.query_params
+    view = urlencode({name: value for name, value in given.items() if name != "after"})
     return page(
-        visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles, offered=ANYONE,
-        view=urlencode({name: value for name, value in visit.request.query_params.items() if name != "after"}), more=_more(visit.request.query_params, found.answer.next),
+        visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles, offered=ANYONE, view=view,
+        more=_more(given, found.answer.next),
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from tests.cli.helpers import invented
 from tests.console.conftest import console_of
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
+from tests.fixtures.keys import SharedKeys
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -36,14 +37,16 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def desk(postgres: Postgres, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+async def desk(
+    postgres: Postgres, chromium: Browser, shared_keys: SharedKeys, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
     """A console in front of the clinics' record, and the browser to look at it with."""
     copy = await postgres.fresh_database(template=postgres.database)
     profiles: Path = tmp_path_factory.mktemp("browser") / "profiles"
     async with open_clear(everything(copy)) as record:
         made = await clinics(copy, record)
         made.world.down = False
-        serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys))))
+        serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys)), shared_keys))
         await serving.start()
         for key in invented().register_path.parent.glob("*.key"):
             shutil.copy(key, profiles / key.name)

@@ -1,6 +1,7 @@
 """A console on a real record, with journeys at many moments, and nobody behind it but what stands in for Temporal."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from activities.record import Record
-from application.context import Context
+from application.context import Context, record_of
+from application.settings import Settings
 from console.app import create_app
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE, profile
@@ -18,6 +21,7 @@ from tests.cli.clinics import Clinics
 from tests.cli.clinics import clinics as made_clinics
 from tests.cli.helpers import World, write_profiles
 from tests.console.browser import Browser, browser_of
+from tests.fixtures.keys import SharedKeys
 from workflows.journey.actors import Role
 
 
@@ -27,20 +31,31 @@ async def clinics(migrated: Database, record: Record) -> Clinics:
 
 
 @pytest.fixture
-def console(clinics: Clinics, tmp_path: Path) -> FastAPI:
+def console(clinics: Clinics, tmp_path: Path, shared_keys: SharedKeys) -> FastAPI:
     """The console of those clinics. Its people are signed out by the clock of their world; all work for both clinics,
     but for the session monitor."""
-    return console_of(clinics.world, tmp_path / "profiles", next(iter(clinics.journeys)))
+    return console_of(clinics.world, tmp_path / "profiles", next(iter(clinics.journeys)), shared_keys)
 
 
-def console_of(world: World, profiles: Path, journey: UUID) -> FastAPI:
+def console_of(world: World, profiles: Path, journey: UUID, keys: SharedKeys | None = None) -> FastAPI:
+    """The console of a world. With ``keys`` contacts are encrypted with these, though the record is in clear."""
     write_profiles(profiles, journey)
     monitor = PEOPLE[Role.SESSION_MONITOR]
     (profiles / f"{monitor.role.value}.json").write_text(profile(monitor, CLINIC))
     world.set(profile=profiles / "coordinator.json")
 
+    def load() -> Settings:
+        if keys is None:
+            return world.settings
+        return world.settings.model_copy(update={"keys_url": SecretStr(keys.url), "keyring_file": keys.keyring})
+
+    @asynccontextmanager
+    async def record(_: Settings) -> AsyncIterator[Record]:
+        async with record_of(world.settings) as opened:
+            yield opened
+
     def make_context(**who: Any) -> Context:
-        return Context(now=_clock(world), load=world.load_settings, connect=world.connect, **who)
+        return Context(now=_clock(world), load=load, open_record=record, connect=world.connect, **who)
 
     return create_app(world.settings, make_context=make_context, now=_clock(world))
 

@@ -1,6 +1,7 @@
 """The console is closed by default, shows people what is theirs, and says what went wrong."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from html import unescape
 from uuid import UUID, uuid4
@@ -19,13 +20,23 @@ from console.sign_ins import IDLE, LONGEST
 from console.visits import COOKIE
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser, browser_of
-from workflows.journey.actors import Role
+from workflows.journey.actors import STAFF, Role
 from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
 TOKEN = "x" * 32
 OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}"}
 """The addresses that need nobody signed in."""
+STAFFED = (*STAFF, Role.OPS)
+FOR: Mapping[str, tuple[Role, ...]] = {
+    "/messages": STAFFED,
+    "/contact-points": STAFFED,
+    "/ops": (Role.OPS, Role.MEDICAL_DIRECTOR),
+    "/ops/attempts": STAFFED,
+    "/journeys/{journey_id}/contact-points": (Role.COORDINATOR,),
+    "/journeys/{journey_id}/print": STAFFED,
+}
+"""The pages that are not for everybody who may look at the journey, and for whom they are."""
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
@@ -61,6 +72,8 @@ async def test_every_page_answers_every_role(console: FastAPI, clinics: Clinics,
             assert "<h1>" in answer.text
             if journey == there_is_none and str(journey) in address:
                 assert answer.status_code in (403, 404)
+            elif (roles := FOR.get(address.replace(str(journey), "{journey_id}"))) is not None:
+                assert (answer.status_code != 403) == (role in roles), address
 
 
 async def test_a_form_is_taken_only_from_a_page_of_this_sign_in(

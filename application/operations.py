@@ -1,0 +1,130 @@
+"""How the service stands, for those who keep it running: lists, reconciliation, the watchdog, anchors, verification.
+
+It shows nothing of any journey but its id.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import quote
+from uuid import UUID
+
+from activities.notices.listing import list_messages
+from activities.record import Record
+from activities.record.reconciliation import Pass
+from activities.record.verification.anchors import Anchor, Flaw, newest_anchor
+from activities.record.verification.kept import KeptVerification, last_verification
+from activities.record.watching import KeptMatter, Look, Shown, kept_matters, shown
+from application.context import Context
+from application.errors import NotAllowed
+from application.record.passes import is_late, is_silent, last_passes, watchdog_look
+from application.record.projections import Projections, retry_projection, show_projections
+from application.settings import Settings
+from application.sign_offs.keyring import verified_register
+from application.sign_offs.staff import Roster, rosters
+from workflows.journey.actors import Role
+
+LOOK_AFTER_IT = (Role.OPS, Role.MEDICAL_DIRECTOR)
+"""Who sees how the service stands, in the whole organisation."""
+BEHIND = timedelta(minutes=2)
+"""For so long something may be recorded that lists do not show: as long as the watchdog waits."""
+COUNTED = 1000
+"""Up to how many undelivered messages are counted."""
+
+
+class Anchored(NamedTuple):
+    """The newest anchor that the log agrees with, or what is wrong with the newest one; how many events came after it.
+    ``late``: there are some, and the next anchor should have been written by now."""
+
+    newest: Anchor | Flaw | None
+    since: int
+    late: bool
+
+
+class ServiceState(NamedTuple):
+    """How the service stands at a moment (UTC). ``anchored`` is None where the settings name no anchors. ``behind``,
+    ``late`` and ``silent`` say that lists, reconciliation or the watchdog are not as they should be."""
+
+    at: datetime
+    shown: Shown
+    projections: Projections
+    behind: bool
+    undelivered: int
+    passes: Sequence[Pass]
+    late: bool
+    watchdog: Look | None
+    silent: bool
+    matters: Sequence[KeptMatter]
+    anchored: Anchored | None
+    verified: KeptVerification | None
+    rosters: Sequence[Roster]
+
+    @property
+    def last_page(self) -> datetime | None:
+        """When (UTC) the watchdog last paged something that is not over."""
+        return max((each.paged_at for each in self.matters if each.paged_at is not None), default=None)
+
+
+async def show_service(context: Context) -> ServiceState:
+    """Return how the service stands.
+
+    Raises:
+        NotAllowed: the person does not look after it.
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    _require_looks_after_it(context)
+    record, now = await context.record(), context.now()
+    lists, passes, look = await shown(record), await last_passes(context), await watchdog_look(context)
+    waiting = lists.waiting_since
+    return ServiceState(
+        at=now,
+        shown=lists,
+        projections=await show_projections(context),
+        behind=lists.position > lists.head or (waiting is not None and now - waiting > BEHIND),
+        undelivered=len(await list_messages(record, undelivered=True, limit=COUNTED)),
+        passes=passes,
+        late=is_late(passes, now),
+        watchdog=look,
+        silent=is_silent(look, now),
+        matters=await kept_matters(record),
+        anchored=await _anchored(record, context.settings, lists.head, now),
+        verified=await last_verification(record),
+        rosters=_all_rosters(context),
+    )
+
+
+async def retry_stale(context: Context, journey_id: UUID) -> None:
+    """Apply a stale journey anew, so that its rows go on.
+
+    Raises:
+        NotAllowed: the person does not look after the service.
+        SettingsError, Conflict: as `retry_projection`.
+    """
+    _require_looks_after_it(context)
+    await retry_projection(context, journey_id)
+
+
+def in_temporal(settings: Settings, journey_id: UUID) -> str | None:
+    """Return the address of a journey in Temporal's interface; None where the settings do not name that."""
+    return settings.temporal_ui and f"{settings.temporal_ui}/workflows/{quote(f'journey/{journey_id}', safe='')}"
+
+
+def _require_looks_after_it(context: Context) -> None:
+    if context.person.role not in LOOK_AFTER_IT:
+        raise NotAllowed("how the service stands is not for your role", "Ask ops, or the medical director")
+
+
+async def _anchored(record: Record, settings: Settings, head: int, now: datetime) -> Anchored | None:
+    if settings.anchors_dir is None or settings.anchor_public_key is None:
+        return None
+    newest = await newest_anchor(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
+    if not isinstance(newest, Anchor):
+        return Anchored(newest, head, late=head > 0)
+    since = head - newest.position
+    return Anchored(newest, since, late=since > 0 and now - newest.at > 2 * timedelta(minutes=settings.anchor_minutes))
+
+
+def _all_rosters(context: Context) -> tuple[Roster, ...]:
+    if context.settings.register_file is None:
+        return ()
+    return rosters(context, verified_register(context.settings).clinics)

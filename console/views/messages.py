@@ -1,0 +1,143 @@
+"""Messages to people and what became of them, and how patients and staff are reached."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from application import input as forms
+from application.context import Context
+from application.errors import NOTHING_HAPPENED, InvalidInput, UseCaseError
+from application.messages import contact_points as use
+from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
+from application.messages.messages import ListMessages, handle_message, show_messages
+from console.pages import page, status_of
+from console.sign_ins import Notice
+from console.views.operations import journey_in
+from console.visits import Acts, Looks, Visit
+
+router = APIRouter()
+LISTED: Final = 200
+"""How many messages a page has."""
+Change: TypeAlias = Callable[[Context, Whose, Visit], Awaitable[Changed]]
+
+
+@router.get("/messages")
+async def show(visit: Looks, undelivered: str = "", journey: str = "") -> Response:
+    query = ListMessages(
+        journey_id=journey_in(journey) if journey else None, undelivered=undelivered == "yes", limit=LISTED
+    )
+    async with visit.context() as context:
+        found = await show_messages(context, query)
+    return page(
+        visit.request, "messages.html", visit.signed_in, found=found, asked=query, more=len(found.rows) == LISTED
+    )
+
+
+@router.post("/messages/handle")
+async def handle(visit: Acts) -> Response:
+    try:
+        notice_id = UUID(visit.value("message") or "")
+    except ValueError:
+        raise InvalidInput("this is no message", "Go back to the list, and choose one there") from None
+    async with visit.context() as context:
+        await handle_message(context, notice_id)
+    visit.signed_in.notice = Notice("The message is handled. It is paged no more.")
+    return RedirectResponse("/messages?undelivered=yes", 303)
+
+
+async def _add(context: Context, whose: Whose, visit: Visit) -> Changed:
+    given = {name: visit.value(name) or "" for name in NewPoint.model_fields}
+    return await use.add_point(context, whose, NewPoint.model_validate(given))
+
+
+async def _wish(context: Context, whose: Whose, visit: Visit) -> Changed:
+    return await use.set_wishes(context, whose, Wishes(only_alarms=visit.value("only_alarms") == "yes"))
+
+
+CHANGES: Final[dict[str, tuple[Change, str]]] = {
+    "add": (_add, "A code is on its way there. The point counts once the code has come back."),
+    "verify": (
+        lambda context, whose, visit: use.verify_point(context, whose, *_point_and_code(visit)),
+        "The point counts now.",
+    ),
+    "send-code": (
+        lambda context, whose, visit: use.send_code(context, whose, visit.value("point") or ""),
+        "Another code is on its way there.",
+    ),
+    "first": (
+        lambda context, whose, visit: use.put_first(context, whose, visit.value("point") or ""),
+        "It is tried first.",
+    ),
+    "remove": (
+        lambda context, whose, visit: use.remove_point(context, whose, visit.value("point") or ""),
+        "It is used no more.",
+    ),
+    "wish": (_wish, "It is kept. Alarms come all the same."),
+}
+"""What can be done to somebody's contact points, and what is said then."""
+
+
+def _point_and_code(visit: Visit) -> tuple[str, str]:
+    return visit.value("point") or "", visit.value("code") or ""
+
+
+@router.get("/contact-points")
+async def show_of_staff(visit: Looks, person: str = "") -> Response:
+    """Show one's own points, or those of one of the staff."""
+    return await _shown(visit, _of_staff(visit, person))
+
+
+@router.post("/contact-points")
+async def change_of_staff(visit: Acts, person: str = "") -> Response:
+    return await _changed(visit, _of_staff(visit, person))
+
+
+@router.get("/journeys/{journey_id}/contact-points")
+async def show_of_patient(visit: Looks, journey_id: UUID) -> Response:
+    return await _shown(visit, Whose(journey_id=journey_id))
+
+
+@router.post("/journeys/{journey_id}/contact-points")
+async def change_of_patient(visit: Acts, journey_id: UUID) -> Response:
+    return await _changed(visit, Whose(journey_id=journey_id))
+
+
+def _of_staff(visit: Visit, person: str) -> Whose:
+    found: Whose = forms.check(Whose, {"person": person or visit.signed_in.person.id}, templated=False)
+    return found
+
+
+async def _changed(visit: Visit, whose: Whose) -> Response:
+    change, said = CHANGES.get(visit.value("do") or "", (None, ""))
+    if change is None:
+        raise InvalidInput("this form is not complete", "Load the page again", state=NOTHING_HAPPENED)
+    try:
+        async with visit.context() as context:
+            await change(context, whose, visit)
+    except UseCaseError as error:
+        return await _shown(visit, whose, error)
+    visit.signed_in.notice = Notice(said)
+    query = visit.request.url.query
+    return RedirectResponse(f"{visit.request.url.path}{'?' + query if query else ''}", 303)
+
+
+async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) -> Response:
+    async with visit.context() as context:
+        kept = await use.show_contact(context, whose)
+        colleagues = use.colleagues(context)
+        at = context.now()
+    return page(
+        visit.request,
+        "contact_points.html",
+        visit.signed_in,
+        200 if error is None else status_of(error)[0],
+        whose=whose,
+        kept=kept,
+        colleagues=colleagues,
+        at=at,
+        error=error,
+        heading="" if error is None else status_of(error)[1],
+    )

@@ -1,0 +1,61 @@
+"""A patient's record on one page, to be printed."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from application.pathway.show import ShowRecord, show_record
+from application.viewer import shown_at
+from application.wording import described
+from console.pages import page
+from console.visits import Looks
+from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted
+
+router = APIRouter()
+LEFT_OUT: Final = ("kind", "protocol", "approval", "signature")
+"""Fields of events that are not printed: the protocol has a page of its own, and a signature is verified, not read."""
+
+
+@router.get("/journeys/{journey_id}/print")
+async def show(visit: Looks, journey_id: UUID) -> Response:
+    async with visit.context() as context:
+        seen = await show_record(context, ShowRecord(journey_id=journey_id))
+    zone = seen.journey.patient.zone
+    facts = [(event, facts_of(event, zone)) for event in seen.events]
+    return page(visit.request, "record.html", visit.signed_in, seen=seen, journey=seen.journey, zone=zone, facts=facts)
+
+
+def facts_of(event: Event, zone: str) -> Any:
+    """Return what an event says, whole, as it is read: what was left empty is not in it, and times are in the patient's
+    zone with the viewer's beside them."""
+    if isinstance(event.body, ObligationsUpdated):
+        return described(event.body)  # What is awaited follows from the facts.
+    said = _readable({name: value for name, value in event.body.model_dump().items() if name not in LEFT_OUT}, zone)
+    if isinstance(event.body, PathwayStarted):
+        said = {"protocol": f"{event.body.protocol.id}, version {event.body.protocol.version}", **said}
+    return said or ""
+
+
+def _readable(value: Any, zone: str) -> Any:
+    match value:
+        case Mapping():
+            found = {str(name): _readable(each, zone) for name, each in value.items()}
+            return {name: each for name, each in found.items() if each not in ("", {}, [])}
+        case list() | tuple() | set() | frozenset():
+            return [_readable(each, zone) or "no answer" for each in value]
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return shown_at(value, zone)
+        case date():
+            return value.isoformat()
+        case Enum():
+            return str(value.value).replace("_", " ")
+    return str(value)

@@ -1,0 +1,165 @@
+"""Messages and contact points in the console: what reached nobody is seen to, and a point counts once its code came."""
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from activities.notices import queue
+from activities.notices.channels import ACCEPTED, Message, Outcome
+from activities.notices.contacts import Contacts
+from activities.notices.delivering import Sender, see_to
+from activities.privacy.key_store import open_key_store
+from activities.privacy.master_keys import Keyring
+from activities.record import Opening, Record
+from activities.record.event_codec import to_new
+from activities.record.store import NewNotice
+from application.sealing import open_sealed
+from deploy.local.postgres import Database
+from simulation.people import CLINIC, PEOPLE
+from tests.cli.conftest import JOURNEY, opening
+from tests.cli.helpers import World, invented
+from tests.console.browser import Browser
+from tests.console.conftest import console_of
+from tests.record.read_models.courses import catch_up
+from workflows.journey.actors import Role
+
+ADDRESS = "pat@home.example"
+POINTS = f"/journeys/{JOURNEY}/contact-points"
+CLIO = PEOPLE[Role.CLINICIAN].id
+
+
+@pytest.fixture
+async def world(migrated: Database, keys_database: Database, keyring: Path) -> World:
+    """A world with keys, a journey whose patient is known, and a message that reached nobody."""
+    world = World(migrated, keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring)
+    world.at = datetime.now(UTC)
+    async with open_sealed(world.settings, world.recorder) as record:
+        begun = Opening(patient_keys=(record.patients.of_ref("pat"),), medicine="invented")
+        await record.append(JOURNEY, 0, [to_new(each) for each in opening()], opening=begun)
+        await catch_up(record)
+    return world
+
+
+@pytest.fixture
+def console(world: World, tmp_path: Path) -> FastAPI:
+    return console_of(world, tmp_path / "profiles", JOURNEY)
+
+
+async def deliver(world: World) -> list[Message]:
+    """Do what workers do, by one channel that takes everything; what it took."""
+    sent: list[Message] = []
+
+    async def take(message: Message) -> Outcome:
+        sent.append(message)
+        return ACCEPTED
+
+    assert world.settings.keys_url is not None
+    assert world.settings.keyring_file is not None
+    keyring = Keyring(world.settings.keyring_file)
+    async with (
+        open_sealed(world.settings, world.recorder) as record,
+        open_key_store(world.settings.keys_url.get_secret_value(), keyring) as keys,
+    ):
+        sender = Sender(record, invented().register, Contacts(record, keys), {"email": take})
+        for notice in await queue.take(record, alarm=False, most=100, seconds=60):
+            await see_to(sender, notice)
+    return sent
+
+
+def said(browser: Browser) -> str:
+    """The text of a page, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", browser.page.text)).split())
+
+
+async def act(browser: Browser, do: str, **given: str) -> None:
+    """Press a button of the page of contact points."""
+    assert f'name="do" value="{do}"' in browser.page.text
+    token = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)[0]
+    sent = {"form_token": token, "do": do, **given}
+    browser.last = await browser.client.post(str(browser.page.url), data=sent)
+
+
+def points(browser: Browser) -> list[str]:
+    return [*dict.fromkeys(re.findall(r'name="point" value="([^"]+)"', browser.page.text))]
+
+
+@pytest.mark.parametrize("address", [POINTS, f"/contact-points?person={CLIO}"])
+async def test_a_coordinator_adds_verifies_orders_and_removes_points(
+    world: World, browser: Browser, address: str
+) -> None:
+    await browser.sign_in("coordinator")
+    await browser.go(address)
+    assert "Messages reach nobody" in said(browser)
+    await act(browser, "add", channel="email", address="not an address")
+    assert browser.page.status_code == 422
+    assert "not an address" not in said(browser), "what is refused is not repeated"
+    await act(browser, "add", channel="email", address=ADDRESS)
+    assert ADDRESS in said(browser)
+    [one] = points(browser)
+    [message] = await deliver(world)
+    assert message.address == ADDRESS
+    code = message.text.split("code is ")[1][:6]
+    assert code not in browser.page.text
+    await act(browser, "verify", point=one, code=f"{(int(code) + 1) % 10**6:06}")
+    assert (browser.page.status_code, "The try was counted" in said(browser)) == (422, True)
+    await act(browser, "verify", point=one, code=code)
+    assert "The point counts now." in said(browser)
+    await act(browser, "add", channel="webhook", address="sms:+15550100")
+    two = points(browser)[1]
+    await act(browser, "first", point=two)
+    assert points(browser) == [two, one]
+    await act(browser, "send-code", point=two)
+    await act(browser, "wish", only_alarms="yes")
+    assert "Now: only alarms" in said(browser)
+    await act(browser, "remove", point=two)
+    assert points(browser) == [one]
+    assert ADDRESS not in str(browser.page.url)
+
+
+async def test_everybody_sees_their_own_points_and_no_others(browser: Browser) -> None:
+    for role in Role:
+        if role in (Role.SYSTEM, Role.COORDINATOR):
+            continue
+        await browser.sign_in(role.value)
+        own = await browser.go("/contact-points")
+        assert own.status_code == (403 if role in (Role.PATIENT, Role.OBSERVER) else 200), role
+        for address in (POINTS, f"/contact-points?person={PEOPLE[Role.COORDINATOR].id}"):
+            assert (await browser.go(address)).status_code == 403, (role, address)
+
+
+async def test_what_reached_nobody_is_seen_to_by_staff(world: World, browser: Browser) -> None:
+    def notice(clinic: str) -> NewNotice:
+        return NewNotice(
+            notice_id=uuid4(), journey_id=JOURNEY, event_id=uuid4(), kind="k", recipient_role=Role.CLINICIAN,
+            clinic=clinic,
+        )  # fmt: skip
+
+    async with open_sealed(world.settings, world.recorder) as record:
+        await queue_notices(record, [notice(CLINIC), notice("another-clinic")])
+    await deliver(world)
+    await browser.sign_in("patient")
+    for address in ("/messages", f"/messages?journey={JOURNEY}"):
+        assert (await browser.go(address)).status_code == 403
+    await browser.sign_in("ops")
+    await browser.go("/messages?undelivered=yes")
+    assert "failed (no contact)" in said(browser)
+    handled = await browser.send({}, "/messages/handle")
+    assert "The message is handled." in said(browser)
+    assert "Every message reached somebody" in said(browser), "that of the other clinic is not theirs"
+    assert handled.url.path == "/messages"
+    await browser.go(f"/messages?journey={JOURNEY}")
+    assert "handled" in said(browser)
+    token = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)[0]
+    for message in ("", "x", str(UUID(int=7))):
+        answer = await browser.client.post("/messages/handle", data={"form_token": token, "message": message})
+        assert answer.status_code in (404, 422)
+
+
+async def queue_notices(record: Record, notices: list[NewNotice]) -> None:
+    await record.deliver_notices(notices)

@@ -1,0 +1,91 @@
+"""The record to print: everything that happened, in its order, with who and when; and that it was looked at."""
+
+from datetime import UTC, datetime
+from html import unescape
+from typing import Any
+
+from fastapi import FastAPI
+
+from application.access.show_again import show_again
+from application.pathway.show import ShowRecord, WholeRecord
+from application.viewer import shown_at
+from console.views.record import LEFT_OUT, facts_of
+from tests.cli.clinics import Clinics
+from tests.console.browser import Browser, browser_of
+from tests.record.read_models.courses import course_of
+from workflows.journey.actors import STAFF, Role
+
+ZONE = "America/Los_Angeles"
+PRINTING = (*STAFF, Role.OPS)
+
+
+def _leaves(value: Any) -> list[str]:
+    match value:
+        case dict():
+            return [leaf for each in value.values() for leaf in _leaves(each)]
+        case list():
+            return [leaf for each in value for leaf in _leaves(each)]
+    return [value]
+
+
+def _given(value: Any) -> list[Any]:
+    match value:
+        case dict():
+            return [leaf for name, each in value.items() if name not in LEFT_OUT for leaf in _given(each)]
+        case list() | tuple():
+            return [leaf for each in value for leaf in _given(each)]
+    return [value]
+
+
+def test_every_value_of_every_event_is_printed() -> None:
+    for event in course_of():
+        if event.body.kind in ("obligations.updated", "pathway.started"):
+            continue
+        printed = _leaves(facts_of(event, ZONE))
+        for value in _given(event.body.model_dump()):
+            match value:
+                case None | "":
+                    continue
+                case bool():
+                    assert ("yes" if value else "no") in printed
+                case datetime():
+                    assert shown_at(value, ZONE) in printed
+                case str() | int() | float():
+                    assert str(getattr(value, "value", value)).replace("_", " ") in [
+                        p.replace("_", " ") for p in printed
+                    ]
+
+
+def test_an_answer_that_is_missing_is_told() -> None:
+    [event, *_] = [each for each in course_of() if each.body.kind == "instrument.recorded" and each.body.answers]
+    body = event.body.model_copy(update={"answers": (3, None, 0)})
+    assert facts_of(event.model_copy(update={"body": body}), ZONE)["answers"] == ["3", "no answer", "0"]
+
+
+async def test_the_record_is_printed_whole_and_the_look_is_kept_and_shown_again(
+    clinics: Clinics, browser: Browser
+) -> None:
+    await browser.sign_in("clinician")
+    printed = unescape((await browser.go(f"/journeys/{clinics.held}/print")).text)
+    journey = clinics.journeys[clinics.held]
+    assert [f'id="v{n}"' in printed for n in range(1, journey.version + 1)] == [True] * journey.version
+    assert journey.patient.ref in printed
+    assert f"up to version {journey.version}." in printed
+    [_, look] = await clinics.looks(clinics.held)
+    assert (look.command[0], look.reader_id, look.shown) == (ShowRecord.name, "demo-clinician", True)
+    async with clinics.world.context() as context:
+        again = (await show_again(context, look.entry_id)).answer
+    assert isinstance(again, WholeRecord)
+    assert (len(again.events), again.at) == (journey.version, clinics.world.at.astimezone(UTC))
+    shown = await clinics.call("access", "show", str(look.entry_id))
+    assert shown.code == 0, shown.err
+
+
+async def test_it_is_printed_for_staff_alone(console: FastAPI, clinics: Clinics) -> None:
+    address = f"/journeys/{next(iter(clinics.journeys))}/print"
+    for role in Role:
+        if role == Role.SYSTEM:
+            continue
+        async with browser_of(console) as browser:
+            await browser.sign_in(role.value)
+            assert (await browser.go(address)).status_code == (200 if role in PRINTING else 403), role
