@@ -31,7 +31,7 @@ ROWS = 3
 
 class Field(NamedTuple):
     """One control of a form. ``choices`` are the coded words to choose from, ``labels`` what some of them are called; a
-    number's bounds are in ``hint``."""
+    number's bounds are in ``hint``. ``called`` is what people call it, where its path does not say it."""
 
     path: tuple[str, ...]
     control: Control
@@ -40,6 +40,7 @@ class Field(NamedTuple):
     hint: str = ""
     default: str = ""
     labels: Mapping[str, str] = MappingProxyType({})
+    called: str = ""
 
     @property
     def name(self) -> str:
@@ -53,7 +54,7 @@ class Field(NamedTuple):
     @property
     def label(self) -> str:
         """Return what it is called within its group."""
-        return ": ".join(map(_spoken, self.path[1:] or self.path))
+        return self.called or ": ".join(map(_spoken, self.path[1:] or self.path))
 
 
 def _spoken(part: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
 
 from activities.record import Record
 from application.context import (
@@ -227,8 +228,13 @@ async def sent_with(request: Request) -> Mapping[str, Sequence[str]]:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise _strange_form()
-    form = await request.form(max_files=0, max_fields=2000)
-    return {name: [str(value) for value in form.getlist(name)] for name in form}
+    form = await request.form(max_files=1, max_fields=2000)
+    return {name: [await _text(value) for value in form.getlist(name)] for name in form}
+
+
+async def _text(value: UploadFile | str) -> str:
+    """Return what was entered; of a file, what stands in it. What is no UTF-8 shows where it is not."""
+    return value if isinstance(value, str) else (await value.read()).decode(errors="replace")
 
 
 def _strange_form() -> NotAllowed:

@@ -1,25 +1,65 @@
-"""Start a patient's journey from a referral."""
+"""Start journeys: one from a form, or many from a file."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from application import input as forms
-from application.errors import Unavailable, UseCaseError
-from application.pathway.start import Referral, Started, Starter
-from console.forms import fields_of, read_back
+from application.context import Context
+from application.errors import InvalidInput, Unavailable, UseCaseError
+from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch
+from application.sign_offs.staff import colleagues
+from console.forms import Field, fields_of, read_back
 from console.pages import page, status_of
 from console.sign_ins import Notice
-from console.visits import Acts, Looks, Visit
+from console.visits import Acts, Looks, Visit, settings_of
+from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary import STATE_ZONES, US_STATES
+from workflows.protocols import list_pathways
 
 router = APIRouter()
 FIELDS = tuple(field for field in fields_of(Referral) if field.name != "request_id")
+CALLED = {
+    "patient/ref": "reference, an opaque id and no name",
+    "patient/number": "number at the clinic",
+    "patient/born": "date of birth",
+    "patient/zone": "time zone",
+    "patient/state": "state they live in",
+    "patient/emergency_contact_ref": "reference of the emergency contact",
+    "patient/dispatch_address_ref": "reference of the address for emergency services",
+    "patient/language": "language, such as en or es",
+    "patient/interpreter": "needs an interpreter",
+    "reason": "reason for the referral",
+    "protocol": "protocol, if not the approved one",
+}
+"""What people call the fields whose names do not say it."""
+INVENTED = {
+    "clinic": "demo-clinic",
+    "patient/ref": "demo-patient",
+    "patient/born": "1986-04-02",
+    "patient/zone": "America/Los_Angeles",
+    "patient/state": "CA",
+    "patient/emergency_contact_ref": "demo-contact-1",
+    "patient/dispatch_address_ref": "demo-address-1",
+    "reason": "Invented: symptoms remain significant despite psychotherapy and medication.",
+    "coordinator": "demo-coordinator",
+    "clinician": "demo-clinician",
+    "protocol": "demonstration",
+}
+"""A referral to look at, offered in a demonstration only."""
+MOST_ROWS = 500
+AT_ONCE = 8
 
 
 @router.get("/start")
-async def show_form(visit: Looks) -> Response:
+async def show_form(visit: Looks, example: str = "") -> Response:
     visit.sent = visit.take_draft() or {}
-    return _shown(visit)
+    if example in list_pathways() and settings_of(visit.request).demonstration and not visit.sent:
+        visit.sent = {name: [value] for name, value in {**INVENTED, "pathway": example}.items()}
+    return await _shown(visit)
 
 
 @router.post("/start")
@@ -32,30 +72,127 @@ async def start(visit: Acts) -> Response:
             command = await starter.command(referral)
             if visit.value("try") is not None:
                 tried = await starter.try_out(referral, command)
-                return _shown(visit, tried=tried)
+                return await _shown(visit, tried=tried)
             started = await starter.start(referral, command)
     except UseCaseError as error:
-        return _shown(visit, error)
+        return await _shown(visit, error)
     if started.outcome == "accepted":
-        return _shown(visit, Unavailable("accepted, not yet recorded", "Send it again: nothing is started twice"))
+        return await _shown(visit, Unavailable("accepted, not yet recorded", "Send it again: nothing is started twice"))
     said = "The journey is started." if started.outcome == "started" else "This referral was sent before."
     visit.signed_in.notice = Notice(said)
     return RedirectResponse(f"/journeys/{started.journey_id}", 303)
 
 
-def _shown(
+async def _shown(
     visit: Visit, error: UseCaseError | None = None, tried: tuple[object, ...] | Started | Refusal | None = None
 ) -> Response:
+    async with visit.context() as context:
+        offered = tuple(_offered(context))
     return page(
         visit.request,
         "start.html",
         visit.signed_in,
         200 if error is None else status_of(error)[0],
-        fields=FIELDS,
+        fields=offered,
         values=visit.sent,
         error=error,
         heading="" if error is None else status_of(error)[1],
         refusal=tried if isinstance(tried, Refusal) else None,
         events=len(tried) if isinstance(tried, tuple) else None,
         before=tried if isinstance(tried, Started) else None,
+        examples=list_pathways() if settings_of(visit.request).demonstration else (),
+    )
+
+
+def _offered(context: Context) -> Iterator[Field]:
+    """Yield the fields of a referral, with what there is to choose from here."""
+    clinics = context.person.clinics
+    choices: Mapping[str, Mapping[str, str]] = {
+        "clinic": {clinic: clinic for clinic in sorted(clinics)},
+        "pathway": {pathway: pathway for pathway in list_pathways()},
+        "patient/state": {state: state for state in US_STATES},
+        "patient/zone": {zone: zone.replace("_", " ") for zone in sorted(set(STATE_ZONES.values()))},
+        "coordinator": colleagues(context, Role.COORDINATOR),
+        "clinician": colleagues(context, Role.CLINICIAN),
+    }
+    for field in FIELDS:
+        named = field._replace(called=CALLED.get(field.name, ""))
+        if offered := choices.get(field.name):
+            named = named._replace(control="choice", choices=tuple(offered), labels=offered)
+        yield named
+
+
+class Row(NamedTuple):
+    """What became of a row of a file, or would. ``problem`` is why nothing did."""
+
+    number: int
+    said: str
+    started: Started | SameAs | None = None
+    problem: UseCaseError | None = None
+
+
+@router.get("/start/file")
+async def show_file_form(visit: Looks) -> Response:
+    visit.sent = visit.take_draft() or {}
+    return _file_shown(visit)
+
+
+@router.post("/start/file")
+async def start_file(visit: Acts) -> Response:
+    """Start every row of a file, or say what would become of each. The same file may be sent again at any time."""
+    dry_run = visit.value("try") is not None
+    given = "\n".join(value for value in visit.sent.get("rows", ()) if value.strip())
+    rows = [(number, line.encode()) for number, line in enumerate(given.splitlines(), 1) if line.strip()]
+    found: list[Row] = []
+    try:
+        if not 0 < len(rows) <= MOST_ROWS:
+            raise InvalidInput(
+                f"a file has from 1 to {MOST_ROWS} rows here, one referral on each",
+                "Choose a file or enter its rows; larger files are for `pathway start --batch`",
+            )
+        async with visit.context() as context:
+            starting = start_batch(context, Starter(context, None), rows, at_once=AT_ONCE, dry_run=dry_run)
+            async for number, outcome in starting:
+                found.append(_row(number, outcome, dry_run=dry_run))
+    except UseCaseError as error:
+        return _file_shown(visit, found, error, of=len(rows))
+    return _file_shown(visit, found, of=len(rows), dry_run=dry_run)
+
+
+def _row(number: int, outcome: RowOutcome, *, dry_run: bool) -> Row:
+    match outcome:
+        case UseCaseError():
+            return Row(number, "would be refused" if dry_run else "not started", problem=outcome)
+        case SameAs():
+            return Row(number, f"same as row {outcome.row}", outcome)
+        case Started(outcome="already_started"):
+            return Row(number, "started before", outcome)
+        case Started(outcome="accepted"):
+            return Row(number, "accepted, not yet recorded", outcome)
+        case Started():
+            return Row(number, "started", outcome)
+    return Row(number, "would be started")
+
+
+def _file_shown(
+    visit: Visit,
+    found: Iterable[Row] = (),
+    error: UseCaseError | None = None,
+    *,
+    of: int = 0,
+    dry_run: bool = False,
+) -> Response:
+    rows = sorted(found)
+    return page(
+        visit.request,
+        "start_file.html",
+        visit.signed_in,
+        200 if error is None else status_of(error)[0],
+        rows=rows,
+        given="\n".join(visit.sent.get("rows", ())),
+        error=error,
+        heading="" if error is None else status_of(error)[1],
+        failed=sum(row.problem is not None for row in rows),
+        undone=of - len(rows),
+        dry_run=dry_run,
     )

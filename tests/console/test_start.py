@@ -1,0 +1,99 @@
+"""Patients are started in the console: one from a form, many from a file, each row with its own answer."""
+
+import asyncio
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from application.pathway import start as start_use_case
+from tests.cli.clinics import Clinics
+from tests.cli.helpers import referral
+from tests.console.browser import Browser
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_use_case, "RECORDED_WITHIN", timedelta(milliseconds=50))
+
+
+def row(ref: str, **changed: Any) -> str:
+    given = referral(**changed)
+    given["patient"] |= {"ref": ref}
+    return json.dumps(given)
+
+
+async def enrolled(clinics: Clinics) -> int:
+    return await asyncio.to_thread(clinics.world.journeys)
+
+
+def outcomes(page: str) -> dict[int, str]:
+    found = re.findall(r'<th scope="row">(\d+)</th>\s*<td>(?:<a [^>]*>)?([^<]+)', page)
+    return {int(number): said.strip() for number, said in found}
+
+
+async def test_a_form_offers_who_and_what_there_is_here(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    page = (await browser.go("/start")).text
+    for choice in ("demo-clinic", "PTSD", "ANXIETY", "CA", "America/Los_Angeles", "demo-coordinator", "demo-clinician"):
+        assert f'value="{choice}"' in page
+    assert "Clio Invented, MD (demo-clinician)" in page
+    assert 'value="demo-therapist"' not in page
+    before = await enrolled(clinics)
+    await browser.go("/start?example=PTSD")
+    tried = await browser.send({"try": "yes", "reason": "Invented."})
+    assert "It would be started. Nothing was sent." in tried.text
+    assert await enrolled(clinics) == before
+
+
+async def test_only_a_demonstration_offers_an_invented_referral(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    assert "/start?example=" in (await browser.go("/start")).text
+    clinics.world.set(demonstration=False)
+    for address in ("/start", "/start?example=PTSD"):
+        page = (await browser.go(address)).text
+        assert "demo-patient" not in page
+        assert "/start?example=" not in page
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["entered", "as a file"])
+async def test_each_row_of_a_file_has_its_answer_and_a_trial_says_the_same(
+    clinics: Clinics, browser: Browser, *, as_file: bool
+) -> None:
+    rows = [row("one"), "", row("two", clinic="no-such-clinic"), row("one"), "{not json", row("three")]
+
+    async def send(**more: str) -> str:
+        page = (await browser.go("/start/file")).text
+        [token] = re.findall(r'name="form_token" value="([^"]+)" *>\s*<input type="hidden" name="entered_by"', page)
+        text = "\n".join(rows)
+        if not as_file:
+            return (await browser.send({"rows": text, **more})).text
+        sent = {"form_token": token, "rows": "", **more}
+        return (await browser.client.post("/start/file", data=sent, files={"rows": ("f.jsonl", text.encode())})).text
+
+    await browser.sign_in("coordinator")
+    before = await enrolled(clinics)
+    tried = await send(**{"try": "yes"})
+    assert outcomes(tried) == {
+        1: "would be started", 3: "would be refused", 4: "same as row 1", 5: "would be refused", 6: "would be started",
+    }  # fmt: skip
+    assert await enrolled(clinics) == before
+    clinics.world.down = False
+    done = outcomes(await send())
+    assert {done[1], done[6]} <= {"started", "accepted, not yet recorded"}
+    assert (done[3], done[4], done[5]) == ("not started", "same as row 1", "not started")
+    assert await enrolled(clinics) == before + 2
+
+
+async def test_a_file_of_nothing_or_of_too_much_is_refused(browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    for rows in ("", "\n\n", "{}\n" * 501):
+        await browser.go("/start/file")
+        answer = await browser.send({"rows": rows})
+        assert answer.status_code == 422
+        assert "from 1 to 500 rows" in answer.text
+    await browser.sign_in("clinician")
+    await browser.go("/start/file")
+    assert (await browser.send({"rows": row("one")})).status_code == 403
