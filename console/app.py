@@ -1,7 +1,8 @@
 """The console as an application that a server runs.
 
 Every page needs somebody who is signed in, but those to sign in on, to make a passkey on, and of a link in a message.
-Pages are plain HTML with forms. One script of our own asks a browser for a passkey; nothing else needs one.
+Pages are plain HTML with forms. Scripts of our own ask a browser for a passkey, and keep what was entered while there
+is no connection; nothing but passkeys needs one.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -42,7 +43,7 @@ from console.views import (
     start,
     work,
 )
-from console.visits import MakeContext, NotSignedIn, Opened, drafts_of, sent_with, signed_in_with
+from console.visits import KEPT, MakeContext, NotSignedIn, Opened, by_script, drafts_of, sent_with, signed_in_with
 
 HOST = "localhost"
 """Where the console is served. A name and not a number: passkeys are bound to names."""
@@ -144,7 +145,10 @@ async def _ask(request: Request, asked: Exception) -> Response:
 
 
 async def _sign_in_first(request: Request, _: Exception) -> Response:
-    """Have somebody sign in, and then go on where they were. What they sent is kept for them, not done."""
+    """Have somebody sign in, and then go on where they were. What they sent is kept for them, not done; the script of a
+    page keeps it itself."""
+    if by_script(request):
+        return JSONResponse({}, 401, media_type=KEPT)
     onward = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     to_sign_in = f"/sign-in?{urlencode({'next': onward})}"
     if request.method == "GET":

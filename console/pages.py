@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -32,8 +32,9 @@ from application.settings import Settings
 from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field
-from console.sign_ins import SignIn
+from console.sign_ins import Notice, SignIn
 from console.titles import TITLES
+from console.visits import KEPT, Visit, sign_ins_of
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
 from workflows.journey.texts import show_hidden
@@ -158,6 +159,20 @@ def page(request: Request, name: str, signed_in: SignIn | None = None, status: i
 def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID) -> str | None:
     """Return where ops find a journey in Temporal's interface."""
     return in_temporal(settings, journey_id) if signed_in is not None and signed_in.person.role == Role.OPS else None
+
+
+def news(visit: Visit, said: str = "") -> JSONResponse:
+    """Tell the script of a page what is new, in words for the person; nothing where nothing is. With that comes what it
+    needs to send what it kept: who is signed in, and the token of their forms."""
+    by = visit.signed_in
+    now = sign_ins_of(visit.request).now()
+    told = {"now": now.timestamp(), "person": by.person.id, "form_token": by.form_token, "news": said}
+    return JSONResponse(told, media_type=KEPT)
+
+
+def done(said: Notice, onward: str) -> JSONResponse:
+    """Tell the script of a page that what it sent is done, and where the person goes on."""
+    return JSONResponse({"onward": onward, "said": said.said, "more": said.more}, media_type=KEPT)
 
 
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:

@@ -145,7 +145,7 @@ class SignIns:
         since, offered = self._offers.pop(ticket, (None, None))
         return None if since is None or self.now() - since > WAITS else offered
 
-    def find(self, token: str | None) -> SignIn | None:
+    def find(self, token: str | None, *, does: bool = True) -> SignIn | None:
         """Return who is signed in with this secret, and note that they did something. It ends here if it was idle."""
         found = None if token is None else self._open.get(token)
         if found is None:
@@ -155,7 +155,7 @@ class SignIns:
         if now - found.seen > idle or now - found.since > LONGEST:
             self.sign_out(found)
             return None
-        found.seen = now
+        found.seen = now if does else found.seen
         return found
 
     def sign_out(self, signed_in: SignIn) -> None:

@@ -36,6 +36,11 @@ COOKIE = "__Host-carepath"
 """The cookie that holds the secret of a sign-in. Its prefix binds it to this host, to secure connections and to `/`."""
 FORM_FIELD = "form_token"
 """The hidden control by which a form is known to come from a page of this sign-in."""
+KEPT = "application/vnd.carepath.kept+json"
+"""What the script of a page accepts that keeps what was entered until it is sent (`static/kept.js`). Asked for it, a
+page says what is new and a form what came of it; nothing else tells them from what a browser asks by itself."""
+SEEN = "carepath-seen"
+"""The header in which the script says what its page shows."""
 
 
 class NotSignedIn(Exception):
@@ -128,6 +133,16 @@ class Visit:
         signs = signing_with(settings_of(self.request), by.key_id, firsts(self.sent))
         return self._make_context(person=by.person, session=by.session, sign_with=signs)
 
+    @property
+    def by_script(self) -> bool:
+        """Whether the script of a page asks, and no person waits for a page."""
+        return by_script(self.request)
+
+    @property
+    def seen(self) -> str:
+        """What the page of the script shows, as it was told with the page."""
+        return self.request.headers.get(SEEN, "")
+
     def take_draft(self) -> Entered | None:
         """Return what they entered in the form of this address before they were signed out, and say so."""
         request = self.request
@@ -144,6 +159,11 @@ class Visit:
 def firsts(sent: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the first value of each control."""
     return {name: values[0] for name, values in sent.items() if values}
+
+
+def by_script(request: Request) -> bool:
+    """Whether the script of a page asks, which keeps what was entered."""
+    return KEPT in request.headers.get("accept", "")
 
 
 def origin_of(request: Request) -> str:
@@ -176,9 +196,10 @@ def drafts_of(request: Request) -> Drafts:
 
 def signed_in_with(request: Request) -> SignIn | None:
     """Return who is signed in with this browser, as the register has them now. Who signed in with a passkey is signed
-    out when it is revoked, or when the register has no entry for them any more."""
+    out when it is revoked, or when the register has no entry for them any more. A script that looks whether anything is
+    new is nothing that they do."""
     sign_ins = sign_ins_of(request)
-    found = sign_ins.find(request.cookies.get(COOKIE))
+    found = sign_ins.find(request.cookies.get(COOKIE), does=request.method != "GET" or not by_script(request))
     if found is None or found.key_id is None:
         return found
     person = person_of(verified_register(settings_of(request)), found.key_id, sign_ins.now())

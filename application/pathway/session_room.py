@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from application.access_log import Query, may_see
+from application.access_log import Query, broke_glass, may_see
 from application.context import Context
-from application.errors import NotFound
-from application.history import read_journey
+from application.errors import NotAllowed, NotFound
+from application.history import load_journey, read_journey
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import has_part
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.model import Observation, Session
@@ -87,6 +88,20 @@ async def show_session(context: Context, query: ShowSession) -> Room:
     """
     history = await read_journey(context, query, query.journey_id, part=True)
     return room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
+
+
+async def recorded_since(context: Context, journey_id: UUID, version: str) -> bool:
+    """Whether anything was recorded of a journey since it had a version. Nothing of it is shown, so nothing is recorded
+    as a look.
+
+    Raises:
+        NotFound: there is no such journey.
+        NotAllowed: it is not theirs to look at.
+    """
+    journey = await load_journey(context, journey_id)
+    if not (may_see(context, journey) or has_part(journey, context.actor) or await broke_glass(context, journey_id)):
+        raise NotAllowed("this journey is not yours to look at", "Load the page again: it says why")
+    return str(journey.version) != version
 
 
 def room_of(journey: Journey, number: int | None, at: datetime, *, whole: bool = True) -> Room:

@@ -1,5 +1,7 @@
 """The worklist: what is awaited, of whom and until when, from the read models."""
 
+import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -74,11 +76,7 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
         InvalidInput: ``after`` does not continue the list.
     """
     head, now = await wait_for_read_models(context), context.now()
-    record = await context.record()
-    try:
-        answer = await worklist(record, _work_of(context, query, now), limit=query.limit, after=query.after)
-    except NotACursor as error:
-        raise InvalidInput(str(error), "Leave --after out") from None
+    answer = await _rows(context, query, now)
     page = WorkPage(
         answer, await true_up_to(context, answer.position, head), now, rosters(context, context.person.clinics)
     )
@@ -88,6 +86,24 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
             context, query, [*journeys], answer.position, rows=tuple(page.rows), definition=answer.definition
         )
     return page
+
+
+def mark_of(task: Task) -> str:
+    """Return by what a row is told from others, and from itself once it has changed. It says nothing of the patient."""
+    row = (task.journey_id, task.opened_version, task.obligation, task.due, task.next_step, task.held, task.claimed_by)
+    return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()
+
+
+async def changes_since(context: Context, query: ListWork, marks: Sequence[str]) -> tuple[int, int]:
+    """Return how many rows of a page have come or changed since it had these marks, and how many of it are gone or have
+    changed. No row is shown, so nothing is recorded as a look.
+
+    Raises:
+        NotAllowed, InvalidInput: as `list_work`.
+    """
+    now = {mark_of(task) for task in (await _rows(context, query, context.now())).rows}
+    seen = {mark for mark in marks if mark}
+    return len(now - seen), len(seen - now)
 
 
 def roles_asked(query: ListWork, person: Actor) -> tuple[Role, ...]:
@@ -108,6 +124,14 @@ def midnight_after(moment: datetime) -> datetime:
     """
     today = in_viewers_zone(moment)
     return datetime.combine(today.date() + timedelta(days=1), time(), today.tzinfo).astimezone(UTC)
+
+
+async def _rows(context: Context, query: ListWork, now: datetime) -> Answer[Task]:
+    try:
+        work = _work_of(context, query, now)
+        return await worklist(await context.record(), work, limit=query.limit, after=query.after)
+    except NotACursor as error:
+        raise InvalidInput(str(error), "Leave --after out") from None
 
 
 def _work_of(context: Context, query: ListWork, now: datetime) -> WorklistFilter:

@@ -22,13 +22,14 @@ from console import corrections
 from console.completing import complete
 from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_back
 from console.known_names import offer
-from console.pages import page, status_of
+from console.pages import done, news, page, status_of
 from console.sign_ins import Notice
 from console.visits import Acts, Looks, Visit, firsts
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, Amend, AnyBody, RecordInstrument, RecordPlan
 from workflows.journey.events import Event
 from workflows.journey.instruments import Instrument
+from workflows.journey.severity import Severity
 
 router = APIRouter()
 ONCE = "once"
@@ -55,6 +56,8 @@ class Form(NamedTuple):
 
 @router.get("/journeys/{journey_id}/{noun}/{verb}")
 async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Response:
+    if visit.by_script:
+        return news(visit)
     given = visit.request.query_params
     once = command_id_of(given.get(ONCE))
     if once is None:
@@ -91,10 +94,12 @@ async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
     route = None if recorded.journey is None else route_of(recorded.journey, command)
     if route is not None:
         more.insert(0, ("whom to reach now", route))
-    visit.signed_in.notice = Notice(f"Done: {form.kind.name.replace('.', ' ')}.", tuple(more))
+    notice = Notice(f"Done: {form.kind.name.replace('.', ' ')}.", tuple(more))
+    visit.signed_in.notice = notice
+    onward = f"/journeys/{journey_id}" if recorded.theirs else "/work"
     if visit.value(AFTER) == "room":
-        return RedirectResponse(f"/journeys/{journey_id}/room", 303)
-    return RedirectResponse(f"/journeys/{journey_id}" if recorded.theirs else "/work", 303)
+        onward = f"/journeys/{journey_id}/room"
+    return done(notice, onward) if visit.by_script else RedirectResponse(onward, 303)
 
 
 def _body(form: Form, visit: Visit) -> AnyBody:
@@ -164,7 +169,15 @@ def _shown(
         instruments=tuple(Instrument) if choosing else (),
         signed=form.kind.model in SIGNED,
         kept={name: value for name, value in visit.request.query_params.items() if name not in (ONCE, *CHOSEN)},
+        route=_whom_to_call(form),
     )
+
+
+def _whom_to_call(form: Form) -> str | None:
+    """Return whom to call where a call for help cannot be sent; None where the form is none, or nobody is known."""
+    if form.journey is None or form.kind.noun not in ("support", "crisis"):
+        return None
+    return form.journey.protocol.contact_routes[Severity.EMERGENCY]
 
 
 def command_id_of(text: str | None) -> UUID | None:

@@ -7,9 +7,9 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from application.command_catalog import CommandKind, names_asked_for
-from application.pathway.session_room import Room, ShowSession, show_session
+from application.pathway.session_room import Room, ShowSession, recorded_since, show_session
 from console.forms import Field, fields_of
-from console.pages import page
+from console.pages import news, page
 from console.views.commands import BY_NAME
 from console.visits import Looks
 from workflows.journey.actors import Role
@@ -38,6 +38,7 @@ TITLES = {
     DOSE.verb: "Record the dose",
     OBSERVE.verb: "Send the observation",
 }
+NEWER = "Something was recorded since."
 WAITS = {
     "not planned": "No session is planned.",
     "to check": "The checklist comes next.",
@@ -51,6 +52,10 @@ WAITS = {
 async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
     if visit.signed_in.person.role == Role.PATIENT:
         return RedirectResponse(f"/journeys/{journey_id}", 303)
+    if visit.by_script:
+        async with visit.context() as context:
+            more = await recorded_since(context, journey_id, visit.seen)
+        return news(visit, NEWER if more else "")
     async with visit.context() as context:
         room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
     kind = FORMS.get(room.moment)

@@ -13,8 +13,8 @@ from application import input as forms
 from application.errors import InvalidInput
 from application.work.caseload import CasePage, ListJourneys, list_journeys
 from application.work.claims import claim_task, release_task
-from application.work.worklist import ListWork, list_work, roles_asked
-from console.pages import page
+from application.work.worklist import ListWork, changes_since, list_work, mark_of, roles_asked
+from console.pages import news, page
 from console.sign_ins import Notice
 from console.visits import Acts, Looks
 from workflows.journey.actors import ANYONE
@@ -35,6 +35,10 @@ VIEWS = (
 @router.get("/work")
 async def show_work(visit: Looks) -> Response:
     query = _query(ListWork, visit.request.query_params)
+    if visit.by_script:
+        async with visit.context() as context:
+            changes = await changes_since(context, query, visit.seen.split(","))
+        return news(visit, _newer(*changes))
     async with visit.context() as context:
         found = await list_work(context, query)
         roles = roles_asked(query, context.person)
@@ -42,8 +46,13 @@ async def show_work(visit: Looks) -> Response:
     view = urlencode({name: value for name, value in given.items() if name != "after"})
     return page(
         visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles, offered=ANYONE, view=view,
-        more=_more(given, found.answer.next),
+        more=_more(given, found.answer.next), seen=",".join(map(mark_of, found.answer.rows)),
     )  # fmt: skip
+
+
+def _newer(new: int, gone: int) -> str:
+    said = [f"{new} new or changed"] * (new > 0) + [f"{gone} done or changed"] * (gone > 0)
+    return f"{', '.join(said)}." if said else ""
 
 
 @router.post("/work/claim")

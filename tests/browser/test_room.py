@@ -18,6 +18,7 @@ async def _whole(page: Page) -> None:
     assert await overflow(page) == []
     small = await page.evaluate(
         "() => [...document.querySelectorAll('main button, main a.button, main label:has(input)')]"
+        ".filter(each => each.checkVisibility())"
         ".map(each => [each.innerText, each.getBoundingClientRect().height]).filter(([_, height]) => height < 40)"
     )
     assert small == []

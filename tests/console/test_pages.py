@@ -16,8 +16,9 @@ from application.errors import KEPT_AS_SAID
 from application.pathway.show import ShowJourney
 from application.work.worklist import ListWork
 from console.app import HEADERS, MOST_SENT
+from console.drafts import COOKIE as DRAFTS
 from console.sign_ins import IDLE, LONGEST
-from console.visits import COOKIE
+from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser, browser_of
 from workflows.journey.actors import STAFF, Role
@@ -151,6 +152,31 @@ async def test_whoever_does_nothing_or_stays_too_long_is_signed_out(clinics: Cli
     assert (await browser.go("/work")).url.path == "/sign-in"
 
 
+async def test_a_script_that_asks_what_is_new_is_nobody_who_does_something(clinics: Clinics, browser: Browser) -> None:
+    asks, held = {"accept": KEPT}, f"/journeys/{clinics.held}"
+    addresses = ("/work", f"{held}/room", f"{held}/pathway/hold")
+    await browser.sign_in("session_monitor")
+    [foreign] = [each.id for each in clinics.journeys.values() if each.clinic == OTHER]
+    assert (await browser.client.get(f"/journeys/{foreign}/room", headers=asks)).status_code == 403
+    await browser.sign_in("clinician")
+    marks = re.findall(r'data-seen="([^"]*)"', (await browser.go("/work")).text)[0]
+    before = len(await clinics.looks(clinics.held))
+    clinics.world.at += IDLE
+    for address in addresses:
+        told = (await browser.client.get(address, headers=asks | {SEEN: marks})).json()
+        assert (told["person"], told["now"]) == ("demo-clinician", clinics.world.at.timestamp())
+        assert told["news"] == ("Something was recorded since." if address.endswith("room") else "")
+    one_changed = asks | {SEEN: f"{marks.partition(',')[2]},00"}
+    told = (await browser.client.get("/work", headers=one_changed)).json()
+    assert told["news"] == "1 new or changed, 1 done or changed."
+    assert len(await clinics.looks(clinics.held)) == before
+    clinics.world.at += timedelta(seconds=1)
+    for address in addresses:
+        assert (await browser.client.get(address, headers=asks)).status_code == 401
+    answer = await browser.client.post(addresses[-1], data={"entered_by": "demo-clinician"}, headers=asks)
+    assert (answer.status_code, DRAFTS in answer.cookies) == (401, False)
+
+
 async def test_the_worklist_is_that_of_the_command_line(clinics: Clinics, browser: Browser) -> None:
     for person, address, words in (
         ("coordinator", "/work", ("--all",)),
@@ -271,6 +297,8 @@ async def test_pages_hold_no_script_no_style_of_their_own_and_no_other_address(
     for method, address in _addresses(console, clinics.held):
         if method == "GET" and address not in OPEN:
             page = (await browser.go(address)).text
+            page = page.replace('<script type="module" src="/static/kept.js"></script>', "")
+            page = page.replace('<script type="module" src="/static/room.js"></script>', "")
             assert not re.search(r"<script|style=|on\w+=\"|https?://", page), address
             title = re.findall(r"<title>([^<]*)</title>", page)[0]
             assert clinics.journeys[clinics.held].patient.ref not in title
