@@ -31,7 +31,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing, readiness
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -73,6 +73,7 @@ _REACTING = (
     checklist.REACTIONS,
     dosing.REACTIONS,
     observing.REACTIONS,
+    readiness.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
     supply.REACTIONS,
@@ -103,6 +104,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     yield from pathway.advance(journey, at)
     if journey.closing is None:
         yield from screening.reopen(journey, at)
+    yield from readiness.advance(journey, at)
     if journey.closing is not None:
         if not journey.closed and not any(True for _ in needs(journey)):
             yield e.PathwayClosed(outcome=journey.closing.outcome)

@@ -113,6 +113,7 @@ from workflows.journey.stages.sessions.model import (
     SessionObserved,
     SessionReleased,
     SessionScheduled,
+    SessionStopped,
 )
 
 AnyEventBody = Annotated[
@@ -136,6 +137,7 @@ AnyEventBody = Annotated[
     | ConsentVersionProposed
     | ConsentVersionChanged
     | SessionScheduled
+    | SessionStopped
     | SessionCancelled
     | SessionInstructed
     | InstructionsAcknowledged

@@ -63,6 +63,9 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
         case e.CrisisOpened() if body.level == "high":
             yield "crisis_contacts", Role.PATIENT, body.crisis, True
             yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True
+        case e.SessionStopped():
+            for near in (Role.SESSION_MONITOR, Role.PATIENT, Role.ON_CALL_CLINICIAN):
+                yield "session_stopped", near, f"session-{body.session}", True
         case e.SessionReleased():
             yield "session_released", Role.PATIENT, f"session-{body.session}", False
         case e.DeathReported():

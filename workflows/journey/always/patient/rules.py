@@ -27,7 +27,6 @@ from workflows.journey.severity import OF_CRISIS, OF_OTHER_DOSE, Severity, at_le
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import excluded
 from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
-from workflows.journey.stages.sessions.model import Session
 from workflows.journey.vocabulary import KnownDose
 
 HISTORY, LIMITS = "patient_history", "patient_limits"
@@ -201,8 +200,7 @@ def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
 
 def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:
     """Hold care until a clinician has looked: on a risk that became known and is not settled, and on a dose elsewhere
-    that forbids the session planned here, or one now where something was decided without knowing of it. A session that
-    was released already is stopped, and those on call hear of it at once.
+    that forbids the session planned here, or one now where something was decided without knowing of it.
 
     What is to be watched goes on here where the journey that was told of it has ended, and two doses too close to each
     other are seen to, whichever of them became known first.
@@ -220,22 +218,17 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     if news:
         found = list_some([f"{risk.type} {risk.what}" for risk in news])
         reason = f"known of this patient from elsewhere, and not settled: {found}"
-        yield place(journey, HISTORY, reason[:4000], severe=_is_ready(planned))
+        yield place(journey, HISTORY, reason[:4000])
     elif (obstacles or close) and not _held_for_limits(journey):
         found = list_some([*obstacles, *(["two doses were taken too close to each other"] if close else [])])
         reason = f"what is known of this patient from elsewhere forbids the session: {found}"
-        yield place(journey, LIMITS, reason[:4000], severe=_is_ready(planned))
+        yield place(journey, LIMITS, reason[:4000])
     yield from _see_to_doses(journey, close, at)
     left = [risk for risk in news if risk.ended and risk.severity is not None]
     if left:
         severity = worst(*(risk.severity for risk in left if risk.severity is not None))
         found = list_some([f"{risk.type} {risk.what}" for risk in left])
         yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000])
-
-
-def _is_ready(planned: Session | None) -> bool:
-    """Whether a session was released, so that its dose may be taken at any moment."""
-    return planned is not None and planned.released_at is not None and planned.dosed_at is None
 
 
 def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:

@@ -40,6 +40,7 @@ from workflows.journey.stages.sessions.validity import lapsed, measure_obstacles
 from workflows.journey.vocabulary import Observer
 
 WEEK = timedelta(days=7)
+NOT_CLEARED = "no clearance signed over exactly this evidence"
 
 
 def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     if session.instructed is None:
         found.append("instructions not delivered")
     if not approved(journey, SignOffKind.CLEARANCE, str(number)):
-        found.append("no clearance signed over exactly this evidence")
+        found.append(NOT_CLEARED)
     return tuple(found)
 
 

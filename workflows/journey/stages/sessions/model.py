@@ -187,6 +187,16 @@ class SessionCancelled(EventBody):
     reason: Text
 
 
+class SessionStopped(EventBody):
+    """Something was found after the release that would have prevented it: the dose is not to be taken. Who is with the
+    patient is told at once."""
+
+    kind: Literal["session.stopped"] = "session.stopped"
+    safety: ClassVar[bool] = True
+    session: int
+    because: Text
+
+
 class SessionInstructed(EventBody):
     """The patient got the clinical instructions, in this version."""
 
@@ -398,6 +408,8 @@ class Session(ImmutableModel):
     released_at: Instant | None = None
     released_mg: float | None = None
     """The dose (mg) that was signed when it was released."""
+    stopped: bool = False
+    """Whether something was found after the release, so that its dose is not to be taken."""
     clearance: Identifier | None = None
     dose: Identifier | None = None
     dose_mg: float | None = None
@@ -502,6 +514,10 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
 
 def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader) -> Changes:
     return {"sessions": {number: session for number, session in state.sessions.items() if number != body.session}}
+
+
+def _stopped(state: SessionsState, body: SessionStopped, event: EventHeader) -> Changes:
+    return changed_entry(state, "sessions", body.session, stopped=True)
 
 
 def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeader) -> Changes:
@@ -616,6 +632,7 @@ def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Chan
 EVOLUTIONS: Evolutions = {
     SessionScheduled: _scheduled,
     SessionCancelled: _cancelled,
+    SessionStopped: _stopped,
     SessionInstructed: _instructed,
     InstructionsAcknowledged: _acknowledged,
     SessionChecked: _checked,
