@@ -17,6 +17,8 @@ STAFF = (Role.COORDINATOR, Role.CLINICIAN, Role.OPS)
 """Those among staff whose pages differ; forms are looked at for whoever may send them."""
 HALF = ViewportSize(width=640, height=450)
 """What a window of 1280 × 900 shows at a zoom of 200 %."""
+PAPER = ViewportSize(width=680, height=1000)
+"""What fits on a sheet between its margins (A4, in CSS pixels)."""
 
 
 def _addresses(desk: Desk, role: Role) -> Iterator[str]:
@@ -88,6 +90,22 @@ async def test_pages_of_patients_and_observers(desk: Desk, role: Role) -> None:
         ):
             found += await wrong_with(page, address)
     assert found == []
+
+
+async def test_a_record_on_paper(desk: Desk) -> None:
+    async with desk.person("clinician") as page:
+        await page.goto(f"/journeys/{desk.clinics.held}/print")
+        await page.emulate_media(media="print")
+        await page.set_viewport_size(PAPER)
+        for pressed in await page.locator("button, nav, footer, .screen").all():
+            assert not await pressed.is_visible()
+        assert await overflow(page) == []
+        table, caption = page.locator("table.facts"), page.locator("table.facts caption")
+        widths = [await each.evaluate("element => element.getBoundingClientRect().width") for each in (table, caption)]
+        assert widths[0] == widths[1] > PAPER["width"] - 40
+        rows = page.locator("table.facts tbody tr")
+        assert await rows.count() == desk.clinics.journeys[desk.clinics.held].version
+        assert await rows.first.evaluate("row => getComputedStyle(row).display") == "table-row"
 
 
 async def test_in_the_dark_and_with_less_motion(desk: Desk) -> None:
