@@ -22,12 +22,11 @@ from activities.signatures.keys import key_id_of, new_seal
 from activities.signatures.passkeys import ALGORITHMS, PublicKey, covers, made_passkey
 from activities.signatures.sessions import SessionProblem, ThisLog, check_session, refusal_of, session_statement
 from activities.signatures.signer_registry import Passkey, Register, SignerEntry
-from activities.signatures.staff import members
 from activities.signatures.verifying import SignatureProblem, problem_with
 from activities.signatures.verifying import refusal_of as signature_refusal
 from application.context import PURPOSES, Context, KeptSession, SignWith, Stated
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
-from application.profiles import Profile
+from application.profiles import Profile, profiles_in
 from application.settings import Settings
 from application.sign_offs import keyring
 from application.sign_offs.signers import Applicant, EnrolmentRequest
@@ -199,16 +198,11 @@ def person_of(register: Register, key_id: str, at: datetime) -> Profile | None:
     entry = register.entry(key_id)
     if entry is None or entry.passkey is None or entry.state_at(at) != "active":
         return None
-    here = [
-        member
-        for member in members(register, [entry.person])
-        if member.role == entry.role and any(member.works_at(clinic, at) for clinic in member.clinics)
-    ]
-    if not here:
+    known = next((each for each in profiles_in(register, entry.person, at) if each.role == entry.role), None)
+    if known is None:
         return None
-    licence = entry.licence if entry.role in CLINICAL else here[0].licence
-    clinics = tuple(dict.fromkeys(clinic for member in here for clinic in member.clinics))
-    return Profile(id=entry.person, role=entry.role, name=entry.printed_name, licence=licence, clinics=clinics)
+    licence = entry.licence if entry.role in CLINICAL else known.licence
+    return known.model_copy(update={"name": entry.printed_name, "licence": licence})
 
 
 def _not_let_in() -> NotAllowed:

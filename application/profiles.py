@@ -1,8 +1,10 @@
-"""Profiles: files that say who acts. The person is never a field of a command."""
+"""Profiles: who acts, as a file says or the register. The person is never a field of a command."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
+from activities.signatures.signer_registry import Register
 from application import input as forms
 from application.errors import InvalidInput, NotAllowed
 from workflows.journey.actors import Actor, Role
@@ -62,6 +64,22 @@ def read_profile(path: Path) -> Profile:
     if person.role == Role.SYSTEM:
         raise NotAllowed("no person acts in the role system", "Use the profile of a person", state="Nothing was sent.")
     return person
+
+
+def profiles_in(register: Register, person: str, at: datetime) -> tuple[Profile, ...]:
+    """Return who somebody is by the register at a moment (UTC): one profile for each role in which they work then, with
+    all clinics for which they do."""
+    found: dict[Role, Profile] = {}
+    for entry in register.staff:
+        member = entry.member
+        if member.id != person or not any(member.works_at(clinic, at) for clinic in member.clinics):
+            continue
+        known = found.get(member.role) or Profile(
+            id=member.id, role=member.role, name=entry.printed_name, licence=member.licence
+        )
+        clinics = tuple(dict.fromkeys((*known.clinics, *member.clinics)))
+        found[member.role] = known.model_copy(update={"clinics": clinics})
+    return tuple(found.values())
 
 
 def own_configuration() -> Path:

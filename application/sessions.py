@@ -129,8 +129,7 @@ async def session_of(context: Context) -> tuple[SessionCertificate, Ed25519Priva
     """
     found = await _session_for(context, context.actor)
     if found is None:
-        refusal = refusal_of(SessionProblem.NO_SESSION)
-        raise NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
+        raise _refused(SessionProblem.NO_SESSION)
     return found
 
 
@@ -163,10 +162,14 @@ async def _session_for(context: Context, actor: Actor) -> tuple[SessionCertifica
     way = context.let_in_by
     if context.settings.service_key_file is not None and way and (actor.role in WITHOUT_KEY or demonstration):
         return await _let_in(context, actor, DEMONSTRATION if demonstration else way)
-    if demonstration:
+    if demonstration and way:
         return None
-    refusal = refusal_of(problem or SessionProblem.WRONG_PERSON)
-    raise NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
+    raise _refused(problem or SessionProblem.WRONG_PERSON)
+
+
+def _refused(problem: SessionProblem) -> NotAllowed:
+    refusal = refusal_of(problem)
+    return NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
 
 
 async def _let_in(context: Context, actor: Actor, way: str) -> tuple[SessionCertificate, Ed25519PrivateKey]:

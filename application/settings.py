@@ -23,6 +23,7 @@ from workflows.journey.calendars import zone_info
 PREFIX = "CAREPATH_"
 WATCHDOG_PREFIX = f"{PREFIX}WATCHDOG_"
 MESSAGES_PREFIX = f"{PREFIX}MESSAGES_"
+OPENID_PREFIX = f"{PREFIX}CONSOLE_OIDC_"
 ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
 EXAMPLES = {
     "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
@@ -240,12 +241,13 @@ def projector_url(settings: Settings) -> str:
 
 
 def load_settings() -> Settings:
-    """Read and check `CAREPATH_*`, but for the settings that the watchdog and channels of messages have of their own.
+    """Read and check `CAREPATH_*`, but for the settings that the watchdog, channels of messages and the provider of
+    OpenID Connect have of their own.
 
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    return load(Settings, but=(WATCHDOG_PREFIX, MESSAGES_PREFIX))
+    return load(Settings, but=(WATCHDOG_PREFIX, MESSAGES_PREFIX, OPENID_PREFIX))
 
 
 def load(model: type[S], *, but: tuple[str, ...] = ()) -> S:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from application.errors import UseCaseError
 from application.logs import configure_logging
 from application.messages.channels import service_of
 from application.messages.settings import load_message_settings
+from application.openid.settings import OpenIdSettings, load_openid_settings
 from application.process import begin, leave
-from application.settings import Settings, SettingsError, load_settings
+from application.settings import OPENID_PREFIX, Settings, SettingsError, load_settings
+from application.sign_offs.keyring import verified_register
 from console.app import HOST, create_app
 
 
@@ -20,16 +23,19 @@ def main(argv: Sequence[str] = ()) -> int:
         return 2
     begin()
     try:
-        settings = load_settings()
+        settings, openid = load_settings(), load_openid_settings()
         service = service_of(load_message_settings())
         _require_somebody(settings)
+        if openid is not None:
+            _require_known(settings, openid)
         configure_logging(settings.log_level, settings.log_format)
+        app = create_app(settings, service=service, openid=openid)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
     # No access log of the server: who looked at what is in the access log of the record.
     uvicorn.run(
-        create_app(settings, service=service),
+        app,
         host=HOST,
         port=settings.console_port,
         access_log=False,
@@ -53,6 +59,22 @@ def _require_somebody(settings: Settings) -> None:
     if missing and not settings.demonstration:
         why = "is missing; people sign in with the passkeys that the register lists"
         raise SettingsError([(f"CAREPATH_{name}", why) for name in missing])
+
+
+def _require_known(settings: Settings, openid: OpenIdSettings) -> None:
+    """Require a register that says who the provider's people are, and that lists the address they come back to.
+
+    Raises:
+        SettingsError: there is none, or it does not.
+    """
+    try:
+        register = verified_register(settings)
+    except UseCaseError as error:
+        problem = f"needs a register, for who may look is what it says: {error.reason}. {error.remedy}"
+        raise SettingsError([(f"{OPENID_PREFIX}ISSUER", problem)]) from None
+    if openid.address not in register.origins:
+        problem = "is no address that the register lists; have it entered (`origins` in `clinician enter`)"
+        raise SettingsError([(f"{OPENID_PREFIX}ADDRESS", problem)])
 
 
 if __name__ == "__main__":

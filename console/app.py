@@ -22,12 +22,15 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from activities.notices.wording import NAMELESS, Service
 from application.context import utc_now
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed, NotFound, UseCaseError, translate
+from application.openid.provider import Provider
+from application.openid.settings import OpenIdSettings
 from application.passkeys import PasskeyAsked
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import Drafts
+from console.limits import Limits
 from console.sign_ins import SignIns
 from console.views import (
     commands,
@@ -43,7 +46,18 @@ from console.views import (
     start,
     work,
 )
-from console.visits import KEPT, MakeContext, NotSignedIn, Opened, by_script, drafts_of, sent_with, signed_in_with
+from console.views import openid as openid_sign_in
+from console.visits import (
+    KEPT,
+    MakeContext,
+    NotSignedIn,
+    NoWorkingSession,
+    Opened,
+    by_script,
+    drafts_of,
+    sent_with,
+    signed_in_with,
+)
 
 HOST = "localhost"
 """Where the console is served. A name and not a number: passkeys are bound to names."""
@@ -75,15 +89,19 @@ def create_app(
     settings: Settings,
     *,
     service: Service = NAMELESS,
+    openid: OpenIdSettings | None = None,
     make_context: MakeContext | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
     """Return the console for these settings. In a demonstration they name the profile of an invented person, and it
-    offers those beside it; everybody else signs in with a passkey.
+    offers those beside it; everybody else signs in with a passkey, or to look by the provider of ``openid``.
 
     ``make_context`` makes the context of each request, otherwise all of them share one record and one connection to
     Temporal. ``service`` is what messages say of this service. ``now`` gives the time (UTC) by which people are signed
     out.
+
+    Raises:
+        SettingsError: the secret of ``openid`` cannot be read.
     """
     opened = Opened(settings)
 
@@ -99,8 +117,11 @@ def create_app(
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
+    app.state.limits = Limits(now)
+    app.state.provider = None if openid is None else Provider(openid, now)
     for view in (
         sign_in,
+        openid_sign_in,
         passkeys,
         links,
         work,
@@ -116,6 +137,7 @@ def create_app(
         app.include_router(view.router)
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, _sign_in_first)
+    app.add_exception_handler(NoWorkingSession, _sign_in_first)
     app.add_exception_handler(PasskeyAsked, _ask)
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
@@ -145,8 +167,8 @@ async def _ask(request: Request, asked: Exception) -> Response:
 
 
 async def _sign_in_first(request: Request, _: Exception) -> Response:
-    """Have somebody sign in, and then go on where they were. What they sent is kept for them, not done; the script of a
-    page keeps it itself."""
+    """Have somebody sign in, or open their working session, and then go on where they were. What they sent is kept for
+    them, not done; the script of a page keeps it itself."""
     if by_script(request):
         return JSONResponse({}, 401, media_type=KEPT)
     onward = request.url.path + (f"?{request.url.query}" if request.url.query else "")

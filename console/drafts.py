@@ -1,4 +1,5 @@
-"""What somebody sent after their sign-in had ended: kept in memory, and shown to them again once they are signed in.
+"""What somebody sent after their sign-in had ended, or without a working session: kept in memory, and shown to them
+again once they can send it.
 
 Nothing is sent for them. A draft is found by the secret in a cookie of the browser that it came from, and shown to the
 person whose form it was, once. What proves who somebody is is not kept.
@@ -20,8 +21,8 @@ MOST = 1000
 """How many browsers' drafts are kept at most; beyond it, the oldest is dropped."""
 NEVER_KEPT = ("form_token", "passphrase", PERSON)
 SHOWN_AGAIN = (
-    "You were signed out before this was sent. Nothing was sent, and nothing is lost: what you entered is in the form. "
-    "Look it over, and send it."
+    "You were signed out before this was sent, or had no working session. Nothing was sent, and nothing is lost: what "
+    "you entered is in the form. Look it over, and send it."
 )
 
 

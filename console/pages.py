@@ -32,6 +32,7 @@ from application.settings import Settings
 from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field
+from console.limits import TooOften
 from console.sign_ins import Notice, SignIn
 from console.titles import TITLES
 from console.visits import KEPT, Visit, sign_ins_of
@@ -48,6 +49,7 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
     (Conflict, 409, "This does not fit any more"),
     (SteppedBack, 409, "You stepped back"),
     (NotVerified, 409, "This cannot be relied on"),
+    (TooOften, 429, "Too often"),
     (Unavailable, 503, "Not possible at this moment"),
     (Fault, 500, "Something is wrong with the service"),
 )
@@ -178,7 +180,10 @@ def done(said: Notice, onward: str) -> JSONResponse:
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:
     """Return the page of an error: what happened, whether anything was lost, what to do next."""
     status, heading = status_of(error)
-    return page(request, "error.html", signed_in, status, heading=heading, error=error)
+    answer = page(request, "error.html", signed_in, status, heading=heading, error=error)
+    if isinstance(error, TooOften):
+        answer.headers["Retry-After"] = str(error.seconds)
+    return answer
 
 
 def status_of(error: UseCaseError) -> tuple[int, str]:

@@ -1,6 +1,7 @@
 """Who is signed in, in which browser. The server keeps it, in memory: a restart signs everybody out.
 
-People sign in with a passkey, which opens their working session, too; its key is forgotten when they are signed out. An
+People sign in with a passkey, which opens their working session, too; its key is forgotten when they are signed out.
+Whom their organisation's provider of OpenID Connect signed in looks, and sends nothing that needs a working session. An
 invented person of a demonstration can also be signed in by a button.
 """
 
@@ -14,8 +15,10 @@ from uuid import UUID
 
 from application.context import KeptSession
 from application.errors import NotFound, UseCaseError
+from application.openid.provider import Flow
 from application.passkeys import WAITS, Offered, SignedIn
 from application.profiles import Profile, read_profile
+from console.tickets import Tickets
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=12)
 """How long somebody stays signed in without doing anything, and at most (NIST SP 800-63B, AAL3)."""
@@ -56,7 +59,7 @@ class Passage:
 class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
-    a ``passage`` to what it opens."""
+    a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with."""
 
     person: Profile
     profile: Path | None
@@ -64,6 +67,7 @@ class SignIn:
     since: datetime
     seen: datetime
     passage: Passage | None = None
+    looks_only: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Notice | None = None
@@ -79,6 +83,23 @@ class SignIn:
         return notice
 
 
+class Begun(NamedTuple):
+    """A sign-in at an organisation's provider. ``before`` is the secret of the sign-in that it takes the place of,
+    ``onward`` the page that comes after it."""
+
+    flow: Flow
+    before: str | None
+    onward: str
+
+
+class Choice(NamedTuple):
+    """Somebody of several roles, who is known, and not signed in yet."""
+
+    people: tuple[Profile, ...]
+    before: str | None
+    onward: str
+
+
 class SignIns:
     """All that are signed in. ``directory`` has the profiles of invented people; None where there are patients. ``now``
     gives the time (UTC)."""
@@ -87,7 +108,12 @@ class SignIns:
         self._directory = directory
         self.now = now
         self._open: dict[str, SignIn] = {}
-        self._offers: dict[str, tuple[datetime, Offered]] = {}
+        self.offers: Tickets[Offered] = Tickets(now, WAITS)
+        """Working sessions that wait until their passkeys answer."""
+        self.flows: Tickets[Begun] = Tickets(now, WAITS)
+        """Sign-ins that wait until an organisation's provider answers."""
+        self.choices: Tickets[Choice] = Tickets(now, WAITS)
+        """Sign-ins that wait until somebody has said in which of their roles."""
 
     def people(self) -> tuple[tuple[str, Profile], ...]:
         """Return who may be signed in by a button: the name of the profile, and the person."""
@@ -120,30 +146,25 @@ class SignIns:
         """Let in whom a link and a code are for, to what the link opens."""
         return self._opened(person, None, None, passage)
 
+    def sign_in_to_look(self, person: Profile) -> SignIn:
+        """Sign in somebody as whom their organisation's provider knows them."""
+        return self._opened(person, None, None, looks_only=True)
+
     def _opened(
-        self, person: Profile, profile: Path | None, session: KeptSession | None, passage: Passage | None = None
+        self,
+        person: Profile,
+        profile: Path | None,
+        session: KeptSession | None,
+        passage: Passage | None = None,
+        *,
+        looks_only: bool = False,
     ) -> SignIn:
         while len(self._open) >= MOST:
             del self._open[min(self._open.values(), key=lambda each: each.seen).token]
         now = self.now()
-        opened = SignIn(person, profile, session, now, now, passage)
+        opened = SignIn(person, profile, session, now, now, passage, looks_only)
         self._open[opened.token] = opened
         return opened
-
-    def keep_offer(self, offered: Offered) -> str:
-        """Keep a working session until its passkey answers; return by which secret it is found again."""
-        now = self.now()
-        for ticket, (since, _) in [*self._offers.items()]:
-            if now - since > WAITS or len(self._offers) >= MOST:
-                del self._offers[ticket]
-        ticket = secrets.token_urlsafe(32)
-        self._offers[ticket] = now, offered
-        return ticket
-
-    def take_offer(self, ticket: str) -> Offered | None:
-        """Return what was offered, once; None when it was taken before, or is too old."""
-        since, offered = self._offers.pop(ticket, (None, None))
-        return None if since is None or self.now() - since > WAITS else offered
 
     def find(self, token: str | None, *, does: bool = True) -> SignIn | None:
         """Return who is signed in with this secret, and note that they did something. It ends here if it was idle."""
@@ -160,4 +181,8 @@ class SignIns:
 
     def sign_out(self, signed_in: SignIn) -> None:
         """End it at once."""
-        self._open.pop(signed_in.token, None)
+        self.end(signed_in.token)
+
+    def end(self, token: str | None) -> None:
+        """End the sign-in of this secret at once, if there is one."""
+        self._open.pop(token or "", None)

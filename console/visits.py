@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
 from activities.record import Record
+from activities.signatures.sessions import SessionProblem, refusal_of
 from application.context import (
     LINK,
     TERMINAL,
@@ -18,11 +20,13 @@ from application.context import (
     Context,
     KeptSession,
     SignWith,
+    Stated,
     connect_to_temporal,
     nobody,
     record_of,
 )
-from application.errors import NotAllowed
+from application.errors import NOTHING_HAPPENED, NotAllowed
+from application.openid.people import who_may_look
 from application.passkeys import person_of, signing_with
 from application.profiles import Profile
 from application.settings import Settings
@@ -31,6 +35,7 @@ from application.temporal.journeys import Journeys
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import SHOWN_AGAIN, Drafts, Entered
 from console.sign_ins import Notice, SignIn, SignIns
+from workflows.journey.signed_statement import Signature
 
 COOKIE = "__Host-carepath"
 """The cookie that holds the secret of a sign-in. Its prefix binds it to this host, to secure connections and to `/`."""
@@ -45,6 +50,10 @@ SEEN = "carepath-seen"
 
 class NotSignedIn(Exception):
     """Nobody is signed in with this browser, or no more."""
+
+
+class NoWorkingSession(Exception):
+    """Somebody who is signed in to look sends what needs a working session."""
 
 
 class Opened:
@@ -124,10 +133,12 @@ class Visit:
 
     def context(self, ask: Ask = nobody) -> AbstractAsyncContextManager[Context]:
         """Return the context of a use case. ``ask`` answers what it asks the person. Who signed in with a passkey signs
-        with it, too, and is asked nothing."""
+        with it, too, and is asked nothing. Who looks only signs nothing, and has no session to act in."""
         by = self.signed_in
         if by.passage is not None:
             return self._make_context(person=by.person, let_in_by=LINK, ask=ask)
+        if by.looks_only:
+            return self._make_context(person=by.person, sign_with=_sign_nothing, let_in_by=None)
         if by.key_id is None:
             return self._make_context(profile=str(by.profile), ask=ask)
         signs = signing_with(settings_of(self.request), by.key_id, firsts(self.sent))
@@ -144,16 +155,29 @@ class Visit:
         return self.request.headers.get(SEEN, "")
 
     def take_draft(self) -> Entered | None:
-        """Return what they entered in the form of this address before they were signed out, and say so."""
+        """Return what they entered in the form of this address before they were signed out, and say so. It stays kept
+        as long as they could not send it."""
+        if self.signed_in.looks_only:
+            return None
         request = self.request
         draft = drafts_of(request).take(request.cookies.get(DRAFTS), request.url.path, self.signed_in.person.id)
         if draft is not None:
             self.signed_in.notice = Notice(SHOWN_AGAIN)
         return draft
 
+    def require_working_session(self) -> None:
+        """Raises NoWorkingSession: they are signed in to look, and no more."""
+        if self.signed_in.looks_only:
+            raise NoWorkingSession
+
     def value(self, name: str) -> str | None:
         """Return a value of the form that is not empty; None where there is none."""
         return next((value.strip() for value in self.sent.get(name, ()) if value.strip()), None)
+
+
+def _sign_nothing(stated: Stated, at: datetime) -> Signature:  # noqa: ARG001 - the form of `SignWith`
+    refusal = refusal_of(SessionProblem.NO_SESSION)
+    raise NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
 
 
 def firsts(sent: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -196,13 +220,19 @@ def drafts_of(request: Request) -> Drafts:
 
 def signed_in_with(request: Request) -> SignIn | None:
     """Return who is signed in with this browser, as the register has them now. Who signed in with a passkey is signed
-    out when it is revoked, or when the register has no entry for them any more. A script that looks whether anything is
+    out when it is revoked, or when the register has no entry for them any more; and so is whom their organisation
+    signed in, when the register does not let them look in this role any more. A script that looks whether anything is
     new is nothing that they do."""
     sign_ins = sign_ins_of(request)
     found = sign_ins.find(request.cookies.get(COOKIE), does=request.method != "GET" or not by_script(request))
-    if found is None or found.key_id is None:
+    if found is None or (found.key_id is None and not found.looks_only):
         return found
-    person = person_of(verified_register(settings_of(request)), found.key_id, sign_ins.now())
+    register, now = verified_register(settings_of(request)), sign_ins.now()
+    if found.key_id is not None:
+        person = person_of(register, found.key_id, now)
+    else:
+        may_look = who_may_look(register, found.person.id, now)
+        person = next((each for each in may_look if each.role == found.person.role), None)
     if person is None:
         sign_ins.sign_out(found)
         return None
@@ -225,7 +255,7 @@ async def looks(request: Request) -> Visit:
     return Visit(request, signed_in, {})
 
 
-async def acts(request: Request) -> Visit:
+async def says(request: Request) -> Visit:
     """Return the visit of somebody who sends a form. It must come from a page of this server, for this sign-in.
 
     Raises:
@@ -237,6 +267,18 @@ async def acts(request: Request) -> Visit:
     given = visit.value(FORM_FIELD) or ""
     if not secrets.compare_digest(given.encode(), visit.signed_in.form_token.encode()):
         raise _strange_form()
+    return visit
+
+
+async def acts(request: Request) -> Visit:
+    """Return the visit of somebody who sends a form, and has something to act with.
+
+    Raises:
+        NotSignedIn, NotAllowed: as `says`.
+        NoWorkingSession: they are signed in to look, and no more.
+    """
+    visit = await says(request)
+    visit.require_working_session()
     return visit
 
 
@@ -266,4 +308,5 @@ def _strange_form() -> NotAllowed:
 
 
 Looks = Annotated[Visit, Depends(looks)]
+Says = Annotated[Visit, Depends(says)]
 Acts = Annotated[Visit, Depends(acts)]

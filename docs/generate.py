@@ -19,8 +19,9 @@ from pydantic_settings import BaseSettings
 from typer.core import TyperGroup
 
 from application.messages.settings import MessageSettings
+from application.openid.settings import OpenIdSettings
 from application.record.verification_report import MEANINGS
-from application.settings import MESSAGES_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
+from application.settings import MESSAGES_PREFIX, OPENID_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
 from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build
 from cli.errors import ExitCode
@@ -89,6 +90,11 @@ def watchdog_settings() -> str:
 def message_settings() -> str:
     """Every variable of the channels of messages: its default and what it is for."""
     return _settings(MessageSettings, MESSAGES_PREFIX)
+
+
+def openid_settings() -> str:
+    """Every variable of the provider of OpenID Connect: its default and what it is for."""
+    return _settings(OpenIdSettings, OPENID_PREFIX)
 
 
 def _settings(model: type[BaseSettings], prefix: str) -> str:
@@ -383,6 +389,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "watchdog-settings": watchdog_settings,
     "message-settings": message_settings,
+    "openid-settings": openid_settings,
     "exit-codes": exit_codes,
     "refusal-codes": refusal_codes,
     "findings": findings,

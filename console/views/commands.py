@@ -24,7 +24,7 @@ from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_b
 from console.known_names import offer
 from console.pages import done, news, page, status_of
 from console.sign_ins import Notice
-from console.visits import Acts, Looks, Visit, firsts
+from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, Amend, AnyBody, RecordInstrument, RecordPlan
 from workflows.journey.events import Event
@@ -72,7 +72,10 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
 
 
 @router.post("/journeys/{journey_id}/{noun}/{verb}")
-async def send(visit: Acts, journey_id: UUID, noun: str, verb: str) -> Response:
+async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
+    kind = BY_NAME.get(f"{noun}.{verb}")
+    if kind is None or not kind.model.by_anybody:
+        visit.require_working_session()
     form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
     once = _command_id(visit)
     try:
@@ -168,6 +171,7 @@ def _shown(
         heading="" if error is None else status_of(error)[1],
         instruments=tuple(Instrument) if choosing else (),
         signed=form.kind.model in SIGNED,
+        by_anybody=form.kind.model.by_anybody,
         kept={name: value for name, value in visit.request.query_params.items() if name not in (ONCE, *CHOSEN)},
         route=_whom_to_call(form),
     )

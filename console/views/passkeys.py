@@ -10,6 +10,7 @@ from application import passkeys
 from application.errors import UseCaseError
 from application.sign_offs.signers import Applicant, EnrolmentRequest
 from console.forms import fields_of, read_back
+from console.limits import count_try
 from console.pages import page, status_of
 from console.visits import firsts, origin_of, sent_with, settings_of
 from workflows.journey.actors import STAFF, Role
@@ -27,6 +28,7 @@ async def show_form(request: Request) -> Response:
 @router.post("/passkey")
 async def make(request: Request) -> Response:
     sent, origin = await sent_with(request), origin_of(request)
+    count_try(request, next(iter(sent.get("person", ())), ""))
     try:
         # Only a day is asked for, and it has no zone.
         applicant = forms.check(Applicant, read_back(FIELDS, sent, "UTC"), templated=False)
@@ -41,6 +43,7 @@ async def make(request: Request) -> Response:
 @router.post("/passkey/request")
 async def save(request: Request) -> Response:
     sent = firsts(await sent_with(request))
+    count_try(request)
     asked = forms.check(EnrolmentRequest, forms.read_object(sent.get("request", "").encode()))
     return Response(
         asked.model_dump_json(indent=2) + "\n",

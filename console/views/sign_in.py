@@ -1,4 +1,4 @@
-"""Sign in with a passkey, or in a demonstration as an invented person by a button; and out."""
+"""Sign in with a passkey, by the provider of an organisation, or in a demonstration by a button; and out."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,12 @@ from application import passkeys
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
 from application.passkeys import PasskeyAsked
 from console.drafts import COOKIE as DRAFTS_COOKIE
+from console.limits import count_try
 from console.pages import page
 from console.sign_ins import SignIn
 from console.visits import (
     COOKIE,
-    Acts,
+    Says,
     context_of_nobody,
     drafts_of,
     firsts,
@@ -38,12 +39,21 @@ async def home() -> Response:
 async def choose(request: Request, next: str = "") -> Response:  # noqa: A002 - the name in the address
     people = sign_ins_of(request).people()
     kept = drafts_of(request).has(request.cookies.get(DRAFTS_COOKIE))
-    return page(request, "sign_in.html", signed_in_with(request), people=people, onward=_own(next), kept=kept)
+    return page(
+        request,
+        "sign_in.html",
+        signed_in_with(request),
+        people=people,
+        onward=own(next),
+        kept=kept,
+        organisation=request.app.state.provider is not None,
+    )
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     sent = firsts(await sent_with(request))
+    count_try(request, sent.get("person", ""))
     return _signed_in(request, sign_ins_of(request).sign_in(sent.get("person", "")), sent)
 
 
@@ -51,8 +61,9 @@ async def sign_in(request: Request) -> Response:
 async def sign_in_with_passkey(request: Request) -> Response:
     """Ask for somebody's passkey, by which of several if they have them; or sign in with what it answered."""
     sent, sign_ins = firsts(await sent_with(request)), sign_ins_of(request)
+    count_try(request, "" if "ticket" in sent else sent.get("person", ""))
     if "ticket" in sent:
-        offered = sign_ins.take_offer(sent["ticket"])
+        offered = sign_ins.offers.take(sent["ticket"])
         if offered is None:
             raise NotAllowed(
                 "you are not signed in: the page was open for too long, or was sent twice",
@@ -68,29 +79,38 @@ async def sign_in_with_passkey(request: Request) -> Response:
     async with context_of_nobody(request) as context:
         offers = await passkeys.offer(context, person, origin_of(request), sent.get("key_id"))
     if len(offers) == 1:
-        raise PasskeyAsked(offers[0].options, {"ticket": sign_ins.keep_offer(offers[0])})
-    return page(request, "which_passkey.html", None, offers=offers, person=person, onward=_own(sent.get("next", "")))
+        raise PasskeyAsked(offers[0].options, {"ticket": sign_ins.offers.keep(offers[0])})
+    return page(request, "which_passkey.html", None, offers=offers, person=person, onward=own(sent.get("next", "")))
 
 
 def _signed_in(request: Request, opened: SignIn, sent: Mapping[str, str]) -> Response:
     before = signed_in_with(request)
     if before is not None:
         sign_ins_of(request).sign_out(before)
-    onward = _own(sent.get("next", ""))
-    answer = RedirectResponse(onward or HOME.get(opened.person.role, "/work"), 303)
-    answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+    answer = RedirectResponse(own(sent.get("next", "")) or home_of(opened), 303)
+    give_cookie(answer, opened)
     return answer
 
 
+def home_of(signed_in: SignIn) -> str:
+    """Return the page on which somebody begins."""
+    return HOME.get(signed_in.person.role, "/work")
+
+
+def give_cookie(answer: Response, opened: SignIn) -> None:
+    """Give a browser the secret of a new sign-in."""
+    answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+
+
 @router.post("/sign-out")
-async def sign_out(visit: Acts) -> Response:
+async def sign_out(visit: Says) -> Response:
     sign_ins_of(visit.request).sign_out(visit.signed_in)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="strict", path="/")
     return answer
 
 
-def _own(address: str) -> str:
+def own(address: str) -> str:
     """Return an address if it is a page of this console, so that a link leads nobody elsewhere."""
     plain = address.startswith("/") and not address.startswith("//") and "\\" not in address
     return address if plain and address.isprintable() else ""

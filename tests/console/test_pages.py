@@ -25,8 +25,9 @@ from workflows.journey.actors import STAFF, Role
 from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
+BY_OPENID = {"/sign-in/openid", "/sign-in/openid/callback", "/sign-in/openid/role"}
 TOKEN = "x" * 32
-OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}"}
+OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}", *BY_OPENID}
 """The addresses that need nobody signed in."""
 STAFFED = (*STAFF, Role.OPS)
 FOR: Mapping[str, tuple[Role, ...]] = {

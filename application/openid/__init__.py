@@ -1,0 +1,1 @@
+"""Signing in by the OpenID Connect provider of an organisation."""

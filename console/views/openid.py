@@ -1,0 +1,94 @@
+"""Sign in to look by an organisation's provider of OpenID Connect."""
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from application.errors import NotAllowed, NotFound
+from application.openid.people import unknown, who_may_look
+from application.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_this_one
+from application.passkeys import WAITS
+from application.profiles import Profile
+from application.sign_offs.keyring import require_newest, verified_register
+from console.limits import count_try
+from console.pages import page
+from console.sign_ins import Begun, Choice, SignIn
+from console.views.sign_in import give_cookie, home_of, own
+from console.visits import COOKIE, context_of_nobody, firsts, sent_with, settings_of, sign_ins_of
+
+router = APIRouter()
+FLOW_COOKIE = "__Host-carepath-openid"
+"""The cookie by which a browser is known again that comes back from the provider. Only this one is sent along when
+another site leads to the console, as the provider does."""
+log = structlog.get_logger("console")
+
+
+@router.get("/sign-in/openid")
+async def begin(request: Request, next: str = "") -> Response:  # noqa: A002 - the name in the address
+    provider = _provider(request)
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise NotAllowed("another site led here", "Begin on the page to sign in on", state=NOT_SIGNED_IN)
+    count_try(request)
+    flow = await provider.begin()
+    ticket = sign_ins_of(request).flows.keep(Begun(flow, request.cookies.get(COOKIE), own(next)))
+    answer = RedirectResponse(flow.address, 303)
+    answer.set_cookie(
+        FLOW_COOKIE, ticket, max_age=int(WAITS.total_seconds()), secure=True, httponly=True, samesite="lax", path="/"
+    )
+    return answer
+
+
+@router.get("/sign-in/openid/callback")
+async def come_back(request: Request) -> Response:
+    provider, sign_ins = _provider(request), sign_ins_of(request)
+    count_try(request)
+    answered, ticket = dict(request.query_params), request.cookies.get(FLOW_COOKIE)
+    begun = sign_ins.flows.find(ticket)
+    if begun is None or not is_answer_to(begun.flow, answered):
+        raise not_this_one()
+    sign_ins.flows.take(ticket)
+    person = await provider.finish(begun.flow, answered)
+    count_try(request, person)
+    async with context_of_nobody(request) as context:
+        await require_newest(context)
+    people = who_may_look(verified_register(settings_of(request)), person, sign_ins.now())
+    if not people:
+        log.warning("openid.refused", why="nobody of the register")
+        raise unknown()
+    choice = Choice(people, begun.before, begun.onward)
+    if len(people) > 1:
+        return page(request, "which_role.html", people=people, ticket=sign_ins.choices.keep(choice))
+    opened = _opened(request, choice, people[0])
+    # A page of our own, and no redirection: the browser still counts that as led here by the provider, and sends along
+    # no cookie of a sign-in.
+    answer = page(request, "signed_in.html", onward=begun.onward or home_of(opened))
+    answer.delete_cookie(FLOW_COOKIE, secure=True, httponly=True, samesite="lax", path="/")
+    give_cookie(answer, opened)
+    return answer
+
+
+@router.post("/sign-in/openid/role")
+async def choose_role(request: Request) -> Response:
+    sent = firsts(await sent_with(request))
+    count_try(request)
+    choice = sign_ins_of(request).choices.take(sent.get("ticket"))
+    chosen = None if choice is None else next((p for p in choice.people if p.role.value == sent.get("role")), None)
+    if choice is None or chosen is None:
+        raise not_this_one()
+    opened = _opened(request, choice, chosen)
+    answer = RedirectResponse(choice.onward or home_of(opened), 303)
+    give_cookie(answer, opened)
+    return answer
+
+
+def _opened(request: Request, choice: Choice, person: Profile) -> SignIn:
+    sign_ins = sign_ins_of(request)
+    sign_ins.end(choice.before)
+    return sign_ins.sign_in_to_look(person)
+
+
+def _provider(request: Request) -> Provider:
+    found: Provider | None = request.app.state.provider
+    if found is None:
+        raise NotFound("no sign-in by an organisation is set up here", "Sign in with your passkey", state=NOT_SIGNED_IN)
+    return found
