@@ -1,5 +1,6 @@
 """The service page: what ops see of lists, reconciliation, the watchdog, anchors and verification, and who sees it."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -13,14 +14,14 @@ from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.reconciliation import Pass, keep_pass
 from activities.record.verification.anchors import make_key, read_key, write_anchor
-from activities.record.verification.kept import keep_verification
+from activities.record.verification.kept import keep_verification, last_verification
 from activities.record.watching import Matter, keep_look, keep_matters, keep_paged
 from application.operations import LOOK_AFTER_IT, in_temporal
 from application.settings import Settings, SettingsError, load_settings
 from console.views.operations import MATTERS
 from deploy.local.postgres import Database
 from tests.cli.conftest import opening
-from tests.cli.helpers import World
+from tests.cli.helpers import World, call
 from tests.console.browser import Browser, browser_of
 from tests.console.conftest import console_of
 from tests.fixtures.clear import open_clear
@@ -103,6 +104,26 @@ async def test_the_page_tells_how_the_service_stands(
     next((tmp_path / "anchors").iterdir()).write_text("{}")
     await browser.go("/ops")
     assert "not to be believed" in said(browser)
+
+
+async def test_a_verification_is_kept_and_holds_where_it_cannot_be(
+    world: World, record: Record, owner: Connection
+) -> None:
+    parts = [word for part in ("workflows", "sign-offs", "derivation", "anchors") for word in ("--without", part)]
+
+    async def verify() -> int:
+        return (await asyncio.to_thread(call, world, "record", "verify", *parts, "--json")).code
+
+    await catch_up(record)
+    assert await verify() == 0
+    kept = await last_verification(record)
+    assert kept is not None
+    assert (kept.since, kept.position, kept.findings, kept.unchecked) == (0, len(opening()), 0, [])
+    assert kept.left_out == ["anchors", "derivation", "sign-offs", "workflows"]
+    assert (await asyncio.to_thread(call, world, "record", "verify", str(JOURNEY), *parts)).code == 0
+    await owner.execute("REVOKE EXECUTE ON FUNCTION record.keep_verification FROM carepath_reader")
+    assert await verify() == 0
+    assert await last_verification(record) == kept, "one journey is not the record, and a copy may take no change"
 
 
 async def test_a_stale_journey_is_applied_anew(record: Record, browser: Browser, owner: Connection) -> None:
