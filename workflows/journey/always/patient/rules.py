@@ -77,7 +77,7 @@ def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, flo
 def _references(others: tuple[Journey, ...]) -> tuple[str, ...]:
     """Return the references that two people signed to be of one patient; none where there is only the one."""
     merged = (merge.other for each in others for merge in each.merges.values() if merge.merged)
-    found = sorted({*(each.patient.ref for each in others), *merged})
+    found = sorted(dict.fromkeys((*(each.patient.ref for each in others), *merged)))
     return tuple(found) if len(found) > 1 else ()
 
 
@@ -177,7 +177,7 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
     if command.elsewhere == journey.elsewhere:
         return
     known = {risk.source: risk for risk in journey.elsewhere.risks if risk.open}
-    doses = {dose.source for dose in journey.elsewhere.doses}
+    doses = dict.fromkeys(dose.source for dose in journey.elsewhere.doses)
     yield e.HistoryTakenIn(
         elsewhere=command.elsewhere,
         position=command.position,
