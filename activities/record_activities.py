@@ -39,6 +39,7 @@ from activities.record.store import (
     SignatureOver,
     StoredEvent,
     TwoPatients,
+    UnreadableEvent,
     VersionConflict,
 )
 from activities.record.verification.batches import (
@@ -138,6 +139,12 @@ def _decide_again(batch: Batch) -> Recorded:
     return Recorded(version=batch.expected_version, position=0)
 
 
+def _unreadable(event: UnreadableEvent) -> ApplicationError:
+    """Quarantine a journey of which an event cannot be read: what it says might change all that is decided after it."""
+    log.error("record.unreadable", journey_id=str(event.journey_id), version=event.version)
+    return _refused(str(event))
+
+
 class _UnknownSender(Unproven):
     """An event is said to be done by somebody whom the register does not know."""
 
@@ -183,11 +190,11 @@ class RecordActivities:
         the patient, is not recorded: the answer has the run read the record, and decide again.
 
         Raises:
-            ApplicationError: not retryable, when the record holds other events for these versions, or the batch does
-                not follow from its commands or claims a decision that nobody signed, or the patient has another open
-                journey with the medicine. To be retried, when another journey of the patient went on in the meantime,
-                or other rules decided the batch, or a clock that is ahead; and until the limit is higher, when the
-                record takes no batch of this size.
+            ApplicationError: not retryable, when the record holds other events for these versions, or one before them
+                that cannot be read, or the batch does not follow from its commands or claims a decision that nobody
+                signed, or the patient has another open journey with the medicine. To be retried, when another journey
+                of the patient went on in the meantime, or other rules decided the batch, or a clock that is ahead; and
+                until the limit is higher, when the record takes no batch of this size.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
         if not batch.commands:
@@ -196,7 +203,7 @@ class RecordActivities:
         if known is not None and known.receipts is not None:
             try:
                 return await self._record_after(batch, _Standing(known))
-            except (Unproven, OtherHistory, Diverged, VersionConflict):
+            except (Unproven, UnreadableEvent, OtherHistory, Diverged, VersionConflict):
                 # What this worker remembers is never the last word: the record is.
                 log.warning("record.read_again", journey_id=str(batch.journey_id))
         try:
@@ -207,6 +214,8 @@ class RecordActivities:
             else:
                 log.error("signoff.unproven", journey_id=str(batch.journey_id))
             raise _refused(str(problem)) from None
+        except UnreadableEvent as unreadable:
+            raise _unreadable(unreadable) from None
         except (OtherHistory, Diverged, VersionConflict) as conflict:
             raise ApplicationError(str(conflict), type=DIVERGED, non_retryable=True) from None
 
@@ -395,10 +404,7 @@ class RecordActivities:
         later: list[tuple[StoredEvent, Event]] = []
         async for page in self._record.read(batch.journey_id, until_version=batch.last_version):
             for row in page:
-                try:
-                    event = from_stored(row)
-                except ValueError:
-                    raise _refused("the journey's record holds a row that is no event") from None
+                event = from_stored(row)
                 if row.version > batch.expected_version:
                     later.append((row, event))
                     continue
@@ -418,9 +424,15 @@ class RecordActivities:
         """Return the state of a journey as recorded, if it differs from that of the run.
 
         The previous run may have ended between an append and its notices. They leave here at the latest.
+
+        Raises:
+            ApplicationError: not retryable, when an event cannot be read.
         """
         run_id = activity.info().workflow_run_id or ""
-        folded = await load_folded(self._record, handed.journey_id)
+        try:
+            folded = await load_folded(self._record, handed.journey_id)
+        except UnreadableEvent as unreadable:
+            raise _unreadable(unreadable) from None
         if folded is None:
             return RecordedState(run_id=run_id)
         leaving = [notice for event in folded.since for notice in notices(event)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from activities.privacy.errors import KeysUnavailable
-from activities.record import RecordFault, RecordUnavailable
+from activities.record import RecordFault, RecordUnavailable, UnreadableEvent
 from application.settings import SettingsError
 from workflows.journey.refusals import Refusal
 
@@ -93,6 +93,16 @@ class Refused(UseCaseError):
         self.refusal = refusal
 
 
+def unreadable(event: UnreadableEvent) -> Fault:
+    """Return the error for what would need the content of an event that cannot be read."""
+    earlier = f", `pathway show --at {event.version - 1}` how the journey stood before it" if event.version > 1 else ""
+    return Fault(
+        f"version {event.version} of this journey cannot be read, so where it stands now is not known",
+        f"Tell ops: `record verify {event.journey_id}`. `pathway timeline` shows all that can be read{earlier}",
+        ids={"journey_id": str(event.journey_id)},
+    )
+
+
 def translate(error: Exception) -> UseCaseError:
     """Translate any other error. The texts of unknown errors may hold values, so they are never shown."""
     while isinstance(error, ExceptionGroup):
@@ -106,6 +116,8 @@ def translate(error: Exception) -> UseCaseError:
             return Unavailable(str(error), "Run it again")
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
+        case UnreadableEvent():
+            return unreadable(error)
         case SettingsError():
             return InvalidInput(str(error), "docs/reference/settings.md has all settings")
     last = traceback.extract_tb(error.__traceback__)[-1]

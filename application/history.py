@@ -6,12 +6,12 @@ from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import StoredEvent
+from activities.record import StoredEvent, UnreadableEvent
 from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
 from application.access_log import Query, broke_glass, keep_look, may_see
 from application.context import Context
-from application.errors import Fault, InvalidInput, NotAllowed, NotFound
+from application.errors import InvalidInput, NotAllowed, NotFound, unreadable
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.always.care_team.rules import has_part
 from workflows.journey.events import Event, FactAmended
@@ -29,9 +29,9 @@ class History(NamedTuple):
     late: frozenset[int]
 
 
-class _Read(NamedTuple):
-    """What is stored of a journey, and what could be read of it. ``journey`` is None if its opening could not be
-    read."""
+class Part(NamedTuple):
+    """What is stored of a journey, and the events up to the first that cannot be read, with the state after them.
+    ``journey`` is None if its opening cannot be read."""
 
     stored: tuple[StoredEvent, ...]
     events: tuple[Event, ...]
@@ -43,8 +43,24 @@ class _Read(NamedTuple):
         return self.stored[-1].position if self.stored else 0
 
     @property
-    def whole(self) -> bool:
-        return len(self.events) == len(self.stored)
+    def whole(self) -> History | None:
+        """All of it; None if an event cannot be read: the state before that is not where the journey stands."""
+        if self.journey is None or len(self.events) < len(self.stored):
+            return None
+        late = frozenset(stored.version for stored in self.stored if stored.late)
+        return History(self.events, self.journey, self.position, late)
+
+    def require_whole(self) -> History:
+        """Return all of it.
+
+        Raises:
+            Fault: an event cannot be read.
+        """
+        whole = self.whole
+        if whole is None:
+            first = self.stored[len(self.events)]
+            raise unreadable(UnreadableEvent(first.journey_id, first.version))
+        return whole
 
 
 async def read_journey(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> History:
@@ -56,7 +72,16 @@ async def read_journey(context: Context, query: Query, journey_id: UUID, *, part
         NotAllowed: the person may not look at it. The attempt is recorded.
         Fault: an event of it cannot be read.
     """
-    return _require_whole(await _looked_at(context, query, journey_id, part=part), journey_id)
+    return (await _looked_at(context, query, journey_id, part=part)).require_whole()
+
+
+async def read_part(context: Context, query: Query, journey_id: UUID) -> Part:
+    """As `read_journey`, also when an event cannot be read.
+
+    Raises:
+        NotFound, NotAllowed: as `read_journey`.
+    """
+    return await _looked_at(context, query, journey_id)
 
 
 async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple[StoredEvent, ...]:
@@ -65,7 +90,7 @@ async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple
     Raises:
         NotFound, NotAllowed: as `read_journey`.
     """
-    return (await _looked_at(context, query, journey_id)).stored
+    return (await read_part(context, query, journey_id)).stored
 
 
 async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
@@ -85,7 +110,10 @@ async def load_history(context: Context, journey_id: UUID) -> History:
         NotFound: there is no such journey.
         Fault: an event of it cannot be read.
     """
-    return _require_whole(await _load(context, journey_id), journey_id)
+    found = await _load(context, journey_id)
+    if not found.stored:
+        raise no_such_journey(journey_id)
+    return found.require_whole()
 
 
 async def load_journey(context: Context, journey_id: UUID) -> Journey:
@@ -146,20 +174,7 @@ def _version_at(events: Sequence[Event], moment: str) -> int:
     return max((event.version for event in takewhile(lambda event: event.at <= at, events)), default=0)
 
 
-def _require_whole(found: _Read, journey_id: UUID) -> History:
-    if not found.stored:
-        raise no_such_journey(journey_id)
-    if found.journey is None or not found.whole:
-        raise Fault(
-            "an event of this journey cannot be read",
-            f"Tell ops: `record verify {journey_id}` says which",
-            ids={"journey_id": str(journey_id)},
-        )
-    late = frozenset(stored.version for stored in found.stored if stored.late)
-    return History(found.events, found.journey, found.position, late)
-
-
-async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> _Read:
+async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> Part:
     found = await _load(context, journey_id)
     if not found.stored:
         raise no_such_journey(journey_id)
@@ -178,12 +193,12 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: 
     return found
 
 
-async def _load(context: Context, journey_id: UUID) -> _Read:
+async def _load(context: Context, journey_id: UUID) -> Part:
     stored = await (await context.record()).load(journey_id)
     return _read([each for each in stored if context.up_to is None or each.position <= context.up_to])
 
 
-def _read(stored: Sequence[StoredEvent]) -> _Read:
+def _read(stored: Sequence[StoredEvent]) -> Part:
     """Read events up to the first that cannot be read, so that it does not keep people from those before it."""
     events: list[Event] = []
     journey: Journey | None = None
@@ -194,4 +209,4 @@ def _read(stored: Sequence[StoredEvent]) -> _Read:
         except Exception:  # a row may hold anything; `record verify` says what is wrong with it
             break
         events.append(event)
-    return _Read(tuple(stored), tuple(events), journey)
+    return Part(tuple(stored), tuple(events), journey)

@@ -26,7 +26,7 @@ from activities.signatures.sessions import ThisLog, check_session
 from application.access_log import Query, keep_look
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, NotAllowed, NotFound, Unavailable
-from application.history import read_journey
+from application.history import read_stored
 from application.profiles import Profile
 from application.sessions import session_of
 from application.settings import Settings
@@ -158,7 +158,7 @@ async def _may_see(context: Context, workflow_id: str, count: int) -> bool:
         await keep_look(context, query, (), await head(await context.record()))
         return True
     try:
-        await read_journey(context, query, journey_id)
+        await read_stored(context, query, journey_id)  # also when an event of it cannot be read: ops look for why
     except (NotAllowed, NotFound):
         return False
     return True

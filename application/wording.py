@@ -28,6 +28,8 @@ from workflows.journey.summary import count_others, why
 
 SENTENCES = 20
 """How much of what is awaited is shown, the most urgent first, before the rest is counted."""
+UNREADABLE = "what it says cannot be read; tell ops: `record verify`"
+"""What is shown in place of an event's content that cannot be decrypted or understood."""
 _LONG = 80
 
 

@@ -24,6 +24,7 @@ from application.pathway.show import (
     ShowReasons,
     ShowTimeline,
     Timeline,
+    UnreadEvent,
     WholeRecord,
     compare_moments,
     explain_event,
@@ -44,6 +45,7 @@ from cli.input import check_options, journey_id, lines_of, moment, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
 from cli.streams import OutputLost
+from workflows.journey.events import Event
 from workflows.journey.patient_view import PatientSummary
 from workflows.journey.stage import Stage
 
@@ -350,15 +352,22 @@ async def timeline(call: Call, journey: runtime.JourneyId) -> None:
 def render_timeline(output: Output, shown: Timeline) -> None:
     """Show what happened in a journey."""
     if output.json_only:
-        output.data([event.model_dump(mode="json") | _mark(event.version in shown.late) for event in shown.events])
+        output.data([_event(event) | _mark(event.version in shown.late) for event in shown.events])
         return
-    output.illustrative(shown.events[0].illustrative)
+    output.illustrative(shown.illustrative)
     output.show(render.timeline(shown.events, shown.zone, shown.late))
 
 
 def render_record(output: Output, shown: WholeRecord) -> None:
     """Show again what somebody printed: what happened in a journey."""
-    render_timeline(output, Timeline(shown.events, shown.journey.patient.zone, shown.late))
+    render_timeline(output, Timeline(shown.events, shown.journey.patient.zone, shown.late, shown.journey.illustrative))
+
+
+def _event(event: Event | UnreadEvent) -> dict[str, object]:
+    if isinstance(event, Event):
+        return event.model_dump(mode="json")
+    at = None if event.at is None else event.at.isoformat()
+    return {**event._asdict(), "at": at, "unreadable": True}
 
 
 def _mark(late: bool) -> dict[str, bool]:

@@ -6,9 +6,10 @@ from datetime import datetime
 from rich.console import RenderableType
 
 from application.freshness import TrueUpTo
+from application.pathway.show import UnreadEvent
 from application.sign_offs.decision_history import status_of
 from application.viewer import shown_at
-from application.wording import SENTENCES, amount, described, result, until
+from application.wording import SENTENCES, UNREADABLE, amount, described, result, until
 from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows
 from cli.output import add_row, facts_box, short_time, table, your_time
@@ -209,11 +210,14 @@ def _steps(journey: Journey) -> str:
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 
-def timeline(events: Sequence[e.Event], zone: str, late: Set[int] = frozenset()) -> RenderableType:
+def timeline(events: Sequence[e.Event | UnreadEvent], zone: str, late: Set[int] = frozenset()) -> RenderableType:
     """Render what happened, the oldest first. ``late`` are the versions that were recorded late."""
     lines = table("version", "at", "by", "event", "", title="Timeline")
     for event in events:
-        by = f"{event.actor_role.value} {event.actor_id}"
         at = f"{shown_at(event.at, zone)}, recorded late" if event.version in late else shown_at(event.at, zone)
-        add_row(lines, event.version, at, by, event.body.kind, described(event.body))
+        if isinstance(event, UnreadEvent):
+            add_row(lines, event.version, at, f"{event.actor_role} {event.actor_id}", event.kind, UNREADABLE)
+        else:
+            by = f"{event.actor_role.value} {event.actor_id}"
+            add_row(lines, event.version, at, by, event.body.kind, described(event.body))
     return lines

@@ -568,7 +568,16 @@ class CareJourney:
         any state, and a reset sets it back. Commands that the record does not have are decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
         before = self._times_set_back
-        read = await _ask(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+        try:
+            read = await _ask(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+        except ActivityError:
+            # The record has an event that nobody can read. Whatever this run was handed, it decides nothing more; what
+            # is due and whom it calls go on, until ops have mended the record or its keys and reset the journey.
+            if self._times_set_back == before:
+                self._ledger.diverged = True
+                workflow.logger.error("journey.diverged")
+                await workflow.wait_condition(lambda: self._times_set_back != before)
+            return
         if self._times_set_back != before:
             return  # This answers what was asked before the reset.
         told, self._told = self._told, None

@@ -315,7 +315,7 @@ class JourneyResult(ImmutableModel):
 
 QUARANTINED = Refusal(
     code=RefusalCode.HELD,
-    reason="this journey is quarantined: its record says something else",
+    reason="this journey is quarantined: its record says something else, or cannot be read",
     remedy="Tell ops; nothing was overwritten",
 )
 
@@ -489,7 +489,11 @@ async def append_to_record(batch: Batch) -> Recorded | Foreign:
 
 @activity.defn
 async def catch_up_with_record(handed: StateDigest) -> RecordedState | Foreign:
-    """Return the state of a journey as recorded, if it is not what the run was handed."""
+    """Return the state of a journey as recorded, if it is not what the run was handed.
+
+    Raises:
+        ApplicationError: of type `DIVERGED`, an event of it cannot be read.
+    """
     raise NotImplementedError
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import InstanceOf, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from activities.record.store import NewEvent, Record, StoredEvent
+from activities.record.store import NewEvent, Record, StoredEvent, UnreadableEvent
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event, PathwayStarted
@@ -73,8 +73,15 @@ def from_stored(stored: StoredEvent) -> Event:
     """Return the event of a row. Opening events that pin the same protocol share one instance of it.
 
     Raises:
-        ValueError: the row is no event that this build can read.
+        UnreadableEvent: the row is no event that this build can read.
     """
+    try:
+        return _read(stored)
+    except ValueError:
+        raise UnreadableEvent(stored.journey_id, stored.version) from None
+
+
+def _read(stored: StoredEvent) -> Event:
     payload = _opening_payload(stored.payload) if stored.event_type == OPENING_KIND else None
     if payload is None:
         payload = dict(_Enveloped.model_validate_json(stored.payload))
@@ -105,12 +112,20 @@ def _opening_payload(stored: bytes) -> dict[str, Any] | None:
 
 
 async def load_events(record: Record, journey_id: UUID) -> tuple[Event, ...]:
-    """Load all recorded events of a journey, oldest first; none when it is unknown."""
+    """Load all recorded events of a journey, oldest first; none when it is unknown.
+
+    Raises:
+        UnreadableEvent: one of them cannot be read.
+    """
     return tuple(from_stored(stored) for stored in await record.load(journey_id))
 
 
 async def load_journey(record: Record, journey_id: UUID, *, until_version: int | None = None) -> Journey | None:
-    """Load the state of a journey as recorded, up to a version; None when nothing is recorded."""
+    """Load the state of a journey as recorded, up to a version; None when nothing is recorded.
+
+    Raises:
+        UnreadableEvent: an event up to there cannot be read.
+    """
     journey: Journey | None = None
     async for page in record.read(journey_id, until_version=until_version):
         journey = fold(map(from_stored, page), journey)

@@ -33,7 +33,7 @@ async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
     """Return a journey as recorded; None when it is unknown.
 
     Raises:
-        ValueError: a row is no event.
+        UnreadableEvent: one of these events cannot be read.
     """
     snapshot = await record.load_snapshot(journey_id, source_digest(CORE))
     known = None if snapshot is None else await asyncio.to_thread(_read, snapshot.content)

@@ -155,6 +155,14 @@ class AheadOfClock(Exception):
         self.by = by
 
 
+class UnreadableEvent(ValueError):
+    """An event is recorded, and this build cannot read what it says. Whoever needs that does not go on without it."""
+
+    def __init__(self, journey_id: UUID, version: int) -> None:
+        super().__init__(f"version {version} of the journey cannot be read")
+        self.journey_id, self.version = journey_id, version
+
+
 class NotYetRecorded(Exception):
     """The journey did not reach the version in the given time. It may reach it later."""
 
@@ -209,9 +217,14 @@ class StoredEvent(NewEvent):
     log_hash: bytes
 
     @property
+    def readable(self) -> bool:
+        """Whether its content could be decoded, and its times are times."""
+        return self.payload != b""
+
+    @property
     def late(self) -> bool:
         """Whether it was recorded long after it was decided, during an outage for example."""
-        return self.recorded_at - self.occurred_at > LATE
+        return self.readable and self.recorded_at - self.occurred_at > LATE
 
 
 class SealedEvent(NamedTuple):
@@ -851,23 +864,22 @@ class Record:
         )
 
     async def decoder(self, rows: Sequence[asyncpg.Record]) -> Callable[[asyncpg.Record], StoredEvent]:
-        """Return what turns these rows of EVENT_COLUMNS, each by itself, into events. It raises `ValueError` where one
-        cannot be read."""
+        """Return what turns these rows of EVENT_COLUMNS, each by itself, into events. One that cannot be decoded has no
+        content, so that it hides no other one: it was altered or moved, its key is gone, or its times are none. Whoever
+        needs what it says meets an `UnreadableEvent`."""
         decode = await self._decoder(row["payload"] for row in rows)
 
         def decoded(row: asyncpg.Record) -> StoredEvent:
-            fields = dict(row)
-            fields["payload"] = decode(row["journey_id"], row["event_id"], row["payload"])
-            return StoredEvent.model_validate(fields)
+            try:
+                payload = decode(row["journey_id"], row["event_id"], row["payload"])
+                return StoredEvent.model_validate({**row, "payload": payload})
+            except Exception:  # a row that only a superuser can have written can be wrong in any way
+                return StoredEvent.model_construct(**{**row, "payload": b""})
 
         return decoded
 
     async def decoded(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredEvent, ...]:
-        """Return the events of rows of EVENT_COLUMNS.
-
-        Raises:
-            ValueError: one of them cannot be read.
-        """
+        """Return the events of rows of EVENT_COLUMNS, as `decoder` does."""
         return tuple(map(await self.decoder(rows), rows))
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -174,7 +173,7 @@ async def late_messages(record: Record, alarms_by: datetime, others_by: datetime
 
 async def next_events(record: Record, by: datetime) -> tuple[int, Sequence[StoredEvent]]:
     """Return the next events that were recorded by a moment (UTC), and the position of the last: once that is kept with
-    `asked_up_to`, the next call goes on after it. What cannot be read is left out."""
+    `asked_up_to`, the next call goes on after it."""
     async with record.connection() as connection:
         start = await connection.fetchval(
             "SELECT least(coalesce((SELECT nullif(position, 0) FROM watch.look WHERE log_id = $1), "
@@ -191,12 +190,7 @@ async def next_events(record: Record, by: datetime) -> tuple[int, Sequence[Store
             by,
             EVENTS,
         )
-    decode = await record.decoder(rows)
-    events = []
-    for row in rows:
-        with suppress(ValueError):
-            events.append(decode(row))
-    return rows[-1]["position"] if rows else start, events
+    return rows[-1]["position"] if rows else start, await record.decoded(rows)
 
 
 async def shown(record: Record) -> Shown:

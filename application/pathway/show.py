@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
+from activities.record import StoredEvent, UnreadableEvent
+from activities.record.event_codec import from_stored
 from application.access_log import Query, require_staff
 from application.changes import Change, compare
 from application.command_catalog import Form, forms_for
 from application.context import Context
 from application.errors import NotFound
-from application.history import as_known, read_journey
+from application.history import as_known, read_journey, read_part
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EnteredInError, Event, FactAmended
@@ -94,12 +96,24 @@ class JourneyAt(NamedTuple):
     at: datetime
 
 
-class Timeline(NamedTuple):
-    """A journey's events, oldest first, the zone of its patient, and the versions that were recorded late."""
+class UnreadEvent(NamedTuple):
+    """What stands beside the content of an event that cannot be read. ``at`` (UTC) is None if it is no time."""
 
-    events: tuple[Event, ...]
+    version: int
+    at: datetime | None
+    actor_role: str
+    actor_id: str
+    kind: str
+
+
+class Timeline(NamedTuple):
+    """A journey's events, oldest first, the zone of its patient, the versions that were recorded late, and whether it
+    is a demonstration."""
+
+    events: tuple[Event | UnreadEvent, ...]
     zone: str
     late: frozenset[int]
+    illustrative: bool
 
 
 class PatientPage(NamedTuple):
@@ -138,25 +152,46 @@ class Compared(NamedTuple):
 
 
 async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
-    """Where a journey stands, or stood.
+    """Where a journey stands, or stood: also at a version before one that cannot be read.
 
     Raises:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
         InvalidInput, NotFound: this is no moment of it.
+        Fault: an event up to there cannot be read.
     """
-    history = await read_journey(context, query, query.journey_id)
+    part = await read_part(context, query, query.journey_id)
+    at = query.at or ""
+    if part.whole is None and at.isdecimal() and int(at) <= len(part.events) and not query.corrected:
+        return JourneyAt(as_known(part.events, at), context.now())
+    history = part.require_whole()
     journey = history.journey if query.at is None else as_known(history.events, query.at, corrected=query.corrected)
     return JourneyAt(journey, context.now())
 
 
 async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
-    """What happened in a journey.
+    """What happened in a journey, with events that cannot be read.
 
     Raises:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
-    history = await read_journey(context, query, query.journey_id)
-    return Timeline(history.events, history.journey.patient.zone, history.late)
+    stored, _, journey = await read_part(context, query, query.journey_id)
+    events = tuple(map(_as_read, stored))
+    late = frozenset(each.version for each in stored if each.late)
+    return Timeline(
+        events,
+        # Without its opening only somebody who broke the glass sees it.
+        zone="UTC" if journey is None else journey.patient.zone,
+        late=late,
+        illustrative=journey is not None and journey.illustrative,
+    )
+
+
+def _as_read(stored: StoredEvent) -> Event | UnreadEvent:
+    try:
+        return from_stored(stored)
+    except UnreadableEvent:
+        at = stored.occurred_at
+        return UnreadEvent(stored.version, at, stored.actor_role, stored.actor_id, stored.event_type)
 
 
 async def show_record(context: Context, query: ShowRecord) -> WholeRecord:

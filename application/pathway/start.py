@@ -14,6 +14,7 @@ from activities.record import (
     Record,
     RecordUnavailable,
     TwoPatients,
+    UnreadableEvent,
     WantedEnrolment,
 )
 from activities.record.event_codec import from_stored
@@ -22,7 +23,7 @@ from application import input as forms
 from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import Refused, Unavailable, UseCaseError
+from application.errors import Refused, Unavailable, UseCaseError, unreadable
 from application.pathway import requests
 from application.pathway.commands import RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
@@ -232,9 +233,13 @@ class Starter:
 
         Raises:
             Conflict: it began with another one. Only people of its clinic are told in what it differs.
+            Fault: its opening cannot be read.
         """
         stored, body = await record.load_opening(referral.journey_id), command.body
-        began = None if stored is None else from_stored(stored).body
+        try:
+            began = None if stored is None else from_stored(stored).body
+        except UnreadableEvent as event:
+            raise unreadable(event) from None
         if not isinstance(began, PathwayStarted) or not isinstance(body, StartPathway):
             return
         if found := requests.differences(began, body):

@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 
 from activities.notices import deliver
-from activities.record import NotYetRecorded, Record
+from activities.record import NotYetRecorded, Record, UnreadableEvent
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_events, load_journey
 from activities.record.reconciliation import (
@@ -158,7 +158,7 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
             if repair:
                 async with asyncio.timeout(EACH.total_seconds()):
                     mended = await _mend(context, record, journeys, drifted)
-        except (UseCaseError, TimeoutError) as problem:
+        except (UseCaseError, UnreadableEvent, TimeoutError) as problem:
             log.warning("reconcile.not_mended", journey_id=str(drifted.journey_id), error=type(problem).__name__)
         if mended:
             log.warning("reconcile.mended", journey_id=str(drifted.journey_id), drift=drifted.drift.value)
@@ -263,9 +263,17 @@ async def drift_of(
     [head] = heads
     marks = await _marks_of(record, [(head, run)])
     if head.status == "closed" and (run is None or run.ended) and head.awaits is None:
-        ended = await load_journey(record, journey_id)
-        head = head._replace(awaits=bool(ended is not None and ended.waiting))
+        head = head._replace(awaits=await _awaits(record, journey_id))
     return judge(head, run, marks.get(journey_id), builds=builds, now=now)
+
+
+async def _awaits(record: Record, journey_id: UUID) -> bool:
+    """Whether a journey waits for something, as far as is known."""
+    try:
+        ended = await load_journey(record, journey_id)
+    except UnreadableEvent:
+        return True
+    return bool(ended is not None and ended.waiting)
 
 
 def judge(
@@ -459,7 +467,12 @@ async def begin_anew(
     record: Record, journeys: Journeys, journey_id: UUID, last: Run | None, earlier: Sequence[Taken] = ()
 ) -> bool:
     """Begin a new run from the record, and hand in again what the last one, and ``earlier`` ones, had accepted and not
-    recorded."""
+    recorded.
+
+    Raises:
+        UnreadableEvent: an event cannot be read. What runs goes on.
+    """
+    await load_events(record, journey_id)  # before its run is ended
     taken = () if last is None else await journeys.taken(last)
     if last is not None:
         # First its end: what it records afterwards would contradict the run that goes on from the record.

@@ -1,5 +1,6 @@
 """A patient's pages: where the journey stands, why it waits, what happened."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -10,12 +11,13 @@ from application.pathway.show import (
     ShowJourney,
     ShowPatientView,
     ShowTimeline,
+    UnreadEvent,
     show_journey,
     show_patient_page,
     show_timeline,
 )
 from application.sign_offs.decision_history import status_of
-from application.wording import SENTENCES, lacks, until
+from application.wording import SENTENCES, UNREADABLE, lacks, until
 from console.charts import charts_of
 from console.corrections import choices
 from console.pages import page
@@ -24,6 +26,7 @@ from console.visits import Looks
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Amend
+from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
 from workflows.journey.summary import count_others, health, step_shown, why
 
@@ -64,12 +67,12 @@ async def show(visit: Looks, journey_id: UUID) -> Response:
 @router.get("/journeys/{journey_id}/timeline")
 async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, kind: str = "") -> Response:
     async with visit.context() as context:
-        events, zone, late = await show_timeline(context, ShowTimeline(journey_id=journey_id))
-    kinds, role = sorted({event.body.kind for event in events}), visit.signed_in.person.role
+        events, zone, late, _ = await show_timeline(context, ShowTimeline(journey_id=journey_id))
+    kinds, role = sorted({_kind(event) for event in events}), visit.signed_in.person.role
     wanted = [
         event
         for event in reversed(events)
-        if (before is None or event.version < before) and (not kind or event.body.kind == kind)
+        if (before is None or event.version < before) and (not kind or _kind(event) == kind)
     ]
     return page(
         visit.request,
@@ -80,10 +83,19 @@ async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, ki
         earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
         zone=zone,
         late=late,
-        correctable={choice.version for choice in choices(events, zone)} if role in Amend.roles else set(),
+        correctable={choice.version for choice in choices(_read(events), zone)} if role in Amend.roles else set(),
         kinds=kinds,
         kind=kind,
+        unreadable=UNREADABLE,
     )
+
+
+def _read(events: Iterable[Event | UnreadEvent]) -> list[Event]:
+    return [event for event in events if isinstance(event, Event)]
+
+
+def _kind(event: Event | UnreadEvent) -> str:
+    return event.kind if isinstance(event, UnreadEvent) else event.body.kind
 
 
 @router.get("/journeys/{journey_id}/patient-view")

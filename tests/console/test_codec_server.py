@@ -29,6 +29,7 @@ from deploy.local.process import free_port
 from simulation.keys import Signers
 from simulation.people import PEOPLE, profile
 from tests.fixtures.everything import everything
+from tests.record.helpers import Connection
 from tests.record.read_models.courses import put_course
 from workflows.journey.actors import Actor, Role
 
@@ -159,6 +160,16 @@ async def test_what_nobody_with_the_keys_made_stays_as_it_is(asked: Asked) -> No
     for payload in (CLEAR, altered, foreign):
         answer = await asked.decode(token, payload=payload)
         assert (answer.status_code, shown(answer)) == (200, payload.data)
+
+
+async def test_ops_see_payloads_of_a_journey_of_which_an_event_cannot_be_read(asked: Asked, admin: Connection) -> None:
+    token = await asked.token(Role.OPS)
+    await admin.execute("ALTER TABLE record.journey_event DISABLE TRIGGER append_only")
+    for spoiled, seen in ((2, CLEAR.data), (1, asked.sealed.data)):
+        await admin.execute("UPDATE record.journey_event SET payload = 'x' WHERE version = $1", spoiled)
+        answer = await asked.decode(token)
+        # Without its opening nobody knows whose journey it is.
+        assert (answer.status_code, shown(answer)) == (200, seen)
 
 
 async def test_another_origin_is_refused_and_nothing_is_encrypted(asked: Asked) -> None:

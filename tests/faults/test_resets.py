@@ -22,6 +22,7 @@ from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
+from tests.faults.attackers import overwrite
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
@@ -217,6 +218,33 @@ async def foreign_event(record: Record, journey_id: UUID) -> None:
     await record.append(
         journey_id, last.version, [NewEvent.model_validate(fields | {"event_id": uuid4(), "command_id": uuid4()})]
     )
+
+
+async def test_a_journey_of_which_an_event_cannot_be_read_waits_for_ops(
+    client: Client, record: Record, signers: Signers, task_queue: str, stack: Stack
+) -> None:
+    """Neither an append nor a reset goes on as if the event were not there. Mended, it goes on, and nothing is lost."""
+    async with at_work(client, record, signers, task_queue):
+        course = await underway(client, record, signers, task_queue)
+        [*_, last] = await record.load_sealed(course.id)
+    await overwrite(stack, last.event.position, b"?")
+    rows = await course.rows()
+
+    async def quarantined() -> bool:
+        return (await course.status()).health == "diverged"
+
+    async with at_work(client, record, signers, task_queue):  # by a worker that remembers nothing of it
+        accepted = command(support("invented: accepted, and not recorded yet"))
+        await submit(client, course.id, accepted)
+        await eventually(quarantined)
+        await reset(course, task=-1)
+        await eventually(quarantined)
+        assert await course.rows() == rows
+        await overwrite(stack, last.event.position, last.sealed)
+        await reset(course, task=-1)
+        await eventually(lambda: _knows(course, [accepted]))
+        assert not await quarantined()
+        await course.checked()
 
 
 async def test_a_record_that_says_something_else_is_never_overwritten(

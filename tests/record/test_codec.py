@@ -138,9 +138,8 @@ async def test_a_payload_that_is_swapped_is_found(record: Record, admin: Connect
         one,
         *swapped,
     )
-    with pytest.raises(PayloadUnreadable):
-        await record.load(one)
-    assert len(await record.load(other)) == 6
+    assert [each.version for each in await record.load(one) if not each.readable] == [4]
+    assert all(each.readable for each in await record.load(other))
 
 
 async def test_a_rotated_key_changes_nothing_of_what_is_there(
@@ -184,8 +183,7 @@ async def test_without_its_key_a_journey_is_unreadable_and_the_log_holds_and_oth
         open_key_store(keys_database.keys_url, Keyring(keyring)) as after,
         open_record(everything(migrated), await sealing(after)) as record,
     ):
-        with pytest.raises(PayloadUnreadable):
-            await record.load(gone)
+        assert not any(each.readable for each in await record.load(gone))
         assert await load_journey(record, other) is not None
         assert await verify_chains(owner) == ()
         async with running(record):

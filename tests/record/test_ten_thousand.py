@@ -46,7 +46,7 @@ async def test_all_journeys_but_one_go_on(migrated: Database, owner: Connection,
         shown = {row["journey_id"]: row["version"] for row in rows}
         assert shown == dict.fromkeys(journeys, OPENING) | dict.fromkeys(going_on, 8)
         [stuck] = (await stale(record)).rows
-        assert (stuck.journey_id, stuck.version, stuck.code) == (sick, OPENING + 1, "KeyError")
+        assert (stuck.journey_id, stuck.version, stuck.code) == (sick, OPENING + 1, "UnreadableEvent")
 
         codec.damaged.clear()
         assert await retry(record, sick) is None

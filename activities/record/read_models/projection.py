@@ -1,7 +1,7 @@
 """Applies recorded events to states. An event that cannot be applied is returned, never raised. No I/O."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.event_codec import from_stored
@@ -19,21 +19,15 @@ class Unapplied(NamedTuple):
     code: str
 
 
-Given: TypeAlias = StoredEvent | Unapplied
-"""An event of the log, or the reason why it could not be decoded."""
-
-
-def unapplied(event: Given, error: Exception) -> Unapplied:
+def unapplied(event: StoredEvent, error: Exception) -> Unapplied:
     return Unapplied(event.journey_id, event.version, event.position, type(error).__name__)
 
 
 def apply_events(
-    state: ProjectionState | None, events: Iterable[Given]
+    state: ProjectionState | None, events: Iterable[StoredEvent]
 ) -> tuple[ProjectionState | None, Unapplied | None]:
     """Apply more events to the state of their journey. Return the state, and the first event that cannot be applied."""
     for event in events:
-        if isinstance(event, Unapplied):
-            return state, event
         try:
             state = apply(state, from_stored(event), event.position, event.recorded_at)
         except Exception as error:
@@ -42,7 +36,7 @@ def apply_events(
 
 
 def diff_states(
-    before: ProjectionState | None, after: ProjectionState | None, first: Given
+    before: ProjectionState | None, after: ProjectionState | None, first: StoredEvent
 ) -> tuple[RowDiff | None, Unapplied | None]:
     """Return what has to be written after some events, with the first of them. Nothing if none could be applied."""
     if after is None or after is before:

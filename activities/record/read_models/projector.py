@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from activities.record.read_models.projection import Given, Unapplied, apply_events, diff_states, unapplied
+from activities.record.read_models.projection import Unapplied, apply_events, diff_states, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
 from activities.record.read_models.snapshots import Snapshot, find, is_due, keep, snapshot_of, unpack
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
@@ -192,7 +192,7 @@ async def _apply_batch(
     stale = {row["journey_id"] for row in known}
     ordered = await group_by_journey(record, sorted(batch, key=itemgetter("journey_id", "version")))
     fresh = [events for events in ordered if events[0].journey_id not in stale]
-    changes: list[tuple[RowDiff, Given]] = []
+    changes: list[tuple[RowDiff, StoredEvent]] = []
     stopped: list[Unapplied] = []
     packed: list[Snapshot] = []
     for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
@@ -209,7 +209,7 @@ async def _apply_batch(
                     changes.append((changed, first))
                     cache.put(after)
                     last, due = events[-1], is_due(after, cache.snapshots.get(first.journey_id, 0))
-                    if due and stuck is None and isinstance(last, StoredEvent):
+                    if due and stuck is None:
                         packed.append(snapshot_of(after, last.journey_hash))
                         cache.put_snapshot(packed[-1])
             if stuck is not None:
@@ -225,7 +225,12 @@ async def _apply_batch(
 
 
 async def _states_before(
-    record: Record, connection: Connection, cache: StateCache, generation: int, firsts: Sequence[Given], position: int
+    record: Record,
+    connection: Connection,
+    cache: StateCache,
+    generation: int,
+    firsts: Sequence[StoredEvent],
+    position: int,
 ) -> dict[UUID, tuple[ProjectionState | None, Unapplied | None]]:
     """Return the states that these events continue, up to a position, and what could not be applied to them. They come
     from the cache, from a snapshot and what followed it, or from the first event on."""
@@ -264,8 +269,8 @@ async def _unpacked(
 class Folded(NamedTuple):
     """The state of a journey after its events from a first to a last one, and the first that could not be applied."""
 
-    first: Given
-    last: Given
+    first: StoredEvent
+    last: StoredEvent
     state: ProjectionState | None
     stopped: Unapplied | None
 
@@ -301,7 +306,7 @@ async def fold_journeys(
 
 async def load_journeys(
     connection: Connection, record: Record, after: Mapping[UUID, int], *, until: int, most: int
-) -> Iterator[list[Given]]:
+) -> Iterator[list[StoredEvent]]:
     """Yield events of these journeys after a version of each and up to a position: a list of at most so many for each
     journey that has any."""
     events = await connection.fetch(
@@ -317,14 +322,7 @@ async def load_journeys(
     return await group_by_journey(record, events)
 
 
-async def group_by_journey(record: Record, rows: Sequence[asyncpg.Record]) -> Iterator[list[Given]]:
+async def group_by_journey(record: Record, rows: Sequence[asyncpg.Record]) -> Iterator[list[StoredEvent]]:
     """Group rows of the log, which come in order of journeys and versions, by journey."""
     decode = await record.decoder(rows)
-
-    def given(row: asyncpg.Record) -> Given:
-        try:
-            return decode(row)
-        except Exception as error:
-            return Unapplied(row["journey_id"], row["version"], row["position"], type(error).__name__)
-
-    return ([given(row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))
+    return ([decode(row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))

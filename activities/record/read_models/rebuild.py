@@ -19,7 +19,7 @@ import asyncpg
 import structlog
 
 from activities.record.locks import HeldElsewhere, alone
-from activities.record.read_models.projection import Given, Unapplied, diff_states
+from activities.record.read_models.projection import Unapplied, diff_states
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, fold_journeys
 from activities.record.read_models.rows import DEFINITION, RowDiff
 from activities.record.read_models.snapshots import Snapshot, is_due, keep, snapshot_of
@@ -165,7 +165,7 @@ async def _build_share(record: Record, generation: int, until: int, which: int, 
 
 
 async def _fold(connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int) -> None:
-    changes: list[tuple[RowDiff, Given]] = []
+    changes: list[tuple[RowDiff, StoredEvent]] = []
     stopped: list[Unapplied] = []
     packed: list[Snapshot] = []
     for folded in (await fold_journeys(connection, record, journeys, until=until)).values():
@@ -175,12 +175,7 @@ async def _fold(connection: Connection, record: Record, generation: int, journey
             stopped.append(stuck)
         if new is not None:
             changes.append((new, folded.first))
-        if (
-            folded.state is not None
-            and isinstance(folded.last, StoredEvent)
-            and stuck is None
-            and is_due(folded.state, 0)
-        ):
+        if folded.state is not None and stuck is None and is_due(folded.state, 0):
             packed.append(snapshot_of(folded.state, folded.last.journey_hash))
     try:
         async with connection.transaction():

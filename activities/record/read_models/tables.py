@@ -5,9 +5,9 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.record.read_models.projection import Given, Unapplied, unapplied
+from activities.record.read_models.projection import Unapplied, unapplied
 from activities.record.read_models.rows import TABLES, Key, Row, RowDiff, Table, key_of
-from activities.record.store import Connection
+from activities.record.store import Connection, StoredEvent
 
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)
 """Errors of the database for a row that it cannot hold, such as a text with a NUL. Trying again does not help."""
@@ -24,7 +24,9 @@ async def write(connection: Connection, generation: int, changes: Sequence[RowDi
             await connection.executemany(_upsert(generation, kind, table), new)
 
 
-async def store(connection: Connection, generation: int, changes: Sequence[tuple[RowDiff, Given]]) -> list[Unapplied]:
+async def store(
+    connection: Connection, generation: int, changes: Sequence[tuple[RowDiff, StoredEvent]]
+) -> list[Unapplied]:
     """Write changes, each with the first event it comes from: all at once or, if the database cannot hold one of them,
     one by one. Return those that it cannot hold."""
     try:

@@ -247,9 +247,11 @@ def verify_journey(
         state = None if event is None else state
         if state is not None and stored.position <= until:
             shown = state
-        if keys is None:
-            continue
         place = (stored.position, stored.journey_id, stored.version)
+        if keys is None:
+            if event is None:
+                found.append(Finding(*place, "unreadable"))
+            continue
         found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys, log))
         found += (Finding(*place, reason) for reason in check_session(before, stored, keys, proven, log and log.name))
         sign_offs += is_sign_off(stored, event)
@@ -264,10 +266,6 @@ def verify_journey(
         used=tuple(used),
     )
     return judged, journey, shown
-
-
-def _readable(stored: StoredEvent) -> bool:
-    return stored.payload != b"" and None not in (stored.occurred_at, stored.recorded_at)
 
 
 def _event(stored: StoredEvent) -> Event | None:
@@ -326,12 +324,12 @@ async def _judge(
                 JourneyFindings(events=len(events), position=max((row["position"] for row in events), default=0))
             )
             continue
-        history = await _to_stored(record, events)
+        history = await record.decoded(events)
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position, log=log)
         judged.append(one)
-        late += sum(stored.late for stored in history if _readable(stored))
+        late += sum(stored.late for stored in history)
         if not invented:
-            timed = ((each, reason) for each in history if _readable(each) for reason in check_times(each))
+            timed = ((each, reason) for each in history if each.readable for reason in check_times(each))
             found += (Finding(each.position, journey_id, each.version, reason) for each, reason in timed)
         if derive:
             derivation = derive_again(history, commands.get(journey_id, ()))
@@ -369,7 +367,7 @@ async def _ask_builds(
     for journey_id in journeys if builds else ():
         commands = (await read_commands(connection, record, [journey_id])).get(journey_id, [])
         for _, events, _ in await read_journeys(connection, record.log_id, [journey_id]):
-            history = [each for each in await _to_stored(record, events) if _readable(each)]
+            history = [each for each in await record.decoded(events) if each.readable]
             for build in builds:
                 derived, faults = await build.derive(history, commands)
                 odd = [Finding(each.position, journey_id, each.version, each.reason) for each in faults]
@@ -395,7 +393,7 @@ async def read_commands(
 async def _placed(record: Record, rows: Sequence[DatabaseRow]) -> list[Placed]:
     """Return the events of a journey that can be read, up to the first that cannot."""
     placed: list[Placed] = []
-    for stored in await _to_stored(record, rows):
+    for stored in await record.decoded(rows):
         event = _event(stored)
         if event is None:
             break
@@ -412,19 +410,6 @@ def _differs(patients: PatientKeys, head: DatabaseRow, journey: Journey) -> bool
         "patient_key": patients.of_ref(journey.patient.ref),
     }
     return any(head[name] not in (None, value) for name, value in said.items())
-
-
-async def _to_stored(record: Record, rows: Sequence[DatabaseRow]) -> list[StoredEvent]:
-    """Return the stored events of rows. One that cannot be decoded gets no content, and is reported as unreadable."""
-    decode = await record.decoder(rows)
-
-    def stored(row: DatabaseRow) -> StoredEvent:
-        try:
-            return decode(row)
-        except Exception:
-            return StoredEvent.model_construct(**{**row, "payload": b""})
-
-    return [stored(row) for row in rows]
 
 
 async def _find_live(connection: Connection, log_id: int) -> Live | None:
@@ -491,7 +476,7 @@ async def _load_used_elsewhere(connection: Connection, record: Record, journey_i
     )
     used: list[Use] = []
     while rows := await signed.fetch(500):
-        found = [(stored, nonce(stored)) for stored in await _to_stored(record, rows)]
+        found = [(stored, nonce(stored)) for stored in await record.decoded(rows)]
         used += (Use(s.position, s.journey_id, s.version, number) for s, number in found if number is not None)
     return used
 

@@ -307,18 +307,18 @@ async def go_on_around(record: Record, codec: Damaged, journey: UUID, events: Se
     await catch_up(record)
 
     [stuck] = (await stale(record)).rows
-    assert (stuck.journey_id, stuck.version, stuck.code) == (journey, 33, "KeyError")
+    assert (stuck.journey_id, stuck.version, stuck.code) == (journey, 33, "UnreadableEvent")
     cases = {case.journey_id: case for case in (await caseload(record, CaseloadFilter(), limit=100)).rows}
     assert cases.keys() == {journey, *others}
     assert all(cases[other].version == 9 and cases[other].stale is None for other in others)
-    assert (cases[journey].version, cases[journey].stale) == (32, "KeyError")
+    assert (cases[journey].version, cases[journey].stale) == (32, "UnreadableEvent")
     tasks = (await worklist(record, WorklistFilter(journey_id=journey))).rows
     assert tasks
-    assert all((task.version, task.stale) == (32, "KeyError") for task in tasks)
+    assert all((task.version, task.stale) == (32, "UnreadableEvent") for task in tasks)
     assert "patient said" not in str(stuck)
     assert await differing(record) == []
 
-    assert await retry(record, journey) == "KeyError"
+    assert await retry(record, journey) == "UnreadableEvent"
     [stuck] = (await stale(record)).rows
     assert stuck.attempts == 2
     await rebuild(record)
