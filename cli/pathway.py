@@ -108,7 +108,7 @@ async def start(
         if command_id is not None:
             raise InvalidInput("--command-id is for one referral", "Leave it out with --batch")
         return await _start_batch(call, starter, batch, at_once=at_once, dry_run=dry_run)
-    given = read_form(Referral, referral)
+    given = await starter.identified(read_form(Referral, referral))
     made = await starter.command(given, command_id)
     if dry_run:
         tried = await starter.try_out(given, made)

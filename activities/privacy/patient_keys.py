@@ -1,10 +1,10 @@
-"""The keys by which the record tells patients apart without naming them."""
+"""The keys by which the record tells patients and referrals apart without naming anybody."""
 
 import hmac
 
 
 class PatientKeys:
-    """Makes them under a secret of the service: without it nobody can try which reference or number gives a key."""
+    """Makes them under a secret of the service: without it nobody can try what gives a key."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -16,6 +16,10 @@ class PatientKeys:
     def of_number(self, clinic: str, number: str) -> bytes:
         """Return the key of a clinic's own number for a patient: the same number at another clinic is another key."""
         return self._keyed(b"carepath/patient-number/2\0" + clinic.encode() + b"\0" + number.encode())
+
+    def of_referral(self, content: bytes) -> bytes:
+        """Return the key of a referral that has no id of its own: the same content gives the same key."""
+        return self._keyed(b"carepath/referral/1\0" + content)
 
     def _keyed(self, said: bytes) -> bytes:
         return hmac.digest(self._secret, said, "sha256")

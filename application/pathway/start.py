@@ -39,7 +39,7 @@ from workflows.journey.refusals import Refusal
 from workflows.journey.signed_statement import ProtocolApproval
 
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
-"""The namespace of request ids that are made from the content of a referral."""
+"""The namespace of request ids that are made for referrals without one."""
 START = CommandKind("pathway", "start", StartPathway)
 
 
@@ -55,15 +55,33 @@ class Referral(InputModel):
     clinician: Identifier
     protocol: Short | None = None
 
+    def identified(self, patients: PatientKeys) -> "Referral":
+        """Return the referral with the id of its request. One that names none gets it from its content, by the secret
+        of the service: whoever has the database cannot try names and dates of birth."""
+        if self.request_id is not None:
+            return self
+        content = self.model_dump(mode="json", exclude={"request_id"}, exclude_none=True)
+        made = uuid5(REFERRALS, patients.of_referral(canonical(content)).hex())
+        return self.model_copy(update={"request_id": made})
+
     @property
     def request(self) -> UUID:
-        """Return the id of the request."""
-        content = self.model_dump(mode="json", exclude={"request_id"}, exclude_none=True)
-        return self.request_id or uuid5(REFERRALS, canonical(content).decode())
+        """The id of the request.
+
+        Raises:
+            ValueError: the referral is not identified yet.
+        """
+        if self.request_id is None:
+            raise ValueError("the referral is not identified yet")
+        return self.request_id
 
     @property
     def journey_id(self) -> UUID:
-        """Return the id of the journey that this request starts."""
+        """The id of the journey that this request starts.
+
+        Raises:
+            ValueError: as `request`.
+        """
         return uuid5(self.request, "journey")
 
 
@@ -83,7 +101,10 @@ class Started:
 
 
 class Starter:
-    """Starts journeys for one coordinator with one protocol, or with the one each referral names (None)."""
+    """Starts journeys for one coordinator with one protocol, or with the one each referral names (None).
+
+    Each referral is identified first.
+    """
 
     def __init__(self, context: Context, protocol: str | None) -> None:
         """Raises NotAllowed: the person may not start journeys."""
@@ -91,6 +112,14 @@ class Starter:
         self._context = context
         self._protocol = protocol
         self._chosen: dict[tuple[str, Pathway, str], tuple[Protocol, ProtocolApproval | None]] = {}
+
+    async def identified(self, referral: Referral) -> Referral:
+        """Return a referral with the id of its request.
+
+        Raises:
+            RecordUnavailable, RecordFault: the record cannot be reached, and nothing happened.
+        """
+        return referral.identified((await self._context.record()).patients)
 
     async def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
         """Make the command for a referral.
@@ -339,7 +368,7 @@ async def _row(
 ) -> RowOutcome:
     # Up to its turn no row waits for anything, so that rows take their turns in the order in which they are begun.
     try:
-        referral = forms.check(Referral, forms.read_object(forms.require_small(raw)))
+        referral = forms.check(Referral, forms.read_object(forms.require_small(raw))).identified(patients)
         command = await starter.command(referral)
         async with rows.turn(referral.request, patient_keys(patients, referral.clinic, referral.patient)):
             return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)

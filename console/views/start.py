@@ -69,6 +69,7 @@ async def start(visit: Acts) -> Response:
         referral = forms.check(Referral, read_back(FIELDS, visit.sent, "UTC"), templated=False)
         async with visit.context() as context:
             starter = Starter(context, None)
+            referral = await starter.identified(referral)
             command = await starter.command(referral)
             if visit.value("try") is not None:
                 tried = await starter.try_out(referral, command)
