@@ -5,17 +5,20 @@ asked again (`application.access.show_again`).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from activities.record.access_log import NewAccessLogEntry, find_broken_glass, record_access
+from activities.privacy.patient_keys import PatientKeys
+from activities.record.access_log import AccessLogEntry, NewAccessLogEntry, find_broken_glass, record_access
 from application.context import Context
 from application.errors import NotAllowed
 from workflows.journey.actors import STAFF, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
+from workflows.journey.always.care_team.rules import observers
 from workflows.journey.base import InputModel
+from workflows.journey.proof import WITHOUT_KEY
 
 
 class Query(InputModel):
@@ -42,9 +45,28 @@ def may_see(context: Context, journey: Journey) -> bool:
     return context.as_seen is not None or may_look(journey, context.person.id, context.person.clinics)
 
 
+def reader_id(context: Context, patients: PatientKeys) -> str:
+    """Return how the access log names who looks: staff by their id, a patient or an observer by a key, because their id
+    would say of somebody that they are a patient, or near one."""
+    person = context.person
+    return patients.of_reader(person.id).hex() if person.role in WITHOUT_KEY else person.id
+
+
+def name_readers(
+    entries: Iterable[AccessLogEntry], patients: PatientKeys, journeys: Iterable[Journey]
+) -> tuple[AccessLogEntry, ...]:
+    """Return entries with the ids of those patients and observers who are of these journeys."""
+    theirs = {person for journey in journeys for person in (journey.patient.ref, *observers(journey))}
+    known = {patients.of_reader(person).hex(): person for person in theirs}
+    return tuple(
+        entry.model_copy(update={"reader_id": known.get(entry.reader_id, entry.reader_id)}) for entry in entries
+    )
+
+
 async def broke_glass(context: Context, journey_id: UUID) -> bool:
     """Whether the person has emergency access to a journey that has not ended."""
-    found = await find_broken_glass(await context.record(), journey_id, context.person.id, context.now())
+    record = await context.record()
+    found = await find_broken_glass(record, journey_id, reader_id(context, record.patients), context.now())
     return found is not None
 
 
@@ -56,9 +78,10 @@ async def keep_look(context: Context, query: Query, journeys: Sequence[UUID], po
     """
     if context.as_seen is not None:
         return
+    record = await context.record()
     entry = {
         "entry_id": uuid4(),
-        "reader_id": context.person.id,
+        "reader_id": reader_id(context, record.patients),
         "reader_role": context.person.role,
         "purpose": context.purpose,
         "clock": context.now(),
@@ -66,7 +89,7 @@ async def keep_look(context: Context, query: Query, journeys: Sequence[UUID], po
         "journeys": journeys,
         "position": position,
     }
-    await record_access(await context.record(), NewAccessLogEntry.model_validate(entry | more))
+    await record_access(record, NewAccessLogEntry.model_validate(entry | more))
 
 
 def require_staff(context: Context, what: str) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import typer
 
 from application import input as forms
-from application.pathway.patient import PatientSeen, ShowPatient, show_patient
+from application.pathway.patient import PatientNamed, PatientSeen, asked_for, show_patient
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command
 from workflows.journey.always.patient.model import KnownRisk
@@ -30,8 +30,8 @@ async def show(
 
     For whoever may look at one of the journeys. The others are not named, nor where they are.
     """
-    query = forms.check(ShowPatient, {"ref": ref, "clinic": clinic})
-    render_patient(call.output, await show_patient(call.context, query))
+    named = forms.check(PatientNamed, {"ref": ref, "clinic": clinic})
+    render_patient(call.output, await show_patient(call.context, await asked_for(call.context, named)))
 
 
 def render_patient(output: Output, seen: PatientSeen) -> None:

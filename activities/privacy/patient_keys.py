@@ -17,6 +17,11 @@ class PatientKeys:
         """Return the key of a clinic's own number for a patient: the same number at another clinic is another key."""
         return self._keyed(b"carepath/patient-number/2\0" + clinic.encode() + b"\0" + number.encode())
 
+    def of_reader(self, person: str) -> bytes:
+        """Return the key by which the access log names a patient or an observer who looks: their own id would say who
+        is a patient."""
+        return self._keyed(b"carepath/reader/1\0" + person.encode())
+
     def of_referral(self, content: bytes) -> bytes:
         """Return the key of a referral that has no id of its own: the same content gives the same key."""
         return self._keyed(b"carepath/referral/1\0" + content)

@@ -1,14 +1,18 @@
 """The access log: who looked at what, and why, recorded before anything is shown (45 CFR 164.312(b); FHIR
 AuditEvent)."""
 
+from base64 import b64decode, b64encode
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from activities.record.store import Record
 
+UNREADABLE = "the reason that was given cannot be read"
+"""Stands in the place of a reason that cannot be decrypted: the look is reviewed all the same."""
 MOST = 1000
 """How many entries one answer has at most."""
 
@@ -31,7 +35,8 @@ class NewAccessLogEntry(BaseModel):
 
     ``command`` is what they asked for, word for word, but not as whom, and ``clock`` (UTC) is theirs. What they see is
     true up to ``position`` of the log; of a list, ``rows`` are its rows and ``definition`` that of the read models they
-    are of. ``reason`` and ``until`` (UTC) are of those who break the glass: they may look again until then.
+    are of. Of a patient or an observer ``reader_id`` is a key. ``reason``, which is encrypted for the journey, and
+    ``until`` (UTC) are of those who break the glass: they may look again until then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -78,9 +83,16 @@ async def record_access(record: Record, new: NewAccessLogEntry) -> None:
             list(new.rows),
             new.position,
             new.definition,
-            new.reason,
+            await _sealed(record, new),
             new.until,
         )
+
+
+async def _sealed(record: Record, new: NewAccessLogEntry) -> str | None:
+    """Return the reason as it is kept: why somebody broke the glass may say how the patient is."""
+    if new.reason is None:
+        return None
+    return b64encode(await record.seal(new.journeys[0], new.entry_id, new.reason.encode())).decode()
 
 
 async def seal_access(record: Record) -> int:
@@ -164,4 +176,22 @@ async def _select(record: Record, condition: str, *arguments: object) -> tuple[A
             record.log_id,
             *arguments,
         )
-    return tuple(AccessLogEntry.model_validate(dict(row)) for row in rows)
+    sealed = {row["entry_id"]: _decoded(row["reason"]) for row in rows if row["reason"] is not None}
+    unseal = await record.unsealer(sealed.values())
+
+    def reason(row: asyncpg.Record) -> str | None:
+        if row["entry_id"] not in sealed:
+            return None
+        try:
+            return unseal(row["journeys"][0], row["entry_id"], sealed[row["entry_id"]]).decode()
+        except (ValueError, IndexError):
+            return UNREADABLE
+
+    return tuple(AccessLogEntry.model_validate({**row, "reason": reason(row)}) for row in rows)
+
+
+def _decoded(kept: str) -> bytes:
+    try:
+        return b64decode(kept, validate=True)
+    except ValueError:
+        return b""

@@ -9,11 +9,11 @@ from activities.record.access_log import AccessLogEntry, find_access, list_acces
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Answer, Case, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
-from application.access_log import ActOn, Query
+from application.access_log import ActOn, Query, name_readers
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound
 from application.freshness import TrueUpTo
-from application.history import read_journeys, read_stored
+from application.history import read_journeys, read_part
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.show import (
     CompareMoments,
@@ -96,15 +96,20 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
     Raises:
         NotFound, NotAllowed: there is no such journey, or the person may not look at it.
     """
-    if query.journey_id is not None:
-        await read_stored(context, query, query.journey_id)
     record = await context.record()
+    patients = record.patients
     found = await list_access(record, journey_id=query.journey_id, reader_id=query.by, limit=query.limit)
+    if query.by is not None and not found:
+        # Nobody of staff: perhaps a patient or an observer, whose id is in no log.
+        query = query.model_copy(update={"by": patients.of_reader(query.by).hex()})
+        found = await list_access(record, journey_id=query.journey_id, reader_id=query.by, limit=query.limit)
     if query.journey_id is not None:
-        return found
+        journey = (await read_part(context, query, query.journey_id)).journey
+        return name_readers(found, patients, () if journey is None else (journey,))
     asked = dict.fromkeys(each for entry in found for each in entry.journeys)
-    theirs = {journey.id for journey in await read_journeys(context, query, asked)}
-    return tuple(entry for entry in found if theirs.issuperset(entry.journeys))
+    journeys = await read_journeys(context, query, asked)
+    theirs = {journey.id for journey in journeys}
+    return name_readers((entry for entry in found if theirs.issuperset(entry.journeys)), patients, journeys)
 
 
 async def show_again(context: Context, entry_id: UUID) -> Seen:
@@ -120,7 +125,8 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
         raise NotFound("there is no reading of this id that showed a journey", "See `access list`")
     query = ActOn(action=f"access show {entry_id}", journey_id=entry.journeys[0]) if entry.journeys else None
     if query is not None and len(entry.journeys) == 1:
-        await read_stored(context, query, entry.journeys[0])
+        journey = (await read_part(context, query, entry.journeys[0])).journey
+        [entry] = name_readers([entry], (await context.record()).patients, () if journey is None else (journey,))
     elif query is not None and len(await read_journeys(context, query, entry.journeys)) < len(entry.journeys):
         raise NotAllowed("this list is not of your clinics alone", "Somebody of all of them may look")
     name, kept = entry.command

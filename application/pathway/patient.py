@@ -1,7 +1,9 @@
 """Look at one patient across their journeys: every dose that is known of them, and every risk."""
 
 from contextlib import suppress
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
+
+from pydantic import Field
 
 from activities.record.patients import of_patient
 from application.access_log import Query
@@ -11,17 +13,22 @@ from application.history import load_journey, read_journeys
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.patient.rules import see_elsewhere
-from workflows.journey.base import Identifier
+from workflows.journey.base import Identifier, InputModel
 
 
-class ShowPatient(Query):
-    """What is known of a patient, by their reference in the organisation; with ``clinic``, by that clinic's number for
-    them."""
-
-    name: ClassVar[str] = "patient show"
+class PatientNamed(InputModel):
+    """A patient by their reference in the organisation; with ``clinic``, by that clinic's number for them."""
 
     ref: Identifier
     clinic: Identifier | None = None
+
+
+class ShowPatient(Query):
+    """What is known of a patient, by the key (hex) of their reference or number: the access log names nobody."""
+
+    name: ClassVar[str] = "patient show"
+
+    key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PatientSeen(NamedTuple):
@@ -34,6 +41,17 @@ class PatientSeen(NamedTuple):
     not_readable: bool
 
 
+async def asked_for(context: Context, named: PatientNamed) -> ShowPatient:
+    """Return the question for a patient who is named.
+
+    Raises:
+        RecordUnavailable, RecordFault: the record cannot be reached.
+    """
+    patients = (await context.record()).patients
+    key = patients.of_ref(named.ref) if named.clinic is None else patients.of_number(named.clinic, named.ref)
+    return ShowPatient(key=key.hex())
+
+
 async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
     """What is known of a patient across their journeys. Whoever may look at one of them sees the doses and risks of
     all, because they rest on them; which other journeys there are, and where, they are not told.
@@ -41,9 +59,7 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
     Raises:
         NotAllowed: there is no such patient, or the person may look at none of their journeys. It is not said which.
     """
-    record = await context.record()
-    patients = record.patients
-    key = patients.of_ref(query.ref) if query.clinic is None else patients.of_number(query.clinic, query.ref)
+    record, key = await context.record(), bytes.fromhex(query.key)
     read: list[Journey] = []
     not_readable = False
     for journey_id in await record.journeys_of(key):
@@ -53,7 +69,7 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
         except Fault:
             not_readable = True
     # At an earlier look, the journeys that were the patient's by then.
-    known = of_patient(patients, read, key)
+    known = of_patient(record.patients, read, key)
     theirs = await read_journeys(context, query, [journey.id for journey in known])
     if not theirs:
         raise NotAllowed(

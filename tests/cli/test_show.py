@@ -8,6 +8,7 @@ import pytest
 
 from deploy.local.postgres import Database
 from tests.cli.helpers import World, call
+from tests.fixtures.clear import PATIENTS
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, Play, before
 from tests.signatures.recorded import history
@@ -83,7 +84,14 @@ def test_the_patient_sees_their_own_view_and_nobody_elses(world: World, journey:
     other = call(world, *words, *patient(tmp_path / "other.json", "somebody-else"))
     assert (other.code, other.out) == (4, "")
     kept = [(look.reader_id, look.shown) for look in world.looks() if look.command[0] == "pathway patient-view"]
-    assert kept == [(state.patient.ref, True), (state.patient.ref, True), ("somebody-else", False)]
+    themselves, another = (PATIENTS.of_reader(one).hex() for one in (state.patient.ref, "somebody-else"))
+    assert kept == [(themselves, True), (themselves, True), (another, False)]
+    # Whoever may look at the journey is told who they were; somebody who has no part in it stays a key.
+    for by in ((), ("--by", state.patient.ref)):
+        listed = call(world, "access", "list", str(journey), "--json", *by)
+        named = [row["reader_id"] for row in listed.json if row["reader_role"] == "patient"]
+        assert named == [another] * (not by) + [state.patient.ref] * 2
+    assert state.patient.ref not in str([(look.reader_id, look.command) for look in world.looks()])
 
 
 @pytest.mark.requirement("A65", "A66")

@@ -16,6 +16,7 @@ from activities.privacy.key_store import KeyStore, open_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, use_master_key
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import Opening, PayloadUnreadable, Record, RecordUnavailable, Sealing, open_record, sealing
+from activities.record.access_log import list_access, record_access
 from activities.record.codec import Decode, Encode
 from activities.record.event_codec import load_journey
 from activities.record.read_models import running
@@ -24,7 +25,7 @@ from activities.record.snapshots import EVERY, keep_snapshot, load_folded
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.fixtures.everything import everything
-from tests.record.helpers import Connection, event, events
+from tests.record.helpers import NOON, Connection, an_access, event, events
 from tests.record.read_models.courses import course_of, put, renamed
 
 SAID = b'{"said":"Robin has nightmares, born 1984-05-17"}'
@@ -108,6 +109,24 @@ async def test_the_database_shows_nothing_that_was_said(record: Record, owner: C
     for row in await owner.fetch("SELECT payload FROM record.journey_event"):
         assert b"Robin" not in row["payload"]
     assert await verify_chains(owner) == ()
+
+
+async def test_why_somebody_broke_the_glass_is_encrypted_and_never_keeps_a_look_from_being_listed(
+    record: Record, admin: Connection
+) -> None:
+    journey = uuid4()
+    await record.append(journey, 0, events(1), opening=Opening(patient_keys=(bytes(32),), medicine="invented"))
+    look = an_access(journey, reason="Invented: Robin was found after an overdose – é", until=NOON)
+    for _ in range(2):
+        await record_access(record, look)
+    [kept] = await list_access(record)
+    assert kept.reason == look.reason
+    assert "Robin" not in str(await admin.fetch("SELECT * FROM record.access_log"))
+    await admin.execute("ALTER TABLE record.access_log DISABLE TRIGGER append_only")
+    for spoiled in ("reverse(reason)", "'Robin is here'", "''"):
+        await admin.execute(f"UPDATE record.access_log SET reason = {spoiled}")
+        [kept] = await list_access(record)
+        assert kept.reason == "the reason that was given cannot be read"
 
 
 async def test_a_patients_journeys_are_encrypted_under_their_own_key(record: Record, owner: Connection) -> None:
