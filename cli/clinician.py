@@ -1,12 +1,13 @@
 """`clinician`: administer the organisation's register: who may sign and their keys, the staff, and who is on call."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
+from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry, namesakes
 from application.errors import Conflict
 from application.sign_offs import signers, staff
 from application.sign_offs.signers import EnrolmentRequest
@@ -111,6 +112,7 @@ async def enrol(
     ]
     if also:
         output.note(f"{entry.person} has other keys that are not revoked: {', '.join(also)}")
+    _warn_of_namesakes(output, changed, [(entry.person, entry.printed_name)])
     _tell(output, changed, entry.key_id, "clinician enrol: done")
 
 
@@ -209,6 +211,7 @@ async def enter(
     if not yes:
         signers.confirm(call.context, f"Enter {what}")
     changed = staff.enter(call.context, asked, by, organisation_key, register)
+    _warn_of_namesakes(call.output, changed, [(new.member.id, new.printed_name) for new in asked.staff])
     _tell_version(call.output, changed, f"entered {what}")
 
 
@@ -261,6 +264,15 @@ async def check(
                 call.output.text(line)
     if any(roster.gaps for roster in found):
         raise Conflict("the rota has a gap", "Enter who is on call then: `clinician enter`", state="Nothing changed.")
+
+
+def _warn_of_namesakes(output: Output, register: Register, people: Iterable[tuple[str, str]]) -> None:
+    for person, name in people:
+        if others := namesakes(register, person, name):
+            output.note(
+                f"Attention: {person} has the printed name of {', '.join(others)}. If they are one person, end or "
+                "revoke one of them; if not, tell them apart by their ids, which stand beside every name"
+            )
 
 
 def _tell_version(output: Output, register: Register, done: str) -> None:

@@ -244,7 +244,7 @@ def _meaning(asked: ToApprove) -> dict[str, object]:
         "for": asked.register.organisation,
         "for the patients of": ", ".join(asked.clinics),
         "signed before by": None if asked.begun is None else signers(asked.begun),
-        "you sign as": f"{signer.name} ({signer.role.value}), licence {signer.licence.number}",
+        "you sign as": f"{signer.name} ({signer.role.value} {signer.id}), licence {signer.licence.number}",
         "review by": local(asked.until, asked.protocol.working_time.zone).date(),
     }
 

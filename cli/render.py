@@ -102,7 +102,7 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
         signed = table("request", "decision", "meaning", "by", "at", "now", title="Signed")
         for s_ in journey.sign_offs:
             chosen = s_.decision if s_.choice is None else f"{s_.decision}: {s_.choice}"
-            by, now = f"{s_.name} ({s_.role.value})", status_of(journey, s_).replace("_", " ")
+            by, now = f"{s_.name} ({s_.role.value} {s_.by})", status_of(journey, s_).replace("_", " ")
             add_row(signed, s_.request, chosen, s_.meaning, by, shown_at(s_.at, zone), now)
         yield signed
     yield from _events_of_concern(journey)

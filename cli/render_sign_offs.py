@@ -103,7 +103,7 @@ def show_since(output: Output, journey: Journey, since: Since) -> None:
                     shown_at(signed.at, zone),
                     _chosen(signed),
                     signed.meaning,
-                    f"{signed.name} ({signed.role.value})",
+                    f"{signed.name} ({signed.role.value} {signed.by})",
                     stands,
                 )
         output.show(before)

@@ -280,8 +280,8 @@ def _confirm(call: Call, to_sign: ToSign, verdict: Verdict, reasons: Reasons, *,
         missing["rationale"] = ask("Rationale")
     if missing:
         reasons = forms.check(Reasons, {**reasons.model_dump(exclude_none=True), **missing})
-    name = signer.name or signer.id
-    question = f"{name} ({signer.role.value}) signs: {verdict}, meaning {rule.meaning}, for the evidence above. Sign?"
+    who = f"{signer.name or signer.id} ({signer.role.value} {signer.id})"
+    question = f"{who} signs: {verdict}, meaning {rule.meaning}, for the evidence above. Sign?"
     if ask(f"{question} [y/N]").strip().lower() not in ("y", "yes"):
         raise SteppedBack("not signed", "The request stays open")
     return reasons

@@ -8,6 +8,7 @@ new name, another role), they get a new entry with a new key; what they signed b
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
@@ -257,6 +258,19 @@ class Register(InputModel):
     def service(self, key_id: str) -> ServiceEntry | None:
         """Return the entry of a service's key, if there is one."""
         return next((entry for entry in self.services if entry.key_id == key_id), None)
+
+
+def namesakes(register: Register, person: str, printed_name: str) -> tuple[str, ...]:
+    """Return the ids of all others in a register, whoever they were, whose printed name reads the same."""
+    pairs = [*((entry.person, entry.printed_name) for entry in register.entries)]
+    pairs += ((entry.member.id, entry.printed_name) for entry in register.staff)
+    wanted = _as_read(printed_name)
+    return tuple(sorted({other for other, name in pairs if other != person and _as_read(name) == wanted}))
+
+
+def _as_read(name: str) -> str:
+    """A name without what tells nobody apart: case, spaces, points."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 def enrol(register: Register, entry: SignerEntry | ServiceEntry) -> Register:

@@ -93,8 +93,8 @@ def review_day(approval: ProtocolApproval, protocol: Protocol) -> str:
 
 
 def signers(approval: ProtocolApproval) -> str:
-    """Return the printed names of those who signed."""
-    return " and ".join(signed.signer.name for signed in approval.approvals)
+    """Return who signed, by printed name and id: two people may have one name."""
+    return " and ".join(f"{signed.signer.name} ({signed.signer.id})" for signed in approval.approvals)
 
 
 def status_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: datetime) -> ApprovalStatus:

@@ -246,7 +246,8 @@ def find_request(journey: Journey, request_id: str) -> OpenRequest:
     decided = next((signed for signed in journey.sign_offs if signed.request == request_id), None)
     if decided is not None:
         at = decided.at.isoformat(timespec="seconds")
-        raise Conflict(f"{decided.name} has decided this at {at} ({decided.decision})", "See `pathway timeline`")
+        who = f"{decided.name} ({decided.by})"
+        raise Conflict(f"{who} has decided this at {at} ({decided.decision})", "See `pathway timeline`")
     if journey.held:
         raise Conflict(
             "this request waits until the hold is released, or there is none of this id",

@@ -560,3 +560,14 @@ def test_a_passkey_is_enrolled_where_its_origin_is_listed(clinic: Clinic, tmp_pa
     listed = clinic.world.call("clinician", "list", "--json")
     assert listed.json[0]["passkey"]["rp_id"] == "care.example.org"
     assert clinic.enrol(request, "--yes").code == 5
+
+
+def test_a_printed_name_that_somebody_has_already_is_told(clinic: Clinic) -> None:
+    first = clinic.enrol(clinic.make_key(Role.CLINICIAN), "--yes")
+    assert (first.code, "printed name" in first.err) == (0, False)
+    request = clinic.make_key(Role.MEDICAL_DIRECTOR)
+    request.write_text(json.dumps({**json.loads(request.read_text()), "printed_name": str(CLIO.name).upper()}))
+    words = ("clinician", "enrol", str(request), *BY, "--organisation-key", str(clinic.key), "--yes")
+    second = clinic.world.call(*words, answers=(OFFLINE,))
+    assert second.code == 0, second.err
+    assert f"{DIRA.id} has the printed name of {CLIO.id}" in " ".join(second.err.split())

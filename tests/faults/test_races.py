@@ -65,7 +65,8 @@ async def race(course: Course, number: int) -> None:
     assert isinstance(winner.body, c.Sign)
     assert won.body.signature == winner.body.signature
     assert lost.body.code == RefusalCode.ALREADY_DONE
-    who_and_when = f"{won.body.name} has decided this at {won.at.isoformat(timespec='seconds')} ({won.body.decision})"
+    who, when = f"{won.body.name} ({won.actor_id})", won.at.isoformat(timespec="seconds")
+    who_and_when = f"{who} has decided this at {when} ({won.body.decision})"
     assert who_and_when in lost.body.reason
     for one, way, refusal in zip(pair, ways, told, strict=True):
         if way == "update" and one is not winner:

@@ -322,7 +322,8 @@ async def test_a_signature_counts_once(plain: Client, course: Course) -> None:
     before = await held(course)
     genuine = await signed(course, decision(before, asked(before), decision="return"))
     assert await push(plain, course.id, genuine) is None
-    await refused_both_ways(plain, course, genuine, RefusalCode.ALREADY_DONE, "Clio Invented, MD has decided this at")
+    who = f"Clio Invented, MD ({PEOPLE[Role.CLINICIAN].id})"
+    await refused_both_ways(plain, course, genuine, RefusalCode.ALREADY_DONE, f"{who} has decided this at")
 
     request = asked(before).id
     await course.send(c.WithdrawSignOff(request=request, reason="invented: read it again"), by=Role.CLINICIAN)

@@ -15,10 +15,12 @@ from pydantic import ValidationError
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from activities.signatures.keys import key_id_of
 from activities.signatures.signer_registry import (
+    Register,
     RegisterError,
     RegisterFile,
     content_hash,
     enrol,
+    namesakes,
     parse,
     publish,
     read,
@@ -240,3 +242,29 @@ def test_a_licence_written_in_another_way_is_no_other_person(spelled: str) -> No
     )
     with pytest.raises(RegisterError, match="one person's"):
         enrol(register(), entry(alias, key_of("alias", 77)))
+
+
+def namesake(printed: str) -> Register:
+    """The register with one more person, who prints their name like this."""
+    assert CLIO.licence is not None
+    licence = CLIO.licence.model_copy(update={"number": "another"})
+    another = CLIO.model_copy(update={"id": "another", "licence": licence})
+    return enrol(register(), entry(another, key_of("another", 99), printed_name=printed))
+
+
+@pytest.mark.parametrize("spelled", ["{}", "{} ", "upper", "dots", "wide", "spaces"])
+def test_two_people_with_one_printed_name_are_found(spelled: str) -> None:
+    name = str(CLIO.name)
+    other = {
+        "upper": name.upper(),
+        "dots": name.replace(", MD", " M.D."),
+        "wide": name.replace("C", "\N{FULLWIDTH LATIN CAPITAL LETTER C}"),
+        "spaces": name.replace(" ", "  "),
+    }.get(spelled, spelled.format(name))
+    assert namesakes(namesake(other), CLIO.id, name) == ("another",)
+    assert namesakes(namesake(other), "another", other) == (CLIO.id,)
+
+
+def test_others_have_their_own_names() -> None:
+    assert namesakes(namesake("Cleo Invented, MD"), CLIO.id, str(CLIO.name)) == ()
+    assert namesakes(register(), CLIO.id, str(CLIO.name)) == (), "two roles of one person are no two people"

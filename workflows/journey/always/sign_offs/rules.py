@@ -144,9 +144,10 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
         return request
     signed = next((s for s in journey.sign_offs if s.request == command.request), None)
     if signed is not None:
+        who, when = f"{signed.name} ({signed.by})", signed.at.isoformat(timespec="seconds")
         refuse(
             RefusalCode.ALREADY_DONE,
-            f"{signed.name} has decided this at {signed.at.isoformat(timespec='seconds')} ({signed.decision})",
+            f"{who} has decided this at {when} ({signed.decision})",
             "See `pathway timeline`",
             "request",
         )
