@@ -1,6 +1,7 @@
 """Providers of OpenID Connect for the tests: a real one as a process of its own, and one that says what it is told."""
 
 import json
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -40,7 +41,7 @@ async def provider_process(directory: Path, *users: dict[str, Any]) -> AsyncIter
     claims = [part for user in users for part in ("--user-claims", json.dumps(user))]
     child.spawn(
         [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *claims],
-        env={"PATH": "/usr/bin:/bin", "NO_COLOR": "1"},
+        env={**os.environ, "NO_COLOR": "1"},
     )
     try:
         await eventually(lambda: accepts_connections(port))
