@@ -9,7 +9,8 @@ from pathlib import Path
 from typer.core import TyperGroup
 
 from application.messages.settings import MessageSettings
-from application.settings import MESSAGES_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
+from application.openid.settings import OpenIdSettings
+from application.settings import MESSAGES_PREFIX, OPENID_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
 from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build
 
@@ -122,6 +123,7 @@ def test_every_setting_that_is_named_is_one() -> None:
     known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
     known |= {f"{MESSAGES_PREFIX}{field.upper()}" for field in MessageSettings.model_fields}
     known |= {f"{WATCHDOG_PREFIX}{field.upper()}" for field in WatchdogSettings.model_fields}
+    known |= {f"{OPENID_PREFIX}{field.upper()}" for field in OpenIdSettings.model_fields}
     unknown = [
         f"{name(page)}: {variable}"
         for page in PAGES
