@@ -5,8 +5,8 @@ Nothing is sent past the page. What a command says and no control takes fails: t
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from playwright.async_api import Locator
@@ -21,9 +21,24 @@ class CannotSay(AssertionError):
     """A form has no control for something that is to be said."""
 
 
-async def fill_in(form: Locator, content: Mapping[str, Any], zone: str, *, known: Sequence[str] = ()) -> None:
-    """Fill in a form with the content of a command (of Python's own types). Times are entered to the minute, on the
-    clock of ``zone``. ``known`` are names that the console fills in itself.
+class Wall(NamedTuple):
+    """The clock on the wall of somebody who fills in a form: its zone, and what it shows (UTC)."""
+
+    zone: str
+    now: datetime
+
+    def spell(self, moment: datetime) -> str:
+        """Write a time to the minute: what is to come not before it, what has been not after it."""
+        minute = moment.replace(second=0, microsecond=0)
+        minute += timedelta(minutes=int(self.now < moment != minute))
+        wall = minute.astimezone(ZoneInfo(self.zone))
+        twice = wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset()
+        return f"{wall:%Y-%m-%d %H:%M}" + (f"{wall:%z}" if twice else "")
+
+
+async def fill_in(form: Locator, content: Mapping[str, Any], wall: Wall, *, known: Sequence[str] = ()) -> None:
+    """Fill in a form with the content of a command (of Python's own types). ``known`` are names that the console fills
+    in itself.
 
     Raises:
         CannotSay: it has no control for a part of the content, or one for JSON alone.
@@ -38,42 +53,40 @@ async def fill_in(form: Locator, content: Mapping[str, Any], zone: str, *, known
         if value is None:
             continue
         said.add(name)
-        await _enter(form, alike, value, zone)
+        await _enter(form, alike, value, wall)
     left = [name for name in _names(content) if not any(name == one or name.startswith(f"{one}/") for one in said)]
     if unsaid := sorted({*left} - {*known}):
         raise CannotSay(f"no control takes {unsaid}; there are {sorted({each['name'] for each in controls})}")
 
 
-async def _enter(form: Locator, alike: list[dict[str, str]], value: Any, zone: str) -> None:
+async def _enter(form: Locator, alike: list[dict[str, str]], value: Any, wall: Wall) -> None:
     name, kind = alike[0]["name"], alike[0]["kind"]
     control = form.locator(f'[name="{name}"]')
     match kind:
         case "hidden":
-            if alike[0]["value"] != _spelled(value, zone):
+            if alike[0]["value"] != _spelled(value, wall):
                 raise CannotSay(f"{name} is given by the page, and is not what is to be said")
         case "radio":
-            await form.locator(f'[name="{name}"][value="{_spelled(value, zone)}"]').check()
+            await form.locator(f'[name="{name}"][value="{_spelled(value, wall)}"]').check()
         case "checkbox":
             for each in value:
                 await form.locator(f'[name="{name}"][value="{each}"]').check()
         case "select-one":
-            await control.select_option(_spelled(value, zone))
+            await control.select_option(_spelled(value, wall))
         case "textarea" if "as JSON" in alike[0]["label"]:
             raise CannotSay(f"{name} is asked for as JSON")
         case _ if isinstance(value, list | tuple):
-            await control.fill("\n".join(_spelled(each, zone) for each in value))
+            await control.fill("\n".join(_spelled(each, wall) for each in value))
         case _:
-            await control.fill(_spelled(value, zone))
+            await control.fill(_spelled(value, wall))
 
 
-def _spelled(value: Any, zone: str) -> str:
+def _spelled(value: Any, wall: Wall) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
         case datetime():
-            wall = value.astimezone(ZoneInfo(zone)).replace(second=0, microsecond=0)
-            twice = wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset()
-            return f"{wall:%Y-%m-%d %H:%M}" + (f"{wall:%z}" if twice else "")
+            return wall.spell(value)
         case date():
             return value.isoformat()
         case float() if value.is_integer():

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 from temporalio.client import Client
 
 from activities.record.event_codec import load_events
@@ -31,7 +31,7 @@ from console.visits import Opened
 from deploy.local.stack import local_stack, run_worker, write_environment
 from simulation.people import PEOPLE, person_of, profile
 from simulation.player import ServerDriver, on_servers, play
-from tests.browser.filling import fill_in
+from tests.browser.filling import Wall, fill_in
 from tests.browser.people import (
     ask_for_passkey,
     has_authenticator,
@@ -100,6 +100,9 @@ class Clinic:
     given: Counter[Role] = field(default_factory=Counter)
     unasked: set[tuple[Role, str]] = field(default_factory=set)
 
+    def _wall(self, zone: str) -> Wall:
+        return Wall(zone, self.clock.now())
+
     async def page_of(self, role: Role) -> Page:
         """The browser of somebody; staff make a passkey in it first, and two others enrol it."""
         if role not in self.pages:
@@ -132,11 +135,11 @@ class Clinic:
     async def start(self, pathway: Pathway) -> UUID:
         """The coordinator starts a patient."""
         page = await self.open(Role.COORDINATOR, "/work")
-        await page.get_by_role("link", name="Start a patient").click()
+        await _follow(page, page.get_by_role("link", name="Start a patient"))
         form = page.locator("form.entry")
         content = {name: value for name, value in REFERRAL.items() if not name.startswith("patient/")}
         patient = {name.partition("/")[2]: value for name, value in REFERRAL.items() if name.startswith("patient/")}
-        await fill_in(form, {**content, "patient": patient, "pathway": pathway}, patient["zone"])
+        await fill_in(form, {**content, "patient": patient, "pathway": pathway}, self._wall(patient["zone"]))
         await form.get_by_role("button", name="Start", exact=True).click()
         await self._done(page, "The journey is started.")
         return UUID(page.url.rpartition("/")[2])
@@ -158,28 +161,29 @@ class Clinic:
         form = page.locator("form.entry")
         if kind == "instrument.record" and not await form.locator('[name^="answers/"]').count():
             await page.locator("form.filters select").select_option(str(content["instrument"]))
-            await page.get_by_role("button", name="Show its answers as fields").click()
-        await fill_in(form, content, journey.patient.zone, known=KNOWN.get(kind, ()))
+            await _follow(page, page.get_by_role("button", name="Show its answers as fields"))
+        await fill_in(form, content, self._wall(journey.patient.zone), known=KNOWN.get(kind, ()))
         await form.locator("button.send").click()
         await self._done(page, f"Done: {kind.replace('.', ' ')}.")
 
     async def _sign(self, page: Page, journey: Journey, body: Sign) -> None:
-        await page.locator(f'main a[href="/journeys/{journey.id}/sign-offs/{quote(body.request)}"]').first.click()
+        address = f"/journeys/{journey.id}/sign-offs/{quote(body.request)}"
+        await _follow(page, page.locator(f'main a[href="{address}"]').first)
         form = page.locator("form.entry")
         content = body.model_dump(
             include={"decision", "evidence", "rationale", "choice", "referral"}, exclude_none=True
         )
-        await fill_in(form, content, journey.patient.zone)
+        await fill_in(form, content, self._wall(journey.patient.zone))
         await form.get_by_role("button", name="Sign", exact=True).click()
         await self._done(page, f"Signed and recorded: {body.decision}.")
 
     async def _go_to_room(self, page: Page, journey: Journey, kind: str) -> None:
         if not page.url.endswith("/room"):
-            await page.get_by_role("link", name="Session room").click()
+            await _follow(page, page.get_by_role("link", name="Session room"))
         if kind == "session.end":
-            await page.get_by_role("link", name="End the session").click()
+            await _follow(page, page.get_by_role("link", name="End the session"))
         elif kind == "session.check" and await page.get_by_role("link", name="Check again").count():
-            await page.get_by_role("link", name="Check again").click()
+            await _follow(page, page.get_by_role("link", name="Check again"))
 
     async def _go_to_form(self, page: Page, role: Role, journey: Journey, kind: str, content: dict[str, Any]) -> None:
         """Follow the link to a form: from what is awaited, or else from all that may be done."""
@@ -196,13 +200,19 @@ class Clinic:
             folded = page.locator("details", has=page.locator(f'a[href="{address}"]'))
             await folded.locator("summary").click()
             link = folded.locator(f'a[href="{address}"]')
-        await link.click()
+        await _follow(page, link)
 
     async def _done(self, page: Page, said: str) -> None:
         """Wait for the answer to what was sent."""
         answer = page.locator("main .notice[role=status], main .problem[role=alert]").first
         await expect(answer).to_be_visible()
         assert said in await answer.inner_text(), f"{page.url}: {await answer.inner_text()}"
+
+
+async def _follow(page: Page, link: Locator) -> None:
+    """Press what leads to another page, and wait until that is there."""
+    async with page.expect_navigation():
+        await link.click()
 
 
 @dataclass
