@@ -14,7 +14,8 @@ from workflows.journey.base import digest
 from workflows.journey.evidence import current, evidence, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
-from workflows.journey.sign_off_types import SIGN_OFF_TYPES, Content
+from workflows.journey.sign_off_type import Content
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 
 DecisionStatus: TypeAlias = Literal["standing", "waits_for_second", "superseded", "withdrawn"]
 

@@ -14,7 +14,8 @@ from workflows.journey.obligation_types import RETURNED
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.sign_off_types import SIGN_OFF_TYPES, Content
+from workflows.journey.sign_off_type import Content
+from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 
 FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "rationale", "referral"), True)
 """What a second person is shown of the first one's approval."""

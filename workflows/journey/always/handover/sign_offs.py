@@ -1,0 +1,56 @@
+"""What is signed of the handover of what is still watched."""
+
+from collections.abc import Iterator
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.obligation_types import Outlasts
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.sign_off_type import Content, SignOffType
+from workflows.journey.signed_statement import Meaning
+from workflows.journey.watch import contacts_watched, sessions_watched
+
+
+def _handover(journey: Journey, subject: str | None) -> Content:
+    proposal = journey.handover
+    return {
+        "proposal": None if proposal is None else proposal.model_dump(mode="json"),
+        "contacts": [contact.model_dump(mode="json") for contact in contacts_watched(journey)],
+        "sessions": [session.model_dump(mode="json") for session in sessions_watched(journey)],
+    }
+
+
+def _handover_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.handover_author is None else (journey.handover_author,)
+
+
+def _hand_over(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    if journey.handover is None:
+        return
+    receiver = journey.handover.receiver
+    for session in sessions_watched(journey):
+        if session.dosed_at is None:
+            yield e.SessionCancelled(session=session.number, reason=f"handed over to {receiver}"[:4000])
+        else:
+            decision = f"handed over to {receiver}: {journey.handover.reason}"[:4000]
+            yield e.SessionEnded(session=session.number, criteria={}, clinician_decision=decision)
+    contacts = tuple(contact.id for contact in contacts_watched(journey))
+    yield e.WatchHandedOver(receiver=receiver, contacts=contacts, sign_off=decided.request)
+
+
+TYPES = (
+    SignOffType(
+        kind=SignOffKind.HANDOVER,
+        request="sign the handover of what is still watched",
+        meaning=Meaning.WATCH_HANDED_OVER,
+        content=_handover,
+        authors=_handover_author,
+        written_by="one",
+        returns_to_author=True,
+        approval=_hand_over,
+        reasoned=True,
+        urgent=True,
+        outlasts=Outlasts.ENDING,
+        care=False,
+    ),
+)

@@ -1,0 +1,59 @@
+"""What is signed of holds."""
+
+from collections.abc import Iterator
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import entry
+from workflows.journey.sign_off_type import Content, SignOffType
+from workflows.journey.signed_statement import Meaning
+
+
+def _hold_release(journey: Journey, subject: str | None) -> Content:
+    hold = entry(journey, "holds", subject or "")
+    source = None if hold is None or hold.source is None else hold.source
+    event = entry(journey, "adverse_events", source or "")
+    risk = journey.asked_risk
+    return {
+        "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
+        "hold": None if hold is None else hold.model_dump(mode="json", exclude={"released"}),
+        "adverse_event": None if event is None else event.model_dump(mode="json"),
+    }
+
+
+def _hold_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    hold = entry(journey, "holds", subject or "")
+    return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
+
+
+def _release_hold(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    yield e.HoldReleased(hold=decided.subject or "", sign_off=decided.request)
+
+
+TYPES = (
+    SignOffType(
+        kind=SignOffKind.HOLD_RELEASE,
+        request="decide on the hold",
+        meaning=Meaning.HOLD_RELEASED,
+        content=_hold_release,
+        authors=_hold_author,
+        written_by="one",
+        approval=_release_hold,
+        declining="asks_again",
+        reasoned=True,
+        care=False,
+    ),
+    SignOffType(
+        kind=SignOffKind.SEVERE_HOLD_RELEASE,
+        request="decide on the hold",
+        meaning=Meaning.HOLD_RELEASED,
+        content=_hold_release,
+        authors=_hold_author,
+        written_by="one",
+        approval=_release_hold,
+        declining="asks_again",
+        reasoned=True,
+        care=False,
+    ),
+)

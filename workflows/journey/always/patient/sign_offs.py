@@ -1,0 +1,41 @@
+"""What is signed of who the patient is."""
+
+from collections.abc import Iterator
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import entry
+from workflows.journey.sign_off_type import Content, SignOffType
+from workflows.journey.signed_statement import Meaning
+
+
+def _merge(journey: Journey, subject: str | None) -> Content:
+    merge = entry(journey, "merges", subject or "")
+    return {"patient": journey.patient.ref, "merge": None if merge is None else merge.model_dump(mode="json")}
+
+
+def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    merge = entry(journey, "merges", subject or "")
+    return () if merge is None else (merge.proposed_by,)
+
+
+def _merge_patients(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    merge = journey.merges.get(decided.subject or "")
+    if merge is not None:
+        yield e.PatientMerged(merge=merge.id, other=merge.other, sign_off=decided.request)
+
+
+TYPES = (
+    SignOffType(
+        kind=SignOffKind.PATIENT_MERGE,
+        request="decide whether another patient of the organisation is this one",
+        meaning=Meaning.IDENTITY_CONFIRMED,
+        content=_merge,
+        authors=_merge_author,
+        written_by="one",
+        approval=_merge_patients,
+        reasoned=True,
+        care=False,
+    ),
+)

@@ -1,0 +1,44 @@
+"""What is signed of the evaluation."""
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import recalled
+from workflows.journey.sign_off_type import Content, SignOffType
+from workflows.journey.signed_statement import Meaning
+from workflows.journey.stages.evaluation.model import Measurement
+
+
+def measured(measurements: tuple[Measurement, ...]) -> list[Content]:
+    """Return what a signature covers of measurements."""
+    return [m.model_dump(mode="json", exclude={"version"}) for m in measurements]
+
+
+def _evaluation(journey: Journey, subject: str | None) -> Content:
+    return {
+        "evaluation": journey.evaluation.model_dump(mode="json"),
+        "born": journey.patient.born.isoformat(),
+        "baseline": measured(_baseline(journey)),
+    }
+
+
+@recalled
+def _baseline(journey: Journey) -> tuple[Measurement, ...]:
+    return tuple(m for m in journey.measurements if m.occasion == "baseline")
+
+
+def _evaluators(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return journey.evaluation.authors
+
+
+TYPES = (
+    SignOffType(
+        kind=SignOffKind.EVALUATION,
+        request="sign the evaluation",
+        meaning=Meaning.EVALUATION_AUTHORED,
+        content=_evaluation,
+        authors=_evaluators,
+        written_by="several",
+        returns_to_author=True,
+        declining="ends",
+    ),
+)

@@ -1,0 +1,79 @@
+"""What is signed of the follow-up."""
+
+from collections.abc import Iterator
+
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.recall import entry
+from workflows.journey.sign_off_type import Content, Effect, SignOffType
+from workflows.journey.signed_statement import Meaning
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.sessions.sign_offs import response
+from workflows.journey.watch import contacts_watched
+
+
+def _lost(journey: Journey, subject: str | None) -> Content:
+    contact = entry(journey, "contacts", subject or "")
+    return {"contact": None if contact is None else contact.model_dump(mode="json")}
+
+
+def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+    """End the pathway. The contacts after a dose for which the patient was sought in vain go to whom the referral
+    names."""
+    sought = [w.subject for w in journey.waiting.values() if w.taken and w.subject is not None]
+    given_up = tuple(k.id for k in contacts_watched(journey) if k.id in sought)
+    yield e.PathwayEnding(
+        outcome=Outcome.LOST_TO_FOLLOW_UP, reason=decided.rationale or decided.meaning, referral=decided.referral
+    )
+    if given_up and decided.referral is not None:
+        yield e.WatchHandedOver(receiver=decided.referral, contacts=given_up, sign_off=decided.request)
+
+
+def _discharge(journey: Journey, subject: str | None) -> Content:
+    proposal = journey.discharge
+    return {
+        "proposal": None if proposal is None else proposal.model_dump(mode="json"),
+        "sessions": len(journey.ended_sessions),
+        **response(journey),
+        "visits": [
+            c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
+        ],
+    }
+
+
+def _discharge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    return () if journey.discharge_author is None else (journey.discharge_author,)
+
+
+def _ends_as(outcome: Outcome) -> Effect:
+    def end(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
+        yield e.PathwayEnding(outcome=outcome, reason=decided.rationale or decided.meaning)
+
+    return end
+
+
+TYPES = (
+    SignOffType(
+        kind=SignOffKind.LOST_TO_FOLLOW_UP,
+        request="decide whether the patient is lost to follow-up",
+        meaning=Meaning.DISCHARGE_APPROVED,
+        content=_lost,
+        approval=_end_as_lost,
+        declining="asks_again",
+        reasoned=True,
+        care=False,
+    ),
+    SignOffType(
+        kind=SignOffKind.DISCHARGE,
+        request="sign the discharge",
+        meaning=Meaning.DISCHARGE_APPROVED,
+        content=_discharge,
+        authors=_discharge_author,
+        written_by="one",
+        returns_to_author=True,
+        approval=_ends_as(Outcome.COMPLETED),
+        reasoned=True,
+        care=False,
+    ),
+)
