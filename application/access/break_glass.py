@@ -62,7 +62,7 @@ async def break_glass(context: Context, journey_id: UUID, body: BreakGlass) -> G
     )
     try:
         accepted = await submit(context, journey_id, command)
-        recorded = await wait_until_recorded(context, accepted, history.journey)
+        recorded = await wait_until_recorded(context, accepted, history.journey, shown=False)
     except UseCaseError as untold:
         return GlassBroken(command, until, None, untold)
     return GlassBroken(command, until, recorded, None)

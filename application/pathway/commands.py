@@ -1,4 +1,8 @@
-"""Send a command to a journey, or try it out. The result says whether it is accepted or also recorded."""
+"""Send a command to a journey, or try it out. The result says whether it is accepted or also recorded.
+
+An answer or a refusal that says something of the journey is a look, and so is a form in the words of its protocol: kept
+before it is shown, and shown to those alone who may look or have a part in it.
+"""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -7,10 +11,10 @@ from uuid import UUID, uuid4
 from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
 from activities.record.patients import look_elsewhere
 from application import command_catalog, sessions
-from application.access_log import ActOn, may_see
+from application.access_log import ActOn, keep_look, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import Conflict, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
+from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
 from application.history import History, follow, load_history, load_journey, read_journey
 from application.input import too_large
 from application.sign_offs import keyring, signing, staff
@@ -53,7 +57,7 @@ class Accepted(NamedTuple):
 
 class Recorded(NamedTuple):
     """A command that is recorded, at this position. ``journey`` is the state after it, if it could be read; ``theirs``:
-    its sender may be shown something of it."""
+    its sender may look at it, and that they do is kept."""
 
     accepted: Accepted
     position: int
@@ -139,7 +143,7 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
 
     Raises:
         NotAllowed: it needs a working session, and the person has none.
-        Refused: the journey refused it.
+        Refused: the journey refused it. Where that says something of a journey that is theirs, the look is kept.
         NotFound, Conflict: there is no such journey, or it has ended.
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
@@ -149,16 +153,54 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
     journeys = await context.journeys()
     try:
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))
+    except Refused as refused:
+        raise await _told(context, journey_id, command, refused) from None
     except NotFound:
         pass
     history = await load_history(context, journey_id)
     if history.journey.closed and Stage.CLOSED in command.body.stages:
-        return Accepted(journey_id, command, await journeys.reopen(history.events, command))
-    raise _not_running(history.journey, theirs=is_theirs(context, history.journey))
+        try:
+            return Accepted(journey_id, command, await journeys.reopen(history.events, command))
+        except Refused as refused:
+            raise await _told(context, journey_id, command, refused) from None
+    theirs = is_theirs(context, history.journey)
+    if theirs:
+        await _keep_answer(context, command, journey_id, history.position)
+    raise _not_running(history.journey, theirs=theirs)
 
 
-async def wait_until_recorded(context: Context, accepted: Accepted, known: Journey | None = None) -> Recorded:
-    """Wait until an accepted command is recorded. ``known`` is the journey, if it was read before.
+async def _told(context: Context, journey_id: UUID, command: Command, refused: Refused) -> UseCaseError:
+    """Return what somebody is told of a refusal. It may say something of the journey, and that whoever has a part in it
+    sees that is kept. The journey itself tells the others nothing, nor does what is wrong with a form."""
+    if refused.refusal.kept:
+        return refused
+    try:
+        history = await load_history(context, journey_id)
+        if is_theirs(context, history.journey):
+            await _keep_answer(context, command, journey_id, history.position)
+    except (InvalidInput, NotAllowed):
+        return refused  # a call for help by a link: nobody is let in, and whoever calls must hear that it failed
+    except (RecordUnavailable, RecordFault):
+        return Unavailable(
+            "it was refused; why is shown once the record can be reached",
+            f"Run it again with --command-id {command.command_id}",
+            state=refused.state,
+            ids=refused.ids,
+        )
+    return refused
+
+
+async def _keep_answer(context: Context, command: Command, journey_id: UUID, position: int) -> None:
+    """Keep that somebody sees something of a journey in the answer to a command."""
+    query = ActOn(action=command.body.kind.replace(".", " "), journey_id=journey_id)
+    await keep_look(context, query, [journey_id], position)
+
+
+async def wait_until_recorded(
+    context: Context, accepted: Accepted, known: Journey | None = None, *, shown: bool = True
+) -> Recorded:
+    """Wait until an accepted command is recorded. ``known`` is the journey, if it was read before. Nothing of it is
+    seen where it is not ``shown``.
 
     Raises:
         Refused: more became known of the patient, and with that the journey refused it after all.
@@ -181,13 +223,16 @@ async def wait_until_recorded(context: Context, accepted: Accepted, known: Journ
             history = await load_history(context, accepted.journey_id)
             answer = answer_repeated(receipts_of(history.events), accepted.command)
             if isinstance(answer, Refusal):
+                await _keep_answer(context, accepted.command, accepted.journey_id, history.position)
                 raise Refused(answer, state=KEPT, ids={"command_id": str(accepted.command.command_id)})
             journey: Journey | None = history.journey
         else:
             journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
+        theirs = shown and journey is not None and may_see(context, journey)
+        if theirs:
+            await _keep_answer(context, accepted.command, accepted.journey_id, position)
     except RecordUnavailable:
-        journey = None
-    theirs = journey is None or is_theirs(context, journey)
+        return Recorded(accepted, position, None, theirs=False)
     return Recorded(accepted, position, journey, theirs)
 
 
@@ -197,13 +242,18 @@ def is_theirs(context: Context, journey: Journey) -> bool:
 
 
 async def asked_words(context: Context, kind: CommandKind, journey_id: UUID) -> dict[str, tuple[str, ...]]:
-    """Return the words that a journey's protocol asks for in a form; none to whom it is nothing to do with.
+    """Return the words that a journey's protocol asks for in a form; none to whom it is nothing to do with. That
+    somebody was shown them is kept.
 
     Raises:
         NotFound: there is no such journey.
     """
-    journey = await load_journey(context, journey_id)
-    return command_catalog.names_asked_for(kind, journey) if is_theirs(context, journey) else {}
+    history = await load_history(context, journey_id)
+    if not is_theirs(context, history.journey):
+        return {}
+    query = ActOn(action=f"{kind.noun} {kind.verb} --template", journey_id=journey_id)
+    await keep_look(context, query, [journey_id], history.position)
+    return command_catalog.names_asked_for(kind, history.journey)
 
 
 async def _require_part(context: Context, journey_id: UUID, body: AnyBody) -> None:

@@ -243,7 +243,7 @@ async def _hold(context: Context, case: Case, body: PlaceHold, request: UUID, *,
     except UseCaseError as problem:
         return became("failed", problem)
     try:
-        await wait_until_recorded(context, accepted, history.journey)
+        await wait_until_recorded(context, accepted, history.journey, shown=False)
     except Unavailable:
         return became("accepted")
     except UseCaseError as problem:

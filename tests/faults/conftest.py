@@ -1,19 +1,26 @@
 """One local stack for all fault tests. Each test leaves both servers running for the next one."""
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from pydantic import SecretStr
 from temporalio.client import Client
 
 from activities.record.store import Record
+from application.context import Context
+from application.settings import Settings
 from application.temporal.journey_client import register_search_attributes
 from deploy.local.stack import Stack
-from simulation.keys import Signers
-from tests.faults.helpers import answers, findings
+from simulation.keys import PASSPHRASE, Signers
+from simulation.people import CLINIC, PEOPLE, profile
+from tests.faults.helpers import As, answers, findings
 from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
+from workflows.journey.actors import Role
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
@@ -67,3 +74,33 @@ async def record(stack: Stack) -> AsyncIterator[Record]:
 @pytest.fixture
 def task_queue() -> str:
     return f"faults-{uuid4()}"
+
+
+@pytest.fixture
+def as_(stack: Stack, signers: Signers, task_queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As:
+    """A request of the invented person of a role, who knows their id and passphrase."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal.address)
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", stack.temporal.namespace)
+    settings = Settings(
+        database_url=SecretStr(everything(stack.postgres)),
+        keys_url=SecretStr(stack.postgres.keys.keys_url),
+        keyring_file=stack.keyring,
+        task_queue=task_queue,
+        register_file=signers.register_path,
+        organisation_key=signers.organisation_key.hex(),
+        demonstration=True,
+    )
+
+    def request(role: Role) -> Context:
+        file = tmp_path / f"{role.value}.json"
+        file.write_text(profile(PEOPLE[role], CLINIC))
+        key = signers.register_path.with_name(f"{role.value}.key")
+        if key.exists():
+            shutil.copy(key, file.with_suffix(".key"))
+
+        def ask(question: str, *, secret: bool = False) -> str:
+            return PASSPHRASE if secret else PEOPLE[role].id
+
+        return Context(profile=str(file), ask=ask, load=lambda: settings)
+
+    return request

@@ -25,6 +25,7 @@ from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record, RecordUnavailable
 from activities.record.verification.chains import Finding, verify_chains
 from activities.signatures.sessions import ThisLog
+from application.context import Context
 from application.errors import Unavailable
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import Stack
@@ -62,6 +63,8 @@ AT_RISK = c.RecordInstrument(
 """A finding that raises alarms."""
 
 Row = tuple[Any, ...]
+As = Callable[[Role], Context]
+"""A request of the invented person of a role."""
 
 
 class Course:

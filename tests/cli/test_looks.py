@@ -1,0 +1,326 @@
+"""An answer, a refusal and a form in a protocol's words are looks, for those who may look, and kept. All of them, by
+tables that are held against the code."""
+
+import ast
+import asyncio
+import importlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import TypeAdapter
+
+import application
+from activities.record import RecordUnavailable
+from application import access_log
+from application.access.show_again import ListLooks, list_looks
+from application.access_log import Query
+from application.command_catalog import KINDS, CommandKind
+from application.context import Context
+from application.errors import Refused, Unavailable, UseCaseError
+from application.messages.messages import ListMessages, show_messages
+from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
+from application.pathway.patient import ShowPatient, show_patient
+from application.pathway.session_room import ShowSession, show_session
+from application.pathway.show import (
+    CompareMoments,
+    ExplainEvent,
+    ShowJourney,
+    ShowPatientView,
+    ShowReasons,
+    ShowRecord,
+    ShowTimeline,
+    compare_moments,
+    explain_event,
+    show_journey,
+    show_patient_view,
+    show_reasons,
+    show_record,
+    show_timeline,
+)
+from application.record.export import export_journey
+from application.sign_offs.refused_attempts import ListAttempts, list_attempts
+from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
+from application.work.caseload import ListJourneys, list_journeys
+from application.work.claims import claim_task, release_task
+from application.work.permissions import ListPermissions, list_permissions
+from application.work.worklist import ListWork, list_work
+from simulation.keys import Signers
+from simulation.people import PEOPLE, profile
+from tests.cli.conftest import Profiles
+from tests.cli.helpers import World
+from tests.cli.valid import FORMS
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+
+ROOT = Path(application.__file__).parent
+BODIES = TypeAdapter(c.AnyBody)
+
+READERS = {
+    "load_history",
+    "load_journey",
+    "load_events",
+    "follow",
+    "load",
+    "_load",
+    "list_access",
+    "find_access",
+    "read_journeys",
+}
+"""What reads a journey, or a look, without keeping that somebody does; or keeps it for those only that may look."""
+UNSEEN: dict[str, str] = {
+    "access.break_glass.break_glass": "how long it is open; who opens it is kept",
+    "access.show_again._states": "after the look at that look was kept",
+    "access.show_again.list_looks": "keeps it, for each journey or the whole list",
+    "access.show_again.show_again": "keeps it, of each journey that was seen",
+    "history._load": "what all the others read with",
+    "history._looked_at": "keeps it",
+    "history.follow": "by those who keep it",
+    "history.load_history": "by those who keep it, or show nothing",
+    "history.load_journey": "by those who keep it, or show nothing",
+    "history.read_journeys": "keeps it, and leaves out what is not theirs",
+    "messages.links._task": "what a link was sent for, to whom it let in",
+    "messages.links.call_for_help": "calls for help, and shows nothing",
+    "messages.links.enter": "lets in whom a journey names, by a code; shows what the link is for",
+    "pathway.commands._require_part": "refuses whoever has no part, without a word about the journey",
+    "pathway.commands._told": "keeps it, for whoever has a part",
+    "pathway.commands.asked_words": "keeps it, for whoever has a part",
+    "pathway.commands.prepare": "what is to be signed is decided first, as anybody's command is",
+    "pathway.commands.submit": "keeps it, for whoever has a part",
+    "pathway.commands.wait_until_recorded": "keeps it, for those who may look",
+    "pathway.patient.show_patient": "keeps it, of those journeys that are theirs",
+    "sign_offs.requests.list_requests": "keeps it, of those journeys that are theirs",
+    "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
+    "sign_offs.refused_attempts.list_attempts": "keeps it, for each journey or the whole list",
+    "sign_offs.staff.looked_up": "whom the register is asked about; nothing is shown",
+    "work.hold_together._hold": "of a list that was kept",
+    "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
+}
+"""Each function that reads so, and why nobody sees what they may not, or nobody knows of."""
+
+
+def reading() -> Iterator[str]:
+    """All functions of the use cases that call one of these."""
+    for path in sorted(ROOT.rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                called = {each.func for each in ast.walk(node) if isinstance(each, ast.Call)}
+                names = {getattr(each, "id", getattr(each, "attr", "")) for each in called}
+                if names & READERS:
+                    yield f"{module}.{node.name}"
+
+
+OPS = (
+    "record.",
+    "temporal.",
+    "watchdog.",
+    "protocols.",
+    "keys",
+    "settings.",
+    "context.",
+    "messages.settings",
+    "openid.settings",
+    "score.",
+)
+"""Modules for those who run the service, or that read no journey; an export is in the tables below."""
+
+
+def test_every_reader_is_known_and_why_nobody_sees_more_by_it() -> None:
+    found = {each for each in reading() if not each.startswith(OPS)}
+    known = {name for name in UNSEEN if not name.startswith(OPS)}
+    assert found == known
+
+
+Ask = Callable[[Context, Journey], Awaitable[object]]
+LOOKS: dict[type[Query], Ask] = {
+    ShowJourney: lambda context, journey: show_journey(context, ShowJourney(journey_id=journey.id)),
+    ShowTimeline: lambda context, journey: show_timeline(context, ShowTimeline(journey_id=journey.id)),
+    ShowRecord: lambda context, journey: show_record(context, ShowRecord(journey_id=journey.id)),
+    ShowReasons: lambda context, journey: show_reasons(context, ShowReasons(journey_id=journey.id)),
+    ShowPatientView: lambda context, journey: show_patient_view(context, ShowPatientView(journey_id=journey.id)),
+    ExplainEvent: lambda context, journey: explain_event(context, ExplainEvent(journey_id=journey.id, version=1)),
+    CompareMoments: lambda context, journey: compare_moments(
+        context, CompareMoments(journey_id=journey.id, earlier="1", later="2")
+    ),
+    ShowSession: lambda context, journey: show_session(context, ShowSession(journey_id=journey.id)),
+    ShowPatient: lambda context, journey: show_patient(context, ShowPatient(ref=journey.patient.ref)),
+    ListRequests: lambda context, journey: list_requests(context, ListRequests(journey_id=journey.id)),
+    ShowRequest: lambda context, journey: show_request(
+        context, ShowRequest(journey_id=journey.id, request=next(iter(journey.waiting)))
+    ),
+    ListAttempts: lambda context, journey: list_attempts(context, ListAttempts(journey_id=journey.id)),
+    ListLooks: lambda context, journey: list_looks(context, ListLooks(journey_id=journey.id)),
+    ListMessages: lambda context, _: show_messages(context, ListMessages()),
+    ListJourneys: lambda context, _: list_journeys(context, ListJourneys()),
+    ListWork: lambda context, _: list_work(context, ListWork()),
+    ListPermissions: lambda context, _: list_permissions(context, ListPermissions()),
+}
+"""Each question that a use case answers, asked of a journey."""
+ELSEWHERE = {
+    "act": "what follows here: forms, trials, answers, refusals",
+    "access break-glass": "shows nothing; lets somebody look from outside, and that is kept and reviewed",
+    "temporal decode": "in tests/console/test_codec_server.py",
+    "work hold": "of the whole organisation, for its medical director and ops: in tests/cli/test_hold_together.py",
+    "work releases": "in tests/cli/test_hold_together.py",
+}
+"""Questions that are asked in another way, and where."""
+ACTS: dict[str, Ask] = {
+    "an export": lambda context, journey: export_journey(context, journey.id, Path("never-written.zip"), None),
+    "a claim": lambda context, journey: claim_task(context, journey.id, next(iter(journey.waiting))),
+    "a release of a claim": lambda context, journey: release_task(context, journey.id, next(iter(journey.waiting))),
+}
+
+
+def questions(of: type[Query] = Query) -> Iterator[type[Query]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from questions(each)
+
+
+def test_every_question_is_in_a_table() -> None:
+    for path in ROOT.rglob("*.py"):
+        importlib.import_module(".".join(("application", *path.relative_to(ROOT).with_suffix("").parts)))
+    asked = {each for each in questions() if each.__module__.startswith("application")}
+    assert {each.name for each in asked} == {each.name for each in LOOKS} | {*ELSEWHERE}
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> dict[Role, str]:
+    """People of another clinic, by their roles."""
+    found: dict[Role, str] = {}
+    for role in Role:
+        if role in (Role.PATIENT, Role.OBSERVER, Role.SYSTEM):
+            continue
+        path = tmp_path / f"night-{role.value}.json"
+        path.write_text(profile(PEOPLE[role].model_copy(update={"id": f"night-{role.value}"}), "night-clinic"))
+        found[role] = str(path)
+    return found
+
+
+def told(journey: Journey, said: object) -> list[str]:
+    """What of a journey stands in something."""
+    words = (journey.clinic, journey.patient.ref, journey.coordinator, journey.clinician, "evaluation", "X01")
+    return [word for word in words if word in str(said)]
+
+
+async def said_to(asked: Awaitable[object]) -> object:
+    """What somebody is answered, whatever it is."""
+    try:
+        return await asked
+    except UseCaseError as error:
+        return (error.reason, error.remedy, error.state, error.fields)
+
+
+@pytest.mark.parametrize("role", [Role.CLINICIAN, pytest.param(Role.COORDINATOR, marks=pytest.mark.soak)])
+def test_nobody_from_outside_sees_anything_by_any_question(
+    world: World, journey: UUID, outside: dict[Role, str], role: Role
+) -> None:
+    state = world.state(journey)
+
+    async def all_of_them() -> None:
+        async with world.context(profile=outside[role]) as context:
+            for name, ask in {**{each.name: ask for each, ask in LOOKS.items()}, **ACTS}.items():
+                said = await said_to(ask(context, state))
+                assert told(state, said) == [], name
+                assert str(journey) not in str(said).replace(f"access break-glass {journey}", ""), name
+
+    asyncio.run(all_of_them())
+    assert not any(journey in look.journeys for look in world.looks() if look.shown)
+    assert world.state(journey) == state
+
+
+def body_of(kind: CommandKind) -> Any:
+    return BODIES.validate_python(FORMS[kind.name] | {"kind": kind.name})
+
+
+async def within(act: Callable[[AsyncExitStack], Awaitable[None]]) -> None:
+    async with AsyncExitStack() as opened:
+        await act(opened)
+
+
+async def sent(context: Context, kind: CommandKind, journey: UUID, body: Any) -> Recorded:
+    command, known = await prepare(context, kind, journey, body)
+    return await wait_until_recorded(context, await submit(context, journey, command), known)
+
+
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.soak)])
+def test_nobody_from_outside_sees_anything_by_any_command(
+    world: World, journey: UUID, outside: dict[Role, str], keys: Signers, step: int
+) -> None:
+    """By its form, by a trial, by its answer and by its refusal."""
+    before = world.state(journey)
+
+    async def all_of_them(opened: AsyncExitStack) -> None:
+        contexts = {role: await opened.enter_async_context(world.context(profile=outside[role])) for role in outside}
+        for kind in KINDS[::step]:
+            body = body_of(kind)
+            for context in [contexts[role] for role in kind.model.roles if role in contexts][:1]:
+                assert await asked_words(context, kind, journey) == {}, kind.name
+                assert told(before, await said_to(try_out(context, kind, journey, body))) == [], kind.name
+                said = await said_to(sent(context, kind, journey, body))
+                if isinstance(said, Recorded):
+                    assert body.by_anybody, kind.name
+                    assert not said.theirs, kind.name
+                else:
+                    assert told(before, said) == [], kind.name
+
+    asyncio.run(within(all_of_them))
+    assert not any(journey in look.journeys for look in world.looks() if look.shown)
+    after = world.state(journey)
+    assert (after.stage, after.coordinator, after.clinician, after.clinic) == (
+        *(before.stage, before.coordinator, before.clinician),
+        before.clinic,
+    )
+
+
+def test_what_somebody_of_the_clinic_sees_by_a_command_is_kept(world: World, journey: UUID, profiles: Profiles) -> None:
+    """The form in the words of the protocol, the answer with where the journey stands, and the refusal that says so."""
+    by_name = {kind.name: kind for kind in KINDS}
+    hold, again, record = (by_name[name] for name in ("pathway.hold", "session.dose", "screening.record"))
+
+    async def acted() -> None:
+        async with world.context(profile=profiles[Role.CLINICIAN]) as context:
+            assert await asked_words(context, record, journey)
+            command, _ = await prepare(context, hold, journey, c.PlaceHold(reason="invented"))
+            recorded = await wait_until_recorded(context, await submit(context, journey, command))
+            assert recorded.theirs
+            assert recorded.journey is not None
+            refused, _ = await prepare(context, again, journey, body_of(by_name["education.explain"]))
+            with pytest.raises(Refused):
+                await submit(context, journey, refused)
+
+    asyncio.run(acted())
+    kept = [look.command[1] for look in world.looks() if look.shown and look.journeys == (journey,)]
+    assert [
+        action in said
+        for action, said in zip(("screening record --template", "pathway hold", "education explain"), kept, strict=True)
+    ] == [True] * 3
+
+
+def test_what_cannot_be_kept_is_not_told(
+    world: World, journey: UUID, profiles: Profiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_: object) -> None:
+        raise RecordUnavailable("57P01")
+
+    by_name = {kind.name: kind for kind in KINDS}
+    monkeypatch.setattr(access_log, "record_access", unavailable)
+
+    async def acted() -> None:
+        async with world.context(profile=profiles[Role.CLINICIAN]) as context:
+            with pytest.raises(RecordUnavailable):
+                await asked_words(context, by_name["screening.record"], journey)
+            command, _ = await prepare(context, by_name["pathway.hold"], journey, c.PlaceHold(reason="invented"))
+            recorded = await wait_until_recorded(context, await submit(context, journey, command))
+            assert (recorded.theirs, recorded.journey) == (False, None), "it is recorded, and nothing more is said"
+            kind = by_name["education.explain"]
+            refused, _ = await prepare(context, kind, journey, body_of(kind))
+            with pytest.raises(Unavailable, match="it was refused"):
+                await submit(context, journey, refused)
+
+    asyncio.run(acted())
