@@ -13,6 +13,7 @@ from activities.record import RecordUnavailable
 from application import input as forms
 from application.errors import InvalidInput, SteppedBack, Unavailable, UseCaseError, translate
 from application.history import MOMENT
+from application.pathway.commands import CALL
 from application.pathway.show import (
     Compared,
     CompareMoments,
@@ -120,8 +121,10 @@ async def start(
     if started is None or started.outcome == "accepted":
         raise Unavailable(
             "accepted, not yet recorded" if started else "the record did not answer",
-            "Look with `pathway show`; sending the same referral again is safe and starts nothing twice",
-            state="Nothing is lost.",
+            f"Look with `pathway show`; sending the same referral again is safe and starts nothing twice. {CALL}",
+            state="Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached."
+            if started
+            else "Whether it arrived is not known.",
             ids={"journey_id": str(given.journey_id), "request_id": str(given.request)},
         )
     _show_started(call, started)

@@ -43,6 +43,8 @@ from workflows.journey.stage import Stage
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
 """Commands that may rest on what the patient's other journeys say, so that recording them may refuse them after all."""
 KEPT = "More became known of the patient. It is kept in the record as refused."
+CALL = "If it is not there within a minute, call whoever is to know of it: they may not have heard"
+"""What somebody is told to do whose command is accepted and not recorded: until then nobody but Temporal has it."""
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
 
@@ -214,8 +216,8 @@ async def wait_until_recorded(
     if position is None:
         raise Unavailable(
             f"accepted as version {accepted.version}, not yet recorded",
-            "Do not send it again; look with `pathway show`",
-            state="Nothing is lost: it is held by Temporal and is recorded as soon as the record can be reached.",
+            f"Do not send it again; look with `pathway show`. {CALL}",
+            state="Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached.",
             ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
         )
     try:

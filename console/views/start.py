@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from application import input as forms
 from application.context import Context
 from application.errors import InvalidInput, Unavailable, UseCaseError
+from application.pathway.commands import CALL
 from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch
 from application.sign_offs.staff import colleagues
 from console.forms import Field, fields_of, read_back
@@ -78,7 +79,8 @@ async def start(visit: Acts) -> Response:
     except UseCaseError as error:
         return await _shown(visit, error)
     if started.outcome == "accepted":
-        return await _shown(visit, Unavailable("accepted, not yet recorded", "Send it again: nothing is started twice"))
+        again = f"Send it again: nothing is started twice. {CALL}"
+        return await _shown(visit, Unavailable("accepted, not yet recorded", again))
     said = "The journey is started." if started.outcome == "started" else "This referral was sent before."
     visit.signed_in.notice = Notice(said)
     return RedirectResponse(f"/journeys/{started.journey_id}", 303)

@@ -136,6 +136,11 @@ def test_every_reader_is_known_and_why_nobody_sees_more_by_it() -> None:
     assert found == known
 
 
+async def patient_of(context: Context, journey: Journey) -> object:
+    key = (await context.record()).patients.of_ref(journey.patient.ref)
+    return await show_patient(context, ShowPatient(key=key.hex()))
+
+
 Ask = Callable[[Context, Journey], Awaitable[object]]
 LOOKS: dict[type[Query], Ask] = {
     ShowJourney: lambda context, journey: show_journey(context, ShowJourney(journey_id=journey.id)),
@@ -148,7 +153,7 @@ LOOKS: dict[type[Query], Ask] = {
         context, CompareMoments(journey_id=journey.id, earlier="1", later="2")
     ),
     ShowSession: lambda context, journey: show_session(context, ShowSession(journey_id=journey.id)),
-    ShowPatient: lambda context, journey: show_patient(context, ShowPatient(ref=journey.patient.ref)),
+    ShowPatient: lambda context, journey: patient_of(context, journey),
     ListRequests: lambda context, journey: list_requests(context, ListRequests(journey_id=journey.id)),
     ShowRequest: lambda context, journey: show_request(
         context, ShowRequest(journey_id=journey.id, request=next(iter(journey.waiting)))

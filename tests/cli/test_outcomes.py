@@ -63,7 +63,8 @@ def test_accepted_but_not_recorded(world: World, hold: tuple[str, ...], monkeypa
     answer = call(world, *hold, given=HOLD)
     assert answer.code == 6
     assert "accepted as version" in answer.error["reason"]
-    assert "Nothing is lost" in answer.error["state"]
+    assert "Accepted is not recorded" in answer.error["state"]
+    assert "within a minute, call" in answer.error["remedy"]
     assert "Do not send it again" in answer.error["remedy"]
 
 

@@ -192,7 +192,7 @@ def test_enrolled_but_not_started_is_taken_up_again(world: World, coordinator: t
     world.asleep = True
     held = start(world, coordinator, referral())
     assert held.code == 6
-    assert held.error["state"] == "Nothing is lost."
+    assert held.error["state"].startswith("Accepted is not recorded")
     world.asleep = False
     blocked = start(world, coordinator, referral(reason="Invented: another one"))
     assert "send it again unchanged" in blocked.error["remedy"]

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import RawValue
@@ -12,16 +12,37 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.record.store import Record
+from activities.record.verification.journeys import verify_record
+from application.command_catalog import KINDS
 from application.errors import Refused, Unavailable
+from application.pathway import commands
 from application.temporal.journey_client import _failure, submit
 from application.temporal.squatters import Squatted
+from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, support
+from tests.faults.attackers import (
+    asked,
+    batch_of,
+    clock,
+    decided,
+    decision,
+    fabricated,
+    forged,
+    have_recorded,
+    held,
+    let_pass,
+    lying_worker,
+    push,
+)
+from tests.faults.helpers import LOG_LOCK, As, Course, at_work, blocked, command, reset, support
+from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.receipts import command_digest
-from workflows.messages import ALREADY_OPEN
+from workflows.journey.stage import Outcome, Stage
+from workflows.messages import ALREADY_OPEN, Batch, Recorded, append_to_record
 
 pytestmark = pytest.mark.server
 
@@ -42,6 +63,73 @@ class Parrot:
     async def submit(self, _: RawValue) -> RawValue:
         """Answer with what was an answer before."""
         return RawValue(SEEN[-1])
+
+
+@activity.defn(name=append_to_record.__name__)
+async def hold_back(_: Batch) -> Recorded:
+    """Record nothing, and keep what people said."""
+    raise ApplicationError("the record is unavailable")
+
+
+INVENTED: dict[str, tuple[e.EventBody, ...]] = {
+    "a stage": (e.StageEntered(stage=Stage.SESSIONS),),
+    "an end": (e.PathwayEnding(outcome=Outcome.COMPLETED, reason="x"), e.PathwayClosed(outcome=Outcome.COMPLETED)),
+    "that the hold is over": (e.HoldReleased(hold="hold-1", sign_off="hold_release:hold-1"),),
+    "that somebody was reached": (e.SupportAnswered(support="support-1", text="x"),),
+    "that nobody said anything": (e.SupportRequested(support="support-1", urgency="routine", text="all is well"),),
+}
+
+
+@pytest.mark.soak
+async def test_facts_that_are_invented_under_an_outage_are_never_recorded(
+    stack: Stack,
+    as_: As,
+    client: Client,
+    record: Record,
+    signers: Signers,
+    task_queue: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever has the keys and the queue answers people while the record is away, and hands in what they like once it
+    is back. Nothing is recorded that the rules do not give, and whoever was told "accepted" is told to call."""
+    monkeypatch.setattr(commands, "RECORDED_WITHIN", timedelta(milliseconds=300))
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue, max_cached=0):
+        await course.begin()
+        await held(course)
+        before, rows = await course.recorded(), await course.rows()
+    async with blocked(stack, LOG_LOCK), lying_worker(client, task_queue, hold_back, let_pass):
+        async with as_(Role.COORDINATOR) as person:
+            kind = next(kind for kind in KINDS if kind.model is c.RequestSupport)
+            asked_for, known = await commands.prepare(
+                person, kind, course.id, c.RequestSupport(urgency="urgent", text="invented: they do not answer")
+            )
+            accepted = await commands.submit(person, course.id, asked_for)
+            with pytest.raises(Unavailable) as told:
+                await commands.wait_until_recorded(person, accepted, known)
+        assert "not yet recorded" in told.value.reason
+        assert "within a minute, call" in told.value.remedy
+        forgery = forged(signers, course.id, decision(before, asked(before)), await clock(course))
+        await push(client, course.id, forgery)
+    async with at_work(client, record, signers, task_queue, max_cached=0):
+        batches = [batch_of(before, fabricated(before, *bodies)) for bodies in INVENTED.values()]
+        batches.append(batch_of(before, decided(before, forgery, await clock(course)), forgery))
+        for batch in batches:
+            assert await have_recorded(client, task_queue, batch) is not None
+
+        async def settled() -> bool:
+            return (await course.status()).health == "diverged"
+
+        # Its run goes on from a release that nobody signed: that is refused, and ops set it back.
+        await eventually(settled)
+        assert (await course.rows())[: len(rows)] == rows
+        await reset(course, task=-1)
+        after = await course.recorded()
+        assert after.support["support-1"].text == "invented: they do not answer", "what was said is recorded in the end"
+        assert (after.stage, after.outcome, after.held) == (before.stage, None, True)
+        assert (await course.rows())[: len(rows)] == rows
+        assert (await verify_record(record, derive=True, journey_id=course.id)).findings == ()
+        await course.checked()
 
 
 async def test_an_old_answer_of_the_same_journey_is_no_answer(
