@@ -84,9 +84,9 @@ class Limits:
             self._forget()
 
     def _ahead(self, key: tuple[str, ...], rate: Rate) -> timedelta:
-        """How long until all tries are there again. A clock that was set back makes nobody wait for longer."""
+        """How long until all tries are there again. Where it is longer than it can be, the clock was set back."""
         left = self._spent.get(key, self._now()) - self._now()
-        return min(max(left, timedelta(0)), rate.whole)
+        return left if timedelta(0) < left <= rate.whole else timedelta(0)
 
     def _forget(self) -> None:
         """Drop those who have all of their tries, or nearly."""

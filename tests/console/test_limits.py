@@ -105,3 +105,12 @@ def test_no_clock_makes_anybody_wait_for_long(steps: list[tuple[int, bool]]) -> 
 )
 def test_addresses_of_one_network_count_together(one: str, other: str, same: bool) -> None:
     assert (network_of(one) == network_of(other)) is same
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=31), timedelta(hours=1), timedelta(days=9)], ids=str)
+def test_a_clock_that_was_set_back_keeps_nobody_out(back: timedelta) -> None:
+    clock = Clock()
+    limited = Limits(clock)
+    assert not tries(limited, OF_PERSON_THERE.tries, person="somebody")
+    clock.at -= back
+    assert not tries(limited, 1, person="somebody")
