@@ -111,7 +111,8 @@ function showEntry(entry) {
 // Say whom to call at once: a call for help that waits is none.
 function callInstead(entry) {
   if (entry.state !== "waiting") return;
-  say(alarm, `Nobody is called yet. Call now: ${entry.call}. This is sent as well, once there is a connection.`);
+  const route = entry.call.trim().replace(/\.$/, "");
+  say(alarm, `Nobody is called yet. Do this now: ${route}. What you sent goes out as well, once it can.`);
 }
 
 // What was not sent at once waits, and its form takes the next entry where there can be one.
