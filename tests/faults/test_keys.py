@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import os
+import signal as signals
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.api.common.v1 import Payload, WorkflowExecution, WorkflowType
@@ -26,6 +29,7 @@ from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, make_keyring, use_master_key
 from activities.record.store import Record
+from activities.record.verification.journeys import verify_record
 from application.errors import Unavailable
 from application.temporal.journey_client import start, submit
 from deploy.local.postgres import Postgres
@@ -200,6 +204,54 @@ async def test_while_the_keys_are_away_all_waits_and_nothing_ends(
         await course.recorded()
         described = await course.handle.describe()
         assert described.status == WorkflowExecutionStatus.RUNNING
+
+
+@pytest.mark.soak
+async def test_a_long_time_without_keys_delays_and_ends_nothing(
+    own_keys: KeysOfTheirOwn, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """The store is gone, then stands still, then is gone again, and the worker is begun anew meanwhile. People send
+    what they may send by hand. Ten minutes would only let the pauses between attempts grow."""
+    courses = [Course(own_keys.client, record, signers, task_queue) for _ in range(3)]
+    sent: dict[UUID, list[UUID]] = {course.id: [] for course in courses}
+
+    async def go_on(seconds: float) -> None:
+        until = monotonic() + seconds
+        while monotonic() < until:
+            for course in courses:
+                asked = command(support("invented: by hand"))
+                await signal(course, "command", asked.model_dump_json().encode())
+                sent[course.id].append(asked.command_id)
+            await asyncio.sleep(2)
+
+    async with at_work(own_keys.client, record, signers, task_queue):
+        await asyncio.gather(*(course.begin() for course in courses))
+        for course in courses:
+            await course.recorded()
+        await own_keys.server.kill()
+        await go_on(20)
+    async with at_work(own_keys.client, record, signers, task_queue, max_cached=0):
+        await go_on(10)
+        await own_keys.server.start()
+        os.kill(own_keys.server.pid, signals.SIGSTOP)
+        await go_on(20)
+        os.kill(own_keys.server.pid, signals.SIGCONT)
+        await own_keys.server.kill()
+        await go_on(10)
+        await own_keys.server.start()
+        for course in courses:
+            after = command(support("invented: after"))
+            await course.submit(after)
+            sent[course.id].append(after.command_id)
+
+            async def all_recorded(course: Course = course) -> bool:
+                return {*sent[course.id]} <= {*await course.commands()}
+
+            await eventually(all_recorded, within=timedelta(minutes=2))
+            journey = await course.recorded()
+            assert len(journey.support) == len(sent[course.id])
+            assert (await course.handle.describe()).status == WorkflowExecutionStatus.RUNNING
+            assert (await verify_record(record, derive=True, journey_id=course.id)).findings == ()
 
 
 async def test_keys_are_rotated_under_journeys_and_nothing_fails(

@@ -529,6 +529,46 @@ async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working
     assert [each for each in verified["findings"] if each["journey_id"] in {None, *brought_back}] == []
 
 
+@pytest.mark.soak
+async def test_record_and_keys_that_were_put_back_together_go_on_with_what_they_can_read(
+    working: Ground, tmp_path: Path
+) -> None:
+    """One copy of both. What was said since of a patient whom the copy knows is brought back from Temporal. Whoever
+    came after it has lost their key, and that is told of each; nothing of it is taken for agreeing."""
+    ground = working
+    postgres, data = ground.stack.postgres, ground.stack.postgres.data_directory
+    more, kept = await ground.begin(2)
+    await postgres.stop()
+    copy_with_owners(data, tmp_path / "copy")
+    await postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    await more.send(support("invented: after the copy"))
+    await more.recorded()
+    [young] = await ground.begin(1)
+    before = {course.id: await ids(course) for course in (more, kept)}
+
+    await postgres.stop()
+    shutil.rmtree(data)
+    copy_with_owners(tmp_path / "copy", data)
+    await postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    _, done = await run_cli(ground.stack, "record", "recover", "--apply")
+    told = {UUID(each["journey_id"]): each["problem"] for each in done["journeys"]}
+    assert told[more.id] is None
+    assert told.get(young.id, "") is not None
+    assert await ids(young) == []
+    for course in (more, kept):
+        assert await ids(course) == before[course.id]
+        await course.send(support("invented: and on"))
+        await course.recorded()
+    left = await ground.reconcile()
+    assert {more.id, kept.id}.isdisjoint(left)
+    assert young.id in left
+    _, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
+    brought_back = {str(course.id) for course in (more, kept)}
+    assert [each for each in verified["findings"] if each["journey_id"] in {None, *brought_back}] == []
+
+
 KEY_TABLES = ("data_key", "journey")
 
 
