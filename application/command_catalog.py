@@ -191,19 +191,9 @@ Form: TypeAlias = tuple[CommandKind, dict[str, str]]
 """A command, and what is known to fill in, by field."""
 
 
-def form_for(waiting: Obligation) -> Form | None:
-    """Return the form that does what is awaited, with what is known to fill in; None where no single one does."""
-    kind = OBLIGATION_TYPES.get(waiting.kind)
-    model, field = FORMS.get(kind, (None, None)) if kind is not None else (None, None)
-    if model is None:
-        return None
-    about = waiting.id if model is c.AcknowledgeAlarm else waiting.subject
-    return BY_MODEL[model], {} if field is None or about is None else {field: about}
-
-
 def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
     """Return all forms that do what is awaited, or a part of it, with what is known to fill in; the usual one first."""
-    usual = _renewal(waiting.subject) if waiting.kind == o.RENEWAL.kind else form_for(waiting)
+    usual = _renewal(waiting.subject) if waiting.kind == o.RENEWAL.kind else _usual_form(waiting)
     if usual is None:
         return ()
     kind, given = usual
@@ -224,6 +214,15 @@ def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
     if about == o.WITNESS and waiting.subject in journey.disposals:
         kind, given = BY_MODEL[c.WitnessDisposal], {"disposal": str(waiting.subject)}
     return (kind, given), *further
+
+
+def _usual_form(waiting: Obligation) -> Form | None:
+    kind = OBLIGATION_TYPES.get(waiting.kind)
+    model, field = FORMS.get(kind, (None, None)) if kind is not None else (None, None)
+    if model is None:
+        return None
+    about = waiting.id if model is c.AcknowledgeAlarm else waiting.subject
+    return BY_MODEL[model], {} if field is None or about is None else {field: about}
 
 
 def _renewal(subject: str | None) -> Form:

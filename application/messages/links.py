@@ -14,7 +14,7 @@ from activities.notices import links
 from activities.notices.contacts import EMAIL, Contact, Contacts
 from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
-from application.command_catalog import CommandKind, form_for
+from application.command_catalog import CommandKind, forms_for
 from application.context import Context
 from application.errors import InvalidInput, NotAllowed
 from application.history import load_journey
@@ -185,8 +185,8 @@ async def _task(context: Context, link: Link, journey: Journey) -> tuple[Command
     events = await load_events(await context.record(), link.journey_id)
     event = next((each for each in events if each.event_id == link.event_id), None)
     waiting = journey.waiting.get(links.task_of(event, link.notice_id, link.role) or "")
-    form = None if waiting is None else form_for(waiting)
-    return form if form is not None and link.role in form[0].roles else None
+    forms = () if waiting is None else forms_for(waiting, journey)
+    return next((form for form in forms if link.role in form[0].roles), None)
 
 
 def _person(contacts: Contacts, link: Link, journey: Journey) -> Profile | None:

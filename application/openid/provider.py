@@ -123,7 +123,7 @@ class Provider:
         """
         issuer = answered.get("iss")
         if not is_answer_to(flow, answered) or issuer not in (None, self._settings.issuer):
-            _tell_ops("answer of another sign-in")
+            _tell_ops("answer_of_another_sign_in")
             raise not_this_one()
         if "error" in answered:
             raise _refused(answered["error"])
@@ -136,9 +136,9 @@ class Provider:
                 )
             except OAuthError as error:
                 if error.error in ("invalid_client", "unauthorized_client"):
-                    _tell_ops("this console's id or secret is not taken")
+                    _tell_ops("client_not_taken")
                     raise _away() from None
-                _tell_ops("code not taken")
+                _tell_ops("code_not_taken")
                 raise not_this_one() from None
             keys = await _get(client, flow.jwks_uri)
         claims = check_token(tokens, keys, self._settings, flow.nonce, self._now())
@@ -167,7 +167,7 @@ class Provider:
                 yield client
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError, ValueError) as problem:
             # Texts of libraries may hold what was sent.
-            _tell_ops(f"no answer of a provider: {type(problem).__name__}")
+            _tell_ops("no_answer", type(problem).__name__)
             raise _away() from None
 
 
@@ -196,7 +196,7 @@ def check_token(tokens: _Tokens, keys: Any, settings: OpenIdSettings, nonce: str
         )
         claims.validate(now=int(at.timestamp()), leeway=CLOCKS_DIFFER // timedelta(seconds=1))
     except ClaimError as error:
-        _tell_ops(f"ID token not taken: {type(error).__name__}", claim=error.claim)
+        _tell_ops("token_not_taken", type(error).__name__, claim=error.claim)
         if isinstance(error, ExpiredTokenError) or error.claim in ("iat", "nbf"):
             raise NotVerified(
                 "what your organisation's sign-in says is out of date: it took too long, or its clock and that of this "
@@ -207,7 +207,7 @@ def check_token(tokens: _Tokens, keys: Any, settings: OpenIdSettings, nonce: str
         raise _not_believed() from None
     except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
         # What is malformed raises many kinds of errors. All of them mean that nothing may rely on it.
-        _tell_ops(f"ID token not taken: {type(error).__name__}")
+        _tell_ops("token_not_taken", type(error).__name__)
         raise _not_believed() from None
     return dict(claims)
 
@@ -221,7 +221,7 @@ def person_in(claims: Mapping[str, Any], claim: str) -> str:
     person = claims.get(claim)
     sound = isinstance(person, str) and 0 < len(person) <= LONGEST_ID and person.isprintable()
     if not sound or (claim == "email" and claims.get("email_verified") is not True):
-        _tell_ops("no id of a person in the ID token")
+        _tell_ops("no_person_in_token")
         raise NotVerified(
             "your organisation's sign-in does not say who you are in the way that is set up here",
             f"Tell ops. {_MEANWHILE}",
@@ -244,8 +244,8 @@ async def _get(client: Any, address: str) -> Any:
     return answer.json()
 
 
-def _tell_ops(why: str, **more: str | None) -> None:
-    log.warning("openid.refused", why=why, **more)
+def _tell_ops(code: str, error: str | None = None, claim: str | None = None) -> None:
+    log.warning("openid.refused", code=code, error=error, claim=claim)
 
 
 _MEANWHILE = "Meanwhile sign in with your passkey"
@@ -279,5 +279,5 @@ def _refused(error: str) -> SteppedBack | Unavailable:
             "Try again, or sign in with your passkey",
             state=NOT_SIGNED_IN,
         )
-    _tell_ops("the provider answers with an error")
+    _tell_ops("provider_error")
     return _away()

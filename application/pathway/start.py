@@ -117,8 +117,10 @@ class Starter:
         """Return a referral with the id of its request.
 
         Raises:
+            UseCaseError: the protocol cannot be used, or is not signed for the patient's clinic; that needs no record.
             RecordUnavailable, RecordFault: the record cannot be reached, and nothing happened.
         """
+        self._protocol_of(referral)
         return referral.identified((await self._context.record()).patients)
 
     async def command(self, referral: Referral, command_id: UUID | None = None) -> Command:
@@ -127,10 +129,7 @@ class Starter:
         Raises:
             UseCaseError: the protocol cannot be used, or is not signed for the patient's clinic.
         """
-        key = (self._protocol or referral.protocol or "", referral.pathway, referral.clinic)
-        if key not in self._chosen:
-            self._chosen[key] = self._choose(*key)
-        protocol, approval = self._chosen[key]
+        protocol, approval = self._protocol_of(referral)
         body = StartPathway.model_construct(
             journey_id=referral.journey_id,
             organisation=keyring.verified_register(self._context.settings).organisation,
@@ -149,6 +148,12 @@ class Starter:
         command = Command.model_construct(command_id=once, actor=self._context.actor, body=body)
         require_size(command)
         return staff.with_register(self._context, None, command)
+
+    def _protocol_of(self, referral: Referral) -> tuple[Protocol, ProtocolApproval | None]:
+        key = (self._protocol or referral.protocol or "", referral.pathway, referral.clinic)
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(*key)
+        return self._chosen[key]
 
     def _choose(self, name: str, pathway: Pathway, clinic: str) -> tuple[Protocol, ProtocolApproval | None]:
         settings = self._context.settings

@@ -53,7 +53,7 @@ async def come_back(request: Request) -> Response:
         await require_newest(context)
     people = who_may_look(verified_register(settings_of(request)), person, sign_ins.now())
     if not people:
-        log.warning("openid.refused", why="nobody of the register")
+        log.warning("openid.refused", code="nobody_of_the_register")
         raise unknown()
     choice = Choice(people, begun.before, begun.onward)
     if len(people) > 1:

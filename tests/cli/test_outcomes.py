@@ -198,7 +198,7 @@ def test_every_error_has_its_exit_code() -> None:
     refused = Refused(Refusal(code=RefusalCode.SIGNATURE, reason="invented", remedy="None"))
     assert exit_code_of(refused) == ExitCode.NOT_ALLOWED
     for kind in UseCaseError.__subclasses__():
-        if kind is not Refused:
+        if kind is not Refused and kind.__module__ == UseCaseError.__module__:
             assert exit_code_of(kind("invented", "None")) in ExitCode
             assert as_json(kind("invented", "None"))["exit_code"] != 0
 

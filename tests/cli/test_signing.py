@@ -197,7 +197,7 @@ def test_a_person_at_a_terminal_is_asked(
     answer = call(world, *words)
     assert answer.code == code
     assert "setting_decided" in answer.out
-    assert "Clio Invented, MD (clinician) signs: approve" in world.questions[2]
+    assert "Clio Invented, MD (clinician demo-clinician) signs: approve" in world.questions[2]
     assert bool(world.received) == (code == 0)
     world.questions.clear()
     quick = call(world, *words, "--yes", "--choice", "at_home")

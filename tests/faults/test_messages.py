@@ -171,7 +171,8 @@ async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:
     return found if found.count(kind) >= count else None
 
 
-async def test_a_flood_is_worked_through(course: Course) -> None:
+async def test_a_flood_is_worked_through(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "STRANGERS_OPEN", 300)
     sent = [command(support(f"invented: {number}")) for number in range(300)]
     await asyncio.gather(*(signal(course, "command", one.model_dump_json().encode()) for one in sent))
     await eventually(lambda: _at_least(course, "support.requested", 300), within=timedelta(seconds=60))

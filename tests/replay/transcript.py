@@ -118,10 +118,16 @@ def lines(history: Sequence[HistoryEvent]) -> Iterator[str]:
                 yield f"    search attributes {', '.join(shown)}"
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
                 outcome = event.workflow_execution_update_completed_event_attributes.outcome
-                yield f"    answer {outcome.success.payloads[0].data.decode()}"
+                yield f"    answer {_answer(outcome.success.payloads[0].data)}"
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
                 result = event.workflow_execution_completed_event_attributes.result
                 yield f"    end with {result.payloads[0].data.decode()}"
+
+
+def _answer(told: bytes) -> str:
+    """What a command was answered, without the digest of the command, which is signed at another time each time."""
+    answer = {name: value for name, value in json.loads(told).items() if name != "answers"}
+    return json.dumps(answer, separators=(",", ":"))
 
 
 def _shown(name: str, value: bytes) -> str:

@@ -45,7 +45,7 @@ async def assert_shown(case: Case) -> None:
     assert metadata.current_details == details(journey)
     assert [update.name for update in metadata.definition.update_definitions] == ["submit"]
     # One handler for every signal, so that none is dropped.
-    assert [signal.name for signal in metadata.definition.signal_definitions] == ["", "show"]
+    assert [signal.name for signal in metadata.definition.signal_definitions] == ["", "look", "show"]
     assert await description.static_summary() == f"{journey.protocol.pathway} pathway · {journey.clinic}"
 
 

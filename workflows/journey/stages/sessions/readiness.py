@@ -2,7 +2,7 @@
 
 The rule: what would have prevented the release, had it been known, stops the session, and who is with the patient hears
 of it at once. What only time brings (a release that lapses, vital signs that grow old) is judged at the dose. A
-question, or a routine request, is answered there and then.
+question, or a routine request, is answered there and then; what somebody sent by hand past the service stops nothing.
 """
 
 from collections.abc import Iterator
@@ -38,10 +38,13 @@ def _found(journey: Journey, number: int, released_at: datetime) -> Iterator[str
     settled = journey.model_copy(update={"behind": None})
     known = (*open_matters(settled, released_at), NOT_CLEARED)
     yield from (obstacle for obstacle in dose_gate(settled, number, released_at) if obstacle not in known)
-    yield from (need.what for need in wanted_now(journey).values() if _stands(need))
+    yield from (need.what for need in wanted_now(journey).values() if _stands(journey, need))
 
 
-def _stands(need: Requirement) -> bool:
+def _stands(journey: Journey, need: Requirement) -> bool:
+    message = journey.messages.get(need.subject or "")
+    if message is not None and message.sent_by_hand:
+        return False
     if need.kind == QUESTION.kind or need.escalation_policy == Severity.ROUTINE.value:
         return False
     about = OBLIGATION_TYPES.get(need.kind)
