@@ -145,7 +145,7 @@ async def start_file(visit: Acts) -> Response:
     """Start every row of a file, or say what would become of each. The same file may be sent again at any time."""
     dry_run = visit.value("try") is not None
     given = "\n".join(value for value in visit.sent.get("rows", ()) if value.strip())
-    rows = [(number, line.encode()) for number, line in enumerate(given.splitlines(), 1) if line.strip()]
+    rows = [(number, line.encode()) for number, line in enumerate(given.split("\n"), 1) if line.strip()]
     found: list[Row] = []
     try:
         if not 0 < len(rows) <= MOST_ROWS:

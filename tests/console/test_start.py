@@ -62,7 +62,7 @@ async def test_only_a_demonstration_offers_an_invented_referral(clinics: Clinics
 async def test_each_row_of_a_file_has_its_answer_and_a_trial_says_the_same(
     clinics: Clinics, browser: Browser, *, as_file: bool
 ) -> None:
-    rows = [row("one"), "", row("two", clinic="no-such-clinic"), row("one"), "{not json", row("three")]
+    rows = [row("one"), "", row("two", clinic="no-such-clinic"), row("one"), "{not\u2028json", row("three")]
 
     async def send(**more: str) -> str:
         page = (await browser.go("/start/file")).text

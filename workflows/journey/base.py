@@ -54,11 +54,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.
 
 
 def _sorted(mapping: dict[K, V]) -> dict[K, V]:
-    return dict(sorted(mapping.items(), key=_key))
-
-
-def _key(item: tuple[str, Any]) -> str:
-    return item[0]
+    return {key: mapping[key] for key in sorted(mapping)}
 
 
 SortedDict = Annotated[dict[K, V], AfterValidator(_sorted)]
