@@ -13,7 +13,7 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record.access_log import AccessLogEntry, NewAccessLogEntry, find_broken_glass, record_access
 from application.context import Context
 from application.errors import NotAllowed
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.always.care_team.rules import observers
@@ -98,7 +98,7 @@ def require_staff(context: Context, what: str) -> None:
     Raises:
         NotAllowed: they are not; ``what`` says what they cannot see.
     """
-    if context.as_seen is None and context.person.role not in (*STAFF, Role.OPS):
+    if context.as_seen is None and context.person.role not in STAFF_ROLES:
         raise NotAllowed(f"{what} is for staff", "Ask the clinic", state="Nothing was shown or changed.")
 
 

@@ -25,9 +25,8 @@ from activities.signatures.signer_registry import (
     enter,
     publish,
 )
-from activities.signatures.staff import STAFF_ROLES
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
-from workflows.journey.actors import Actor, Role
+from workflows.journey.actors import STAFF_ROLES, Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate

@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from activities.signatures.keys import PrivateKey, key_id_of
 from activities.signatures.passkeys import PublicKey, covers, ed25519_in
-from workflows.journey.actors import CLINICAL, STAFF, CareTeamMember, Licence, Role
+from workflows.journey.actors import CLINICAL, STAFF_ROLES, CareTeamMember, Licence, Role
 from workflows.journey.base import Identifier, InputModel, Short, Whole, canonical
 from workflows.journey.calendars import Instant
 
@@ -154,8 +154,8 @@ def require_fitting(role: Role, licence: Licence | None) -> None:
     Raises:
         ValueError: it cannot.
     """
-    if role not in (*STAFF, Role.OPS):
-        raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} have a key")
+    if role not in STAFF_ROLES:
+        raise ValueError(f"only {', '.join(STAFF_ROLES)} have a key")
     if (licence is not None) != (role in CLINICAL):
         raise ValueError(f"a licence is of {', '.join(CLINICAL)}, and each of them has one")
 

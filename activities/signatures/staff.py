@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from activities.signatures.signer_registry import Register, Shift
 from workflows.journey import events as e
-from workflows.journey.actors import STAFF, Actor, CareTeamMember, Role
+from workflows.journey.actors import STAFF_ROLES, Actor, CareTeamMember, Role
 from workflows.journey.commands import Command
 from workflows.journey.refusals import Refusal, RefusalCode
 
-STAFF_ROLES = (*STAFF, Role.OPS)
 AHEAD = timedelta(days=7)
 """How far ahead the rota must be without a gap."""
 ANYBODYS = (

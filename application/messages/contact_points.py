@@ -19,7 +19,7 @@ from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from application.history import read_journey
 from application.sealing import open_keys
 from application.sign_offs.keyring import verified_register
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.base import Flag, Identifier, InputModel
 
 CODE_COUNTS = timedelta(minutes=30)
@@ -263,7 +263,7 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
     if (whose.journey_id is None) == (whose.person is None) or (whose.person and whose.observer):
         raise InvalidInput("whose contact is meant is not said", "Name a journey, or one of the staff")
     if whose.person is not None:
-        own = person.id == whose.person and person.role in (*STAFF, Role.OPS)
+        own = person.id == whose.person and person.role in STAFF_ROLES
         if person.role != Role.COORDINATOR and not own:
             raise NotAllowed("only coordinators change how others are reached", "Ask one", state=NOTHING_CHANGED)
         return of_staff(whose.person), Owner("staff", whose.person, next(iter(person.clinics), ""))

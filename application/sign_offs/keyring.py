@@ -14,13 +14,12 @@ from activities.private_files import NotPrivate, read_private
 from activities.signatures import keys, signer_registry
 from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
 from activities.signatures.signer_registry import Register, RegisterError
-from activities.signatures.staff import STAFF_ROLES
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack, UseCaseError
 from application.files import content_of, is_missing, refuse_existing, write_new
 from application.profiles import key_path
 from application.settings import Settings
-from workflows.journey.actors import CLINICAL, Actor, Licence
+from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, Licence
 from workflows.journey.base import InputModel
 from workflows.journey.signed_statement import Signer, signer_of
 

@@ -25,7 +25,7 @@ from application.pathway.commands import submit, wait_until_recorded
 from application.protocols.files import find_protocol
 from application.sign_offs.requests import OpenRequest, requests
 from application.work.caseload import CasePage
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.holds.rules import release_obstacles
@@ -122,7 +122,7 @@ async def find_concerned(context: Context, query: FindConcerned) -> CasePage:
     """
     actor = context.actor
     require_role(actor, HOLD)
-    if actor.role not in (*STAFF, Role.OPS):
+    if actor.role not in STAFF_ROLES:
         raise NotAllowed("only staff hold several journeys at once", "Hold your own journey: `pathway hold JOURNEY`")
     wanted = CaseloadFilter(
         protocol=query.protocol,

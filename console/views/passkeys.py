@@ -13,10 +13,10 @@ from console.forms import fields_of, read_back
 from console.limits import count_try
 from console.pages import page, status_of
 from console.visits import firsts, origin_of, sent_with, settings_of
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES
 
 router = APIRouter()
-WITH_KEYS = tuple(role.value for role in (*STAFF, Role.OPS))
+WITH_KEYS = tuple(role.value for role in STAFF_ROLES)
 FIELDS = tuple(field._replace(choices=WITH_KEYS) if field.name == "role" else field for field in fields_of(Applicant))
 
 

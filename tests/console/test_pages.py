@@ -21,7 +21,7 @@ from console.sign_ins import IDLE, LONGEST
 from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser, browser_of
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
@@ -29,14 +29,13 @@ BY_OPENID = {"/sign-in/openid", "/sign-in/openid/callback", "/sign-in/openid/rol
 TOKEN = "x" * 32
 OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}", *BY_OPENID}
 """The addresses that need nobody signed in."""
-STAFFED = (*STAFF, Role.OPS)
 FOR: Mapping[str, tuple[Role, ...]] = {
-    "/messages": STAFFED,
-    "/contact-points": STAFFED,
+    "/messages": STAFF_ROLES,
+    "/contact-points": STAFF_ROLES,
     "/ops": (Role.OPS, Role.MEDICAL_DIRECTOR),
-    "/ops/attempts": STAFFED,
+    "/ops/attempts": STAFF_ROLES,
     "/journeys/{journey_id}/contact-points": (Role.COORDINATOR,),
-    "/journeys/{journey_id}/print": STAFFED,
+    "/journeys/{journey_id}/print": STAFF_ROLES,
 }
 """The pages that are not for everybody who may look at the journey, and for whom they are."""
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"

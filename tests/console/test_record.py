@@ -13,10 +13,9 @@ from console.views.record import LEFT_OUT, facts_of
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, browser_of
 from tests.record.read_models.courses import course_of
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES, Role
 
 ZONE = "America/Los_Angeles"
-PRINTING = (*STAFF, Role.OPS)
 
 
 def _leaves(value: Any) -> list[str]:
@@ -88,4 +87,4 @@ async def test_it_is_printed_for_staff_alone(console: FastAPI, clinics: Clinics)
             continue
         async with browser_of(console) as browser:
             await browser.sign_in(role.value)
-            assert (await browser.go(address)).status_code == (200 if role in PRINTING else 403), role
+            assert (await browser.go(address)).status_code == (200 if role in STAFF_ROLES else 403), role

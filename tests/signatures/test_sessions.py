@@ -25,13 +25,12 @@ from activities.signatures.sessions import (
     unproven_events,
 )
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry, enrol, revoke
-from activities.signatures.staff import STAFF_ROLES
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
 from tests.journey.play import course
 from tests.signatures.room import ENROLLED, KEYS, NOW, key_of, register
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
+from workflows.journey.actors import CLINICAL, CLOCK, STAFF_ROLES, Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide

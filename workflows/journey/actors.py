@@ -29,6 +29,8 @@ class Role(StrEnum):
 CLINICAL = (Role.CLINICIAN, Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR)
 """Roles that carry a licence and may decide."""
 STAFF = (Role.COORDINATOR, Role.THERAPIST, Role.SESSION_MONITOR, *CLINICAL)
+STAFF_ROLES = (*STAFF, Role.OPS)
+"""The roles of those whom the organisation's register names."""
 ANYONE = (Role.PATIENT, Role.OBSERVER, Role.OPS, *STAFF)
 
 
@@ -80,8 +82,8 @@ class CareTeamMember(InputModel):
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if self.role not in (*STAFF, Role.OPS):
-            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} are staff")
+        if self.role not in STAFF_ROLES:
+            raise ValueError(f"only {', '.join(STAFF_ROLES)} are staff")
         if self.role in CLINICAL and self.licence is None:
             raise ValueError("a clinician has a licence")
         if self.until is not None and self.until <= self.since:

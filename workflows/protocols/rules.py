@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.instruments import (
     Instrument,
     Thresholds,
@@ -323,7 +323,7 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
             yield at, "nothing asks for this escalation policy: its name may be misspelt"
         for ladder, steps in (("steps", policy.steps), ("acknowledged", policy.acknowledged)):
             yield from _check_order(steps, (*at, ladder))
-            if steps and (steps[-1].action in NOT_AN_END or steps[-1].to not in (*STAFF, Role.OPS)):
+            if steps and (steps[-1].action in NOT_AN_END or steps[-1].to not in STAFF_ROLES):
                 yield (
                     (*at, ladder, len(steps) - 1),
                     "the last step must hand over to somebody of the clinic: escalate, page or another such action",

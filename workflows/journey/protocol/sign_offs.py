@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
+from workflows.journey.actors import CLINICAL, STAFF_ROLES, Role
 from workflows.journey.base import Flag, Identifier, InputModel
 from workflows.journey.signed_statement import Meaning
 
@@ -79,6 +79,6 @@ class AccessReviewer(InputModel):
 
     @model_validator(mode="after")
     def _staff(self) -> Self:
-        if self.by not in (*STAFF, Role.OPS):
-            raise ValueError(f"only {', '.join((*STAFF, Role.OPS))} may review")
+        if self.by not in STAFF_ROLES:
+            raise ValueError(f"only {', '.join(STAFF_ROLES)} may review")
         return self

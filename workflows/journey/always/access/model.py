@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import STAFF, Role
+from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.entries import Entries, put
@@ -16,7 +16,7 @@ class BreakGlass(CommandBody):
 
     kind: Literal["access.break-glass"] = "access.break-glass"
     by_anybody: ClassVar[bool] = True
-    roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
+    roles: ClassVar[tuple[Role, ...]] = STAFF_ROLES
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
     reason: Text
@@ -26,7 +26,7 @@ class ReviewAccess(CommandBody):
     """Say whether an emergency access was justified. The protocol says who reviews it; never the person who looked."""
 
     kind: Literal["access.review"] = "access.review"
-    roles: ClassVar[tuple[Role, ...]] = (*STAFF, Role.OPS)
+    roles: ClassVar[tuple[Role, ...]] = STAFF_ROLES
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     licensed: ClassVar[bool] = False
     access: Identifier
