@@ -21,7 +21,7 @@ def _date_vitals(content: Content, journey: Journey) -> None:
     """Put in when vital signs were measured, where nothing else is said: in the minute that was observed."""
     session, vitals = journey.sessions.get(content.get("session", 0)), content.get("vitals")
     if isinstance(vitals, dict) and session is not None and session.dosed_at is not None:
-        measured = session.dosed_at + timedelta(minutes=min(content.get("minute", 0), YEAR))
+        measured = session.dosed_at + timedelta(minutes=max(0, min(content.get("minute", 0), YEAR)))
         vitals.setdefault("measured_at", measured.isoformat())
 
 

@@ -4,7 +4,6 @@ The names of controls are the paths of fields, with ``/`` between their parts. W
 is one control for JSON.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -250,7 +249,7 @@ def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
         case "yes_no":
             return _yes(value)
         case "choice":
-            return int(value) if value.isdigit() and field.choices and field.choices[0].isdigit() else value
+            return int(value) if value.isdigit() and value in field.choices else value
         case "time":
             return _moment(value, zone)
         case "json":
@@ -269,8 +268,8 @@ def _yes(value: str) -> bool:
 
 def _number(value: str) -> int | float:
     try:
-        found = json.loads(value.replace(",", "."))
-    except ValueError:
+        found = forms.strict_json(value.replace(",", ".").encode())
+    except forms.NotStrictJson:
         found = None
     if not isinstance(found, int | float) or isinstance(found, bool):
         raise ValueError("is not a number")
@@ -281,12 +280,13 @@ def _moment(value: str, zone: ZoneInfo) -> str:
     """Return a time on a wall clock with its offset. An hour that a clock change skips or repeats is no answer."""
     try:
         wall = datetime.fromisoformat(value)
-    except ValueError:
+        back = wall.astimezone(UTC) if wall.tzinfo else wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    except (ValueError, OverflowError):
         raise ValueError("is not a time such as 2026-03-02T17:00") from None
     if wall.tzinfo is not None:
         return wall.isoformat()
     early, late = wall.replace(tzinfo=zone), wall.replace(tzinfo=zone, fold=1)
-    if early.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+    if back.replace(tzinfo=None) != wall:
         raise ValueError("is an hour that the clock change of this day skips")
     if early.utcoffset() != late.utcoffset():
         offset = f"{early:%z}"[:3] + ":" + f"{early:%z}"[3:]
@@ -302,10 +302,10 @@ def _put(content: Content, path: tuple[str, ...], value: Any) -> None:
 
 
 def _lists(value: Any) -> Any:
-    """Return the content with numbered entries as lists, in their order."""
+    """Return the content with numbered entries as lists, in the order of the fields."""
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(each) for key, each in value.items()}
     if inner and all(key.isdigit() for key in inner):
-        return [inner[key] for key in sorted(inner, key=int)]
+        return list(inner.values())
     return inner

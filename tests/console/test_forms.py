@@ -1,5 +1,6 @@
 """Every command can be sent from a browser: its form offers all it needs, and what comes back is what was meant."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,7 +14,7 @@ from application import input as forms
 from application.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
 from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
 from application.errors import FieldProblem, InvalidInput
-from console.forms import Field, answers_of, fields_of, read_back
+from console.forms import Field, answers_of, as_said, fields_of, read_back
 from console.known_names import KNOWN, offer
 from console.titles import TITLES
 from console.views.commands import BY_NAME
@@ -186,9 +187,15 @@ def test_an_answer_that_is_missing_is_missing_and_the_others_keep_their_places(i
         ("time", "2026-11-01T01:30", "comes twice"),
         ("time", "tomorrow", "is not a time"),
         ("time", "20261125", ""),
+        ("time", "9999-12-31T23:59", "is not a time"),
+        ("time", "0001-01-01T00:00+12:00", "is not a time"),
         ("number", "five", "is not a number"),
         ("number", "true", "is not a number"),
         ("number", "1 2", "is not a number"),
+        ("number", "NaN", "is not a number"),
+        ("number", "-1e999", "is not a number"),
+        ("number", "[" * 5000, "is not a number"),
+        ("number", "9" * 5000, "is not a number"),
         ("yes_no", "maybe", "neither yes nor no"),
         ("json", "{", "not JSON"),
         ("json", '{"a": 1, "a": 2}', "a field stands twice"),
@@ -229,6 +236,23 @@ def test_whatever_a_browser_sends_is_read_or_refused(sent: dict[str, list[str]])
     filled = any(value.strip() for values in sent.values() for value in values)
     assert bool(told or content) == filled
     assert {*content} <= {field.path[0] for field in fields}
+
+
+HOSTILE = ("NaN", "-Infinity", "1e999", "9" * 5000, "[" * 5000, '{"\u00b2": 1}', "\u00b2", "\x00", "9999-12-31T23:59",
+           "0001-01-01T00:00", "9999-12-31T23:59-12:00")  # fmt: skip
+"""What JSON, numbers and times cannot be."""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_whatever_is_in_a_control_can_be_kept_as_it_was_said(kind: CommandKind) -> None:
+    fields = fields_of(kind.model, names_asked_for(kind, journey()))
+    for zone in (ZONE, "Pacific/Auckland"):
+        for text in HOSTILE:
+            for field in fields:
+                sent = {field.name: [text]}
+                assert as_said(fields, sent, zone)
+                with contextlib.suppress(InvalidInput):
+                    forms.check(kind.model, read_back(fields, sent, zone), {"kind": kind.name}, templated=False)
 
 
 def test_what_is_awaited_leads_to_a_form_that_there_is() -> None:

@@ -252,9 +252,12 @@ async def test_an_error_says_what_happened_what_is_lost_and_what_to_do(clinics: 
     [
         {"grade": "nine"},
         {"grade": "9"},
+        {"grade": "NaN"},
+        {"grade": "1e999"},
         {"serious": "perhaps"},
         {"onset": "yesterday"},
         {"onset": "2026-03-08T02:30"},
+        {"onset": "9999-12-31T23:59"},
         {"what": ""},
         {"session": "first"},
     ],
