@@ -226,10 +226,13 @@ async def read_access(connection: Connection, log_id: int, after: int = 0) -> tu
         number, chain, sealed = row["number"], row["chain_hash"], row["sealed_at"]
         counted += 1
     passed_over = await connection.fetch(
-        "SELECT journeys FROM record.access_log a WHERE log_id = $1 AND at < $2::timestamptz - interval '1 hour' "
+        "SELECT journeys FROM record.access_log a WHERE log_id = $1 AND at < least($2::timestamptz, (SELECT max(l.at) "
+        "FROM record.access_log l JOIN record.access_seal s USING (log_id, entry_id) WHERE s.log_id = $1 "
+        "AND s.number > $3::bigint - 1000)) - interval '1 hour' "
         "AND NOT EXISTS (SELECT FROM record.access_seal s WHERE s.log_id = $1 AND s.entry_id = a.entry_id)",
         log_id,
         sealed,
+        number,
         timeout=HOURS,
     )
     found += [Finding(number, next(iter(row["journeys"]), None), None, "access_unsealed") for row in passed_over]

@@ -99,6 +99,19 @@ async def test_a_list_cut_in_another_way_is_another_list(record: Record, owner: 
         assert await found(owner) == {("access_content", 1)}
 
 
+async def test_looks_that_waited_for_days_are_all_sealed(record: Record, owner: Connection) -> None:
+    await record_access(record, an_access(A))
+    await owner.execute(
+        "INSERT INTO record.access_log SELECT log_id, gen_random_uuid(), at - interval '3 days', reader_id, "
+        "reader_role, purpose, clock, command, shown, journeys, rows, position FROM record.access_log, "
+        "generate_series(1, 1001)"
+    )
+    assert await owner.fetchval("SELECT record.seal_access(1::smallint)") == 1000
+    assert await found(owner) == set(), "the others still wait"
+    assert await seal_access(record) == 2
+    assert await found(owner) == set()
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [

@@ -5,6 +5,7 @@ DECLARE
     _number bigint;
     _chain bytea;
     _last timestamptz;
+    _seen timestamptz;
     _at timestamptz;
     _entry record;
     _sealed integer := 0;
@@ -12,6 +13,9 @@ BEGIN
     PERFORM lock_row(_log_id, 'seal');
     SELECT s.number, s.chain_hash, s.sealed_at INTO _number, _chain, _last
       FROM access_seal s WHERE s.log_id = _log_id ORDER BY s.number DESC LIMIT 1;
+    -- Of the last portion the newest look: measured from when it was sealed, what still waits would be passed over.
+    SELECT max(a.at) INTO _seen FROM access_log a JOIN access_seal s USING (log_id, entry_id)
+     WHERE s.log_id = _log_id AND s.number > _number - 1000;
     _at := greatest(clock_timestamp(), _last);
     FOR _entry IN
         SELECT a.entry_id,
@@ -21,7 +25,7 @@ BEGIN
                       || field(a.position) || field(a.definition::bigint) || field(a.reason) || field(a.until)) AS content
           FROM access_log a
          -- No transaction of whoever looks is open for a day. What claims to be older is never sealed, and found.
-         WHERE a.log_id = _log_id AND a.at > coalesce(_last - interval '1 day', '-infinity')
+         WHERE a.log_id = _log_id AND a.at > coalesce(least(_seen, _last) - interval '1 day', '-infinity')
            AND NOT EXISTS (SELECT FROM access_seal s WHERE s.log_id = _log_id AND s.entry_id = a.entry_id)
          ORDER BY a.at, a.entry_id LIMIT 1000
     LOOP
