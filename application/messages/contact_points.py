@@ -18,7 +18,7 @@ from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from application.history import read_journey
 from application.sealing import open_keys
-from application.sign_offs.keyring import verified_register
+from application.sign_offs.staff import colleagues
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.base import Flag, Identifier, InputModel
 
@@ -62,7 +62,7 @@ async def show_contact(context: Context, whose: Whose) -> KeptContact:
     """Return how somebody is reached. The look is recorded.
 
     Raises:
-        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at; or nobody of their clinics.
         Unavailable: the keys cannot be had now.
     """
     async with opened(context) as contacts:
@@ -223,24 +223,6 @@ async def _change(
         return Changed(kept, None if point_id is None else contact.point(point_id))
 
 
-def colleagues(context: Context) -> tuple[tuple[str, str], ...]:
-    """Return whose contact a coordinator may change among the staff of their clinics: ids and names; nobody where no
-    register is set.
-
-    Raises:
-        InvalidInput, NotVerified: the register is missing or cannot be believed.
-    """
-    if context.person.role != Role.COORDINATOR or context.settings.register_file is None:
-        return ()
-    register, clinics = verified_register(context.settings), {*context.person.clinics}
-    found = {
-        entry.member.id: entry.printed_name
-        for entry in register.staff
-        if any(entry.member.works_at(clinic, context.now()) for clinic in clinics)
-    }
-    return tuple(sorted(found.items(), key=lambda each: each[1]))
-
-
 @asynccontextmanager
 async def opened(context: Context) -> AsyncIterator[Contacts]:
     """Return how everybody is reached, while the context is open.
@@ -257,6 +239,7 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
 
     Raises:
         InvalidInput: neither or both are named.
+        InvalidInput, NotVerified: the register is missing or cannot be believed.
         NotFound, NotAllowed: as `show_contact`.
     """
     person = context.person
@@ -266,6 +249,12 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
         own = person.id == whose.person and person.role in STAFF_ROLES
         if person.role != Role.COORDINATOR and not own:
             raise NotAllowed("only coordinators change how others are reached", "Ask one", state=NOTHING_CHANGED)
+        if not own and whose.person not in colleagues(context):
+            raise NotAllowed(
+                "coordinators change how the staff of their own clinics are reached",
+                "Ask a coordinator of their clinic; `clinician staff` lists who works where",
+                state=NOTHING_CHANGED,
+            )
         return of_staff(whose.person), Owner("staff", whose.person, next(iter(person.clinics), ""))
     assert whose.journey_id is not None
     if person.role != Role.COORDINATOR:

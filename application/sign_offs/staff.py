@@ -9,7 +9,7 @@ from uuid import UUID
 
 from activities.signatures import signer_registry
 from activities.signatures.signer_registry import Origin, Register, Shift, StaffEntry
-from activities.signatures.staff import AHEAD, OnCall, at_work, members, on_call, rota_gaps
+from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
 from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, FieldProblem, NotAllowed
@@ -106,16 +106,21 @@ class NewStaff(InputModel):
     printed_name: Short
 
 
-def colleagues(context: Context, role: Role) -> dict[str, str]:
-    """Return who works now in a role for one of the person's clinics: their ids, sorted, with their printed names.
+def colleagues(context: Context, role: Role | None = None) -> dict[str, str]:
+    """Return who works now for one of the person's clinics, in a role or in any: their ids, sorted, with their printed
+    names.
 
     Raises:
         InvalidInput, NotVerified: the register is missing or cannot be believed.
     """
-    register = verified_register(context.settings)
-    found = {one for clinic in context.person.clinics for one in at_work(register, clinic, role, context.now())}
-    names = {entry.member.id: entry.printed_name for entry in register.staff}
-    return {one: f"{names[one]} ({one})" for one in sorted(found)}
+    now = context.now()
+    found = {
+        entry.member.id: entry.printed_name
+        for entry in verified_register(context.settings).staff
+        if role in (None, entry.member.role)
+        and any(entry.member.works_at(clinic, now) for clinic in context.person.clinics)
+    }
+    return {one: f"{found[one]} ({one})" for one in sorted(found)}
 
 
 class Entries(InputModel):

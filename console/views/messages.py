@@ -13,10 +13,12 @@ from application.errors import NOTHING_HAPPENED, InvalidInput, UseCaseError
 from application.messages import contact_points as use
 from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
 from application.messages.messages import ListMessages, handle_message, show_messages
+from application.sign_offs.staff import colleagues
 from console.pages import page, status_of
 from console.sign_ins import Notice
 from console.views.operations import journey_in
 from console.visits import Acts, Looks, Visit
+from workflows.journey.actors import Role
 
 router = APIRouter()
 LISTED: Final = 200
@@ -127,7 +129,8 @@ async def _changed(visit: Visit, whose: Whose) -> Response:
 async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) -> Response:
     async with visit.context() as context:
         kept = await use.show_contact(context, whose)
-        colleagues = use.colleagues(context)
+        chooses = whose.journey_id is None and context.person.role == Role.COORDINATOR
+        others = colleagues(context) if chooses and context.settings.register_file is not None else {}
         at = context.now()
     return page(
         visit.request,
@@ -136,7 +139,7 @@ async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) 
         200 if error is None else status_of(error)[0],
         whose=whose,
         kept=kept,
-        colleagues=colleagues,
+        colleagues=others,
         at=at,
         error=error,
         heading="" if error is None else status_of(error)[1],

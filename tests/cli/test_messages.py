@@ -22,7 +22,7 @@ from application.messages.contact_points import CODE_COUNTS, TRIES
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE
-from simulation.people import CLINIC, PEOPLE
+from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call, invented
 from workflows.journey.actors import Role
@@ -184,6 +184,20 @@ def test_only_coordinators_of_the_clinic_change_how_others_are_reached(world: Wo
     assert others.code == ExitCode.NOT_ALLOWED
     both = call(world, "contact-point", "show", str(JOURNEY), "--person", CLIO)
     assert both.code == call(world, "contact-point", "show").code == ExitCode.USAGE
+
+
+def test_a_coordinator_of_another_clinic_neither_sees_nor_changes_how_anybody_is_reached(
+    world: World, tmp_path: Path
+) -> None:
+    own = tmp_path / "far.json"
+    own.write_text(profile(PEOPLE[Role.COORDINATOR].model_copy(update={"id": "far"}), "far-clinic"))
+    for whose in ((), ("--person", CLIO), ("--person", "nobody-we-know")):
+        for verb in ("show", "add"):
+            answer = point(world, verb, *whose, "--profile", str(own), given=NEW)
+            assert answer.code == ExitCode.NOT_ALLOWED, (verb, whose)
+    assert point(world, "show", "--person", CLIO).json["version"] == 0
+    assert point(world, "show", "--person", "nobody-we-know").code == ExitCode.NOT_ALLOWED
+    assert point(world, "add", "--person", "far", "--profile", str(own), given=NEW).code == 0, "their own"
 
 
 def test_addresses_and_codes_are_encrypted_and_each_version_stays(world: World) -> None:
