@@ -62,7 +62,7 @@ async def open_working_session(context: Context, lasts: timedelta = LONGEST_SESS
         NotAllowed: their role has no key, the passphrase is wrong, or the register does not know them or their key.
         InvalidInput: the key, the register or the profile cannot be used.
     """
-    person = keyring.require_staff(context.actor)
+    person = keyring.require_key_holder(context.actor)
     register, now = keyring.verified_register(context.settings), context.now()
     await keyring.require_newest(context)
     clinics = _clinics_of(register, context)

@@ -47,7 +47,7 @@ def require_signer(actor: Actor) -> Signer:
         ) from None
 
 
-def require_staff(actor: Actor) -> Actor:
+def require_key_holder(actor: Actor) -> Actor:
     """Return the person, as enrolled for their working sessions.
 
     Raises:

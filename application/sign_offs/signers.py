@@ -83,7 +83,7 @@ def make_own_key(context: Context) -> MadeKey:
         InvalidInput, Conflict: the profile, the passphrase or a file cannot be used.
     """
     path = context.profile_path
-    signer = keyring.require_staff(context.actor)
+    signer = keyring.require_key_holder(context.actor)
     assert signer.name is not None
     written = request_path(path)
     earlier = content_of(written)
