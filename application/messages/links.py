@@ -7,6 +7,7 @@ it, and counts as somebody unknown then.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -16,7 +17,7 @@ from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
 from application.command_catalog import CommandKind, forms_for
 from application.context import Context
-from application.errors import InvalidInput, NotAllowed
+from application.errors import Fault, InvalidInput, NotAllowed, Unavailable
 from application.history import load_journey
 from application.messages.contact_points import opened
 from application.pathway.commands import submit
@@ -156,11 +157,14 @@ async def call_for_help(context: Context, token: str) -> None:
     link = await links.find(await context.record(), token)
     if link is None or link.role not in LET_IN:
         raise NotAllowed("this link is not known, so we do not know who needs help", "Call now")
-    journey = await load_journey(context, link.journey_id)
-    async with opened(context) as contacts:
-        person = _person(contacts, link, journey) or Profile(id=link.person, role=Role(link.role))
-    once = uuid5(link.link_id, f"help:{context.now():%Y-%m-%dT%H}")
-    actor = person.actor
+    person = None
+    # Help does not wait for what cannot be read: the journey hears of it all the same.
+    with suppress(Fault, Unavailable):
+        journey = await load_journey(context, link.journey_id)
+        async with opened(context) as contacts:
+            person = _person(contacts, link, journey)
+    actor = (person or Profile(id=link.person, role=Role(link.role))).actor
+    once = uuid5(link.link_id, f"help:{actor.id}:{context.now():%Y-%m-%dT%H}")
     body = RequestSupport(urgency="emergency", text=ASKED_FOR_HELP)
     await submit(context, link.journey_id, Command(command_id=once, actor=actor, body=body))
 

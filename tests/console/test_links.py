@@ -30,7 +30,7 @@ from console.visits import COOKIE
 from deploy.local.postgres import Database
 from simulation.keys import SERVICE_KEY
 from simulation.people import CLINIC, PEOPLE
-from tests.cli.helpers import World, invented
+from tests.cli.helpers import DirectJourneys, World, invented
 from tests.console.browser import Browser, browser_of
 from tests.journey.play import course
 from tests.record.helpers import Connection
@@ -277,6 +277,29 @@ async def test_an_old_link_and_what_is_none_are_told_and_not_repeated(home: Home
             assert answer.status_code in (403, 404), token
             assert "<script>" not in answer.text
     assert home.world.received == []
+
+
+@pytest.mark.server
+async def test_help_is_called_for_whatever_of_the_journey_cannot_be_read(
+    home: Home, admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journey has its state itself: only the console reads the record here."""
+    address = await home.link()
+    await admin.execute("ALTER TABLE record.journey_event DISABLE TRIGGER append_only")
+    await admin.execute("UPDATE record.journey_event SET payload = '' WHERE version = 9")
+    taken: list[c.Command] = []
+
+    async def take(_: DirectJourneys, journey_id: UUID, command: c.Command) -> int:
+        assert journey_id == home.journey_id
+        taken.append(command)
+        return 1
+
+    monkeypatch.setattr(DirectJourneys, "submit", take)
+    answer = await home.browser.client.post(address, data={"do": "help"})
+    assert (answer.status_code, "somebody is told now" in answer.text) == (200, True), answer.text
+    [asked] = taken
+    assert isinstance(asked.body, c.RequestSupport)
+    assert (asked.actor.role, asked.proof) == (Role.PATIENT, None)
 
 
 async def observer(home: Home, ref: str) -> str:
