@@ -117,7 +117,7 @@ async def enter(context: Context, token: str, code: str) -> Entered:
     if person is None:
         raise NotAllowed(
             "you are not named in a session yet", "Come back when the session monitor has named you",
-            state="Nothing happened, and your link still counts.",
+            state="You are not let in yet. The try was counted: after five the link is locked, and you need a new one.",
         )  # fmt: skip
     if not await links.use_up(record, token):
         raise _not_open()

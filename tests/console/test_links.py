@@ -339,7 +339,7 @@ async def test_a_link_opens_their_session_to_an_observer_and_nothing_else(home: 
     address = await observer(home, "somebody-else")
     answer = await browser.client.post(address, data={"code": "green8oak"})
     assert (answer.status_code, "named in a session" in answer.text) == (403, True)
-    assert "still counts" in answer.text
+    assert "after five the link is locked" in answer.text
     assert (await browser.go(address)).status_code == 200
     assert (await browser.client.post(address, data={"do": "help"})).status_code == 200
     assert isinstance(home.world.received[-1].body, c.RequestSupport)
