@@ -4,7 +4,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.read_models import Claim, Task, WorklistFilter, claim, release, worklist
-from application.access_log import ActOn
+from application.access_log import ActOn, require_staff
 from application.context import Context
 from application.errors import Conflict, NotFound
 from application.freshness import true_up_to, wait_for_read_models
@@ -15,6 +15,7 @@ from workflows.journey.actors import Role
 
 IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
 """Who may release what others claimed."""
+A_CLAIM = "to claim a task"
 
 
 class Released(NamedTuple):
@@ -28,9 +29,11 @@ async def claim_task(context: Context, journey_id: UUID, obligation: str) -> Tas
     """Claim a task for the person. It stops nobody, and nothing waits for it.
 
     Raises:
-        NotFound, NotAllowed: nothing with this id is awaited, or they may not look at the journey.
+        NotAllowed: they are not of the staff, or may not look at the journey.
+        NotFound: nothing with this id is awaited.
         Conflict: somebody else has claimed it.
     """
+    require_staff(context, A_CLAIM)
     await read_stored(context, ActOn(action="work claim", journey_id=journey_id), journey_id)
     head = await wait_for_read_models(context)
     await claim(await context.record(), journey_id, obligation, context.person.id)
@@ -43,6 +46,7 @@ async def release_task(context: Context, journey_id: UUID, obligation: str) -> R
     Raises:
         NotFound, NotAllowed, Conflict: as `claim_task`.
     """
+    require_staff(context, A_CLAIM)
     await read_stored(context, ActOn(action="work release", journey_id=journey_id), journey_id)
     head = await wait_for_read_models(context)
     in_charge = context.person.role in IN_CHARGE

@@ -299,6 +299,18 @@ async def test_a_claim(clinics: Clinics, profiles: Profiles) -> None:
     assert (await clinics.json("work", "claim", *this, *two))["claimed_by"] == "demo-clinician"
 
 
+@pytest.mark.parametrize("role", [Role.PATIENT, Role.OBSERVER])
+@pytest.mark.parametrize("verb", ["claim", "release"])
+async def test_patients_and_observers_claim_nothing(
+    clinics: Clinics, profiles: Profiles, role: Role, verb: str
+) -> None:
+    """Claims lie in clear, and who a patient is would stand in one."""
+    journey_id, obligation = clinics.awaited(lambda _, waiting: waiting.person is None)[0]
+    refused = await clinics.call("work", verb, str(journey_id), obligation, "--profile", profiles[role])
+    assert refused.code == 4
+    assert "is for staff" in refused.err
+
+
 @pytest.mark.parametrize("role", [Role.COORDINATOR, Role.MEDICAL_DIRECTOR])
 async def test_the_claim_of_somebody_who_is_away(clinics: Clinics, profiles: Profiles, role: Role) -> None:
     journey_id, obligation = clinics.awaited(lambda _, waiting: waiting.person is None)[0]
