@@ -47,9 +47,8 @@ class Verification(NamedTuple):
     """What was asked for, checked and found, the oldest first.
 
     ``anchored`` is the newest anchor that the log agrees with, and ``since`` the one from which it was read.
-    ``looks`` is how many entries of the access log were checked, ``workflows`` how many open
-    journeys were compared. ``unchecked`` says why a part could not be checked,
-    ``left_out`` which parts were left out on purpose.
+    ``looks`` is how many entries of the access log were checked, ``workflows`` how many open journeys were compared.
+    ``unchecked`` says why a part could not be checked, ``left_out`` which parts were left out on purpose.
     """
 
     at: datetime

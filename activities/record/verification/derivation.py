@@ -53,7 +53,7 @@ def derive_again(
     for _, together in groupby(history, key=lambda stored: stored.command_id):
         rows = list(together)
         command = kept.pop(rows[0].version, None)
-        events = [_event(row) for row in rows]
+        events = [readable_event(row) for row in rows]
         read = None if command is None else _read(command, events[0])
         said_by = None if command is None else _said_by(command) if read is None else read.by
         if command is None:
@@ -86,7 +86,8 @@ def _fault(row: StoredEvent, reason: Underived) -> Fault:
     return Fault(row.position, row.version, reason)
 
 
-def _event(stored: StoredEvent) -> Event | None:
+def readable_event(stored: StoredEvent) -> Event | None:
+    """Return the event of a row; None when it cannot be read, since a forged row may hold anything."""
     try:
         return from_stored(stored)
     except Exception:

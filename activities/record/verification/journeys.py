@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from itertools import groupby, islice, pairwise
@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.event_codec import from_stored
 from activities.record.patients import known_as
 from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, apply, rows
 from activities.record.read_models.rows import Row as Shown
@@ -51,7 +50,7 @@ from activities.record.verification.chains import (
     read_log,
     snapshot,
 )
-from activities.record.verification.derivation import derive_again
+from activities.record.verification.derivation import derive_again, readable_event
 from activities.record.verification.patients import (
     Known,
     Placed,
@@ -115,7 +114,7 @@ class VerificationResult(NamedTuple):
     because its place in the log can only be checked with other journeys' events. ``live`` is None where rows were not
     compared. ``derived`` counts the events that their commands gave again, and ``others`` those that other rules than
     the present ones decided, by which. ``late`` counts the events that were recorded late. The times of a log that was
-    created as a ``demonstration`` may be invented, and were not checked.
+    created as a ``demonstration`` may be invented, and were not checked: there ``late`` is None.
     """
 
     findings: tuple[Finding, ...]
@@ -129,7 +128,7 @@ class VerificationResult(NamedTuple):
     live: Live | None
     derived: int
     others: Mapping[DecidedBy, int]
-    late: int
+    late: int | None
     demonstration: bool
 
 
@@ -182,9 +181,11 @@ async def verify_record(
         findings = [finding for part in parts for finding in part.findings]
         findings += (finding for each in judged for finding in each.findings)
         others = sum((Counter(dict(each.others)) for each in judged), Counter[DecidedBy]())
-        underived = [each for some in judged for each in some.underived] if builds else []
+        underived = [each for some in judged for each in some.underived]
         derived = sum(each.derived for each in judged)
-        for by, events, odd in await _ask_builds(record, connection, underived, builds):
+        # Each rules once: neither these, nor those of a build that was named twice, are counted again.
+        asked = {build.by: build for build in builds if build.by in others}
+        for by, events, odd in await _ask_builds(record, connection, underived, asked.values()):
             others[by] -= events
             derived += events
             findings += odd
@@ -216,7 +217,7 @@ async def verify_record(
         live=live,
         derived=derived,
         others=+others,
-        late=sum(each.late for each in judged),
+        late=None if demonstration else sum(each.late for each in judged),
         demonstration=demonstration,
     )
 
@@ -224,9 +225,9 @@ async def verify_record(
 def verify_journey(
     history: Sequence[StoredEvent], keys: Keys | None, until: int = 0, *, log: Log | None = None
 ) -> tuple[JourneyFindings, Journey | None, ProjectionState | None]:
-    """Check one journey of this log, given in order of version. Return what is wrong with its sign-offs and
-    with the proofs of who acted, its state after all that
-    can be read, and its state for the read models up to a position, as far as events can be applied.
+    """Check one journey of this log, given in order of version. Return what is wrong with its sign-offs and with the
+    proofs of who acted, its state after all that can be read, and its state for the read models up to a position, as
+    far as events can be applied.
 
     A row that cannot be read counts as not having happened, and the rows after it are judged without it.
     """
@@ -238,7 +239,7 @@ def verify_journey(
     proven: set[str] = set()
     sign_offs = 0
     for number, stored in enumerate(history):
-        event, before = _event(stored), journey
+        event, before = readable_event(stored), journey
         try:
             if event is not None and (journey is not None or number == 0):
                 journey, state = _apply_event(journey, state, event, stored)
@@ -266,14 +267,6 @@ def verify_journey(
         used=tuple(used),
     )
     return judged, journey, shown
-
-
-def _event(stored: StoredEvent) -> Event | None:
-    """Return the event of a row; None when it cannot be read, since a forged row may hold anything."""
-    try:
-        return from_stored(stored)
-    except Exception:
-        return None
 
 
 def _apply_event(
@@ -307,9 +300,9 @@ async def _judge(
     keys: Keys | None,
     live: Live | None,
     derive: bool,
-    invented: bool,
+    demonstration: bool,
 ) -> JourneyFindings:
-    """Run all checks on some journeys; not that of times where these may be ``invented``."""
+    """Run all checks on some journeys; not that of times in a ``demonstration``, where they may be invented."""
     found: list[Finding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
@@ -319,7 +312,7 @@ async def _judge(
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
         found += journey_findings(journey_id, events, head)
-        if keys is None and live is None and not derive:
+        if demonstration and keys is None and live is None and not derive:
             judged.append(
                 JourneyFindings(events=len(events), position=max((row["position"] for row in events), default=0))
             )
@@ -328,7 +321,7 @@ async def _judge(
         one, journey, states[journey_id] = verify_journey(history, keys, 0 if live is None else live.position, log=log)
         judged.append(one)
         late += sum(stored.late for stored in history)
-        if not invented:
+        if not demonstration:
             timed = ((each, reason) for each in history if each.readable for reason in check_times(each))
             found += (Finding(each.position, journey_id, each.version, reason) for each, reason in timed)
         if derive:
@@ -359,7 +352,7 @@ async def _judge(
 
 
 async def _ask_builds(
-    record: Record, connection: Connection, journeys: Sequence[UUID], builds: Sequence[Build]
+    record: Record, connection: Connection, journeys: Sequence[UUID], builds: Collection[Build]
 ) -> list[tuple[DecidedBy, int, list[Finding]]]:
     """Have other builds decide again what they decided of these journeys. Return of each build and journey how many
     events it has derived, and what differs."""
@@ -394,7 +387,7 @@ async def _placed(record: Record, rows: Sequence[DatabaseRow]) -> list[Placed]:
     """Return the events of a journey that can be read, up to the first that cannot."""
     placed: list[Placed] = []
     for stored in await record.decoded(rows):
-        event = _event(stored)
+        event = readable_event(stored)
         if event is None:
             break
         placed.append(Placed(stored.position, event))

@@ -161,8 +161,7 @@ def check_session(
 def check_event(
     journey: Journey | None, stored: StoredEvent, event: Event | None, keys: Keys, log: Log | None = None
 ) -> Sequence[Reason]:
-    """Return what is wrong with one row of this log, each reason once, given the journey as it was just
-    before.
+    """Return what is wrong with one row of this log, each reason once, given the journey as it was just before.
 
     ``event`` is the parsed event, and None when the row cannot be read. It then counts as not having happened: judge
     the rows after it without it. What depended on it no longer fits and is found as well, so no row can hide those

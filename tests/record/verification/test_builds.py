@@ -17,6 +17,7 @@ from tests.record.handed import batch, kept, signed_course
 from tests.record.test_redeliveries import register_of
 
 ROOT = Path(__file__).resolve().parents[3]
+MODULE = "activities.record.verification.builds"
 RULE = ("workflows/journey/stages/sessions/dosing.py", 'f"dose-{', 'f"given-{')
 """Where the copy decides otherwise: under which name a dose is kept."""
 
@@ -31,8 +32,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> str:
     source = (copy / path).read_text()
     assert source.count(rule) == 1
     (copy / path).write_text(source.replace(rule, changed))
-    module = "activities.record.verification.builds"
-    return shlex.join(["sh", "-c", f"cd {shlex.quote(str(copy))} && {shlex.quote(sys.executable)} -m {module}"])
+    return shlex.join(["sh", "-c", f"cd {shlex.quote(str(copy))} && {shlex.quote(sys.executable)} -m {MODULE}"])
 
 
 async def test_another_build_derives_what_it_decided_by_its_own_rules(
@@ -62,8 +62,10 @@ async def test_another_build_derives_what_it_decided_by_its_own_rules(
             await recording.append(batch([decision]))
         alone = await verify_record(record, derive=True)
         assert alone.others[other.by] > 0
-        whole = await verify_record(record, derive=True, builds=[other])
-        assert (whole.findings, dict(whole.others), whole.derived) == ((), {}, whole.events)
+        async with open_build(shlex.join([sys.executable, "-m", MODULE])) as same:
+            for builds in ([other], [same, other, other]):
+                whole = await verify_record(record, derive=True, builds=builds)
+                assert (whole.findings, dict(whole.others), whole.derived) == ((), {}, whole.events)
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "echo hello", "true", "'", "echo '{}'"])
