@@ -29,7 +29,7 @@ class History(NamedTuple):
     late: frozenset[int]
 
 
-class Part(NamedTuple):
+class ReadSoFar(NamedTuple):
     """What is stored of a journey, and the events up to the first that cannot be read, with the state after them.
     ``journey`` is None if its opening cannot be read."""
 
@@ -63,19 +63,19 @@ class Part(NamedTuple):
         return whole
 
 
-async def read_journey(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> History:
-    """Record who looks at a journey, and return the journey. With ``part``, whoever has a part in it may look too: an
-    observer, who may not see the rest.
+async def read_journey(context: Context, query: Query, journey_id: UUID, *, participants: bool = False) -> History:
+    """Record who looks at a journey, and return the journey. With ``participants``, whoever has a part in it may look
+    too: an observer, who may not see the rest.
 
     Raises:
         NotFound: there is no such journey.
         NotAllowed: the person may not look at it. The attempt is recorded.
         Fault: an event of it cannot be read.
     """
-    return (await _looked_at(context, query, journey_id, part=part)).require_whole()
+    return (await _looked_at(context, query, journey_id, participants=participants)).require_whole()
 
 
-async def read_part(context: Context, query: Query, journey_id: UUID) -> Part:
+async def read_so_far(context: Context, query: Query, journey_id: UUID) -> ReadSoFar:
     """As `read_journey`, also when an event cannot be read.
 
     Raises:
@@ -90,7 +90,7 @@ async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple
     Raises:
         NotFound, NotAllowed: as `read_journey`.
     """
-    return (await read_part(context, query, journey_id)).stored
+    return (await read_so_far(context, query, journey_id)).stored
 
 
 async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
@@ -174,12 +174,12 @@ def _version_at(events: Sequence[Event], moment: str) -> int:
     return max((event.version for event in takewhile(lambda event: event.at <= at, events)), default=0)
 
 
-async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: bool = False) -> Part:
+async def _looked_at(context: Context, query: Query, journey_id: UUID, *, participants: bool = False) -> ReadSoFar:
     found = await _load(context, journey_id)
     if not found.stored:
         raise no_such_journey(journey_id)
     may = found.journey is not None and (
-        may_see(context, found.journey) or (part and has_part(found.journey, context.actor))
+        may_see(context, found.journey) or (participants and has_part(found.journey, context.actor))
     )
     broke = not may and (context.as_seen is not None or await broke_glass(context, journey_id))
     purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
@@ -193,12 +193,12 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, part: 
     return found
 
 
-async def _load(context: Context, journey_id: UUID) -> Part:
+async def _load(context: Context, journey_id: UUID) -> ReadSoFar:
     stored = await (await context.record()).load(journey_id)
     return _read([each for each in stored if context.up_to is None or each.position <= context.up_to])
 
 
-def _read(stored: Sequence[StoredEvent]) -> Part:
+def _read(stored: Sequence[StoredEvent]) -> ReadSoFar:
     """Read events up to the first that cannot be read, so that it does not keep people from those before it."""
     events: list[Event] = []
     journey: Journey | None = None
@@ -209,4 +209,4 @@ def _read(stored: Sequence[StoredEvent]) -> Part:
         except Exception:  # a row may hold anything; `record verify` says what is wrong with it
             break
         events.append(event)
-    return Part(tuple(stored), tuple(events), journey)
+    return ReadSoFar(tuple(stored), tuple(events), journey)

@@ -49,7 +49,7 @@ def named_keys(settings: NamesKeys) -> tuple[SecretStr, Path]:
     """
     if settings.keys_url is None or settings.keyring_file is None:
         named = {"KEYS_URL": settings.keys_url, "KEYRING_FILE": settings.keyring_file}
-        raise SettingsError([(f"{prefix_of(settings)}{name}", WHY) for name, value in named.items() if value is None])
+        raise SettingsError([(f"{_prefix_of(settings)}{name}", WHY) for name, value in named.items() if value is None])
     return settings.keys_url, settings.keyring_file
 
 
@@ -74,10 +74,10 @@ async def _codec(settings: NamesKeys, exits: AsyncExitStack) -> PayloadCodec:
     except KeysUnavailable as away:
         raise RecordUnavailable(type(away).__name__) from None
     except KeyringError as error:
-        raise SettingsError([(f"{prefix_of(settings)}KEYRING_FILE", f"{error.reason}. {error.remedy}")]) from None
+        raise SettingsError([(f"{_prefix_of(settings)}KEYRING_FILE", f"{error.reason}. {error.remedy}")]) from None
 
 
-def prefix_of(settings: NamesKeys) -> str:
+def _prefix_of(settings: NamesKeys) -> str:
     """Return how the variables of these settings begin."""
     config = getattr(settings, "model_config", {})
     return str(config.get("env_prefix", PREFIX))

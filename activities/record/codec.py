@@ -85,7 +85,7 @@ class Sealing:
             if key is None:
                 raise PayloadUnreadable
             place = _place(log_id, journey_id, part_id)
-            return open_sealed(sealed, place, part_key(key.secret, place))
+            return unseal(sealed, place, part_key(key.secret, place))
 
         return decode
 
@@ -113,7 +113,7 @@ def part_key(secret: bytes, place: bytes) -> bytes:
     return hmac.digest(secret, b"carepath/part-key/1\0" + place, "sha512")
 
 
-def open_sealed(sealed: bytes, place: bytes, key: bytes) -> bytes:
+def unseal(sealed: bytes, place: bytes, key: bytes) -> bytes:
     """Return the clear bytes of what was sealed at a place with this key.
 
     Raises:

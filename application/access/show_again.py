@@ -13,7 +13,7 @@ from application.access_log import ActOn, Query, name_readers
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound
 from application.freshness import TrueUpTo
-from application.history import read_journeys, read_part
+from application.history import read_journeys, read_so_far
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.show import (
     CompareMoments,
@@ -104,7 +104,7 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
         query = query.model_copy(update={"by": patients.of_reader(query.by).hex()})
         found = await list_access(record, journey_id=query.journey_id, reader_id=query.by, limit=query.limit)
     if query.journey_id is not None:
-        journey = (await read_part(context, query, query.journey_id)).journey
+        journey = (await read_so_far(context, query, query.journey_id)).journey
         return name_readers(found, patients, () if journey is None else (journey,))
     asked = dict.fromkeys(each for entry in found for each in entry.journeys)
     journeys = await read_journeys(context, query, asked)
@@ -125,7 +125,7 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
         raise NotFound("there is no reading of this id that showed a journey", "See `access list`")
     query = ActOn(action=f"access show {entry_id}", journey_id=entry.journeys[0]) if entry.journeys else None
     if query is not None and len(entry.journeys) == 1:
-        journey = (await read_part(context, query, entry.journeys[0])).journey
+        journey = (await read_so_far(context, query, entry.journeys[0])).journey
         [entry] = name_readers([entry], (await context.record()).patients, () if journey is None else (journey,))
     elif query is not None and len(await read_journeys(context, query, entry.journeys)) < len(entry.journeys):
         raise NotAllowed("this list is not of your clinics alone", "Somebody of all of them may look")

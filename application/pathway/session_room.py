@@ -86,7 +86,7 @@ async def show_session(context: Context, query: ShowSession) -> Room:
         NotFound: there is no such journey, or no such session of it.
         NotAllowed: it is not theirs to look at.
     """
-    history = await read_journey(context, query, query.journey_id, part=True)
+    history = await read_journey(context, query, query.journey_id, participants=True)
     return room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
 
 

@@ -15,7 +15,7 @@ from application.changes import Change, compare
 from application.command_catalog import Form, forms_for
 from application.context import Context
 from application.errors import NotFound
-from application.history import as_known, read_journey, read_part
+from application.history import as_known, read_journey, read_so_far
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EnteredInError, Event, FactAmended
@@ -159,11 +159,11 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
         InvalidInput, NotFound: this is no moment of it.
         Fault: an event up to there cannot be read.
     """
-    part = await read_part(context, query, query.journey_id)
+    read = await read_so_far(context, query, query.journey_id)
     at = query.at or ""
-    if part.whole is None and at.isdecimal() and int(at) <= len(part.events) and not query.corrected:
-        return JourneyAt(as_known(part.events, at), context.now())
-    history = part.require_whole()
+    if read.whole is None and at.isdecimal() and int(at) <= len(read.events) and not query.corrected:
+        return JourneyAt(as_known(read.events, at), context.now())
+    history = read.require_whole()
     journey = history.journey if query.at is None else as_known(history.events, query.at, corrected=query.corrected)
     return JourneyAt(journey, context.now())
 
@@ -174,7 +174,7 @@ async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
     Raises:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
-    stored, _, journey = await read_part(context, query, query.journey_id)
+    stored, _, journey = await read_so_far(context, query, query.journey_id)
     events = tuple(map(_as_read, stored))
     late = frozenset(each.version for each in stored if each.late)
     return Timeline(

@@ -130,7 +130,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         require_role(context.actor, kind)
         query = ActOn(action=f"{noun} {verb}", journey_id=journey_id)
         try:
-            events, journey, *_ = await read_journey(context, query, journey_id, part=True)
+            events, journey, *_ = await read_journey(context, query, journey_id, participants=True)
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
