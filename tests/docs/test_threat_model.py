@@ -21,7 +21,8 @@ def tables() -> set[str]:
 
 
 def columns(table: str) -> list[str]:
-    [definition] = re.findall(r"^CREATE TABLE [a-z_.]+ \(\n(.*?)^\)", (TABLES / f"{table}.sql").read_text(), re.M | re.S)
+    sql = (TABLES / f"{table}.sql").read_text()
+    [definition] = re.findall(r"^CREATE TABLE [a-z_.]+ \(\n(.*?)^\)", sql, re.M | re.S)
     return re.findall(r"^    ([a-z_]+) ", definition, re.M)
 
 
