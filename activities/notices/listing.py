@@ -40,6 +40,7 @@ SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n
  WHERE n.log_id = $1 AND ($2::uuid IS NULL OR n.journey_id = $2) AND ($3::text[] IS NULL OR n.clinic = ANY($3))
    AND (NOT $4 OR EXISTS (SELECT FROM record.queued_notice q
                            WHERE q.log_id = n.log_id AND q.notice_id = n.notice_id AND NOT q.arrived))
+   AND ($7::uuid IS NULL OR n.notice_id = $7)
  ORDER BY n.created_at DESC, n.notice_id LIMIT $6
 """
 
@@ -47,16 +48,19 @@ SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n
 async def list_messages(
     record: Record,
     *,
+    notice_id: UUID | None = None,
     journey_id: UUID | None = None,
     clinics: Sequence[str] | None = None,
     undelivered: bool = False,
     limit: int = 50,
 ) -> tuple[ListedMessage, ...]:
-    """Return messages of a journey, or of clinics, the latest first; or only those that have reached nobody."""
+    """Return messages of a journey, or of clinics, the latest first; or only the one with an id, or those that have
+    reached nobody."""
     async with record.connection() as connection:
         rows = await connection.fetch(
-            _LIST, record.log_id, journey_id, None if clinics is None else [*clinics], undelivered, [*ORDER], limit
-        )
+            _LIST, record.log_id, journey_id, None if clinics is None else [*clinics], undelivered, [*ORDER], limit,
+            notice_id,
+        )  # fmt: skip
     return tuple(ListedMessage(*row.values()) for row in rows)
 
 

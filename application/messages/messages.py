@@ -62,8 +62,10 @@ async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
     """
     require_staff(context, "what became of messages")
     record = await context.record()
-    waiting = await list_messages(record, clinics=clinics_to_list(context, None), undelivered=True, limit=1000)
-    message = next((each for each in waiting if each.notice_id == notice_id and each.state == "failed"), None)
+    waiting = await list_messages(
+        record, notice_id=notice_id, clinics=clinics_to_list(context, None), undelivered=True, limit=1
+    )
+    message = next((each for each in waiting if each.state == "failed"), None)
     if message is None or not await handle(record, notice_id, context.person.id):
         raise NotFound(
             "no message with this id waits for somebody to see to it", "See `message list --undelivered`",

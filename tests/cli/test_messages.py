@@ -245,5 +245,21 @@ def test_a_message_that_reached_nobody_is_listed_until_somebody_saw_to_it(world:
     assert call(world, "message", "handle", name, *ops).code == ExitCode.NOT_FOUND
 
 
+def test_one_that_failed_is_handled_however_many_newer_ones_wait(world: World, profiles: Profiles) -> None:
+    failed = NewNotice(
+        notice_id=uuid4(), journey_id=JOURNEY, event_id=uuid4(), kind="k", recipient_role=Role.CLINICIAN, clinic=CLINIC
+    )
+    world.on_record(partial(queue_notices, notices=[failed]))
+
+    async def nobody(_: Message) -> Outcome:
+        raise AssertionError("nobody has any contact")
+
+    deliver(world, nobody)
+    newer = [failed.model_copy(update={"notice_id": uuid4()}) for _ in range(1000)]
+    world.on_record(partial(queue_notices, notices=newer))
+    handled = call(world, "message", "handle", str(failed.notice_id), "--profile", profiles[Role.OPS], "--json")
+    assert (handled.code, handled.json["state"]) == (0, "handled")
+
+
 async def queue_notices(record: Record, notices: list[NewNotice]) -> None:
     await record.deliver_notices(notices)
