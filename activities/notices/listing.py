@@ -29,20 +29,26 @@ class ListedMessage(NamedTuple):
 
 
 _LIST = """
+WITH listed AS (
+    SELECT n.* FROM record.notice n {joined}
+     WHERE n.log_id = $1 AND ($2::uuid IS NULL OR n.journey_id = $2) AND ($3::text[] IS NULL OR n.clinic = ANY($3))
+       AND ($4::uuid IS NULL OR n.notice_id = $4)
+     ORDER BY n.created_at DESC, n.notice_id LIMIT $5
+)
 SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n.created_at,
        coalesce(f.state, 'queued'), f.at, f.code,
        ARRAY(SELECT DISTINCT d.person FROM record.delivery d WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
                 AND d.person <> '' ORDER BY d.person) AS people
-  FROM record.notice n
+  FROM listed n
   LEFT JOIN LATERAL (SELECT d.state, d.at, d.code FROM record.delivery d
                       WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
-                      ORDER BY array_position($5::text[], d.state), d.number DESC LIMIT 1) f ON true
- WHERE n.log_id = $1 AND ($2::uuid IS NULL OR n.journey_id = $2) AND ($3::text[] IS NULL OR n.clinic = ANY($3))
-   AND (NOT $4 OR EXISTS (SELECT FROM record.queued_notice q
-                           WHERE q.log_id = n.log_id AND q.notice_id = n.notice_id AND NOT q.arrived))
-   AND ($7::uuid IS NULL OR n.notice_id = $7)
- ORDER BY n.created_at DESC, n.notice_id LIMIT $6
+                      ORDER BY array_position($6::text[], d.state), d.number DESC LIMIT 1) f ON true
+ ORDER BY n.created_at DESC, n.notice_id
 """
+_ALL = _LIST.format(joined="")
+_UNDELIVERED = _LIST.format(
+    joined="JOIN record.queued_notice q ON q.log_id = n.log_id AND q.notice_id = n.notice_id AND NOT q.arrived"
+)
 
 
 async def list_messages(
@@ -58,9 +64,9 @@ async def list_messages(
     reached nobody."""
     async with record.connection() as connection:
         rows = await connection.fetch(
-            _LIST, record.log_id, journey_id, None if clinics is None else [*clinics], undelivered, [*ORDER], limit,
-            notice_id,
-        )  # fmt: skip
+            _UNDELIVERED if undelivered else _ALL,
+            *(record.log_id, journey_id, None if clinics is None else [*clinics], notice_id, limit, [*ORDER]),
+        )
     return tuple(ListedMessage(*row.values()) for row in rows)
 
 
