@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import SplitResult, parse_qsl, unquote
 
 DATABASE_EXAMPLE = "for example postgresql://carepath_reader:PASSWORD@db.example.org:5432/carepath?sslmode=verify-full"
 TEMPORAL_EXAMPLE = "for example temporal.example.org:7233"
@@ -15,6 +15,11 @@ _SCHEMES = ("postgresql://", "postgres://")
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine by one of its usual names."""
     return host in ("127.0.0.1", "::1", "localhost")
+
+
+def is_encrypted(parts: SplitResult) -> bool:
+    """Whether nobody on the network can read or change what goes to an address: https, or this machine."""
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
 
 
 def database_problem(url: str) -> str | None:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from application.addresses import database_problem, is_loopback
+from application.addresses import database_problem, is_encrypted
 from workflows.journey.calendars import zone_info
 
 PREFIX = "CAREPATH_"
@@ -120,7 +120,7 @@ def _webhook_url(url: SecretStr) -> SecretStr:
     parts = urlsplit(url.get_secret_value())
     if re.search(r"[\s\x00-\x1f]", url.get_secret_value()) or not parts.hostname:
         raise ValueError("is no address; for example https://pages.example.org/carepath")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+    if not is_encrypted(parts):
         raise ValueError("must start with https://")
     return url
 

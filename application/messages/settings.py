@@ -2,13 +2,14 @@
 what messages say of the service stands on the pages of links, too."""
 
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.notices.contacts import is_email
 from activities.notices.smtp import Security
-from application.addresses import is_loopback
+from application.addresses import is_encrypted, is_loopback
 from application.settings import MESSAGES_PREFIX, ReadableFile, WebhookSecret, WebhookUrl, load
 
 
@@ -18,8 +19,18 @@ def _email(address: str) -> str:
     return address
 
 
+def _console(address: str) -> str:
+    if not is_encrypted(urlsplit(address)):
+        raise ValueError("must start with https://: links let people in")
+    return address
+
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,80}$")]
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9])?$")]
+Address = Annotated[
+    str,
+    StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9])?$"),
+    AfterValidator(_console),
+]
 Seconds = Annotated[int, Field(ge=1, le=30)]
 
 
@@ -58,7 +69,7 @@ class MessageSettings(BaseSettings):
     call: Line | None = None
     """Whom to call, as messages say it: a number that somebody answers day and night."""
     console_url: Address | None = None
-    """The address of the console, as people's browsers have it. Links in messages lead there."""
+    """The address of the console, as people's browsers have it: `https://…`. Links in messages lead there."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.private_files import NotPrivate, read_private
-from application.addresses import is_loopback
+from application.addresses import is_encrypted
 from application.settings import OPENID_PREFIX, ReadableFile, SettingsError, Words, load
 
 LONGEST_SECRET = 4096
@@ -22,8 +22,7 @@ def is_safe(address: str) -> bool:
     except ValueError:
         return False
     plain = address.isprintable() and " " not in address and parts.username is None and not parts.fragment
-    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    return plain and secure and bool(parts.hostname)
+    return plain and is_encrypted(parts) and bool(parts.hostname)
 
 
 def _safe(address: str) -> str:

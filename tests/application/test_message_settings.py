@@ -54,6 +54,7 @@ async def test_what_is_named_is_connected(
         {"CONSOLE_URL": "javascript:alert(1)"},
         {"CONSOLE_URL": "https://console.example/?q=1"},
         {"CONSOLE_URL": "https://console.example/"},
+        {"CONSOLE_URL": "http://console.example"},
         {"SMPT_HOST": "mail.internal"},
     ],
 )
@@ -72,6 +73,11 @@ def test_nothing_shown_of_them_is_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     for text in shown:
         assert "4711" not in text
         assert SECRET not in text
+
+
+@pytest.mark.parametrize("address", ["https://console.example", "http://127.0.0.1:8000", "http://[::1]:8000/care"])
+def test_links_lead_where_nobody_on_the_network_reads_them(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    assert load(monkeypatch, CONSOLE_URL=address).console_url == address
 
 
 def test_the_service_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
