@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -101,10 +102,10 @@ def _spell(entry: AccessLogEntry) -> str:
 
 async def show(
     call: Call,
-    reading: Annotated[str, typer.Argument(metavar="READING", help="Its id; see `access list`.", show_default=False)],
+    reading: Annotated[UUID, typer.Argument(metavar="READING", help="Its id; see `access list`.", show_default=False)],
 ) -> None:
     """Show again what somebody saw: the same question, on what was recorded then, at the time of that look."""
-    entry, answer = await show_again(call.context, journey_id(reading))
+    entry, answer = await show_again(call.context, reading)
     if not call.output.json_only:
         said = {
             "who": f"{entry.reader_role} {entry.reader_id}",

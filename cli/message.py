@@ -1,6 +1,7 @@
 """`message`: messages to people, and what became of them."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -49,10 +50,10 @@ async def list_(
 
 async def handle(
     call: Call,
-    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its id; see `message list`.", show_default=False)],
+    message: Annotated[UUID, typer.Argument(metavar="MESSAGE", help="Its id; see `message list`.", show_default=False)],
 ) -> None:
     """Say that you saw to a message that reached nobody: you told whom it was for, or know that they need it not."""
-    handled = await handle_message(call.context, journey_id(message))
+    handled = await handle_message(call.context, message)
     if call.output.json_only:
         call.output.data(_as_json(handled))
     else:

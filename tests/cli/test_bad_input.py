@@ -264,3 +264,9 @@ def test_a_form_from_a_file(world: World, journey: UUID, profiles: Profiles, tmp
     file.write_text(json.dumps({"reason": "Invented"}))
     assert call(world, *words).code == 0
     assert world.state(journey).held
+
+
+@pytest.mark.parametrize(("words", "named"), [(("message", "handle"), "MESSAGE"), (("access", "show"), "READING")])
+def test_what_is_no_id_is_told_by_the_name_of_its_argument(world: World, words: tuple[str, ...], named: str) -> None:
+    answer = call(world, *words, "xyz")
+    assert (answer.code, f"'{named}'" in answer.err, "JOURNEY" in answer.err) == (2, True, False), answer.err
