@@ -3,6 +3,7 @@
 from activities.record.codec import PayloadCodec, PayloadUnreadable, Sealing, sealing
 from activities.record.migrations import MigrationEdited, migrate
 from activities.record.store import (
+    AheadOfClock,
     Appended,
     Diverged,
     Enrolment,
@@ -20,6 +21,7 @@ from activities.record.store import (
     Record,
     RecordFault,
     RecordUnavailable,
+    SignatureOver,
     StoredEvent,
     TwoPatients,
     UnreadableEvent,
@@ -29,6 +31,7 @@ from activities.record.store import (
 )
 
 __all__ = [
+    "AheadOfClock",
     "Appended",
     "Diverged",
     "Enrolment",
@@ -50,6 +53,7 @@ __all__ = [
     "RecordFault",
     "RecordUnavailable",
     "Sealing",
+    "SignatureOver",
     "StoredEvent",
     "TwoPatients",
     "UnreadableEvent",

@@ -170,7 +170,15 @@ class NotYetRecorded(Exception):
         super().__init__("the journey has not reached this version yet")
 
 
-_OF_THE_PATIENT = {"CP006": PatientHasOpenJourney, "CP007": MoreIsKnown, "CP008": TwoPatients}
+_REFUSALS = {
+    "CP002": Diverged,
+    "CP006": PatientHasOpenJourney,
+    "CP007": MoreIsKnown,
+    "CP008": TwoPatients,
+    "CP010": OtherHistory,
+    "CP011": SignatureOver,
+}
+"""What the record's functions refuse with nothing more to say, by SQLSTATE."""
 
 
 class _Frozen(BaseModel):
@@ -358,23 +366,17 @@ def _without_values() -> Iterator[None]:
         yield
     except asyncpg.PostgresError as error:
         code = error.sqlstate or type(error).__name__
+        if code in _REFUSALS:
+            raise _REFUSALS[code]() from None
         if code == "CP001":
             raise VersionConflict(int(error.detail or 0)) from None
-        if code == "CP002":
-            raise Diverged from None
         if code == "CP003":
             raise NotAppendable(error.message) from None
-        if code == "CP010":
-            raise OtherHistory from None
-        if code == "CP011":
-            raise SignatureOver from None
-        if code == "CP012":
-            raise AheadOfClock(timedelta(seconds=float(error.detail or 0))) from None
         if code == "CP009":
             counted, actual, most = (error.detail or "").split(",")
             raise OverLimit(counted, int(actual), int(most)) from None
-        if code in _OF_THE_PATIENT:
-            raise _OF_THE_PATIENT[code]() from None
+        if code == "CP012":
+            raise AheadOfClock(timedelta(seconds=float(error.detail or 0))) from None
         if code.startswith(_OUTAGES):
             raise RecordUnavailable(code) from None
         raise RecordFault(code) from None
@@ -515,7 +517,7 @@ class Record:
                 list(merges),
                 follows,
                 [command.events for command in commands],
-                _encoded(encode, events, commands),
+                _encoded_commands(encode, events, commands),
                 valid_until,
             )
 
@@ -546,7 +548,7 @@ class Record:
             [event.event_id for event in events],
         )
         kept: dict[UUID, bytes] = {row["event_id"]: row["payload"] for row in rows}
-        decode = await self._decoder(kept.values())
+        decode = await self.unsealer(kept.values())
         found = []
         for event, payload in zip(events, payloads, strict=True):
             stored = kept.get(event.event_id, payload)
@@ -756,7 +758,7 @@ class Record:
             "ON one.log_id = $1 AND one.patient_key = $2 "
             "LEFT JOIN record.patient alias ON alias.log_id = one.log_id AND alias.known_as = one.known_as "
             "LEFT JOIN record.journey j ON j.log_id = alias.log_id AND j.patient_key = alias.patient_key "
-            "AND j.version > 0 ORDER BY j.journey_id",
+            "ORDER BY j.journey_id",
             self._log_id,
             patient_key,
         )
@@ -804,7 +806,7 @@ class Record:
         if not rows:
             return None
         kept = Snapshot(**dict(rows[0]))
-        decode = await self._decoder([kept.content])
+        decode = await self.unsealer([kept.content])
         try:
             return kept._replace(content=decode(journey_id, kept.content_id, kept.content))
         except PayloadUnreadable:
@@ -833,22 +835,19 @@ class Record:
         with _without_values():
             return await self._codec.encoder(self._log_id, journey_id)
 
-    async def _decoder(self, stored: Iterable[bytes]) -> Decode:
-        with _without_values():
-            return await self._codec.decoder(self._log_id, stored)
-
     async def seal(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
         """Encode what is derived from a journey's events and kept beside them, as their payloads are."""
         return (await self._encoder(journey_id))(part_id, clear)
 
     async def unsealer(self, sealed: Iterable[bytes]) -> Decode:
         """Return what decodes these, which were sealed. It raises `PayloadUnreadable` where one cannot be read."""
-        return await self._decoder(sealed)
+        with _without_values():
+            return await self._codec.decoder(self._log_id, sealed)
 
     async def commands_of(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredCommand, ...]:
         """Return the commands of rows of COMMAND_COLUMNS. One that cannot be decoded has no content: only a superuser
         can have written it, and what its events say of it does not fit."""
-        decode = await self._decoder(row["payload"] for row in rows)
+        decode = await self.unsealer(row["payload"] for row in rows)
 
         def payload(row: asyncpg.Record) -> bytes:
             try:
@@ -867,7 +866,7 @@ class Record:
         """Return what turns these rows of EVENT_COLUMNS, each by itself, into events. One that cannot be decoded has no
         content, so that it hides no other one: it was altered or moved, its key is gone, or its times are none. Whoever
         needs what it says meets an `UnreadableEvent`."""
-        decode = await self._decoder(row["payload"] for row in rows)
+        decode = await self.unsealer(row["payload"] for row in rows)
 
         def decoded(row: asyncpg.Record) -> StoredEvent:
             try:
@@ -883,7 +882,7 @@ class Record:
         return tuple(map(await self.decoder(rows), rows))
 
 
-def _encoded(encode: Encode, events: Sequence[NewEvent], commands: Sequence[NewCommand]) -> list[bytes]:
+def _encoded_commands(encode: Encode, events: Sequence[NewEvent], commands: Sequence[NewCommand]) -> list[bytes]:
     encoded, first = [], 0
     for command in commands:
         if first >= len(events):
