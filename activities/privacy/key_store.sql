@@ -13,7 +13,7 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END
 $$;
 CREATE SCHEMA IF NOT EXISTS keys;
--- A subject is a patient, or the service for what is nobody's. New data is encrypted under its highest number.
+-- A subject is a patient, the service for what is nobody's, or identity: the secret by which patients are told apart. New data is encrypted under its highest number.
 CREATE TABLE IF NOT EXISTS keys.data_key (
     subject text NOT NULL,
     number integer NOT NULL CHECK (number >= 1),

@@ -1,5 +1,5 @@
-"""Writes one journey to a file that a stranger can verify: its events and their commands as stored, the evidence of
-every decision, the register of who may sign, a signature over all of it, and the program that checks them
+"""Writes one journey to a file that a stranger can verify: its events as stored, their commands in clear, the evidence
+of every decision, the register of who may sign, a signature over all of it, and the program that checks them
 (verification/verify_export.py).
 """
 
@@ -43,6 +43,7 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
+        UnreadableEvent: one of its events cannot be read.
     """
     sealed = await record.load_sealed(journey_id)
     if not sealed:

@@ -120,7 +120,7 @@ async def went_on_beside(record: Record, since: datetime | None) -> tuple[UUID, 
             "JOIN record.patient p ON p.log_id = j.log_id AND p.patient_key = j.patient_key "
             "JOIN record.patient a ON a.log_id = p.log_id AND a.known_as = p.known_as "
             "JOIN record.journey o ON o.log_id = a.log_id AND o.patient_key = a.patient_key "
-            "AND o.journey_id <> j.journey_id AND o.status = 'open' AND o.version > 0 "
+            "AND o.journey_id <> j.journey_id AND o.status = 'open' "
             "WHERE j.log_id = $1 AND ($2::timestamptz IS NULL OR e.recorded_at >= $2) ORDER BY o.journey_id",
             record.log_id,
             since,

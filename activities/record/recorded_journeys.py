@@ -17,7 +17,8 @@ class RecordedJourney(NamedTuple):
     """A journey after its recorded events up to a version, whose ``journey_hash`` stands for all of them.
 
     ``receipts`` are those of its commands, None where they were not read, and ``at`` is when its last event was decided
-    (UTC). ``proven`` says whether all of it was found to follow from its commands, and every signature in it to count.
+    (UTC). ``proven`` says whether it was found to follow from its commands, as far as these rules decided it, and every
+    signature in it to count.
     """
 
     journey: Journey

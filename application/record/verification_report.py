@@ -89,7 +89,7 @@ MEANINGS: Mapping[str, str] = {
     "access_unsealed": "An entry of the access log is older than its seals up to this number: it was put in.",
     "access_cut": "An anchor says that the access log had come further than it has: its end was cut off.",
     "access_rewritten": "The access log is not the one an anchor of this position was signed for.",
-    "head_differs": "The journey's head has another patient, pathway, medicine or status than its events have.",
+    "head_differs": "The journey's head has another patient, medicine or status than its events have.",
     "rows_differ": "Lists show something else of this journey than its record gives: rows were changed, lost or added.",
     "rows_stale": "An event of this journey could not be applied to lists. They show it as it was before.",
     "workflow_lost": "The journey is open, and Temporal does not know it.",

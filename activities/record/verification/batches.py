@@ -154,7 +154,8 @@ def counts_until(events: Iterable[e.Event], register: Register) -> datetime | No
 def prove_recorded(
     history: Iterable[tuple[StoredEvent, e.Event]], commands: Iterable[StoredCommand], register: Register
 ) -> None:
-    """Prove that what is recorded of a journey follows from its commands, and that everything signed in it counts.
+    """Prove that what is recorded of a journey follows from its commands, as far as these rules decided it, and that
+    everything signed in it counts. What other rules decided is taken as it is.
 
     Raises:
         Unproven: the first of which this is not so.

@@ -44,7 +44,7 @@ async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[
     rows = await connection.fetch(
         "SELECT array_agg(j.journey_id ORDER BY j.journey_id) AS journeys FROM record.journey j "
         "JOIN record.patient p ON p.log_id = j.log_id AND p.patient_key = j.patient_key "
-        "WHERE j.log_id = $1 AND j.version > 0 GROUP BY p.known_as HAVING count(*) > 1",
+        "WHERE j.log_id = $1 GROUP BY p.known_as HAVING count(*) > 1",
         log_id,
     )
     return [row["journeys"] for row in rows]

@@ -2,7 +2,8 @@
 --
 -- carepath_recorder   the worker: appends, and all that goes with it
 -- carepath_projector  the worker's projection, and whoever rebuilds lists: writes the read models and nothing else
--- carepath_reader     people's command line: reads, enrols, claims tasks, and leaves a row in the access log
+-- carepath_reader     people's ways in: reads, enrols, claims tasks, keeps how people are reached, asks for codes, uses
+--                     links, sees to messages, and leaves a row in the access log
 --
 -- A login of one person is made a member of carepath_reader. Names that begin with carepath_ are the service's own.
 -- Roles belong to the cluster, so another database may be creating them at the same moment. How they authenticate
