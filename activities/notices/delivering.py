@@ -173,10 +173,10 @@ async def _try(
     if link is None and staff:
         link = sender.service.page(notice.journey_id)
     zone = None if staff or journey is None else journey.patient.zone
-    until = _until(notice, event, journey)
+    deadline = until(notice, event, journey)
     files = () if event is None or notice.kind == LINK else calendar_files(event, sender.service)
     said = words(
-        sender.service, alarm=notice.alarm, until=until, zone=zone, link=link, calendar=bool(files), once=not staff
+        sender.service, alarm=notice.alarm, until=deadline, zone=zone, link=link, calendar=bool(files), once=not staff
     )
     if notice.kind == LINK_CODE:
         said = link_code_words(sender.service, await links.make_code(sender.record, notice.event_id))
@@ -191,7 +191,7 @@ async def _try(
         subject=said.subject,
         text=said.text,
         alarm=notice.alarm,
-        until=until,
+        until=deadline,
         link=link,
         calendar=files,
     )
@@ -309,7 +309,7 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
         return None
 
 
-def _until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
+def until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
     """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known."""
     if journey is None or event is None:
         return None

@@ -157,6 +157,17 @@ def test_nothing_hostile_makes_a_header_a_recipient_or_a_part(address: str, name
     assert not read.is_multipart()
 
 
+def test_until_when_is_said_on_the_clock_of_the_zone() -> None:
+    until = datetime(2026, 3, 2, 17, tzinfo=UTC)
+    spelled = {
+        None: "Until: 2026-03-02 17:00 (UTC)",
+        "America/Los_Angeles": "Until: 2026-03-02 09:00 (America/Los_Angeles)",
+    }
+    for zone, line in spelled.items():
+        said = words(Service(), alarm=False, until=until, zone=zone, link=None).text.splitlines()
+        assert said[1] == line
+
+
 @pytest.mark.parametrize("address", ["a@b.example", "a.b+c@d-e.example", "o'neil@x.example"])
 def test_an_ordinary_address_can_be_used(address: str) -> None:
     assert is_email(address)

@@ -15,7 +15,7 @@ import pytest
 from activities.notices import deliver, queue
 from activities.notices.channels import Message, Outcome
 from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
-from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to
+from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to, until
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
@@ -275,7 +275,7 @@ async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Se
     return journey, begun
 
 
-async def test_a_patient_is_told_until_when_on_their_own_clock_and_is_given_a_link_and_no_page_for_staff(
+async def test_a_patient_is_given_a_link_and_no_page_for_staff(
     record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
 ) -> None:
     journey, events = await put_journey(record)
@@ -323,6 +323,26 @@ def test_a_patient_is_not_woken_but_by_an_alarm() -> None:
     assert quiet_until(a_queued(night, alarm=True), journey) is None
     assert quiet_until(a_queued(night, Role.CLINICIAN), journey) is None
     assert quiet_until(a_queued(night), None) is None, "a journey that cannot be read keeps nothing back"
+
+
+def test_a_task_is_to_be_done_until_its_time_as_long_as_that_lies_ahead() -> None:
+    play = after("session.end")
+    event, told, waiting = next(
+        (event, each, play.journey.waiting[each.about])
+        for event in reversed(play.events)
+        for each in notices(event)
+        if each.about is not None and each.about in play.journey.waiting
+    )
+
+    def until_at(moment: datetime, notice_id: UUID = told.id) -> datetime | None:
+        queued = a_queued(moment)._replace(id=notice_id)
+        return until(queued, event, play.journey)
+
+    assert until_at(waiting.deadline - timedelta(seconds=1)) == waiting.deadline
+    assert until_at(waiting.deadline) is None, "it is late already"
+    assert until_at(VERIFIED, uuid4()) is None, "of another notice"
+    queued = a_queued(VERIFIED)._replace(id=told.id)
+    assert until(queued, None, play.journey) is until(queued, event, None) is None
 
 
 def test_an_alarm_is_for_nobody_else_once_a_clinician_took_it_or_it_is_done() -> None:
