@@ -170,7 +170,7 @@ async def _try(
 ) -> None:  # fmt: skip
     staff = notice.to not in (Role.PATIENT, Role.OBSERVER)
     link = await _link(sender, notice, point, which.person)
-    if link is None and staff:
+    if link is None and staff and notice.kind != CODE:
         link = sender.service.page(notice.journey_id)
     zone = None if staff or journey is None else journey.patient.zone
     deadline = until(notice, event, journey)

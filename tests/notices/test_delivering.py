@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.notices import deliver, queue
-from activities.notices.channels import Message, Outcome
-from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
+from activities.notices.channels import ACCEPTED, Message, Outcome
+from activities.notices.contacts import Contact, ContactPoint, Contacts, Owner, of_staff
 from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to, until
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
@@ -273,6 +273,22 @@ async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Se
     opening = Opening(patient_keys=(PATIENTS.of_ref("pat"),), medicine="invented")
     await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
     return journey, begun
+
+
+async def test_a_code_comes_without_a_link(record: Record, sender: Sender, contacts: Contacts) -> None:
+    came: list[Message] = []
+
+    async def take(message: Message) -> Outcome:
+        came.append(message)
+        return ACCEPTED
+
+    code = {"digits": "123456", "until": datetime.now(UTC) + timedelta(minutes=30), "tries": 5}
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example", verified=False, code=code))
+    await contacts.ask_code(Owner("staff", CLIO, CLINIC), "email-1", by="cory")
+    for notice in await queue.take(record, alarm=False, most=1, seconds=60):
+        await see_to(replace(sender, channels={"email": take}), notice)
+    [message] = came
+    assert (message.link, "123456" in message.text, "http" in message.text) == (None, True, False)
 
 
 async def test_a_patient_is_given_a_link_and_no_page_for_staff(
