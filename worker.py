@@ -25,8 +25,9 @@ from activities.notices.delivering import Sender, delivering
 from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.command_codec import decided_by
+from activities.record.errors import RecordUnavailable
 from activities.record.read_models import running
-from activities.record.store import Record, RecordUnavailable
+from activities.record.store import Record
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters

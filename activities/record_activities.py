@@ -12,6 +12,19 @@ from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver
 from activities.record.command_codec import decided_by, to_kept
+from activities.record.errors import (
+    AheadOfClock,
+    Diverged,
+    MoreIsKnown,
+    NotAppendable,
+    OtherHistory,
+    OverLimit,
+    PatientHasOpenJourney,
+    SignatureOver,
+    TwoPatients,
+    UnreadableEvent,
+    VersionConflict,
+)
 from activities.record.event_codec import from_stored, to_new
 from activities.record.patients import (
     SeenElsewhere,
@@ -23,25 +36,7 @@ from activities.record.patients import (
 )
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
-from activities.record.store import (
-    BEFORE_THE_FIRST,
-    AheadOfClock,
-    Appended,
-    Diverged,
-    MoreIsKnown,
-    NewCommand,
-    NewEvent,
-    NotAppendable,
-    OtherHistory,
-    OverLimit,
-    PatientHasOpenJourney,
-    Record,
-    SignatureOver,
-    StoredEvent,
-    TwoPatients,
-    UnreadableEvent,
-    VersionConflict,
-)
+from activities.record.store import BEFORE_THE_FIRST, Appended, NewCommand, NewEvent, Record, StoredEvent
 from activities.record.verification.batches import (
     MOVES,
     Derived,

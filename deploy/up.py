@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from activities.record.store import RecordUnavailable
+from activities.record.errors import RecordUnavailable
 from application.process import begin, leave
 from deploy.local.stack import (
     StackError,

@@ -23,9 +23,10 @@ from activities.notices.links import LET_IN, LINK, LINK_CODE
 from activities.notices.queue import NewFact, QueuedNotice
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
+from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored
 from activities.record.snapshots import load_folded
-from activities.record.store import EVENT_COLUMNS, Record, RecordFault, RecordUnavailable
+from activities.record.store import EVENT_COLUMNS, Record
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey

@@ -1,31 +1,33 @@
 """The append-only event record on PostgreSQL: every event once, in order, and provably unchanged."""
 
 from activities.record.codec import PayloadCodec, PayloadUnreadable, Sealing, sealing
-from activities.record.migrations import MigrationEdited, migrate
-from activities.record.store import (
+from activities.record.errors import (
     AheadOfClock,
-    Appended,
     Diverged,
-    Enrolment,
-    Head,
-    Log,
     MoreIsKnown,
-    NewEvent,
-    NewNotice,
     NotAppendable,
     NotYetRecorded,
-    Opening,
     OtherHistory,
     OverLimit,
     PatientHasOpenJourney,
-    Record,
     RecordFault,
     RecordUnavailable,
     SignatureOver,
-    StoredEvent,
     TwoPatients,
     UnreadableEvent,
     VersionConflict,
+)
+from activities.record.migrations import MigrationEdited, migrate
+from activities.record.store import (
+    Appended,
+    Enrolment,
+    Head,
+    Log,
+    NewEvent,
+    NewNotice,
+    Opening,
+    Record,
+    StoredEvent,
     WantedEnrolment,
     open_record,
 )

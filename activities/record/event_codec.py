@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import InstanceOf, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from activities.record.store import NewEvent, Record, StoredEvent, UnreadableEvent
+from activities.record.errors import UnreadableEvent
+from activities.record.store import NewEvent, Record, StoredEvent
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event, PathwayStarted

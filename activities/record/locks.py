@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias
 
 import asyncpg
 
-from activities.record.store import Record, RecordUnavailable
+from activities.record.errors import RecordUnavailable
+from activities.record.store import Record
 
 Lock: TypeAlias = Literal["record.reconcile_alone", "read_model.rebuild_alone"]
 """The function that takes it."""

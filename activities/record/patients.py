@@ -10,9 +10,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
+from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
-from activities.record.store import Opening, Record, RecordFault, RecordUnavailable
+from activities.record.store import Opening, Record
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere

@@ -7,11 +7,12 @@ that made it: with another release all events are folded once more.
 import asyncio
 import zlib
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
+from activities.record.codec import PayloadUnreadable
 from activities.record.event_codec import from_stored
 from activities.record.source_digest import CORE, source_digest
-from activities.record.store import Record, Snapshot
+from activities.record.store import Record
 from workflows.journey.aggregate import fold
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
@@ -19,6 +20,21 @@ from workflows.journey.receipts import add_receipts
 
 EVERY = 200
 """How many further events a snapshot waits for. Fewer are folded in milliseconds."""
+
+
+class Snapshot(NamedTuple):
+    """A fold of a journey up to a version, whose hash stands for its events, by code of this digest."""
+
+    journey_id: UUID
+    version: int
+    journey_hash: bytes
+    code: bytes
+    content: bytes
+
+    @property
+    def content_id(self) -> UUID:
+        """The id under which its content is encoded, as that of an event is under the event's."""
+        return uuid5(self.journey_id, f"snapshot:{self.version}")
 
 
 class Folded(NamedTuple):
@@ -35,7 +51,7 @@ async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
     Raises:
         UnreadableEvent: one of these events cannot be read.
     """
-    snapshot = await record.load_snapshot(journey_id, source_digest(CORE))
+    snapshot = await load_snapshot(record, journey_id, source_digest(CORE))
     known = None if snapshot is None else await asyncio.to_thread(_read, snapshot.content)
     journey_hash = b"" if snapshot is None else snapshot.journey_hash
     journey = None if known is None else known.journey
@@ -72,4 +88,42 @@ async def keep_snapshot(record: Record, folded: Folded) -> None:
     journey = folded.state.journey
     # In the order in which it came about, unlike the canonical spelling: lists that people sign are made in it.
     content = await asyncio.to_thread(lambda: zlib.compress(_written(folded.state), 1))
-    await record.keep_snapshot(Snapshot(journey.id, journey.version, folded.journey_hash, source_digest(CORE), content))
+    await _keep(record, Snapshot(journey.id, journey.version, folded.journey_hash, source_digest(CORE), content))
+
+
+async def _keep(record: Record, snapshot: Snapshot) -> None:
+    """Keep a fold of a journey in the place of an earlier one."""
+    content = await record.seal(snapshot.journey_id, snapshot.content_id, snapshot.content)
+    async with record.connection() as connection:
+        await connection.execute(
+            "SELECT record.keep_snapshot($1, $2, $3, $4, $5, $6)",
+            record.log_id,
+            snapshot.journey_id,
+            snapshot.version,
+            snapshot.journey_hash,
+            snapshot.code,
+            content,
+        )
+
+
+async def load_snapshot(record: Record, journey_id: UUID, code: bytes) -> Snapshot | None:
+    """Return the last fold of a journey that code of this digest made, and whose events the journey has; None when
+    there is none."""
+    async with record.connection() as connection:
+        row = await connection.fetchrow(
+            "SELECT s.journey_id, s.version, s.journey_hash, s.code, s.content FROM record.snapshot s "
+            "JOIN record.journey_event e ON e.log_id = s.log_id AND e.journey_id = s.journey_id "
+            "AND e.version = s.version AND e.journey_hash = s.journey_hash "
+            "WHERE s.log_id = $1 AND s.journey_id = $2 AND s.code = $3",
+            record.log_id,
+            journey_id,
+            code,
+        )
+    if row is None:
+        return None
+    kept = Snapshot(**dict(row))
+    unseal = await record.unsealer([kept.content])
+    try:
+        return kept._replace(content=unseal(journey_id, kept.content_id, kept.content))
+    except PayloadUnreadable:
+        return None  # The events say what is so.

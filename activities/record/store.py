@@ -1,8 +1,8 @@
 """Append to the event record, read it, and enrol journeys. The rules are in the database; this module calls it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from uuid import UUID, uuid5
@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from activities.privacy.errors import KeysUnavailable
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.codec import Decode, Encode, PayloadCodec, PayloadUnreadable
+from activities.record.errors import Diverged, NotAppendable, NotYetRecorded, RecordFault, TwoPatients, without_values
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
@@ -43,142 +43,6 @@ BEFORE_THE_FIRST = bytes(32)
 """The hash of a journey before its first event."""
 
 _APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 22))})"  # noqa: S608 - a constant
-
-# SQLSTATE classes of errors that may pass without a change to the code. 25006: a standby, after a failover.
-_OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
-
-
-class RecordUnavailable(Exception):
-    """The record cannot be reached, or did not answer in time. Whether the request took effect is not known: repeat it
-    with the same ids. `.code` is an SQLSTATE or the name of an error class.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-    def __str__(self) -> str:
-        return f"the record is unavailable ({self.code})"
-
-
-class RecordFault(Exception):
-    """The record refused a statement because of a defect or a wrong set-up. Repeating it does not help. `.code` is an
-    SQLSTATE or the name of an error class.
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-    def __str__(self) -> str:
-        return f"the record refused a statement ({self.code})"
-
-
-class VersionConflict(Exception):
-    """The journey is not at the expected version but at `.actual`. Nothing was written."""
-
-    def __init__(self, actual: int) -> None:
-        super().__init__(f"the journey is at version {actual}")
-        self.actual = actual
-
-
-class OtherHistory(Exception):
-    """The journey is at the expected version, but not by the events that were read. Nothing was written. The record was
-    put back, or somebody changed it: read the journey again."""
-
-    def __init__(self) -> None:
-        super().__init__("the journey has other events than were read")
-
-
-class Diverged(Exception):
-    """Some of these event ids are recorded already, but with other content, in another order or journey, or not all of
-    them. Nothing was written. Whatever derives the ids is not deterministic, and a person has to look.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("these event ids are recorded with other content")
-
-
-class NotAppendable(ValueError):
-    """The events cannot be an append: none, an id given twice, or a beginning for another patient than was enrolled.
-    Nothing was written.
-    """
-
-
-class OverLimit(Exception):
-    """The events break a limit of the record. Nothing was written, and nothing is lost: they can be recorded as they
-    are once the limit is higher. `.counted` says of what there are `.actual` where `.most` may be: `events` of one
-    append, or `bytes` of the largest payload as stored.
-    """
-
-    def __init__(self, counted: str, actual: int, most: int) -> None:
-        super().__init__(f"{actual} {_LIMITS.get(counted, counted)} where the record takes at most {most}")
-        self.counted, self.actual, self.most = counted, actual, most
-
-
-_LIMITS = {"events": "events in one append", "bytes": "bytes in one payload"}
-
-
-class PatientHasOpenJourney(Exception):
-    """The patient has another open journey with this medicine, at whatever clinic. Nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__("this patient has an open journey with this medicine")
-
-
-class MoreIsKnown(Exception):
-    """Another journey of the patient has gone on since what was known of the patient was read. Nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__("more is known of the patient by now")
-
-
-class TwoPatients(Exception):
-    """The reference and the clinic's number of a patient are known as two patients'. Nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__("the reference and the number are known as two patients")
-
-
-class SignatureOver(Exception):
-    """Something that was signed counts no more by the database's clock. Nothing was written: decide it again."""
-
-    def __init__(self) -> None:
-        super().__init__("what was signed counts no more")
-
-
-class AheadOfClock(Exception):
-    """The events are dated `.by` ahead of the database's clock. Nothing was written, and nothing is lost."""
-
-    def __init__(self, by: timedelta) -> None:
-        super().__init__("these events are dated ahead of the database's clock")
-        self.by = by
-
-
-class UnreadableEvent(ValueError):
-    """An event is recorded, and this build cannot read what it says. Whoever needs that does not go on without it."""
-
-    def __init__(self, journey_id: UUID, version: int) -> None:
-        super().__init__(f"version {version} of the journey cannot be read")
-        self.journey_id, self.version = journey_id, version
-
-
-class NotYetRecorded(Exception):
-    """The journey did not reach the version in the given time. It may reach it later."""
-
-    def __init__(self) -> None:
-        super().__init__("the journey has not reached this version yet")
-
-
-_REFUSALS = {
-    "CP002": Diverged,
-    "CP006": PatientHasOpenJourney,
-    "CP007": MoreIsKnown,
-    "CP008": TwoPatients,
-    "CP010": OtherHistory,
-    "CP011": SignatureOver,
-}
-"""What the record's functions refuse with nothing more to say, by SQLSTATE."""
 
 
 class _Frozen(BaseModel):
@@ -317,21 +181,6 @@ class PatientJourneys(NamedTuple):
     open: frozenset[UUID]
 
 
-class Snapshot(NamedTuple):
-    """A fold of a journey up to a version, whose hash stands for its events, by code of this digest."""
-
-    journey_id: UUID
-    version: int
-    journey_hash: bytes
-    code: bytes
-    content: bytes
-
-    @property
-    def content_id(self) -> UUID:
-        """The id under which its content is encoded, as that of an event is under the event's."""
-        return uuid5(self.journey_id, f"snapshot:{self.version}")
-
-
 class Enrolment(_Frozen):
     """The result of a request to enrol, and the journey and request that are valid now.
 
@@ -357,38 +206,6 @@ class WantedEnrolment(NamedTuple):
 def command_part(first_event_id: UUID) -> UUID:
     """Return the id under which a command is encoded, as its events are under theirs."""
     return uuid5(first_event_id, "command")
-
-
-@contextmanager
-def _without_values() -> Iterator[None]:
-    """Replace the driver's errors by ours: their texts quote rows, parameters and addresses."""
-    try:
-        yield
-    except asyncpg.PostgresError as error:
-        code = error.sqlstate or type(error).__name__
-        if code in _REFUSALS:
-            raise _REFUSALS[code]() from None
-        if code == "CP001":
-            raise VersionConflict(int(error.detail or 0)) from None
-        if code == "CP003":
-            raise NotAppendable(error.message) from None
-        if code == "CP009":
-            counted, actual, most = (error.detail or "").split(",")
-            raise OverLimit(counted, int(actual), int(most)) from None
-        if code == "CP012":
-            raise AheadOfClock(timedelta(seconds=float(error.detail or 0))) from None
-        if code.startswith(_OUTAGES):
-            raise RecordUnavailable(code) from None
-        raise RecordFault(code) from None
-    except asyncpg.InterfaceError as error:
-        # The driver raises ValueError about arguments, and its other interface errors about lost connections.
-        kind = RecordFault if isinstance(error, ValueError) else RecordUnavailable
-        raise kind(type(error).__name__) from None
-    except asyncpg.InternalClientError as error:
-        # What the driver raises when a connection breaks during a statement.
-        raise RecordUnavailable(type(error).__name__) from None
-    except (OSError, KeysUnavailable) as error:
-        raise RecordUnavailable(type(error).__name__) from None
 
 
 async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> int | None:
@@ -457,7 +274,7 @@ class Record:
     @asynccontextmanager
     async def connection(self) -> "AsyncIterator[Connection]":
         """Open a connection to the record's database, for data that is derived from the record, such as read models."""
-        with _without_values():
+        with without_values():
             async with self._connections.acquire(timeout=5) as connection:
                 yield connection
 
@@ -490,7 +307,7 @@ class Record:
         TwoPatients, SignatureOver, AheadOfClock.
         """
         if opening is not None:
-            with _without_values():
+            with without_values():
                 await self._codec.assign(journey_id, opening.patient_keys[0])
         encode = await self._encoder(journey_id)
         payloads = [encode(event.event_id, event.payload) for event in events]
@@ -588,7 +405,7 @@ class Record:
             journey_id,
         )
         stored = {row["event_id"]: row["payload"] for row in rows}
-        with _without_values():
+        with without_values():
             keys = await self._codec.part_keys(self._log_id, journey_id, stored)
         events = await self.decoded(rows)
         return tuple(SealedEvent(each, stored[each.event_id], keys.get(each.event_id, b"")) for each in events)
@@ -718,7 +535,7 @@ class Record:
             await transaction.start()
             try:
                 for each in earlier:
-                    with suppress(TwoPatients), _without_values():
+                    with suppress(TwoPatients), without_values():
                         async with connection.transaction():
                             await self._enrol(connection, each)
                 return await self._enrol(connection, last)
@@ -778,40 +595,6 @@ class Record:
         )
         return frozenset(row["notice_id"] for row in rows)
 
-    async def keep_snapshot(self, snapshot: "Snapshot") -> None:
-        """Keep a fold of a journey in the place of an earlier one."""
-        content = await self.seal(snapshot.journey_id, snapshot.content_id, snapshot.content)
-        await self._fetch(
-            "SELECT record.keep_snapshot($1, $2, $3, $4, $5, $6)",
-            self._log_id,
-            snapshot.journey_id,
-            snapshot.version,
-            snapshot.journey_hash,
-            snapshot.code,
-            content,
-        )
-
-    async def load_snapshot(self, journey_id: UUID, code: bytes) -> "Snapshot | None":
-        """Return the last fold of a journey that code of this digest made, and whose events the journey has; None when
-        there is none."""
-        rows = await self._fetch(
-            "SELECT s.journey_id, s.version, s.journey_hash, s.code, s.content FROM record.snapshot s "
-            "JOIN record.journey_event e ON e.log_id = s.log_id AND e.journey_id = s.journey_id "
-            "AND e.version = s.version AND e.journey_hash = s.journey_hash "
-            "WHERE s.log_id = $1 AND s.journey_id = $2 AND s.code = $3",
-            self._log_id,
-            journey_id,
-            code,
-        )
-        if not rows:
-            return None
-        kept = Snapshot(**dict(rows[0]))
-        decode = await self.unsealer([kept.content])
-        try:
-            return kept._replace(content=decode(journey_id, kept.content_id, kept.content))
-        except PayloadUnreadable:
-            return None  # The events say what is so.
-
     async def wait_for(self, journey_id: UUID, version: int, timeout: timedelta) -> int:
         """Wait until a journey has reached a version, and return the position of its head then.
 
@@ -832,7 +615,7 @@ class Record:
             return await connection.fetch(statement, *arguments)
 
     async def _encoder(self, journey_id: UUID) -> Encode:
-        with _without_values():
+        with without_values():
             return await self._codec.encoder(self._log_id, journey_id)
 
     async def seal(self, journey_id: UUID, part_id: UUID, clear: bytes) -> bytes:
@@ -841,7 +624,7 @@ class Record:
 
     async def unsealer(self, sealed: Iterable[bytes]) -> Decode:
         """Return what decodes these, which were sealed. It raises `PayloadUnreadable` where one cannot be read."""
-        with _without_values():
+        with without_values():
             return await self._codec.decoder(self._log_id, sealed)
 
     async def commands_of(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredCommand, ...]:
@@ -911,7 +694,7 @@ async def open_record(
     async def keep(_connection: Any) -> None:
         """No session state is ever set: the driver's usual reset would cost every call a round trip."""
 
-    with _without_values():
+    with without_values():
         pool = await asyncpg.create_pool(
             url,
             min_size=1,

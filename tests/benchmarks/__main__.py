@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from activities.record.store import RecordUnavailable
+from activities.record.errors import RecordUnavailable
 from application.process import leave
 from deploy.local.stack import StackError
 from tests.benchmarks.append import append

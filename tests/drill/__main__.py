@@ -20,9 +20,9 @@ from uuid import uuid4
 
 from temporalio.runtime import Runtime, TelemetryConfig
 
+from activities.record.errors import RecordUnavailable
 from activities.record.event_codec import load_events
 from activities.record.read_models.status import wait_until_caught_up
-from activities.record.store import RecordUnavailable
 from application.context import Context
 from application.errors import UseCaseError
 from application.logs import configure_logging

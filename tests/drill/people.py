@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from temporalio.service import RPCError
 
-from activities.record.store import NotYetRecorded, RecordUnavailable
+from activities.record.errors import NotYetRecorded, RecordUnavailable
 from application.errors import NotFound, Refused, Unavailable
 from application.temporal.journey_client import submit
 from simulation.people import STAFF, look_up, next_move, person_of

@@ -21,8 +21,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from activities.record.errors import RecordUnavailable
 from activities.record.event_codec import load_events, load_journey
-from activities.record.store import Record, RecordUnavailable
+from activities.record.store import Record
 from activities.record.verification.chains import Finding, verify_chains
 from activities.signatures.sessions import ThisLog
 from application.context import Context

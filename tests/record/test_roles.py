@@ -15,6 +15,7 @@ from activities.record.blobs import keep_blob
 from activities.record.read_models.claims import claim, release
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
+from activities.record.snapshots import load_snapshot
 from deploy.local.postgres import Database, Postgres
 from tests.fixtures.clear import open_clear, patient_key
 from tests.record.helpers import Connection, a_notice, an_access, event, events
@@ -439,7 +440,7 @@ async def test_each_process_has_the_rights_it_needs(migrated: Database, record: 
         assert await rebuild(projector) == 2
         for refused in (
             projector.append(journey, 0, [event()]),
-            projector.load_snapshot(journey, b""),
+            load_snapshot(projector, journey, b""),
             rebuild(recorder),
         ):
             with pytest.raises(RecordFault) as fault:

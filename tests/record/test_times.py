@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.record import Record
-from activities.record.store import AheadOfClock
+from activities.record.errors import AheadOfClock
 from activities.record.verification.journeys import verify_record
 from activities.record_activities import ATTEMPTS, CLOCK_WAIT, RecordActivities
 from activities.signatures.signer_registry import Register, RegisterFile, revoke

@@ -12,9 +12,10 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
+from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, is_outdated, rebuild_if_outdated
-from activities.record.store import Record, RecordFault, RecordUnavailable
+from activities.record.store import Record
 
 log = structlog.get_logger(__name__)
 
