@@ -19,7 +19,7 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.model import Observation, Session
 from workflows.journey.vocabulary import AT_HOME
 
-Moment: TypeAlias = Literal["not planned", "to check", "checked", "released", "running", "ended"]
+Moment: TypeAlias = Literal["not planned", "to check", "checked", "released", "stopped", "running", "ended"]
 Timeliness: TypeAlias = Literal["to come", "now", "late", "done", "missed"]
 
 
@@ -138,6 +138,8 @@ def _moment(session: Session | None) -> Moment:
             return "ended"
         case Session(dosed_at=datetime()):
             return "running"
+        case Session(stopped_at=datetime()):
+            return "stopped"
         case Session(released_at=datetime()):
             return "released"
         case Session(check=None):

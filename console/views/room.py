@@ -25,6 +25,7 @@ FORMS: dict[str, CommandKind] = {
     "to check": CHECK,
     "checked": RELEASE,
     "released": DOSE,
+    "stopped": DOSE,
     "running": OBSERVE,
 }
 """What is done next in a session, by how far it has come."""

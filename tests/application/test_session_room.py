@@ -6,8 +6,9 @@ import pytest
 
 from application.errors import NotFound
 from application.pathway.session_room import Room, room_of
-from tests.journey.play import Play, before, course
+from tests.journey.play import Play, after, before, course
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 
 WINDOW = 10
 
@@ -62,6 +63,12 @@ def test_what_was_made_or_missed_is_not_due() -> None:
 def test_how_far_a_session_has_come(kind: str, moment: str) -> None:
     play = before(kind)
     assert room_of(play.journey, None, play.at).moment == moment
+
+
+def test_a_session_that_was_stopped_is_not_shown_as_released() -> None:
+    play = after("session.release")
+    play.do(c.PlaceHold(reason="Invented."), Role.OBSERVER)
+    assert room_of(play.journey, None, play.at).moment == "stopped"
 
 
 def test_after_the_last_session_it_is_the_one_that_was() -> None:

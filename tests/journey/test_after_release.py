@@ -12,7 +12,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
-from workflows.journey.protocol import DoseLimit
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate
 
@@ -22,6 +22,10 @@ WELL = {f"q{n}": 0 for n in range(1, 10)}
 def unwell_vitals(play: Play) -> c.CheckSession:
     made = checklist(play.journey, 1, play.at)
     return made.model_copy(update={"vitals": made.vitals.model_copy(update={"systolic": 205})})
+
+
+def dose_of(play: Play) -> c.RecordDose:
+    return c.RecordDose(session=1, dose_mg=100, route="sublingual", taken_at=play.at)
 
 
 def not_fasted(play: Play) -> c.CheckSession:
@@ -92,7 +96,7 @@ FOUND: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
 @pytest.mark.parametrize("what", FOUND)
 def test_what_would_have_prevented_the_release_stops_the_session(what: str) -> None:
     play = after("session.release")
-    assert not play.journey.sessions[1].stopped
+    assert play.journey.sessions[1].stopped_at is None
     fact, by = FOUND[what]
     before = len(play.events)
     play.do(fact(play), by)
@@ -101,8 +105,10 @@ def test_what_would_have_prevented_the_release_stops_the_session(what: str) -> N
     assert told == {Role.SESSION_MONITOR, Role.PATIENT, Role.ON_CALL_CLINICIAN}
     assert play.journey.held or play.journey.closing is not None
     assert "session.stopped" not in kinds(play.do(c.PlaceHold(reason="again"), Role.OBSERVER)), "once"
-    dose = c.RecordDose(session=1, dose_mg=100, route="sublingual", taken_at=play.at)
-    assert one(play.do(dose, Role.OBSERVER), e.DoseRecorded).deviations, "and what happened is recorded"
+    assert "was stopped: cancel it" in [w.what for w in play.journey.waiting.values() if w.kind == "dose"][0]
+    bodies = play.do(dose_of(play), Role.OBSERVER)
+    assert "the session was stopped" in one(bodies, e.DoseRecorded).deviations, "and what happened is recorded"
+    assert one(bodies, e.AdverseEventReported).finding == "unreleased_dose"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,26 @@ def test_a_good_checklist_and_time_stop_nothing() -> None:
 def test_at_the_release_nothing_stands_before_the_dose_but_the_clearance_that_was_used(session: int) -> None:
     play = after("session.release", session)
     assert set(dose_gate(play.journey, session, play.at)) <= {NOT_CLEARED}
+
+
+def test_it_stays_stopped_when_the_hold_is_released() -> None:
+    play = after("session.release")
+    play.do(c.PlaceHold(reason="x"), Role.OBSERVER)
+    [hold] = play.journey.standing_holds
+    play.later(minutes=5).sign(SignOffKind.HOLD_RELEASE, hold.id)
+    assert not play.journey.held
+    again = c.ReleaseSession(session=1)
+    play.refused(again, Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session", says="stopped")
+    assert one(play.do(dose_of(play), Role.OBSERVER), e.AdverseEventReported).finding == "unreleased_dose"
+
+
+def test_a_dose_before_the_session_was_stopped_is_as_it_was_released() -> None:
+    play = after("session.release")
+    taken = dose_of(play).model_copy(update={"doses_left": 1})
+    play.later(minutes=1).do(c.PlaceHold(reason="x"), Role.OBSERVER)
+    bodies = play.do(taken, Role.OBSERVER)
+    assert "the session was stopped" not in one(bodies, e.DoseRecorded).deviations
+    assert not [body for body in bodies if isinstance(body, e.AdverseEventReported)]
 
 
 def test_a_session_that_was_stopped_is_cancelled_and_planned_anew() -> None:

@@ -337,7 +337,7 @@ def test_dose_under_a_hold_is_recorded_as_a_deviation() -> None:
     play = after("session.release")
     play.do(c.PlaceHold(reason="worried"), Role.OBSERVER)
     dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
-    assert dosed.deviations == ("the journey is held", "care was held after the release")
+    assert dosed.deviations == ("the journey is held", "care was held after the release", "the session was stopped")
     assert play.waits_for("observation", "1-15") is not None
 
 
@@ -347,7 +347,7 @@ def test_release_does_not_outlive_a_hold_or_its_vitals() -> None:
     play.later(minutes=10)
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     dosed = one(play.do(dose(play), Role.SESSION_MONITOR), e.DoseRecorded)
-    assert dosed.deviations == ("care was held after the release",)
+    assert dosed.deviations == ("care was held after the release", "the session was stopped")
     stale = after("session.release").later(minutes=31)
     dosed = one(stale.do(dose(stale), Role.SESSION_MONITOR), e.DoseRecorded)
     assert dosed.deviations == ("the vitals were too old by then",)

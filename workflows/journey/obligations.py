@@ -216,11 +216,12 @@ def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey,
 
 
 def _stays(kept: Obligation, need: Requirement | None) -> bool:
-    """Whether an obligation is still exactly this need. When it is handed to somebody else, or became more or less
-    severe, it is not."""
+    """Whether an obligation is still exactly this need. When it is handed to somebody else, became more or less severe,
+    or something else is to be done, it is not."""
     return (
         need is not None
         and need.person == kept.person
+        and need.what == kept.what
         and need.due in (None, kept.due)
         and need.escalation_policy == kept.escalation_policy
     )

@@ -87,7 +87,7 @@ def seen_emergencies(body: e.ObservationRecorded) -> tuple[Finding, ...]:
 
 def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[Finding, ...]:
     """Return what makes a dose of this journey an emergency: more than planned, by the protocol's percentage; not
-    released, or taken under a hold; a second one in its session."""
+    released, or taken under a hold, or after its session was stopped; a second one in its session."""
     return tuple(_dose_emergencies(journey, body)) if body.taken_at >= journey.started_at else ()
 
 
@@ -100,7 +100,8 @@ def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Findin
         yield "unknown_dose"
     session = None if body.session is None else journey.sessions.get(body.session)
     released = None if session is None else session.released_at
-    over = session is not None and session.ended_at is not None and session.ended_at <= body.taken_at
+    barred = () if session is None else (session.ended_at, session.stopped_at)
+    over = any(moment is not None and moment <= body.taken_at for moment in barred)
     if planned is None or released is None or body.taken_at < released or over or _held(journey, released, body):
         yield "unreleased_dose"
     if session is not None and session.dose not in (None, body.dose):

@@ -247,6 +247,13 @@ def declined(journey: Journey, merge: Merge) -> bool:
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Release a session if the dose gate lets it pass, and refuse otherwise."""
     session = scheduled(journey, command.session)
+    if session.stopped_at is not None:
+        refuse(
+            RefusalCode.ALREADY_DONE,
+            "this session was stopped after its release",
+            "Cancel it and schedule it again; record its dose if one was taken",
+            "session",
+        )
     if session.released_at is not None:
         refuse(
             RefusalCode.ALREADY_DONE, "this session has been released", "Record the dose when it is taken", "session"

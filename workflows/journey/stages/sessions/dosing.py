@@ -95,6 +95,8 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
         found.append("the session was not released")
     elif any(hold.placed_at >= released for hold in journey.holds.values()):
         found.append("care was held after the release")
+    if session.stopped_at is not None and session.stopped_at <= command.taken_at:
+        found.append("the session was stopped")
     lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
     if released is not None and at > released + lasts:
         found.append("the release had lapsed before it was recorded")

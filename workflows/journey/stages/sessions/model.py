@@ -408,8 +408,8 @@ class Session(ImmutableModel):
     released_at: Instant | None = None
     released_mg: float | None = None
     """The dose (mg) that was signed when it was released."""
-    stopped: bool = False
-    """Whether something was found after the release, so that its dose is not to be taken."""
+    stopped_at: Instant | None = None
+    """When something was found after the release (UTC): its dose is not to be taken from then on."""
     clearance: Identifier | None = None
     dose: Identifier | None = None
     dose_mg: float | None = None
@@ -517,7 +517,7 @@ def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader)
 
 
 def _stopped(state: SessionsState, body: SessionStopped, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, stopped=True)
+    return changed_entry(state, "sessions", body.session, stopped_at=event.at)
 
 
 def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeader) -> Changes:

@@ -25,7 +25,7 @@ HOLD = "session_stopped"
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Stop the session that is ready for its dose, once."""
     session = journey.sessions.get(journey.next_session)
-    if session is None or session.released_at is None or session.dosed_at is not None or session.stopped:
+    if session is None or session.released_at is None or session.dosed_at is not None or session.stopped_at:
         return
     found = tuple(_found(journey, session.number, session.released_at))
     if found:

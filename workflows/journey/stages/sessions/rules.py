@@ -134,6 +134,8 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                     yield decision
         elif session.released_at is not None and session.dosed_at is None:
             what = f"record the dose of session {session.number}, or cancel it if none was taken"
+            if session.stopped_at is not None:
+                what = f"session {session.number} was stopped: cancel it, or record its dose if one was taken"
             yield _monitors(session, DOSE, what, care=False)
         elif session.ended_at is not None and session.number in journey.protocol.sessions.cosigned_sessions:
             attestation = sign_off_requirement(journey, SignOffKind.ATTESTATION, str(session.number))
