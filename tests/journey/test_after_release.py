@@ -105,7 +105,7 @@ def test_what_would_have_prevented_the_release_stops_the_session(what: str) -> N
     assert told == {Role.SESSION_MONITOR, Role.PATIENT, Role.ON_CALL_CLINICIAN}
     assert play.journey.held or play.journey.closing is not None
     assert "session.stopped" not in kinds(play.do(c.PlaceHold(reason="again"), Role.OBSERVER)), "once"
-    assert "was stopped: cancel it" in [w.what for w in play.journey.waiting.values() if w.kind == "dose"][0]
+    assert "was stopped: cancel it" in next(w.what for w in play.journey.waiting.values() if w.kind == "dose")
     bodies = play.do(dose_of(play), Role.OBSERVER)
     assert "the session was stopped" in one(bodies, e.DoseRecorded).deviations, "and what happened is recorded"
     assert one(bodies, e.AdverseEventReported).finding == "unreleased_dose"

@@ -796,6 +796,60 @@ def test_what_is_seen_after_a_decision_to_end_takes_a_new_decision() -> None:
     assert play.journey.sessions[1].running
 
 
+def end_to_sign(*, missed: bool = False) -> Play:
+    """A session whose end a clinician decided and nobody has signed; where so said, its last observation was missed."""
+    play = observed_until(40 if missed else 120, (2, 1, 0, 0, 0, 0))
+    play.at = last_dose(play) + timedelta(minutes=240)
+    if missed:
+        play.do(c.MissObservation(session=1, minute=120, reason="x"))
+    known = play.journey.protocol.sessions.criteria_known_from
+    criteria = {name: name not in known for name in play.journey.protocol.sessions.release_criteria}
+    play.do(ending(play, criteria=criteria, clinician_decision="stays with the observer, seen by video"))
+    return play
+
+
+def put_in_error(play: Play, kind: str) -> None:
+    play.do(c.MarkInError(version=play.version_of(kind), reason="x"))
+    for correction in play.journey.unconfirmed:
+        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+
+
+@pytest.mark.parametrize("kind", ["session.observation-missed", "session.observed", "session.dosed"])
+def test_a_decision_to_end_falls_with_what_it_rests_on(kind: str) -> None:
+    play = end_to_sign(missed=kind == "session.observation-missed")
+    asked = play.signature(SignOffKind.END_DECISION, "1")
+    put_in_error(play, kind)
+    if kind == "session.dosed":
+        play.do(dose(play), Role.OBSERVER)
+    play.refused(asked, code=RefusalCode.UNKNOWN, field="request")
+    assert not play.asks_for(SignOffKind.END_DECISION, "1")
+    assert play.journey.sessions[1].running
+    if kind != "session.observed":
+        early = "at least" if kind == "session.dosed" else "at 120 minutes"
+        code = RefusalCode.WRONG_TIME if kind == "session.dosed" else RefusalCode.INCOMPLETE
+        play.refused(ending(play), code=code, field=None if kind == "session.dosed" else "session", says=early)
+
+
+def test_a_dose_that_is_corrected_to_later_takes_a_new_decision_to_end() -> None:
+    play = end_to_sign()
+    asked = play.signature(SignOffKind.END_DECISION, "1")
+    later = dose(play, taken_at=play.at - timedelta(minutes=5), session=1, deviation="x")
+    play.do(c.Amend(version=play.version_of("session.dosed"), reason="x", correction=later))
+    for correction in play.journey.unconfirmed:
+        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    play.refused(asked, code=RefusalCode.UNKNOWN, field="request")
+    assert play.journey.sessions[1].running
+
+
+def test_what_was_seen_before_a_dose_told_anew_makes_no_observation_after_it() -> None:
+    play = observed_until(120)
+    put_in_error(play, "session.dosed")
+    play.do(dose(play, taken_at=play.at - timedelta(minutes=2)), Role.OBSERVER)
+    session = play.journey.sessions[1]
+    assert [seen.minute for seen in session.observations] == [-103, -78, 2]
+    assert session.awaited(play.journey.protocol.sessions.observe_minutes) == (15, 40, 120)
+
+
 def test_an_end_that_all_that_is_observed_agrees_with_takes_no_signature() -> None:
     play = before("session.end")
     assert one(play.do(ending(play, clinician_decision="well")), e.SessionEnded).clinician_decision == "well"

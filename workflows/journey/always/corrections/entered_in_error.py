@@ -140,12 +140,16 @@ def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _dose(journey: Any, version: int, fact: Fact) -> Changes:
-    """The contacts that were owed after it are owed no more. What was observed stays."""
+    """The contacts that were owed after it are owed no more. What was observed stays, and is counted from the next dose
+    of the session, if there is one; that an observation was missed says nothing of that dose."""
+    gone: Changes = {
+        **dict.fromkeys(("dose", "dose_mg", "dosed_at", "doses_left", "end_proposed")),
+        "observe_at": (),
+        "missed": {},
+    }
     doses = {name: dose for name, dose in journey.doses.items() if name != fact.subject}
     sessions = {
-        number: session.model_copy(
-            update={"dose": None, "dose_mg": None, "dosed_at": None, "doses_left": None, "observe_at": ()}
-        )
+        number: session.model_copy(update=gone)
         if session.dose == fact.subject and session.ended_at is None
         else session
         for number, session in journey.sessions.items()
@@ -170,7 +174,7 @@ def _observation(journey: Any, version: int, fact: Fact) -> Changes:
     if session is None:
         return {}
     left = tuple(seen for seen in session.observations if seen.version != version)
-    return changed_entry(journey, "sessions", number, observations=left)
+    return changed_entry(journey, "sessions", number, observations=left, end_proposed=None)
 
 
 def _missed(journey: Any, version: int, fact: Fact) -> Changes:
@@ -179,7 +183,7 @@ def _missed(journey: Any, version: int, fact: Fact) -> Changes:
     if session is None:
         return {}
     left = {minute: why for minute, why in session.missed.items() if str(minute) not in fact.parts}
-    return changed_entry(journey, "sessions", number, missed=left)
+    return changed_entry(journey, "sessions", number, missed=left, end_proposed=None)
 
 
 def _contact(journey: Any, version: int, fact: Fact) -> Changes:

@@ -24,7 +24,7 @@ from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
 from workflows.journey.stages.follow_up.rules import visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
-from workflows.journey.stages.sessions.observing import require_confirmed
+from workflows.journey.stages.sessions.observing import require_endable
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.watch import contacts_watched
 
@@ -192,7 +192,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
                 "Amend the evaluation and have it signed again",
             )
     if kind == SignOffKind.END_DECISION:
-        require_confirmed(journey, journey.sessions[int(subject or 0)])
+        require_endable(journey, journey.sessions[int(subject or 0)], at)
     if kind == SignOffKind.RISK_DECISION and choice != HANDED_OVER:
         obstacles = settling_obstacles(journey, at)
         if obstacles:

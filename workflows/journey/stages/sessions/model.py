@@ -14,7 +14,7 @@ from workflows.journey.base import Flag, Identifier, ImmutableModel, Number, Sho
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
 from workflows.journey.instruments import Score
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import Sessions, SignOffKind
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import AT_HOME, KnownDose, Observer, Setting, Vitals
 
@@ -415,6 +415,8 @@ class Session(ImmutableModel):
     dose_mg: float | None = None
     doses_left: int | None = None
     dosed_at: Instant | None = None
+    counted_from: Instant | None = None
+    """From when the minutes of the observations are counted (UTC): its dose, also once that was entered in error."""
     observe_at: tuple[Instant, ...] = ()
     observations: tuple[Observation, ...] = ()
     """By their minutes, several of one minute in the order in which they were recorded."""
@@ -575,7 +577,9 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         dose_mg=body.dose_mg,
         doses_left=body.doses_left,
         dosed_at=body.taken_at,
+        counted_from=body.taken_at,
         observe_at=body.observe_at,
+        end_proposed=None,
         observations=_recounted(state, session, body.taken_at),
     )
 
@@ -583,20 +587,35 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
 def _recounted(state: SessionsState, session: Session, taken_at: datetime) -> tuple[Observation, ...]:
     """The observations of a session with their minutes counted from another time of its dose: what was seen was seen
     when it was. One that made a scheduled minute makes the one that it is near now, if any."""
-    if session.dosed_at is None or session.dosed_at == taken_at:
+    if session.counted_from is None or session.counted_from == taken_at:
         return session.observations
-    rules, moved = state.protocol.sessions, round((session.dosed_at - taken_at) / timedelta(minutes=1))
+    rules, moved = state.protocol.sessions, round((session.counted_from - taken_at) / timedelta(minutes=1))
 
     def made(seen: Observation, minute: int) -> int | None:
-        nearest = rules.nearest_minute(minute)
-        near = abs(nearest - minute) <= rules.observe_window_minutes
-        whole = seen.vitals is not None or nearest not in rules.vitals_minutes
-        return nearest if seen.scheduled is not None and near and whole else None
+        return None if seen.scheduled is None else made_minute(rules, taken_at, minute, seen.vitals)
 
     return tuple(
         seen.model_copy(update={"minute": seen.minute + moved, "scheduled": made(seen, seen.minute + moved)})
         for seen in session.observations
     )
+
+
+def made_minute(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> int | None:
+    """Return the scheduled minute that an observation at a minute after the dose (UTC) makes: the nearest one, if it is
+    near, and has the vital signs that are asked for then."""
+    nearest = rules.nearest_minute(minute)
+    near = abs(nearest - minute) <= rules.observe_window_minutes
+    whole = nearest not in rules.vitals_minutes or is_measured_then(rules, dosed_at, minute, vitals)
+    return nearest if near and whole else None
+
+
+def is_measured_then(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> bool:
+    """Whether vital signs were measured near the minute after the dose (UTC) that they are told of. Those of another
+    time are kept and judged, and stand for no measurement that is due."""
+    if vitals is None:
+        return False
+    apart = abs(vitals.measured_at - dosed_at - timedelta(minutes=minute))
+    return apart <= timedelta(minutes=rules.observe_window_minutes)
 
 
 def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:

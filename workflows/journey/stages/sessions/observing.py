@@ -25,7 +25,7 @@ from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyL
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.dose_gate import scheduled
-from workflows.journey.stages.sessions.model import Observation, Session
+from workflows.journey.stages.sessions.model import Observation, Session, is_measured_then, made_minute
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -80,24 +80,11 @@ def observed(journey: Journey, command: c.Observe, at: datetime) -> e.SessionObs
 
 
 def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at: datetime) -> int | None:
-    """Return the scheduled minute that an observation makes: the nearest one, if it is near, was entered in time, and
-    has the vital signs that are asked for then."""
+    """Return the scheduled minute that an observation makes, if it was entered in time."""
     if session is None or session.dosed_at is None:
         return None
-    nearest = rules.nearest_minute(command.minute)
-    near = abs(nearest - command.minute) <= rules.observe_window_minutes
     entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
-    whole = nearest not in rules.vitals_minutes or is_measured_then(rules, session, command.minute, command.vitals)
-    return nearest if near and entered and whole else None
-
-
-def is_measured_then(rules: Sessions, session: Session, minute: int, vitals: c.Vitals | None) -> bool:
-    """Whether vital signs were measured near the minute after the dose that they are told of. Those of another time are
-    kept and judged, and stand for no measurement that is due."""
-    if vitals is None or session.dosed_at is None:
-        return False
-    apart = abs(vitals.measured_at - session.dosed_at - timedelta(minutes=minute))
-    return apart <= timedelta(minutes=rules.observe_window_minutes)
+    return made_minute(rules, session.dosed_at, command.minute, command.vitals) if entered else None
 
 
 def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -178,27 +165,13 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     """End a session once its criteria are met. After the protocol's longest observation a clinician may decide so
     although they are not; the session runs on until that is signed.
 
-    No decision ends it while a scheduled observation is neither made nor recorded as missed, nor by a correction that
-    nobody has confirmed. A criterion that
-    observations tell of is computed from them, whatever is answered; a no is always believed.
-    At least two hours of observation, until the patient may be left with their observer (esketamine label,
-    5.1 to 5.3).
+    A criterion that observations tell of is computed from them, whatever is answered; a no is always believed. At least
+    two hours of observation, until the patient may be left with their observer (esketamine label, 5.1 to 5.3).
     """
     session, rules = scheduled(journey, command.session), journey.protocol.sessions
-    if not session.running or session.dosed_at is None:
-        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
+    require_endable(journey, session, at)
     asked = rules.criteria_in(session.setting)
     require_known({**command.criteria}, asked, "criteria")
-    if at < session.dosed_at + timedelta(minutes=rules.minimum_minutes):
-        refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
-    awaited = session.awaited(rules.observe_minutes)
-    if awaited:
-        refuse(
-            RefusalCode.INCOMPLETE,
-            f"neither made nor recorded as missed: observation at {', '.join(map(str, awaited))} minutes",
-            "Observe now, or say why it was missed (`session miss-observation`)",
-            "session",
-        )
     if command.clinician_decision is not None and by.role not in CLINICAL:
         refuse(
             RefusalCode.NOT_ALLOWED,
@@ -214,7 +187,9 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
         if any(known == source and command.criteria.get(name) for name, known in rules.criteria_known_from.items())
     ]
     found = [name for name, holds in criteria.items() if not holds] + [seen for _, seen in contradicted]
-    overdue = at >= session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes)
+    overdue = session.dosed_at is not None and at >= session.dosed_at + timedelta(
+        minutes=rules.maximum_before_decision_minutes
+    )
     if overdue and command.clinician_decision and attested:
         refuse(
             RefusalCode.INCOMPLETE,
@@ -229,7 +204,6 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
             "Go on observing; after the protocol's maximum a clinician decides (clinician_decision)",
             "criteria",
         )
-    require_confirmed(journey, session)
     if found and command.clinician_decision is not None:
         yield e.SessionEndProposed(
             session=command.session,
@@ -241,12 +215,26 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
         yield e.SessionEnded(session=command.session, criteria=criteria, clinician_decision=command.clinician_decision)
 
 
-def require_confirmed(journey: Journey, session: Session) -> None:
-    """Refuse to end a session by a correction that nobody has confirmed.
+def require_endable(journey: Journey, session: Session, at: datetime) -> None:
+    """Refuse what no decision may do: to end a session before its time, while a scheduled observation is neither made
+    nor recorded as missed, or by a correction that nobody has confirmed.
 
     Raises:
-        Refused: one waits for a second person.
+        Refused: one of these is so.
     """
+    rules = journey.protocol.sessions
+    if not session.running or session.dosed_at is None:
+        refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
+    if at < session.dosed_at + timedelta(minutes=rules.minimum_minutes):
+        refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+    awaited = session.awaited(rules.observe_minutes)
+    if awaited:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"neither made nor recorded as missed: observation at {', '.join(map(str, awaited))} minutes",
+            "Observe now, or say why it was missed (`session miss-observation`)",
+            "session",
+        )
     resting = [v for v, made in journey.unconfirmed.items() if _rests_on(session, made)]
     if resting:
         refuse(
@@ -297,7 +285,8 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
         yield "vomiting", f"vomiting at {vomited[-1]} minutes"
     ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
-    measured = [seen for seen in ending if is_measured_then(rules, session, seen.minute, seen.vitals)]
+    dosed_at = session.dosed_at
+    measured = [s for s in ending if dosed_at and is_measured_then(rules, dosed_at, s.minute, s.vitals)]
     baseline = None if session.check is None else session.check.vitals
     if not measured:
         yield "vitals", f"no vital signs from {rules.minimum_minutes} minutes on"
