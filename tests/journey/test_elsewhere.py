@@ -348,6 +348,8 @@ def test_the_tightest_of_several_holds_until_a_wider_one_is_signed_here() -> Non
     assert limit_of(here.journey, name) == 50
     assert protocols is not None
     assert protocols > 50
+    told(here, **see_elsewhere([tightened(name, 30).journey], MEDICINE).model_dump())
+    assert limit_of(here.journey, name) == 30, "nobody signed over this one"
 
 
 def merged(play: Play, other: str) -> Play:

@@ -17,11 +17,9 @@ from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit
 def limit_of(journey: Journey, name: DoseLimit) -> float | None:
     """Return the number that holds for this patient now. None where the protocol sets none."""
     protocols, own = protocol_limit(journey, name), journey.own_limits.get(name)
-    overridden = journey.overridden_limits.get(name)
-    if overridden is None:
-        wide, elsewhere = protocols, journey.elsewhere.limits.get(name)
-    else:
-        wide, elsewhere = overridden, None
+    wide, elsewhere = journey.overridden_limits.get(name, protocols), journey.elsewhere.limits.get(name)
+    if name in journey.overridden_limits and elsewhere == journey.overridden_elsewhere.get(name):
+        elsewhere = None  # The override was signed over this number.
     if wide is None:
         return None
     numbers = [wide, *(number for number in (own, elsewhere) if number is not None)]

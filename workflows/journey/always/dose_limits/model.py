@@ -39,10 +39,12 @@ class OverrideProposed(EventBody):
 
 
 class LimitsOverridden(EventBody):
-    """A signed decision made limits wider for this patient; ``sign_off`` is the request it decided."""
+    """A signed decision made limits wider for this patient; ``sign_off`` is the request it decided. ``elsewhere`` is
+    what other journeys of the patient had made of these limits by then: another number there holds."""
 
     kind: Literal["limits.overridden"] = "limits.overridden"
     limits: SortedDict[DoseLimit, Positive]
+    elsewhere: SortedDict[DoseLimit, Positive] = {}
     sign_off: Identifier
 
 
@@ -53,6 +55,8 @@ class DoseLimitsState(PathwayState):
     own_limits_by: Identifier | None = None
     own_limits_reason: Text | None = None
     overridden_limits: dict[DoseLimit, Positive] = {}
+    overridden_elsewhere: dict[DoseLimit, Positive] = {}
+    """What other journeys had made of the overridden limits when they were overridden."""
     override: OverrideProposed | None = None
     override_by: Identifier | None = None
 
@@ -72,9 +76,11 @@ def _proposed(state: DoseLimitsState, body: OverrideProposed, event: EventHeader
 def _overridden(state: DoseLimitsState, body: LimitsOverridden, event: EventHeader) -> Changes:
     """What was signed holds in place of the tighter limits before it."""
     own = {name: value for name, value in state.own_limits.items() if name not in body.limits}
+    others = {name: value for name, value in state.overridden_elsewhere.items() if name not in body.limits}
     return {
         "own_limits": own,
         "overridden_limits": {**state.overridden_limits, **body.limits},
+        "overridden_elsewhere": {**others, **body.elsewhere},
         "override": None,
         "override_by": None,
     }
@@ -83,7 +89,7 @@ def _overridden(state: DoseLimitsState, body: LimitsOverridden, event: EventHead
 def _decided(state: DoseLimitsState, body: SignedOff, event: EventHeader) -> Changes:
     """Overrides were signed for the course. They do not go on into maintenance, which has its own limits."""
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"overridden_limits": {}} if review and body.choice == "maintenance" else {}
+    return {"overridden_limits": {}, "overridden_elsewhere": {}} if review and body.choice == "maintenance" else {}
 
 
 EVOLUTIONS: Evolutions = {

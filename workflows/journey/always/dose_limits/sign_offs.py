@@ -38,7 +38,9 @@ def _override_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 def _override_limits(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     if journey.override is not None:
-        yield e.LimitsOverridden(limits=journey.override.limits, sign_off=decided.request)
+        limits = journey.override.limits
+        elsewhere = {name: value for name, value in journey.elsewhere.limits.items() if name in limits}
+        yield e.LimitsOverridden(limits=limits, elsewhere=elsewhere, sign_off=decided.request)
 
 
 TYPES = (
