@@ -45,6 +45,20 @@ def settle(play: Play) -> list[str]:
     return followed[2:]
 
 
+def test_a_contact_in_error_after_the_crisis_was_closed_leaves_the_next_one_owed() -> None:
+    play = after("session.end")
+    ask(play, "yyyyyn")
+    ask(play, "nn---n")
+    play.reach(reached(next_contact_at=play.at + timedelta(hours=6)))
+    settle(play)
+    assert play.journey.crises["crisis-1"].closed
+    play.do(reached())
+    asked = play.signature(SignOffKind.CRISIS_REACHED, "crisis-1")
+    play.do(c.MarkInError(version=play.version_of("crisis.contact-recorded"), reason="another patient (invented)"))
+    play.refused(asked, DIRECTOR, code=RefusalCode.UNKNOWN, field="request")
+    assert play.journey.crises["crisis-1"].next_contact_at is not None
+
+
 @pytest.mark.requirement("A39")
 def test_a_lifetime_attempt_acts_when_it_is_told_and_not_for_ever() -> None:
     play = before("signoff.sign", 2)

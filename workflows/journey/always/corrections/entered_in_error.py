@@ -197,11 +197,12 @@ def _adverse_event(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _crisis_contact(journey: Any, version: int, fact: Fact) -> Changes:
-    """The patient counts as not reached, for any crisis that is open: whom it reached was one patient."""
+    """The patient counts as not reached, for any crisis that is open: whom it reached was one patient. Nobody signs it
+    for one that is closed either: the next contact stays owed."""
+    unsaid = {"to_sign": None}
+    unreached = {"reached": False, "next_contact_at": None, **unsaid}
     crises = {
-        name: crisis
-        if crisis.closed
-        else crisis.model_copy(update={"reached": False, "next_contact_at": None, "to_sign": None})
+        name: crisis.model_copy(update=unsaid if crisis.closed else unreached)
         for name, crisis in journey.crises.items()
     }
     return {"crises": put_all(journey.crises, crises)}
