@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from tests.journey.play import after, course, started
+from tests.journey.play import after, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.appointments import appointments
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import Notice, notices
 from workflows.journey.protocol import SignOffKind
@@ -43,3 +44,22 @@ def test_ids_stay_the_same_however_often_they_are_asked_for() -> None:
     ids = [notice.id for notice in told(events, 0)]
     assert ids == [notice.id for notice in told(events, 0)]
     assert len(ids) == len(dict.fromkeys(ids)) > 20
+
+
+def test_who_died_gets_no_message_about_the_session_that_is_cancelled() -> None:
+    play = before("session.check")
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+    version = play.journey.version
+    play.sign(SignOffKind.DEATH, "death-1", rationale="seen")
+    assert "session.cancelled" in [event.body.kind for event in play.events if event.version > version]
+    assert not [n for n in told(play.events, version) if n.to == Role.PATIENT]
+
+
+def test_visits_that_are_handed_over_leave_the_calendar() -> None:
+    play = after("session.end")
+    play.do(c.StopForSafety(reason="x", referral="x"))
+    play.do(c.ProposeHandover(receiver="x", reason="x"))
+    version = play.journey.version
+    play.sign(SignOffKind.HANDOVER)
+    gone = [each for event in play.events if event.version > version for each in appointments(event)]
+    assert [(each.name, each.starts) for each in gone] == [("visit-1", None)]

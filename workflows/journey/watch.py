@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.sessions.model import Session
 
 
@@ -19,6 +20,16 @@ def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
 def contacts_watched(journey: Journey) -> tuple[OwedContact, ...]:
     """Return the contacts after a dose that are still owed."""
     return tuple(k for k in journey.contacts.values() if k.open and is_owed_after_dose(journey, k))
+
+
+def hand_over(contacts: tuple[OwedContact, ...], receiver: str, sign_off: str) -> e.WatchHandedOver:
+    """Return that these contacts are handed over to a receiver, by the request that was signed."""
+    return e.WatchHandedOver(
+        receiver=receiver,
+        contacts=tuple(contact.id for contact in contacts),
+        visits=tuple(contact.id for contact in contacts if contact.type in VISITS),
+        sign_off=sign_off,
+    )
 
 
 def sessions_watched(journey: Journey) -> tuple[Session, ...]:

@@ -34,11 +34,13 @@ class HandoverProposed(EventBody):
 
 
 class WatchHandedOver(EventBody):
-    """A named receiver watches from here on, by a signed decision; what they took over is awaited no more."""
+    """A named receiver watches from here on, by a signed decision; what they took over is awaited no more. ``visits``
+    are those of the contacts to which the patient does not come any more."""
 
     kind: Literal["watch.handed-over"] = "watch.handed-over"
     receiver: Text
     contacts: tuple[Identifier, ...]
+    visits: tuple[Identifier, ...] = ()
     sign_off: Identifier
 
 

@@ -8,7 +8,7 @@ from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
-from workflows.journey.watch import contacts_watched, sessions_watched
+from workflows.journey.watch import contacts_watched, hand_over, sessions_watched
 
 
 def _handover(journey: Journey, subject: str | None) -> Content:
@@ -34,8 +34,7 @@ def _hand_over(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
         else:
             decision = f"handed over to {receiver}: {journey.handover.reason}"[:4000]
             yield e.SessionEnded(session=session.number, criteria={}, clinician_decision=decision)
-    contacts = tuple(contact.id for contact in contacts_watched(journey))
-    yield e.WatchHandedOver(receiver=receiver, contacts=contacts, sign_off=decided.request)
+    yield hand_over(contacts_watched(journey), receiver, decided.request)
 
 
 TYPES = (

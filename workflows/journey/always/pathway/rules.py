@@ -173,7 +173,11 @@ def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Itera
     it was taken is observed to its end."""
     for session in journey.sessions.values():
         if session.released_at is None and session.dosed_at is None:
-            yield e.SessionCancelled(session=session.number, reason=f"the pathway is ending: {body.outcome.value}")
+            yield e.SessionCancelled(
+                session=session.number,
+                reason=f"the pathway is ending: {body.outcome.value}",
+                told=body.outcome != Outcome.DECEASED,
+            )
 
 
 DECISIONS: Decisions = {

@@ -108,6 +108,10 @@ class ProposeDischarge(CommandBody):
     without_visits_because: Text | None = None
 
 
+VISITS = ("visit", "follow_up_visit")
+"""The types of contacts that the patient has with a clinician, at a time of their own."""
+
+
 class Contact(ImmutableModel):
     """A contact owed to the patient: a check-in, a visit, or an instrument to be filled in.
 

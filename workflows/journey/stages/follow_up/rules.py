@@ -36,12 +36,11 @@ from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
 from workflows.journey.stages.evaluation.rules import require_rated
-from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.follow_up.trends import worsened
 from workflows.journey.vocabulary import not_a_state
 from workflows.journey.watch import is_owed_after_dose
 
-VISITS = (VISIT.kind, FOLLOW_UP_VISIT.kind)
 CONTACTS = {
     CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
     VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient after the session"),

@@ -10,7 +10,7 @@ from workflows.journey.sign_off_type import Content, Effect, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.sign_offs import response
-from workflows.journey.watch import contacts_watched
+from workflows.journey.watch import contacts_watched, hand_over
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:
@@ -22,12 +22,12 @@ def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody
     """End the pathway. The contacts after a dose for which the patient was sought in vain go to whom the referral
     names."""
     sought = [w.subject for w in journey.waiting.values() if w.taken and w.subject is not None]
-    given_up = tuple(k.id for k in contacts_watched(journey) if k.id in sought)
+    given_up = tuple(k for k in contacts_watched(journey) if k.id in sought)
     yield e.PathwayEnding(
         outcome=Outcome.LOST_TO_FOLLOW_UP, reason=decided.rationale or decided.meaning, referral=decided.referral
     )
     if given_up and decided.referral is not None:
-        yield e.WatchHandedOver(receiver=decided.referral, contacts=given_up, sign_off=decided.request)
+        yield hand_over(given_up, decided.referral, decided.request)
 
 
 def _discharge(journey: Journey, subject: str | None) -> Content:

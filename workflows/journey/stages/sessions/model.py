@@ -180,11 +180,12 @@ class SessionScheduled(EventBody):
 
 
 class SessionCancelled(EventBody):
-    """A session whose dose was not taken will not take place."""
+    """A session whose dose was not taken will not take place. The patient is told, unless they died."""
 
     kind: Literal["session.cancelled"] = "session.cancelled"
     session: int
     reason: Text
+    told: bool = True
 
 
 class SessionStopped(EventBody):
