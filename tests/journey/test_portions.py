@@ -20,6 +20,7 @@ from workflows.journey.needs import wanted_now
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stage import Outcome
 
 EVENTS_AT_ONCE = 100
 """How many events one command may give, whatever is open."""
@@ -246,6 +247,14 @@ def test_what_other_journeys_say_has_room_in_an_event(many: int) -> None:
     assert here.journey.held
     assert all(isinstance(risk, KnownRisk) for risk in seen.risks)
     assert all(isinstance(session, ReleasedSession) for session in seen.released)
+
+
+def test_an_open_risk_of_a_journey_that_has_ended_is_told_beside_those_of_one_that_runs() -> None:
+    """Where there are too many to tell one by one, somebody sees to the one that nobody sees to there."""
+    running = crowd("urgent requests", 301).journey
+    ended = crowd("urgent requests", 1).journey.model_copy(update={"outcome": Outcome.WITHDRAWN})
+    seen = see_elsewhere([running, ended], "other")
+    assert {risk.ended for risk in seen.risks} == {True, False}
 
 
 @pytest.mark.parametrize("urgency", ["emergency", "urgent", "clinical", "routine"])

@@ -71,7 +71,7 @@ def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, flo
             same = of_any or each.protocol.dose.medicine == medicine
             if same and (name not in found or tighter(name, value, found[name])):
                 found[name] = value
-    return dict(sorted(found.items()))
+    return found
 
 
 def _references(others: tuple[Journey, ...]) -> tuple[str, ...]:
@@ -99,10 +99,11 @@ def _keep_released(released: list[ReleasedSession]) -> tuple[ReleasedSession, ..
 
 
 def _sum_up_risks(found: list[KnownRisk]) -> tuple[KnownRisk, ...]:
-    """Return all risks, or, where there are too many, the latest of each kind, settled and not settled."""
+    """Return all risks, or, where there are too many, the latest of each kind: settled and not, of each severity, of a
+    journey that has ended and not. Nobody sees to what is open in one that has."""
     if len(found) <= KEPT:
         return tuple(found)
-    alike = {(risk.type, risk.what, risk.open): risk for risk in found}
+    alike = {(risk.type, risk.what, risk.open, risk.severity, risk.ended): risk for risk in found}
     return tuple(alike.values())[-KEPT:]
 
 
