@@ -5,15 +5,16 @@ from datetime import datetime
 
 import pytest
 
-from tests.journey.play import START, Play, before, course
+from tests.journey.play import START, Play, after, before, course
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
+from workflows.journey.aggregate import Journey
 from workflows.journey.always.safety.model import Happened
 from workflows.journey.envelopes import EventBody
 from workflows.journey.evidence import current, evidence
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate
 from workflows.protocols import list_pathways
 
 NO_SAFETY = {
@@ -108,7 +109,7 @@ def test_a_later_safety_event_makes_a_clearance_stale(what: str) -> None:
     play = ready()
     play.do(*later(play.at)[what])
     assert not cleared(play)
-    assert "no clearance signed over exactly this evidence" in dose_gate(play.journey, 1, play.at)
+    assert NOT_CLEARED in dose_gate(play.journey, 1, play.at)
 
 
 def test_what_is_over_again_has_happened() -> None:
@@ -118,7 +119,7 @@ def test_what_is_over_again_has_happened() -> None:
     play.do(c.AnswerSupport(support="support-1", text="invented"), Role.CLINICIAN)
     assert dose_gate(play.journey, 1, play.at) == (
         "clear session 1 (clearance:1)",
-        "no clearance signed over exactly this evidence",
+        NOT_CLEARED,
     )
     [asked] = evidence(play.journey, SignOffKind.CLEARANCE, "1")["content"]["since_last_clearance"]["support"]
     assert (asked["text"], asked["open"]) == ("invented", False)
@@ -137,6 +138,22 @@ def test_a_clearance_shows_what_is_new_since_the_last_one() -> None:
     baseline = [m for m in first["measured"] if m["occasion"] == "baseline"]
     assert baseline
     assert not [m for m in told["measured"] if m["occasion"] == "baseline"]
+
+
+def test_an_adverse_event_is_new_once() -> None:
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="invented", grade=1, serious=False, onset=play.at), Role.PATIENT)
+
+    def new(journey: Journey, session: int) -> list[str]:
+        told = evidence(journey, SignOffKind.CLEARANCE, str(session))["content"]["since_last_clearance"]
+        return [event["id"] for event in told["adverse_events"]]
+
+    play.go_on(lambda _: play.asks_for(SignOffKind.CLEARANCE, "2"))
+    assert new(play.journey, 2) == ["adverse-event-1"]
+    play.go_on(lambda _: play.asks_for(SignOffKind.CLEARANCE, "3"))
+    assert new(play.journey, 3) == ["adverse-event-1"], "it was followed up since"
+    known = play.journey.adverse_events["adverse-event-1"].model_copy(update={"followed_up_at": None})
+    assert new(play.changed(adverse_events={known.id: known}).journey, 3) == []
 
 
 def test_only_safety_makes_it_stale() -> None:

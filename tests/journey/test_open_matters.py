@@ -12,7 +12,7 @@ from workflows.journey.obligation_types import OBLIGATION_TYPES, BeforeDose
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
-from workflows.journey.stages.sessions.dose_gate import dose_gate, open_matters
+from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate, open_matters
 
 SECOND = 2
 BY_ITSELF = {"release", "dose", "access_review"}
@@ -126,7 +126,7 @@ def test_it_stands_until_it_is_settled(opens: Callable[[Play], None], settles: C
     if opens is not question:  # What concerns safety is over, and whoever cleared the session did not know of it.
         assert dose_gate(play.journey, SECOND, play.at) == (
             f"clear session {SECOND} (clearance:{SECOND})",
-            "no clearance signed over exactly this evidence",
+            NOT_CLEARED,
         )
         play.sign(SignOffKind.CLEARANCE, str(SECOND))
     assert dose_gate(play.journey, SECOND, play.at) == ()

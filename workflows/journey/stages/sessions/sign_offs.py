@@ -77,10 +77,12 @@ def _happened_since(journey: Journey, since: datetime) -> Content:
 
 
 def _adverse_events(known: Mapping[str, AdverseEvent], since: datetime) -> tuple[Content, ...]:
-    return tuple(
-        event.model_dump(mode="json")
+    told = (
+        (event, (event.reported_at, event.followed_up_at, *(each.at for each in event.gradings)))
         for event in known.values()
-        if max(event.reported_at, event.followed_up_at or since, *(each.at for each in event.gradings)) >= since
+    )
+    return tuple(
+        event.model_dump(mode="json") for event, times in told if any(at is not None and at >= since for at in times)
     )
 
 
