@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def linked(key: Path) -> Path:
-    elsewhere = key.rename(key.with_name("elsewhere"))
+    elsewhere = key.rename(key.with_name(f"{key.name}-elsewhere"))
     key.symlink_to(elsewhere)
     return key
 
