@@ -185,20 +185,18 @@ class Contacts:
             )
         return kept
 
-    async def ask_code(self, owner: "Owner", point: str, *, by: str) -> UUID:
-        """Queue a message with the code of a point, and return its id.
+    async def ask_code(self, owner: Owner, point: str, *, by: str) -> None:
+        """Queue a message with the code of a point.
 
         Raises:
             RecordUnavailable, RecordFault: as the record does.
         """
-        notice_id = uuid4()
         async with self.record.connection() as connection:
             await connection.execute(
                 "SELECT record.ask_code($1, $2, $3, $4, $5, $6, $7, $8)",
-                *(self.record.log_id, notice_id, owner.journey_id or UUID(int=0), owner.role, owner.person, point),
+                *(self.record.log_id, uuid4(), owner.journey_id or UUID(int=0), owner.role, owner.person, point),
                 *(owner.clinic, by),
             )
-        return notice_id
 
     async def _seal(self, subject: str, version: int, contact: Contact) -> bytes:
         # That of an observer is under the key of their patient, too.

@@ -43,13 +43,11 @@ class Try(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What to do now, and when (UTC) to look again; None: never. ``arrived``: somebody was reached. ``failed``: nobody
-    was, and nothing more can be tried."""
+    """What to do now, and when (UTC) to look again; None: never. ``arrived``: somebody was reached."""
 
     tries: tuple[Try, ...]
     again: datetime | None
     arrived: bool
-    failed: bool
 
 
 class _Stand(NamedTuple):
@@ -66,7 +64,7 @@ def plan(targets: Sequence[Target], facts: Sequence[Fact], now: datetime, *, ala
     stands = [(target, _stand(target, facts, now, pauses)) for target in targets]
     arrived = any(stand.reached for _, stand in stands) or any(fact.state in ENDS for fact in facts)
     if any(fact.state in ENDS for fact in facts):
-        return Plan((), None, arrived, failed=False)
+        return Plan((), None, arrived)
     tries: list[Try] = []
     times: list[datetime] = []
     for begins, target, stand in _turns(stands, facts, now) if alarm else ((now, *each) for each in stands):
@@ -77,8 +75,7 @@ def plan(targets: Sequence[Target], facts: Sequence[Fact], now: datetime, *, ala
                 tries.append(Try(target.person, stand.point))
             else:
                 times.append(stand.at)
-    nothing_left = not tries and not times
-    return Plan(tuple(tries), min(times, default=None), arrived, failed=nothing_left and not arrived)
+    return Plan(tuple(tries), min(times, default=None), arrived)
 
 
 def _turns(

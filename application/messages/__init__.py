@@ -1,1 +1,1 @@
-"""Messages: the channels that the settings name."""
+"""Messages to people: by which channels, how people are reached, links that let them in, and what became of each."""

@@ -25,7 +25,7 @@ PRESENT, VERIFIED, ENROLS, EXTENDED = 0x01, 0x04, 0x40, 0x80
 
 @dataclass(frozen=True)
 class SoftPasskey:
-    """A passkey of an invented person. One ``seed`` gives the same one in every run."""
+    """A passkey of an invented person."""
 
     key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey
     credential_id: bytes
