@@ -10,6 +10,7 @@ import asyncio
 import hmac
 import re
 import secrets
+from datetime import timedelta
 from hashlib import scrypt, sha256
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -22,8 +23,8 @@ from workflows.journey.notices import notices
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 """What a token looks like: 192 random bits."""
-COUNTS, CODE_COUNTS = 24 * 60 * 60.0, 30 * 60.0
-"""Seconds for which a link counts, and for which a code does that was sent for it."""
+COUNTS, CODE_COUNTS = timedelta(days=1), timedelta(minutes=30)
+"""How long a link counts, and a code that was sent."""
 LET_IN = (Role.PATIENT, Role.OBSERVER)
 """Whom a link lets in."""
 LINK, LINK_CODE = "link", "link_code"
@@ -49,6 +50,11 @@ class Link(NamedTuple):
 def hash_of(token: str) -> bytes:
     """Return what a link is kept by."""
     return sha256(f"carepath/link/1\0{token}".encode()).digest()
+
+
+def new_digits() -> str:
+    """Return a new code of six digits, to be sent."""
+    return f"{secrets.randbelow(10**6):06}"
 
 
 def slow_hash(code: str) -> bytes:
@@ -95,18 +101,19 @@ async def make(record: Record, notice_id: UUID, person: str, point: str) -> str:
     async with record.connection() as connection:
         await connection.execute(
             "SELECT record.keep_link($1, $2, $3, $4, $5, $6, $7)",
-            *(record.log_id, hash_of(token), uuid4(), notice_id, person, point, COUNTS),
+            *(record.log_id, hash_of(token), uuid4(), notice_id, person, point, COUNTS.total_seconds()),
         )
     return token
 
 
 async def make_code(record: Record, link_id: UUID) -> str:
     """Keep a new code for a link, and return it."""
-    code = f"{secrets.randbelow(10**6):06}"
+    code = new_digits()
     kept = await asyncio.to_thread(slow_hash, code)
     async with record.connection() as connection:
         await connection.execute(
-            "SELECT record.keep_link_code($1, $2, $3, $4)", record.log_id, link_id, kept, CODE_COUNTS
+            "SELECT record.keep_link_code($1, $2, $3, $4)",
+            *(record.log_id, link_id, kept, CODE_COUNTS.total_seconds()),
         )
     return code
 

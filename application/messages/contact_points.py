@@ -7,7 +7,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,7 +21,6 @@ from application.sign_offs.staff import colleagues
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.base import Flag, Identifier, InputModel
 
-CODE_COUNTS = timedelta(minutes=30)
 TRIES = 5
 SHORTEST, LONGEST, DISTINCT = 6, 64, 4
 """What a code that is agreed on at the clinic must have: characters, and distinct ones."""
@@ -283,4 +281,4 @@ def _with(contact: Contact, point: ContactPoint) -> Contact:
 
 
 def _new_code(context: Context) -> Code:
-    return Code(digits=f"{secrets.randbelow(10**6):06}", until=context.now() + CODE_COUNTS, tries=TRIES)
+    return Code(digits=links.new_digits(), until=context.now() + links.CODE_COUNTS, tries=TRIES)

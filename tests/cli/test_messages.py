@@ -13,12 +13,13 @@ from activities.notices import queue
 from activities.notices.channels import ACCEPTED, Channel, Message, Outcome
 from activities.notices.contacts import Contacts
 from activities.notices.delivering import Sender, see_to
+from activities.notices.links import CODE_COUNTS
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.store import NewNotice
-from application.messages.contact_points import CODE_COUNTS, TRIES
+from application.messages.contact_points import TRIES
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE
