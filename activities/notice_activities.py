@@ -8,6 +8,7 @@ from temporalio import activity
 from activities.notices import deliver, recipients
 from activities.record.store import Record
 from activities.signatures.signer_registry import RegisterFile
+from workflows.journey.actors import Role
 from workflows.messages import Alarm, raise_alarm
 
 log = structlog.get_logger("notices")
@@ -25,7 +26,8 @@ class NoticeActivities:
 
     @activity.defn(name=raise_alarm.__name__)
     async def alarm(self, alarm: Alarm) -> bool:
-        """Log every alarm once, then deliver it. The log line is written even when the database is down.
+        """Log every alarm once, one for the on-call clinician with who that is, then deliver it. The log line is
+        written even when the database is down.
 
         That it is logged is told to Temporal, so later attempts deliver only. Where a worker dies before it could tell,
         the next attempt logs the alarm again under the same id: whoever pages by the log counts an id once.
@@ -33,14 +35,16 @@ class NoticeActivities:
         attempt, told = activity.info(), datetime.now(UTC)
         if LOGGED not in attempt.heartbeat_details:
             for notice in alarm.notices:
-                people = recipients(self._register, alarm.clinic, notice.to, told)
+                named = {}
+                if notice.to == Role.ON_CALL_CLINICIAN:
+                    named["people"] = ",".join(recipients(self._register, alarm.clinic, notice.to, told)) or "nobody"
                 log.critical(
                     "alarm",
                     notice_id=str(notice.id),
                     journey_id=str(notice.journey_id),
                     to=notice.to.value,
-                    people=",".join(people) or "nobody",
                     attempt=attempt.attempt,
+                    **named,
                 )
             activity.heartbeat(LOGGED)
         await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)

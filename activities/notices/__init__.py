@@ -18,7 +18,8 @@ async def deliver(
     record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None, at: datetime
 ) -> None:
     """Queue the notices of a journey of this clinic together, each once, however often this is called."""
-    on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, at)
+    paged = any(notice.to == Role.ON_CALL_CLINICIAN for notice in notices)
+    on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, at) if paged else ()
     await record.deliver_notices(
         [
             NewNotice(

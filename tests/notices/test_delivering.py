@@ -11,7 +11,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
+from temporalio.testing import ActivityEnvironment
 
+from activities.notice_activities import NoticeActivities
 from activities.notices import deliver, queue
 from activities.notices.channels import ACCEPTED, Message, Outcome
 from activities.notices.contacts import Contact, ContactPoint, Contacts, Owner, of_staff
@@ -24,6 +27,7 @@ from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.store import NewNotice
 from activities.record.watching import late_messages
+from activities.signatures.signer_registry import Register, RegisterFile
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
 from tests.application.watchdog.pager import KEY, Pager
@@ -38,7 +42,8 @@ from tests.record.read_models.courses import renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.notices import notices
+from workflows.journey.notices import Notice, notices
+from workflows.messages import Alarm
 
 pytestmark = pytest.mark.server
 
@@ -273,6 +278,32 @@ async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Se
     opening = Opening(patient_keys=(PATIENTS.of_ref("pat"),), medicine="invented")
     await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
     return journey, begun
+
+
+async def test_the_register_is_asked_for_who_is_on_call_alone(
+    record: Record, app: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register, reads = invented().register, list[Register]()
+    read = RegisterFile.current
+
+    def current(self: RegisterFile) -> Register:
+        reads.append(read(self))
+        return reads[-1]
+
+    monkeypatch.setattr(RegisterFile, "current", current)
+
+    def notice(to: Role) -> Notice:
+        return Notice(id=uuid4(), journey_id=uuid4(), event_id=uuid4(), kind="k", to=to, alarm=True)
+
+    everybody, on_call = notice(Role.CLINICIAN), notice(Role.ON_CALL_CLINICIAN)
+    await deliver(record, [everybody], clinic=CLINIC, register=register, at=VERIFIED)
+    assert reads == []
+    with capture_logs() as logged:
+        alarm = Alarm(clinic=CLINIC, notices=(everybody, on_call))
+        await ActivityEnvironment().run(NoticeActivities(record, register).alarm, alarm)
+    assert [line.get("people") for line in logged if line["event"] == "alarm"] == [None, f"{ONNO},{DIRA}"]
+    kept = await app.fetch("SELECT notice_id, recipients FROM record.notice")
+    assert {row["notice_id"]: row["recipients"] for row in kept} == {everybody.id: [], on_call.id: [ONNO, DIRA]}
 
 
 async def test_a_code_comes_without_a_link(record: Record, sender: Sender, contacts: Contacts) -> None:
