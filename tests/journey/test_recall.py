@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tests.journey.play import Play, before, course, sealed, started
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
 from workflows.journey.evidence import current, evidence, evidence_of
 from workflows.journey.needs import needs
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.recall import ROOM, entry, recalled
 from workflows.protocols import list_pathways
 
@@ -171,3 +171,25 @@ def test_answers_that_hold_are_kept() -> None:
     for number in range(10 * ROOM):
         about(journey, number)
     assert len(journey.memory) >= 10 * ROOM
+
+
+SENT = (
+    c.PlaceHold(reason="invented"),
+    c.RequestSupport(urgency="urgent", text="invented"),
+    c.KeepUnreadable(name="x", content="invented"),
+    c.PassDeadline(),
+)
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_a_command_that_was_only_tried_changes_no_answer(pathway: Pathway) -> None:
+    """At every moment of a course. What is paused may ask for another evidence at the same time."""
+    for number in range(len(course(pathway).moves)):
+        play = standing_at(pathway, number)
+        for body in SENT:
+            command = play.command(
+                body, CLOCK if isinstance(body, c.KeepUnreadable | c.PassDeadline) else Role.CLINICIAN
+            )
+            first = play.decide(command)
+            assert play.decide(command) == first
+            assert decide(anew(play.journey), command, play.at) == first

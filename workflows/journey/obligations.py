@@ -184,7 +184,13 @@ def _what_changed(
         names[name] = None
         if name not in asked:
             asked.update((name, group.by_id[name]) for group in groups if name in group.by_id)
-    return asked, {name: kept for name in names if (kept := journey.waiting.get(name)) is not None}
+    known = {name: kept for name in names if (kept := journey.waiting.get(name)) is not None}
+    # What is asked for on other evidence has another id, perhaps in a group that was agreed on in another future.
+    renewed = {kept.key for name, kept in known.items() if kept.evidence is not None and name not in asked}
+    if renewed:
+        needed = (need for group in groups for need in group.by_id.values())
+        asked.update((need.id, need) for need in needed if need.key in renewed)
+    return asked, known
 
 
 def _differing(before: Entries[str, Obligation], now: Entries[str, Obligation]) -> Iterator[str]:
