@@ -9,11 +9,9 @@ from typing import Annotated
 
 import typer
 
-from activities.record import RecordUnavailable
 from application import input as forms
-from application.errors import InvalidInput, SteppedBack, Unavailable, UseCaseError, translate
+from application.errors import InvalidInput, SteppedBack, UseCaseError, translate
 from application.history import MOMENT
-from application.pathway.commands import CALL
 from application.pathway.show import (
     Compared,
     CompareMoments,
@@ -34,7 +32,7 @@ from application.pathway.show import (
     show_reasons,
     show_timeline,
 )
-from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch
+from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
 from application.viewer import shown_at
 from application.wording import sentences
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
@@ -114,20 +112,7 @@ async def start(
     if dry_run:
         tried = await starter.try_out(given, made)
         return show_trial(call.output, () if isinstance(tried, Started) else tried)
-    try:
-        started = await starter.start(given, made)
-    except RecordUnavailable:
-        started = None
-    if started is None or started.outcome == "accepted":
-        raise Unavailable(
-            "accepted, not yet recorded" if started else "the record did not answer",
-            f"Look with `pathway show`; sending the same referral again is safe and starts nothing twice. {CALL}",
-            state="Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached."
-            if started
-            else "Whether it arrived is not known.",
-            ids={"journey_id": str(given.journey_id), "request_id": str(given.request)},
-        )
-    _show_started(call, started)
+    _show_started(call, await start_one(starter, given, made))
     return None
 
 

@@ -45,6 +45,7 @@ ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
 KEPT = "More became known of the patient. It is kept in the record as refused."
 CALL = "If it is not there within a minute, call whoever is to know of it: they may not have heard"
 """What somebody is told to do whose command is accepted and not recorded: until then nobody but Temporal has it."""
+HELD = "Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached."
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
 
@@ -217,7 +218,7 @@ async def wait_until_recorded(
         raise Unavailable(
             f"accepted as version {accepted.version}, not yet recorded",
             f"Do not send it again; look with `pathway show`. {CALL}",
-            state="Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached.",
+            state=HELD,
             ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
         )
     try:

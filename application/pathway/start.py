@@ -23,9 +23,9 @@ from application import input as forms
 from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import Refused, Unavailable, UseCaseError, unreadable
+from application.errors import NOTHING_HAPPENED, Refused, Unavailable, UseCaseError, unreadable
 from application.pathway import requests
-from application.pathway.commands import RECORDED_WITHIN, require_size
+from application.pathway.commands import CALL, HELD, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
 from application.sign_offs import keyring, staff
@@ -41,6 +41,7 @@ from workflows.journey.signed_statement import ProtocolApproval
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
 """The namespace of request ids that are made for referrals without one."""
 START = CommandKind("pathway", "start", StartPathway)
+NOT_KNOWN = "Whether it arrived is not known."
 
 
 class Referral(InputModel):
@@ -280,6 +281,27 @@ class Starter:
             raise requests.reused(found if began.clinic in self._context.person.clinics else ())
 
 
+async def start_one(starter: Starter, referral: Referral, command: Command) -> Started:
+    """Start one journey, and return it once it is recorded.
+
+    Raises:
+        Refused, Conflict: as `Starter.start`.
+        Unavailable: as there; or Temporal holds it and it is not recorded yet, or whether it arrived is not known.
+    """
+    try:
+        started = await starter.start(referral, command)
+    except RecordUnavailable:
+        started = None
+    if started is not None and started.outcome != "accepted":
+        return started
+    raise Unavailable(
+        "accepted, not yet recorded" if started else "the record did not answer",
+        f"Send the same referral again: it starts nothing twice. {CALL}",
+        state=HELD if started else NOT_KNOWN,
+        ids={"journey_id": str(referral.journey_id), "request_id": str(referral.request)},
+    )
+
+
 async def _to_its_end(steps: Coroutine[Any, Any, Known]) -> Known:
     """Do what must not be left half done, also if the task is cancelled meanwhile; a second time it is left."""
     doing = asyncio.ensure_future(steps)
@@ -378,7 +400,8 @@ async def _row(
         async with rows.turn(referral.request, patient_keys(patients, referral.clinic, referral.patient)):
             return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)
     except RecordUnavailable:
-        return Unavailable("the record did not answer", "Run the batch again")
+        state = NOTHING_HAPPENED if dry_run else NOT_KNOWN
+        return Unavailable("the record did not answer", "Run the batch again", state=state)
     except UseCaseError as problem:
         return problem
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from activities.record import RecordUnavailable
 from application import input as forms
 from application.context import Context
-from application.errors import InvalidInput, Unavailable, UseCaseError
-from application.pathway.commands import CALL
-from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch
+from application.errors import InvalidInput, UseCaseError, translate
+from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
 from application.sign_offs.staff import colleagues
 from console.forms import Field, fields_of, read_back
 from console.pages import page, status_of
@@ -75,12 +75,9 @@ async def start(visit: Acts) -> Response:
             if visit.value("try") is not None:
                 tried = await starter.try_out(referral, command)
                 return await _shown(visit, tried=tried)
-            started = await starter.start(referral, command)
-    except UseCaseError as error:
-        return await _shown(visit, error)
-    if started.outcome == "accepted":
-        again = f"Send it again: nothing is started twice. {CALL}"
-        return await _shown(visit, Unavailable("accepted, not yet recorded", again))
+            started = await start_one(starter, referral, command)
+    except (UseCaseError, RecordUnavailable) as raised:
+        return await _shown(visit, translate(raised))
     said = "The journey is started." if started.outcome == "started" else "This referral was sent before."
     visit.signed_in.notice = Notice(said)
     return RedirectResponse(f"/journeys/{started.journey_id}", 303)
@@ -196,6 +193,7 @@ def _file_shown(
         error=error,
         heading="" if error is None else status_of(error)[1],
         failed=sum(row.problem is not None for row in rows),
+        accepted=sum(isinstance(row.started, Started) and row.started.outcome == "accepted" for row in rows),
         undone=of - len(rows),
         dry_run=dry_run,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities.record import RecordUnavailable
 from application.pathway import start as start_use_case
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import referral
@@ -87,6 +88,42 @@ async def test_each_row_of_a_file_has_its_answer_and_a_trial_says_the_same(
     assert await enrolled(clinics) == before + 2
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["not yet recorded", "the record went away"])
+async def test_a_start_that_temporal_holds_is_told_as_such_and_may_be_sent_again(
+    clinics: Clinics, browser: Browser, monkeypatch: pytest.MonkeyPatch, *, lost: bool
+) -> None:
+    async def away(*_: object) -> None:
+        raise RecordUnavailable("08006")
+
+    clinics.world.down, clinics.world.asleep = False, not lost
+    await browser.sign_in("coordinator")
+    await browser.go("/start?example=PTSD")
+    with monkeypatch.context() as patched:
+        if lost:
+            patched.setattr(start_use_case.Starter, "_require_same", away)
+        told = await browser.send({"reason": "Invented.", "protocol": ""})
+    assert told.status_code == 503
+    said = "Whether it arrived is not known." if lost else "Temporal holds it"
+    assert said in told.text
+    assert "Nothing was sent" not in told.text
+    assert "it starts nothing twice" in told.text
+    assert len(clinics.world.received) == 1
+    # What was entered is still there.
+    assert "Invented." in told.text
+    clinics.world.asleep = False
+    done = await browser.send({"reason": "Invented."})
+    assert done.url.path.startswith("/journeys/"), done.text
+
+
+async def test_rows_that_are_only_accepted_are_counted_apart(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down, clinics.world.asleep = False, True
+    await browser.sign_in("coordinator")
+    await browser.go("/start/file")
+    told = (await browser.send({"rows": row("one")})).text
+    assert outcomes(told) == {1: "accepted, not yet recorded"}
+    assert "0 of 1 rows are started. 1 is accepted, not yet recorded" in told
+
+
 async def test_a_file_of_nothing_or_of_too_much_is_refused(browser: Browser) -> None:
     await browser.sign_in("coordinator")
     for rows in ("", "\n\n", "{}\n" * 501):
@@ -94,6 +131,3 @@ async def test_a_file_of_nothing_or_of_too_much_is_refused(browser: Browser) -> 
         answer = await browser.send({"rows": rows})
         assert answer.status_code == 422
         assert "from 1 to 500 rows" in answer.text
-    await browser.sign_in("clinician")
-    await browser.go("/start/file")
-    assert (await browser.send({"rows": row("one")})).status_code == 403
