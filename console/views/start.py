@@ -8,9 +8,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.record import RecordUnavailable
 from application import input as forms
+from application.command_catalog import require_role
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError, translate
-from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
+from application.pathway.start import START, Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
 from application.sign_offs.staff import colleagues
 from console.forms import Field, fields_of, read_back
 from console.pages import page, status_of
@@ -105,7 +106,12 @@ async def _shown(
 
 
 def _offered(context: Context) -> Iterator[Field]:
-    """Yield the fields of a referral, with what there is to choose from here."""
+    """Yield the fields of a referral, with what there is to choose from here.
+
+    Raises:
+        NotAllowed: the person may not start journeys.
+    """
+    require_role(context.actor, START)
     clinics = context.person.clinics
     choices: Mapping[str, Mapping[str, str]] = {
         "clinic": {clinic: clinic for clinic in sorted(clinics)},
@@ -133,6 +139,8 @@ class Row(NamedTuple):
 
 @router.get("/start/file")
 async def show_file_form(visit: Looks) -> Response:
+    async with visit.context() as context:
+        require_role(context.actor, START)
     visit.sent = visit.take_draft() or {}
     return _file_shown(visit)
 

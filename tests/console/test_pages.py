@@ -34,6 +34,8 @@ FOR: Mapping[str, tuple[Role, ...]] = {
     "/contact-points": STAFF_ROLES,
     "/ops": (Role.OPS, Role.MEDICAL_DIRECTOR),
     "/ops/attempts": STAFF_ROLES,
+    "/start": (Role.COORDINATOR,),
+    "/start/file": (Role.COORDINATOR,),
     "/journeys/{journey_id}/contact-points": (Role.COORDINATOR,),
     "/journeys/{journey_id}/print": STAFF_ROLES,
 }

@@ -131,3 +131,15 @@ async def test_a_file_of_nothing_or_of_too_much_is_refused(browser: Browser) -> 
         answer = await browser.send({"rows": rows})
         assert answer.status_code == 422
         assert "from 1 to 500 rows" in answer.text
+
+
+async def test_only_a_coordinator_starts_patients(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    before = await enrolled(clinics)
+    await browser.sign_in("clinician")
+    [token, *_] = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)
+    given = {"form_token": token, "reason": "Invented.", "rows": row("one")}
+    for address in ("/start", "/start/file"):
+        assert (await browser.go(address)).status_code == 403
+        assert (await browser.client.post(address, data=given)).status_code in (403, 422)
+    assert await enrolled(clinics) == before
