@@ -142,8 +142,19 @@ def _templates() -> Environment:
 _PAGES = _templates()
 
 
-def page(request: Request, name: str, signed_in: SignIn | None = None, status: int = 200, **shown: Any) -> HTMLResponse:
-    """Return a page. ``shown`` are the values of its template."""
+def page(
+    request: Request,
+    name: str,
+    signed_in: SignIn | None = None,
+    status: int = 200,
+    *,
+    error: UseCaseError | None = None,
+    **shown: Any,
+) -> HTMLResponse:
+    """Return a page. ``shown`` are the values of its template. With an ``error``, its status is that of the error."""
+    heading = ""
+    if error is not None:
+        status, heading = _status_of(error)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
     content = _PAGES.get_template(name).render(
@@ -151,6 +162,8 @@ def page(request: Request, name: str, signed_in: SignIn | None = None, status: i
         notice=notice,
         here=request.url.path,
         query=dict(request.query_params),
+        error=error,
+        heading=heading,
         demonstration=settings.demonstration,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
@@ -179,13 +192,12 @@ def done(said: Notice, onward: str) -> JSONResponse:
 
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:
     """Return the page of an error: what happened, whether anything was lost, what to do next."""
-    status, heading = status_of(error)
-    answer = page(request, "error.html", signed_in, status, heading=heading, error=error)
+    answer = page(request, "error.html", signed_in, error=error)
     if isinstance(error, TooOften):
         answer.headers["Retry-After"] = str(error.seconds)
     return answer
 
 
-def status_of(error: UseCaseError) -> tuple[int, str]:
+def _status_of(error: UseCaseError) -> tuple[int, str]:
     """Return the HTTP status of an error, and its heading."""
     return next((status, heading) for kind, status, heading in STATUS if isinstance(error, kind))

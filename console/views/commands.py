@@ -22,7 +22,7 @@ from console import corrections
 from console.completing import complete
 from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_back
 from console.known_names import offer
-from console.pages import done, news, page, status_of
+from console.pages import done, news, page
 from console.sign_ins import Notice
 from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.aggregate import Journey
@@ -162,13 +162,11 @@ def _shown(
         visit.request,
         "form.html",
         visit.signed_in,
-        200 if error is None else status_of(error)[0],
         form=form,
         journey_id=journey_id,
         values=values,
         command_id=command_id,
         error=error,
-        heading="" if error is None else status_of(error)[1],
         instruments=tuple(Instrument) if choosing else (),
         signed=form.kind.model in SIGNED,
         by_anybody=form.kind.model.by_anybody,

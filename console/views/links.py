@@ -14,7 +14,7 @@ from application.command_catalog import KINDS
 from application.context import Context
 from application.errors import UseCaseError
 from application.messages.links import Entered, acknowledge, call_for_help, enter, look_at_link, renew, send_code
-from console.pages import page, status_of
+from console.pages import page
 from console.sign_ins import Passage
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, signed_in_with
 from workflows.journey.actors import Role
@@ -64,7 +64,7 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
     return page(
         request,
         "alarm_link.html" if standing.alarm else "link.html",
-        status=status if error is None else status_of(error)[0],
+        status=status,
         standing=standing,
         address=f"/go/{token}" if TOKEN.fullmatch(token) else "",
         error=error,

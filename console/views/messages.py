@@ -14,7 +14,7 @@ from application.messages import contact_points as use
 from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
 from application.messages.messages import ListMessages, handle_message, show_messages
 from application.sign_offs.staff import colleagues
-from console.pages import page, status_of
+from console.pages import page
 from console.sign_ins import Notice
 from console.views.operations import journey_in
 from console.visits import Acts, Looks, Visit
@@ -136,11 +136,9 @@ async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) 
         visit.request,
         "contact_points.html",
         visit.signed_in,
-        200 if error is None else status_of(error)[0],
         whose=whose,
         kept=kept,
         colleagues=others,
         at=at,
         error=error,
-        heading="" if error is None else status_of(error)[1],
     )

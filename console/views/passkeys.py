@@ -11,7 +11,7 @@ from application.errors import UseCaseError
 from application.sign_offs.signers import Applicant, EnrolmentRequest
 from console.forms import fields_of, read_back
 from console.limits import count_try
-from console.pages import page, status_of
+from console.pages import page
 from console.visits import firsts, origin_of, sent_with, settings_of
 from workflows.journey.actors import STAFF_ROLES
 
@@ -56,10 +56,8 @@ def _shown(request: Request, values: Any, error: UseCaseError | None = None) -> 
     return page(
         request,
         "make_passkey.html",
-        status=200 if error is None else status_of(error)[0],
         fields=FIELDS,
         values=values,
         made=None,
         error=error,
-        heading="" if error is None else status_of(error)[1],
     )

@@ -22,7 +22,7 @@ from application.sign_offs.requests import (
     show_request,
     sign_request,
 )
-from console.pages import page, status_of
+from console.pages import page
 from console.sign_ins import Notice
 from console.views.commands import answers_from, command_id_of
 from console.visits import Acts, Looks, Visit
@@ -83,7 +83,6 @@ async def _shown(
         visit.request,
         "sign_off.html",
         visit.signed_in,
-        200 if error is None else status_of(error)[0],
         journey=shown.journey if isinstance(shown, ShownDecision) else shown.asked.journey,
         asked=asked,
         evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,
@@ -94,7 +93,6 @@ async def _shown(
         verdicts=get_args(Verdict),
         command_id=once,
         error=error,
-        heading="" if error is None else status_of(error)[1],
         kept=visit.sent,
     )
 

@@ -14,7 +14,7 @@ from application.errors import InvalidInput, UseCaseError, translate
 from application.pathway.start import START, Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
 from application.sign_offs.staff import colleagues
 from console.forms import Field, fields_of, read_back
-from console.pages import page, status_of
+from console.pages import page
 from console.sign_ins import Notice
 from console.visits import Acts, Looks, Visit, settings_of
 from workflows.journey.actors import Role
@@ -93,11 +93,9 @@ async def _shown(
         visit.request,
         "start.html",
         visit.signed_in,
-        200 if error is None else status_of(error)[0],
         fields=offered,
         values=visit.sent,
         error=error,
-        heading="" if error is None else status_of(error)[1],
         refusal=tried if isinstance(tried, Refusal) else None,
         events=len(tried) if isinstance(tried, tuple) else None,
         before=tried if isinstance(tried, Started) else None,
@@ -195,11 +193,9 @@ def _file_shown(
         visit.request,
         "start_file.html",
         visit.signed_in,
-        200 if error is None else status_of(error)[0],
         rows=rows,
         given="\n".join(visit.sent.get("rows", ())),
         error=error,
-        heading="" if error is None else status_of(error)[1],
         failed=sum(row.problem is not None for row in rows),
         accepted=sum(isinstance(row.started, Started) and row.started.outcome == "accepted" for row in rows),
         undone=of - len(rows),
