@@ -166,11 +166,11 @@ async def _ask(request: Request, asked: Exception) -> Response:
     return pages.error_page(request, problem, signed_in_with(request))
 
 
-async def _sign_in_first(request: Request, _: Exception) -> Response:
+async def _sign_in_first(request: Request, raised: Exception) -> Response:
     """Have somebody sign in, or open their working session, and then go on where they were. What they sent is kept for
-    them, not done; the script of a page keeps it itself."""
+    them, not done; the script of a page keeps it itself, and is told which of the two it is."""
     if by_script(request):
-        return JSONResponse({}, 401, media_type=KEPT)
+        return JSONResponse({"signed_in": isinstance(raised, NoWorkingSession)}, 401, media_type=KEPT)
     onward = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     to_sign_in = f"/sign-in?{urlencode({'next': onward})}"
     if request.method == "GET":

@@ -178,11 +178,11 @@ def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID)
 
 def news(visit: Visit, said: str = "") -> JSONResponse:
     """Tell the script of a page what is new, in words for the person; nothing where nothing is. With that comes what it
-    needs to send what it kept: who is signed in, and the token of their forms."""
+    needs to send what it kept: who is signed in, whether to look only, and the token of their forms."""
     by = visit.signed_in
     now = sign_ins_of(visit.request).now()
-    told = {"now": now.timestamp(), "person": by.person.id, "form_token": by.form_token, "news": said}
-    return JSONResponse(told, media_type=KEPT)
+    who = {"person": by.person.id, "looks_only": by.looks_only, "form_token": by.form_token}
+    return JSONResponse({"now": now.timestamp(), **who, "news": said}, media_type=KEPT)
 
 
 def done(said: Notice, onward: str) -> JSONResponse:

@@ -19,6 +19,7 @@ let asking = false;
 let sending = false;
 let lost = null; // since when there is no connection
 let away = ""; // why nothing can be sent although the server answers
+let looksOnly = false; // whether who is signed in has no working session
 let token = document.querySelector("[name=form_token]")?.value;
 
 const asOf = document.querySelector("[data-as-of]");
@@ -49,6 +50,9 @@ export const now = () => Date.now() + ahead;
 // What was entered here and is not recorded yet.
 export const unsent = () => entries.filter((entry) => entry.state === "waiting");
 
+// What of that can be sent by who is signed in. Without a working session only some of it can.
+const sendable = () => unsent().filter((entry) => !(looksOnly && entry.needsSession));
+
 function clock(moment) {
   const shown = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
   try {
@@ -65,6 +69,10 @@ export function say(element, words, ...more) {
   element.replaceChildren(words, ...more);
 }
 
+function signInLink(words) {
+  return link(words, `/sign-in?next=${encodeURIComponent(location.pathname)}`, { target: "_blank" });
+}
+
 function link(words, address, properties = {}) {
   return make("a", "", { href: address, textContent: words, ...properties });
 }
@@ -77,14 +85,16 @@ function show() {
     const none = " What you send is kept on this page, and sent once there is a connection. Do not close it.";
     say(state, since + (kept || none));
   } else if (away === "signed out") {
-    const next = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
-    const onward = link("Sign in in another tab", next, { target: "_blank" });
+    const onward = signInLink("Sign in in another tab");
     const orLink = ", or open your link there, as the same person, and come back here.";
     say(state, `You are signed out. Nothing is lost.${kept} `, onward, orLink);
   } else if (away) {
     say(state, away + kept);
   } else if (unsent().some((entry) => !entry.late)) {
     say(state, "Sending.");
+  } else if (sendable().length < waiting) {
+    const onward = signInLink("Open your working session in another tab");
+    say(state, `You are signed in to look.${kept} `, onward, ", as the same person, and come back here.");
   } else if (!waiting) {
     const sent = entries.filter((entry) => entry.late && entry.state === "sent").length;
     say(state, sent ? `There is a connection. Sent: ${sent}. Nothing waits any more.` : "");
@@ -156,6 +166,7 @@ async function ask() {
     } else if (answer.ours) {
       const found = JSON.parse(answer.text);
       token = found.form_token;
+      looksOnly = found.looks_only;
       ahead = found.now * 1000 - (begun + Date.now()) / 2;
       asked = Date.now();
       away = unsent().some((entry) => entry.person !== found.person) ? OTHER : "";
@@ -166,7 +177,7 @@ async function ask() {
   } finally {
     asking = false;
   }
-  if (lost === null && !away && unsent().length) await sendAll();
+  if (lost === null && !away && sendable().length) await sendAll();
   show();
 }
 
@@ -195,7 +206,7 @@ async function sendAll() {
   sending = true;
   show();
   try {
-    for (let entry = unsent()[0]; entry !== undefined; entry = unsent()[0]) {
+    for (let entry = sendable()[0]; entry !== undefined; entry = sendable()[0]) {
       if (!(await send(entry))) break;
     }
   } finally {
@@ -215,6 +226,12 @@ async function send(entry, again = true) {
   } catch {
     lose();
     return false;
+  }
+  if (answer.status === 401 && answer.ours && JSON.parse(answer.text).signed_in) {
+    // It is sent again once they have a working session. What needs none is sent meanwhile.
+    looksOnly = entry.needsSession = true;
+    hold(entry);
+    return true;
   }
   if (answer.status === 401 || LATER.includes(answer.status)) {
     hold(entry);

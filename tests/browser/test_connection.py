@@ -212,6 +212,38 @@ async def test_a_restart_of_the_server_loses_nothing_that_is_being_entered(desk:
     assert await _minutes(desk, journey) == [15]
 
 
+async def test_who_looks_only_opens_a_working_session_and_it_is_sent_then(desk: Desk) -> None:
+    play = await desk.journey("observation:1-15")
+    desk.clinics.world.at = play.dosed_at() + timedelta(minutes=15)
+    async with desk.person("session_monitor", phone=True) as page:
+        await page.clock.install()
+        await page.goto(f"/journeys/{play.journey.id}/room")
+        assert desk.serving.app is not None
+        [*_, monitor] = desk.serving.app.state.sign_ins._open.values()
+        monitor.looks_only = True
+        await _observe(page)
+        await page.get_by_role("button", name=SEND).click()
+        await expect(page.get_by_role("status")).to_contain_text("You are signed in to look. Waiting to be sent: 1.")
+        await expect(page.get_by_role("link", name="Open your working session in another tab")).to_be_visible()
+        # A screen that waits asks, and does nothing that would keep anybody signed in.
+        seen = monitor.seen
+        await _move(desk, page, seconds=20)
+        await page.get_by_role("button", name="Call for help now").click()
+        await expect(page.get_by_role("listitem")).to_have_count(1)
+        await expect(page.get_by_role("status").first).to_contain_text("You are signed in to look.")
+        assert (await desk.recorded(play.journey.id)).support
+        assert await _minutes(desk, play.journey.id) == []
+        called = monitor.seen
+        assert called > seen
+        await _move(desk, page, seconds=20)
+        await expect(page.get_by_role("status").first).to_contain_text("You are signed in to look.")
+        assert monitor.seen == called
+        monitor.looks_only = False
+        await _connect(page)
+        await expect(page.get_by_role("status").first).to_contain_text("Done: session observe.")
+    assert await _minutes(desk, play.journey.id) == [15]
+
+
 async def test_a_patient_without_a_connection_is_told_whom_to_call(desk: Desk) -> None:
     play = await desk.journey("evaluation")
     async with desk.person(desk.household(play.journey.id, Role.PATIENT), phone=True) as page:

@@ -21,7 +21,7 @@ from console import limits
 from console.app import create_app
 from console.limits import OF_ADDRESS, OF_PERSON_THERE, Rate
 from console.views.openid import FLOW_COOKIE
-from console.visits import COOKIE
+from console.visits import COOKIE, KEPT
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE, member_of, referral
 from tests.cli.clinics import Clinics
@@ -166,6 +166,11 @@ async def test_every_form_needs_a_working_session_but_for_what_anybody_may_say(
         )
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), address
     assert world.received == []
+    # The script of a page keeps what it sends itself, and is told that somebody is signed in, to look.
+    evaluation = f"/journeys/{journey}/evaluation/record"
+    told = await browser.client.post(evaluation, data={"form_token": token}, headers={"accept": KEPT})
+    assert (told.status_code, told.json()) == (401, {"signed_in": True})
+    assert (await browser.client.get(evaluation, headers={"accept": KEPT})).json()["looks_only"] is True
     # To hold care nobody needs a session, here as at a terminal: it counts, and is marked as not proven.
     form = await browser.go(f"/journeys/{journey}/pathway/hold")
     assert "marked as not proven" in form.text

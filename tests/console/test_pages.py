@@ -176,7 +176,7 @@ async def test_a_script_that_asks_what_is_new_is_nobody_who_does_something(clini
     for address in addresses:
         assert (await browser.client.get(address, headers=asks)).status_code == 401
     answer = await browser.client.post(addresses[-1], data={"entered_by": "demo-clinician"}, headers=asks)
-    assert (answer.status_code, DRAFTS in answer.cookies) == (401, False)
+    assert (answer.status_code, answer.json(), DRAFTS in answer.cookies) == (401, {"signed_in": False}, False)
 
 
 async def test_the_worklist_is_that_of_the_command_line(clinics: Clinics, browser: Browser) -> None:
