@@ -114,7 +114,7 @@ function showEntry(entry) {
   if (entry.state === "refused") {
     const correct = make("button", "quiet", { type: "button", textContent: "See why, and correct it" });
     correct.addEventListener("click", () => correctNow(entry));
-    say(entry.line, `${name}: refused. Nothing of it is recorded, and nothing is lost. `, correct);
+    say(entry.line, `${name}: ${entry.words} What you entered is not lost. `, correct);
   }
 }
 
@@ -253,7 +253,10 @@ async function send(entry, again = true) {
   }
   lost = null;
   if (page) {
-    Object.assign(entry, { state: "refused", page });
+    // What is recorded of it, or kept, only the server can say.
+    const ended = page.querySelector("[data-state]")?.textContent ?? "";
+    const words = `${answer.status < 500 ? "refused" : "failed"}. ${ended}`;
+    Object.assign(entry, { state: "refused", page, words });
   } else {
     const { said, more, onward } = JSON.parse(answer.text);
     const words = [said, ...more.map(([name, value]) => `${name}: ${value}.`)].join(" ");

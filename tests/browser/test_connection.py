@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Dialog, Page, Route, expect
 
+from application.errors import KEPT_AS_SAID
 from tests.browser.people import Desk, findings, overflow, sign_in
 from workflows.journey.actors import Role
 from workflows.journey.events import SessionObserved
@@ -165,6 +166,23 @@ async def test_what_waited_and_is_refused_can_be_corrected(desk: Desk) -> None:
         await page.get_by_role("button", name=re.compile("^Send")).click()
         await expect(page.get_by_role("status").first).to_contain_text("Done: session observe.")
     assert await _minutes(desk, journey) == [15, 14]
+
+
+async def test_a_report_that_waited_and_does_not_fit_is_told_to_be_kept(desk: Desk) -> None:
+    play = await desk.journey("evaluation")
+    async with desk.person("coordinator") as page:
+        await page.goto(f"/journeys/{play.journey.id}/adverse-event/report")
+        await page.get_by_label(re.compile("^What")).fill("Invented: a rash")
+        await page.get_by_label(re.compile("^Onset")).fill("yesterday")
+        await page.evaluate("document.querySelector('form.entry').noValidate = true")
+        await page.context.set_offline(True)
+        await page.get_by_role("button", name=re.compile("^Send")).click()
+        await expect(page.get_by_role("status")).to_contain_text("Waiting to be sent: 1.")
+        # Somebody enters on, so that the page stays.
+        await page.get_by_label(re.compile("^What")).fill("Invented: a rash, and more")
+        await _connect(page)
+        await expect(page.get_by_role("listitem").filter(has_text="refused")).to_contain_text(KEPT_AS_SAID)
+    assert (await desk.recorded(play.journey.id)).held
 
 
 async def test_leaving_warns_of_what_was_not_sent(desk: Desk) -> None:
