@@ -26,6 +26,7 @@ from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE, member_of, referral
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import World, append, invented
+from tests.console.addresses import OPEN, addresses
 from tests.console.browser import ADDRESS, Browser, browser_of
 from tests.console.enrolment import Register, sign_in
 from tests.console.provider import at_provider, begin, provider_process, settings_for, sign_in_by
@@ -146,24 +147,16 @@ async def test_it_opens_pages_as_the_register_says_and_sends_nothing_without_a_w
 
 
 async def test_every_form_needs_a_working_session_but_for_what_anybody_may_say(
-    world: World, record: Record, journey: UUID, register: Register, browser: Browser
+    world: World, console: FastAPI, journey: UUID, browser: Browser
 ) -> None:
     await sign_in_by(browser, CLIO.id)
     form = await browser.go(f"/journeys/{journey}/evaluation/record")
     assert "When you send this, nothing is sent" in form.text
     token = re.findall(r'name="form_token" value="([^"]+)"', form.text)[0]
-    task = {"journey": str(journey), "obligation": "evaluation"}
-    for address, sent in (
-        (f"/journeys/{journey}/evaluation/record", {"command_id": str(uuid4()), "what": "invented"}),
-        (f"/journeys/{journey}/sign-offs/evaluation", {"command_id": str(uuid4()), "decision": "approve"}),
-        (f"/journeys/{journey}/nothing/such", {}),
-        ("/work/claim", task),
-        ("/work/release", task),
-        ("/start", {"reason": "invented"}),
-    ):
-        answer = await browser.client.post(
-            address, data={"form_token": token, "passphrase": "x", "signer": CLIO.id, **sent}, follow_redirects=False
-        )
+    forms = {address for method, address in addresses(console, journey, "evaluation.record") if method == "POST"}
+    for address in (*(forms - OPEN - {"/sign-out"}), f"/journeys/{journey}/nothing/such"):
+        sent = {"form_token": token, "passphrase": "x", "signer": CLIO.id, "command_id": str(uuid4())}
+        answer = await browser.client.post(address, data=sent, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), address
     assert world.received == []
     # The script of a page keeps what it sends itself, and is told that somebody is signed in, to look.

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from activities.record.event_codec import load_events
 from application.access_log import ActOn
@@ -20,15 +19,12 @@ from console.drafts import COOKIE as DRAFTS
 from console.sign_ins import IDLE, LONGEST
 from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
+from tests.console.addresses import OPEN, addresses
 from tests.console.browser import Browser, browser_of
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import fold
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
-BY_OPENID = {"/sign-in/openid", "/sign-in/openid/callback", "/sign-in/openid/role"}
-TOKEN = "x" * 32
-OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}", *BY_OPENID}
-"""The addresses that need nobody signed in."""
 FOR: Mapping[str, tuple[Role, ...]] = {
     "/messages": STAFF_ROLES,
     "/contact-points": STAFF_ROLES,
@@ -43,17 +39,10 @@ FOR: Mapping[str, tuple[Role, ...]] = {
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
-def _addresses(console: FastAPI, journey: UUID) -> list[tuple[str, str]]:
-    """Return every address of the console with its method, about a journey."""
-    given = {"journey_id": str(journey), "noun": "pathway", "verb": "hold", "request_id": "evaluation", "token": TOKEN}
-    routes = [route for route in console.routes if isinstance(route, APIRoute)]
-    return [(method, route.path.format(**given)) for route in routes for method in sorted(route.methods or ())]
-
-
 async def test_every_page_needs_somebody_who_is_signed_in(console: FastAPI, clinics: Clinics) -> None:
     async with browser_of(console) as browser:
         browser.client.follow_redirects = False
-        for method, address in _addresses(console, clinics.held):
+        for method, address in addresses(console, clinics.held):
             if address in OPEN:
                 continue
             answer = await browser.client.request(method, address)
@@ -66,7 +55,7 @@ async def test_every_page_answers_every_role(console: FastAPI, clinics: Clinics,
     await browser.sign_in(role)
     there_is_none = uuid4()
     for journey in (clinics.held, clinics.ended, there_is_none):
-        for method, address in _addresses(console, journey):
+        for method, address in addresses(console, journey):
             if method != "GET" or address in OPEN:
                 continue
             answer = await browser.go(address)
@@ -299,7 +288,7 @@ async def test_pages_hold_no_script_no_style_of_their_own_and_no_other_address(
     console: FastAPI, clinics: Clinics, browser: Browser
 ) -> None:
     await browser.sign_in("medical_director")
-    for method, address in _addresses(console, clinics.held):
+    for method, address in addresses(console, clinics.held):
         if method == "GET" and address not in OPEN:
             page = (await browser.go(address)).text
             page = page.replace('<script type="module" src="/static/kept.js"></script>', "")
