@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from activities.notices.wording import NAMELESS, Service
 from application.context import utc_now
-from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed, NotFound, UseCaseError, translate
+from application.errors import NOTHING_HAPPENED, InvalidInput, NotFound, UseCaseError, translate
 from application.openid.provider import Provider
 from application.openid.settings import OpenIdSettings
 from application.passkeys import PasskeyAsked
@@ -30,7 +30,7 @@ from application.sign_offs.keyring import verified_register
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import Drafts
-from console.limits import Limits
+from console.limits import Limits, count_try
 from console.sign_ins import SignIns
 from console.views import (
     commands,
@@ -177,8 +177,9 @@ async def _sign_in_first(request: Request, raised: Exception) -> Response:
         return RedirectResponse(to_sign_in, 303)
     drafts = drafts_of(request)
     try:
+        count_try(request)
         token = drafts.keep(request.cookies.get(DRAFTS_COOKIE), request.url.path, await sent_with(request))
-    except NotAllowed as error:
+    except UseCaseError as error:
         return pages.error_page(request, error)
     if token is None:
         return RedirectResponse("/sign-in", 303)

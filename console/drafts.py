@@ -17,8 +17,9 @@ COOKIE = "__Host-carepath-drafts"
 PERSON = "entered_by"
 """The hidden control that says whose form it is."""
 LASTS = timedelta(hours=1)
-MOST = 1000
-"""How many browsers' drafts are kept at most; beyond it, the oldest is dropped."""
+MOST, MOST_EACH, MOST_TEXT = 1000, 20, 64 * 1024 * 1024
+"""How many browsers' drafts are kept at most, how many of each, and how much text of all (characters). Beyond it, the
+oldest are dropped."""
 NEVER_KEPT = ("form_token", "passphrase", PERSON)
 SHOWN_AGAIN = (
     "You were signed out before this was sent, or had no working session. Nothing was sent, and nothing is lost: what "
@@ -32,6 +33,11 @@ class Draft(NamedTuple):
     person: str
     entered: Entered
     at: datetime
+
+    @property
+    def size(self) -> int:
+        """How long it is (characters)."""
+        return sum(len(name) + sum(map(len, values)) for name, values in self.entered.items())
 
 
 class Drafts:
@@ -53,10 +59,17 @@ class Drafts:
             for name, values in sent.items()
             if name not in NEVER_KEPT and not name.startswith(ANSWER)
         }
-        self._kept.setdefault(token, {})[address] = Draft(person, entered, self._now())
-        while len(self._kept) > MOST:
+        mine = self._kept[token] = self._kept.pop(token, {})
+        mine.pop(address, None)
+        mine[address] = Draft(person, entered, self._now())
+        if len(mine) > MOST_EACH:
+            del mine[next(iter(mine))]
+        while len(self._kept) > MOST or self._size() > MOST_TEXT:
             del self._kept[next(iter(self._kept))]
         return token
+
+    def _size(self) -> int:
+        return sum(draft.size for drafts in self._kept.values() for draft in drafts.values())
 
     def has(self, token: str | None) -> bool:
         """Whether anything is kept for a browser."""

@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 
-from console.drafts import LASTS
+from console import drafts, limits
+from console.drafts import LASTS, MOST, MOST_EACH, PERSON, Drafts
+from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import IDLE
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, browser_of
+from tests.journey.play import START
 
 REASON = "Invented: entered before the sign-in ended."
 IDLE_TOO_LONG = IDLE + timedelta(seconds=1)
@@ -68,6 +71,41 @@ async def test_what_proves_somebody_is_not_kept(clinics: Clinics, browser: Brows
     shown = await browser.go(address)
     assert REASON in shown.text
     assert secret not in shown.text
+
+
+def test_memory_stays_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "MOST_TEXT", MOST_EACH * 20)
+    kept = Drafts(lambda: START)
+
+    def keep(token: str | None, number: int, text: str = "x") -> str:
+        token = kept.keep(token, f"/{number}", {PERSON: ["somebody"], "reason": [text]})
+        assert token is not None
+        return token
+
+    first = keep(None, 0)
+    for number in range(1, MOST_EACH + 1):
+        keep(first, number)
+    assert kept.take(first, "/0", "somebody") is None
+    assert kept.take(first, "/1", "somebody") == {"reason": ("x",)}
+    second = keep(None, 0)
+    keep(first, 0)
+    third = keep(None, 0, "x" * MOST_EACH * 10)
+    assert [kept.has(token) for token in (first, second, third)] == [True, True, True]
+    fourth = keep(None, 0, "x" * MOST_EACH * 8)
+    assert [kept.has(token) for token in (second, first, third, fourth)] == [False, False, True, True]
+    for _ in range(MOST):
+        keep(None, 0)
+        assert len(kept._kept) <= MOST
+
+
+async def test_who_sends_very_often_without_a_sign_in_waits(
+    clinics: Clinics, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "OF_ADDRESS", Rate(2, OF_ADDRESS.every))
+    sent = {"entered_by": "demo-coordinator", "reason": REASON}
+    answers = [await browser.client.post("/start", data=sent, follow_redirects=False) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [303, 303, 429]
+    assert answers[-1].headers["retry-after"] == "1"
 
 
 async def test_another_site_leaves_no_draft(clinics: Clinics, browser: Browser) -> None:
