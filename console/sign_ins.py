@@ -174,14 +174,10 @@ class SignIns:
         now = self.now()
         idle = IDLE if found.passage is None else LINK_IDLE
         if now - found.seen > idle or now - found.since > LONGEST:
-            self.sign_out(found)
+            self.end(token)
             return None
         found.seen = now if does else found.seen
         return found
-
-    def sign_out(self, signed_in: SignIn) -> None:
-        """End it at once."""
-        self.end(signed_in.token)
 
     def end(self, token: str | None) -> None:
         """End the sign-in of this secret at once, if there is one."""

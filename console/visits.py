@@ -234,7 +234,7 @@ def signed_in_with(request: Request) -> SignIn | None:
         may_look = who_may_look(register, found.person.id, now)
         person = next((each for each in may_look if each.role == found.person.role), None)
     if person is None:
-        sign_ins.sign_out(found)
+        sign_ins.end(found.token)
         return None
     found.person = person
     return found

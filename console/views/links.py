@@ -16,7 +16,8 @@ from application.errors import UseCaseError
 from application.messages.links import Entered, acknowledge, call_for_help, enter, look_at_link, renew, send_code
 from console.pages import page
 from console.sign_ins import Passage
-from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, signed_in_with
+from console.views.sign_in import hand_over
+from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of
 from workflows.journey.actors import Role
 
 router = APIRouter()
@@ -74,13 +75,10 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
 
 
 def _let_in(request: Request, entered: Entered) -> Response:
-    before = signed_in_with(request)
-    if before is not None:
-        sign_ins_of(request).sign_out(before)
     opened = sign_ins_of(request).let_in(entered.person, passage_of(entered))
     assert opened.passage is not None
     answer = RedirectResponse(opened.passage.home, 303)
-    answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+    hand_over(request, answer, opened, request.cookies.get(COOKIE))
     return answer
 
 

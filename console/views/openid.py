@@ -8,12 +8,11 @@ from application.errors import NotAllowed, NotFound
 from application.openid.people import unknown, who_may_look
 from application.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_this_one
 from application.passkeys import WAITS
-from application.profiles import Profile
 from application.sign_offs.keyring import require_newest, verified_register
 from console.limits import count_try
 from console.pages import page
-from console.sign_ins import Begun, Choice, SignIn
-from console.views.sign_in import give_cookie, home_of, own
+from console.sign_ins import Begun, Choice
+from console.views.sign_in import hand_over, home_of, own
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, settings_of, sign_ins_of
 
 router = APIRouter()
@@ -55,15 +54,15 @@ async def come_back(request: Request) -> Response:
     if not people:
         log.warning("openid.refused", code="nobody_of_the_register")
         raise unknown()
-    choice = Choice(people, begun.before, begun.onward)
     if len(people) > 1:
+        choice = Choice(people, begun.before, begun.onward)
         return page(request, "which_role.html", people=people, ticket=sign_ins.choices.keep(choice))
-    opened = _opened(request, choice, people[0])
+    opened = sign_ins.sign_in_to_look(people[0])
     # A page of our own, and no redirection: the browser still counts that as led here by the provider, and sends along
     # no cookie of a sign-in.
     answer = page(request, "signed_in.html", onward=begun.onward or home_of(opened))
     answer.delete_cookie(FLOW_COOKIE, secure=True, httponly=True, samesite="lax", path="/")
-    give_cookie(answer, opened)
+    hand_over(request, answer, opened, begun.before)
     return answer
 
 
@@ -71,20 +70,15 @@ async def come_back(request: Request) -> Response:
 async def choose_role(request: Request) -> Response:
     sent = firsts(await sent_with(request))
     count_try(request)
-    choice = sign_ins_of(request).choices.take(sent.get("ticket"))
+    sign_ins = sign_ins_of(request)
+    choice = sign_ins.choices.take(sent.get("ticket"))
     chosen = None if choice is None else next((p for p in choice.people if p.role.value == sent.get("role")), None)
     if choice is None or chosen is None:
         raise not_this_one()
-    opened = _opened(request, choice, chosen)
+    opened = sign_ins.sign_in_to_look(chosen)
     answer = RedirectResponse(choice.onward or home_of(opened), 303)
-    give_cookie(answer, opened)
+    hand_over(request, answer, opened, choice.before)
     return answer
-
-
-def _opened(request: Request, choice: Choice, person: Profile) -> SignIn:
-    sign_ins = sign_ins_of(request)
-    sign_ins.end(choice.before)
-    return sign_ins.sign_in_to_look(person)
 
 
 def _provider(request: Request) -> Provider:

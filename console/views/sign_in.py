@@ -84,11 +84,8 @@ async def sign_in_with_passkey(request: Request) -> Response:
 
 
 def _signed_in(request: Request, opened: SignIn, sent: Mapping[str, str]) -> Response:
-    before = signed_in_with(request)
-    if before is not None:
-        sign_ins_of(request).sign_out(before)
     answer = RedirectResponse(own(sent.get("next", "")) or home_of(opened), 303)
-    give_cookie(answer, opened)
+    hand_over(request, answer, opened, request.cookies.get(COOKIE))
     return answer
 
 
@@ -97,14 +94,15 @@ def home_of(signed_in: SignIn) -> str:
     return HOME.get(signed_in.person.role, "/work")
 
 
-def give_cookie(answer: Response, opened: SignIn) -> None:
-    """Give a browser the secret of a new sign-in."""
+def hand_over(request: Request, answer: Response, opened: SignIn, before: str | None) -> None:
+    """Give a browser the secret of a new sign-in, and end the one whose secret it had before."""
+    sign_ins_of(request).end(before)
     answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
 
 
 @router.post("/sign-out")
 async def sign_out(visit: Says) -> Response:
-    sign_ins_of(visit.request).sign_out(visit.signed_in)
+    sign_ins_of(visit.request).end(visit.signed_in.token)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="strict", path="/")
     return answer
