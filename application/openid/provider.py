@@ -113,17 +113,17 @@ class Provider:
         return Flow(address, state, nonce, verifier, found.token_endpoint, found.jwks_uri, sends_secret)
 
     async def finish(self, flow: Flow, answered: Mapping[str, str]) -> str:
-        """Return whose sign-in it was, by their id in the register, with what the provider had their browser bring.
+        """Return whose sign-in it was, by their id in the register, with what the provider had their browser bring. It
+        is known to be the answer to this sign-in (`is_answer_to`).
 
         Raises:
             SteppedBack: the person, or the provider, refused.
-            NotAllowed: it is not the answer to this sign-in, or its code counts no more.
+            NotAllowed: another provider answered, or its code counts no more.
             NotVerified: what the provider says is not signed by it, not for this sign-in, or out of date.
             Unavailable: the provider does not answer, or not as one.
         """
-        issuer = answered.get("iss")
-        if not is_answer_to(flow, answered) or issuer not in (None, self._settings.issuer):
-            _tell_ops("answer_of_another_sign_in")
+        if answered.get("iss") not in (None, self._settings.issuer):
+            _tell_ops("answer_of_another_provider")
             raise not_this_one()
         if "error" in answered:
             raise _refused(answered["error"])

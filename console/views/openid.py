@@ -44,6 +44,7 @@ async def come_back(request: Request) -> Response:
     answered, ticket = dict(request.query_params), request.cookies.get(FLOW_COOKIE)
     begun = sign_ins.flows.find(ticket)
     if begun is None or not is_answer_to(begun.flow, answered):
+        log.warning("openid.refused", code="answer_of_another_sign_in")
         raise not_this_one()
     sign_ins.flows.take(ticket)
     person = await provider.finish(begun.flow, answered)

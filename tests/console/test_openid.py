@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from activities.record import Record
 from activities.signatures.signer_registry import StaffEntry, end_entry, enter
@@ -223,7 +224,10 @@ async def test_an_answer_counts_once_in_the_browser_that_began(
         # Begun elsewhere: neither without a sign-in of their own, nor with one.
         assert (await other.go(back)).status_code == 403
         await begin(other)
-        assert (await other.go(back)).status_code == 403
+        with capture_logs() as logs:
+            assert (await other.go(back)).status_code == 403
+        [told] = [each for each in logs if each["event"] == "openid.refused"]
+        assert told["code"] == "answer_of_another_sign_in"
         assert COOKIE not in other.client.cookies
     cookies = dict(browser.client.cookies)
     assert (await browser.go(back)).status_code == 200
