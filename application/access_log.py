@@ -16,7 +16,7 @@ from application.errors import NotAllowed
 from workflows.journey.actors import STAFF_ROLES
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
-from workflows.journey.always.care_team.rules import observers
+from workflows.journey.always.care_team.rules import has_part, observers
 from workflows.journey.base import InputModel
 from workflows.journey.proof import WITHOUT_KEY
 
@@ -43,6 +43,11 @@ class ActOn(Query):
 def may_see(context: Context, journey: Journey) -> bool:
     """Whether the person may look at a journey: they work for its clinic, or its plan of care names them."""
     return context.as_seen is not None or may_look(journey, context.person.id, context.person.clinics)
+
+
+def is_theirs(context: Context, journey: Journey) -> bool:
+    """Whether the person may be told something of a journey: they may look at it, or have a part in it."""
+    return may_see(context, journey) or has_part(journey, context.actor)
 
 
 def reader_id(context: Context, patients: PatientKeys) -> str:

@@ -9,11 +9,10 @@ from uuid import UUID
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
-from application.access_log import Query, broke_glass, keep_look, may_see
+from application.access_log import Query, broke_glass, is_theirs, keep_look, may_see
 from application.context import Context
 from application.errors import InvalidInput, NotAllowed, NotFound, unreadable
 from workflows.journey.aggregate import Journey, begin, evolve, fold
-from workflows.journey.always.care_team.rules import has_part
 from workflows.journey.events import Event, FactAmended
 
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
@@ -178,9 +177,8 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
     found = await _load(context, journey_id)
     if not found.stored:
         raise no_such_journey(journey_id)
-    may = found.journey is not None and (
-        may_see(context, found.journey) or (participants and has_part(found.journey, context.actor))
-    )
+    asked = is_theirs if participants else may_see
+    may = found.journey is not None and asked(context, found.journey)
     broke = not may and (context.as_seen is not None or await broke_glass(context, journey_id))
     purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
     await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
 from activities.record.patients import look_elsewhere
 from application import command_catalog, sessions
-from application.access_log import ActOn, keep_look, may_see
+from application.access_log import ActOn, is_theirs, keep_look, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
@@ -20,7 +20,7 @@ from application.input import too_large
 from application.sign_offs import keyring, signing, staff
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always.care_team.rules import has_part, require_part
+from workflows.journey.always.care_team.rules import require_part
 from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     SIGNED,
@@ -42,7 +42,7 @@ from workflows.journey.stage import Stage
 
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
 """Commands that may rest on what the patient's other journeys say, so that recording them may refuse them after all."""
-KEPT = "More became known of the patient. It is kept in the record as refused."
+KEPT_AS_REFUSED = "More became known of the patient. It is kept in the record as refused."
 CALL = "If it is not there within a minute, call whoever is to know of it: they may not have heard"
 """What somebody is told to do whose command is accepted and not recorded: until then nobody but Temporal has it."""
 HELD = "Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached."
@@ -227,7 +227,7 @@ async def wait_until_recorded(
             answer = answer_repeated(receipts_of(history.events), accepted.command)
             if isinstance(answer, Refusal):
                 await _keep_answer(context, accepted.command, accepted.journey_id, history.position)
-                raise Refused(answer, state=KEPT, ids={"command_id": str(accepted.command.command_id)})
+                raise Refused(answer, state=KEPT_AS_REFUSED, ids={"command_id": str(accepted.command.command_id)})
             journey: Journey | None = history.journey
         else:
             journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
@@ -237,11 +237,6 @@ async def wait_until_recorded(
     except RecordUnavailable:
         return Recorded(accepted, position, None, theirs=False)
     return Recorded(accepted, position, journey, theirs)
-
-
-def is_theirs(context: Context, journey: Journey) -> bool:
-    """Whether the person may be told something of a journey: they may look at it, or have a part in it."""
-    return may_see(context, journey) or has_part(journey, context.actor)
 
 
 async def asked_words(context: Context, kind: CommandKind, journey_id: UUID) -> dict[str, tuple[str, ...]]:

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from application.access_log import Query, broke_glass, may_see
+from application.access_log import Query, broke_glass, is_theirs, may_see
 from application.context import Context
 from application.errors import NotAllowed, NotFound
 from application.history import load_journey, read_journey
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import has_part
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.model import Observation, Session
@@ -99,7 +98,7 @@ async def recorded_since(context: Context, journey_id: UUID, version: str) -> bo
         NotAllowed: it is not theirs to look at.
     """
     journey = await load_journey(context, journey_id)
-    if not (may_see(context, journey) or has_part(journey, context.actor) or await broke_glass(context, journey_id)):
+    if not (is_theirs(context, journey) or await broke_glass(context, journey_id)):
         raise NotAllowed("this journey is not yours to look at", "Load the page again: it says why")
     return str(journey.version) != version
 
