@@ -77,7 +77,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     if kind is None or not kind.model.by_anybody:
         visit.require_working_session()
     form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
-    once = _command_id(visit)
+    once = command_id(visit)
     try:
         body = _body(form, visit)
     except InvalidInput as problem:
@@ -190,7 +190,12 @@ def command_id_of(text: str | None) -> UUID | None:
         return None
 
 
-def _command_id(visit: Visit) -> UUID:
+def command_id(visit: Visit) -> UUID:
+    """Return the id of the command that a form sends.
+
+    Raises:
+        InvalidInput: it has none.
+    """
     once = command_id_of(visit.value("command_id"))
     if once is None:
         raise InvalidInput("this form is not complete", "Load the page again, and send it from there")

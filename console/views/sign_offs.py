@@ -24,7 +24,7 @@ from application.sign_offs.requests import (
 )
 from console.pages import page
 from console.sign_ins import Notice
-from console.views.commands import answers_from, command_id_of
+from console.views.commands import answers_from, command_id, command_id_of
 from console.visits import Acts, Looks, Visit
 from workflows.journey.base import short_code
 
@@ -47,10 +47,7 @@ async def show(visit: Looks, journey_id: UUID, request_id: str) -> Response:
 
 @router.post("/journeys/{journey_id}/sign-offs/{request_id}")
 async def sign(visit: Acts, journey_id: UUID, request_id: str) -> Response:
-    try:
-        once = UUID(visit.value("command_id") or "")
-    except ValueError:
-        raise InvalidInput("this form is not complete", "Load the page again, and sign from there") from None
+    once = command_id(visit)
     try:
         verdict = _verdict(visit)
         given = {name: visit.value(name) for name in Reasons.model_fields}
