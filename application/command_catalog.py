@@ -14,7 +14,7 @@ from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol.care_plan import DoseLimit
 from workflows.journey.requirements import Obligation
 from workflows.journey.setting import setting_of
-from workflows.journey.stages.evaluation.model import BASELINE, scheduled_instruments
+from workflows.journey.stages.evaluation.model import BASELINE, instrument_measured
 from workflows.journey.stages.sessions.validity import BASELINE_OF
 from workflows.journey.vocabulary import AT_HOME
 
@@ -208,7 +208,7 @@ def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
             if journey.latest(instrument, occasion=BASELINE) is None
         )
     if about == o.MEASURE and waiting.subject is not None:
-        given = {**given, "instrument": instrument_of(journey, waiting.subject).value}
+        given = {**given, "instrument": instrument_measured(journey, waiting.subject).value}
     if about == o.SUICIDE_RISK:
         given = {**given, "instrument": Instrument.C_SSRS_SINCE.value}
     if about == o.WITNESS and waiting.subject in journey.disposals:
@@ -230,12 +230,6 @@ def _renewal(subject: str | None) -> Form:
     if model is not None:
         return BY_MODEL[model], {}
     return BY_MODEL[c.RecordInstrument], {"instrument": (subject or "").removeprefix(BASELINE_OF)}
-
-
-def instrument_of(journey: Journey, occasion: str) -> Instrument:
-    """Return the instrument of the schedule that is filled in on an occasion."""
-    asked = scheduled_instruments(journey)
-    return next((each for each in asked[1:] if occasion.endswith(f"-{each.value.lower()}")), asked[0])
 
 
 def require_role(actor: Actor, kind: CommandKind) -> None:

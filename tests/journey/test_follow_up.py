@@ -16,6 +16,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stages.evaluation.model import instrument_measured, measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 SYMPTOMS = dict.fromkeys(("intrusive_thoughts", "emotional_distress", "mood_instability"), 4)
@@ -473,3 +474,12 @@ def test_a_review_shows_the_newest_total_beside_baseline_best_and_last() -> None
     measured(play, 40, 43, 47, since="shown")
     shown = evidence(play.journey, SignOffKind.RESPONSE_REVIEW, "visit-1")["content"]["changes"]["PCL-5"]
     assert shown == {"baseline": 44, "best": 40, "last": 43, "total": 47, "change": ["none"]}
+
+
+@pytest.mark.parametrize("occasion", ["baseline", "session-1", "follow-up-week-12"])
+def test_an_occasion_tells_which_instrument_it_is_of(occasion: str) -> None:
+    journey = in_week().journey
+    asked = scheduled_instruments(journey)
+    assert len(asked) > 1
+    for instrument in asked:
+        assert instrument_measured(journey, measure_name(journey, occasion, instrument)) == instrument

@@ -151,7 +151,17 @@ def scheduled_instruments(journey: PathwayState) -> tuple[Instrument, ...]:
 def measure_name(journey: PathwayState, occasion: str, instrument: Instrument) -> str:
     """Return the occasion of an instrument of the schedule. The primary one has it for itself."""
     primary = instrument == journey.protocol.instruments.primary
-    return occasion if primary else f"{occasion}-{instrument.value.lower()}"
+    return occasion if primary else occasion + _suffix(instrument)
+
+
+def instrument_measured(journey: PathwayState, occasion: str) -> Instrument:
+    """Return the instrument of the schedule whose occasion this is, as `measure_name` names it."""
+    primary, *others = scheduled_instruments(journey)
+    return next((each for each in others if occasion.endswith(_suffix(each))), primary)
+
+
+def _suffix(instrument: Instrument) -> str:
+    return f"-{instrument.value.lower()}"
 
 
 class EvaluationState(PathwayState):
