@@ -2,18 +2,17 @@
 
 from datetime import datetime, timedelta
 
-from application.command_catalog import CommandKind
 from console.forms import Content
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import Observe, RecordDose
+from workflows.journey.commands import CommandBody, Observe, RecordDose
 from workflows.journey.stages.sessions.model import YEAR
 
 
-def complete(content: Content, kind: CommandKind, journey: Journey) -> None:
-    """Put into the content of a form what belongs to it."""
-    if kind.model is Observe:
+def complete(content: Content, model: type[CommandBody], journey: Journey) -> None:
+    """Put into the content of a command, or of the correction of one, what belongs to it."""
+    if model is Observe:
         _date_vitals(content, journey)
-    if kind.model is RecordDose:
+    if model is RecordDose:
         _time_dose(content, journey)
 
 

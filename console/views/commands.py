@@ -1,6 +1,6 @@
 """A form for each command, made from the core's own model, and what comes of sending it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -79,7 +79,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
     once = command_id(visit)
     try:
-        body = _body(form, visit)
+        body = body_of(form, visit.sent)
     except InvalidInput as problem:
         async with visit.context() as context:
             said = as_said(form.fields, visit.sent, form.zone)
@@ -105,12 +105,18 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     return done(notice, onward) if visit.by_script else RedirectResponse(onward, 303)
 
 
-def _body(form: Form, visit: Visit) -> AnyBody:
-    content = read_back(form.fields, visit.sent, form.zone)
-    if form.journey is not None:
-        complete(content, form.kind, form.journey)
-    if form.corrects is not None:
+def body_of(form: Form, sent: Mapping[str, Sequence[str]]) -> AnyBody:
+    """Return the command that a browser sent with a form.
+
+    Raises:
+        InvalidInput: it cannot be read, or does not fit.
+    """
+    content = read_back(form.fields, sent, form.zone)
+    if form.corrects is not None and form.journey is not None:
         corrections.name_fact(content, form.corrects)
+        complete(content[corrections.CORRECTION], corrections.FORMS[type(form.corrects.body)], form.journey)
+    elif form.journey is not None:
+        complete(content, form.kind.model, form.journey)
     return cast("AnyBody", forms.check(form.kind.model, content, {"kind": form.kind.name}, templated=False))
 
 
