@@ -100,15 +100,11 @@ def _fields(kind: CommandKind, room: Room) -> tuple[Field, ...]:
 
 def _known(kind: CommandKind, room: Room) -> dict[str, list[Any]]:
     """Return what a form of the room begins with. What is to be said by somebody is left empty."""
-    journey, session = room.journey, room.session
+    journey = room.journey
     now = f"{local(room.at, journey.patient.zone):%Y-%m-%d %H:%M}"
     known: dict[str, object] = {"session": room.number}
-    if kind is CHECK and session is not None:
-        known |= {
-            "vitals/measured_at": now,
-            "reachable_clinician": session.supervising_clinician,
-            "location_state": journey.patient.state,
-        }
+    if kind is CHECK:
+        known |= {"vitals/measured_at": now}
     if kind is DOSE:
         known |= {"taken_at": now, "route": "" if journey.plan is None else journey.plan.route}
     if kind is OBSERVE:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Page, expect
 
+from simulation.people import PEOPLE
 from tests.browser.people import Desk, findings, overflow
 from workflows.journey.actors import Role
 
@@ -39,11 +40,16 @@ async def test_from_the_checklist_to_the_dose(desk: Desk) -> None:
         await page.goto(f"/journeys/{play.journey.id}/room")
         for yes in await page.get_by_label("yes", exact=True).all():
             await yes.check()
+        # What somebody has to say stands there for nobody.
+        for name in ("Reachable clinician", "Location state"):
+            await expect(page.get_by_label(name)).to_have_value("")
         for name, value in {
             "Systolic": "118",
             "Diastolic": "76",
             "Ref": desk.observer(play.journey.id),
             "Reachable within": "5",
+            "Reachable clinician": PEOPLE[Role.CLINICIAN].id,
+            "Location state": "CA",
         }.items():
             await page.get_by_label(re.compile(f"^{name}")).fill(value)
         await page.get_by_role("button", name="Send the checklist").click()
