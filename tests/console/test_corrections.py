@@ -1,5 +1,7 @@
 """Facts are corrected field by field, in the form by which they were recorded."""
 
+from typing import get_args
+
 import pytest
 
 from application import input as forms
@@ -7,6 +9,7 @@ from console import corrections
 from console.forms import read_back
 from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
+from workflows.journey.always.corrections.model import Amendable
 from workflows.journey.protocol import Pathway
 
 ZONE = "America/Los_Angeles"
@@ -29,6 +32,10 @@ def test_every_fact_that_can_be_corrected_is_offered_as_it_was_recorded(pathway:
         assert said == fact.body.model_dump(include={*said}, exclude_none=True)
         corrected.add(type(fact.body))
     assert corrected == {*corrections.FORMS}
+
+
+def test_every_kind_of_fact_that_may_be_corrected_has_its_form() -> None:
+    assert {*corrections.FORMS} == {*get_args(Amendable)}
 
 
 def test_nothing_is_offered_where_nothing_can_be_corrected() -> None:
