@@ -27,7 +27,7 @@ from workflows.journey.actors import Role
 LOOK_AFTER_IT = (Role.OPS, Role.MEDICAL_DIRECTOR)
 """Who sees how the service stands, in the whole organisation."""
 BEHIND = timedelta(minutes=2)
-"""For so long something may be recorded that lists do not show: as long as the watchdog waits."""
+"""For so long something may be recorded that lists do not show: as long as the watchdog waits by default."""
 COUNTED = 1000
 """Up to how many undelivered messages are counted."""
 
