@@ -54,7 +54,7 @@ _HEADERS = {
 }
 
 
-class Limits:
+class Allowance:
     """How many requests somebody may still make in this minute."""
 
     def __init__(self, per_minute: int = PER_MINUTE, clock: Callable[[], float] = monotonic) -> None:
@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> Starlette:
     """
     if settings.codec_origin is None:
         raise SettingsError([("CAREPATH_CODEC_ORIGIN", "is missing: the origin of Temporal's interface")])
-    origin, limits = settings.codec_origin, Limits()
+    origin, limits = settings.codec_origin, Allowance()
 
     @asynccontextmanager
     async def opened(app: Starlette) -> AsyncIterator[None]:

@@ -23,17 +23,17 @@ FORMS: dict[type[e.EventBody], type[c.CommandBody]] = {
 VERSION, CORRECTION = "version", "correction"
 
 
-class Choice(NamedTuple):
+class Correctable(NamedTuple):
     """A fact that can be corrected: the version at which it was recorded, and what it is."""
 
     version: int
     said: str
 
 
-def choices(events: Sequence[e.Event], zone: str) -> tuple[Choice, ...]:
+def choices(events: Sequence[e.Event], zone: str) -> tuple[Correctable, ...]:
     """Return the facts that can be corrected, the latest first."""
     return tuple(
-        Choice(event.version, f"{event.version}: {event.body.kind}, {local(event.at, zone):%Y-%m-%d %H:%M}")
+        Correctable(event.version, f"{event.version}: {event.body.kind}, {local(event.at, zone):%Y-%m-%d %H:%M}")
         for event in reversed(events)
         if type(event.body) in FORMS
     )

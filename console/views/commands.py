@@ -51,7 +51,7 @@ class Form(NamedTuple):
     fields: tuple[Field, ...]
     zone: str
     corrects: Event | None = None
-    choices: tuple[corrections.Choice, ...] = ()
+    choices: tuple[corrections.Correctable, ...] = ()
 
 
 @router.get("/journeys/{journey_id}/{noun}/{verb}")
