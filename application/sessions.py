@@ -133,6 +133,16 @@ async def session_of(context: Context) -> tuple[SessionCertificate, Ed25519Priva
     return found
 
 
+async def require_session(context: Context) -> None:
+    """Require that the person acts in a working session, as for a command. A demonstration needs none.
+
+    Raises:
+        NotAllowed: none is open, or it is over.
+        UseCaseError: the session, the register or the record cannot be used.
+    """
+    await _session_for(context, context.actor)
+
+
 async def proven(context: Context, journey_id: UUID, command: Command) -> Command:
     """Return a command signed in the working session of the person who acts. Where none is needed and none is open, it
     stays as it is: what anybody may send counts all the same, and is marked as unproven.

@@ -1,6 +1,6 @@
 """How people are reached: shown and changed by coordinators, everybody's own by themselves, in versions.
 
-A point counts once a code that was sent there has come back.
+A point counts once a code that was sent there has come back. Whoever changes anything acts in a working session.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from application.history import read_journey
 from application.sealing import open_keys
+from application.sessions import require_session
 from application.sign_offs.staff import colleagues
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.base import Flag, Identifier, InputModel
@@ -171,6 +172,7 @@ async def send_link(context: Context, whose: Whose) -> Owner:
         InvalidInput: it is for one of the staff, who sign in.
         NotFound, NotAllowed, Conflict, Unavailable: nothing happened.
     """
+    await require_session(context)
     async with opened(context) as contacts:
         subject, owner = await _owner(context, contacts, whose, "send-link")
         if owner.journey_id is None:
@@ -208,6 +210,7 @@ async def _change(
     context: Context, whose: Whose, what: str, change: Callable[[Contact], Contact], point_id: str | None = None,
     *, ask: bool = False,
 ) -> Changed:  # fmt: skip
+    await require_session(context)
     async with opened(context) as contacts:
         subject, owner = await _owner(context, contacts, whose, what)
         known = await contacts.find(subject)

@@ -9,6 +9,7 @@ from application.access_log import Query, clinics_to_list, keep_look, require_st
 from application.context import Context
 from application.errors import NotFound
 from application.history import read_stored
+from application.sessions import require_session
 from workflows.journey.base import Flag, Whole
 
 
@@ -57,10 +58,11 @@ async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
     """Keep that the person saw to a message that reached nobody: they told whom it was for, or know why they need not.
 
     Raises:
-        NotAllowed: they are not of the staff.
+        NotAllowed: they are not of the staff, or in no working session.
         NotFound: there is no such message of their clinics that waits for somebody.
     """
     require_staff(context, "what became of messages")
+    await require_session(context)
     record = await context.record()
     waiting = await list_messages(
         record, notice_id=notice_id, clinics=clinics_to_list(context, None), undelivered=True, limit=1

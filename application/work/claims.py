@@ -9,6 +9,7 @@ from application.context import Context
 from application.errors import Conflict, NotFound
 from application.freshness import true_up_to, wait_for_read_models
 from application.history import read_stored
+from application.sessions import require_session
 from application.viewer import spell_with_place
 from application.work.worklist import MOST
 from workflows.journey.actors import Role
@@ -29,11 +30,12 @@ async def claim_task(context: Context, journey_id: UUID, obligation: str) -> Tas
     """Claim a task for the person. It stops nobody, and nothing waits for it.
 
     Raises:
-        NotAllowed: they are not of the staff, or may not look at the journey.
+        NotAllowed: they are not of the staff, act in no working session, or may not look at the journey.
         NotFound: nothing with this id is awaited.
         Conflict: somebody else has claimed it.
     """
     require_staff(context, A_CLAIM)
+    await require_session(context)
     await read_stored(context, ActOn(action="work claim", journey_id=journey_id), journey_id)
     head = await wait_for_read_models(context)
     await claim(await context.record(), journey_id, obligation, context.person.id)
@@ -47,6 +49,7 @@ async def release_task(context: Context, journey_id: UUID, obligation: str) -> R
         NotFound, NotAllowed, Conflict: as `claim_task`.
     """
     require_staff(context, A_CLAIM)
+    await require_session(context)
     await read_stored(context, ActOn(action="work release", journey_id=journey_id), journey_id)
     head = await wait_for_read_models(context)
     in_charge = context.person.role in IN_CHARGE

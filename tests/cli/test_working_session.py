@@ -59,6 +59,26 @@ def test_everything_is_signed_in_the_session(real: World, journey: UUID, profile
     assert act(real, own, "working-session", "show").json["person"] == opened.json["person"]
 
 
+def test_without_a_session_nobody_changes_anything_beside_a_journey(
+    real: World, journey: UUID, profiles: Profiles
+) -> None:
+    """What is no command of a journey is an act all the same: under a profile that anybody could write."""
+    own, point = profiles[Role.COORDINATOR], {"channel": "email", "address": "pat@home.example"}
+    acts = [
+        ("contact-point", "add", "--person", "demo-clinician"),
+        ("contact-point", "send-link", str(journey)),
+        ("message", "handle", str(journey)),
+        ("work", "claim", str(journey), "referral_review"),
+        ("work", "release", str(journey), "referral_review"),
+    ]
+    for words in acts:
+        answer = act(real, own, *words, given=point)
+        assert (answer.code, "working-session open" in answer.error["remedy"]) == (4, True), (words, answer.err)
+    assert act(real, own, "working-session", "open").code == 0
+    for words in acts:
+        assert "working-session open" not in act(real, own, *words, given=point).err, words
+
+
 def test_a_session_ends_by_itself_or_is_closed(real: World, journey: UUID, profiles: Profiles) -> None:
     own = profiles[Role.COORDINATOR]
     assert act(real, own, "working-session", "open", "--hours", "1").code == 0
