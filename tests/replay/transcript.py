@@ -13,6 +13,7 @@ from temporalio.api.common.v1 import RetryPolicy
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
+from simulation.player import BEYOND
 from tests.journey.play import unspread
 from tests.workflow.courses import awaits
 from tests.workflow.world import Case, World, said
@@ -148,8 +149,8 @@ def _span(duration: Duration) -> str:
 
 
 def _minutes(duration: Duration) -> str:
-    """Rounded, because the real time between two steps is in it."""
-    minutes = round(duration.ToTimedelta() / timedelta(minutes=1))
+    """Rounded, because the real time between two steps is in it, and how far is skipped beyond a moment."""
+    minutes = round((duration.ToTimedelta() + BEYOND / 2) / timedelta(minutes=1))
     days, hours = divmod(minutes, 24 * 60)
     return f"{days} d {hours // 60} h {hours % 60} min"
 

@@ -241,7 +241,7 @@ class _ByWayOf:
     async def wait_until(self, moment: datetime) -> None:
         deadline = next_deadline(self.case.journey)
         await self.case.clock.wait_until(moment)
-        if deadline is not None and deadline <= moment:
+        if deadline is not None and deadline <= await self.case.clock.now():
             await self.case.reach(self.case.journey.version + 1)
 
 
