@@ -593,7 +593,7 @@ class CareJourney:
                 command = each.command
                 if isinstance(command.body, TakeInHistory):
                     continue  # It is older: the record says again what it lacks.
-                if command.actor == CLOCK:
+                if each.own:
                     self._decide_again(command)
                 elif each.refusal is not None:
                     # Whoever sent it was told that it is refused, and it stays refused.

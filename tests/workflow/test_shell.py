@@ -1,0 +1,109 @@
+"""What a run does with what it is told, without Temporal: its time and its answers are given by the test."""
+
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from temporalio import workflow
+
+from simulation.player import at_once
+from tests.journey.play import Play, before
+from workflows import care_journey
+from workflows.care_journey import CareJourney
+from workflows.journey import commands as c
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.always.patient.model import Elsewhere
+from workflows.journey.command_ids import own_id
+from workflows.journey.decided import Decided
+from workflows.journey.folded import JourneyState
+from workflows.messages import JourneyInput, RecordedState, SignatureResult
+
+ONE, OTHER = (Elsewhere(also_known_as=(ref,)) for ref in ("invented-1", "invented-2"))
+"""What the patient's other journeys say, and what they say later."""
+
+
+class Over(Exception):
+    """A coroutine of the shell has nothing left to do."""
+
+
+@pytest.fixture
+def play() -> Play:
+    return before("signoff.sign")
+
+
+@pytest.fixture
+def answers(play: Play, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], Any]]:
+    """What each activity answers, by its name. An alarm is delivered."""
+    given: dict[str, Callable[[], Any]] = {"raise_alarm": lambda: True, "verify_signature": SignatureResult}
+
+    async def answer(activity: Any, *_: Any, **__: Any) -> Any:
+        return given[activity.__name__]()
+
+    async def wait_for(condition: Callable[[], bool], **_: Any) -> None:
+        if not condition():
+            raise Over
+
+    async def sleep(*_: Any, **__: Any) -> None:
+        raise Over
+
+    info = SimpleNamespace(
+        run_id="run",
+        original_execution_run_id="run",
+        get_current_history_length=lambda: 1,
+        get_current_history_size=lambda: 1,
+        is_continue_as_new_suggested=lambda: False,
+        is_target_worker_deployment_version_changed=lambda: False,
+    )
+    monkeypatch.setattr(care_journey, "_ask", answer)
+    for name, stands_in in {
+        "execute_activity": answer,
+        "wait_condition": wait_for,
+        "sleep": sleep,
+        "now": lambda: play.at,
+        "info": lambda: info,
+        "logger": logging.getLogger(__name__),
+        "uuid4": lambda: "invented",
+        "all_handlers_finished": lambda: True,
+        "register_random_seed_callback": lambda _: None,
+    }.items():
+        monkeypatch.setattr(workflow, name, stands_in)
+    return given
+
+
+@pytest.fixture
+def shell(play: Play, answers: dict[str, Callable[[], Any]]) -> CareJourney:
+    """A run that has caught up with its record."""
+    begun = CareJourney(JourneyInput(journey=play.journey, receipts=play.receipts))
+    begun._caught_up = True
+    return begun
+
+
+def waiting(shell: CareJourney) -> list[Decided]:
+    """What is decided and not recorded."""
+    return [kept.command.decided for kept in shell._ledger.outbox._kept]
+
+
+def restart(shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]]) -> None:
+    """The record has nothing of what waits, and all of it is decided again."""
+    recorded = JourneyState(journey=play.journey, receipts=play.receipts)
+    answers["catch_up_with_record"] = lambda: RecordedState(state=recorded, run_id="run")
+    at_once(shell._catch_up())
+
+
+def asks(play: Play) -> c.Command:
+    return play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
+
+
+def test_nobody_becomes_the_clock_by_a_restart(
+    shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]]
+) -> None:
+    body = c.KeepUnreadable(name="invented", content="invented")
+    forged = c.Command(command_id=own_id(play.journey.id, "invented"), actor=CLOCK, body=body)
+    shell._decide(forged, unanswered=True)
+    [refused] = waiting(shell)
+    restart(shell, play, answers)
+    [again] = waiting(shell)
+    assert (refused.own, again.own) == (False, False)
+    assert again.refusal is not None
