@@ -561,8 +561,7 @@ class CareJourney:
         """Take in what the patient's other journeys say, up to a position of the record."""
         if told.elsewhere is not None:
             body = TakeInHistory(elsewhere=told.elsewhere, position=told.position, undone=undone)
-            # A look and an append that was undone may say the same of one position: those are two commands.
-            self._decide_own(f"history:{told.position}{':undone' if undone else ''}", body)
+            self._decide_own(f"history:{digest(body.model_dump(mode='json'))}", body)
 
     async def _catch_up(self) -> None:
         """Compare the state of this run with the record, which is authoritative: anybody may have started the run with

@@ -18,7 +18,7 @@ from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.command_ids import own_id
 from workflows.journey.decided import Decided
 from workflows.journey.folded import JourneyState
-from workflows.messages import JourneyInput, RecordedState, SignatureResult
+from workflows.messages import JourneyInput, Others, RecordedState, SignatureResult
 
 ONE, OTHER = (Elsewhere(also_known_as=(ref,)) for ref in ("invented-1", "invented-2"))
 """What the patient's other journeys say, and what they say later."""
@@ -94,6 +94,13 @@ def restart(shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]
 
 def asks(play: Play) -> c.Command:
     return play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
+
+
+def test_of_one_position_two_things_may_be_said(shell: CareJourney) -> None:
+    """By a worker of another build, or by one that cannot read a row: the later one counts."""
+    shell._take_in(Others(elsewhere=ONE, position=7))
+    shell._take_in(Others(elsewhere=OTHER, position=7))
+    assert shell._ledger.journey.elsewhere == OTHER
 
 
 def test_nobody_becomes_the_clock_by_a_restart(
