@@ -550,9 +550,13 @@ class CareJourney:
                 )
             )
             self._asked_to_look, self._looking = False, True
+            known = self._ledger.journey.elsewhere
             others = await _ask(m.look_at_others, self._ledger.journey.id, "look at the patient's other journeys")
             await self._until_decidable()
-            self._take_in(others)
+            if self._ledger.journey.elsewhere == known:
+                self._take_in(others)
+            else:
+                self._asked_to_look = True  # The answer may be older than what became known meanwhile.
             self._looking = False
             # However fast the others go on, this one takes it in at its own pace.
             await workflow.sleep(m.MOMENT, summary="look again")
@@ -586,18 +590,19 @@ class CareJourney:
         if read.state is not None:
             workflow.logger.warning("journey.read_back")
             decided = self._ledger.restart(read.state)
+            again = [each for each in decided if not (each.own and isinstance(each.command.body, TakeInHistory))]
+            # What was taken in is older than what the record has now, so that is looked up.
+            self._asked_to_look |= len(again) < len(decided)
             if told is not None:
-                self._take_in(told, undone=True)
-            for each in decided:
+                self._take_in(told, undone=bool(again))
+            for each in again:
                 command = each.command
-                if isinstance(command.body, TakeInHistory):
-                    continue  # It is older: the record says again what it lacks.
                 if each.own:
                     self._decide_again(command)
                 elif each.refusal is not None:
                     # Whoever sent it was told that it is refused, and it stays refused.
-                    again = each.model_copy(update={"at": workflow.now()})
-                    self._apply(self._ledger.decide(again)[1], again)
+                    refused = each.model_copy(update={"at": workflow.now()})
+                    self._apply(self._ledger.decide(refused)[1], refused)
                 else:
                     self._read(command, authentic=True, accepted=True)
 

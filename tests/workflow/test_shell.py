@@ -18,7 +18,7 @@ from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.command_ids import own_id
 from workflows.journey.decided import Decided
 from workflows.journey.folded import JourneyState
-from workflows.messages import JourneyInput, Others, RecordedState, SignatureResult
+from workflows.messages import JourneyInput, Others, Recorded, RecordedState, SignatureResult
 
 ONE, OTHER = (Elsewhere(also_known_as=(ref,)) for ref in ("invented-1", "invented-2"))
 """What the patient's other journeys say, and what they say later."""
@@ -101,6 +101,42 @@ def test_of_one_position_two_things_may_be_said(shell: CareJourney) -> None:
     shell._take_in(Others(elsewhere=ONE, position=7))
     shell._take_in(Others(elsewhere=OTHER, position=7))
     assert shell._ledger.journey.elsewhere == OTHER
+
+
+def test_what_a_look_took_in_is_looked_up_again_where_it_was_undone(
+    shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]]
+) -> None:
+    shell._take_in(Others(elsewhere=ONE, position=7))
+    restart(shell, play, answers)
+    assert (waiting(shell), shell._asked_to_look) == ([], True)
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_only_what_was_decided_without_it_is_undone(
+    shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]], decided: bool
+) -> None:
+    shell._take_in(Others(elsewhere=ONE, position=7))
+    if decided:
+        shell._decide(asks(play))
+    shell._told = Recorded(version=play.journey.version, position=9, elsewhere=OTHER)
+    restart(shell, play, answers)
+    taken_in = waiting(shell)[0].command.body
+    assert isinstance(taken_in, c.TakeInHistory)
+    assert taken_in.undone is decided
+
+
+def test_an_answer_of_before_does_not_replace_a_newer_one(
+    shell: CareJourney, answers: dict[str, Callable[[], Any]]
+) -> None:
+    def late() -> Others:
+        shell._take_in(Recorded(version=shell._ledger.journey.version, position=9, elsewhere=OTHER))
+        return Others(elsewhere=ONE, position=7)
+
+    answers["look_at_others"] = late
+    shell.look()
+    with pytest.raises(Over):
+        at_once(shell._look_at_others())
+    assert (shell._ledger.journey.elsewhere, shell._asked_to_look) == (OTHER, True)
 
 
 def test_nobody_becomes_the_clock_by_a_restart(
