@@ -175,7 +175,7 @@ class CareJourney:
         if command.body.by_anybody and self._ledger.needs_proof(command):
             command = await self._as_proven(command)
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
-        receipt = self._decide(command, refusal)
+        receipt = self._decide(command, refusal, authentic=authentic)
         if receipt.refusal == m.QUARANTINED:
             raise _undecided()
         if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
@@ -269,15 +269,17 @@ class CareJourney:
     # Deciding
 
     def _decide(
-        self, command: Command, refusal: Refusal | None = None, *, unanswered: bool = False, stranger: bool = False
+        self, command: Command, refusal: Refusal | None = None, *, authentic: bool, unanswered: bool = False
     ) -> m.Receipt:
         """Decide a command, and apply what follows from it."""
-        decided = Decided(command=command, at=workflow.now(), refusal=refusal, unanswered=unanswered)
+        decided = Decided(
+            command=command, at=workflow.now(), refusal=refusal, unanswered=unanswered, authentic=authentic
+        )
         receipt, events = self._ledger.decide(decided)
         if command.command_id in self._unconfirmed:
             self._unconfirmed[command.command_id] = receipt
         beyond = not events and self._ledger.beyond_bound(command, unanswered=unanswered)
-        self._apply(events, decided, stranger=stranger)
+        self._apply(events, decided)
         if receipt.refusal is not None and receipt.refusal != m.QUARANTINED:
             content = command.model_dump_json(exclude={"proof"})
             message = m.unreadable(f"refused: {command.body.kind}", f"{receipt.refusal}\n{content}")
@@ -288,16 +290,20 @@ class CareJourney:
                 self._read(message, len(content))
         return receipt
 
-    def _hear_stranger(self, command: Command, size: int, *, unanswered: bool = False) -> m.Receipt:
+    def _hear_stranger(
+        self, command: Command, size: int, *, unanswered: bool = False, accepted: bool = False
+    ) -> m.Receipt:
         """Decide what anybody may send and somebody sent without the keys, unless so much of it is open that one more
-        is only counted. It holds nobody else up: who sent it is not looked up, and its alarms leave in turn."""
+        is only counted, if it was not ``accepted`` before. It holds nobody else up: who sent it is not looked up, and
+        its alarms leave in turn."""
         journey = self._ledger.journey
         self._strangers.intersection_update(journey.waiting)
-        if len(self._strangers) >= m.STRANGERS_OPEN and command.command_id not in self._ledger.receipts:
+        known = accepted or command.command_id in self._ledger.receipts
+        if len(self._strangers) >= m.STRANGERS_OPEN and not known:
             content = command.model_dump_json(exclude={"proof"})
             self._count(m.unreadable(f"one too many: {command.body.kind}", content), size)
             return m.Receipt(version=self._ledger.journey.version, refusal=m.COUNTED, answers=command_digest(command))
-        receipt = self._decide(_unproven(command), unanswered=unanswered, stranger=True)
+        receipt = self._decide(_unproven(command), authentic=False, unanswered=unanswered)
         self._strangers.update(each for each in self._ledger.journey.waiting if each not in journey.waiting)
         return receipt
 
@@ -341,13 +347,13 @@ class CareJourney:
         if not told and not isinstance(own.body, KeepUnreadable):
             self._keep(m.unreadable(name, f"The service refused a command of its own. {refusal}"))
 
-    def _apply(self, events: tuple[Event, ...], decided: Decided, *, stranger: bool = False) -> None:
+    def _apply(self, events: tuple[Event, ...], decided: Decided) -> None:
         """Apply decided events, and take the first portion of the deadlines that have come with them."""
         if not events:
             return
         stage = self._ledger.journey.stage
         self._ledger.apply(events, decided)
-        self._raise_alarms(events, stranger=stranger)
+        self._raise_alarms(events, stranger=decided.command.body.by_anybody and not decided.authentic)
         if self._ledger.journey.stage != stage:
             workflow.logger.info("journey.stage_entered", extra={"stage": self._ledger.journey.stage.value})
             self._new_run_due |= workflow.info().get_current_history_length() >= LONG_RUN
@@ -430,7 +436,7 @@ class CareJourney:
                 if refusal is None and not self._ledger.counts_still(presented, workflow.now()):
                     continue
             self._unchecked = without(self._unchecked, [waited])
-            self._decide(command, refusal, unanswered=True)
+            self._decide(command, refusal, authentic=waited.authentic, unanswered=True)
 
     # Signals
 
@@ -466,9 +472,9 @@ class CareJourney:
         if isinstance(message, Command) and message.body.by_anybody:
             # At once, and so without a look at the register: a signal proves nobody.
             if authentic:
-                self._decide(_unproven(message), unanswered=True)
+                self._decide(_unproven(message), authentic=True, unanswered=True)
             else:
-                self._hear_stranger(message, size, unanswered=True)
+                self._hear_stranger(message, size, unanswered=True, accepted=accepted)
         elif isinstance(message, Command) and (
             self._ledger.must_be_checked(message) or self._ledger.needs_proof(message)
         ):
@@ -479,7 +485,7 @@ class CareJourney:
             else:
                 self._unchecked.append(one)
         elif isinstance(message, Command):
-            self._decide(message, unanswered=True)
+            self._decide(message, authentic=authentic, unanswered=True)
         elif len(self._ledger.journey.unhandled) < m.MESSAGES_KEPT:
             self._keep(message)
         else:
@@ -604,7 +610,7 @@ class CareJourney:
                     refused = each.model_copy(update={"at": workflow.now()})
                     self._apply(self._ledger.decide(refused)[1], refused)
                 else:
-                    self._read(command, authentic=True, accepted=True)
+                    self._read(command, len(command.model_dump_json()), authentic=each.authentic, accepted=True)
 
     # Resets
 

@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 from temporalio import workflow
 
+from simulation.keys import Signers
 from simulation.player import at_once
 from tests.journey.play import Play, before
-from workflows import care_journey
+from workflows import care_journey, messages
+from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.command_ids import own_id
-from workflows.journey.decided import Decided
+from workflows.journey.decided import Decided, derive
 from workflows.journey.folded import JourneyState
+from workflows.journey.protocol import SignOffKind
 from workflows.messages import JourneyInput, Others, Recorded, RecordedState, SignatureResult
 
 ONE, OTHER = (Elsewhere(also_known_as=(ref,)) for ref in ("invented-1", "invented-2"))
@@ -117,7 +120,7 @@ def test_only_what_was_decided_without_it_is_undone(
 ) -> None:
     shell._take_in(Others(elsewhere=ONE, position=7))
     if decided:
-        shell._decide(asks(play))
+        shell._decide(asks(play), authentic=True)
     shell._told = Recorded(version=play.journey.version, position=9, elsewhere=OTHER)
     restart(shell, play, answers)
     taken_in = waiting(shell)[0].command.body
@@ -144,9 +147,60 @@ def test_nobody_becomes_the_clock_by_a_restart(
 ) -> None:
     body = c.KeepUnreadable(name="invented", content="invented")
     forged = c.Command(command_id=own_id(play.journey.id, "invented"), actor=CLOCK, body=body)
-    shell._decide(forged, unanswered=True)
+    shell._decide(forged, authentic=True, unanswered=True)
     [refused] = waiting(shell)
     restart(shell, play, answers)
     [again] = waiting(shell)
     assert (refused.own, again.own) == (False, False)
     assert again.refusal is not None
+
+
+HOLD = c.PlaceHold(reason="invented: stop")
+
+
+@pytest.mark.parametrize("authentic", [True, False])
+@pytest.mark.parametrize("way", ["signal", "update"])
+@pytest.mark.parametrize("what", ["a hold", "a signed decision"])
+def test_what_came_by_hand_is_recorded_as_that(
+    shell: CareJourney,
+    play: Play,
+    answers: dict[str, Callable[[], Any]],
+    signers: Signers,
+    what: str,
+    way: str,
+    authentic: bool,
+) -> None:
+    command = play.command(HOLD, Role.COORDINATOR)
+    if what == "a signed decision":
+        unsigned = play.command(play.signature(SignOffKind.EVALUATION), Role.CLINICIAN)
+        bare = unsigned.model_copy(update={"body": unsigned.body.model_copy(update={"signature": None})})
+        command = signers.signed(play.journey.id, bare, play.at)
+
+    def checked() -> None:
+        if shell._unchecked:
+            with pytest.raises(Over):
+                at_once(shell._check_signals())
+
+    if way == "signal":
+        shell._read(command, authentic=authentic)
+        checked()
+    else:
+        submit: Any = shell.submit
+        at_once(submit(command if authentic else Foreign(command.model_dump_json().encode())))
+    [first] = waiting(shell)
+    restart(shell, play, answers)
+    checked()
+    [again] = waiting(shell)
+    assert (first.authentic, again.authentic) == (authentic, authentic)
+    for decided in (first, again):
+        assert derive(play.journey, play.receipts, decided)
+
+
+def test_what_a_stranger_was_told_is_done_stays_done(
+    shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many others wait by then."""
+    shell._read(play.command(HOLD, Role.COORDINATOR), authentic=False)
+    monkeypatch.setattr(messages, "STRANGERS_OPEN", 0)
+    restart(shell, play, answers)
+    assert [each.command.body for each in waiting(shell)] == [HOLD]
