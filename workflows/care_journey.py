@@ -95,7 +95,7 @@ class CareJourney:
         self._start_refusal: Refusal | None = refused
         self._caught_up, self._caught_up_in = False, ""
         self._mark, self._asked_to_show = "", False
-        self._asked_to_look = self._looking = False
+        self._asked_to_look, self._looking = given.look, False
         self._set_back, self._times_set_back = False, 0
         self._new_run_due = self._draining = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
@@ -143,7 +143,7 @@ class CareJourney:
             for task in work:
                 if task.done():
                     task.result()  # Only a bug ends one. It fails this task, and is retried until a fix.
-            if self._may_leave and self._ledger.over and not self._signals.waiting and not self._unchecked:
+            if self._may_leave and self._is_done:
                 journey = self._ledger.journey
                 return m.JourneyResult(outcome=str(journey.outcome), version=journey.version)
             if self._may_leave:
@@ -242,11 +242,13 @@ class CareJourney:
     def show(self) -> None:
         """Wake up. Reconciliation asks this of a run that seems to stand still or to have been put back: unlike a
         query, it is not answered from a worker's memory, and the answer stays in the run."""
+        self._received += 1
         self._asked_to_show = True
 
     @workflow.signal(description="Take in anew what the patient's other journeys say. It says nothing itself")
     def look(self) -> None:
         """Another journey of the patient went on: the record says how. Whoever sends this can say nothing by it."""
+        self._received += 1
         self._asked_to_look = True
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
@@ -701,12 +703,18 @@ class CareJourney:
         )
 
     @property
+    def _is_done(self) -> bool:
+        """Whether the journey is over, and nobody asks anything of it."""
+        return self._ledger.over and not (self._signals.waiting or self._unchecked or self._asked_to_look)
+
+    @property
     def _may_leave(self) -> bool:
-        """Whether nothing is in progress, and this run has a reason to end. Signals that wait go with a new run."""
+        """Whether nothing is in progress, and this run has a reason to end. Signals that wait, and a look that is asked
+        for, go with a new run."""
         under_way = self._ledger.outbox or not self._caught_up or not all(alarm.done() for alarm in self._alarms)
-        if under_way or self._untold or self._asked_to_look or self._looking or not workflow.all_handlers_finished():
+        if under_way or self._untold or self._looking or not workflow.all_handlers_finished():
             return False
-        return self._new_run_is_due or (self._ledger.over and not self._signals.waiting and not self._unchecked)
+        return self._new_run_is_due or self._is_done
 
     async def _drain(self) -> None:
         """Let nothing in for a moment when a new run is due and the end of an append did not bring it, or a run that is
@@ -732,6 +740,7 @@ class CareJourney:
             signals=tuple(self._signals.waiting),
             unchecked=tuple(self._unchecked),
             strangers=tuple(sorted(self._strangers)),
+            look=self._asked_to_look,
         )
         moved = workflow.info().is_target_worker_deployment_version_changed()
         upgrade = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None

@@ -270,7 +270,8 @@ class Further(ImmutableModel):
 
 class JourneyInput(ImmutableModel):
     """How a run begins: with the command that starts the journey, or with the state of the previous run and the
-    signals that it has not decided on. ``strangers`` are the open tasks from what was sent without the keys."""
+    signals that it has not decided on. ``strangers`` are the open tasks from what was sent without the keys; ``look``:
+    it looks at the patient's other journeys."""
 
     start: Command | None = None
     journey: Journey | None = None
@@ -280,6 +281,7 @@ class JourneyInput(ImmutableModel):
     signals: tuple[Signal, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     strangers: tuple[Identifier, ...] = ()
+    look: bool = False
 
     @cached_property
     def handed(self) -> "HandedState | None":

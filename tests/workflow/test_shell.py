@@ -204,3 +204,17 @@ def test_what_a_stranger_was_told_is_done_stays_done(
     monkeypatch.setattr(messages, "STRANGERS_OPEN", 0)
     restart(shell, play, answers)
     assert [each.command.body for each in waiting(shell)] == [HOLD]
+
+
+def test_whoever_wakes_a_run_again_and_again_does_not_keep_it_from_leaving(
+    shell: CareJourney, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[JourneyInput] = []
+    monkeypatch.setattr(workflow, "continue_as_new", lambda given, **_: handed.append(given))
+    for _ in range(messages.SIGNALS_IN_RUN // 2):
+        assert not shell._may_leave
+        shell.show()
+        shell.look()
+    assert shell._may_leave
+    shell._begin_new_run()
+    assert CareJourney(handed[0])._asked_to_look, "the next run looks"
