@@ -480,7 +480,7 @@ class CareJourney:
         elif isinstance(message, Command) and (
             self._ledger.must_be_checked(message) or self._ledger.needs_proof(message)
         ):
-            one = m.Unchecked(command=message, authentic=authentic)
+            one = m.Unchecked(command=message, authentic=authentic, size=size)
             if m.is_crowded(self._unchecked, one) and not accepted:
                 content = message.model_dump_json(exclude={"proof"})
                 self._count(m.unreadable(f"not checked: {message.body.kind}", content), size)

@@ -61,7 +61,8 @@ WAITING_BYTES = 8 * 1024 * 1024
 """How many bytes of signals may wait to be read, in one run and on the way to the next. Of those that come then, only
 size and digest are kept."""
 SENDER_BYTES = 1024 * 1024
-"""How many of them may be of one sender, so that nobody takes the room of all others."""
+"""How many of them may be of one sender, so that nobody takes the room of all others; and how many bytes of one
+sender's commands may wait to be checked."""
 SENDER_WAITING = 1_000
 """How many signals of one sender may wait to be read, and how many of their commands to be checked. Those after them
 are counted, with their size and digest, and care is held."""
@@ -233,10 +234,11 @@ class Signal(ImmutableModel):
 
 
 class Unchecked(ImmutableModel):
-    """A command that came as a signal and waits until its signature, or its sender, is checked."""
+    """A command that came as a signal, of so many bytes, and waits until its signature, or its sender, is checked."""
 
     command: Command
     authentic: bool = False
+    size: int = 0
 
     @property
     def rank(self) -> Rank:
@@ -403,7 +405,8 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: Signals) -> 
 
 def is_crowded(waiting: Sequence[Unchecked], one: Unchecked) -> bool:
     """Whether so much of its sender waits to be checked already that one more is only counted."""
-    return sum(each.sender == one.sender for each in waiting) >= SENDER_WAITING
+    theirs = [each.size for each in waiting if each.sender == one.sender]
+    return len(theirs) >= SENDER_WAITING or sum(theirs) + one.size > SENDER_BYTES
 
 
 def read_signal(signal: Signal) -> Command | KeepUnreadable:

@@ -129,6 +129,15 @@ def test_who_claims_to_be_another_does_not_delay_them() -> None:
     assert not is_crowded(forged, genuine)
 
 
+def test_what_waits_to_be_checked_is_bounded_by_its_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "SENDER_BYTES", 3000)
+    forged = [Unchecked(command=command(MOVE), size=1000) for _ in range(2)]
+    one, genuine = (Unchecked(command=command(MOVE), size=1001, authentic=authentic) for authentic in (False, True))
+    assert is_crowded(forged, one)
+    assert not is_crowded(forged, one.model_copy(update={"size": 1000}))
+    assert not is_crowded(forged, genuine)
+
+
 def test_what_is_read_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "SENDER_WAITING", 2)
     one = take_signal("noise", raw(b"noise", authentic=False), waiting=Signals())
