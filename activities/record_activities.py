@@ -276,8 +276,8 @@ class RecordActivities:
         leaving = [notice for event in events for notice in notices(event) if not notice.alarm]
         if leaving:
             await self._deliver(leaving, journey.clinic)
-        for other in sorted(await must_look(self._record, before, events, journey)):
-            await self._tell(other)
+        # All together: each may take most of the time that an attempt has.
+        await asyncio.gather(*map(self._tell, await must_look(self._record, before, events, journey)))
         told = None
         if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in events):
             seen = await look_elsewhere(self._record, journey, self._recorded)
