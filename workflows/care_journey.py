@@ -1,8 +1,9 @@
 """The durable shell around one journey: it receives, keeps time and records. It holds no medicine.
 
 Deciding never awaits: `_decide` goes from a command to its events without a pause, so that no two decisions interleave.
-Whatever waits is a coroutine of its own (the record, the clock, signals, signatures, what is shown), so that none
-delays another. An outage of the record, for example, keeps no alarm from leaving.
+Whatever waits is a coroutine of its own (the record, the clock, signals, signatures, the patient's other journeys, the
+way to a new run, what is shown), so that none delays another. An outage of the record, for example, keeps no alarm
+from leaving.
 """
 
 import asyncio

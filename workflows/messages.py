@@ -36,7 +36,8 @@ from workflows.journey.signed_statement import Scope
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
 MOMENT = timedelta(seconds=2)
-"""How long the check of a signature may take while somebody waits for the answer."""
+"""How long the check of a sender or of a signature may take while somebody waits for the answer; how long the clock
+waits at first for the record; and the pause before the run asks or looks again, or takes commands again."""
 TRIED_AGAIN = timedelta(minutes=1)
 """After how long a deadline that could not be passed is tried again."""
 PAYLOAD_BYTES = 4 * EVENT_LIMIT

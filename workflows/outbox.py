@@ -11,11 +11,10 @@ from workflows.messages import PAYLOAD_BYTES, Batch
 
 BATCH_EVENTS = 200
 """How many events one append takes. The record takes more."""
-
-
 COMMANDS_KEPT = 1_000
+"""So many commands may wait for the record. Beyond that a run takes only what is urgent, and what happened."""
 BYTES_KEPT = 16 * 1024 * 1024
-"""How much may wait for the record, before it takes up again. What is urgent is taken beyond that."""
+"""So many bytes they may be together, as they are in a batch."""
 
 
 class _Kept(NamedTuple):
