@@ -100,6 +100,10 @@ BAD = {
         "    - {name: sessions, stages: [sessions]}\n", "", "steps_shown", "steps_shown",
         "each of the five stages once",
     ),
+    "one name for two steps": (
+        "{name: sessions, stages: [sessions]}", "{name: follow_up, stages: [sessions]}", "steps_shown", "steps_shown",
+        "one name",
+    ),
     "exclusion twice": ("{code: X04,", "{code: X03,", "protocol:\n", "protocol", "stands twice"),
     "no prior treatment": (
         "require_all_of: [evidence_based_psychotherapy, medication]", "record: [medication]", "    prior_treatments:",

@@ -44,7 +44,6 @@ TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
 def find_broken_rules(protocol: Protocol) -> Broken:
     """Find every rule the protocol breaks, by place."""
     for rule in (
-        _check_steps_shown,
         _check_thresholds,
         _check_lists,
         _check_medicines,
@@ -96,12 +95,6 @@ def _holiday_warnings(protocol: Protocol, today: date) -> tuple[str, ...]:
             f"{(known + timedelta(days=1)).year}",
         )
     return ()
-
-
-def _check_steps_shown(protocol: Protocol) -> Broken:
-    stages = [stage for step in protocol.steps_shown for stage in step.stages]
-    if stages != ["evaluation", "screening", "education", "sessions", "follow_up"]:
-        yield ("steps_shown",), "must show the stages in order: evaluation, screening, education, sessions, follow_up"
 
 
 def _check_thresholds(protocol: Protocol) -> Broken:

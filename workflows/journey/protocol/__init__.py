@@ -241,6 +241,8 @@ class Protocol(InputModel):
             raise ValueError(f"contact_routes must say whom to reach: {', '.join(without)}")
         if not self.sign_offs[SignOffKind.DEATH].not_author:
             raise ValueError("sign_offs.death needs not_author: whoever reports a death never confirms it")
+        if not self.sign_offs[SignOffKind.DEATH_CORRECTION].not_author:
+            raise ValueError("sign_offs.death_correction needs not_author: whoever doubts a death never corrects it")
         # Also what makes counting working time end: day by day, it never goes further than a few years.
         working = [name for name, policy in self.escalation_policies.items() if policy.clock == "working"]
         endless = [name for name in working if self.escalation_policies[name].longest > 52 * self.working_time.week]
@@ -249,8 +251,13 @@ class Protocol(InputModel):
                 f"escalation_policies take more than a year of the clinic's working time: {', '.join(endless)}"
             )
         steps = [stage for step in self.steps_shown for stage in step.stages]
-        if sorted(steps) != ["education", "evaluation", "follow_up", "screening", "sessions"]:
-            raise ValueError("steps_shown must show each of the five stages once")
+        if steps != ["evaluation", "screening", "education", "sessions", "follow_up"]:
+            raise ValueError(
+                "steps_shown must show each of the five stages once, in order: "
+                "evaluation, screening, education, sessions, follow_up"
+            )
+        if len({step.name: step for step in self.steps_shown}) < len(self.steps_shown):
+            raise ValueError("steps_shown must not give two steps one name")
         codes = [exclusion.code for exclusion in self.exclusions]
         if len(codes) != len(dict.fromkeys(codes)):
             raise ValueError("an exclusion code stands twice")
