@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from simulation.people import observation
-from tests.journey.play import PROTOCOLS, Play, after, before, collected, course, one, ruled, standing
+from tests.journey.play import PROTOCOLS, Play, after, before, collected, course, one, person, ruled, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Role
+from workflows.journey.always.death.model import DOUBTS_KEPT
+from workflows.journey.always.death.rules import LIVES as SEEN_ALIVE
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
@@ -75,6 +77,8 @@ def test_who_reports_a_death_does_not_confirm_it(by: Role) -> None:
 def test_a_protocol_in_which_one_person_could_do_both_is_refused() -> None:
     with pytest.raises(ValueError, match="whoever reports a death never confirms it"):
         ruled(death={"not_author": False})
+    with pytest.raises(ValueError, match="whoever doubts a death never corrects it"):
+        ruled(death_correction={"not_author": False})
 
 
 @pytest.mark.parametrize("related", ["yes", "no", "unknown"])
@@ -147,6 +151,34 @@ def test_a_death_that_was_doubted_and_stands_is_not_asked_about_until_it_is_doub
         play.sign(SignOffKind.DEATH_CORRECTION, "death-1", decision="decline", rationale="it was somebody else")
         assert play.journey.died
         assert not play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
+
+
+def test_who_says_first_that_the_patient_lives_does_not_sign_it_alone() -> None:
+    play = died(collected(after("session.end")))
+    play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.CLINICIAN)
+    asked = play.signature(SignOffKind.DEATH_CORRECTION, "death-1")
+    play.refused(asked, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+    play.do(c.DoubtDeath(death="death-1", reason="and they called me"), Role.MEDICAL_DIRECTOR)
+    play.sign(SignOffKind.DEATH_CORRECTION, "death-1", by=Role.MEDICAL_DIRECTOR)
+    assert not play.journey.died
+
+
+def test_what_one_person_says_again_makes_no_request_stale_and_grows_nothing() -> None:
+    play = died(collected(after("session.end")))
+    for reason in ("they called", "really", "really!"):
+        play.do(c.DoubtDeath(death="death-1", reason=reason), Role.COORDINATOR)
+    [doubt] = play.journey.deaths["death-1"].doubts.values()
+    assert doubt.reason == "they called"
+    for n in range(DOUBTS_KEPT + 5):
+        play.do(c.DoubtDeath(death="death-1", reason="x"), person(f"coordinator-{n}", Role.COORDINATOR))
+    assert len(play.journey.deaths["death-1"].doubts) == DOUBTS_KEPT
+
+
+def test_what_somebody_writes_calls_no_clinician_off() -> None:
+    play = died(collected(after("session.end")))
+    play.do(c.RequestSupport(urgency="routine", text=SEEN_ALIVE), Role.PATIENT)
+    calls = one(play.do(c.DoubtDeath(death="death-1", reason="x"), Role.COORDINATOR), e.SupportRequested)
+    assert calls.urgency == "urgent"
 
 
 def test_a_pathway_that_was_ending_before_the_wrong_death_ends_as_it_would_have() -> None:

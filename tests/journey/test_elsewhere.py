@@ -284,6 +284,12 @@ def test_what_a_closed_journey_is_told_anew_as_worse_is_news() -> None:
     assert one(tell_the_other(there, here), e.SupportRequested).urgency == "emergency"
 
 
+def test_an_urgent_call_in_any_words_is_known_elsewhere() -> None:
+    there = before("plan.record")
+    there.do(c.RequestSupport(urgency="urgent", text="from another journey of this patient: help"), Role.PATIENT)
+    assert [risk.type for risk in see_elsewhere([there.journey], "another").risks] == ["support"]
+
+
 def test_an_urgent_matter_of_an_open_journey_holds_the_other_and_is_seen_to_there() -> None:
     there, here = after("session.end"), after("evaluation.record")
     there.do(c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT)

@@ -10,6 +10,8 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.stage import Outcome, Stage
 
 Related = Literal["yes", "no", "unknown"]
+DOUBTS_KEPT = 20
+"""How many people's doubts are decided on at once. One is enough to ask."""
 
 
 class RecordDeath(CommandBody):
@@ -63,12 +65,13 @@ class DeathConfirmed(EventBody):
 
 class DeathDoubted(EventBody):
     """Somebody said that the patient lives, or something was recorded that only a living patient does. Nobody has
-    signed that the death was an error."""
+    signed that the death was an error. ``asked``: a decision on an earlier doubt is waited for."""
 
     kind: Literal["death.doubted"] = "death.doubted"
     safety: ClassVar[bool] = True
     death: Identifier
     reason: Text
+    asked: bool = False
 
 
 class DeathEnteredInError(EventBody):
@@ -85,14 +88,22 @@ class DeathEnteredInError(EventBody):
     care and the watch go on there."""
 
 
+class Doubt(ImmutableModel):
+    """Why somebody said first that a patient lives, and the version of the event."""
+
+    reason: Text
+    version: int
+
+
 class Death(ImmutableModel):
-    """A death as reported, by whom first and when (UTC), and what became of the report."""
+    """A death as reported, by whom first and when (UTC), and what became of the report. ``doubts`` are those that are
+    decided on next, by person: what one says again is in the record, and makes no request stale."""
 
     id: Identifier
     reported_by: Identifier
     reported_at: Instant
     reports: tuple[DeathReported, ...]
-    doubts: tuple[Text, ...] = ()
+    doubts: dict[Identifier, Doubt] = {}
     confirmed: bool = False
     in_error: bool = False
 
@@ -122,7 +133,11 @@ def _confirmed(state: DeathState, body: DeathConfirmed, event: EventHeader) -> C
 
 def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Changes:
     known = state.deaths.get(body.death)
-    return {} if known is None else changed_entry(state, "deaths", body.death, doubts=(*known.doubts, body.reason))
+    earlier = known.doubts if known is not None and body.asked else {}
+    if event.actor_id in earlier or len(earlier) >= DOUBTS_KEPT:
+        return {}
+    doubt = Doubt(reason=body.reason, version=event.version)
+    return changed_entry(state, "deaths", body.death, doubts={**earlier, event.actor_id: doubt})
 
 
 def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) -> Changes:

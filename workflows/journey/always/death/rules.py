@@ -105,17 +105,25 @@ def react_adverse_event(
 def react_doubt(journey: Journey, body: e.DeathDoubted, at: datetime) -> Iterator[e.EventBody]:
     """Call a clinician where a patient who was confirmed dead may live. It is said once, until somebody has
     answered."""
-    if journey.died and not any(support.open and support.text == LIVES for support in journey.support.values()):
-        yield ask_support(journey, "urgent", LIVES)
+    if journey.died and not _called(journey):
+        yield ask_support(journey, "urgent", LIVES, cause="life")
 
 
 def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
     """Doubt the death where something was recorded after it that only a living patient does."""
     death = standing(journey)
-    asked = death is not None and death.doubts and current(journey, SignOffKind.DEATH_CORRECTION, death.id) is None
-    told = any(support.open and support.text == LIVES for support in journey.support.values())
-    if death is not None and death.confirmed and not (asked and told):
-        yield e.DeathDoubted(death=death.id, reason=LIVES)
+    if death is not None and death.confirmed and not (_asked(journey, death) and _called(journey)):
+        yield e.DeathDoubted(death=death.id, reason=LIVES, asked=_asked(journey, death))
+
+
+def _asked(journey: Journey, death: Death) -> bool:
+    """Whether a death is doubted and nobody has decided on that."""
+    return bool(death.doubts) and current(journey, SignOffKind.DEATH_CORRECTION, death.id) is None
+
+
+def _called(journey: Journey) -> bool:
+    """Whether a clinician was called to find out whether the patient lives, and has not answered."""
+    return any(support.open and support.cause == "life" for support in journey.support.values())
 
 
 def doubt(journey: Journey, command: c.DoubtDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -125,7 +133,7 @@ def doubt(journey: Journey, command: c.DoubtDeath, by: Actor, at: datetime) -> I
         refuse(RefusalCode.UNKNOWN, "no such death was reported", "See `pathway show`", "death")
     if death.in_error or refuted(journey, death):
         refuse(RefusalCode.ALREADY_DONE, "this death counts no more", "Nothing is left to doubt", "death")
-    yield e.DeathDoubted(death=death.id, reason=command.reason)
+    yield e.DeathDoubted(death=death.id, reason=command.reason, asked=_asked(journey, death))
 
 
 def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> Iterator[e.EventBody]:

@@ -34,6 +34,14 @@ def _death_correction(journey: Journey, subject: str | None) -> Content:
     return {"death": None if death is None else death.model_dump(mode="json")}
 
 
+def _doubter(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    """Who said first that the patient lives. Of all others, each may sign: it is their word beside that one."""
+    death = entry(journey, "deaths", subject or "")
+    doubts = {} if death is None else death.doubts
+    first = min(doubts, key=lambda person: doubts[person].version, default=None)
+    return () if first is None else (first,)
+
+
 def _correct_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     reason = decided.rationale or decided.meaning
     beside = journey.closed and journey.elsewhere.same_medicine_open
@@ -61,6 +69,8 @@ TYPES = (
         request="decide whether a patient who counts as dead lives",
         meaning=Meaning.DEATH_CORRECTED,
         content=_death_correction,
+        authors=_doubter,
+        written_by="one",
         approval=_correct_death,
         reasoned=True,
         urgent=True,

@@ -32,7 +32,7 @@ from workflows.journey.vocabulary import KnownDose
 HISTORY, LIMITS = "patient_history", "patient_limits"
 """The causes of holds that come from other journeys. They are no risk of their own."""
 ELSEWHERE = "from another journey of this patient"
-"""How a call for help begins that comes from another journey. It is no risk of its own."""
+"""How a call for help begins that comes from another journey."""
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
 UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
@@ -133,7 +133,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
             yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)
     for support in journey.support.values():
         urgency = Severity(support.urgency)
-        if support.open and at_least(urgency, Severity.URGENT) and not support.text.startswith(ELSEWHERE):
+        if support.open and at_least(urgency, Severity.URGENT) and support.cause != "elsewhere":
             yield _risk(journey, "support", support.id, support.urgency, support.at, urgency, unsettled=True)
     for code in excluded(journey, "hard"):
         since = journey.screening.recorded_at or journey.started_at
@@ -229,7 +229,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     if left:
         severity = worst(*(risk.severity for risk in left if risk.severity is not None))
         found = list_some([f"{risk.type} {risk.what}" for risk in left])
-        yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000])
+        yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000], "elsewhere")
 
 
 def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:
@@ -259,7 +259,7 @@ def _see_to_doses(journey: Journey, close: tuple[KnownDose, ...], at: datetime) 
         recent = at - onset <= timedelta(hours=journey.protocol.check_ins.owed_hours)
         yield open_adverse_event(journey, ("second_dose",), onset=onset, session=None, recent=recent)
     else:
-        yield ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: a dose was taken too close to one here")
+        yield ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: a dose was taken too close to one here", "elsewhere")
 
 
 def _held_for_limits(journey: Journey) -> bool:

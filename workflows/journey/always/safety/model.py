@@ -27,6 +27,8 @@ FURTHER = "further messages"
 """The name of a message that says how many more there were than are kept one by one, refused commands among them."""
 Urgency = Literal["routine", "clinical", "urgent", "emergency"]
 """The severity of a request for support, as whoever asks for it sees it."""
+SupportCause = Literal["life", "elsewhere"]
+"""What made a rule ask for support, where other rules rest on it."""
 
 
 class RecordCrisisContact(CommandBody):
@@ -159,7 +161,8 @@ class CrisisClosed(EventBody):
 
 
 class SupportRequested(EventBody):
-    """Somebody, or a rule on the patient's behalf, asked for support."""
+    """Somebody, or a rule on the patient's behalf, asked for support. ``cause``: what made a rule ask, where others
+    rest on it: the patient may be alive (``life``), or another journey of theirs (``elsewhere``)."""
 
     kind: Literal["support.requested"] = "support.requested"
     safety: ClassVar[bool] = True
@@ -167,6 +170,7 @@ class SupportRequested(EventBody):
     support: Identifier
     urgency: Urgency
     text: Text
+    cause: SupportCause | None = None
 
 
 class SupportAnswered(EventBody):
@@ -245,6 +249,7 @@ class Support(ImmutableModel):
     at: Instant
     urgency: Urgency
     text: Text
+    cause: SupportCause | None = None
     open: bool = True
 
 
@@ -303,10 +308,12 @@ class SafetyState(PathwayState):
         return tuple(find(self.crises, _open))
 
 
-def ask_support(state: SafetyState, urgency: Urgency | Severity, text: str) -> SupportRequested:
+def ask_support(
+    state: SafetyState, urgency: Urgency | Severity, text: str, cause: SupportCause | None = None
+) -> SupportRequested:
     """A new support request, raised by a rule on the patient's behalf."""
     name = f"support-{len(state.support) + 1}"
-    return SupportRequested.model_validate({"support": name, "urgency": urgency, "text": text})
+    return SupportRequested.model_validate({"support": name, "urgency": urgency, "text": text, "cause": cause})
 
 
 def _crisis_opened(state: SafetyState, body: CrisisOpened, event: EventHeader) -> Changes:
@@ -349,11 +356,8 @@ def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -
 
 
 def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
-    return {
-        "support": put(
-            state.support, body.support, Support(id=body.support, at=event.at, urgency=body.urgency, text=body.text)
-        )
-    }
+    asked = Support(id=body.support, at=event.at, urgency=body.urgency, text=body.text, cause=body.cause)
+    return {"support": put(state.support, asked.id, asked)}
 
 
 def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:
