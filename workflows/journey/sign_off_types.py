@@ -37,4 +37,4 @@ _ROOMS = (
 _FOUND = {each.kind: each for each in chain.from_iterable(room.TYPES for room in _ROOMS)}
 
 SIGN_OFF_TYPES: Mapping[SignOffKind, SignOffType] = {kind: _FOUND[kind] for kind in SignOffKind}
-"""Every kind there is, in the order of their names."""
+"""Every kind there is, in the order of `SignOffKind`."""

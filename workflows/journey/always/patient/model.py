@@ -48,8 +48,8 @@ class KnownRisk(ImmutableModel):
 class Elsewhere(ImmutableModel):
     """What the other journeys of the patient say, at any clinic of the record: doses, sessions that may become one,
     risks, whether one of them with the same medicine is open, and whether one cannot be read; until when (UTC) a no-go
-    stands, which limits were made tighter for the patient, and the patient's other references. It names no clinic and
-    no journey."""
+    stands, which limits were made tighter for the patient, and every reference of theirs where two people signed that
+    there are several. It names no clinic and no journey."""
 
     doses: tuple[KnownDose, ...] = ()
     released: tuple[ReleasedSession, ...] = ()

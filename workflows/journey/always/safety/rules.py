@@ -77,7 +77,7 @@ def handle_message(journey: Journey, command: c.HandleMessage, by: Actor, at: da
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Patients to be reached and spoken with again."""
+    """Ask for what suicide risk needs: the C-SSRS, contacts with the patient, and what is signed of both."""
     yield from suicide_risk.needs(journey)
 
 
