@@ -121,7 +121,7 @@ async def enter(context: Context, token: str, code: str) -> Entered:
         )  # fmt: skip
     if not await links.use_up(record, token):
         raise _not_open()
-    return Entered(person, link.journey_id, await _task(context, link, journey), journey.protocol.contact_routes)
+    return Entered(person, link.journey_id, await _task(context, link, journey), journey.protocol.routes)
 
 
 async def acknowledge(context: Context, token: str) -> None:

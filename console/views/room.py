@@ -85,9 +85,7 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
 async def show_sheet(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
     async with visit.context() as context:
         room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
-    return page(
-        visit.request, "room_sheet.html", visit.signed_in, room=room, routes=room.journey.protocol.contact_routes
-    )
+    return page(visit.request, "room_sheet.html", visit.signed_in, room=room, routes=room.journey.protocol.routes)
 
 
 def _fields(kind: CommandKind, room: Room) -> tuple[Field, ...]:

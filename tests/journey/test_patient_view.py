@@ -61,6 +61,7 @@ def test_nothing_is_shown_without_disclaimer_name_limits_and_whom_to_reach(pathw
         assert seen.topics == texts.topics
         assert all(topic.benefit and topic.limitation for topic in seen.topics.values())
         assert seen.whom_to_reach == journey.protocol.contact_routes
+        assert list(seen.whom_to_reach) == ["emergency", "urgent", "clinical", "routine"]
 
 
 @pytest.mark.requirement("A58", "A65", "B58")

@@ -64,6 +64,6 @@ def patient_summary(journey: Journey) -> PatientSummary:
         ),
         part_of_care=texts.part_of_care,
         topics=texts.topics,
-        whom_to_reach=protocol.contact_routes,
+        whom_to_reach=protocol.routes,
         disclaimer=texts.disclaimer,
     )

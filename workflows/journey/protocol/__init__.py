@@ -53,7 +53,7 @@ from workflows.journey.protocol.sessions import (
     VitalsRules,
 )
 from workflows.journey.protocol.sign_offs import AccessReviewer, SignOffKind, SignOffRule
-from workflows.journey.severity import Severity
+from workflows.journey.severity import SEVERITIES, Severity
 
 __all__ = [
     "CLINICIANS",
@@ -264,6 +264,11 @@ class Protocol(InputModel):
         if len(self.written.encode()) > PROTOCOL_LIMIT:
             raise ValueError(f"a protocol takes at most {PROTOCOL_LIMIT} bytes as JSON: every journey carries it")
         return self
+
+    @property
+    def routes(self) -> dict[Severity, str]:
+        """Whom to reach and how, the most urgent first: in this order they are shown."""
+        return {urgency: self.contact_routes[urgency] for urgency in reversed(SEVERITIES)}
 
     @property
     def digest(self) -> str:
