@@ -45,6 +45,17 @@ NOT_CLEARED = "no clearance signed over exactly this evidence"
 
 def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return everything that prevents the release of this session now. It may be released only if this is empty."""
+    found = [*session_obstacles(journey, number, at), *open_matters(journey, at)]
+    if journey.behind is not None:
+        found.append("what is awaited is being brought up to date: try again in a moment")
+    if number in journey.sessions and not approved(journey, SignOffKind.CLEARANCE, str(number)):
+        found.append(NOT_CLEARED)
+    return tuple(found)
+
+
+def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
+    """Return what prevents the release of this session at a moment (UTC) besides what is awaited and the clearance,
+    which covers everything that happened."""
     protocol = journey.protocol
     session = journey.sessions.get(number)
     found = [f"hold {hold.id} ({hold.cause})" for hold in journey.standing_holds]
@@ -80,9 +91,6 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
     found += lapsed(journey, at)
-    found += open_matters(journey, at)
-    if journey.behind is not None:
-        found.append("what is awaited is being brought up to date: try again in a moment")
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
@@ -103,8 +111,6 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
         found.append("nobody but the patient is named as their emergency contact")
     if session.instructed is None:
         found.append("instructions not delivered")
-    if not approved(journey, SignOffKind.CLEARANCE, str(number)):
-        found.append(NOT_CLEARED)
     return tuple(found)
 
 

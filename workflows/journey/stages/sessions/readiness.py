@@ -16,7 +16,7 @@ from workflows.journey.obligation_types import OBLIGATION_TYPES, QUESTION, Befor
 from workflows.journey.refusals import list_some
 from workflows.journey.requirements import Requirement
 from workflows.journey.severity import Severity
-from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate, open_matters
+from workflows.journey.stages.sessions.dose_gate import session_obstacles
 
 HOLD = "session_stopped"
 """The cause of the hold where nothing else holds care."""
@@ -35,9 +35,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 def _found(journey: Journey, number: int, released_at: datetime) -> Iterator[str]:
     """Yield what would have prevented the release. The clearance covers everything that happened, also what prevents no
     dose: that it is not as it was signed says nothing by itself."""
-    settled = journey.model_copy(update={"behind": None})
-    known = (*open_matters(settled, released_at), NOT_CLEARED)
-    yield from (obstacle for obstacle in dose_gate(settled, number, released_at) if obstacle not in known)
+    yield from session_obstacles(journey, number, released_at)
     yield from (need.what for need in wanted_now(journey).values() if _stands(journey, need))
 
 
