@@ -15,7 +15,7 @@ from workflows.journey.signed_statement import Meaning
 
 def _risk_level(journey: Journey, subject: str | None) -> Content:
     """The answers that a clinician was given, their level, and the item 9 that they answer."""
-    asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS and f"version-{m.found}" == subject]
+    asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS and m.level_name == subject]
     item_9 = [m for m in journey.measurements if m.score.needs_c_ssrs]
     return {
         "asked": [m.model_dump(mode="json") for m in asked],
@@ -25,7 +25,7 @@ def _risk_level(journey: Journey, subject: str | None) -> Content:
 
 def _sign_level(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     for measured in journey.measurements:
-        if f"version-{measured.found}" == decided.subject:
+        if measured.level_name == decided.subject:
             yield e.RiskLevelSigned(found=measured.found, sign_off=decided.request)
 
 

@@ -223,11 +223,6 @@ def _after_item_9(risk: Measurement, journey: Journey) -> bool:
     return all(m.found < risk.version for m in journey.measurements if m.score.needs_c_ssrs)
 
 
-def level_name(measured: Measurement) -> str:
-    """Return what the signature of a level is about: the answers as they stand since this version."""
-    return f"version-{measured.found}"
-
-
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the C-SSRS after item 9, for patients to be reached and spoken with again, and for what is signed: a
     level, that the patient was reached, and the decision."""
@@ -240,7 +235,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             care=False,
         )
     for measured in levels_to_sign(journey):
-        level = sign_off_requirement(journey, SignOffKind.RISK_LEVEL, level_name(measured))
+        level = sign_off_requirement(journey, SignOffKind.RISK_LEVEL, measured.level_name)
         if level:
             yield level
     for crisis in journey.crises.values():

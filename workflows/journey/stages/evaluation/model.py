@@ -133,6 +133,11 @@ class Measurement(ImmutableModel):
         """Whether a clinician asked. A self-report may raise an alarm, and never clears one."""
         return self.administered_by in CLINICAL
 
+    @property
+    def level_name(self) -> str:
+        """What the signature of its suicide risk level is about: the answers as they stand since this version."""
+        return f"version-{self.found}"
+
 
 def totals(measurements: Sequence[Measurement], instrument: Instrument) -> tuple[int, ...]:
     """Return the totals of an instrument, oldest first, from the last baseline on; from the first total, if it has no
