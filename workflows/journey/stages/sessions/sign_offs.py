@@ -20,17 +20,20 @@ from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.sign_offs import measured
 from workflows.journey.stages.follow_up.model import OwedContact
 
-CLEARED = {
-    "number",
-    "starts_at",
-    "supervising_clinician",
-    "session_monitor",
-    "live_clinician",
-    "interpreter",
-    "instructed",
-    "acknowledged",
-    "check",
-}
+CLEARED = dict.fromkeys(
+    (
+        "number",
+        "starts_at",
+        "supervising_clinician",
+        "session_monitor",
+        "live_clinician",
+        "interpreter",
+        "instructed",
+        "acknowledged",
+        "check",
+    ),
+    True,
+)
 """What of a session a clearance covers."""
 
 
@@ -132,9 +135,9 @@ def response(journey: Journey) -> Content:
     is judged anew, not as when each was recorded: an earlier total may have been corrected since."""
     compared = [instrument for instrument in Instrument if definition_of(instrument).thresholds_of_change]
     changes = {instrument: journey.comparison(instrument) for instrument in compared}
-    measured = [m for m in journey.measurements if m.instrument in compared]
+    scored = [m for m in journey.measurements if m.instrument in compared]
     return {
-        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change": True}}) for m in measured],
+        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change": True}}) for m in scored],
         "changes": {name.value: change.model_dump(mode="json") for name, change in changes.items() if change},
     }
 
