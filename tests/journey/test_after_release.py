@@ -33,9 +33,9 @@ def not_fasted(play: Play) -> c.CheckSession:
     return made.model_copy(update={"items": {**made.items, "X35_fasted": False}})
 
 
-def c_ssrs(**answers: bool) -> Callable[[Play], c.CommandBody]:
+def c_ssrs(**answers: bool) -> c.RecordInstrument:
     asked = {"q1": False, "q2": False, "q6": False, **answers}
-    return lambda _: c.RecordInstrument(instrument=Instrument.C_SSRS_SINCE, occasion="x", answers=asked)
+    return c.RecordInstrument(instrument=Instrument.C_SSRS_SINCE, occasion="x", answers=asked)
 
 
 FOUND: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
@@ -54,8 +54,8 @@ FOUND: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
         lambda _: c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="x", answers={**WELL, "q9": 1}),
         Role.PATIENT,
     ),
-    "suicide risk": (c_ssrs(q1=True, q2=True, q3=True, q4=True, q5=False), Role.CLINICIAN),
-    "low suicide risk": (c_ssrs(q1=True), Role.CLINICIAN),
+    "suicide risk": (lambda _: c_ssrs(q1=True, q2=True, q3=True, q4=True, q5=False), Role.CLINICIAN),
+    "low suicide risk": (lambda _: c_ssrs(q1=True), Role.CLINICIAN),
     "a move": (lambda _: c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR),
     "another medicine": (lambda _: c.AddMedicine(what="x", classes=("opioid",), dosage="x"), Role.PATIENT),
     "a positive pregnancy test": (
@@ -116,7 +116,7 @@ def test_what_would_have_prevented_the_release_stops_the_session(what: str) -> N
     [
         (c.AskQuestion(text="may I drink water?"), Role.PATIENT),
         (c.RequestSupport(urgency="routine", text="x"), Role.PATIENT),
-        (c_ssrs()(after("session.release")), Role.CLINICIAN),
+        (c_ssrs(), Role.CLINICIAN),
     ],
     ids=["a question", "a routine request", "no suicide risk"],
 )
