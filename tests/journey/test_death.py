@@ -102,7 +102,7 @@ def test_a_refuted_report_leaves_the_hold_to_be_released_and_care_goes_on() -> N
     play.sign(SignOffKind.DEATH, "death-1", decision="decline", rationale="spoke with the patient")
     assert not play.asks_for(SignOffKind.DEATH, "death-1")
     play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
-    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    play.go_on(lambda journey: len(journey.doses) == 2)
     play.do(REPORT, Role.COORDINATOR)
     assert play.asks_for(SignOffKind.DEATH, "death-2")
 
@@ -132,7 +132,7 @@ def test_a_wrong_death_is_corrected_and_the_journey_goes_on_where_it_stood() -> 
     owed = [k for k in play.journey.contacts.values() if k.open and play.waits_for(k.type, k.id)]
     assert len([k for k in owed if k.dose is not None]) == 4
     play.refused(c.DoubtDeath(death="death-1", reason="x"), code=RefusalCode.ALREADY_DONE, field="death")
-    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    play.go_on(lambda journey: len(journey.doses) == 2)
 
 
 def test_who_decides_on_a_death_sees_that_somebody_says_the_patient_lives() -> None:

@@ -149,7 +149,7 @@ def test_check_ins_go_on_weekly_between_sessions_until_the_next_dose_replaces_th
     weekly = play.waits_for("check_in")
     assert weekly is not None
     assert weekly.deadline - play.at == timedelta(days=7)
-    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    play.go_on(lambda journey: len(journey.doses) == 2)
     assert play.journey.contacts["check-in-1"].replaced
     play.do(answer("check-in-1"), Role.PATIENT)
     assert play.journey.contacts["check-in-1"].done_at is None

@@ -251,7 +251,7 @@ def test_move_changes_the_zone_of_what_comes_and_not_of_what_was_promised() -> N
     promised = {k.id: (k.due, k.zone) for k in play.journey.contacts.values()}
     play.do(c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR)
     assert {k.id: (k.due, k.zone) for k in play.journey.contacts.values()} == promised
-    play.go_on(lambda journey: len(journey.dosed_sessions) == 2)
+    play.go_on(lambda journey: len(journey.doses) == 2)
     assert play.journey.contacts["check-in-2-4h"].zone == "America/New_York"
 
 

@@ -9,11 +9,18 @@ from typing import get_args
 
 import pytest
 
-from workflows.journey.aggregate import EVOLUTIONS, OPENING
+from workflows.journey.aggregate import EVOLUTIONS
 from workflows.journey.commands import AnyBody
 from workflows.journey.dispatch import DECISIONS, REACTIONS
 from workflows.journey.envelopes import CommandBody, EventBody
-from workflows.journey.events import AnyEventBody, CorrectionConfirmed, CorrectionRejected, EnteredInError, FactAmended
+from workflows.journey.events import (
+    AnyEventBody,
+    CorrectionConfirmed,
+    CorrectionRejected,
+    EnteredInError,
+    FactAmended,
+    PathwayStarted,
+)
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "workflows" / "journey"
@@ -64,7 +71,7 @@ def declared(kind: type) -> list[type]:
     ]
 
 
-SPECIAL = (OPENING, FactAmended, EnteredInError, CorrectionConfirmed, CorrectionRejected)
+SPECIAL = (PathwayStarted, FactAmended, EnteredInError, CorrectionConfirmed, CorrectionRejected)
 """What `evolve` itself sees to."""
 
 

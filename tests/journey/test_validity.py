@@ -93,7 +93,7 @@ def test_a_session_moved_further_away_asks_for_its_questionnaire_again_in_its_ti
     asked = play.waits_for("measure", "session-1")
     assert asked is not None
     assert asked.deadline == starts - timedelta(days=VALID.before_session_days)
-    play.go_on(lambda journey: bool(journey.dosed_sessions))
+    play.go_on(lambda journey: bool(journey.doses))
     measured = play.journey.latest(Instrument.PCL_5, occasion="session-1")
     assert measured is not None
     assert play.dosed_at() - measured.at <= timedelta(days=VALID.before_session_days)
@@ -107,7 +107,7 @@ def test_what_lapses_first_is_asked_for_before_it_does_and_people_renew_all_of_i
     assert asked.deadline == min(lapse.until for lapse in lapses(play.journey))
     play.later(days=200)
     assert names(play) == set(DAYS)
-    play.go_on(lambda journey: bool(journey.dosed_sessions))
+    play.go_on(lambda journey: bool(journey.doses))
     assert play.journey.last_dose_at is not None
     assert lapsed(play.journey, play.journey.last_dose_at) == ()
 

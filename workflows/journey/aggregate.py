@@ -122,8 +122,6 @@ EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {
 """What each event changes, in every part of the state that it concerns. `evolve` sees to corrections itself."""
 CLERICAL = (e.ObligationsUpdated, e.ObligationEscalated, e.ContactsScheduled, e.CommandRefused)
 """Events that say what is awaited or was refused. Nobody can have entered one in error."""
-OPENING = e.PathwayStarted
-"""The event that opens a journey, and changes none."""
 
 Decision: TypeAlias = Callable[[Journey, Any, Actor, datetime], Iterable[EventBody]]
 Decisions: TypeAlias = Mapping[type[CommandBody], Decision]
@@ -192,7 +190,7 @@ def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Chang
                 about=about,
                 by=event.actor_id,
                 in_error=isinstance(body, e.EnteredInError),
-                to_confirm=body.to_confirm,
+                to_confirm=isinstance(body, e.FactAmended) or body.to_confirm,
             )
             return {"corrections": put(journey.corrections, event.version, made)}
         case e.CorrectionConfirmed():

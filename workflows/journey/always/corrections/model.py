@@ -85,13 +85,12 @@ class RejectCorrection(CommandBody):
 
 class FactAmended(EventBody):
     """A recorded fact was corrected. The event at ``version`` stays as it was; this one holds from now on, and opens
-    nothing until a second, clinical person has confirmed it (``to_confirm``)."""
+    nothing until a second, clinical person has confirmed it."""
 
     kind: Literal["fact.amended"] = "fact.amended"
     version: int
     reason: Text
     correction: Annotated[Amendable, Field(discriminator="kind")]
-    to_confirm: bool = True
 
 
 class EnteredInError(EventBody):

@@ -19,7 +19,6 @@ from workflows.journey.envelopes import CommandBody
 from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
@@ -60,8 +59,6 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             if contact is None or contact.done_at is None:
                 refuse(RefusalCode.UNKNOWN, "no such visit is recorded", "Record it first", "correction.visit")
             corrected = follow_up.visited(fact, late=contact.late)
-    if journey.stage == Stage.EVALUATION and isinstance(fact, c.RecordScreening):
-        refuse(RefusalCode.WRONG_STAGE, "there is no screening to correct yet", "Record it in its stage", "correction")
     said = {"version": command.version, "reason": command.reason, "correction": corrected}
     yield e.FactAmended.model_validate(said)
 

@@ -474,11 +474,6 @@ class SessionsState(PatientState):
         return len(self.ended_sessions) + 1
 
     @property
-    def dosed_sessions(self) -> tuple[Session, ...]:
-        """The sessions in which a dose was taken."""
-        return tuple(session for session in self.sessions.values() if session.dosed_at is not None)
-
-    @property
     def own_doses(self) -> tuple[KnownDose, ...]:
         """Every dose of this journey, the earliest first."""
         return _by_time(
