@@ -33,9 +33,9 @@ NOTHING_LOST = "Nothing was done, and nothing is lost: what is asked of you stil
 
 
 class Standing(NamedTuple):
-    """How it stands with a link: `open`, `used`, `over`, `locked`, or `unknown`; and by which second step it lets in: a
-    code that is sent by ``sent_by``, and one that was agreed on at the clinic. One of an ``alarm`` lets nobody in; its
-    page leads to the ``journey_id``."""
+    """How it stands with a link: `open`, `used`, `over`, `locked`, `unknown`, or `later` where the keys cannot be had;
+    and by which second step it lets in: a code that is sent by ``sent_by``, and one that was agreed on at the clinic.
+    One of an ``alarm`` lets nobody in; its page leads to the ``journey_id``."""
 
     state: str
     sent_by: str | None = None
@@ -58,7 +58,6 @@ async def look_at_link(context: Context, token: str) -> Standing:
     """Return how it stands with a link. It changes nothing, and shows nothing of a journey.
 
     Raises:
-        Unavailable: the keys cannot be had now.
         RecordUnavailable, RecordFault: as the record does.
     """
     link = await links.find(await context.record(), token)
@@ -66,8 +65,11 @@ async def look_at_link(context: Context, token: str) -> Standing:
         return Standing(link.state, alarm=True, journey_id=link.journey_id)
     if link is None or link.state != "open":
         return Standing("unknown" if link is None else link.state)
-    async with opened(context) as contacts:
-        contact = await _contact(contacts, link)
+    try:
+        async with opened(context) as contacts:
+            contact = await _contact(contacts, link)
+    except Unavailable:
+        return Standing("later")
     other = links.other_way(contact, link.point)
     sent_by = None if other is None else "e-mail" if other.channel == EMAIL else "a message to your other contact"
     return Standing("open", sent_by, contact.clinic_code is not None)

@@ -30,6 +30,7 @@ DONE = {
     "help": "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
 }
 """What is said after each button."""
+STATUS = {"open": 200, "unknown": 404, "later": 503}
 OTHERWISE: dict[str, Callable[[Context, str], Awaitable[None]]] = {
     "code": send_code,
     "new": renew,
@@ -61,7 +62,7 @@ async def act(request: Request, token: str) -> Response:
 async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
     async with context_of_nobody(request) as context:
         standing = await look_at_link(context, token)
-    status = 200 if done or standing.state == "open" else 404 if standing.state == "unknown" else 410
+    status = 200 if done else STATUS.get(standing.state, 410)
     return page(
         request,
         "alarm_link.html" if standing.alarm else "link.html",

@@ -23,6 +23,7 @@ from activities.record.event_codec import load_events, to_new
 from activities.record.store import NewNotice
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from application.context import Context
+from application.errors import Unavailable
 from application.sealing import open_sealed
 from console.app import create_app
 from console.sign_ins import LINK_IDLE, Passage
@@ -300,6 +301,21 @@ async def test_help_is_called_for_whatever_of_the_journey_cannot_be_read(
     [asked] = taken
     assert isinstance(asked.body, c.RequestSupport)
     assert (asked.actor.role, asked.proof) == (Role.PATIENT, None)
+
+
+@pytest.mark.server
+async def test_without_the_keys_help_is_called_for_and_said_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = await home.link()
+
+    def away(_: Context) -> None:
+        raise Unavailable("the keys cannot be had", "Try again")
+
+    monkeypatch.setattr("application.messages.links.opened", away)
+    page = await home.browser.go(address)
+    assert (page.status_code, "Not possible at this moment" in page.text) == (503, True)
+    assert "I need help" in page.text
+    answer = await home.browser.client.post(address, data={"do": "help"})
+    assert (answer.status_code, "somebody is told now" in answer.text) == (200, True), answer.text
 
 
 async def observer(home: Home, ref: str) -> str:
