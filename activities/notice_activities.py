@@ -35,16 +35,16 @@ class NoticeActivities:
         attempt, told = activity.info(), datetime.now(UTC)
         if LOGGED not in attempt.heartbeat_details:
             for notice in alarm.notices:
-                named = {}
+                people = None
                 if notice.to == Role.ON_CALL_CLINICIAN:
-                    named["people"] = ",".join(recipients(self._register, alarm.clinic, notice.to, told)) or "nobody"
+                    people = ",".join(recipients(self._register, alarm.clinic, notice.to, told)) or "nobody"
                 log.critical(
                     "alarm",
                     notice_id=str(notice.id),
                     journey_id=str(notice.journey_id),
                     to=notice.to.value,
+                    people=people,
                     attempt=attempt.attempt,
-                    **named,
                 )
             activity.heartbeat(LOGGED)
         await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)

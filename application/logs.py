@@ -29,9 +29,9 @@ LIBRARIES = "WARNING"
 
 
 def allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """What of an event may be logged. A value that is no word is left out, and that is seen."""
+    """What of an event may be logged. A value that is no word is left out, and that is seen; None says nothing."""
     kept = {key: value for key, value in event.items() if key in OF_EVERY_LINE}
-    words = {key: value for key, value in event.items() if key in WORDS}
+    words = {key: value for key, value in event.items() if key in WORDS and value is not None}
     return kept | {key: value if _WORD.fullmatch(str(value)) else "[not shown]" for key, value in words.items()}
 
 

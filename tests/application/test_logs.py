@@ -32,8 +32,8 @@ def keywords(call: ast.Call) -> Iterator[str]:
     for keyword in call.keywords:
         if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
             yield from (ast.literal_eval(key) for key in keyword.value.keys if key is not None)
-        elif keyword.arg not in ("exc_info", None):
-            yield keyword.arg
+        elif keyword.arg != "exc_info":
+            yield keyword.arg or "**"
 
 
 def test_every_key_that_is_logged_is_shown() -> None:
@@ -62,6 +62,10 @@ def test_no_key_is_allowed_that_nobody_uses() -> None:
 @pytest.mark.parametrize("key", ["patient", "text", "payload", "reason", "name"])
 def test_another_key_is_not_shown(key: str) -> None:
     assert allowed(None, "", {"event": "x", key: "y"}) == {"event": "x"}
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    assert allowed(None, "", {"event": "alarm", "people": None}) == {"event": "alarm"}
 
 
 def test_whom_an_alarm_went_to_is_shown() -> None:

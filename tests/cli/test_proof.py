@@ -79,7 +79,7 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
         assert len(said.pop("log_hash") or "0" * 64) == len(said.pop("register")) == 64
         assert datetime.fromisoformat(said.pop("at")) == world.at
         assert said.pop("looks") == (None if words else 0)
-        assert 0 <= said.pop("late") <= len(history())  # by the clock of the database
+        assert said.pop("late") is None  # the times of a demonstration may be invented
         assert said | {"journey_id": None} == {
             "format": "care-pathway/report/1",
             "program": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],

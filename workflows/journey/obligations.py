@@ -186,7 +186,7 @@ def _what_changed(
             asked.update((name, group.by_id[name]) for group in groups if name in group.by_id)
     known = {name: kept for name in names if (kept := journey.waiting.get(name)) is not None}
     # What is asked for on other evidence has another id, perhaps in a group that was agreed on in another future.
-    renewed = {kept.key for name, kept in known.items() if kept.evidence is not None and name not in asked}
+    renewed = [kept.key for name, kept in known.items() if kept.evidence is not None and name not in asked]
     if renewed:
         needed = (need for group in groups for need in group.by_id.values())
         asked.update((need.id, need) for need in needed if need.key in renewed)

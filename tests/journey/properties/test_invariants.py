@@ -82,6 +82,7 @@ def check_event(journey: Journey, event: e.Event) -> None:
             | e.ObligationsUpdated
             | e.CommandRefused
             | e.HistoryTakenIn
+            | e.SessionStopped
         )
         assert isinstance(body, clockwork | e.CoverEnded), body.kind
     if isinstance(body, e.PathwayClosed):
