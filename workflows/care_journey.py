@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.common import RawValue
+from temporalio.common import RawValue, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import messages as m
@@ -37,7 +37,7 @@ from workflows.journey.decide import decide
 from workflows.journey.decided import Decided, DecidedBy, refuse_by_hand
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
-from workflows.journey.obligations import next_deadline, obligations
+from workflows.journey.obligations import due_steps, next_deadline, obligations
 from workflows.journey.receipts import command_digest
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
@@ -385,7 +385,7 @@ class CareJourney:
             result = await workflow.execute_activity(
                 m.verify_signature,
                 self._ledger.presented(command, workflow.now()),
-                activity_id=str(workflow.uuid4()),
+                activity_id=_new_activity_id(),
                 schedule_to_close_timeout=m.MOMENT,
                 retry_policy=m.ONCE,
                 summary="look up the sender",
@@ -408,7 +408,7 @@ class CareJourney:
             result = await workflow.execute_activity(
                 m.verify_signature,
                 presented,
-                activity_id=str(workflow.uuid4()),
+                activity_id=_new_activity_id(),
                 schedule_to_close_timeout=m.MOMENT,
                 retry_policy=m.ONCE,
                 summary="check a signature",
@@ -671,7 +671,7 @@ class CareJourney:
 
     async def _until_deadline(self, deadline: datetime | None) -> None:
         """Return once the deadline has come, or another one is the earliest."""
-        due = (waiting.what for waiting in obligations(self._ledger.journey) if waiting.next_step == deadline)
+        due = () if deadline is None else due_steps(self._ledger.journey, deadline)
         ahead = None if deadline is None or deadline <= workflow.now() else deadline - workflow.now()
         # What is due and could not be passed is tried again, also if nobody comes by.
         overdue = m.TRIED_AGAIN if deadline is not None and ahead is None else None
@@ -684,7 +684,7 @@ class CareJourney:
                     or (ahead is not None and deadline is not None and deadline <= workflow.now())
                 ),
                 timeout=ahead or overdue,
-                timeout_summary=next(due, "the end of a cover"),
+                timeout_summary=next((waiting.what for waiting in due), "the end of a cover"),
             )
 
     # New runs
@@ -751,7 +751,7 @@ class CareJourney:
 
     async def _show(self) -> None:
         """Keep the Temporal UI up to date, and tell ops of limits. It costs one command when something changed."""
-        shown: object = None
+        shown: tuple[SearchAttributeUpdate[Any], ...] = ()
         told: set[str] = set()
         marked, marked_at = workflow.info().typed_search_attributes.get(RECORDED, ""), None
         while True:
@@ -763,9 +763,9 @@ class CareJourney:
                     workflow.logger.warning("journey.near_limit", extra={"limit": what, "used": used, "half": half})
             workflow.set_current_details(details(journey) + "".join(map(_near_limit, near)))
             attributes = current_search_attributes(self.status())
-            changed = () if attributes == shown and not self._asked_to_show else attributes
+            changed = tuple(each for each in attributes if each not in shown)
             if self._asked_to_show:
-                changed += fixed_search_attributes(journey.protocol.pathway, journey.clinic)
+                changed = attributes + fixed_search_attributes(journey.protocol.pathway, journey.clinic)
             if self._mark and (self._asked_to_show or self._mark_is_due(marked, marked_at)):
                 marked, marked_at = self._mark, workflow.now()
                 changed += (RECORDED.value_set(marked),)
@@ -817,7 +817,7 @@ async def _ask(
             answer = await workflow.execute_activity(
                 activity,
                 given,
-                activity_id=str(workflow.uuid4()),
+                activity_id=_new_activity_id(),
                 start_to_close_timeout=within,
                 retry_policy=m.RETRY,
                 summary=summary,
@@ -830,6 +830,11 @@ async def _ask(
                 return answer
         workflow.logger.error("journey.foreign_answer", extra={"activity": summary})
         await workflow.sleep(m.MOMENT, summary="ask again")
+
+
+def _new_activity_id() -> str:
+    """Return an id that no other activity has. It stands in the history, and with each of its payloads."""
+    return workflow.uuid4().hex[:16]
 
 
 def _read_update(given: Command | Foreign) -> tuple[Command, bool]:

@@ -7,6 +7,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from importlib.resources import files
 from typing import Any, get_args
 from uuid import UUID
 
@@ -54,8 +55,11 @@ would cost fifteen times the memory and six times the time to start. The core re
 does not work with the sandbox's own copies of `datetime`."""
 
 
-COMPRESSED_FROM = 512
+COMPRESSED_FROM = 96
 """From this size (bytes) on a payload is compressed."""
+WORDS = files("workflows").joinpath("payload_words.txt").read_bytes() + b"\n\x16\n\x08encoding\x12\njson/plain\x12"
+"""What payloads have in common: by it also a short one becomes half as long. What was compressed with it is read with
+it, so it never changes: histories last for months. zlib itself says of a payload whether it needs it."""
 STORED_FROM = 256 * 1024
 """From this size (bytes, compressed) on a payload is kept in the record's database, and a history refers to it."""
 PAYLOAD_LIMIT = 2 * STATE_BYTES
@@ -242,7 +246,7 @@ async def assign_keys(client: Client, journey_id: UUID, patient_ref: str) -> Non
 
 
 class Compression(PayloadCodec):
-    """Compresses payloads above a few KB, before they are encrypted.
+    """Compresses payloads before they are encrypted.
 
     What it cannot decompress it leaves as it is, and raises nothing: an error here would fail every task of a run that
     somebody has sent such a payload.
@@ -260,8 +264,8 @@ class Compression(PayloadCodec):
         if payload.ByteSize() < COMPRESSED_FROM:
             return payload
         clear = payload.SerializeToString(deterministic=True)
-        data = await _aside(clear, lambda: zlib.compress(clear, 3))
-        return Payload(metadata={"encoding": COMPRESSED}, data=data) if len(data) < len(clear) else payload
+        compressed = Payload(metadata={"encoding": COMPRESSED}, data=await _aside(clear, lambda: _compress(clear)))
+        return compressed if compressed.ByteSize() < len(clear) else payload
 
     async def _decoded(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != COMPRESSED:
@@ -272,8 +276,14 @@ class Compression(PayloadCodec):
             return payload
 
 
+def _compress(clear: bytes) -> bytes:
+    # Of a large one the last few bytes are not worth the time.
+    stream = zlib.compressobj(6 if len(clear) <= ASIDE_FROM else 3, zdict=WORDS)
+    return stream.compress(clear) + stream.flush()
+
+
 def _decompress(data: bytes) -> bytes:
-    stream = zlib.decompressobj()
+    stream = zlib.decompressobj(zdict=WORDS)
     clear = stream.decompress(data, PAYLOAD_LIMIT)
     if not stream.eof:
         raise ValueError("not complete, or more than a payload may be")

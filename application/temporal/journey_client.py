@@ -247,8 +247,8 @@ async def reopen(
 
 def _update_id(command: Command) -> str:
     """Of the same content the same. Temporal answers a known one without asking the journey, which would refuse other
-    content under the same command id."""
-    return f"{command.command_id}/{command_digest(command)}"
+    content under the same command id. Five times in a history, it has the digest in short; an answer has all of it."""
+    return f"{command.command_id}/{command_digest(command)[:12]}"
 
 
 async def _answer(
