@@ -24,7 +24,6 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.messages import MESSAGES_KEPT
 
 pytestmark = pytest.mark.server
 
@@ -172,14 +171,14 @@ async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:
 
 
 async def test_a_flood_is_worked_through(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "STRANGERS_OPEN", 300)
-    sent = [command(support(f"invented: {number}")) for number in range(300)]
+    monkeypatch.setattr(messages, "SIGNALS_IN_RUN", 60)
+    sent = [command(support(f"invented: {number}")) for number in range(messages.STRANGERS_OPEN)]
     await asyncio.gather(*(signal(course, "command", one.model_dump_json().encode()) for one in sent))
-    await eventually(lambda: _at_least(course, "support.requested", 300), within=timedelta(seconds=60))
+    await eventually(lambda: _at_least(course, "support.requested", len(sent)), within=timedelta(seconds=60))
     await course.recorded()
     known = await course.commands()
     assert [one.command_id for one in sent if one.command_id not in known] == []
-    assert (await kinds(course)).count("support.requested") == 300
+    assert (await kinds(course)).count("support.requested") == len(sent)
 
 
 @REPLAYED
@@ -190,12 +189,15 @@ async def test_what_cannot_be_read_is_kept_by_every_replay_alike(course: Course)
     await kept_unreadable(course, 3)
 
 
-async def test_a_flood_of_unreadable_messages_keeps_so_many_and_counts_the_others(course: Course) -> None:
-    await asyncio.gather(*(signal(course, "noise", b"%d" % number) for number in range(300)))
-    counts = [2**power for power in range(8)]  # of the 200 that are not kept, at 1, 2, 4, ..., 128
-    await kept_unreadable(course, MESSAGES_KEPT + len(counts))
-    messages = (await course.recorded()).messages.values()
-    counted = [message.content for message in messages if message.name == "further messages"]
+async def test_a_flood_of_unreadable_messages_keeps_so_many_and_counts_the_others(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "MESSAGES_KEPT", 30)
+    await asyncio.gather(*(signal(course, "noise", b"%d" % number) for number in range(100)))
+    counts = [2**power for power in range(7)]  # of the 70 that are not kept, at 1, 2, 4, ..., 64
+    await kept_unreadable(course, messages.MESSAGES_KEPT + len(counts))
+    found = (await course.recorded()).messages.values()
+    counted = [message.content for message in found if message.name == "further messages"]
     assert [int(content.split()[0]) for content in counted] == counts
     assert "SHA-256" in counted[-1]
 

@@ -54,7 +54,7 @@ async def test_a_stream_of_commands_runs_through_many_runs(
 ) -> None:
     """Every command happens once, whichever run it met and however often it had to be sent."""
     course = Course(short_runs, record, signers, task_queue)
-    sent = [command(support(f"invented: {number}")) for number in range(150)]
+    sent = [command(support(f"invented: {number}")) for number in range(100)]
 
     async def ask(number: int) -> None:
         if number % 5 == 0:
