@@ -46,7 +46,7 @@ async def show(
     call: Call, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
 ) -> None:
     """Show how the patient of a journey, or one of the staff, is reached."""
-    _show(call.output, await use.show_contact(call.context, _whose(journey, person, observer)))
+    _show(call.output, (await use.show_contact(call.context, _whose(journey, person, observer))).kept)
 
 
 async def add(

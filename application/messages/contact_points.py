@@ -20,6 +20,7 @@ from application.sealing import open_keys
 from application.sessions import require_session
 from application.sign_offs.staff import colleagues
 from workflows.journey.actors import STAFF_ROLES, Role
+from workflows.journey.always.care_team.rules import observers
 from workflows.journey.base import Flag, Identifier, InputModel
 
 TRIES = 5
@@ -57,7 +58,22 @@ class Changed(NamedTuple):
     point: ContactPoint | None = None
 
 
-async def show_contact(context: Context, whose: Whose) -> KeptContact:
+class Reached(NamedTuple):
+    """How somebody is reached. ``observers`` are the references of those who were named in a session of the journey."""
+
+    kept: KeptContact
+    observers: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    """The subject of a contact, and who that is; ``observers`` as `Reached` has them."""
+
+    subject: str
+    owner: Owner
+    observers: tuple[str, ...] = ()
+
+
+async def show_contact(context: Context, whose: Whose) -> Reached:
     """Return how somebody is reached. The look is recorded.
 
     Raises:
@@ -65,8 +81,8 @@ async def show_contact(context: Context, whose: Whose) -> KeptContact:
         Unavailable: the keys cannot be had now.
     """
     async with opened(context) as contacts:
-        subject, _ = await _owner(context, contacts, whose, "show")
-        return await contacts.find(subject)
+        found = await _find(context, contacts, whose, "show")
+        return Reached(await contacts.find(found.subject), found.observers)
 
 
 async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
@@ -174,7 +190,7 @@ async def send_link(context: Context, whose: Whose) -> Owner:
     """
     await require_session(context)
     async with opened(context) as contacts:
-        subject, owner = await _owner(context, contacts, whose, "send-link")
+        subject, owner, _ = await _find(context, contacts, whose, "send-link")
         if owner.journey_id is None:
             raise InvalidInput("links are for patients and observers", "Staff sign in with their passkey")
         if not (await contacts.find(subject)).contact.usable(alarm=False):
@@ -212,7 +228,7 @@ async def _change(
 ) -> Changed:  # fmt: skip
     await require_session(context)
     async with opened(context) as contacts:
-        subject, owner = await _owner(context, contacts, whose, what)
+        subject, owner, _ = await _find(context, contacts, whose, what)
         known = await contacts.find(subject)
         contact = change(known.contact)
         by = context.person.id
@@ -235,7 +251,7 @@ async def opened(context: Context) -> AsyncIterator[Contacts]:
         yield Contacts(await context.record(), keys)
 
 
-async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) -> tuple[str, Owner]:
+async def _find(context: Context, contacts: Contacts, whose: Whose, what: str) -> _Found:
     """Return the subject that is meant, and who that is, if the person may see and change it.
 
     Raises:
@@ -256,7 +272,7 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
                 "Ask a coordinator of their clinic; `clinician staff` lists who works where",
                 state=NOTHING_CHANGED,
             )
-        return of_staff(whose.person), Owner("staff", whose.person, next(iter(person.clinics), ""))
+        return _Found(of_staff(whose.person), Owner("staff", whose.person, next(iter(person.clinics), "")))
     assert whose.journey_id is not None
     if person.role != Role.COORDINATOR:
         raise NotAllowed("only coordinators change how patients are reached", "Ask one", state=NOTHING_CHANGED)
@@ -268,7 +284,8 @@ async def _owner(context: Context, contacts: Contacts, whose: Whose, what: str) 
     subject = await contacts.subject(role, named, whose.journey_id)
     if subject is None:
         raise NotFound("nobody is known as this journey's patient", "See `pathway show`", state=NOTHING_CHANGED)
-    return subject, Owner(role, named, journey.clinic, whose.journey_id)
+    known = tuple(dict.fromkeys(observers(journey)))
+    return _Found(subject, Owner(role, named, journey.clinic, whose.journey_id), known)
 
 
 def _point(contact: Contact, point_id: str) -> ContactPoint:

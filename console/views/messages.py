@@ -11,7 +11,7 @@ from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, InvalidInput, UseCaseError
 from application.messages import contact_points as use
-from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
+from application.messages.contact_points import NOTHING_CHANGED, Changed, NewPoint, Whose, Wishes
 from application.messages.messages import ListMessages, handle_message, show_messages
 from application.sign_offs.staff import colleagues
 from console.pages import page
@@ -23,7 +23,7 @@ from workflows.journey.actors import Role
 router = APIRouter()
 LISTED: Final = 200
 """How many messages a page has."""
-Change: TypeAlias = Callable[[Context, Whose, Visit], Awaitable[Changed]]
+Change: TypeAlias = Callable[[Context, Whose, Visit], Awaitable[object]]
 
 
 @router.get("/messages")
@@ -59,6 +59,13 @@ async def _wish(context: Context, whose: Whose, visit: Visit) -> Changed:
     return await use.set_wishes(context, whose, Wishes(only_alarms=visit.value("only_alarms") == "yes"))
 
 
+async def _set_code(context: Context, whose: Whose, visit: Visit) -> Changed:
+    code = visit.value("code") or ""
+    if code != (visit.value("again") or ""):
+        raise InvalidInput("these are two different codes", "Have them enter it again", state=NOTHING_CHANGED)
+    return await use.set_clinic_code(context, whose, code)
+
+
 CHANGES: Final[dict[str, tuple[Change, str]]] = {
     "add": (_add, "A code is on its way there. The point counts once the code has come back."),
     "verify": (
@@ -78,6 +85,11 @@ CHANGES: Final[dict[str, tuple[Change, str]]] = {
         "It is used no more.",
     ),
     "wish": (_wish, "It is kept. Alarms come all the same."),
+    "set-code": (_set_code, "The code counts now. An earlier one does not any more."),
+    "send-link": (
+        lambda context, whose, _: use.send_link(context, whose),
+        "A link is on its way to the points that are verified. It works once, within a day.",
+    ),
 }
 """What can be done to somebody's contact points, and what is said then."""
 
@@ -98,17 +110,26 @@ async def change_of_staff(visit: Acts, person: str = "") -> Response:
 
 
 @router.get("/journeys/{journey_id}/contact-points")
-async def show_of_patient(visit: Looks, journey_id: UUID) -> Response:
-    return await _shown(visit, Whose(journey_id=journey_id))
+async def show_of_patient(visit: Looks, journey_id: UUID, observer: str = "") -> Response:
+    """Show the points of a patient, or of an observer of their journey."""
+    return await _shown(visit, _of_journey(journey_id, observer))
 
 
 @router.post("/journeys/{journey_id}/contact-points")
-async def change_of_patient(visit: Acts, journey_id: UUID) -> Response:
-    return await _changed(visit, Whose(journey_id=journey_id))
+async def change_of_patient(visit: Acts, journey_id: UUID, observer: str = "") -> Response:
+    return await _changed(visit, _of_journey(journey_id, observer))
 
 
 def _of_staff(visit: Visit, person: str) -> Whose:
-    found: Whose = forms.check(Whose, {"person": person or visit.signed_in.person.id}, templated=False)
+    return _whose({"person": person or visit.signed_in.person.id})
+
+
+def _of_journey(journey_id: UUID, observer: str) -> Whose:
+    return _whose({"journey_id": str(journey_id), "observer": observer.strip() or None})
+
+
+def _whose(given: dict[str, str | None]) -> Whose:
+    found: Whose = forms.check(Whose, given, templated=False)
     return found
 
 
@@ -128,7 +149,7 @@ async def _changed(visit: Visit, whose: Whose) -> Response:
 
 async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) -> Response:
     async with visit.context() as context:
-        kept = await use.show_contact(context, whose)
+        kept, observers = await use.show_contact(context, whose)
         chooses = whose.journey_id is None and context.person.role == Role.COORDINATOR
         others = colleagues(context) if chooses and context.settings.register_file is not None else {}
         at = context.now()
@@ -138,6 +159,8 @@ async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) 
         visit.signed_in,
         whose=whose,
         kept=kept,
+        observers=observers,
+        may_send=bool(kept.contact.usable(alarm=False)),
         colleagues=others,
         at=at,
         error=error,

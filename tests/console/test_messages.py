@@ -31,6 +31,7 @@ from workflows.journey.actors import Role
 
 ADDRESS = "pat@home.example"
 POINTS = f"/journeys/{JOURNEY}/contact-points"
+AGREED = "invented words"
 CLIO = PEOPLE[Role.CLINICIAN].id
 
 
@@ -120,6 +121,40 @@ async def test_a_coordinator_adds_verifies_orders_and_removes_points(
     await act(browser, "remove", point=two)
     assert points(browser) == [one]
     assert ADDRESS not in str(browser.page.url)
+
+
+async def test_a_coordinator_sets_the_agreed_code_and_sends_links(world: World, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    await browser.go(POINTS)
+    assert 'name="observer"' in browser.page.text
+    for whom in (POINTS, f"{POINTS}?observer=sam"):
+        await browser.go(whom)
+        assert "No point is verified that a link could go to" in said(browser)
+        assert 'name="do" value="send-link"' not in browser.page.text
+        await act(browser, "add", channel="email", address=ADDRESS)
+        [message] = await deliver(world)
+        await act(browser, "verify", point=points(browser)[0], code=message.text.split("code is ")[1][:6])
+        assert "None is set." in said(browser)
+        for code, again, why in (
+            (AGREED, "another one", "two different codes"),
+            ("12345", "12345", "too easy to guess"),
+            ("111111", "111111", "too easy to guess"),
+            ("", "", "too easy to guess"),
+        ):
+            await act(browser, "set-code", code=code, again=again)
+            assert (browser.page.status_code, why in said(browser)) == (422, True)
+            assert "Nothing was changed." in said(browser)
+        await act(browser, "set-code", code=AGREED, again=AGREED)
+        assert "The code counts now." in said(browser)
+        assert "One is set." in said(browser)
+        assert AGREED not in browser.page.text
+        await act(browser, "send-link")
+        assert "A link is on its way" in said(browser)
+        assert browser.page.url.raw_path.decode() == whom
+        assert [message.address for message in await deliver(world)] == [ADDRESS]
+    await browser.sign_in("clinician")
+    for whom in (POINTS, f"{POINTS}?observer=sam"):
+        assert (await browser.go(whom)).status_code == 403
 
 
 async def test_everybody_sees_their_own_points_and_no_others(browser: Browser) -> None:
