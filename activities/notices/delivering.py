@@ -121,11 +121,11 @@ async def _see_to(sender: Sender, notice_id: UUID) -> None:
     if notice is None:
         return
     journey = await _journey(sender.record, notice)
-    quiet = quiet_until(notice, journey)
+    event = await _event(sender.record, notice)
+    quiet = quiet_until(notice, event, journey)
     if quiet is not None:
         await queue.put_off(sender.record, notice_id, (quiet - notice.now).total_seconds(), quiet_until=quiet)
         return
-    event = await _event(sender.record, notice)
     if is_taken(event, journey):
         await queue.keep(sender.record, notice_id, [NewFact("", "", "", "muted", "taken")])
         await queue.end(sender.record, notice_id)
@@ -276,11 +276,16 @@ async def _journey(record: Record, notice: QueuedNotice) -> Journey | None:
     return None if folded is None else folded.state.journey
 
 
-def quiet_until(notice: QueuedNotice, journey: Journey | None) -> datetime | None:
+def quiet_until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
     """When (UTC) the patient may be disturbed again; None: now. The clock of the journey has seen to that for what it
-    decides itself; what was held up on its way, or follows from what somebody did at night, waits here."""
+    decides itself; what was held up on its way, or follows from what somebody did at night, waits here. What the
+    protocol asks at any hour, such as how the patient is a few hours after a dose, does not wait."""
     if notice.alarm or notice.kind in WAITED_FOR or notice.to != Role.PATIENT or journey is None:
         return None
+    if event is not None and isinstance(event.body, ObligationEscalated):
+        waiting = journey.waiting.get(event.body.obligation)
+        if waiting is not None and not journey.protocol.escalation_policies[waiting.escalation_policy].quiet_hours:
+            return None
     then = after_quiet_hours(notice.now, journey.patient.zone, journey.protocol.quiet_hours)
     return then if then > notice.now else None
 

@@ -42,6 +42,7 @@ from tests.record.read_models.courses import renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.aggregate import evolve, fold
 from workflows.journey.notices import Notice, notices
 from workflows.messages import Alarm
 
@@ -365,11 +366,26 @@ def test_a_patient_is_not_woken_but_by_an_alarm() -> None:
     journey = course("PTSD").journey
     assert journey.patient.zone == "America/Los_Angeles"
     night, day = datetime(2026, 3, 3, 6, tzinfo=UTC), datetime(2026, 3, 3, 17, tzinfo=UTC)
-    assert quiet_until(a_queued(night), journey) == datetime(2026, 3, 3, 16, tzinfo=UTC)
-    assert quiet_until(a_queued(day), journey) is None
-    assert quiet_until(a_queued(night, alarm=True), journey) is None
-    assert quiet_until(a_queued(night, Role.CLINICIAN), journey) is None
-    assert quiet_until(a_queued(night), None) is None, "a journey that cannot be read keeps nothing back"
+    morning = datetime(2026, 3, 3, 16, tzinfo=UTC)
+    assert quiet_until(a_queued(night), None, journey) == morning
+    assert quiet_until(a_queued(day), None, journey) is None
+    assert quiet_until(a_queued(night, alarm=True), None, journey) is None
+    assert quiet_until(a_queued(night, Role.CLINICIAN), None, journey) is None
+    assert quiet_until(a_queued(night), None, None) is None, "a journey that cannot be read keeps nothing back"
+
+
+def test_what_the_protocol_asks_at_any_hour_does_not_wait_for_the_morning() -> None:
+    night = datetime(2026, 3, 3, 6, tzinfo=UTC)
+    opening, *events = course("PTSD").events
+    journey, woken = fold([opening]), dict[str, bool]()
+    for event in events:
+        journey, body = evolve(journey, event), event.body
+        if isinstance(body, e.ObligationEscalated) and body.to == Role.PATIENT and not body.alarm:
+            policy = journey.waiting[body.obligation].escalation_policy
+            woken[policy] = quiet_until(a_queued(night), event, journey) is None
+    assert woken == {name: not journey.protocol.escalation_policies[name].quiet_hours for name in woken}
+    assert woken["check_in_4h"]
+    assert not woken["check_in_routine"]
 
 
 def test_a_task_is_to_be_done_until_its_time_as_long_as_that_lies_ahead() -> None:
