@@ -9,8 +9,9 @@ from workflows.journey import commands as c
 from workflows.journey import obligation_types as o
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.instruments import Instrument
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import OBLIGATION_TYPES
+from workflows.journey.obligations import obligations
 from workflows.journey.protocol.care_plan import DoseLimit
 from workflows.journey.requirements import Obligation
 from workflows.journey.setting import setting_of
@@ -214,6 +215,24 @@ def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
     if about == o.WITNESS and waiting.subject in journey.disposals:
         kind, given = BY_MODEL[c.WitnessDisposal], {"disposal": str(waiting.subject)}
     return (kind, given), *further
+
+
+def asked_of_patient(journey: Journey) -> tuple[tuple[Form, ...], ...]:
+    """Return for all that is awaited of the patient, by due time, the form that does it, if one does."""
+    asked = (waiting for waiting in obligations(journey) if waiting.owner == Role.PATIENT)
+    return tuple(forms_for(waiting, journey)[:1] for waiting in asked)
+
+
+def questionnaires_lacking(journey: Journey) -> tuple[Form, ...]:
+    """Return the forms of the questionnaires that the evaluation lacks and a patient may fill in alone. The C-SSRS is
+    asked by a clinician."""
+    evaluation = (waiting for waiting in obligations(journey) if waiting.kind == o.EVALUATION.kind)
+    forms = (form for waiting in evaluation for form in forms_for(waiting, journey))
+    return tuple(
+        (kind, given)
+        for kind, given in forms
+        if kind.model is c.RecordInstrument and Instrument(given["instrument"]) not in C_SSRS_FORMS
+    )
 
 
 def _usual_form(waiting: Obligation) -> Form | None:

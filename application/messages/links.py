@@ -15,7 +15,7 @@ from activities.notices import links
 from activities.notices.contacts import EMAIL, Contact, Contacts
 from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
-from application.command_catalog import CommandKind, forms_for
+from application.command_catalog import Form, asked_of_patient, forms_for, questionnaires_lacking
 from application.context import Context
 from application.errors import Fault, InvalidInput, NotAllowed, Unavailable
 from application.history import load_journey
@@ -45,12 +45,13 @@ class Standing(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """Whom a link lets in, at which journey, for what: the form of what is awaited with what is known to fill in; None
-    where nothing is. ``routes`` are whom to reach, as the protocol says."""
+    """Whom a link lets in, at which journey, for what: the form of what is asked, with what is known to fill in; none
+    where nothing is any more; those of all that is asked of a patient, where somebody sent the link by hand. ``routes``
+    are whom to reach, as the protocol says."""
 
     person: Profile
     journey_id: UUID
-    task: tuple[CommandKind, Mapping[str, str]] | None
+    tasks: tuple[Form, ...]
     routes: Mapping[Severity, str]
 
 
@@ -123,7 +124,7 @@ async def enter(context: Context, token: str, code: str) -> Entered:
         )  # fmt: skip
     if not await links.use_up(record, token):
         raise _not_open()
-    return Entered(person, link.journey_id, await _task(context, link, journey), journey.protocol.routes)
+    return Entered(person, link.journey_id, await _tasks(context, link, journey), journey.protocol.routes)
 
 
 async def acknowledge(context: Context, token: str) -> None:
@@ -187,12 +188,16 @@ async def _contact(contacts: Contacts, link: Link) -> Contact:
     return Contact() if subject is None else (await contacts.find(subject)).contact
 
 
-async def _task(context: Context, link: Link, journey: Journey) -> tuple[CommandKind, Mapping[str, str]] | None:
+async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[Form, ...]:
     events = await load_events(await context.record(), link.journey_id)
     event = next((each for each in events if each.event_id == link.event_id), None)
+    if event is None:
+        if link.role != Role.PATIENT:
+            return ()
+        return (*(form for forms in asked_of_patient(journey) for form in forms), *questionnaires_lacking(journey))
     waiting = journey.waiting.get(links.task_of(event, link.notice_id, link.role) or "")
     forms = () if waiting is None else forms_for(waiting, journey)
-    return next((form for form in forms if link.role in form[0].roles), None)
+    return tuple(form for form in forms if link.role in form[0].roles)[:1]
 
 
 def _person(contacts: Contacts, link: Link, journey: Journey) -> Profile | None:

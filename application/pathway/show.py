@@ -12,14 +12,12 @@ from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
 from application.access_log import Query, require_staff
 from application.changes import Change, compare
-from application.command_catalog import Form, forms_for
+from application.command_catalog import Form, asked_of_patient, questionnaires_lacking
 from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey, read_so_far
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EnteredInError, Event, FactAmended
-from workflows.journey.obligations import obligations
 from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.provenance import Explanation, explain
 
@@ -117,10 +115,12 @@ class Timeline(NamedTuple):
 
 
 class PatientPage(NamedTuple):
-    """What a patient sees, and for each of their tasks the form that does it, if one does."""
+    """What a patient sees, for each of their tasks the form that does it, if one does, and the forms of the
+    questionnaires that their evaluation lacks."""
 
     seen: PatientSummary
     forms: tuple[tuple[Form, ...], ...]
+    questionnaires: tuple[Form, ...]
 
 
 class WholeRecord(NamedTuple):
@@ -236,8 +236,7 @@ async def show_patient_page(context: Context, query: ShowPatientView) -> Patient
         NotFound, NotAllowed: as `show_patient_view`.
     """
     journey = (await read_journey(context, query, query.journey_id)).journey
-    asked = [waiting for waiting in obligations(journey) if waiting.owner == Role.PATIENT]
-    return PatientPage(patient_summary(journey), tuple(forms_for(waiting, journey)[:1] for waiting in asked))
+    return PatientPage(patient_summary(journey), asked_of_patient(journey), questionnaires_lacking(journey))
 
 
 async def explain_event(context: Context, query: ExplainEvent) -> Explained:

@@ -101,7 +101,7 @@ def _kind(event: Event | UnreadEvent) -> str:
 @router.get("/journeys/{journey_id}/patient-view")
 async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
-        seen, forms = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
+        seen, forms, questionnaires = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
     passage = visit.signed_in.passage
     mine = [
         kind
@@ -114,6 +114,7 @@ async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
         visit.signed_in,
         seen=seen,
         forms=[[form for form in each if form[0] in mine] for each in forms],
+        questionnaires=[form for form in questionnaires if form[0] in mine],
         journey_id=journey_id,
         offered=_grouped(mine),
     )

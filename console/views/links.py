@@ -84,7 +84,8 @@ def _let_in(request: Request, entered: Entered) -> Response:
 
 
 def passage_of(entered: Entered) -> Passage:
-    """Return what a link opens: its one task or session, what may always be sent, and what its person may see."""
+    """Return what a link opens: its task or session, what may always be sent, and what its person may see. Where they
+    are asked for more than one thing they begin on their own page, which leads to each."""
     role, start = entered.person.role, f"/journeys/{entered.journey_id}"
     mine = [kind for kind in KINDS if role in kind.roles]
     kinds = {kind.name for kind in mine if kind.model.by_anybody}
@@ -94,9 +95,9 @@ def passage_of(entered: Entered) -> Passage:
     else:
         kinds |= {*LEAVING}
         pages, home = ("", "patient-view"), start
-    if entered.task is not None:
-        kind, known = entered.task
-        kinds.add(kind.name)
+    kinds |= {kind.name for kind, _ in entered.tasks}
+    if len(entered.tasks) == 1:
+        kind, known = entered.tasks[0]
         home = f"{start}/{kind.noun}/{kind.verb}" + (f"?{urlencode(known)}" if known else "")
     routes = tuple((severity.value, route) for severity, route in entered.routes.items())
     return Passage(entered.journey_id, frozenset(kinds), frozenset(pages), home, routes)

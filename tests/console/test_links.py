@@ -22,6 +22,7 @@ from activities.record import Opening, Record
 from activities.record.event_codec import load_events, to_new
 from activities.record.store import NewNotice
 from activities.signatures.sessions import ThisLog, refuse_unproven
+from application.command_catalog import questionnaires_lacking
 from application.context import Context
 from application.errors import Unavailable
 from application.sealing import open_sealed
@@ -33,13 +34,14 @@ from simulation.keys import SERVICE_KEY
 from simulation.people import CLINIC, PEOPLE
 from tests.cli.helpers import DirectJourneys, World, invented
 from tests.console.browser import Browser, browser_of
-from tests.journey.play import course
+from tests.journey.play import after, course, started
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import renamed
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.notices import Notice, notices
+from workflows.journey.obligations import obligations
 
 ASKED = "check_in:check-in-1-4h"
 CALL = "+1 555 0100"
@@ -316,6 +318,37 @@ async def test_without_the_keys_help_is_called_for_and_said_so(home: Home, monke
     assert "I need help" in page.text
     answer = await home.browser.client.post(address, data={"do": "help"})
     assert (answer.status_code, "somebody is told now" in answer.text) == (200, True), answer.text
+
+
+@pytest.mark.server
+async def test_a_link_that_is_sent_by_hand_opens_all_that_is_asked_of_the_patient(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+
+    async def come() -> str:
+        await links.send(home.record, Owner(Role.PATIENT, "patient", CLINIC, home.journey_id), by="cory")
+        [message] = await home.receive()
+        home.browser.last = await home.browser.client.post(address_in(message), data={"code": "blue7kite"})
+        assert home.browser.page.status_code == 200
+        return home.browser.page.url.path
+
+    journey = fold(await load_events(home.record, home.journey_id))
+    asked = [each for each in obligations(journey) if each.owner == Role.PATIENT]
+    start = f"/journeys/{home.journey_id}"
+    assert await come() == (start if len(asked) > 1 else f"{start}/check-in/complete")
+    page = await home.browser.go(start)
+    assert f'href="{start}/check-in/complete?check_in=check-in-1-4h"' in page.text
+    assert (await home.browser.go(f"{start}/check-in/complete")).status_code == 200
+    for closed in ("medicine/add", "session/observe", "timeline"):
+        assert (await home.browser.go(f"{start}/{closed}")).status_code == 403, closed
+
+
+def test_a_patient_may_fill_in_what_the_evaluation_lacks_but_for_what_a_clinician_asks() -> None:
+    journey = started().journey
+    lacking = [given["instrument"] for _, given in questionnaires_lacking(journey)]
+    baseline = [each.value for each in journey.protocol.instruments.baseline]
+    assert lacking == [each for each in baseline if not each.startswith("C-SSRS")]
+    assert len(lacking) < len(baseline)
+    assert questionnaires_lacking(after("session.end").journey) == ()
 
 
 async def observer(home: Home, ref: str) -> str:
