@@ -8,6 +8,7 @@ from pathlib import Path
 
 from activities.record.errors import RecordUnavailable
 from application.process import begin, leave
+from deploy.local.contact_points import giving_contact_points
 from deploy.local.stack import (
     StackError,
     local_stack,
@@ -15,7 +16,7 @@ from deploy.local.stack import (
     run_worker,
     write_environment,
 )
-from deploy.local.web import run_codec_server, run_console
+from deploy.local.web import run_codec_server, run_console, run_mailbox
 from simulation.keys import PASSPHRASE
 
 HOME = Path(".local")
@@ -37,15 +38,18 @@ async def up(directory: Path) -> None:
     async with local_stack(directory, keep_data=True, time_skipping=True) as stack:
         environment = write_environment(stack, directory)
         async with (
+            await run_mailbox(stack.logs / "mailbox.log") as mailbox,
+            giving_contact_points(stack),
             await run_watchdog(stack.watchdog_env, stack.logs / "watchdog.log"),
-            await run_worker(stack.worker_env, stack.logs / "worker.log"),
-            await run_console(environment.variables, stack.logs / "console.log") as console,
+            await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as console,
+            await run_worker(mailbox.sending(stack.worker_env, console.url), stack.logs / "worker.log"),
             await run_codec_server(stack.env, stack.ui_url or "", stack.logs / "codec-server.log") as codec,
         ):
             print(f"""
 The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
 
   console       {console.url}
+  mailbox       {mailbox.url} (what was sent to people)
   Temporal UI   {stack.ui_url}
   codec server  {codec.url}/sign-in (docs/how-to/read-payloads.md)
   logs          {stack.logs}/
@@ -55,7 +59,7 @@ In another terminal:
   source {environment.path}
   .venv/bin/python starter.py pathway start docs/examples/referral-ptsd.json
   .venv/bin/python starter.py pathway list
-  .venv/bin/python starter.py message list      # who was told; no channel is connected, so the worker's log has them
+  .venv/bin/python starter.py message list      # who was told, and what became of it
 
 Invented clinicians sign with the passphrase: {PASSPHRASE}
 """)

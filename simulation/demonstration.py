@@ -27,8 +27,9 @@ from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
 from application.temporal.journey_client import handle_of
+from deploy.local.contact_points import giving_contact_points
 from deploy.local.stack import Stack, StackError, local_stack, run_worker, write_environment
-from deploy.local.web import run_console
+from deploy.local.web import run_console, run_mailbox
 from simulation.keys import Signers
 from simulation.people import referral
 from simulation.player import on_servers, play, start_at
@@ -176,10 +177,13 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
         if keep:
             environment = write_environment(stack, directory)
             async with (
-                await run_worker(stack.worker_env, stack.logs / "worker.log"),
-                await run_console(environment.variables, stack.logs / "console.log") as served,
+                await run_mailbox(stack.logs / "mailbox.log") as mailbox,
+                giving_contact_points(stack),
+                await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as served,
+                await run_worker(mailbox.sending(stack.worker_env, served.url), stack.logs / "worker.log"),
             ):
-                console.print(f"Kept up for you to look at (Ctrl-C ends it): {served.url}, Temporal UI {stack.ui_url}")
+                console.print("Kept up for you to look at (Ctrl-C ends it):")
+                console.print(f"{served.url}, mailbox {mailbox.url}, Temporal UI {stack.ui_url}")
                 with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
                     await asyncio.Event().wait()
 
