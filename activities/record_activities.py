@@ -27,12 +27,14 @@ from activities.record.errors import (
 )
 from activities.record.event_codec import from_stored, to_new
 from activities.record.patients import (
+    Parted,
     SeenElsewhere,
     concerns_patient,
     knows_all,
     look_elsewhere,
     must_look,
     opening_of,
+    part,
 )
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
@@ -55,7 +57,7 @@ from activities.signatures.staff import claims_staff, unknown_actors
 from activities.signatures.verifying import is_ours
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.decided import DecidedBy, events_digest
-from workflows.journey.events import Delegated, Event, PathwayStarted, PatientMerged, SignedOff
+from workflows.journey.events import Delegated, Event, PathwayStarted, PatientMerged, PatientUnmerged, SignedOff
 from workflows.journey.notices import Notice, notices
 from workflows.journey.receipts import CommandReceipt, add_receipts, receipts_of
 from workflows.messages import (
@@ -256,9 +258,14 @@ class RecordActivities:
             if not knows_all(state, events, seen.elsewhere):
                 log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
                 return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
+        parted = [
+            await part(self._record, after.journey, event.body.other, self._recorded)
+            for event in events
+            if isinstance(event.body, PatientUnmerged)
+        ]
         follows = None if before is None else before.journey_hash
         try:
-            appended = await self._append(batch, found, after, seen, follows, valid_until)
+            appended = await self._append(batch, found, after, seen, parted, follows, valid_until)
         except SignatureOver:
             log.warning("signoff.too_late", journey_id=str(batch.journey_id))
             return _decide_again(batch)
@@ -279,7 +286,7 @@ class RecordActivities:
         # All together: each may take most of the time that an attempt has.
         await asyncio.gather(*map(self._tell, await must_look(self._record, before, events, journey)))
         told = None
-        if any(isinstance(event.body, PathwayStarted | PatientMerged) for event in events):
+        if any(isinstance(event.body, PathwayStarted | PatientMerged | PatientUnmerged) for event in events):
             seen = await look_elsewhere(self._record, journey, self._recorded)
             told = None if seen.elsewhere == journey.elsewhere else seen.elsewhere
             position = max(position, seen.position)
@@ -319,6 +326,7 @@ class RecordActivities:
         found: Sequence[Derived],
         after: RecordedJourney,
         seen: SeenElsewhere | None,
+        parted: Sequence[Parted],
         follows: bytes | None,
         valid_until: datetime | None,
     ) -> Appended:
@@ -331,6 +339,7 @@ class RecordActivities:
             commands.append(NewCommand(events=len(derived.events), payload=kept.payload))
         events = [event for derived in found for event in derived.events]
         starts = isinstance(events[0].body, PathwayStarted)
+        read = [*([] if seen is None else [seen.position]), *(each.position for each in parted)]
         try:
             return await self._record.append(
                 batch.journey_id,
@@ -338,12 +347,13 @@ class RecordActivities:
                 rows,
                 closes=after.journey.closed,
                 opening=opening_of(self._record.patients, begin(events[0])) if starts else None,
-                rests_on=None if seen is None else seen.position,
+                rests_on=min(read, default=None),
                 merges=[
                     self._record.patients.of_ref(event.body.other)
                     for event in events
                     if isinstance(event.body, PatientMerged)
                 ],
+                parts=[key for each in parted for key in each.keys],
                 follows=follows,
                 commands=commands,
                 valid_until=valid_until,

@@ -44,6 +44,7 @@ def render_patient(output: Output, seen: PatientSeen) -> None:
                 "doses": doses,
                 "risks": found,
                 "also_known_as": _aliases(seen),
+                "merges": _merges(seen),
                 "not_readable": seen.not_readable,
                 "illustrative": any(journey.illustrative for journey in seen.journeys),
             }
@@ -54,6 +55,8 @@ def render_patient(output: Output, seen: PatientSeen) -> None:
     for journey in seen.journeys:
         stands = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
         known[str(journey.id)] = f"{journey.protocol.pathway}, {journey.protocol.dose.medicine}: {stands}"
+    for merge in _merges(seen):
+        known[f"{merge['merge']} of {merge['journey_id']}"] = f"{merge['other']}: {merge['stands']}"
     if seen.not_readable:
         known["attention"] = "another journey of this patient cannot be read; tell ops"
     output.show(facts_box(known, "patient"))
@@ -76,6 +79,20 @@ def _journey(journey: Any) -> dict[str, Any]:
         "stage": journey.stage,
         "outcome": journey.outcome,
     }
+
+
+def _merges(seen: PatientSeen) -> list[dict[str, Any]]:
+    """What was said of who else the patient is, in the journeys that the person may look at."""
+    return [
+        {
+            "journey_id": journey.id,
+            "merge": merge.id,
+            "other": merge.other,
+            "stands": "signed" if merge.merged else "undone" if merge.undone else "not signed",
+        }
+        for journey in seen.journeys
+        for merge in journey.merges.values()
+    ]
 
 
 def _where(row: dict[str, Any]) -> str:

@@ -44,6 +44,7 @@ TITLES = {
     "patient.update": "Change contacts, address or language",
     "patient.correct-birth-date": "Correct the birth date",
     "patient.merge": "Say that two references are one patient",
+    "patient.unmerge": "Say that two patients were merged wrongly",
     "medicine.add": "Add a medicine",
     "medicine.change": "Change a medicine",
     "medicine.stop": "Stop a medicine",

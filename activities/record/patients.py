@@ -13,11 +13,11 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
-from activities.record.store import Opening, Record
+from activities.record.store import Opening, PatientJourneys, Record
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
-from workflows.journey.events import Event, PatientMerged
+from workflows.journey.events import Event, PatientMerged, PatientUnmerged
 from workflows.journey.vocabulary import Patient
 
 
@@ -48,18 +48,53 @@ def known_as(patients: PatientKeys, journey: Journey) -> frozenset[bytes]:
 
 def of_patient(patients: PatientKeys, journeys: Iterable[Journey], key: bytes) -> tuple[Journey, ...]:
     """Return those of these journeys that are of the patient with this key, by what they say of it themselves."""
-    known = [(each, known_as(patients, each)) for each in journeys]
+    every = tuple(journeys)
+    keys = keys_of_one(patients, every, key)
+    return tuple(each for each in every if keys & {*patient_keys(patients, each.clinic, each.patient)})
+
+
+def keys_of_one(patients: PatientKeys, journeys: Iterable[Journey], key: bytes) -> set[bytes]:
+    """Return all keys of the patient with this one, by what these journeys say."""
+    known = [known_as(patients, each) for each in journeys]
     keys = {key}
-    while more := {k for _, theirs in known if keys & theirs for k in theirs} - keys:
+    while more := {each for theirs in known if keys & theirs for each in theirs} - keys:
         keys |= more
-    return tuple(each for each, _ in known if keys & {*patient_keys(patients, each.clinic, each.patient)})
+    return keys
 
 
 async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourneys | None = None) -> SeenElsewhere:
     """Read what the other journeys of a journey's patient say, up to the present end of the record. Those that are
     known as they are there need not be read again."""
-    known = known or RecordedJourneys()
     patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref))
+    others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
+    said = see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable)
+    return SeenElsewhere(said, patient.position)
+
+
+class Parted(NamedTuple):
+    """All keys of a patient who was taken for another one, up to a position of the record. None where the two are one
+    for another reason, too."""
+
+    keys: tuple[bytes, ...]
+    position: int
+
+
+async def part(record: Record, journey: Journey, other: str, known: RecordedJourneys | None = None) -> Parted:
+    """Find the keys of another patient, with whom a journey's is one no more. As long as a journey of either cannot be
+    read, they are kept as one: who takes them apart must know by what they are."""
+    patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)
+    others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
+    first = record.patients.of_ref(other)
+    keys = keys_of_one(record.patients, (journey, *others), first)
+    if unreadable or record.patients.of_ref(journey.patient.ref) in keys:
+        return Parted((), patient.position)
+    return Parted((first, *sorted(keys - {first})), patient.position)
+
+
+async def _read_others(
+    record: Record, journey: Journey, patient: PatientJourneys, known: RecordedJourneys
+) -> tuple[list[Journey], bool]:
+    """Read these journeys but this one, and tell whether one of them cannot be read."""
     others: list[Journey] = []
     unreadable = False
     for journey_id, (version, journey_hash) in patient.reached.items():
@@ -78,19 +113,19 @@ async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourne
                 known.keep(RecordedJourney(other, journey_hash))
         if other is not None:
             others.append(other)
-    said = see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable)
-    return SeenElsewhere(said, patient.position)
+    return others, unreadable
 
 
 async def must_look(record: Record, before: Journey | None, events: Sequence[Event], after: Journey) -> frozenset[UUID]:
     """Return the patient's other open journeys that do not know what these events, between these states, have changed
-    of what a journey says to others."""
-    merged = any(isinstance(event.body, PatientMerged) for event in events)
+    of what a journey says to others, also of somebody who was taken for the patient until then."""
+    parted = any(isinstance(event.body, PatientUnmerged) for event in events)
+    merged = parted or any(isinstance(event.body, PatientMerged) for event in events)
     medicine = after.protocol.dose.medicine
     said = see_elsewhere([] if before is None else [before], medicine)
     if not merged and said == see_elsewhere([after], medicine):
         return frozenset()
-    patient = await record.patient_journeys(record.patients.of_ref(after.patient.ref))
+    patient = await record.patient_journeys(record.patients.of_ref(after.patient.ref), ever=parted)
     return patient.open - {after.id}
 
 

@@ -112,13 +112,14 @@ def _head(row: asyncpg.Record) -> RecordedHead:
 
 
 async def went_on_beside(record: Record, since: datetime | None) -> tuple[UUID, ...]:
-    """Return the open journeys whose patient has another one that went on since a moment (UTC), or ever."""
+    """Return the open journeys whose patient, or somebody who was taken for them, has another one that went on since a
+    moment (UTC), or ever."""
     async with record.connection() as connection:
         rows = await connection.fetch(
             "SELECT DISTINCT o.journey_id FROM record.journey j "
             "JOIN record.journey_event e ON e.log_id = j.log_id AND e.position = j.last_position "
             "JOIN record.patient p ON p.log_id = j.log_id AND p.patient_key = j.patient_key "
-            "JOIN record.patient a ON a.log_id = p.log_id AND a.known_as = p.known_as "
+            "JOIN record.patient a ON a.log_id = p.log_id AND a.ever_known_as = p.ever_known_as "
             "JOIN record.journey o ON o.log_id = a.log_id AND o.patient_key = a.patient_key "
             "AND o.journey_id <> j.journey_id AND o.status = 'open' "
             "WHERE j.log_id = $1 AND ($2::timestamptz IS NULL OR e.recorded_at >= $2) ORDER BY o.journey_id",

@@ -42,7 +42,7 @@ LATE = timedelta(minutes=5)
 BEFORE_THE_FIRST = bytes(32)
 """The hash of a journey before its first event."""
 
-_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 22))})"  # noqa: S608 - a constant
+_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 23))})"  # noqa: S608 - a constant
 
 
 class _Frozen(BaseModel):
@@ -288,6 +288,7 @@ class Record:
         opening: Opening | None = None,
         rests_on: int | None = None,
         merges: Sequence[bytes] = (),
+        parts: Sequence[bytes] = (),
         follows: bytes | None = None,
         commands: Sequence[NewCommand] = (),
         valid_until: datetime | None = None,
@@ -298,10 +299,11 @@ class Record:
         whether or not others followed. `closes` ends the journey, so that its patient may enrol again. `opening` comes
         with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
-        from here on are the same one. `follows` is the hash of the journey's last event as it was read, if it matters.
-        `commands` are those that the events follow from, in the same order. `valid_until` is until when everything
-        counts that was signed in them. Neither that nor the time of an event is held against the database's clock in a
-        log that is a demonstration.
+        from here on are the same one. `parts` are all keys of another patient who was taken for this one, the one of
+        their reference first: from here on they are two again. `follows` is the hash of the journey's last event as it
+        was read, if it matters. `commands` are those that the events follow from, in the same order. `valid_until` is
+        until when everything counts that was signed in them. Neither that nor the time of an event is held against the
+        database's clock in a log that is a demonstration.
 
         Raises VersionConflict, OtherHistory, Diverged, NotAppendable, OverLimit, PatientHasOpenJourney, MoreIsKnown,
         TwoPatients, SignatureOver, AheadOfClock.
@@ -336,6 +338,7 @@ class Record:
                 [command.events for command in commands],
                 _encoded_commands(encode, events, commands),
                 valid_until,
+                list(parts),
             )
 
         try:
@@ -555,29 +558,35 @@ class Record:
         )
         return Enrolment.model_validate(dict(row or {}))
 
-    async def journeys_of(self, patient_key: bytes) -> tuple[UUID, ...]:
-        """Return all journeys of a patient, by any of their keys, at any clinic, in the order of their ids."""
+    async def journeys_of(self, patient_key: bytes, *, ever: bool = False) -> tuple[UUID, ...]:
+        """Return all journeys of a patient, by any of their keys, at any clinic, in the order of their ids.
+        ``ever``: also those of whoever was taken for the patient."""
         rows = await self._fetch(
             "SELECT j.journey_id FROM record.patient one "
-            "JOIN record.patient alias ON alias.log_id = one.log_id AND alias.known_as = one.known_as "
+            "JOIN record.patient alias ON alias.log_id = one.log_id "
+            "AND alias.ever_known_as = one.ever_known_as AND ($3 OR alias.known_as = one.known_as) "
             "JOIN record.journey j ON j.log_id = alias.log_id AND j.patient_key = alias.patient_key "
             "WHERE one.log_id = $1 AND one.patient_key = $2 ORDER BY j.journey_id",
             self._log_id,
             patient_key,
+            ever,
         )
         return tuple(row["journey_id"] for row in rows)
 
-    async def patient_journeys(self, patient_key: bytes) -> PatientJourneys:
-        """Return which journeys of a patient there are, by any of their keys, at any clinic, and how far each is."""
+    async def patient_journeys(self, patient_key: bytes, *, ever: bool = False) -> PatientJourneys:
+        """Return which journeys of a patient there are, by any of their keys, at any clinic, and how far each is.
+        ``ever``: also those of whoever was taken for the patient."""
         rows = await self._fetch(
             "SELECT (SELECT max(position) FROM record.journey_event WHERE log_id = $1) AS end, "
             "j.journey_id, j.version, j.journey_hash, j.status FROM (SELECT) AS always LEFT JOIN record.patient one "
             "ON one.log_id = $1 AND one.patient_key = $2 "
-            "LEFT JOIN record.patient alias ON alias.log_id = one.log_id AND alias.known_as = one.known_as "
+            "LEFT JOIN record.patient alias ON alias.log_id = one.log_id "
+            "AND alias.ever_known_as = one.ever_known_as AND ($3 OR alias.known_as = one.known_as) "
             "LEFT JOIN record.journey j ON j.log_id = alias.log_id AND j.patient_key = alias.patient_key "
             "ORDER BY j.journey_id",
             self._log_id,
             patient_key,
+            ever,
         )
         reached = {row["journey_id"]: (row["version"], row["journey_hash"]) for row in rows if row["version"]}
         return PatientJourneys(

@@ -62,13 +62,13 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
     record, key = await context.record(), bytes.fromhex(query.key)
     read: list[Journey] = []
     not_readable = False
-    for journey_id in await record.journeys_of(key):
+    for journey_id in await record.journeys_of(key, ever=True):
         try:
             with suppress(NotFound):
                 read.append(await load_journey(context, journey_id))
         except Fault:
             not_readable = True
-    # At an earlier look, the journeys that were the patient's by then.
+    # Of these, the journeys that are the patient's at the time of the look.
     known = of_patient(record.patients, read, key)
     theirs = await read_journeys(context, query, [journey.id for journey in known])
     if not theirs:

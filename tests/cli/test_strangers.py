@@ -30,6 +30,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "pathway move": {"zone": "America/New_York", "state": "NY"},
     "pathway cover": {"by": "demo-clinician", "until": "2026-03-09T09:00:00-08:00", "reason": "Invented: mine"},
     "patient merge": {"other": "nobody-has-this", "reason": "Invented: the same"},
+    "patient unmerge": {"merge": "merge-1", "reason": "Invented: somebody else"},
     "patient update": {"emergency_contact_ref": "mine", "reason": "Invented"},
 }
 

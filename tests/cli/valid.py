@@ -95,6 +95,7 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "patient.update": {"dispatch_address_ref": "address-2", "language": "es", "interpreter": True, "reason": _TEXT},
     "patient.merge": {"other": "patient-2", "reason": _TEXT},
+    "patient.unmerge": {"merge": "merge-1", "reason": _TEXT},
     "patient.correct-birth-date": {"born": "1985-04-02", "reason": _TEXT},
     "medicine.add": {"what": _TEXT, "classes": ["antidepressant"], "dosage": _TEXT, "since": "2026-01-15"},
     "medicine.change": {"medicine": "medicine-1", "dosage": _TEXT, "reason": _TEXT},

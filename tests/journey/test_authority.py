@@ -34,6 +34,7 @@ SUBJECTS = {
     SignOffKind.ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.SERIOUS_ADVERSE_EVENT: "adverse-event-1",
     SignOffKind.PATIENT_MERGE: "merge-1",
+    SignOffKind.PATIENT_UNMERGE: "merge-1",
     SignOffKind.CONSENT_VERSION: "treatment",
     SignOffKind.DEATH: "death-1",
     SignOffKind.DEATH_CORRECTION: "death-1",
@@ -145,6 +146,8 @@ def written(journey: Journey, kind: SignOffKind, by: str) -> Journey:
             changed = {"discharge_author": by}
         case SignOffKind.PATIENT_MERGE:
             changed = {"merges": {"merge-1": journey.merges["merge-1"].model_copy(update={"proposed_by": by})}}
+        case SignOffKind.PATIENT_UNMERGE:
+            changed = {"merges": {"merge-1": journey.merges["merge-1"].model_copy(update={"doubted_by": by})}}
         case SignOffKind.PERMISSION:
             changed = {"proposed_permission": ProposedPermission(until=date(2099, 1, 1), source="x", by=by)}
         case SignOffKind.CONSENT_VERSION:

@@ -22,8 +22,8 @@ NO_SAFETY = {
     "access.glass-broken", "access.reviewed", "care-team.stranger-heard", "care-team.updated", "command.refused",
     "obligation.acknowledged", "obligation.escalated", "obligations.updated", "pathway.covered", "pathway.cover-ended",
     "pathway.reassigned", "patient.updated", "patient.birth-date-corrected", "patient.merge-proposed",
-    "permission.changed", "permission.monitoring-checked", "permission.proposed", "contacts.scheduled", "visit.moved",
-    "cancellation.kept", "supply.counted", "supply.moved", "supply.witnessed",
+    "patient.unmerge-proposed", "permission.changed", "permission.monitoring-checked", "permission.proposed",
+    "contacts.scheduled", "visit.moved", "cancellation.kept", "supply.counted", "supply.moved", "supply.witnessed",
     # decisions, and what they rest on: their own evidence is part of the clearance's
     "signoff.addendum-added", "signoff.answered", "signoff.delegated", "signoff.delegation-ended", "signoff.signed",
     "signoff.withdrawn", "evaluation.recorded", "screening.recorded", "screening.reopened", "plan.recorded",
@@ -33,9 +33,10 @@ NO_SAFETY = {
     # in the evidence by itself: doses, medicines, limits, corrections, the checklist, where the patient is, a test
     "session.dosed", "medicine.recorded", "medicines.reconciled", "limits.overridden", "limits.override-proposed",
     "limits.tightened", "fact.amended", "fact.correction-confirmed", "fact.correction-rejected",
-    "fact.entered-in-error", "history.taken-in", "patient.merged", "patient.moved", "pregnancy.judged",
-    "pregnancy.tested", "session.checked", "session.instructed", "session.instructions-acknowledged",
-    "session.scheduled", "session.cancelled", "session.released", "session.end-proposed",
+    "fact.entered-in-error", "history.taken-in", "patient.merged", "patient.unmerged", "patient.moved",
+    "pregnancy.judged", "pregnancy.tested", "session.checked", "session.instructed",
+    "session.instructions-acknowledged", "session.scheduled", "session.cancelled", "session.released",
+    "session.end-proposed",
     # after these no session is released
     "pathway.started", "pathway.ending", "pathway.closed", "stage.entered", "discharge.proposed", "handover.proposed",
     "watch.handed-over",

@@ -15,6 +15,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
 from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.decide import decide
+from workflows.journey.notices import notices
 from workflows.journey.patient_limits import limit_of, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -445,6 +446,131 @@ def test_a_patient_is_not_merged_with_themselves() -> None:
     play = after("evaluation.record")
     own = MERGE.model_copy(update={"other": play.journey.patient.ref})
     play.refused(own, Role.COORDINATOR, code=RefusalCode.CONTRADICTS, field="other")
+
+
+# A merge that was wrong
+
+
+def doubted(play: Play, reason: str = "two people with one name (invented)") -> Play:
+    play.do(c.ProposeUnmerge(merge="merge-1", reason=reason), Role.COORDINATOR)
+    return play
+
+
+def two_taken_for_one() -> tuple[Play, Play]:
+    """A journey in which a dose was given and a limit made tighter, and another patient's, merged into it; each has
+    taken in what the other says."""
+    there, here = merged(after("session.end"), OTHER), before("session.schedule")
+    there.do(c.SetLimits(limits={DoseLimit.MAX_SINGLE_DOSE: 40}, reason="faint after the dose (invented)"))
+    here.at = max(here.at, there.at)
+    there.at = here.at
+    here.journey = here.journey.model_copy(update={"patient": here.journey.patient.model_copy(update={"ref": OTHER})})
+    told(here, **see_elsewhere([there.journey], MEDICINE).model_dump())
+    told(there, **see_elsewhere([here.journey], MEDICINE).model_dump())
+    release_all(here)
+    release_all(there)
+    return there, here
+
+
+def release_all(play: Play) -> None:
+    for hold in tuple(play.journey.standing_holds):
+        play.sign(SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE, hold.id)
+
+
+OTHER = "demo-patient-other"
+
+
+def test_two_people_sign_that_a_merge_was_wrong_and_nothing_is_removed() -> None:
+    there, _ = two_taken_for_one()
+    doses, taken_in = there.journey.own_doses, there.journey.elsewhere
+    assert there.journey.is_patient(OTHER)
+    doubted(there)
+    assert there.journey.is_patient(OTHER), "nobody has signed it"
+    assert kinds(there.sign_once(SignOffKind.PATIENT_UNMERGE, "merge-1")) == ["signoff.signed"]
+    assert there.journey.merges["merge-1"].merged
+    followed = there.sign_once(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    assert one(followed, e.PatientUnmerged).other == OTHER
+    assert not there.asks_for(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    assert there.journey.own_doses == doses
+    assert there.journey.elsewhere == taken_in, "until the record says what counts now"
+    there.refused(c.ProposeUnmerge(merge="merge-1", reason="x"), code=RefusalCode.ALREADY_DONE, field="merge")
+    told(there)
+    assert not there.journey.is_patient(OTHER)
+    assert there.journey.known_doses == doses
+    there.do(c.ProposeMerge(other=OTHER, reason="they are one after all (invented)"), Role.COORDINATOR)
+    assert there.asks_for(SignOffKind.PATIENT_MERGE, "merge-2")
+
+
+def test_both_patients_are_held_and_told_and_what_became_looser_waits_for_two_signatures() -> None:
+    there, here = two_taken_for_one()
+    assert limit_of(here.journey, DoseLimit.MAX_SINGLE_DOSE) == 40
+    for play in (there, here):
+        known = len(play.events)
+        if play is there:
+            followed = doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1") + told(play)
+        else:
+            followed = told(play)
+            assert one(followed, e.HistoryTakenIn).parted == (there.journey.patient.ref,)
+        assert one(followed, e.HoldPlaced).severe
+        [hold] = play.journey.standing_holds
+        assert {notice.to for event in play.events[known:] for notice in notices(event)} >= {
+            Role.PATIENT, Role.COORDINATOR, Role.CLINICIAN, Role.ON_CALL_CLINICIAN,
+        }  # fmt: skip
+        play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+        assert play.journey.held, "one of two"
+        play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+        assert not play.journey.held
+    assert limit_of(here.journey, DoseLimit.MAX_SINGLE_DOSE) != 40
+    assert here.journey.known_doses == ()
+    assert told(here) == [], "once"
+
+
+def test_no_dose_while_it_is_not_decided_whether_a_merge_was_wrong() -> None:
+    play = before("session.release")
+    merged(play, OTHER)
+    told(play, also_known_as=[OTHER])
+    play.sign(SignOffKind.CLEARANCE, "1")
+    doubted(play)
+    assert "decide whether a merge was wrong" in gate(play)
+    play.sign_once(SignOffKind.PATIENT_UNMERGE, "merge-1", decision="decline")
+    assert play.journey.is_patient(OTHER)
+    assert not play.asks_for(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    told(play, also_known_as=[OTHER], doses=[dose(play.at - timedelta(days=300))])
+    assert not play.asks_for(SignOffKind.PATIENT_UNMERGE, "merge-1"), "what was declined is not asked again by itself"
+    doubted(play)
+    assert play.asks_for(SignOffKind.PATIENT_UNMERGE, "merge-1")
+
+
+@pytest.mark.parametrize("state", ["nothing", "proposed", "declined"])
+def test_what_was_never_merged_is_not_taken_apart(state: str) -> None:
+    play = after("evaluation.record")
+    if state != "nothing":
+        play.do(MERGE, Role.COORDINATOR)
+    if state == "declined":
+        play.sign_once(SignOffKind.PATIENT_MERGE, "merge-1", decision="decline")
+    code = RefusalCode.UNKNOWN if state == "nothing" else RefusalCode.ALREADY_DONE
+    play.refused(c.ProposeUnmerge(merge="merge-1", reason="x"), Role.COORDINATOR, code=code, field="merge")
+
+
+def test_a_merge_can_be_undone_after_the_journey_has_closed() -> None:
+    play = merged(after("evaluation.record"), OTHER)
+    play.do(c.Withdraw(), Role.PATIENT)
+    assert play.journey.closed
+    doubted(play)
+    play.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    assert play.journey.merges["merge-1"].undone
+
+
+def test_who_is_still_one_by_another_merge_parts_from_one_only() -> None:
+    play = after("evaluation.record")
+    own = play.journey.patient.ref
+    told(play, also_known_as=["a", "b", own])
+    followed = told(play, also_known_as=["b", own])
+    assert one(followed, e.HistoryTakenIn).parted == ("a",)
+    assert one(followed, e.HoldPlaced).severe
+    assert kinds(told(play)) == ["history.taken-in"], "one hold for all of it"
+    merged(play, "c")
+    told(play, also_known_as=["c", "d"])
+    assert one(told(play), e.HistoryTakenIn).parted == ("d",), "c is theirs by this journey's own merge"
 
 
 @pytest.mark.requirement("A35")

@@ -186,6 +186,32 @@ async def test_a_merge_makes_two_patients_one(record: Record) -> None:
     assert (await enrol(record, uuid4(), patient_key("never seen"))).outcome == "active"
 
 
+async def test_a_merge_that_was_wrong_makes_one_patient_two_again(record: Record) -> None:
+    """Each has their own aliases again; who else was one with them stays with whom they belong to."""
+    one, two, three, other, numbered, third = uuid4(), uuid4(), uuid4(), *map(patient_key, ("b", "b/17", "c"))
+    await record.append(one, 0, events(1), opening=opening(PATIENT))
+    await record.append(two, 0, events(1), opening=opening(other, numbered, medicine="invented-2"))
+    await record.append(three, 0, events(1), opening=opening(third, medicine="invented-3"))
+    await record.append(one, 1, events(1), merges=[other, third])
+    assert {*await record.journeys_of(numbered)} == {one, two, three}
+    known = (await record.append(one, 2, events(1), parts=[other, numbered])).position
+    assert {*await record.journeys_of(PATIENT)} == {*await record.journeys_of(third)} == {one, three}
+    assert {*await record.journeys_of(other)} == {*await record.journeys_of(numbered)} == {two}
+    # What rests on the time when they were one is not recorded: it must know that they are not.
+    with pytest.raises(MoreIsKnown):
+        await record.append(two, 1, events(1), rests_on=known - 1)
+    await record.append(two, 1, events(1), rests_on=known)
+    # Each may have a journey with the medicine of the other, and is known by all their own names.
+    await record.append(uuid4(), 0, events(1), opening=opening(other))
+    with pytest.raises(PatientHasOpenJourney):
+        await record.append(uuid4(), 0, events(1), opening=opening(numbered))
+    with pytest.raises(TwoPatients):
+        await record.append(uuid4(), 0, events(1), opening=opening(PATIENT, numbered, medicine="invented-4"))
+    # And once more, should they be one after all.
+    await record.append(one, 3, events(1), merges=[numbered])
+    assert {two, one, three} < {*await record.journeys_of(PATIENT)}
+
+
 async def test_who_is_only_enrolled_keeps_nobody_from_beginning(record: Record) -> None:
     """Anybody who may enrol may enrol wrongly. What is recorded decides."""
     mine, theirs = patient_key("a"), patient_key("b")

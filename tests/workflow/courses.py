@@ -186,6 +186,7 @@ async def alarm(case: Case) -> None:
 REFUSED_SIGNALS = (
     "pathway.start",
     "patient.merge",
+    "patient.unmerge",
     "supply.witness",
     "pathway.reject-correction",
     "pathway.propose-discharge",
@@ -218,6 +219,7 @@ async def signals(case: Case) -> None:
     await act(Role.PATIENT, c.UpdatePatient(emergency_contact_ref="demo-contact-2", reason="Invented: a new number"))
     await act(Role.COORDINATOR, c.CorrectBirthDate(born=date(1985, 4, 2), reason="Invented: misread"))
     await act(Role.COORDINATOR, c.ProposeMerge(other=case.journey.patient.ref, reason="Invented: the very same"))
+    await act(Role.COORDINATOR, c.ProposeUnmerge(merge="merge-9", reason="Invented: somebody else"))
     await act(Role.PATIENT, c.RecordPregnancyTest(taken_at=case.journey.started_at, result="negative"))
     await act(Role.COORDINATOR, c.CountSupply(doses=0, counted_at=case.journey.started_at))
     await act(Role.CLINICIAN, c.WitnessDisposal(disposal="disposal-9"))

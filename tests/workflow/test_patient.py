@@ -103,6 +103,27 @@ async def test_enrolling_anew_takes_the_doses_along(real_world: World) -> None:
     assert str(closed.id).encode() not in known.payload
 
 
+@pytest.mark.timeout(300)
+async def test_a_merge_that_was_wrong_is_undone_and_each_journey_says_so(real_world: World) -> None:
+    one, other = await two_of_one_patient(real_world)
+    ref = other.journey.patient.ref
+    await other.reach(other.journey.version)
+    while one.journey.patient.ref not in other.journey.elsewhere.also_known_as:
+        await other.reach(other.journey.version + 1)
+    await one.act(Role.COORDINATOR, c.ProposeUnmerge(merge="merge-1", reason="Invented: two people with one name"))
+    await one.play(until=lambda journey: journey.merges["merge-1"].undone)
+    while not other.journey.held:
+        await other.reach(other.journey.version + 1)
+    while one.journey.elsewhere.doses or not one.journey.held:
+        await one.reach(one.journey.version + 1)
+    for case in (one, other):
+        assert [hold.cause for hold in case.journey.standing_holds] == ["patients_parted"]
+        assert (await case.handle.query(CareJourney.status)).health != DIVERGED_HEALTH
+        of_each = await real_world.record.journeys_of(real_world.record.patients.of_ref(case.journey.patient.ref))
+        assert of_each == (case.id,)
+    assert not one.journey.is_patient(ref)
+
+
 @pytest.mark.requirement("B27")
 async def test_a_second_journey_with_the_medicine_does_not_begin(real_world: World) -> None:
     """Also where nobody asked beforehand."""

@@ -41,7 +41,7 @@ from workflows.journey.always.pathway.model import (
     Transfer,
     Withdraw,
 )
-from workflows.journey.always.patient.model import ProposeMerge, TakeInHistory
+from workflows.journey.always.patient.model import ProposeMerge, ProposeUnmerge, TakeInHistory
 from workflows.journey.always.permissions.model import ProposePermission, RecordMonitoringCheck
 from workflows.journey.always.pregnancy.model import JudgePregnancy, RecordPregnancyTest
 from workflows.journey.always.reports.model import KeepReport, SettleReport
@@ -183,6 +183,7 @@ AnyBody = Annotated[
     | Cover
     | Move
     | ProposeMerge
+    | ProposeUnmerge
     | Withdraw
     | Transfer
     | StopForSafety

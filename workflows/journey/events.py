@@ -45,7 +45,13 @@ from workflows.journey.always.pathway.model import (
     PatientMoved,
     StageEntered,
 )
-from workflows.journey.always.patient.model import HistoryTakenIn, MergeProposed, PatientMerged
+from workflows.journey.always.patient.model import (
+    HistoryTakenIn,
+    MergeProposed,
+    PatientMerged,
+    PatientUnmerged,
+    UnmergeProposed,
+)
 from workflows.journey.always.permissions.model import MonitoringChecked, PermissionChanged, PermissionProposed
 from workflows.journey.always.pregnancy.model import PregnancyJudged, PregnancyTested
 from workflows.journey.always.reports.model import ReportKept, ReportRepeated, ReportSettled
@@ -201,6 +207,8 @@ AnyEventBody = Annotated[
     | HistoryTakenIn
     | MergeProposed
     | PatientMerged
+    | UnmergeProposed
+    | PatientUnmerged
     | DischargeProposed
     | HandoverProposed
     | WatchHandedOver

@@ -30,6 +30,7 @@ MOVES = (
     e.HoldReleased,
     e.SessionReleased,
     e.PatientMerged,
+    e.PatientUnmerged,
     e.StageEntered,
     e.DeathConfirmed,
     e.WatchHandedOver,

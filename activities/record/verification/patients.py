@@ -40,11 +40,12 @@ class Placed(NamedTuple):
 
 
 async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[UUID]]:
-    """Return the journeys of each patient who has several, as the record tells patients apart."""
+    """Return the journeys of each patient who has several, or had while somebody else was taken for them, as the record
+    tells patients apart."""
     rows = await connection.fetch(
         "SELECT array_agg(j.journey_id ORDER BY j.journey_id) AS journeys FROM record.journey j "
         "JOIN record.patient p ON p.log_id = j.log_id AND p.patient_key = j.patient_key "
-        "WHERE j.log_id = $1 GROUP BY p.known_as HAVING count(*) > 1",
+        "WHERE j.log_id = $1 GROUP BY p.ever_known_as HAVING count(*) > 1",
         log_id,
     )
     return [row["journeys"] for row in rows]

@@ -72,11 +72,12 @@ _SIGNED_FOR = {
 }
 """What counts by the approval it names, of one of these kinds."""
 _RELEASES = ("hold.released", "crisis.closed", "session.released", *_SIGNED_FOR)
-_MERGED = "patient.merged"
+_MERGED = {"patient.merged": SignOffKind.PATIENT_MERGE, "patient.unmerged": SignOffKind.PATIENT_UNMERGE}
+"""What two people sign about who is who."""
 _STEPS = (
     "stage.entered", "session.ended", "death.confirmed", "watch.handed-over", "pathway.ending", "pathway.closed",
 )  # fmt: skip
-_JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, _MERGED)
+_JUDGED = ("pathway.started", *SIGNED, *_RELEASES, *_STEPS, *_MERGED)
 _ENTERED_BY = {
     "screening": SignOffKind.EVALUATION,
     "education": SignOffKind.ELIGIBILITY,
@@ -209,7 +210,7 @@ def _reasons(journey: Journey | None, stored: StoredEvent, keys: Keys, log: Log 
         yield from _exceeds_right(journey, stored, body)
     elif body["kind"] in _RELEASES:
         yield from _release(journey, stored, body)
-    elif body["kind"] == _MERGED:
+    elif body["kind"] in _MERGED:
         if journey is None or not _may_merge(journey, body):
             yield "unreadable" if journey is None else "merged_unsigned"
     elif body["kind"] in _STEPS and (journey is None or not _may_step(journey, body)):
@@ -320,8 +321,8 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
 
 
 def _may_merge(journey: Journey, body: dict[str, Any]) -> bool:
-    """Whether two people signed that exactly this other reference is the patient too."""
-    merge, signed = journey.merges.get(body["merge"]), current(journey, SignOffKind.PATIENT_MERGE, body["merge"])
+    """Whether two people signed that exactly this other reference is the patient too, or is not."""
+    merge, signed = journey.merges.get(body["merge"]), current(journey, _MERGED[body["kind"]], body["merge"])
     named = signed is not None and (signed.decision, signed.request) == ("approve", body["sign_off"])
     return named and merge is not None and merge.other == body["other"]
 

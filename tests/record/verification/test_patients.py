@@ -8,7 +8,7 @@ import pytest
 
 from activities.record import Record
 from activities.record.event_codec import to_new
-from activities.record.patients import look_elsewhere, must_look, opening_of
+from activities.record.patients import look_elsewhere, must_look, opening_of, part
 from activities.record.reconciliation import went_on_beside
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
@@ -27,6 +27,7 @@ from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.refusals import Refusal
 
 SECOND = UUID("22222222-2222-4222-8222-222222222222")
+SECOND_REF = "demo-patient-other"
 
 
 def with_medicine(medicine: str) -> Protocol:
@@ -106,14 +107,22 @@ def test_a_second_journey_with_the_medicine_is_found() -> None:
     assert reasons(placed(first.events, 0), placed(second.events, 9)) == ["second_journey"]
 
 
-async def record_all(record: Record, play: Play, merges: Sequence[bytes] = (), closes: bool = False) -> int:
+async def record_all(
+    record: Record, play: Play, merges: Sequence[bytes] = (), closes: bool = False, parts: Sequence[bytes] = ()
+) -> int:
     """Record the events of a play that are not recorded yet; the position after them."""
     head = await record.head(play.journey.id)
     version = 0 if head is None else head.version
     new = [event for event in play.events if event.version > version]
     opening = opening_of(record.patients, play.journey) if version == 0 else None
     appended = await record.append(
-        play.journey.id, version, [to_new(event) for event in new], opening=opening, merges=merges, closes=closes
+        play.journey.id,
+        version,
+        [to_new(event) for event in new],
+        opening=opening,
+        merges=merges,
+        closes=closes,
+        parts=parts,
     )
     return appended.position
 
@@ -145,6 +154,62 @@ async def test_merged_patients_are_judged_together(record: Record, owner: Connec
     assert "patient_differs" in await found(record)
     await owner.execute("UPDATE record.journey SET medicine = 'another'")
     assert "head_differs" in await found(record)
+
+
+async def test_patients_who_were_taken_apart_are_judged_as_they_were_known_then(
+    record: Record, owner: Connection
+) -> None:
+    """What each took in of the other is right for its time, stays on record, and counts no more; and both look anew."""
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
+    await record_all(record, second)
+    other = first.journey.patient.ref
+    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, second, [patient_key(other)])
+    for play in (second, first):
+        seen = await look_elsewhere(record, play.journey)
+        take_in(play, seen.elsewhere, seen.position)
+        await record_all(record, play)
+    second.do(c.ProposeUnmerge(merge="merge-1", reason="invented: two people"), Role.COORDINATOR)
+    before, known = second.journey, len(second.events)
+    second.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    found_apart = await part(record, second.journey, other)
+    assert found_apart.keys == (patient_key(other),)
+    await record_all(record, second, parts=found_apart.keys)
+    assert await must_look(record, before, second.events[known:], second.journey) == {first.journey.id}
+    assert {*await went_on_beside(record, None)} == {first.journey.id, SECOND}
+    for play in (second, first):
+        seen = await look_elsewhere(record, play.journey)
+        assert seen.elsewhere == Elsewhere()
+        take_in(play, seen.elsewhere, seen.position)
+        await record_all(record, play)
+        assert [body.parted for body in taken_in(play)] == [(), () if play is second else (SECOND_REF,)]
+        assert [hold.cause for hold in play.journey.standing_holds][-1] == "patients_parted"
+    assert await found(record) == []
+    await owner.execute("UPDATE record.patient SET known_as = ever_known_as")
+    assert "patient_differs" in await found(record)
+
+
+def taken_in(play: Play) -> list[e.HistoryTakenIn]:
+    return [event.body for event in play.events if isinstance(event.body, e.HistoryTakenIn)]
+
+
+async def test_who_is_one_for_another_reason_too_is_not_taken_apart(record: Record) -> None:
+    first = started()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref="demo-patient-other")
+    for n in (1, 2):
+        second.do(c.ProposeMerge(other=first.journey.patient.ref if n == 1 else "third", reason="x"), Role.COORDINATOR)
+        second.sign(SignOffKind.PATIENT_MERGE, f"merge-{n}")
+    await record_all(record, second, [patient_key(first.journey.patient.ref), patient_key("third")])
+    first.do(c.ProposeMerge(other="third", reason="x"), Role.COORDINATOR)
+    first.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, first, [patient_key("third")])
+    second.do(c.ProposeUnmerge(merge="merge-1", reason="x"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    assert (await part(record, second.journey, first.journey.patient.ref)).keys == ()
 
 
 async def test_patients_taken_for_one_are_found(record: Record, owner: Connection) -> None:

@@ -35,6 +35,7 @@ class SignOffKind(StrEnum):
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DISCHARGE = "discharge"
     PATIENT_MERGE = "patient_merge"
+    PATIENT_UNMERGE = "patient_unmerge"
     HANDOVER = "handover"
     PATIENT_LIMITS = "patient_limits"
     LIMIT_OVERRIDE = "limit_override"

@@ -7,6 +7,8 @@
 -- many seconds). The last two not in a log that is a demonstration.
 -- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
+-- _merges are keys of other patients who are this one; _parts are all keys of another one who is not any more, the first
+-- of which is theirs from here on. Both were found by the same reading: they come with _rests_on, too.
 -- The commands that the events follow from are kept with them: of each how many events it gave, in the same order.
 CREATE OR REPLACE FUNCTION record.append(
     _log_id smallint,
@@ -30,6 +32,7 @@ CREATE OR REPLACE FUNCTION record.append(
     _command_events integer[] DEFAULT '{}',
     _commands bytea[] DEFAULT '{}',
     _valid_until timestamptz DEFAULT NULL,
+    _parts bytea[] DEFAULT '{}',
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -53,6 +56,8 @@ DECLARE
     _log_hash bytea;
     _patient_key bytea;
     _other bytea;
+    _one patient;
+    _two patient;
 BEGIN
     IF _count < 1 THEN
         RAISE EXCEPTION 'an append takes at least one event' USING ERRCODE = 'CP003';
@@ -85,7 +90,7 @@ BEGIN
            WITH ORDINALITY AS e (id, kind, schema, occurred, actor, role, command, cause, body, n);
 
     -- Who is who does not change meanwhile. Taken first: whoever waits for it holds up no other append.
-    IF _patient_keys IS NOT NULL OR cardinality(_merges) > 0 THEN
+    IF _patient_keys IS NOT NULL OR cardinality(_merges) > 0 OR cardinality(_parts) > 0 THEN
         PERFORM lock_row(_log_id, 'enrol');
     END IF;
     PERFORM lock_row(_log_id, 'append');
@@ -135,16 +140,23 @@ BEGIN
     END IF;
     FOREACH _other IN ARRAY coalesce(_merges, '{}') LOOP
         PERFORM identify(_log_id, ARRAY[_other]);
-        UPDATE patient p SET known_as = (SELECT m.known_as FROM patient m
-                                          WHERE m.log_id = _log_id AND m.patient_key = _patient_key)
-         WHERE p.log_id = _log_id
-           AND p.known_as = (SELECT o.known_as FROM patient o WHERE o.log_id = _log_id AND o.patient_key = _other);
+        SELECT * INTO _one FROM patient p WHERE p.log_id = _log_id AND p.patient_key = _patient_key;
+        SELECT * INTO _two FROM patient p WHERE p.log_id = _log_id AND p.patient_key = _other;
+        UPDATE patient p SET known_as = _one.known_as WHERE p.log_id = _log_id AND p.known_as = _two.known_as;
+        UPDATE patient p SET ever_known_as = _one.ever_known_as
+         WHERE p.log_id = _log_id AND p.ever_known_as = _two.ever_known_as;
     END LOOP;
     IF _rests_on IS NOT NULL THEN
-        IF EXISTS (SELECT FROM journeys_of(_log_id, _patient_key) j
+        -- Also of those that were one with the patient: until whoever rests on them knows that they are not any more.
+        IF EXISTS (SELECT FROM journeys_of(_log_id, _patient_key, true) j
                     WHERE j.journey_id <> _journey_id AND j.last_position > _rests_on) THEN
             RAISE EXCEPTION 'more is known of the patient by now' USING ERRCODE = 'CP007';
         END IF;
+    END IF;
+    IF cardinality(_parts) > 0 THEN
+        UPDATE patient p SET known_as = CASE WHEN p.patient_key = ANY (_parts) THEN _parts[1] ELSE _patient_key END
+         WHERE p.log_id = _log_id
+           AND p.known_as = (SELECT m.known_as FROM patient m WHERE m.log_id = _log_id AND m.patient_key = _patient_key);
     END IF;
 
     SELECT e.position, e.recorded_at, e.log_hash INTO _position, _recorded_at, _log_hash

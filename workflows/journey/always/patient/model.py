@@ -5,6 +5,7 @@ from uuid import UUID
 
 from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
@@ -16,7 +17,7 @@ from workflows.journey.envelopes import (
     Evolutions,
     changed_entry,
 )
-from workflows.journey.protocol import DoseLimit, Positive
+from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose
@@ -88,6 +89,18 @@ class ProposeMerge(CommandBody):
     reason: Text
 
 
+class ProposeUnmerge(CommandBody):
+    """Say that a merge was wrong: the other reference is somebody else. Two people decide on it. From then on both
+    patients are themselves again; what came from the other stays in the events that took it in, and counts no more.
+    Care that rested on it is held until two people have looked."""
+
+    kind: Literal["patient.unmerge"] = "patient.unmerge"
+    licensed: ClassVar[bool] = False
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
+    merge: Identifier
+    reason: Text
+
+
 class MergeProposed(EventBody):
     """Somebody says that another reference is this patient too."""
 
@@ -108,10 +121,30 @@ class PatientMerged(EventBody):
     sign_off: Identifier
 
 
+class UnmergeProposed(EventBody):
+    """Somebody says that a merge was wrong. It counts until two people have signed that it was."""
+
+    kind: Literal["patient.unmerge-proposed"] = "patient.unmerge-proposed"
+    merge: Identifier
+    reason: Text
+
+
+class PatientUnmerged(EventBody):
+    """Two people signed that another reference is not this patient: from here on they are two again, wherever the
+    record counts something over a patient. ``sign_off`` is the request they decided."""
+
+    kind: Literal["patient.unmerged"] = "patient.unmerged"
+    merge: Identifier
+    other: Identifier
+    sign_off: Identifier
+
+
 class HistoryTakenIn(EventBody):
     """All that the patient's other journeys said up to a ``position`` of the record. This journey rests on it from here
     on. ``unsettled`` are the sources of the open risks that it did not know before, or not as so bad; ``doses`` those
     of the doses it did not know; ``undone``, that something was decided without it, and not recorded because of that.
+    ``parted`` are references that were this patient's and were signed since to be somebody else's: what came with them
+    counts no more.
     """
 
     kind: Literal["history.taken-in"] = "history.taken-in"
@@ -120,16 +153,26 @@ class HistoryTakenIn(EventBody):
     unsettled: tuple[UUID, ...] = ()
     doses: tuple[UUID, ...] = ()
     undone: bool = False
+    parted: tuple[Identifier, ...] = ()
 
 
 class Merge(ImmutableModel):
-    """Another reference that may be this patient too: by whom that was said and why, and whether it was signed."""
+    """Another reference that may be this patient too: by whom that was said and why, and whether it is signed.
+    ``doubt``: why somebody said since that it is not, and ``doubted_by`` who. ``undone``: that was signed, too."""
 
     id: Identifier
     other: Identifier
     reason: Text
     proposed_by: Identifier
     merged: bool = False
+    doubt: Text | None = None
+    doubted_by: Identifier | None = None
+    undone: bool = False
+
+    @property
+    def proposed(self) -> bool:
+        """Whether nobody has signed yet that it is, or was."""
+        return not (self.merged or self.undone)
 
 
 class PatientState(PathwayState):
@@ -157,8 +200,26 @@ def _merged(state: PatientState, body: PatientMerged, event: EventHeader) -> Cha
     return changed_entry(state, "merges", body.merge, merged=True)
 
 
+def _unmerge_proposed(state: PatientState, body: UnmergeProposed, event: EventHeader) -> Changes:
+    return changed_entry(state, "merges", body.merge, doubt=body.reason, doubted_by=event.actor_id)
+
+
+def _decided(state: PatientState, body: SignedOff, event: EventHeader) -> Changes:
+    """Of a doubt that was declined nothing is left: a new one is decided on anew."""
+    if body.sign_off != SignOffKind.PATIENT_UNMERGE or body.decision != "decline":
+        return {}
+    return changed_entry(state, "merges", body.subject, doubt=None, doubted_by=None)
+
+
+def _unmerged(state: PatientState, body: PatientUnmerged, event: EventHeader) -> Changes:
+    return changed_entry(state, "merges", body.merge, merged=False, undone=True)
+
+
 EVOLUTIONS: Evolutions = {
     HistoryTakenIn: _taken_in,
     MergeProposed: _merge_proposed,
     PatientMerged: _merged,
+    UnmergeProposed: _unmerge_proposed,
+    SignedOff: _decided,
+    PatientUnmerged: _unmerged,
 }

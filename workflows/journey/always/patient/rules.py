@@ -29,10 +29,15 @@ from workflows.journey.stages.screening.rules import excluded
 from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
 from workflows.journey.vocabulary import KnownDose
 
-HISTORY, LIMITS = "patient_history", "patient_limits"
+HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
 """The causes of holds that come from other journeys. They are no risk of their own."""
 ELSEWHERE = "from another journey of this patient"
 """How a call for help begins that comes from another journey."""
+COUNTS_NO_MORE = (
+    "what this care rests on came in part from somebody else, whom two people signed not to be this patient: it counts "
+    "no more. See what was decided on it, and what is less now: doses, limits, risks"
+)
+"""Why care is held after a merge was undone. What rested on it may only become looser by a signature."""
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
 UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
@@ -117,7 +122,7 @@ def _released(journey: Journey) -> Iterator[ReleasedSession]:
 def risks(journey: Journey) -> Iterator[KnownRisk]:
     """Find the risks that a journey knows of its patient, settled or not."""
     for hold in journey.holds.values():
-        if hold.cause not in (HISTORY, LIMITS):
+        if hold.cause not in (HISTORY, LIMITS, PARTED):
             yield _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
     for crisis in journey.crises.values():
         severity = OF_CRISIS[crisis.level]
@@ -187,7 +192,15 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         ),
         doses=tuple(dose.source for dose in command.elsewhere.doses if dose.source not in doses),
         undone=command.undone,
+        parted=_parted(journey, command.elsewhere),
     )
+
+
+def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
+    """Return the references that are not the patient's any more: two people signed that they never were."""
+    own = (merge.other for merge in journey.merges.values() if merge.merged)
+    still = {journey.patient.ref, *own, *elsewhere.also_known_as}
+    return tuple(ref for ref in journey.elsewhere.also_known_as if ref not in still)
 
 
 def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
@@ -200,14 +213,17 @@ def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
 
 
 def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care until a clinician has looked: on a risk that became known and is not settled, and on a dose elsewhere
-    that forbids the session planned here, or one now where something was decided without knowing of it.
+    """Hold care until a clinician has looked: on a risk that became known and is not settled, on a dose elsewhere that
+    forbids the session planned here, or one now where something was decided without knowing of it, and where somebody
+    else's history was taken for the patient's.
 
     What is to be watched goes on here where the journey that was told of it has ended, and two doses too close to each
     other are seen to, whichever of them became known first.
     """
     if journey.closed:
         return
+    if body.parted:
+        yield from hold_parted(journey)
     news = [risk for risk in body.elsewhere.risks if risk.source in body.unsettled]
     planned = journey.sessions.get(journey.next_session)
     obstacles: tuple[str, ...] = ()
@@ -230,6 +246,17 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         severity = worst(*(risk.severity for risk in left if risk.severity is not None))
         found = list_some([f"{risk.type} {risk.what}" for risk in left])
         yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000], "elsewhere")
+
+
+def hold_parted(journey: Journey) -> Iterator[e.EventBody]:
+    """Hold care until two people have looked at what rested on somebody else's history, once."""
+    if not journey.closed and not any(hold.cause == PARTED for hold in journey.standing_holds):
+        yield place(journey, PARTED, COUNTS_NO_MORE, severe=True)
+
+
+def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care where the merge was. What the other journeys said counts until the record says what counts now."""
+    yield from hold_parted(journey)
 
 
 def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:
@@ -270,23 +297,43 @@ def propose_merge(journey: Journey, command: c.ProposeMerge, by: Actor, at: date
     """Say that another reference is this patient too. Two people decide on it."""
     if command.other == journey.patient.ref:
         refuse(RefusalCode.CONTRADICTS, "this is the patient's own reference", "Give the other one", "other")
-    if any(merge.other == command.other and not declined(journey, merge) for merge in journey.merges.values()):
+    said = (merge for merge in journey.merges.values() if merge.other == command.other and not merge.undone)
+    if any(not declined(journey, merge) for merge in said):
         refuse(RefusalCode.ALREADY_DONE, "this was said before", "See `signoff list`", "other")
     yield e.MergeProposed(merge=f"merge-{len(journey.merges) + 1}", other=command.other, reason=command.reason)
 
 
+def propose_unmerge(journey: Journey, command: c.ProposeUnmerge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Say that a merge was wrong. Two people decide on it."""
+    merge = journey.merges.get(command.merge)
+    if merge is None:
+        refuse(RefusalCode.UNKNOWN, "there is no such merge here", "See `patient show` for the merges", "merge")
+    if not merge.merged:
+        remedy = "Nothing is left to do" if merge.undone else "Decline it (`signoff decline`)"
+        refuse(RefusalCode.ALREADY_DONE, "these two do not count as one patient", remedy, "merge")
+    if merge.doubt == command.reason:
+        refuse(RefusalCode.ALREADY_DONE, "this was said before", "See `signoff list`, or say what is new", "reason")
+    yield e.UnmergeProposed(merge=merge.id, reason=command.reason)
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask two people whether another reference is this patient too."""
+    """Ask two people whether another reference is this patient too, and whether that was wrong."""
     for merge in journey.merges.values():
-        asked = None if merge.merged else sign_off_requirement(journey, SignOffKind.PATIENT_MERGE, merge.id)
+        asked = None
+        if merge.proposed:
+            asked = sign_off_requirement(journey, SignOffKind.PATIENT_MERGE, merge.id)
+        elif merge.merged and merge.doubt is not None:
+            asked = sign_off_requirement(journey, SignOffKind.PATIENT_UNMERGE, merge.id)
         if asked:
             yield asked
 
 
 DECISIONS: Decisions = {
     c.ProposeMerge: propose_merge,
+    c.ProposeUnmerge: propose_unmerge,
     c.TakeInHistory: take_in,
 }
 REACTIONS: Reactions = {
     e.HistoryTakenIn: react_history,
+    e.PatientUnmerged: react_unmerged,
 }

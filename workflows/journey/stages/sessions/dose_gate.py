@@ -233,7 +233,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     """What another journey of the patient has open that may be a dose, or become one."""
     if journey.elsewhere.same_medicine_open:
         yield "another journey of this patient with this medicine is open"
-    if any(not merge.merged and not declined(journey, merge) for merge in journey.merges.values()):
+    if any(merge.proposed and not declined(journey, merge) for merge in journey.merges.values()):
         yield "whether another patient is this one is not decided"
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
