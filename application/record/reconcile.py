@@ -40,7 +40,7 @@ from application.temporal.journeys import REGISTERED, Journeys, Run, Taken
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import BreakGlass, Command
-from workflows.journey.events import event_id
+from workflows.journey.events import MessageKept, event_id
 from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import ATTEMPT, mark_version
@@ -366,7 +366,8 @@ async def _mend(context: Context, record: Record, journeys: Journeys, drifted: D
         return False
     match drifted.drift:
         case Drift.ENDED | Drift.BEHIND:
-            await journeys.set_back(run)
+            if not await journeys.set_back(run):
+                return run.ended and await begin_anew(record, journeys, journey_id, run)
         case Drift.QUARANTINED if await _was_put_back(context.settings, record, run):
             await journeys.set_back(run)
         case Drift.STRANDED if await journeys.move(run):
@@ -486,12 +487,10 @@ async def begin_anew(
     told = [notice for event in events for notice in notices(event)]
     await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
     await journeys.resume(events)
-    known, messages = receipts_of(events), fold(events).messages.values()
+    known = receipts_of(events)
+    messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
     for each in (*earlier, *taken):
-        if isinstance(each.read, Command):
-            recorded = each.read.command_id in known
-        else:
-            recorded = any(kept.content == each.read.content for kept in messages)
+        recorded = each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
         if not recorded:
             await journeys.hand_in(journey_id, each)
     return True

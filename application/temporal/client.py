@@ -124,8 +124,8 @@ class TemporalJourneys:
     async def look(self, journey_id: UUID) -> None:
         await runs.look(self._client, journey_id)
 
-    async def set_back(self, run: Run) -> None:
-        await runs.set_back(self._client, run)
+    async def set_back(self, run: Run) -> bool:
+        return await runs.set_back(self._client, run)
 
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         return await runs.taken(self._client, run)

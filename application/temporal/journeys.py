@@ -122,9 +122,9 @@ class Journeys(Protocol):
     async def look(self, journey_id: UUID) -> None:
         """Have a run look at the patient's other journeys again."""
 
-    async def set_back(self, run: Run) -> None:
+    async def set_back(self, run: Run) -> bool:
         """Set a run back to its last task: it reads the record and goes on from there. What it accepted is decided
-        again, so nothing is lost."""
+        again, so nothing is lost. False: it has done nothing yet."""
 
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         """Return all that a run had accepted of people, the oldest first, without what it answered with a failure."""

@@ -40,6 +40,8 @@ from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
+from workflows.journey.commands import KeepUnreadable
+from workflows.journey.limits import COMMAND_LIMIT
 from workflows.messages import (
     ATTEMPT,
     DIVERGED,
@@ -63,6 +65,8 @@ ANSWER = timedelta(seconds=10)
 """How long one call to Temporal may take."""
 LONG_HISTORY = 20_000
 """From this many events on, a run is not set back but begun anew: Temporal ends runs at 51,200."""
+LARGE_HISTORY = 25_000_000
+"""From this many bytes on, too: Temporal ends runs at 50 MB, unless it is told otherwise."""
 POLLS = timedelta(minutes=2)
 """A worker that has not polled for this long is gone. One poll lasts up to 70 seconds."""
 STUCK = 3
@@ -161,7 +165,7 @@ def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
         shown=None if not mark_version(mark) or not (clinic and pathway and stage) else (clinic, pathway, stage),
         build=_keyword(shown, "TemporalWorkerDeploymentVersion") if pinned else None,
         stuck="TemporalReportedProblems" in shown,
-        long=info.history_length >= LONG_HISTORY,
+        long=info.history_length >= LONG_HISTORY or info.history_size_bytes >= LARGE_HISTORY,
         squatter=squatter_in(info, task_queue=task_queue),
     )
 
@@ -244,8 +248,11 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
                 continue
             raw = await converter.decode(payloads, [RawValue] * len(payloads))
             taken_as = take_signal(name, raw, waiting=Signals())
-            content = raw[0].payload.data if raw else b""
-            found.append(Taken(read_signal(taken_as), name, content, taken_as.authentic))
+            content, read = raw[0].payload.data if raw else b"", read_signal(taken_as)
+            if taken_as.size > COMMAND_LIMIT and isinstance(read, KeepUnreadable):
+                # In short, as it is kept: in full it might end the next run as it has ended this one.
+                content = read.content.encode()
+            found.append(Taken(read, name, content, taken_as.authentic))
     except (RPCError, RuntimeError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return tuple(found)
@@ -361,8 +368,8 @@ async def newest_events(client: Client, run: Run, *, pages: int) -> AsyncIterato
             return
 
 
-async def set_back(client: Client, run: Run) -> None:
-    """Set a run back to its last completed task, whether or not it is open.
+async def set_back(client: Client, run: Run) -> bool:
+    """Set a run back to its last completed task, whether or not it is open. False: it has none.
 
     Raises:
         Unavailable: Temporal did not do it.
@@ -382,10 +389,10 @@ async def set_back(client: Client, run: Run) -> None:
                     ),
                     timeout=ANSWER,
                 )
-                return
+                return True
     except RPCError:
         raise Unavailable("Temporal did not reset the run", "Run it again") from None
-    raise Unavailable("the run has done nothing yet", "Look whether a worker runs")
+    return False
 
 
 async def show(client: Client, journey_id: UUID) -> None:

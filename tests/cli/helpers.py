@@ -243,7 +243,7 @@ class DirectJourneys:
     async def look(self, journey_id: UUID) -> None:
         raise AssertionError("nothing is mended here")
 
-    async def set_back(self, run: Run) -> None:
+    async def set_back(self, run: Run) -> bool:
         raise AssertionError("nothing is mended here")
 
     async def taken(self, run: Run) -> tuple[Taken, ...]:

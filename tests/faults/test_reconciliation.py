@@ -25,6 +25,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.record.blobs import has_blobs, keep_blob
+from activities.record.event_codec import load_events
 from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
@@ -36,7 +37,7 @@ from application.record.passes import run_pass
 from application.record.reconcile import Drift, reconcile
 from application.settings import Settings
 from application.temporal.client import TemporalJourneys
-from application.temporal.journey_client import ANCHORS, register_search_attributes, start, submit
+from application.temporal.journey_client import ANCHORS, register_search_attributes, resume, start, submit
 from application.temporal.journeys import Journeys
 from application.temporal.runs import find_run, keep_up, list_runs
 from deploy.local import stack as local
@@ -183,6 +184,20 @@ async def test_what_temporal_ended_or_lost_runs_again_with_its_deadlines(working
         assert waiting == obligations(before[course.id])
     now = {run.journey_id: run.run_id async for run in list_runs(ground.client)}
     assert now[kept.id] == runs[kept.id]
+
+
+async def test_a_run_that_was_ended_before_it_did_anything_is_begun_anew(ground: Ground) -> None:
+    """There is no task to set it back to."""
+    async with ground.at_work():
+        [course] = await ground.begin(1)
+    before = await load_events(ground.record, course.id)
+    await ended(ground, course)
+    await resume(ground.client, before, task_queue=ground.settings.task_queue)
+    await ended(ground, course)
+    async with ground.at_work():
+        assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+        await course.send(support("invented: and on"))
+        assert (await course.recorded()).version > len(before)
 
 
 async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: Ground) -> None:
