@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from console.app import HOST
 
@@ -14,9 +14,9 @@ from console.app import HOST
 class Serving:
     """An application that is served on a free port. Whenever it is started it is made anew, and has forgotten all."""
 
-    def __init__(self, make: Callable[[], FastAPI]) -> None:
+    def __init__(self, make: Callable[[], Starlette]) -> None:
         self._make = make
-        self.app: FastAPI | None = None
+        self.app: Starlette | None = None
         self._port = 0
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
