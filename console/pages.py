@@ -168,7 +168,8 @@ def page(
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
     )
-    return HTMLResponse(content, status)
+    wait = {"Retry-After": str(error.seconds)} if isinstance(error, TooOften) else None
+    return HTMLResponse(content, status, wait)
 
 
 def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID) -> str | None:
@@ -192,10 +193,7 @@ def done(said: Notice, onward: str) -> JSONResponse:
 
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:
     """Return the page of an error: what happened, whether anything was lost, what to do next."""
-    answer = page(request, "error.html", signed_in, error=error)
-    if isinstance(error, TooOften):
-        answer.headers["Retry-After"] = str(error.seconds)
-    return answer
+    return page(request, "error.html", signed_in, error=error)
 
 
 def _status_of(error: UseCaseError) -> tuple[int, str]:

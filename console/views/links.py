@@ -1,6 +1,7 @@
 """The page of a link in a message: a second step, and then the one task that it opens.
 
 To open the address changes nothing: programs that look through mail do that, too. Only what is sent from the page does.
+Whoever comes too often from one address waits for a moment, and calls for help all the same.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,17 @@ from activities.notices.links import TOKEN
 from application.command_catalog import KINDS
 from application.context import Context
 from application.errors import UseCaseError
-from application.messages.links import Entered, acknowledge, call_for_help, enter, look_at_link, renew, send_code
+from application.messages.links import (
+    Entered,
+    Standing,
+    acknowledge,
+    call_for_help,
+    enter,
+    look_at_link,
+    renew,
+    send_code,
+)
+from console.limits import TooOften, count_try
 from console.pages import page
 from console.sign_ins import Passage
 from console.views.sign_in import hand_over
@@ -23,24 +34,32 @@ from workflows.journey.actors import Role
 router = APIRouter()
 LEAVING = ("pathway.withdraw", "consent.withdraw", "question.ask")
 """What a patient may always send, beside what anybody may: they leave, take an agreement back, or ask something."""
+HELP = "help"
+"""The button that is never refused for how often somebody comes."""
 DONE = {
     "code": "A code is on its way to you. Enter it below.",
     "new": "A message with a new link is on its way to you. You can close this page.",
     "acknowledge": "It is kept that you have it: nobody else is paged for this message.",
-    "help": "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
+    HELP: "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
 }
 """What is said after each button."""
+TOO_OFTEN = "too often"
+"""How it stands with a link that is not looked at, because too many are from one address."""
 STATUS = {"open": 200, "unknown": 404, "later": 503}
 OTHERWISE: dict[str, Callable[[Context, str], Awaitable[None]]] = {
     "code": send_code,
     "new": renew,
     "acknowledge": acknowledge,
-    "help": call_for_help,
+    HELP: call_for_help,
 }
 
 
 @router.get("/go/{token}")
 async def show(request: Request, token: str) -> Response:
+    try:
+        count_try(request)
+    except TooOften as error:
+        return await _shown(request, token, error)
     return await _shown(request, token)
 
 
@@ -49,6 +68,8 @@ async def act(request: Request, token: str) -> Response:
     sent = firsts(await sent_with(request))
     what = sent.get("do", "")
     try:
+        if what != HELP:
+            count_try(request)
         async with context_of_nobody(request) as context:
             if what in OTHERWISE:
                 await OTHERWISE[what](context, token)
@@ -60,8 +81,11 @@ async def act(request: Request, token: str) -> Response:
 
 
 async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
-    async with context_of_nobody(request) as context:
-        standing = await look_at_link(context, token)
+    if isinstance(error, TooOften):
+        standing = Standing(TOO_OFTEN)
+    else:
+        async with context_of_nobody(request) as context:
+            standing = await look_at_link(context, token)
     status = 200 if done else STATUS.get(standing.state, 410)
     return page(
         request,

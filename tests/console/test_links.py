@@ -26,7 +26,9 @@ from application.command_catalog import questionnaires_lacking
 from application.context import Context
 from application.errors import Unavailable
 from application.sealing import open_sealed
+from console import limits as console_limits
 from console.app import create_app
+from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import LINK_IDLE, Passage
 from console.visits import COOKIE
 from deploy.local.postgres import Database
@@ -252,6 +254,27 @@ async def test_wrong_codes_are_counted_and_bounded_and_help_needs_no_code(home: 
     assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 403
     await owner.execute("UPDATE record.link SET made_at = made_at - interval '1 day' WHERE tries > 1")
     assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 200
+
+
+@pytest.mark.server
+async def test_too_many_from_one_address_wait_and_call_for_help_all_the_same(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, browser = await home.link(), home.browser
+    monkeypatch.setattr(console_limits, "OF_ADDRESS", Rate(3, OF_ADDRESS.every))
+    assert [(await browser.go(f"/go/{'x' * 32}")).status_code for _ in range(3)] == [404] * 3
+    sent: list[dict[str, str]] = [{"code": "1"}, *({"do": do} for do in ("code", "new", "acknowledge", "nothing")), {}]
+    for answer in [await browser.go(address), *[await browser.client.post(address, data=each) for each in sent]]:
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        assert "Wait a second, and try again" in answer.text
+        assert CALL in answer.text
+        assert "I need help" in answer.text
+    assert await home.receive() == []
+    for _ in range(2):
+        assert "somebody is told now" in (await browser.client.post(address, data={"do": "help"})).text
+    assert isinstance(home.world.received[-1].body, c.RequestSupport)
+    home.world.at += timedelta(seconds=1)
+    assert (await browser.go(address)).status_code == 200
 
 
 @pytest.mark.server
