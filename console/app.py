@@ -29,7 +29,7 @@ from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
-from console.drafts import Drafts
+from console.drafts import NO_SESSION, SIGNED_OUT, Drafts
 from console.limits import Limits, count_try
 from console.sign_ins import SignIns
 from console.views import (
@@ -178,7 +178,8 @@ async def _sign_in_first(request: Request, raised: Exception) -> Response:
     drafts = drafts_of(request)
     try:
         count_try(request)
-        token = drafts.keep(request.cookies.get(DRAFTS_COOKIE), request.url.path, await sent_with(request))
+        why = NO_SESSION if isinstance(raised, NoWorkingSession) else SIGNED_OUT
+        token = drafts.keep(request.cookies.get(DRAFTS_COOKIE), request.url.path, await sent_with(request), why)
     except UseCaseError as error:
         return pages.error_page(request, error)
     if token is None:

@@ -21,17 +21,18 @@ MOST, MOST_EACH, MOST_TEXT = 1000, 20, 64 * 1024 * 1024
 """How many browsers' drafts are kept at most, how many of each, and how much text of all (characters). Beyond it, the
 oldest are dropped."""
 NEVER_KEPT = ("form_token", "passphrase", PERSON)
-SHOWN_AGAIN = (
-    "You were signed out before this was sent, or had no working session. Nothing was sent, and nothing is lost: what "
-    "you entered is in the form. Look it over, and send it."
-)
+SIGNED_OUT = "You were signed out before this was sent"
+NO_SESSION = "You had no working session when you sent this"
+"""Why something was not sent, as it is said with what was entered."""
+SHOWN_AGAIN = "Nothing was sent, and nothing is lost: what you entered is in the form. Look it over, and send it."
 
 
 class Draft(NamedTuple):
-    """What a person entered in a form, and when it came (UTC)."""
+    """What a person entered in a form, why it was not sent, and when it came (UTC)."""
 
     person: str
     entered: Entered
+    why: str
     at: datetime
 
     @property
@@ -47,7 +48,7 @@ class Drafts:
         self._now = now
         self._kept: dict[str, dict[str, Draft]] = {}
 
-    def keep(self, token: str | None, address: str, sent: Entered) -> str | None:
+    def keep(self, token: str | None, address: str, sent: Entered, why: str = SIGNED_OUT) -> str | None:
         """Keep what was sent from the form of an address; the browser's secret. None where it is nobody's form."""
         person = next(iter(sent.get(PERSON, ())), "")
         if not person:
@@ -61,7 +62,7 @@ class Drafts:
         }
         mine = self._kept[token] = self._kept.pop(token, {})
         mine.pop(address, None)
-        mine[address] = Draft(person, entered, self._now())
+        mine[address] = Draft(person, entered, why, self._now())
         if len(mine) > MOST_EACH:
             del mine[next(iter(mine))]
         while len(self._kept) > MOST or self._size() > MOST_TEXT:
@@ -76,13 +77,13 @@ class Drafts:
         self._drop_old()
         return token in self._kept
 
-    def take(self, token: str | None, address: str, person: str) -> Entered | None:
+    def take(self, token: str | None, address: str, person: str) -> Draft | None:
         """Return what this person entered in the form of an address, once."""
         self._drop_old()
         mine = self._kept.get(token or "", {})
         if address not in mine or mine[address].person != person:
             return None
-        return mine.pop(address).entered
+        return mine.pop(address)
 
     def _drop_old(self) -> None:
         oldest = self._now() - LASTS

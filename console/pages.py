@@ -33,7 +33,7 @@ from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field
 from console.limits import TooOften
-from console.sign_ins import Notice, SignIn
+from console.sign_ins import LONGEST, Notice, SignIn
 from console.titles import TITLES
 from console.visits import KEPT, Visit, sign_ins_of
 from workflows.journey.actors import Role
@@ -179,11 +179,13 @@ def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID)
 
 def news(visit: Visit, said: str = "") -> JSONResponse:
     """Tell the script of a page what is new, in words for the person; nothing where nothing is. With that comes what it
-    needs to send what it kept: who is signed in, whether to look only, and the token of their forms."""
+    needs to send what it kept: who is signed in, whether to look only, and the token of their forms; and when they are
+    signed out if they do nothing, or at the latest."""
     by = visit.signed_in
     now = sign_ins_of(visit.request).now()
     who = {"person": by.person.id, "looks_only": by.looks_only, "form_token": by.form_token}
-    return JSONResponse({"now": now.timestamp(), **who, "news": said}, media_type=KEPT)
+    ends = {"idle_until": by.idle_until.timestamp(), "latest": (by.since + LONGEST).timestamp()}
+    return JSONResponse({"now": now.timestamp(), **who, **ends, "news": said}, media_type=KEPT)
 
 
 def done(said: Notice, onward: str) -> JSONResponse:

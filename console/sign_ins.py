@@ -21,7 +21,10 @@ from application.profiles import Profile, read_profile
 from console.tickets import Tickets
 
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=12)
-"""How long somebody stays signed in without doing anything, and at most (NIST SP 800-63B, AAL3)."""
+"""How long somebody stays signed in without doing anything, and at most (NIST SP 800-63B-4, section 2.3.3, AAL3)."""
+SESSION_IDLE = timedelta(hours=1)
+"""The same in the room of a session that runs: it is entered there only every half an hour what is seen (section 2.2.3,
+AAL2: at most an hour)."""
 LINK_IDLE = timedelta(hours=1)
 """The same for whom a link let in: they read before they agree, and a new link takes them a while."""
 MOST = 1000
@@ -50,7 +53,7 @@ class Passage:
         """Whether a page is one of these."""
         start, journey, within = (f"{address}/").partition(f"/journeys/{self.journey_id}/")
         if start or not journey:
-            return address == "/sign-out"
+            return address in ("/sign-out", "/stay")
         page = within.rstrip("/")
         return page.partition("/")[0] in self.pages or page.replace("/", ".") in self.kinds
 
@@ -59,7 +62,8 @@ class Passage:
 class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
-    a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with."""
+    a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
+    ``in_session``: a session ran when they looked into its room last."""
 
     person: Profile
     profile: Path | None
@@ -68,6 +72,7 @@ class SignIn:
     seen: datetime
     passage: Passage | None = None
     looks_only: bool = False
+    in_session: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Notice | None = None
@@ -76,6 +81,12 @@ class SignIn:
     def key_id(self) -> str | None:
         """The passkey with which they signed in, if it was one."""
         return None if self.session is None else self.session.session.key_id
+
+    @property
+    def idle_until(self) -> datetime:
+        """Until when they stay signed in without doing anything, unless that is too long altogether (UTC)."""
+        idle = LINK_IDLE if self.passage is not None else SESSION_IDLE if self.in_session else IDLE
+        return self.seen + idle
 
     def take_notice(self) -> Notice | None:
         """Return what is to be said, once."""
@@ -172,8 +183,7 @@ class SignIns:
         if found is None:
             return None
         now = self.now()
-        idle = IDLE if found.passage is None else LINK_IDLE
-        if now - found.seen > idle or now - found.since > LONGEST:
+        if now > min(found.idle_until, found.since + LONGEST):
             self.end(token)
             return None
         found.seen = now if does else found.seen

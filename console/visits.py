@@ -162,8 +162,8 @@ class Visit:
         request = self.request
         draft = drafts_of(request).take(request.cookies.get(DRAFTS), request.url.path, self.signed_in.person.id)
         if draft is not None:
-            self.signed_in.notice = Notice(SHOWN_AGAIN)
-        return draft
+            self.signed_in.notice = Notice(f"{draft.why}. {SHOWN_AGAIN}")
+        return None if draft is None else draft.entered
 
     def require_working_session(self) -> None:
         """Raises NoWorkingSession: they are signed in to look, and no more."""

@@ -3,11 +3,14 @@
 // Every 20 seconds it asks the server whether anything is new. What is new is told and not put in, so that nothing
 // moves under a hand. Without this script a form is sent as browsers send forms.
 
+import { link, make, say, signInLink } from "./dom.js";
+
 const KEPT = "application/vnd.carepath.kept+json"; // how the server knows this script, and this script the server
 const EVERY = 20_000; // how often it asks (all times are in milliseconds)
 const AGAIN = 5_000; // how often while there is something to send, or no connection
 const WITHIN = 15_000; // how long an answer is waited for
 const STALE = 60_000; // from when on a page says that it was not refreshed
+const WARN = 60_000; // how long before somebody is signed out they are asked whether to stay
 const SOON = 3_000; // how soon a call for help has to be answered before it is said whom to call
 const OTHER = "Somebody else is signed in in this browser. What you entered is sent once you are signed in again.";
 const LATER = [408, 425, 429, 502, 503, 504]; // not now, and perhaps later
@@ -20,6 +23,8 @@ let sending = false;
 let lost = null; // since when there is no connection
 let away = ""; // why nothing can be sent although the server answers
 let looksOnly = false; // whether who is signed in has no working session
+let idleUntil = Infinity; // when they are signed out if they do nothing
+let latest = Infinity; // when they are signed out whatever they do
 let token = document.querySelector("[name=form_token]")?.value;
 
 const asOf = document.querySelector("[data-as-of]");
@@ -32,12 +37,9 @@ box.append(calls, state, list, newer);
 document.querySelector("main").before(box);
 const alarm = addCall();
 const told = addCall();
+const leaving = addCall();
 
 if (asOf) ahead = Number(asOf.dataset.asOf) * 1000 - Date.now();
-
-function make(name, kind, properties = {}) {
-  return Object.assign(document.createElement(name), { className: kind, ...properties });
-}
 
 // A line on top of the page, wherever the page is, for what nobody may miss.
 export function addCall() {
@@ -62,21 +64,6 @@ function clock(moment) {
   }
 }
 
-// Only what changes is put in: a status is read out whenever it is.
-export function say(element, words, ...more) {
-  if (element.dataset.said === words) return;
-  element.dataset.said = words;
-  element.replaceChildren(words, ...more);
-}
-
-function signInLink(words) {
-  return link(words, `/sign-in?next=${encodeURIComponent(location.pathname)}`, { target: "_blank" });
-}
-
-function link(words, address, properties = {}) {
-  return make("a", "", { href: address, textContent: words, ...properties });
-}
-
 function show() {
   const waiting = unsent().length;
   const kept = waiting ? ` Waiting to be sent: ${waiting}. Do not close this page: it is kept here alone.` : "";
@@ -87,7 +74,8 @@ function show() {
   } else if (away === "signed out") {
     const onward = signInLink("Sign in in another tab");
     const orLink = ", or open your link there, as the same person, and come back here.";
-    say(state, `You are signed out. Nothing is lost.${kept} `, onward, orLink);
+    const withKey = looksOnly ? " To send anything, sign in with your passkey: your organisation only lets you look." : "";
+    say(state, `You are signed out. Nothing is lost.${kept} `, onward, orLink + withKey);
   } else if (away) {
     say(state, away + kept);
   } else if (unsent().some((entry) => !entry.late)) {
@@ -168,6 +156,7 @@ async function ask() {
       token = found.form_token;
       looksOnly = found.looks_only;
       ahead = found.now * 1000 - (begun + Date.now()) / 2;
+      knowEnd(found);
       asked = Date.now();
       away = unsent().some((entry) => entry.person !== found.person) ? OTHER : "";
       tellNews(found.news);
@@ -179,6 +168,41 @@ async function ask() {
   }
   if (lost === null && !away && sendable().length) await sendAll();
   show();
+}
+
+function knowEnd(found) {
+  idleUntil = found.idle_until * 1000;
+  latest = found.latest * 1000;
+  warn();
+}
+
+// Ask whether to stay, a minute before somebody is signed out.
+function warn() {
+  const ends = Math.min(idleUntil, latest);
+  if (away || lost !== null || now() < ends - WARN) return say(leaving, "");
+  if (now() > ends) {
+    idleUntil = latest = Infinity;
+    ask();
+    return;
+  }
+  if (latest <= idleUntil) {
+    const onward = signInLink("Sign in again in another tab");
+    return say(leaving, `You are signed out at ${clock(ends)}, after twelve hours. Nothing is lost. `, onward);
+  }
+  const button = make("button", "", { type: "button", textContent: "Stay signed in" });
+  button.addEventListener("click", stay);
+  say(leaving, `You did nothing here for a while, and are signed out at ${clock(ends)}. Nothing is lost. `, button);
+}
+
+async function stay() {
+  const sent = { method: "POST", headers: { accept: KEPT }, body: new URLSearchParams({ form_token: token }) };
+  try {
+    const answer = await fetchSoon("/stay", sent);
+    if (answer.status === 200 && answer.ours) return knowEnd(JSON.parse(answer.text));
+  } catch {
+    return lose();
+  }
+  return ask();
 }
 
 function tellNews(words) {
@@ -383,6 +407,7 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 let begun = Date.now();
 setInterval(() => {
   showAge();
+  warn();
   const busy = lost !== null || unsent().length > 0;
   if (Date.now() - begun < (busy ? AGAIN : EVERY) || !(asOf || busy)) return;
   begun = Date.now();

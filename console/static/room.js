@@ -1,7 +1,8 @@
 // The session room: counts down to the next observation, to the second, and calls when one was not made in time. All
 // times are the server's. Without this script the page says the same as of when it was loaded.
 
-import { addCall, now, say, unsent } from "./kept.js";
+import { say } from "./dom.js";
+import { addCall, now, unsent } from "./kept.js";
 
 const ALARM = document.querySelector("[data-as-of]").dataset.call; // in the tab: nothing about health
 const OPEN = ["to come", "now", "late"];

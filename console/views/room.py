@@ -59,6 +59,7 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
         return news(visit, NEWER if more else "")
     async with visit.context() as context:
         room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
+    visit.signed_in.in_session = room.moment == "running"
     kind = FORMS.get(room.moment)
     mine = kind is not None and visit.signed_in.person.role in kind.roles
     fields = _fields(kind, room) if kind is not None and mine else ()

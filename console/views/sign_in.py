@@ -10,7 +10,7 @@ from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
 from application.passkeys import PasskeyAsked
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.limits import count_try
-from console.pages import page
+from console.pages import news, page
 from console.sign_ins import SignIn
 from console.visits import (
     COOKIE,
@@ -98,6 +98,12 @@ def hand_over(request: Request, answer: Response, opened: SignIn, before: str | 
     """Give a browser the secret of a new sign-in, and end the one whose secret it had before."""
     sign_ins_of(request).end(before)
     answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+
+
+@router.post("/stay")
+async def stay(visit: Says) -> Response:
+    """Let somebody say that they are there, where they do nothing else."""
+    return news(visit)
 
 
 @router.post("/sign-out")

@@ -230,6 +230,24 @@ async def test_a_restart_of_the_server_loses_nothing_that_is_being_entered(desk:
     assert await _minutes(desk, journey) == [15]
 
 
+async def test_who_does_nothing_in_a_session_is_asked_to_stay_a_minute_before_the_hour_is_over(desk: Desk) -> None:
+    async with _room(desk, 15) as (page, _):
+        stay = page.get_by_role("button", name="Stay signed in")
+        await _move(desk, page, minutes=45)
+        await _move(desk, page, minutes=13, seconds=50)
+        await expect(stay).to_have_count(0)
+        await _move(desk, page, seconds=20)
+        await expect(page.get_by_role("alert").filter(has_text="You did nothing here for a while")).to_be_visible()
+        assert await findings(page) == []
+        assert await overflow(page) == []
+        await stay.click()
+        await expect(stay).to_have_count(0)
+        await _move(desk, page, minutes=58)
+        await expect(stay).to_have_count(0)
+        await _move(desk, page, minutes=2, seconds=1)
+        await expect(page.get_by_role("status").first).to_contain_text("You are signed out. Nothing is lost.")
+
+
 async def test_who_looks_only_opens_a_working_session_and_it_is_sent_then(desk: Desk) -> None:
     play = await desk.journey("observation:1-15")
     desk.clinics.world.at = play.dosed_at() + timedelta(minutes=15)

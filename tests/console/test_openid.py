@@ -140,6 +140,7 @@ async def test_it_opens_pages_as_the_register_says_and_sends_nothing_without_a_w
     assert browser.client.cookies[COOKIE] != looking
     again = await browser.go(address)
     assert REASON in again.text
+    assert "You had no working session when you sent this. Nothing was sent" in again.text
     assert "You are signed in to look" not in again.text
     # The sign-in to look has ended.
     async with browser_of(browser.client._transport.app) as other:  # type: ignore[attr-defined]
@@ -155,7 +156,7 @@ async def test_every_form_needs_a_working_session_but_for_what_anybody_may_say(
     assert "When you send this, nothing is sent" in form.text
     token = re.findall(r'name="form_token" value="([^"]+)"', form.text)[0]
     forms = {address for method, address in addresses(console, journey, "evaluation.record") if method == "POST"}
-    for address in (*(forms - OPEN - {"/sign-out"}), f"/journeys/{journey}/nothing/such"):
+    for address in (*(forms - OPEN - {"/sign-out", "/stay"}), f"/journeys/{journey}/nothing/such"):
         sent = {"form_token": token, "passphrase": "x", "signer": CLIO.id, "command_id": str(uuid4())}
         answer = await browser.client.post(address, data=sent, follow_redirects=False)
         assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), address
