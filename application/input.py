@@ -21,7 +21,7 @@ Content = dict[str, Any]
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 _PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
 _PRESENCE = ("is missing", "is not a field here")
-MADE_HERE = ("kind", "signature")
+MADE_HERE = ("kind", "signature", "wording")
 """Fields that a way in adds to a form, and nobody fills in."""
 FILLABLE = "Write it from `--template`, or see `--schema`"
 

@@ -211,6 +211,9 @@ class Settings(BaseSettings):
     """Allows illustrative and unsigned protocols. Never where there are patients."""
     protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
     """A directory of further protocol files, beside those the service brings."""
+    questionnaires_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
+    """A directory with the words of questionnaires, as FHIR `Questionnaire` files (`questionnaire check`). The console
+    starts with all of them or not at all."""
     log_level: LogLevel = "INFO"
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Literal["console", "json"] = "console"

@@ -25,6 +25,7 @@ from application.errors import NOTHING_HAPPENED, InvalidInput, NotFound, UseCase
 from application.openid.provider import Provider
 from application.openid.settings import OpenIdSettings
 from application.passkeys import PasskeyAsked
+from application.questionnaires.folder import questionnaires_of
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from console import pages
@@ -101,7 +102,7 @@ def create_app(
     out.
 
     Raises:
-        SettingsError: the secret of ``openid`` cannot be read.
+        SettingsError: the secret of ``openid`` cannot be read, or questionnaires are not those of their instruments.
     """
     opened = Opened(settings)
 
@@ -114,6 +115,7 @@ def create_app(
     invented = settings.profile.parent if settings.demonstration and settings.profile is not None else None
     app.state.settings = settings
     app.state.service = service
+    app.state.questionnaires = questionnaires_of(settings)
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)

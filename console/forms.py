@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from application import input as forms
 from application.errors import FieldProblem, InvalidInput
+from application.questionnaires.wording import Wording
 from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
@@ -22,15 +23,16 @@ Control: TypeAlias = Literal["line", "text", "lines", "number", "yes_no", "choic
 Content: TypeAlias = dict[str, Any]
 LONG = 200
 """From this length on (characters) a text gets more than a line."""
-ANSWERS = "answers"
-"""The field that holds the answers to a questionnaire."""
+ANSWERS, OBSERVED = "answers", "cadss"
+"""The fields that hold the answers to a questionnaire, and to the one that is asked in a session."""
 ROWS = 3
 """How many entries of a list of objects a form offers."""
 
 
 class Field(NamedTuple):
     """One control of a form. ``choices`` are the coded words to choose from, ``labels`` what some of them are called; a
-    number's bounds are in ``hint``. ``called`` is what people call it, where its path does not say it."""
+    number's bounds are in ``hint``. ``called`` is what people call it, where its path does not say it. ``words`` are
+    those of a questionnaire, shown just as they are, in a ``language``, with what is to be read ``before`` them."""
 
     path: tuple[str, ...]
     control: Control
@@ -40,6 +42,9 @@ class Field(NamedTuple):
     default: str = ""
     labels: Mapping[str, str] = MappingProxyType({})
     called: str = ""
+    words: str = ""
+    before: str = ""
+    language: str = ""
 
     @property
     def name(self) -> str:
@@ -70,17 +75,30 @@ def fields_of(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | Non
     return tuple(found)
 
 
-def answers_of(instrument: Instrument) -> tuple[Field, ...]:
-    """Return the controls for the answers to a questionnaire: its numbers, or its questions with yes or no. Its words
-    are the clinic's, which has the licence for them."""
+def answers_of(instrument: Instrument, wording: Wording | None = None) -> tuple[Field, ...]:
+    """Return the controls for the answers to a questionnaire, in its ``wording``. Without one they are its numbers, or
+    its questions with yes or no: its words are the clinic's, which has the licence for them."""
     definition = definition_of(instrument)
     ratings = tuple(map(str, range(definition.item_max + 1)))
-    return tuple(
+    fields = tuple(
         Field((ANSWERS, question.key), "yes_no", required=False, hint=question.label)
         for question in definition.questions
     ) + tuple(
         Field((ANSWERS, str(item)), "choice", required=False, choices=ratings) for item in range(definition.items)
     )
+    return in_words(fields, wording)
+
+
+def in_words(fields: Sequence[Field], wording: Wording | None, within: str = ANSWERS) -> tuple[Field, ...]:
+    """Return the controls, those of the items of a questionnaire in its words. ``within`` is the field they are in."""
+
+    def said(field: Field) -> Field:
+        if wording is None or field.path[-2:-1] != (within,):
+            return field
+        item, language = wording.items[field.path[-1]], wording.language or ""
+        return field._replace(words=item.words, labels=item.answers, before=item.before, language=language, hint="")
+
+    return tuple(map(said, fields))
 
 
 def _fields(

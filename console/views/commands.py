@@ -16,18 +16,20 @@ from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
 from application.history import read_journey
 from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
+from application.questionnaires.folder import Folder
+from application.questionnaires.wording import Wording
 from application.viewer import viewers_zone
 from application.wording import route_of
 from console import corrections
 from console.completing import complete
-from console.forms import ANSWERS, Field, answers_of, as_said, fields_of, read_back
+from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import offer
 from console.pages import done, news, page
 from console.sign_ins import Notice
 from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, Amend, AnyBody, RecordInstrument, RecordPlan
-from workflows.journey.events import Event
+from workflows.journey.events import Event, InstrumentRecorded
 from workflows.journey.instruments import Instrument
 from workflows.journey.severity import Severity
 
@@ -36,6 +38,8 @@ ONCE = "once"
 """The id of the command is in the address of its form: whoever goes back and sends it again sends the same command."""
 AFTER = "after"
 """The hidden control that says where somebody goes on: to the session room."""
+WORDING = "wording"
+"""The hidden control that says which words were shown: the digest of their file."""
 CHOSEN = ("instrument", "version")
 """What is chosen first, where the fields of a form depend on it."""
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -44,7 +48,8 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 class Form(NamedTuple):
     """A form for one command of a journey. ``journey`` is None for somebody who may not look at it: to hold, to report
     harm and to call for help they need not. Times are on the clock of ``zone``. ``corrects`` is the recorded fact that
-    it corrects; as long as none is chosen, ``choices`` are those it may correct."""
+    it corrects; as long as none is chosen, ``choices`` are those it may correct. ``wording`` are the words of the
+    questionnaire that it asks, if they are known here."""
 
     kind: CommandKind
     journey: Journey | None
@@ -52,6 +57,12 @@ class Form(NamedTuple):
     zone: str
     corrects: Event | None = None
     choices: tuple[corrections.Correctable, ...] = ()
+    wording: Wording | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether a questionnaire is answered in it, item by item."""
+        return any(field.path[-2:-1] == (ANSWERS,) for field in self.fields)
 
 
 @router.get("/journeys/{journey_id}/{noun}/{verb}")
@@ -79,6 +90,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
     once = command_id(visit)
     try:
+        _require_same_words(form, visit)
         body = body_of(form, visit.sent)
     except InvalidInput as problem:
         async with visit.context() as context:
@@ -112,6 +124,9 @@ def body_of(form: Form, sent: Mapping[str, Sequence[str]]) -> AnyBody:
         InvalidInput: it cannot be read, or does not fit.
     """
     content = read_back(form.fields, sent, form.zone)
+    if form.wording is not None:
+        asked = content if form.corrects is None else content.setdefault(corrections.CORRECTION, {})
+        asked["wording"] = form.wording.name
     if form.corrects is not None and form.journey is not None:
         corrections.name_fact(content, form.corrects)
         complete(content[corrections.CORRECTION], corrections.FORMS[type(form.corrects.body)], form.journey)
@@ -144,20 +159,44 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     fields = fields_of(kind.model, names)
     if journey is not None:
         fields = offer(fields, kind.model, journey)
-    instrument = given.get("instrument")
+        fields = in_words(fields, words_of(visit, Instrument.CADSS_6, journey), OBSERVED)
+    instrument, wording = given.get("instrument"), None
     if kind.model is RecordInstrument and instrument in tuple(Instrument):
-        fields = (*(field for field in fields if field.path[0] != ANSWERS), *answers_of(Instrument(instrument)))
+        wording = None if journey is None else words_of(visit, Instrument(instrument), journey)
+        answers = answers_of(Instrument(instrument), wording)
+        fields = (*(field for field in fields if field.path[0] != ANSWERS), *answers)
     if kind.model is RecordPlan and journey is not None:
         # It may be absent, with the reason in another field.
         therapy = ("plan", "components", journey.protocol.care_plan.therapy)
         fields = tuple(field._replace(required=field.required and field.path != therapy) for field in fields)
     zone = str(viewers_zone().key) if journey is None else journey.patient.zone
     if kind.model is not Amend or journey is None:
-        return Form(kind, journey, fields, zone)
+        return Form(kind, journey, fields, zone, wording=wording)
     fact = corrections.fact_at(events, given.get("version"))
     if fact is None:
         return Form(kind, journey, (), zone, choices=corrections.choices(events, zone))
-    return Form(kind, journey, corrections.fields_for(fact, journey), zone, corrects=fact)
+    if isinstance(fact.body, InstrumentRecorded):
+        wording = words_of(visit, fact.body.instrument, journey)
+    return Form(kind, journey, corrections.fields_for(fact, journey, wording), zone, corrects=fact, wording=wording)
+
+
+def words_of(visit: Visit, instrument: Instrument, journey: Journey) -> Wording | None:
+    """Return the words in which the patient of a journey is asked a questionnaire, if the clinic has them here."""
+    folder: Folder = visit.request.app.state.questionnaires
+    return folder.words_for(instrument, journey.clinic, journey.patient.language)
+
+
+def _require_same_words(form: Form, visit: Visit) -> None:
+    """Require that what is answered is what was shown.
+
+    Raises:
+        InvalidInput: the words are others now.
+    """
+    if form.asks and (visit.value(WORDING) or "") != ("" if form.wording is None else form.wording.sha256):
+        raise InvalidInput(
+            "the words of this questionnaire have changed since this page was loaded",
+            "Read them, look your answers over, and send them again",
+        )
 
 
 def _shown(

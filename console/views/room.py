@@ -8,12 +8,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from application.command_catalog import CommandKind, names_asked_for
 from application.pathway.session_room import Room, ShowSession, recorded_since, show_session
-from console.forms import Field, fields_of
+from console.forms import OBSERVED, Field, fields_of, in_words
 from console.pages import news, page
-from console.views.commands import BY_NAME
+from console.views.commands import BY_NAME, words_of
 from console.visits import Looks
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
+from workflows.journey.instruments import Instrument
 from workflows.journey.severity import Severity
 
 router = APIRouter()
@@ -31,7 +32,7 @@ FORMS: dict[str, CommandKind] = {
 """What is done next in a session, by how far it has come."""
 
 
-FOLDED = ("cadss",)
+FOLDED = (OBSERVED,)
 """What is asked at some moments only, and folded up at the others."""
 TITLES = {
     CHECK.verb: "Send the checklist",
@@ -62,7 +63,8 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
     visit.signed_in.in_session = room.moment == "running"
     kind = FORMS.get(room.moment)
     mine = kind is not None and visit.signed_in.person.role in kind.roles
-    fields = _fields(kind, room) if kind is not None and mine else ()
+    words = words_of(visit, Instrument.CADSS_6, room.journey)
+    fields = in_words(_fields(kind, room), words, OBSERVED) if kind is not None and mine else ()
     return page(
         visit.request,
         "room.html",
@@ -71,6 +73,7 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
         kind=kind if mine else None,
         fields=[field for field in fields if field.group not in FOLDED],
         more=[field for field in fields if field.group in FOLDED],
+        words=words,
         values={} if kind is None else _known(kind, room),
         kinds={"check": CHECK, "miss": MISS, "end": END},
         help=HELP,

@@ -185,7 +185,11 @@ def write_environment(stack: Stack, directory: Path) -> Environment:
     profiles.mkdir(parents=True, exist_ok=True)
     for role, person in PEOPLE.items():
         (profiles / f"{role.value}.json").write_text(profile(person))
-    variables = {**stack.env, "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve())}
+    variables = {
+        **stack.env,
+        "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve()),
+        "CAREPATH_QUESTIONNAIRES_DIR": str(_ROOT / "simulation" / "questionnaires"),
+    }
     if stack.ui_url is not None:
         variables["CAREPATH_TEMPORAL_UI"] = f"{stack.ui_url}/namespaces/{stack.temporal.namespace}"
     environment = directory / "env"

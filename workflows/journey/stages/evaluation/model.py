@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
@@ -22,6 +22,8 @@ UNSCHEDULED = "unscheduled"
 that nobody owed."""
 ANSWERS_LIMIT = 4 * 1024
 """Most bytes of the answers to one questionnaire as JSON."""
+Wording = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,220} sha256:[0-9a-f]{64}$")]
+"""The words in which a questionnaire was shown: their FHIR file by its address and version, and the digest of it."""
 
 
 def _few_answers(answers: Json) -> Json:
@@ -57,6 +59,7 @@ class RecordInstrument(CommandBody):
     instrument: Instrument
     occasion: Identifier
     answers: Annotated[Json, AfterValidator(_few_answers)]
+    wording: Wording | None = None
 
 
 class EvaluationRecorded(EventBody):
@@ -83,6 +86,7 @@ class InstrumentRecorded(EventBody):
     answers: Any
     score: Score
     administered_by: Role
+    wording: Wording | None = None
 
 
 class RiskLevelSigned(EventBody):

@@ -85,6 +85,7 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
         answers=command.answers,
         score=result,
         administered_by=by.role,
+        wording=command.wording,
     )
 
 
@@ -103,6 +104,7 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
                 answers=command.answers,
                 score=scored(journey, command, journey.measurements[:place]),
                 administered_by=known.administered_by,
+                wording=command.wording,
             )
     refuse(
         RefusalCode.UNKNOWN,

@@ -1,0 +1,54 @@
+"""A questionnaire is shown in the clinic's words, and with the answers is recorded which they were."""
+
+from pathlib import Path
+
+from application.questionnaires.folder import read_folder
+from tests.cli.clinics import Clinics
+from tests.console.browser import browser_of
+from tests.console.conftest import console_of
+from tests.questionnaires import questionnaire, write
+from workflows.journey import commands as c
+from workflows.journey.instruments import Instrument
+
+MARKUP = "Invented <b>words</b> & more"
+
+
+async def test_it_is_asked_in_the_words_of_the_file_and_they_are_recorded(clinics: Clinics, tmp_path: Path) -> None:
+    content = questionnaire(Instrument.PHQ_9, language="es-MX", copyright="Invented, and free.")
+    content["item"][0]["text"] = MARKUP
+    folder = write(tmp_path / "words" / "phq.json", content).parent
+    clinics.world.set(questionnaires_dir=folder)
+    clinics.world.down = False
+    console = console_of(clinics.world, tmp_path / "profiles", clinics.held)
+    [[_, _, words]] = read_folder(folder).loaded
+    async with browser_of(console) as browser:
+        await browser.sign_in("coordinator")
+        form = await browser.go(f"/journeys/{clinics.held}/instrument/record?instrument=PHQ-9&occasion=asked")
+        assert "<legend>Invented &lt;b&gt;words&lt;/b&gt; &amp; more</legend>" in form.text
+        assert form.text.count('dir="auto" lang="es-MX"') == 9
+        assert "Invented answer 3" in form.text
+        assert "Invented, and free." in form.text
+        assert "in another language (es-MX) than the one kept for the patient (en)" in form.text
+
+        # Other words are loaded meanwhile: nothing is recorded of answers to what was never asked.
+        write(folder / "phq.json", content | {"version": "3"})
+        console.state.questionnaires = read_folder(folder)
+        answers = {f"answers/{item}": "0" for item in range(9)}
+        again = await browser.send(answers)
+        assert (again.status_code, "have changed since" in again.text) == (422, True)
+        assert again.text.count("checked") == 9
+        assert not any(isinstance(sent.body, c.RecordInstrument) for sent in clinics.world.received)
+        console.state.questionnaires = read_folder(folder)
+        await browser.send(answers)
+        asked = clinics.world.received[-1].body
+        assert isinstance(asked, c.RecordInstrument)
+        assert asked.wording is not None
+        assert asked.wording.startswith(f"{words.url}|3 sha256:")
+        assert asked.wording != words.name
+
+        without = await browser.go(f"/journeys/{clinics.held}/instrument/record?instrument=GAD-7&occasion=asked")
+        assert "The words of this questionnaire are not here." in without.text
+        await browser.send({f"answers/{item}": "1" for item in range(7)})
+        asked = clinics.world.received[-1].body
+        assert isinstance(asked, c.RecordInstrument)
+        assert asked.wording is None
