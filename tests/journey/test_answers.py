@@ -1,21 +1,25 @@
 """Answers agree with what is known: states come from a closed list, exclusions do not contradict the record."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 from string import ascii_uppercase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from simulation.people import no_risk
 from tests.cli.valid import FORMS
-from tests.journey.play import Play, before
+from tests.examples import examples
+from tests.journey.play import PROTOCOLS, Play, before, person
 from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import Licence, Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import KnownFrom
+from workflows.journey.protocol import KnownFrom, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.vocabulary import Patient, UsState
 
@@ -137,6 +141,149 @@ def test_a_patient_s_own_answers_do_not_settle_the_clinician_s() -> None:
     )
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="self", answers=no_risk()), Role.PATIENT)
     answer(play, "X13", "no", "is low")
+
+
+EVERYWHERE = person("licensed-everywhere", Role.CLINICIAN, states=("CA", "NV"))
+
+
+def taken(medicine_class: str) -> Callable[[Play], None]:
+    def add(play: Play) -> None:
+        play.do(c.AddMedicine(what="x", classes=(medicine_class,), dosage="x"), Role.PATIENT)
+
+    return add
+
+
+def concern(play: Play, **changed: Any) -> None:
+    told = {"state": "CA", "checked_at": play.at, "concern": True, "found": "x", **changed}
+    play.do(c.RecordMonitoringCheck.model_validate(told), EVERYWHERE)
+
+
+def late_concern(play: Play) -> None:
+    """A concern that is told after a later check without one."""
+    concern(play, concern=False)
+    concern(play, checked_at=play.at - timedelta(days=2))
+
+
+def seizure(play: Play) -> None:
+    play.do(c.RecordObservation(seen_at=play.at, red_flags=("seizure",)), Role.SESSION_MONITOR)
+
+
+def asked_c_ssrs(**answers: bool | None) -> Callable[[Play], None]:
+    def ask(play: Play) -> None:
+        told = {**no_risk(), **answers}
+        play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=told), EVERYWHERE)
+
+    return ask
+
+
+def pregnancy(result: str) -> Callable[[Play], None]:
+    return lambda play: record(play, c.RecordPregnancyTest.model_validate({"taken_at": play.at, "result": result}))
+
+
+def record(play: Play, fact: c.CommandBody) -> None:
+    play.do(fact, EVERYWHERE)
+
+
+def untreated(play: Play) -> None:
+    evaluation = play.journey.evaluation.model_copy(update={"prior_treatments": ()})
+    play.journey = play.journey.model_copy(update={"evaluation": evaluation})
+
+
+def unlicensed(play: Play) -> None:
+    """The patient lives where the journey's clinician has no licence; whoever answers has one."""
+    elsewhere = play.journey.patient.model_copy(update={"state": "NV"})
+    play.journey = play.journey.model_copy(update={"patient": elsewhere})
+
+
+def born(year: int) -> Callable[[Play], None]:
+    def change(play: Play) -> None:
+        patient = play.journey.patient.model_copy(update={"born": date(year, 1, 1)})
+        play.journey = play.journey.model_copy(update={"patient": patient})
+
+    return change
+
+
+KNOWN: dict[str, dict[str, Callable[[Play], None]]] = {
+    "X01": {"a birth date": born(2015)},
+    "X12": {
+        "C-SSRS high": asked_c_ssrs(q6=True, q6_recent=True),
+        "C-SSRS incomplete": asked_c_ssrs(q1=None),
+    },
+    "X13": {
+        "C-SSRS low": asked_c_ssrs(q1=True),
+        "an attempt long ago": asked_c_ssrs(q6=True, q6_recent=False),
+    },
+    "X17": {"a concern": concern, "a concern told late": late_concern},
+    "X18": {"a positive test": pregnancy("positive"), "an unclear test": pregnancy("unclear")},
+    "X21": {"a seizure": seizure},
+    **{
+        code: {medicine: taken(medicine) for medicine in named}
+        for code, named in (
+            ("X28", ("benzodiazepine", "opioid", "other_sedative")),
+            ("X29", ("mao_inhibitor", "psychostimulant")),
+            ("X30", ("lamotrigine", "cyp3a4_inhibitor", "cyp3a4_inducer", "theophylline", "memantine")),
+        )
+    },
+    "X33": {"no treatment": untreated},
+    "X34": {"no licence": unlicensed},
+    "X36": {"a birth date": born(1935)},
+}
+"""What is recorded that contradicts a no, by exclusion."""
+
+
+def test_the_table_has_every_exclusion_that_something_recorded_tells() -> None:
+    for protocol in PROTOCOLS.values():
+        assert {x.code for x in protocol.exclusions if x.known_from is not None} == {*KNOWN}
+
+
+@pytest.mark.requirement("A36", "B17")
+@examples(0.5)
+@given(st.data())
+def test_no_exclusion_is_answered_no_beside_what_is_recorded(data: st.DataObject) -> None:
+    """Whatever is recorded, in any order: a no that it contradicts is refused, every other answer is taken; and a no
+    that was given before is open again, before and after the eligibility was signed."""
+    code = data.draw(st.sampled_from(sorted(KNOWN)))
+    answered_before = data.draw(st.booleans())
+    first = before("screening.record") if not answered_before else before("session.release")
+    play = Play(first.journey, first.at, receipts=dict(first.receipts))
+    others = [each for each in sorted(KNOWN) if each != code]
+    for each in (*data.draw(st.lists(st.sampled_from(others), max_size=2)), code):
+        KNOWN[each][data.draw(st.sampled_from(sorted(KNOWN[each])))](play)
+    if answered_before:
+        play.do(c.RequestSupport(urgency="routine", text="x"), Role.PATIENT)
+        assert code not in play.journey.screening.exclusions, "the earlier no is open again"
+    for word, refused in (("no", True), ("yes", False), ("unknown", False)):
+        given_ = c.RecordScreening.model_validate({"exclusions": {code: {"answer": word}}})
+        decided = Play(play.journey, play.at).take(play.command(given_, EVERYWHERE))
+        assert isinstance(decided, Refusal) is refused, decided
+        if refused:
+            assert isinstance(decided, Refusal)
+            assert (decided.code, decided.field) == (RefusalCode.CONTRADICTS, f"exclusions.{code}")
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=5))
+def test_a_check_of_the_monitoring_program_is_taken_however_late_it_is_told(told: list[tuple[int, bool]]) -> None:
+    """In whatever order they are told: each is on record with its own time, the latest one counts, and any concern
+    holds care."""
+    start = before("session.release")
+    play = Play(start.journey, start.at, receipts=dict(start.receipts))
+    for days, found in told:
+        concern(play, concern=found, checked_at=play.at - timedelta(days=days))
+    checks = [event.body for event in play.events if isinstance(event.body, e.MonitoringChecked)]
+    assert [(play.at - check.checked_at).days for check in checks] == [days for days, _ in told]
+    assert play.journey.monitoring_check is not None
+    assert start.journey.monitoring_check is not None
+    latest = max(start.journey.monitoring_check.checked_at, *(check.checked_at for check in checks))
+    assert play.journey.monitoring_check.checked_at == latest
+    assert play.journey.held is any(found for _, found in told)
+
+
+def test_a_concern_that_was_reviewed_may_be_answered_no() -> None:
+    play = before("screening.record")
+    late_concern(play)
+    [hold] = play.journey.standing_holds
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+    answer(play, "X17", "no", None)
 
 
 def test_a_correction_of_the_screening_agrees_with_what_is_known_too() -> None:

@@ -415,6 +415,17 @@ def test_a_visit_corrected_to_worsening_brings_about_a_review_too() -> None:
     assert play.waits_for("response_review", "follow-up-week-1") is not None
 
 
+def test_a_visit_that_is_owed_no_more_is_kept_with_what_it_found() -> None:
+    """A later session took its place: it counts for nothing that is owed, and what it found is reviewed."""
+    play = following_up()
+    known = play.journey.contacts["follow-up-week-1"].model_copy(update={"replaced": True})
+    play = play.changed(contacts=play.journey.contacts.put({known.id: known}))
+    kept = one(play.do(visit("follow-up-week-1", outcome="worsening")), e.VisitRecorded)
+    assert kept.visit != "follow-up-week-1"
+    assert play.journey.contacts["follow-up-week-1"].done_at is None
+    assert play.waits_for("response_review", kept.visit) is not None
+
+
 def test_worsening_after_a_session_stands_before_the_next_one_until_it_is_reviewed() -> None:
     play = before("visit.record")
     play.do(visit("visit-1", outcome="worsening"))

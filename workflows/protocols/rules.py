@@ -46,7 +46,7 @@ def find_broken_rules(protocol: Protocol) -> Broken:
     for rule in (
         _check_thresholds,
         _check_lists,
-        _check_medicines,
+        _check_exclusions,
         _check_durations,
         _check_sessions,
         _check_dose,
@@ -118,12 +118,16 @@ def _check_lists(protocol: Protocol) -> Broken:
                 yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
 
 
-def _check_medicines(protocol: Protocol) -> Broken:
+def _check_exclusions(protocol: Protocol) -> Broken:
     for position, exclusion in enumerate(protocol.exclusions):
-        named = () if exclusion.known_from is None else exclusion.known_from.medicines or ()
+        known = exclusion.known_from
+        named = () if known is None else known.medicines or ()
         for place, name in enumerate(named):
             if name not in protocol.medicines.classes:
                 yield ("exclusions", position, "known_from", "medicines", place), "must be one of medicines.classes"
+        for place, name in enumerate(() if known is None else known.red_flags or ()):
+            if name not in protocol.sessions.red_flags:
+                yield ("exclusions", position, "known_from", "red_flags", place), "must be one of sessions.red_flags"
 
 
 def _check_durations(protocol: Protocol) -> Broken:

@@ -72,6 +72,12 @@ class KnownFrom(InputModel):
     """Never no while a medicine of one of these classes is on the list and taken. A change of them opens it again."""
     checklist: Identifier | None = None
     """Never no while the latest checklist of a session says no to this item."""
+    red_flags: Annotated[tuple[Identifier, ...], Field(min_length=1)] | None = None
+    """Never no once one of these of ``sessions.red_flags`` was observed."""
+    recorded: Literal["monitoring_concern", "no_standard_treatment", "not_licensed"] | None = None
+    """Never no while this is recorded: a concern of the monitoring program that nobody has reviewed; no standard
+    treatment tried without relief and no exception; a clinician of the journey without a licence where the patient
+    lives."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -243,8 +243,10 @@ def _paper(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _monitoring(journey: Any, version: int, fact: Fact) -> Changes:
-    later = any(number > version and known.kind == fact.kind for number, known in journey.facts.items())
-    return {} if later else {"monitoring_check": None}
+    """Whichever check counts, it must be another one, as it was recorded."""
+    made = journey.monitoring_check
+    other = made is not None and made.version != version and journey.facts[made.version].kind == fact.kind
+    return {} if other else {"monitoring_check": None}
 
 
 def _pregnancy(journey: Any, version: int, fact: Fact) -> Changes:

@@ -80,6 +80,7 @@ class Seen(ImmutableModel):
     observation: Identifier
     seen_at: Instant
     alert: Literal["none", "notify", "emergency"]
+    red_flags: tuple[Identifier, ...] = ()
     in_error: bool = False
 
 
@@ -118,7 +119,7 @@ class ObservationsState(SessionsState):
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:
-    seen = Seen(observation=body.observation, seen_at=body.seen_at, alert=body.alert)
+    seen = Seen(observation=body.observation, seen_at=body.seen_at, alert=body.alert, red_flags=body.red_flags)
     return {"seen": (*state.seen, seen)}
 
 

@@ -73,6 +73,7 @@ class MonitoringCheck(ImmutableModel):
     state: UsState
     checked_at: Instant
     concern: bool
+    version: int
 
 
 class PermissionsState(PathwayState):
@@ -97,9 +98,12 @@ def _changed(state: PermissionsState, body: PermissionChanged, event: EventHeade
 
 
 def _checked(state: PermissionsState, body: MonitoringChecked, event: EventHeader) -> Changes:
-    return {
-        "monitoring_check": MonitoringCheck(state=body.state, checked_at=body.checked_at, concern=body.concern),
-    }
+    """What is told late is on record with its own time, and takes the place of nothing later."""
+    known = state.monitoring_check
+    if known is not None and body.checked_at < known.checked_at:
+        return {}
+    made = MonitoringCheck(state=body.state, checked_at=body.checked_at, concern=body.concern, version=event.version)
+    return {"monitoring_check": made}
 
 
 EVOLUTIONS: Evolutions = {

@@ -24,6 +24,8 @@ from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
 REMOTE = "remote_prescribing"
+CONCERN = "monitoring_program"
+"""The cause of the hold that a concern of the monitoring program places."""
 
 
 def last_day(journey: Journey) -> date:
@@ -82,20 +84,21 @@ def propose(journey: Journey, command: c.ProposePermission, by: Actor, at: datet
 def check_monitoring(
     journey: Journey, command: c.RecordMonitoringCheck, by: Actor, at: datetime
 ) -> Iterator[e.EventBody]:
-    """Record a check that was made."""
+    """Record a check that was made, however late it is told."""
     if command.checked_at > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the time of the check", "checked_at")
-    known = journey.monitoring_check
-    if known is not None and command.checked_at < known.checked_at:
-        refuse(RefusalCode.STALE, "a later check is recorded", "Record a new one", "checked_at")
     yield e.MonitoringChecked(**command.model_dump(exclude={"kind"}))
 
 
 def react_check(journey: Journey, body: e.MonitoringChecked, at: datetime) -> Iterator[e.EventBody]:
-    """A concern holds care until the medical director has looked (exclusion X17)."""
-    held = any(hold.cause == "monitoring_program" for hold in journey.standing_holds)
-    if body.concern and not held:
-        yield place(journey, "monitoring_program", "the monitoring program raises a concern (X17)", severe=True)
+    """A concern holds care until the medical director has looked (exclusion X17), also one that is told late."""
+    if body.concern and not unreviewed_concern(journey):
+        yield place(journey, CONCERN, "the monitoring program raises a concern (X17)", severe=True)
+
+
+def unreviewed_concern(journey: Journey) -> bool:
+    """Whether a concern of the monitoring program waits for the medical director."""
+    return any(hold.cause == CONCERN for hold in journey.standing_holds)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

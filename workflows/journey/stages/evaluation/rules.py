@@ -128,7 +128,7 @@ def missing(journey: Journey) -> tuple[str, ...]:
     lacking += [f"symptom {name} rated" for name in journey.protocol.symptoms.names if name not in found.symptoms]
     if found.symptoms_since is None:
         lacking.append("since when the symptoms have lasted")
-    lacking += _untreated(journey)
+    lacking += untreated(journey)
     if found.location is None or not found.location.confirmed:
         lacking.append("location of the patient, confirmed")
     if journey.reconciled_at is None or journey.unreviewed_medicine_changes:
@@ -140,7 +140,8 @@ def missing(journey: Journey) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def _untreated(journey: Journey) -> list[str]:
+def untreated(journey: Journey) -> list[str]:
+    """Return what the evaluation lacks of the standard treatments that come first, in words."""
     rule, found = journey.protocol.eligibility.prior_treatments, journey.evaluation
     if found.treatment_exception is not None:
         return []

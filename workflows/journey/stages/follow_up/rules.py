@@ -91,8 +91,9 @@ def _next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record a visit with every assessment the protocol asks for, also one that nobody planned."""
-    contact = None if command.visit is None else _owed(journey, command.visit, VISITS, "visit")
+    """Record a visit with every assessment the protocol asks for, also one that nobody planned, or that is owed no
+    more: what it found is never refused for being late."""
+    contact = None if command.visit is None else _unmade(journey, command.visit, VISITS, "visit")
     rules = journey.protocol.follow_up
     require_known({**command.assessments}, rules.assessments, "assessments")
     require_known({**command.answers}, rules.questions, "answers")
@@ -106,7 +107,7 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
         lacking += [name for name in journey.protocol.symptoms.names if name not in command.symptoms]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
-    if contact is None or at < contact.opens:
+    if contact is None or at < contact.opens or contact.replaced:
         unscheduled = _unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
         yield visited(command.model_copy(update={"visit": unscheduled.id}))
@@ -401,10 +402,15 @@ def _known(journey: Journey, name: str, types: tuple[str, ...], field: str) -> O
     return contact
 
 
-def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+def _unmade(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
     contact = _known(journey, name, types, field)
     if contact.done_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "this contact is recorded", "Correct it with `pathway amend`", field)
+    return contact
+
+
+def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+    contact = _unmade(journey, name, types, field)
     if contact.replaced:
         refuse(RefusalCode.STALE, "a later session replaced this contact", "Answer the newer one", field)
     return contact

@@ -14,6 +14,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.permissions.rules import unreviewed_concern
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
@@ -27,6 +28,7 @@ from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
+from workflows.journey.stages.evaluation.rules import untreated
 from workflows.journey.stages.screening.model import FindingName
 from workflows.journey.stages.sessions.model import Check
 
@@ -87,6 +89,11 @@ def _contradiction(
             return "the latest pregnancy test is not negative" if answer == "no" else None
         speaks = latest is not None and latest.items.get(known.checklist) is False and answer == "no"
         return f"the latest checklist says no to {known.checklist}" if speaks else None
+    if known.red_flags is not None:
+        seen = [flag for flag in known.red_flags if flag in _red_flags(journey)]
+        return f"{', '.join(seen)} was observed" if seen and answer == "no" else None
+    if known.recorded is not None:
+        return RECORDED[known.recorded](journey) if answer == "no" else None
     if known.age_over is not None:
         holds, limit = age > known.age_over, f"over {known.age_over}"
     else:
@@ -94,6 +101,38 @@ def _contradiction(
     if holds == (answer == "yes"):
         return None
     return f"by the birth date the patient is {'' if holds else 'not '}{limit}"
+
+
+def _red_flags(journey: Journey) -> tuple[str, ...]:
+    """The red flags that were observed, in a session or outside."""
+    observed = (seen for session in journey.sessions.values() for seen in session.observations)
+    in_sessions = (flag for seen in observed for flag in seen.red_flags)
+    outside = (flag for seen in journey.seen if not seen.in_error for flag in seen.red_flags)
+    return (*in_sessions, *outside)
+
+
+def _monitoring_concern(journey: Journey) -> str | None:
+    return "a concern of the monitoring program is not reviewed" if unreviewed_concern(journey) else None
+
+
+def _no_standard_treatment(journey: Journey) -> str | None:
+    lacking = untreated(journey)
+    return f"the evaluation has no {' and no '.join(lacking)}" if lacking else None
+
+
+def _not_licensed(journey: Journey) -> str | None:
+    """Where licences of the journey's clinician are known, and none of them covers where the patient lives."""
+    licences = [m.licence for m in journey.members if m.id == journey.clinician and m.licence is not None]
+    covered = any(journey.patient.state in licence.states for licence in licences)
+    return f"the clinician has no licence in {journey.patient.state}" if licences and not covered else None
+
+
+RECORDED = {
+    "monitoring_concern": _monitoring_concern,
+    "no_standard_treatment": _no_standard_treatment,
+    "not_licensed": _not_licensed,
+}
+"""What the record itself says against an answer, by the names of ``known_from.recorded``."""
 
 
 @recalled
