@@ -100,8 +100,25 @@ def test_the_evaluation_rates_each_symptom_and_says_since_when_they_last() -> No
     assert not [lacking for lacking in missing(play.journey) if "symptom" in lacking and "section" not in lacking]
 
 
-def test_a_symptom_that_is_worse_twice_in_a_row_is_told_and_reviewed() -> None:
+def rated_before(rating: int) -> Play:
+    """Just before the first check-in, of somebody who rated each symptom so at the evaluation."""
     play = before("check-in.complete")
+    symptoms = dict.fromkeys(PTSD, rating)
+    return play.changed(evaluation=play.journey.evaluation.model_copy(update={"symptoms": symptoms}))
+
+
+@pytest.mark.parametrize("symptom", PTSD)
+@pytest.mark.parametrize(("rating", "told"), [(8, False), (9, True), (10, True)])
+def test_a_symptom_that_is_very_high_is_told_and_reviewed_the_first_time(symptom: str, rating: int, told: bool) -> None:
+    play = rated_before(8)
+    said = {**dict.fromkeys(PTSD, 0), symptom: rating}
+    bodies = play.do(check_in("check-in-1-4h", symptoms=said), Role.PATIENT)
+    assert ("support.requested" in kinds(bodies)) is told
+    assert (reviews_owed(play.journey) == ("check-in-1-4h",)) is told
+
+
+def test_a_symptom_that_is_worse_twice_in_a_row_is_told_and_reviewed() -> None:
+    play = rated_before(5)
     best = play.journey.evaluation.symptoms["emotional_distress"]
     worse = {**dict.fromkeys(PTSD, best), "emotional_distress": best + 3}
     assert kinds(play.do(check_in("check-in-1-4h", symptoms=worse), Role.PATIENT)) == ["check-in.completed"]
@@ -172,7 +189,7 @@ def test_item_9_in_follow_up_acts_as_always() -> None:
 
 
 def test_whoever_is_unwell_and_worse_again_asks_once_as_urgently_as_the_worse_of_both() -> None:
-    play = before("check-in.complete")
+    play = rated_before(5)
     worse = dict.fromkeys(PTSD, play.journey.evaluation.symptoms["emotional_distress"] + 3)
     play.do(check_in("check-in-1-4h", symptoms=worse), Role.PATIENT)
     play.at = play.journey.contacts["check-in-1-24h"].due

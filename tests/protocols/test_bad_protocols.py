@@ -29,6 +29,16 @@ BAD = {
     "known from two": (
         "{age_over: 65}", "{age_over: 65, age_under: 18}", "X36", "exclusions[36].known_from", "must name one of",
     ),
+    "nothing at the worst rating": (
+        "alert_at: 9", "alert_at: 11", "alert_at", "symptoms.alert_at", "the worst answer would bring about nothing",
+    ),
+    "no symptom so much worse": (
+        "worse_by: 3", "worse_by: 11", "worse_by", "symptoms.worse_by", "must not be above highest",
+    ),
+    "red flag nobody knows": (
+        "{red_flags: [seizure]}", "{red_flags: [seizures]}", "X21", "exclusions[21].known_from.red_flags[0]",
+        "must be one of sessions.red_flags",
+    ),
     "unknown field": ("  version: 1\n", "  version: 1\n  vresion: 1\n", "vresion", "vresion", "unknown field"),
     "misspelt field": ("max_course: null", "max_coarse: null", "max_coarse", "dose.max_coarse", "`max_course`"),
     "missing field": ("    max_gap_days: 21\n", "", "  sessions:\n    planned", "sessions.max_gap_days", "missing"),

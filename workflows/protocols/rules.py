@@ -249,6 +249,11 @@ def _check_follow_up(protocol: Protocol) -> Broken:
     if visits.window.opens_hours_before >= visits.within_hours:
         at = ("clinician_visits", "window", "opens_hours_before")
         yield at, "must be below within_hours: a visit after a dose is not held before it"
+    rules = protocol.symptoms
+    if rules.alert_at > rules.highest:
+        yield ("symptoms", "alert_at"), "must not be above highest: the worst answer would bring about nothing"
+    if rules.worse_by > rules.highest:
+        yield ("symptoms", "worse_by"), "must not be above highest: no symptom could be so much worse"
     for position, outcome in enumerate(protocol.follow_up.outcomes_to_review):
         if outcome not in protocol.follow_up.outcomes:
             yield ("follow_up", "outcomes_to_review", position), "must be one of outcomes"

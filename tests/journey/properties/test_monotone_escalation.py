@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -206,24 +208,32 @@ def test_item_9(answer: int | None) -> None:
     assert_at_least(item_9(0), item_9(answer))
 
 
-def test_the_answers_to_a_check_in() -> None:
-    milder, worse = (
-        respond(
-            ASKED,
-            c.CompleteCheckIn.model_validate(
-                {
-                    "check_in": "check-in-1-4h",
-                    "feeling": how,
-                    "side_effects": "x",
-                    "symptoms": dict.fromkeys(ASKED.journey.protocol.symptoms.names, 4),
-                    "location": SAID_HERE,
-                }
-            ),
-            Role.PATIENT,
-        )
-        for how in ("well", "unwell")
+ANSWERS = [(how, rating) for how in ("well", "unwell") for rating in (0, 8, 9, 10)]
+"""How a patient feels at a check-in, and how high they rate their symptoms; each half rising."""
+
+
+@pytest.mark.parametrize(
+    ("milder", "worse"), [(a, b) for a, b in product(ANSWERS, ANSWERS) if a != b and a[0] >= b[0] and a[1] <= b[1]]
+)
+def test_the_answers_to_a_check_in(milder: tuple[str, int], worse: tuple[str, int]) -> None:
+    assert_at_least(answered(*milder), answered(*worse))
+
+
+@cache
+def answered(how: str, rating: int) -> Response:
+    return respond(
+        ASKED,
+        c.CompleteCheckIn.model_validate(
+            {
+                "check_in": "check-in-1-4h",
+                "feeling": how,
+                "side_effects": "x",
+                "symptoms": dict.fromkeys(ASKED.journey.protocol.symptoms.names, rating),
+                "location": SAID_HERE,
+            }
+        ),
+        Role.PATIENT,
     )
-    assert_at_least(milder, worse)
 
 
 @given(st.tuples(st.sampled_from(SEVERITIES), st.sampled_from(SEVERITIES)))

@@ -8,7 +8,7 @@ from workflows.journey.instruments import Instrument, compare
 from workflows.journey.protocol import Symptoms
 from workflows.journey.stages.follow_up.trends import alerts
 
-RULES = Symptoms(names=("x", "y"), highest=10, worse_by=3, times_in_a_row=2)
+RULES = Symptoms(names=("x", "y"), highest=10, alert_at=9, worse_by=3, times_in_a_row=2)
 
 
 @given(st.lists(st.integers(0, 21), min_size=2, max_size=9))
@@ -49,5 +49,28 @@ def test_ratings_that_stay_worse_always_alert_and_others_never(baseline: int, ra
         begins = n >= 1 and worse[n] and worse[n - 1] and not (n >= 2 and worse[n - 2])
         if begins:
             assert f"contact-{n}" in found
-        if not (n >= 1 and worse[n] and worse[n - 1]):
+        if max(ratings[n], other) >= 9:
+            assert f"contact-{n}" in found
+        elif not (n >= 1 and worse[n] and worse[n - 1]):
             assert f"contact-{n}" not in found
+
+
+@given(
+    st.lists(st.integers(0, 10), min_size=1, max_size=8),
+    st.integers(0, 10),
+    st.integers(0, 10),
+    st.integers(1, 10),
+    st.integers(2, 4),
+)
+def test_what_alerts_also_alerts_when_it_is_worse(
+    before: list[int], last: int, more: int, alert_at: int, times: int
+) -> None:
+    """Over pairs that differ in the last answer; and the worst answer there is never brings about nothing."""
+    rules = RULES.model_copy(update={"alert_at": alert_at, "times_in_a_row": times})
+
+    def alerting(rating: int) -> bool:
+        rated = [(f"contact-{n}", {"x": each}) for n, each in enumerate([*before, rating])]
+        return rated[-1][0] in alerts({"x": before[0]}, rated, rules)
+
+    assert alerting(min(10, last + more)) or not alerting(last)
+    assert alerting(10)

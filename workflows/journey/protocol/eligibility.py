@@ -154,6 +154,8 @@ class Symptoms(InputModel):
     """What is rated: for PTSD intrusive thoughts, emotional distress and mood instability."""
     highest: Annotated[Whole, Field(ge=1, le=100)]
     """The worst rating. 0 is not at all."""
+    alert_at: Annotated[Whole, Field(ge=1)]
+    """A rating from which one contact is enough: it is told to a clinician, and brings about a review."""
     worse_by: Count
     """Points above the best rating so far from which a symptom is worse."""
     times_in_a_row: Annotated[Whole, Field(ge=2)]

@@ -70,13 +70,13 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
 
 
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
-    """Ask for support at once if the patient feels unwell, and ask a clinician when a symptom is worse again and again.
-    Between sessions, plan the next check-in."""
+    """Ask for support at once if the patient feels unwell, and ask a clinician when a symptom is very high, or worse
+    again and again. Between sessions, plan the next check-in."""
     found = []
     if body.feeling == "unwell":
         found.append((OF_UNWELL, f"feels unwell at {body.check_in}"))
     if body.check_in in worsened(journey):
-        found.append((OF_WORSENING, "a symptom was rated worse again and again"))
+        found.append((OF_WORSENING, "a symptom was rated very high, or worse again and again"))
     if found:
         yield ask_support(journey, worst(*(severity for severity, _ in found)), "; ".join(what for _, what in found))
     yield from _next_check_in(journey, at)

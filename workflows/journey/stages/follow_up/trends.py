@@ -1,7 +1,8 @@
-"""What the patient's own ratings show from contact to contact: small steps for the worse add up.
+"""What the patient's own ratings show at a contact, and from contact to contact: small steps for the worse add up.
 
-A symptom is worse at a contact where it is rated so many points above the best rating before; worse so many times in a
-row, it is told to a clinician and reviewed. How many is the protocol's.
+What is rated so high that once is enough is told to a clinician and reviewed at once. A symptom is worse at a contact
+where it is rated so many points above the best rating before; worse so many times in a row, it is told and reviewed
+too. How high and how many is the protocol's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
 
 @recalled
 def worsened(journey: Journey) -> tuple[str, ...]:
-    """Return the contacts at which a symptom came to be worse so many times in a row, or rose further after that."""
+    """Return the contacts at which a symptom was very high, came to be worse so many times in a row, or rose further
+    after that."""
     done = sorted(
         (contact for contact in contacts_with_record(journey) if contact.done_at is not None),
         key=lambda contact: contact.done_at or journey.started_at,
@@ -42,6 +44,8 @@ def alerts(
                 continue
             run = run + 1 if best is not None and rating >= best + rules.worse_by else 0
             best = rating if best is None else min(best, rating)
+            if rating >= rules.alert_at:
+                found.append(contact)
             if run == 0:
                 told = 0
             elif run == rules.times_in_a_row or (run > rules.times_in_a_row and rating > told):
