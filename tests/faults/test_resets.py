@@ -22,8 +22,8 @@ from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.attackers import overwrite
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
+from tests.faults.superuser import overwrite
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
