@@ -15,7 +15,7 @@ from activities.record.event_codec import from_stored
 from activities.record.store import Record
 from application.temporal.journey_client import handle_of, start, submit
 from simulation.keys import Signers
-from simulation.people import next_move
+from simulation.moves.next_move import next_move
 from workflows.care_journey import CareJourney
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway

@@ -14,7 +14,8 @@ from temporalio.service import RPCError
 from activities.record.errors import NotYetRecorded, RecordUnavailable
 from application.errors import NotFound, Refused, Unavailable
 from application.temporal.journey_client import submit
-from simulation.people import STAFF, look_up, next_move, person_of
+from simulation.moves.next_move import next_move
+from simulation.people import STAFF, look_up, person_of
 from simulation.player import Follower
 from tests.faults.helpers import AT_RISK, Course, signal
 from workflows.journey import commands as c

@@ -16,7 +16,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from simulation.people import PEOPLE, look_up, member_of, person_of, referral, signer
+from simulation.moves.signing import signer
+from simulation.people import PEOPLE, look_up, member_of, person_of, referral
 from simulation.player import at_once, play
 from workflows.journey import commands as c
 from workflows.journey import events as e

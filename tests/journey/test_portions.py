@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from simulation.people import person_of, signer
+from simulation.moves.signing import signer
+from simulation.people import person_of
 from tests.journey.crowds import CROWDS, ask, crowd
 from tests.journey.play import Play, before, course, started
 from workflows.journey import commands as c

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from simulation.people import ACTIONS
+from simulation.moves.next_move import ACTIONS
 from simulation.player import Stuck, at_once, play
 from tests.journey.play import Play, started
 from workflows.journey.aggregate import Journey

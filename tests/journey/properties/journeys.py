@@ -9,7 +9,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from simulation.people import PEOPLE, next_move, person_of
+from simulation.moves.next_move import next_move
+from simulation.people import PEOPLE, person_of
 from tests.journey.play import Play, course, sealed, standing
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, CLOCK

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from simulation.people import next_move, referral
+from simulation.moves.next_move import next_move
+from simulation.people import referral
 from tests.examples import examples
 from tests.journey.play import START, Play
 from tests.journey.properties.journeys import draw_command

@@ -1,0 +1,141 @@
+"""What people do for a session and in it."""
+
+from datetime import datetime, timedelta
+
+from simulation.moves.preparing import fill_in
+from simulation.moves.situation import Action, Situation
+from simulation.people import PEOPLE, checklist, invented, observation, vitals
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.always.supply.rules import balance
+from workflows.journey.instruments import Instrument
+from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
+from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
+from workflows.journey.stages.sessions.observing import contradictions
+
+
+def dispense(situation: Situation) -> Action:
+    planned = situation.journey.plan
+    assert planned is not None
+    return Role.COORDINATOR, c.MoveSupply(
+        movement="dispensed", doses=planned.doses_dispensed, moved_at=situation.at, lot="demo-lot-1"
+    )
+
+
+def judge_pregnancy(situation: Situation) -> Action:
+    born = situation.journey.patient.born.year
+    return Role.CLINICIAN, c.JudgePregnancy(possible=False, because=invented(f"not possible; born in {born}"))
+
+
+def schedule(situation: Situation) -> Action:
+    journey, number = situation.journey, int(situation.subject)
+    soonest, last, planned = situation.at + timedelta(hours=24), journey.last_dose_at, journey.plan
+    if last is not None and planned is not None:
+        soonest = max(soonest, last + timedelta(hours=planned.spacing_hours))
+    if journey.no_go_until is not None:
+        soonest = max(soonest, journey.no_go_until)
+    while outside_hours(journey, soonest):
+        soonest += timedelta(minutes=30)
+    return Role.COORDINATOR, c.ScheduleSession(
+        session=number,
+        starts_at=soonest,
+        supervising_clinician=journey.clinician,
+        session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
+        live_clinician=journey.clinician if number in journey.protocol.sessions.live_clinician_sessions else None,
+        interpreter="demo-interpreter" if journey.patient.interpreter else None,
+    )
+
+
+def instruct(situation: Situation) -> Action:
+    return Role.COORDINATOR, c.Instruct(session=int(situation.subject), content_version="demo-1")
+
+
+def acknowledge_instructions(situation: Situation) -> Action:
+    number = int(situation.subject)
+    delivered = situation.journey.sessions[number].instructed
+    assert delivered is not None
+    return Role.PATIENT, c.AcknowledgeInstructions(session=number, content_version=delivered)
+
+
+def check(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+        return schedule(situation)
+    return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
+
+
+def release(situation: Situation) -> Action | None:
+    number = int(situation.subject)
+    obstacles = dose_gate(situation.journey, number, situation.at)
+    if situation.at > situation.journey.sessions[number].closes:
+        return schedule(situation)
+    if "the C-SSRS is too old" in obstacles:
+        return fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
+    if any("too old" in obstacle for obstacle in obstacles):
+        return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
+    # Whatever else stands in the way is an obligation of its own.
+    return None if obstacles else (Role.SESSION_MONITOR, c.ReleaseSession(session=number))
+
+
+def take_dose(situation: Situation) -> Action:
+    journey, number = situation.journey, int(situation.subject)
+    assert journey.plan is not None
+    taken = c.RecordDose(
+        session=number,
+        dose_mg=journey.plan.dose_mg,
+        route=journey.plan.route,
+        taken_at=situation.at,
+        doses_left=max(0, expected_doses_left(journey)),
+    )
+    if dose_deviations(journey, journey.sessions[number], taken, situation.at):
+        return Role.SESSION_MONITOR, c.CancelSession(session=number, reason=invented("not today any more"))
+    return Role.SESSION_MONITOR, taken
+
+
+def observe(situation: Situation) -> Action | datetime:
+    if situation.at < situation.waiting.deadline:
+        return situation.waiting.deadline
+    if situation.subject.startswith("dose-"):
+        dose, _, minutes = situation.subject.rpartition("-")
+        window = timedelta(minutes=situation.journey.protocol.sessions.observe_window_minutes)
+        if situation.at > situation.waiting.deadline + window:
+            reason = invented("nobody was reached in time")
+            return Role.ON_CALL_CLINICIAN, c.GiveUpObservation(dose=dose, minute=int(minutes), reason=reason)
+        return Role.ON_CALL_CLINICIAN, c.RecordObservation(
+            seen_at=situation.at, consciousness="alert", breathing_normal=True, vitals=vitals(situation.at)
+        )
+    number, minute = (int(part) for part in situation.subject.split("-"))
+    session, rules = situation.journey.sessions[number], situation.journey.protocol.sessions
+    assert session.dosed_at is not None
+    now = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+    if minute in session.missed:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
+    if now <= minute + rules.observe_window_minutes and rules.nearest_minute(now) == minute:
+        return Role.SESSION_MONITOR, observation(situation.journey, number, now, situation.at)
+    if situation.at <= session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes):
+        return session.dosed_at + timedelta(minutes=minute + rules.observe_window_minutes + 1)
+    return Role.SESSION_MONITOR, c.MissObservation(
+        session=number, minute=minute, reason=invented("the connection was lost")
+    )
+
+
+def end_session(situation: Situation) -> Action | datetime:
+    session, rules = situation.journey.sessions[int(situation.subject)], situation.journey.protocol.sessions
+    assert session.dosed_at is not None
+    earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
+    if situation.at < earliest:
+        return earliest
+    if any(contradictions(situation.journey, session, situation.at)):
+        # What was seen last speaks against it: observe again, in a minute that has no observation yet.
+        minute = int((situation.at - session.dosed_at) / timedelta(minutes=1))
+        if minute <= session.observed_until:
+            return session.dosed_at + timedelta(minutes=session.observed_until + 1)
+        return Role.SESSION_MONITOR, observation(situation.journey, session.number, minute, situation.at)
+    return Role.SESSION_MONITOR, c.EndSession(
+        session=session.number, criteria=dict.fromkeys(rules.criteria_in(session.setting), True)
+    )
+
+
+def collect(situation: Situation) -> Action:
+    return Role.COORDINATOR, c.MoveSupply(movement="returned", doses=balance(situation.journey), moved_at=situation.at)

@@ -1,0 +1,26 @@
+"""What somebody has to do, and who does it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.requirements import Obligation
+
+Action = tuple[Role, c.CommandBody]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """An obligation of a journey at a moment."""
+
+    journey: Journey
+    waiting: Obligation
+    at: datetime
+    unwell: bool
+
+    @property
+    def subject(self) -> str:
+        assert self.waiting.subject is not None
+        return self.waiting.subject
