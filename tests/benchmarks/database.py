@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
@@ -14,11 +13,7 @@ from activities.record import Record, migrate, open_record, sealing
 from deploy.local.postgres import Database, Postgres
 from tests.fixtures.clear import Clear
 from tests.fixtures.everything import everything
-
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
-else:
-    Connection = asyncpg.Connection
+from tests.record.helpers import Connection
 
 
 @asynccontextmanager

@@ -24,10 +24,10 @@ from activities.record.read_models.queries import (
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import DEFINITION
 from deploy.local.postgres import Postgres
-from tests.benchmarks.database import Connection, fresh
+from tests.benchmarks.database import fresh
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.fixtures.everything import everything
-from tests.record.helpers import events
+from tests.record.helpers import Connection, events
 from tests.record.read_models.courses import course_of, put, renamed
 from workflows.journey.actors import Role
 

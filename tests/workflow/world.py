@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
-import asyncpg
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
@@ -42,11 +41,6 @@ from workflows.journey.protocol import Protocol
 from workflows.journey.receipts import receipts_of
 from workflows.journey.requirements import Obligation
 from workflows.messages import JourneyResult, Receipt
-
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
-else:
-    Connection = asyncpg.Connection
 
 Handle: TypeAlias = WorkflowHandle[CareJourney, JourneyResult]
 Send: TypeAlias = Callable[["Case", Command], Awaitable[object]]
