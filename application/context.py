@@ -113,7 +113,7 @@ async def connect_to_temporal(settings: Settings) -> AsyncIterator[Journeys]:
     """
     # Temporal's client takes longer to import than everything else, and most requests do not need it. So it is
     # imported here and nowhere else.
-    from application.temporal.client import connect
+    from application.temporal.client import connect  # noqa: PLC0415 - as said
 
     async with connect(settings) as journeys:
         yield journeys

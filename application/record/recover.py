@@ -5,14 +5,13 @@ the same activity, which proves it as always: nothing that nobody decided comes 
 with the record (the access log, who claimed what, anchors) is not in Temporal.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
-from activities.record import Record, TwoPatients
-from activities.record.patients import opening_of
+from activities.record import Record
 from activities.record.reconciliation import heads_of
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from application.context import Context
@@ -20,9 +19,7 @@ from application.errors import InvalidInput, UseCaseError
 from application.record.reconcile import at_once
 from application.settings import Settings
 from application.temporal.journeys import Journeys, Kept, Run
-from workflows.journey.aggregate import begin
-from workflows.journey.decided import derive
-from workflows.messages import Batch, mark_version
+from workflows.messages import mark_version
 
 log = structlog.get_logger("recover")
 
@@ -58,7 +55,7 @@ async def recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
     missing = [found for found in looked_at if found is not None]
     if register is None:
         return tuple(found for found, _ in missing)
-    problems = await _record_again(context, register, [kept for _, batches in missing for kept in batches])
+    problems = await journeys.record_again(record, register, [kept for _, batches in missing for kept in batches])
     done = []
     for found, _ in missing:
         heads = await heads_of(record, [found.journey_id])
@@ -105,52 +102,6 @@ async def _missing(
     if reached < mark_version(latest.mark):
         problem = f"the histories that Temporal still has do not hold versions after {reached}"
     return Recovery(journey_id, recorded, reached, reached - recorded, problem), wanted
-
-
-async def _record_again(context: Context, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
-    """Record batches in the order in which they were recorded before, over all journeys: what one journey was decided
-    on is then known again of the others. Return why a journey could not go on."""
-    # It imports Temporal's library, which most commands do without.
-    from temporalio.exceptions import ApplicationError
-
-    from activities.record_activities import RecordActivities
-
-    record = await context.record()
-    recording = RecordActivities(record, register, demonstrations=(await record.log()).demonstration)
-    problems: dict[UUID, str] = {}
-    for each in sorted(kept, key=lambda each: each.at):
-        batch = each.batch
-        if batch.journey_id in problems:
-            continue
-        try:
-            await _enrol_again(record, batch)
-            told = await recording.append(batch)
-            if told.version < batch.last_version:
-                problems[batch.journey_id] = (
-                    "it rests on what the record does not know of the patient's other journeys, or other rules than "
-                    "these decided it"
-                )
-        except ApplicationError as refused:
-            problems[batch.journey_id] = f"the record does not take it: {refused.message}"
-        except TwoPatients:
-            problems[batch.journey_id] = "its patient is known as two"
-        else:
-            log.info("recover.recorded", journey_id=str(batch.journey_id), version=batch.last_version)
-    return problems
-
-
-async def _enrol_again(record: Record, batch: Batch) -> None:
-    [first, *_] = batch.commands
-    opened = derive(None, {}, first.decided)
-    if opened:
-        journey = begin(opened[0])
-        await record.enrol(
-            opening_of(record.patients, journey),
-            pathway=journey.protocol.pathway,
-            # The request itself is in no event: the command that it gave stands for it.
-            request_id=first.decided.command.command_id,
-            journey_id=batch.journey_id,
-        )
 
 
 async def _go_on(journeys: Journeys, journey_id: UUID) -> None:

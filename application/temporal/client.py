@@ -1,7 +1,7 @@
 """The journeys of a connected Temporal client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
@@ -15,10 +15,11 @@ from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import KeyStore
 from activities.record.store import Record
+from activities.signatures.signer_registry import RegisterFile
 from application.errors import Unavailable
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings
-from application.temporal import journey_client, runs
+from application.temporal import journey_client, recording, runs
 from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
@@ -114,6 +115,9 @@ class TemporalJourneys:
 
     async def kept(self, run: Run) -> tuple[Kept, ...]:
         return await runs.kept(self._client, run)
+
+    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+        return await recording.record_again(record, register, kept)
 
     async def builds(self) -> frozenset[str]:
         return await runs.polled_builds(self._client, self._task_queue)

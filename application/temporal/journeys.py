@@ -1,10 +1,12 @@
 """The interface by which use cases reach Temporal, without its client: `application.temporal.client` has that."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
+from activities.record import Record
+from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
 from workflows.messages import Batch
@@ -112,6 +114,10 @@ class Journeys(Protocol):
 
     async def kept(self, run: Run) -> tuple[Kept, ...]:
         """Return the batches that the record took of a run, as its history says."""
+
+    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+        """Record batches again that the record has lost, each proved as always, in the order in which it had taken
+        them. Return why a journey could not go on."""
 
     async def builds(self) -> frozenset[str]:
         """Return the builds of the workers that poll at this moment; an empty name for those without one."""

@@ -6,6 +6,7 @@ This is a process of its own because the usual place, between fork and exec, is 
 threads, and Temporal's client has many.
 """
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -36,8 +37,6 @@ def _prctl() -> Callable[[int], object]:
     """
     if sys.platform != "linux":
         return lambda _: None
-    import ctypes
-
     libc = ctypes.CDLL(None)
     return lambda signal_number: libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 

@@ -6,7 +6,7 @@ record, at the test's own time. What a real Temporal does with commands is teste
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -22,6 +22,7 @@ from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
 from activities.record.patients import opening_of
+from activities.signatures.signer_registry import RegisterFile
 from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.sealing import open_sealed
@@ -233,6 +234,9 @@ class DirectJourneys:
 
     async def kept(self, run: Run) -> tuple[Kept, ...]:
         raise AssertionError("nothing is mended here")
+
+    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+        raise AssertionError("nothing was lost")
 
     async def builds(self) -> frozenset[str]:
         raise AssertionError("nothing is compared with Temporal here")
