@@ -64,11 +64,17 @@ async def open_sealed(settings: NamesKeys, url: str | None = None, *, connection
     address = settings.database_url.get_secret_value() if url is None else url
     again = partial(open_sealed, settings, url)
     async with AsyncExitStack() as exits:
-        codec = await _codec(settings, exits)
+        codec = await codec_of(settings, exits)
         yield await exits.enter_async_context(open_record(address, codec, connections=connections, reopen=again))
 
 
-async def _codec(settings: NamesKeys, exits: AsyncExitStack) -> PayloadCodec:
+async def codec_of(settings: NamesKeys, exits: AsyncExitStack) -> PayloadCodec:
+    """Return what encrypts the record of these settings.
+
+    Raises:
+        SettingsError: its keys are not named, or the keyring cannot be used.
+        RecordUnavailable: they cannot be had.
+    """
     try:
         return await sealing(await exits.enter_async_context(open_keys(settings, connections=2)))
     except KeysUnavailable as away:

@@ -61,7 +61,9 @@ class _Discovered(BaseModel):
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
 
 
-class _Tokens(BaseModel):
+class Tokens(BaseModel):
+    """What a provider gives for the code that a browser brought."""
+
     id_token: str
     access_token: str | None = None
 
@@ -129,7 +131,7 @@ class Provider:
             raise _refused(answered["error"])
         async with self._client(flow.sends_secret) as client:
             try:
-                tokens = _Tokens.model_validate(
+                tokens = Tokens.model_validate(
                     await client.fetch_token(
                         flow.token_endpoint, code=answered.get("code", ""), code_verifier=flow.verifier
                     )
@@ -176,7 +178,7 @@ def is_answer_to(flow: Flow, answered: Mapping[str, str]) -> bool:
     return hmac.compare_digest(answered.get("state", "").encode("utf-8", "replace"), flow.state.encode())
 
 
-def check_token(tokens: _Tokens, keys: Any, settings: OpenIdSettings, nonce: str, at: datetime) -> Mapping[str, Any]:
+def check_token(tokens: Tokens, keys: Any, settings: OpenIdSettings, nonce: str, at: datetime) -> Mapping[str, Any]:
     """Return what an ID token says, once it is known to be the provider's, for this console and this sign-in, and to
     count at a moment (UTC).
 

@@ -258,7 +258,7 @@ async def _answer(
     try:
         receipt = await asked
     except WorkflowUpdateFailedError as failed:
-        raise _failure(command, failed) from None
+        raise failure_of(command, failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         raise _unanswered(command, "no answer came in time from Temporal or its workers") from None
     except (KeysUnavailable, NotAuthentic) as error:
@@ -281,7 +281,8 @@ async def _answer(
     return receipt
 
 
-def _failure(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
+def failure_of(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
+    """Return what to raise where the update of a command failed."""
     cause = failed.cause
     if isinstance(cause, ApplicationError) and cause.details:
         refusal, *answers = cause.details

@@ -178,12 +178,12 @@ class Postgres(Supervised):
         """Create a database owned by the owner role: empty, or a copy of one that nobody is connected to."""
         database = Database(f"fresh_{secrets.token_hex(6)}", self.port)
         copied = "" if template is None else f' TEMPLATE "{template.name}"'
-        await self._as_admin(f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}')
+        await self.as_admin(f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}')
         return database
 
     async def drop_database(self, database: Database) -> None:
         """Drop a database, breaking the connections to it."""
-        await self._as_admin(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+        await self.as_admin(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
 
     def remove_data(self) -> None:
         """Delete the data for good. The server must not be running."""
@@ -244,7 +244,8 @@ class Postgres(Supervised):
         finally:
             await connection.close()
 
-    async def _as_admin(self, statement: str) -> None:
+    async def as_admin(self, statement: str) -> None:
+        """Run a statement as the superuser, outside of the record's database."""
         connection = await asyncpg.connect(Database("postgres", self.port).admin_url)
         try:
             await connection.execute(statement)

@@ -60,7 +60,7 @@ def settings(tmp_path: Path) -> OpenIdSettings:
 
 
 def person(token: str, settings: OpenIdSettings, keys: Any = KEYS, at: datetime = NOW, claim: str = "sub") -> str:
-    tokens = openid._Tokens(id_token=token, access_token="invented")
+    tokens = openid.Tokens(id_token=token, access_token="invented")
     return openid.person_in(openid.check_token(tokens, keys, settings, NONCE, at), claim)
 
 

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Dialog, Page, Route, expect
 
 from application.errors import KEPT_AS_SAID
+from console.visits import COOKIE
 from tests.browser.people import Desk, findings, overflow, sign_in
 from workflows.journey.actors import Role
 from workflows.journey.events import SessionObserved
@@ -255,7 +256,8 @@ async def test_who_looks_only_opens_a_working_session_and_it_is_sent_then(desk: 
         await page.clock.install()
         await page.goto(f"/journeys/{play.journey.id}/room")
         assert desk.serving.app is not None
-        [*_, monitor] = desk.serving.app.state.sign_ins._open.values()
+        [token] = [each["value"] for each in await page.context.cookies() if each["name"] == COOKIE]
+        monitor = desk.serving.app.state.sign_ins.find(token, does=False)
         monitor.looks_only = True
         await _observe(page)
         await page.get_by_role("button", name=SEND).click()

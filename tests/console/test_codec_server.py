@@ -210,8 +210,8 @@ async def test_without_keys_payloads_stay_encrypted(
     asked: Asked, postgres: Any, keys_database: Database, key_store: KeyStore
 ) -> None:
     token = await asked.token(Role.OPS)
-    await postgres._as_admin(f'ALTER DATABASE "{keys_database.name}" ALLOW_CONNECTIONS false')
-    await postgres._as_admin(
+    await postgres.as_admin(f'ALTER DATABASE "{keys_database.name}" ALLOW_CONNECTIONS false')
+    await postgres.as_admin(
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{keys_database.name}'"
     )
     answer = await asked.decode(token)

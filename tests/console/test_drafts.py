@@ -95,9 +95,12 @@ def test_memory_stays_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.Monk
     assert [kept.has(token) for token in (first, second, third)] == [True, True, True]
     fourth = keep(None, 0, "x" * MOST_EACH * 8)
     assert [kept.has(token) for token in (second, first, third, fourth)] == [False, False, True, True]
-    for _ in range(MOST):
-        keep(None, 0)
-        assert len(kept._kept) <= MOST
+
+
+def test_only_so_many_browsers_are_remembered() -> None:
+    kept = Drafts(lambda: START)
+    tokens = [kept.keep(None, "/", {PERSON: ["somebody"], "reason": ["x"]}) for _ in range(MOST + 1)]
+    assert [kept.has(token) for token in tokens] == [False] + [True] * MOST
 
 
 async def test_who_sends_very_often_without_a_sign_in_waits(

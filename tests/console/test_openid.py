@@ -105,7 +105,7 @@ async def browser(console: FastAPI) -> AsyncIterator[Browser]:
 
 
 async def test_it_opens_pages_as_the_register_says_and_sends_nothing_without_a_working_session(
-    world: World, record: Record, journey: UUID, register: Register, browser: Browser
+    world: World, record: Record, journey: UUID, register: Register, console: FastAPI, browser: Browser
 ) -> None:
     register.enrol(PASSKEY.entry(COCO))
     assert "Sign in by your organisation" in (await browser.go("/sign-in")).text
@@ -143,7 +143,7 @@ async def test_it_opens_pages_as_the_register_says_and_sends_nothing_without_a_w
     assert "You had no working session when you sent this. Nothing was sent" in again.text
     assert "You are signed in to look" not in again.text
     # The sign-in to look has ended.
-    async with browser_of(browser.client._transport.app) as other:  # type: ignore[attr-defined]
+    async with browser_of(console) as other:
         answer = await other.client.get("/work", headers={"cookie": f"{COOKIE}={looking}"})
         assert answer.url.path == "/sign-in"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activities.record import RecordUnavailable
+from activities.record import Record, RecordUnavailable
 from application.pathway import start as start_use_case
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import referral
@@ -100,7 +100,7 @@ async def test_a_start_that_temporal_holds_is_told_as_such_and_may_be_sent_again
     await browser.go("/start?example=PTSD")
     with monkeypatch.context() as patched:
         if lost:
-            patched.setattr(start_use_case.Starter, "_require_same", away)
+            patched.setattr(Record, "load_opening", away)
         told = await browser.send({"reason": "Invented.", "protocol": ""})
     assert told.status_code == 503
     said = "Whether it arrived is not known." if lost else "Temporal holds it"

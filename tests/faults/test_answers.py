@@ -16,7 +16,7 @@ from activities.record.verification.journeys import verify_record
 from application.command_catalog import KINDS
 from application.errors import Refused, Unavailable
 from application.pathway import commands
-from application.temporal.journey_client import _failure, submit
+from application.temporal.journey_client import failure_of, submit
 from application.temporal.squatters import Squatted
 from deploy.local.stack import Stack
 from simulation.keys import Signers
@@ -164,7 +164,7 @@ def test_a_refusal_of_another_command_is_no_answer() -> None:
     refusal = ALREADY_OPEN.model_dump(mode="json")
 
     def told(*details: object) -> Exception:
-        return _failure(sent, WorkflowUpdateFailedError(ApplicationError("refused", *details)))
+        return failure_of(sent, WorkflowUpdateFailedError(ApplicationError("refused", *details)))
 
     assert isinstance(told(refusal, command_digest(sent)), Refused)
     for details in ((refusal,), (refusal, command_digest(other)), (refusal, ""), (refusal, None)):

@@ -103,7 +103,7 @@ class Play:
         decided = self.decide(command)
         if not isinstance(decided, Refusal):
             self.moves.append((self.journey, command, self.at))
-            self._follow(Decided(command=command, at=self.at, own=command.actor == CLOCK), decided)
+            self.follow(Decided(command=command, at=self.at, own=command.actor == CLOCK), decided)
         return decided
 
     def decide(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
@@ -118,10 +118,11 @@ class Play:
         command = sealed(command, self.at)
         kept = keep_refusal(self.journey, self.receipts, command, refusal, self.at, unanswered=unanswered)
         found_before = refusal if refusal.code in FOUND_BEFORE else None
-        self._follow(Decided(command=command, at=self.at, refusal=found_before, unanswered=unanswered), kept)
+        self.follow(Decided(command=command, at=self.at, refusal=found_before, unanswered=unanswered), kept)
         return kept
 
-    def _follow(self, decided: Decided, events: tuple[e.Event, ...]) -> None:
+    def follow(self, decided: Decided, events: tuple[e.Event, ...]) -> None:
+        """Go on from what was decided."""
         if events:
             self.decisions.append(Decision(decided, events))
             self.journey = fold(events, self.journey)

@@ -43,7 +43,7 @@ def hand_in(play: Play, command: c.Command) -> tuple[Refusal | None, tuple[Event
         return at_once, ()
     decided = Decided(command=command, at=play.at)
     receipt, events = ledger.decide(decided)
-    play._follow(decided, events)
+    play.follow(decided, events)
     return receipt.refusal, events
 
 

@@ -90,4 +90,4 @@ def test_no_representation_shows_a_key(keyring: Path) -> None:
     [key] = json.loads(keyring.read_text())["keys"].values()
     masters = Keyring(keyring)
     assert key not in repr(masters)
-    assert key not in repr(masters._keys)
+    assert key not in repr(vars(masters))

@@ -67,6 +67,14 @@ def at(codec: PayloadCodec, context: SerializationContext) -> DataConverter:
     return data_converter(codec).with_context(context)
 
 
+async def opened(codec: PayloadCodec, context: SerializationContext, payload: Payload) -> Payload:
+    """What the codec of this place makes of a payload."""
+    there = at(codec, context).payload_codec
+    assert there is not None
+    [found] = await there.decode([payload])
+    return found
+
+
 async def sealed(codec: SealingCodec, context: SerializationContext, value: object = SAID) -> Payload:
     [payload] = await at(codec, context).encode([value])
     return payload
@@ -89,13 +97,13 @@ async def test_two_seals_of_the_same_differ(sealing: SealingCodec) -> None:
 async def test_what_is_moved_elsewhere_is_recognized(sealing: SealingCodec, place: SerializationContext) -> None:
     for made, met in ((HERE, place), (place, HERE)):
         payload = await sealed(sealing, made)
-        [found] = await at(sealing, met)._decode_payload_sequence([payload])
+        found = await opened(sealing, met, payload)
         assert found == payload
         assert not is_authentic(found)
         # Also if it says to be made for there.
         forged = Payload(metadata=dict(payload.metadata), data=payload.data)
         forged.metadata[PLACE] = (await sealed(sealing, met)).metadata[PLACE]
-        [found] = await at(sealing, met)._decode_payload_sequence([forged])
+        found = await opened(sealing, met, forged)
         assert not is_authentic(found)
 
 
@@ -139,7 +147,7 @@ async def test_what_was_not_made_with_the_key_is_left_and_not_marked(
     sealing: SealingCodec, spoiled: Callable[[Payload], Payload]
 ) -> None:
     payload = spoiled(await sealed(sealing, HERE))
-    [found] = await at(sealing, HERE)._decode_payload_sequence([payload])
+    found = await opened(sealing, HERE, payload)
     assert found == payload
     assert not is_authentic(found)
     hint: type = str | Foreign  # type: ignore[assignment]
@@ -152,20 +160,22 @@ async def test_what_was_not_made_with_the_key_is_left_and_not_marked(
 async def test_whatever_is_sent_nothing_is_raised_and_nothing_believed(
     codec: SealingCodec, metadata: dict[str, bytes], data: bytes
 ) -> None:
-    [found] = await at(codec, HERE)._decode_payload_sequence([Payload(metadata=metadata, data=data)])
+    found = await opened(codec, HERE, Payload(metadata=metadata, data=data))
     assert not is_authentic(found)
 
 
 async def test_the_mark_is_of_this_process_and_leaves_it_never(sealing: SealingCodec) -> None:
-    [arrived] = await at(sealing, HERE)._decode_payload_sequence([await sealed(sealing, HERE)])
+    arrived = await opened(sealing, HERE, await sealed(sealing, HERE))
     assert is_authentic(arrived)
-    [sent] = await at(sealing, HERE)._encode_payload_sequence([arrived])
-    [again] = await at(sealing, HERE)._decode_payload_sequence([sent])
+    there = at(sealing, HERE).payload_codec
+    assert there is not None
+    [sent] = await there.encode([arrived])
+    again = await opened(sealing, HERE, sent)
     assert again == arrived
     mark = [value for name, value in arrived.metadata.items() if name == "carepath-authentic"]
     assert mark[0] not in sent.SerializeToString()
     # Whoever has learnt it, and sends it in clear, has nothing of it.
-    [stripped] = await at(sealing, HERE)._decode_payload_sequence([arrived])
+    stripped = await opened(sealing, HERE, arrived)
     assert not is_authentic(stripped)
 
 
@@ -197,7 +207,7 @@ async def test_only_keys_that_are_away_raise(sealing: SealingCodec) -> None:
     with pytest.raises(KeysUnavailable):
         await at(away, HERE).encode([SAID])
     clear = Payload(metadata={"encoding": b"json/plain"}, data=b"1")
-    assert not is_authentic((await at(away, HERE)._decode_payload_sequence([clear]))[0])
+    assert not is_authentic(await opened(away, HERE, clear))
 
 
 async def test_each_patient_has_a_key_and_it_survives_rotation(sealing: SealingCodec, key_store: KeyStore) -> None:

@@ -14,8 +14,20 @@ STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_r
 
 
 def on(record: Record, connections: ConnectionSource) -> Record:
-    """A record, spoken to on other connections."""
-    return Record(connections, record._codec, record.log_id)
+    """A record without keys, spoken to on other connections."""
+    return Record(connections, Clear(), record.log_id)
+
+
+class Through:
+    """The connections of a record, for another one that does more with them."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    @asynccontextmanager
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
+        async with self._record.connection() as connection:
+            yield connection
 
 
 class Interrupted:

@@ -10,7 +10,9 @@ from temporalio.exceptions import ApplicationError
 from activities.record import Record, StoredEvent
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record_activities import RecordActivities
+from tests.fixtures.clear import Clear
 from tests.journey.play import JOURNEY, started
+from tests.record.connections import Through
 from tests.record.handed import batch, handed, signed_course
 from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
@@ -36,7 +38,7 @@ class Counting(Record):
 
 @pytest.fixture
 def counting(record: Record) -> Counting:
-    return Counting(record._connections, record._codec)
+    return Counting(Through(record), Clear())
 
 
 def activities(record: Record, directory: Path) -> RecordActivities:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from activities import seen_registers
 from activities.record import Record
 from activities.record.store import SeenRegister
 from activities.record_activities import RecordActivities
@@ -36,11 +37,13 @@ async def test_an_older_register_is_refused_after_a_restart(record: Record, tmp_
         assert await restarted.current() == NEW
 
 
-async def test_another_process_that_has_an_older_one_is_refused(record: Record, tmp_path: Path) -> None:
+async def test_another_process_that_has_an_older_one_is_refused(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stale, fresh = process(record, tmp_path / "one", OLD), process(record, tmp_path / "two", NEW)
     assert await stale.current() == OLD
     assert await fresh.current() == NEW
-    stale._asked -= 60
+    monkeypatch.setattr(seen_registers, "ASKED_EVERY", -1.0)
     with pytest.raises(RegisterError, match="older than one seen"):
         await stale.current()
 

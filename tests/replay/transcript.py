@@ -65,7 +65,8 @@ async def transcript(world: World) -> str:
 
 async def _open(case: Case, history: Sequence[HistoryEvent]) -> None:
     """Decrypt what is shown."""
-    converter = in_history(case.world.client, case.handle.id)
+    codec = in_history(case.world.client, case.handle.id).payload_codec
+    assert codec is not None
     for event in history:
         completed = event.workflow_execution_update_completed_event_attributes
         for payload in (
@@ -74,7 +75,7 @@ async def _open(case: Case, history: Sequence[HistoryEvent]) -> None:
             *event.workflow_execution_completed_event_attributes.result.payloads,
             event.user_metadata.summary,
         ):
-            [clear] = await converter._decode_payload_sequence([payload])
+            [clear] = await codec.decode([payload])
             payload.CopyFrom(clear)
 
 

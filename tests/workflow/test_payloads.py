@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from pydantic_core import to_json
 from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     StorageDriver,
@@ -123,10 +124,8 @@ FORGED = {
 async def test_a_forged_payload_raises_nothing(payload: Payload) -> None:
     converter, sent = data_converter(ClearCodec(), Memory()), Payload()
     sent.CopyFrom(payload)
-    wrapped = await converter._decode_reference_payload_sequence([payload])
-    retrieved = await converter._external_retrieve_payload_sequence(wrapped)
-    [decoded] = await converter._decode_payload_sequence(retrieved)
-    assert unmark(decoded) in (sent, Payload())
+    [decoded] = await converter.decode([payload], [RawValue])
+    assert unmark(decoded.payload) in (sent, Payload())
 
 
 def test_the_words_never_change() -> None:
@@ -151,8 +150,7 @@ async def test_a_large_state_is_read_before_the_task_that_needs_it(monkeypatch: 
     given = JourneyInput(journey=journey, receipts=play.receipts)
     converter = data_converter(ClearCodec(), Memory())
     encoded = await converter.encode([given])
-    retrieved = await converter._external_retrieve_payload_sequence(encoded)
-    [decoded] = await converter._decode_payload_sequence(retrieved)
+    [decoded] = await converter.decode(encoded, [RawValue])
 
     def too_late(*_: object) -> None:
         pytest.fail("it is read in the task")
@@ -160,9 +158,9 @@ async def test_a_large_state_is_read_before_the_task_that_needs_it(monkeypatch: 
     with monkeypatch.context() as inside:
         inside.setattr(JourneyInput, "model_validate_json", too_late)
         inside.setattr(PydanticJSONPlainPayloadConverter, "from_payload", too_late)
-        arrived = converter.payload_converter.from_payload(decoded, JourneyInput)
+        arrived = converter.payload_converter.from_payload(decoded.payload, JourneyInput)
     assert arrived == given
     assert "handed" in arrived.__dict__
     # Taken once: nothing waits for ever. Whoever asks again reads it.
-    assert converter.payload_converter.from_payload(decoded, JourneyInput) == given
+    assert converter.payload_converter.from_payload(decoded.payload, JourneyInput) == given
     assert await converter.decode(encoded, [JourneyInput]) == [given]

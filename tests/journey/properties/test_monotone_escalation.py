@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simulation.people import observation, vitals
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import SAID_HERE, Play, after, before, standing
-from tests.journey.properties.test_observing import _worsened
+from tests.journey.properties.test_observing import worsened
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -98,7 +98,7 @@ def assert_at_least(milder: Response, worse: Response) -> None:
         assert worse.rings <= milder.rings, "the worse rings less often"
 
 
-@given(_worsened())
+@given(worsened())
 def test_observations(pair: tuple[c.Observe, c.Observe]) -> None:
     at = RUNNING.at
     milder, worse = (

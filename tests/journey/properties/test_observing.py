@@ -24,7 +24,7 @@ MIDDLE = {name: int(getattr(RULES, name).go[0]) for name in ("systolic", "diasto
 
 
 @st.composite
-def _worsened(draw: st.DrawFn) -> tuple[c.Observe, c.Observe]:
+def worsened(draw: st.DrawFn) -> tuple[c.Observe, c.Observe]:
     """Make two observations of which the second one is at least as bad in every respect."""
     milder: dict[str, Any] = {}
     worse: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def _worsened(draw: st.DrawFn) -> tuple[c.Observe, c.Observe]:
     )
 
 
-@given(_worsened())
+@given(worsened())
 def test_what_is_worse_is_never_answered_with_less(pair: tuple[c.Observe, c.Observe]) -> None:
     milder, worse = (observed(DOSED.journey, command, DOSED.at) for command in pair)
     assert ALERTS.index(milder.alert) <= ALERTS.index(worse.alert)

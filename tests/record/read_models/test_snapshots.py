@@ -18,6 +18,7 @@ from activities.record.source_digest import source_digest
 from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
+from tests.record.connections import Through
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, differing, put, renamed
 
@@ -62,7 +63,7 @@ class Counting(Record):
 
 @pytest.fixture
 def counting(record: Record) -> Counting:
-    return Counting(record._connections, record._codec)
+    return Counting(Through(record), Clear())
 
 
 async def catch_up(record: Record, cache: StateCache) -> None:
@@ -145,7 +146,7 @@ class Mirrored(Clear):
 async def test_a_snapshot_is_encoded_as_events_are(migrated: Database, owner: Connection) -> None:
     """It holds what patients said."""
     async with open_clear(everything(migrated), codec=Mirrored()) as record:
-        counting = Counting(record._connections, Mirrored())
+        counting = Counting(Through(record), Mirrored())
         journey = uuid4()
         await put(counting, renamed(course_of()[:100], journey))
         await catch_up(counting, StateCache())
