@@ -1,4 +1,4 @@
-"""What the documents point at exists: pages, sections, files, commands, settings."""
+"""What the documents point at exists: pages, sections, files, definitions, commands, targets, programs, settings."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("activities", "application", "deploy", "docs", "simulation", "tests", "workflows")
+ROOMS = ("activities", "application", "cli", "console", "deploy", "docs", "simulation", "tests", "workflows")
 PAGES = [page for pattern in ("*.md", *(f"{room}/**/*.md" for room in ROOMS)) for page in ROOT.glob(pattern)]
 SOURCES = [source for pattern in ("*.py", *(f"{room}/**/*.py" for room in ROOMS)) for source in ROOT.glob(pattern)]
 
@@ -25,6 +25,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})/[\w./-]*\w")
 DEFINITION = re.compile(r"`([\w/.-]+\.py)::(\w+)`")
 COMMAND = re.compile(r"starter\.py ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?")
+TARGET = re.compile(r"\bmake ([a-z]+)\b")
+MODULE = re.compile(r"python -m ([\w.]+)")
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 
 
@@ -117,6 +119,34 @@ def test_every_command_that_is_shown_can_be_given() -> None:
             if group is None or (isinstance(group, TyperGroup) and verb and verb not in group.commands):
                 unknown.append(f"{name(page)}: {noun} {verb}")
     assert unknown == []
+
+
+def test_every_target_that_is_named_can_be_made() -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    unknown = [
+        f"{name(page)}: make {target}"
+        for page in PAGES
+        for code in CODE.findall(page.read_text())
+        for target in TARGET.findall(code)
+        if target not in known
+    ]
+    assert unknown == []
+
+
+def test_every_program_that_is_named_can_be_run() -> None:
+    missing = [
+        f"{name(page)}: python -m {module}"
+        for page in PAGES
+        if page.name != "CHANGELOG.md"  # it also says what is no more
+        for module in MODULE.findall(page.read_text())
+        if not any((ROOT / each).exists() for each in module_files(module)) and module.partition(".")[0] in ROOMS
+    ]
+    assert missing == []
+
+
+def module_files(module: str) -> tuple[str, str]:
+    path = module.replace(".", "/")
+    return f"{path}.py", f"{path}/__main__.py"
 
 
 def test_every_setting_that_is_named_is_one() -> None:

@@ -1,10 +1,10 @@
 """Verify an exported journey, `python verify_export.py journey.zip ORGANISATION_KEY ANCHOR_KEY`, or a report of
 `record verify`, `python verify_export.py report.json REPORT_KEY`.
 
-For whoever was handed the file and trusts neither the service nor the clinic that sent it. It needs Python 3.11 and
-the package `cryptography`, and shares no code with the service: what it checks is written down in the service's
-FORMAT.md and docs/reference/signatures.md. Take this program from the service's source, too, if you do not trust the
-one in the file.
+For whoever was handed the file and trusts neither the service nor the clinic that sent it. It needs Python 3.11 and the
+package `cryptography`, and shares no code with the service: what it checks is written down in the service's FORMAT.md
+and docs/reference/signatures.md. It is one file on purpose: it travels with what it verifies. Take this program from
+the service's source, too, if you do not trust the one in the file.
 
 ORGANISATION_KEY and ANCHOR_KEY are public keys of the organisation (64 hex digits): the one its register of signers is
 signed with, and the one its service signs exports and anchors of the record with. Get them from the organisation
