@@ -1,0 +1,304 @@
+"""When somebody may leave, and what a decision to end rests on."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from simulation.people import checklist, observation, vitals
+from tests.journey.play import Play, after, before, kinds, one
+from tests.journey.sessions.helpers import dose, ending, last_dose, observed_until
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+
+
+def test_session_ends_when_everything_is_met() -> None:
+    play = observed_until(120)
+    assert kinds(play.do(ending(play), Role.SESSION_MONITOR)) == ["session.ended"]
+    assert play.waits_for("attestation", "1") is not None
+
+
+def test_minimum_time_is_kept() -> None:
+    play = observed_until(40)
+    play.later(minutes=79)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, says="at least 120 minutes")
+
+
+def test_last_observation_is_needed() -> None:
+    play = observed_until(40)
+    play.later(minutes=90)
+    play.refused(
+        ending(play),
+        Role.SESSION_MONITOR,
+        code=RefusalCode.INCOMPLETE,
+        field="session",
+        says="observation at 120 minutes",
+    )
+
+
+@pytest.mark.parametrize("criterion", before("session.end").journey.protocol.sessions.release_criteria)
+def test_every_criterion_is_met(criterion: str) -> None:
+    play = observed_until(120)
+    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
+    given_no, left_out = criteria | {criterion: False}, {name: True for name in criteria if name != criterion}
+    source = play.journey.protocol.sessions.criteria_known_from.get(criterion)
+    computed = source is not None and source != "consciousness"
+    for given in (given_no,) if computed else (given_no, left_out):
+        play.refused(
+            ending(play, criteria=given),
+            Role.SESSION_MONITOR,
+            code=RefusalCode.INCOMPLETE,
+            field="criteria",
+            says=criterion,
+        )
+
+
+@pytest.mark.requirement("A29")
+def test_criteria_that_observations_tell_of_are_computed() -> None:
+    play = observed_until(120)
+    rules = play.journey.protocol.sessions
+    told = [name for name, source in rules.criteria_known_from.items() if source != "consciousness"]
+    asked = {name: True for name in rules.release_criteria if name not in told}
+    ended = one(play.do(ending(play, criteria=asked), Role.SESSION_MONITOR), e.SessionEnded)
+    assert ended.criteria == dict.fromkeys(rules.release_criteria, True)
+
+
+@pytest.mark.parametrize(("cadss", "leaves"), [((1, 1, 0, 0, 0, 0), True), ((2, 1, 0, 0, 0, 0), False), (None, False)])
+def test_dissociation_is_rated_and_over(cadss: tuple[int, ...] | None, leaves: bool) -> None:
+    play = observed_until(120, cadss)
+    if leaves:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="dissociation"
+        )
+
+
+CONTRADICTED: dict[str, tuple[dict[str, Any], str | None, str]] = {
+    "unresponsive": ({"consciousness": "unresponsive"}, "consciousness", "not alert at 120 minutes"),
+    "rousable": ({"consciousness": "voice"}, "consciousness", "not alert at 120 minutes"),
+    "breathing": ({"breathing_normal": False}, None, "breathing not normal at 120 minutes"),
+    "red flag": ({"red_flags": ("chest_pain",)}, None, "a red flag at 120 minutes"),
+    "vomiting": ({"vomiting": True}, "vomiting", "vomiting at 120 minutes"),
+    "pressure": ({"vitals": (141, 76)}, "vitals", "vital signs at 120 minutes"),
+    "low pressure": ({"vitals": (85, 55)}, "vitals", "vital signs at 120 minutes"),
+    "no pressure": ({"vitals": None}, "vitals", "no vital signs from 120 minutes on"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTED)
+@pytest.mark.parametrize("seen_again", [False, True])
+def test_no_session_ends_over_what_was_observed_last(case: str, *, seen_again: bool) -> None:
+    changed, _, says = CONTRADICTED[case]
+    play = observed_until(40)
+    last_seen(play, changed)
+    if seen_again:  # In the same minute: the worse one counts.
+        play.do(observation(play.journey, 1, 120, play.at), Role.OBSERVER)
+    if not seen_again or changed.get("vitals", True) is not None:
+        play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
+    play.later(minutes=30)
+    again = observation(play.journey, 1, 150, play.at)
+    then = vitals(play.dosed_at() + timedelta(minutes=150))
+    play.do(again.model_copy(update={"vitals": then}), Role.SESSION_MONITOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize("case", [case for case, (_, criterion, _) in CONTRADICTED.items() if criterion])
+def test_no_clinician_decides_on_criteria_that_contradict_what_was_observed(case: str) -> None:
+    changed, source, says = CONTRADICTED[case]
+    play = observed_until(40)
+    last_seen(play, changed)
+    play.at = last_dose(play) + timedelta(minutes=240)
+    if case == "vomiting":  # Long over by then.
+        play.do(observation(play.journey, 1, 240, play.at).model_copy(update=changed), Role.SESSION_MONITOR)
+        says = says.replace("120", "240")
+    decided = ending(play, clinician_decision="goes to the hospital")
+    play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
+    known = play.journey.protocol.sessions.criteria_known_from
+    no = {name: False for name in decided.criteria if known.get(name) == source}
+    play.do(decided.model_copy(update={"criteria": {**decided.criteria, **no}}))
+
+
+@pytest.mark.parametrize("minutes", [11, 100, -11, -100])
+def test_vital_signs_of_another_time_are_no_measurement_that_is_due(minutes: int) -> None:
+    """A reading of an hour ago was told of minute 40, where blood pressure is asked for."""
+    play = observed_until(15)
+    due = next(minute for minute in play.journey.protocol.sessions.vitals_minutes if minute >= 40)
+    play.at = last_dose(play) + timedelta(minutes=due)
+    measured = play.at - timedelta(minutes=minutes)
+    play.at = max(play.at, measured)
+    seen = observation(play.journey, 1, due, play.at).model_copy(update={"vitals": vitals(measured)})
+    recorded = one(play.do(seen, Role.SESSION_MONITOR), e.SessionObserved)
+    assert recorded.scheduled is None
+    assert due in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
+    high = seen.model_copy(update={"vitals": vitals(measured, 215, 135)})
+    assert one(play.do(high, Role.SESSION_MONITOR), e.SessionObserved).alert == "emergency", "it is judged all the same"
+
+
+def last_seen(play: Play, changed: dict[str, Any]) -> None:
+    play.at = last_dose(play) + timedelta(minutes=120)
+    measured = changed.get("vitals")
+    if measured is not None:
+        changed = {"vitals": vitals(play.at, *measured)}
+    play.do(observation(play.journey, 1, 120, play.at).model_copy(update=changed), Role.SESSION_MONITOR)
+    left_out(play)
+
+
+def left_out(play: Play) -> None:
+    """Whatever is left is recorded as missed."""
+    for minute in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes):
+        play.later(minutes=max(0.0, minute + 10.1 - (play.at - last_dose(play)).total_seconds() / 60))
+        play.do(c.MissObservation(session=1, minute=minute, reason="left out"), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize(("diastolic", "ends"), [(90, True), (91, False)])
+def test_blood_pressure_at_the_end_is_near_the_one_before(diastolic: int, *, ends: bool) -> None:
+    play = observed_until(40)
+    last_seen(play, {"vitals": (140, diastolic)})
+    if ends:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="vital signs"
+        )
+
+
+@pytest.mark.parametrize(("systolic", "ends"), [(154, True), (155, False)])
+def test_blood_pressure_that_was_high_before_may_stay_so(systolic: int, *, ends: bool) -> None:
+    play = before("session.check")
+    form = checklist(play.journey, 1, play.at).model_copy(update={"vitals": vitals(play.at, 140, 90)})
+    play.do(form, Role.SESSION_MONITOR)
+    play.go_on(lambda journey: journey.sessions[1].dosed_at is not None)
+    last_seen(play, {"vitals": (systolic, 90)})
+    if ends:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="vital signs"
+        )
+
+
+def test_worse_rating_of_the_last_minute_counts() -> None:
+    play = observed_until(120, (2, 1, 0, 0, 0, 0))
+    play.do(observation(play.journey, 1, 120, play.at), Role.OBSERVER)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="dissociation")
+
+
+def test_after_the_longest_observation_a_clinician_decides() -> None:
+    play = observed_until(120, (2, 1, 0, 0, 0, 0))
+    unmet = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True) | {"dissociation_settled": False}
+    decided = ending(play, criteria=unmet, clinician_decision="stays with the observer, seen by video")
+    play.refused(decided, code=RefusalCode.INCOMPLETE, field="criteria")
+    play.at = last_dose(play) + timedelta(minutes=240)
+    play.refused(ending(play), code=RefusalCode.INCOMPLETE, field="criteria")
+    play.refused(decided, Role.SESSION_MONITOR, code=RefusalCode.NOT_ALLOWED, field="clinician_decision")
+    assert kinds(play.do(decided)) == ["session.end-proposed"]
+    assert play.journey.sessions[1].running, "nobody has signed it"
+    assert play.waits_for("session_end") is not None
+    play.sign(SignOffKind.END_DECISION, "1")
+    assert play.journey.sessions[1].ended_at == play.at
+
+
+def test_what_is_seen_after_a_decision_to_end_takes_a_new_decision() -> None:
+    play = observed_until(120, (2, 1, 0, 0, 0, 0))
+    play.at = last_dose(play) + timedelta(minutes=240)
+    unmet = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True) | {"dissociation_settled": False}
+    decided = ending(play, criteria=unmet, clinician_decision="stays with the observer, seen by video")
+    play.do(decided)
+    asked = play.signature(SignOffKind.END_DECISION, "1")
+    worse = observation(play.journey, 1, 240, play.at).model_copy(update={"consciousness": "unresponsive"})
+    play.do(worse, Role.OBSERVER)
+    play.refused(asked, code=RefusalCode.UNKNOWN, field="request")
+    assert play.journey.sessions[1].running
+    known = play.journey.protocol.sessions.criteria_known_from
+    unmet |= {name: False for name in unmet if known.get(name) == "consciousness"}
+    play.do(ending(play, criteria=unmet, clinician_decision="goes to the hospital"))
+    play.sign(SignOffKind.END_DECISION, "1", decision="decline", rationale="stay with them until they are there")
+    assert play.journey.sessions[1].running
+
+
+def end_to_sign(*, missed: bool = False) -> Play:
+    """A session whose end a clinician decided and nobody has signed; where so said, its last observation was missed."""
+    play = observed_until(40 if missed else 120, (2, 1, 0, 0, 0, 0))
+    play.at = last_dose(play) + timedelta(minutes=240)
+    if missed:
+        play.do(c.MissObservation(session=1, minute=120, reason="x"))
+    known = play.journey.protocol.sessions.criteria_known_from
+    criteria = {name: name not in known for name in play.journey.protocol.sessions.release_criteria}
+    play.do(ending(play, criteria=criteria, clinician_decision="stays with the observer, seen by video"))
+    return play
+
+
+def put_in_error(play: Play, kind: str) -> None:
+    play.do(c.MarkInError(version=play.version_of(kind), reason="x"))
+    for correction in play.journey.unconfirmed:
+        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+
+
+@pytest.mark.parametrize("kind", ["session.observation-missed", "session.observed", "session.dosed"])
+def test_a_decision_to_end_falls_with_what_it_rests_on(kind: str) -> None:
+    play = end_to_sign(missed=kind == "session.observation-missed")
+    asked = play.signature(SignOffKind.END_DECISION, "1")
+    put_in_error(play, kind)
+    if kind == "session.dosed":
+        play.do(dose(play), Role.OBSERVER)
+    play.refused(asked, code=RefusalCode.UNKNOWN, field="request")
+    assert not play.asks_for(SignOffKind.END_DECISION, "1")
+    assert play.journey.sessions[1].running
+    if kind != "session.observed":
+        early = "at least" if kind == "session.dosed" else "at 120 minutes"
+        code = RefusalCode.WRONG_TIME if kind == "session.dosed" else RefusalCode.INCOMPLETE
+        play.refused(ending(play), code=code, field=None if kind == "session.dosed" else "session", says=early)
+
+
+def test_a_dose_that_is_corrected_to_later_takes_a_new_decision_to_end() -> None:
+    play = end_to_sign()
+    asked = play.signature(SignOffKind.END_DECISION, "1")
+    later = dose(play, taken_at=play.at - timedelta(minutes=5), session=1, deviation="x")
+    play.do(c.Amend(version=play.version_of("session.dosed"), reason="x", correction=later))
+    for correction in play.journey.unconfirmed:
+        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    play.refused(asked, code=RefusalCode.UNKNOWN, field="request")
+    assert play.journey.sessions[1].running
+
+
+def test_what_was_seen_before_a_dose_told_anew_makes_no_observation_after_it() -> None:
+    play = observed_until(120)
+    put_in_error(play, "session.dosed")
+    play.do(dose(play, taken_at=play.at - timedelta(minutes=2)), Role.OBSERVER)
+    session = play.journey.sessions[1]
+    assert [seen.minute for seen in session.observations] == [-103, -78, 2]
+    assert session.awaited(play.journey.protocol.sessions.observe_minutes) == (15, 40, 120)
+
+
+def test_an_end_that_all_that_is_observed_agrees_with_takes_no_signature() -> None:
+    play = before("session.end")
+    assert one(play.do(ending(play, clinician_decision="well")), e.SessionEnded).clinician_decision == "well"
+
+
+def test_a_session_ends_once_and_what_was_seen_can_be_told_after_it() -> None:
+    play = after("session.end")
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE, field="session")
+    told = observation(play.journey, 1, 110, play.at).model_copy(update={"red_flags": ("seizure",)})
+    followed = play.do(told, Role.OBSERVER)
+    assert one(followed, e.SessionObserved).alert == "emergency"
+    assert play.journey.held
+
+
+def test_without_a_dose_there_is_no_minute_to_observe() -> None:
+    play = before("session.dose")
+    seen = observation(play.journey, 1, 0, play.at)
+    play.refused(seen, Role.OBSERVER, code=RefusalCode.WRONG_TIME, field="session", says="no dose")
+
+
+def test_saying_why_nobody_looked_stops_no_ladder() -> None:
+    play = after("session.dose")
+    play.wait(minutes=26)
+    play.do(c.MissObservation(session=1, minute=15, reason="the observer slept (invented)"), Role.SESSION_MONITOR)
+    taken = [body.action for body in play.wait(minutes=20) if isinstance(body, e.ObligationEscalated)]
+    assert "emergency_services" in taken
+    play.do(observation(play.journey, 1, 46, play.at), Role.SESSION_MONITOR)
+    assert play.waits_for("observation", "1-15") is None
