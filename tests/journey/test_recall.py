@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.journey.play import Play, before, course, sealed, started
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import commands as c
@@ -46,7 +47,7 @@ def test_at_every_step_of_a_course_as_if_asked_for_the_first_time(pathway: Any) 
 
 
 @given(st.data(), moments())
-@settings(max_examples=120, deadline=None)
+@examples(4)
 def test_after_anything_as_if_asked_for_the_first_time(data: st.DataObject, moment: Any) -> None:
     play = standing_at(*moment)
     for _ in range(data.draw(st.integers(1, 6))):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
@@ -25,7 +26,7 @@ changes = st.one_of(
 
 
 @given(st.lists(changes, min_size=1, max_size=12))
-@settings(max_examples=80)
+@examples(2.5)
 def test_no_answer_stands_beside_what_contradicts_it(chosen: list[tuple[str, Any]]) -> None:
     play = Play(SEEN.journey, SEEN.at, receipts=dict(SEEN.receipts))
     for what, how in chosen:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, started
 from workflows.journey import commands as c
@@ -43,7 +44,7 @@ class Honest(Play):
     st.sampled_from(["nn---n-", "nn---yn", "yn---n-", "yn---yn", "yynnnn-", "nynnnyn", "yynnnyn"]),
     st.lists(st.sampled_from(["nn---n", "yn---n", "yynnnn"]), max_size=6),
 )
-@settings(max_examples=15)
+@examples(0.5)
 def test_an_honest_patient_with_no_more_than_low_risk_since_reaches_a_release(lifetime: str, since: list[str]) -> None:
     play = Honest(BEGUN.journey, BEGUN.at, receipts=dict(BEGUN.receipts), lifetime=lifetime, since=list(since))
     play.go_on(lambda journey: any(session.released_at for session in journey.sessions.values()))
@@ -64,7 +65,7 @@ acts = st.sampled_from(
 
 
 @given(st.lists(acts, min_size=4, max_size=25))
-@settings(max_examples=150)
+@examples(5)
 def test_nothing_older_than_an_alarm_clears_it(chosen: list[tuple[str, Any]]) -> None:
     play = Play(SEEN.journey, SEEN.at, receipts=dict(SEEN.receipts))
     # So that many runs get as far as a decision.
