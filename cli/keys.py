@@ -1,15 +1,13 @@
 """`keys`: make and rotate the keys that encrypt what lies in Temporal and in the record."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from application import keys
 from cli.output import add_row, table
-from cli.runtime import Call, command
+from cli.runtime import Call, NewFile, command
 
-NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 Master = Annotated[str, typer.Argument(metavar="ID", help="The id of a master key.", show_default=False)]
 
 

@@ -23,12 +23,11 @@ from cli import runtime
 from cli.errors import ExitCode
 from cli.input import journey_id
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
-from cli.runtime import Call, command
+from cli.runtime import Call, NewFile, command
 
 TOLD_EVERY = 2.0
 """Seconds between two lines about progress."""
 
-NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 Register = Annotated[
     Path | None,
     typer.Option("--register", metavar="FILE", help="The newest register. Otherwise CAREPATH_REGISTER_FILE."),

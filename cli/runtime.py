@@ -37,6 +37,7 @@ CommandId = Annotated[
 ]
 JourneyId = Annotated[str, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
 AnyJourney = Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)]
+NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 RegisterFile = Annotated[
     Path | None,
     typer.Option("--register", metavar="FILE", help="Otherwise CAREPATH_REGISTER_FILE.", show_default=False),

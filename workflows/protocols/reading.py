@@ -24,6 +24,8 @@ MAX_DEPTH = 16
 
 Location = tuple[str | int, ...]
 """Where a value stands: field names and positions, from the top of the file."""
+Broken = Iterator[tuple[Location, str]]
+"""Where rules are broken, and how."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")

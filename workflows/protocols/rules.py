@@ -28,11 +28,9 @@ from workflows.journey.protocol import (
 )
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary import AT_HOME
-from workflows.protocols.reading import Location
+from workflows.protocols.reading import Broken, Location
 from workflows.protocols.severities import check_severities
 from workflows.protocols.small_clinics import dead_ends, smallest_clinic
-
-Broken = Iterator[tuple[Location, str]]
 
 SEVERE_FROM = 3
 """The CTCAE grade (severe) from which the review of an adverse event never waits for opening hours."""

@@ -11,9 +11,7 @@ from itertools import pairwise
 from workflows.journey.actors import Role
 from workflows.journey.protocol import EscalationPolicy, EscalationStep, Protocol, SignOffKind
 from workflows.journey.severity import SEVERITIES, Severity, at_least
-from workflows.protocols.reading import Location
-
-Broken = Iterator[tuple[Location, str]]
+from workflows.protocols.reading import Broken
 
 
 def check_severities(protocol: Protocol) -> Broken:
