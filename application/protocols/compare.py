@@ -60,10 +60,10 @@ def _same_order(old: list[str], new: list[str]) -> bool:
 def _sentence(change: Change, old: Protocol, new: Protocol) -> str:
     added = change.then is None
     match change.path:
-        case ("escalation_policies", str(name), ("steps" | "acknowledged") as ladder, int(n), *_):
-            once = "" if ladder == "steps" else ", once acknowledged"
+        case ("escalation_policies", str(name), ("steps" | "acknowledged") as phase, int(n), *_):
+            once = "" if phase == "steps" else ", once acknowledged"
             step = f"escalation policy {name}{once}: step {n}"
-            before, after = _step_at(old, name, ladder, n), _step_at(new, name, ladder, n)
+            before, after = _step_at(old, name, phase, n), _step_at(new, name, phase, n)
             if before is None or after is None:
                 return f"{step} {'added' if added else 'removed'}: {_describe(after or before)}"
             return f"{step} {_step_changed(str(change.path[-1]), before, after)}"
@@ -106,9 +106,9 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def _step_at(protocol: Protocol, policy: str, ladder: str, n: int) -> EscalationStep | None:
+def _step_at(protocol: Protocol, policy: str, phase: str, n: int) -> EscalationStep | None:
     known = protocol.escalation_policies.get(policy)
-    steps = () if known is None else known.ladder(acknowledged=ladder == "acknowledged")
+    steps = () if known is None else known.steps_when(acknowledged=phase == "acknowledged")
     return steps[n - 1] if n <= len(steps) else None
 
 

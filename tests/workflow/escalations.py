@@ -124,7 +124,7 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
         again = [step.repetition for _, step in life.taken if step.repetition]
         assert again == list(range(waiting.repeated + 1, waiting.repeated + 1 + len(again))), f"{waiting.id}: each once"
         for at, taken in life.taken:
-            step = policy.ladder(acknowledged=waiting.acknowledged is not None)[taken.step]
+            step = policy.steps_when(acknowledged=waiting.acknowledged is not None)[taken.step]
             assert (taken.action, taken.to, taken.alarm) == (step.action, step.to, step.alarm)
             assert taken.hold == (step.hold and not taken.repetition)
             assert taken.due == waiting.steps[taken.step] + taken.repetition * timedelta(

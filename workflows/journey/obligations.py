@@ -129,7 +129,7 @@ def next_escalation_step(obligation: Obligation, journey: Journey) -> Escalation
     """Return the next step of an obligation's escalation policy; None when all were taken and the last does not
     repeat."""
     policy = journey.protocol.escalation_policies[obligation.escalation_policy]
-    steps = policy.ladder(acknowledged=obligation.acknowledged is not None)
+    steps = policy.steps_when(acknowledged=obligation.acknowledged is not None)
     return None if obligation.next_step is None else steps[min(obligation.taken, len(steps) - 1)]
 
 

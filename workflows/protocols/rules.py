@@ -321,11 +321,11 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
         yield from _check_spreads(policy, at)
         if name not in {*contacts, *others}:
             yield at, "nothing asks for this escalation policy: its name may be misspelt"
-        for ladder, steps in (("steps", policy.steps), ("acknowledged", policy.acknowledged)):
-            yield from _check_order(steps, (*at, ladder))
+        for phase, steps in (("steps", policy.steps), ("acknowledged", policy.acknowledged)):
+            yield from _check_order(steps, (*at, phase))
             if steps and (steps[-1].action in NOT_AN_END or steps[-1].to not in STAFF_ROLES):
                 yield (
-                    (*at, ladder, len(steps) - 1),
+                    (*at, phase, len(steps) - 1),
                     "the last step must hand over to somebody of the clinic: escalate, page or another such action",
                 )
         if policy.quiet_hours and ESCALATION_POLICIES.get(name) == MayWaitFor.NOTHING:

@@ -80,12 +80,12 @@ def _falls_behind(milder: EscalationPolicy, harder: EscalationPolicy) -> Iterato
 
 
 def _ladder_falls_behind(milder: EscalationPolicy, harder: EscalationPolicy, *, acknowledged: bool) -> Iterator[str]:
-    steps = harder.ladder(acknowledged=acknowledged)
+    steps = harder.steps_when(acknowledged=acknowledged)
     after = " after the acknowledgement" if acknowledged else ""
     times = [(step, _minutes(step, 0 if acknowledged else harder.due_minutes)) for step in steps]
     before = [
         (step, _minutes(step, 0 if acknowledged else milder.due_minutes))
-        for step in milder.ladder(acknowledged=acknowledged)
+        for step in milder.steps_when(acknowledged=acknowledged)
     ]
     for step, by in before:
         told = [other for other, when in times if other.to == step.to and when <= by]

@@ -102,7 +102,7 @@ def check_journey(journey: Journey) -> None:
     for waiting in obligations(journey):
         assert waiting.deadline >= waiting.since or waiting.due is not None
         policy = journey.protocol.escalation_policies[waiting.escalation_policy]
-        assert len(waiting.steps) == len(policy.ladder(acknowledged=waiting.acknowledged is not None))
+        assert len(waiting.steps) == len(policy.steps_when(acknowledged=waiting.acknowledged is not None))
         assert waiting.key
         assert why(waiting, journey)
     for contact in journey.contacts.values():

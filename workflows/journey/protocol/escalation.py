@@ -125,7 +125,7 @@ class EscalationPolicy(InputModel):
         """Whether a step of it alarms somebody."""
         return any(step.alarm for step in self.steps)
 
-    def ladder(self, *, acknowledged: bool) -> tuple[EscalationStep, ...]:
+    def steps_when(self, *, acknowledged: bool) -> tuple[EscalationStep, ...]:
         """Return the steps that are taken: those of the wait, or those after it was acknowledged."""
         return self.acknowledged if acknowledged else self.steps
 

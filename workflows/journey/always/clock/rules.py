@@ -41,7 +41,7 @@ def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: date
 
 def _due_steps(waiting: Obligation, journey: Journey, at: datetime) -> Iterator[e.ObligationEscalated]:
     policy = journey.protocol.escalation_policies[waiting.escalation_policy]
-    steps = policy.ladder(acknowledged=waiting.acknowledged is not None)
+    steps = policy.steps_when(acknowledged=waiting.acknowledged is not None)
     for number in range(waiting.taken, len(waiting.steps)):
         if waiting.steps[number] > at:
             break

@@ -265,7 +265,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
     awaited = session.awaited(rules.observe_minutes)
     for minute, due in zip(rules.observe_minutes, session.observe_at, strict=False):
-        # To say why nobody looked is no look: until somebody sees the patient, the ladder goes on.
+        # To say why nobody looked is no look: until somebody sees the patient, the escalation goes on.
         unseen = minute in session.missed and session.observed_until < minute
         if minute not in awaited and not unseen:
             continue
