@@ -16,6 +16,7 @@ from application.process import leave
 from deploy.local.stack import StackError
 from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget
+from tests.benchmarks.clicking import clicking
 from tests.benchmarks.core import core
 from tests.benchmarks.derivation import derivation
 from tests.benchmarks.environment import environment, load
@@ -53,6 +54,7 @@ class Size:
     opened: tuple[int, ...]
     events: tuple[int, ...]
     open_journeys: int
+    clicking_seconds: int
 
 
 WHOLE = Size(
@@ -72,6 +74,7 @@ WHOLE = Size(
     opened=(0, 1_000, 10_000),
     events=(100, 10_000, 50_000),
     open_journeys=10_000,
+    clicking_seconds=30,
 )
 QUICK = Size(
     round_trip_journeys=1,
@@ -90,6 +93,7 @@ QUICK = Size(
     opened=(0, 100),
     events=(100, 500),
     open_journeys=200,
+    clicking_seconds=3,
 )
 
 Benchmark: TypeAlias = Callable[[Servers, Size], Awaitable[Section]]
@@ -137,6 +141,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "rebuild": lambda servers, size: building(servers.stack.postgres, journeys=size.courses),
     "lag": lambda servers, size: lagging(servers.stack.postgres, journeys=size.courses, seconds=size.seconds),
     "lists": lambda servers, size: asking(servers.stack.postgres, few=size.few_rows, many=size.many_rows),
+    "console": lambda servers, size: clicking(servers, journeys=size.open_journeys, seconds=size.clicking_seconds),
     "reconcile": lambda servers, size: reconcile(servers, journeys=size.open_journeys),
     "verify": lambda servers, size: verify(
         servers.stack.postgres, journeys=size.courses, signed_journeys=size.signed_courses

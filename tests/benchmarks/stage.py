@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
+import psutil
 from temporalio.client import Client, WorkflowHandle
 
 from activities.record.store import Record
@@ -138,6 +139,13 @@ async def play_bare(servers: Servers, commands: Sequence[Command]) -> None:
 def withdrawal(journey_id: UUID) -> Command:
     body = Withdraw(reason="Invented: moved away")
     return Command(command_id=uuid5(journey_id, "withdraw"), actor=person_of(journey_id, Role.PATIENT), body=body)
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process and of the children it has now."""
+    process = psutil.Process(pid)
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
 
 
 async def quiet() -> None:

@@ -5,11 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter
 
-import psutil
-
 from deploy.local.stack import WorkerProcess
 from tests.benchmarks.report import Aim, Figure, Section
-from tests.benchmarks.stage import Patient, Servers, inputs, play_bare
+from tests.benchmarks.stage import Patient, Servers, inputs, play_bare, processor_seconds
 
 WHOLE = Aim(0.5, at_least=True)
 AT_ONCE = 8
@@ -75,14 +73,9 @@ async def _play_round(
 
 def _used(servers: Servers, worker: WorkerProcess) -> Spent:
     stack = servers.stack
-    return Spent(0, _seconds(worker.pid), _seconds(stack.temporal.pid), _seconds(stack.postgres.pid))
-
-
-def _seconds(pid: int) -> float:
-    """Processor time of a process and of the children it has now."""
-    process = psutil.Process(pid)
-    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
+    return Spent(
+        0, processor_seconds(worker.pid), processor_seconds(stack.temporal.pid), processor_seconds(stack.postgres.pid)
+    )
 
 
 def _add(total: Spent, more: Spent) -> None:

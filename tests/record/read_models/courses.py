@@ -11,12 +11,16 @@ from activities.record.event_codec import to_new
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.verification.chains import Finding
 from activities.record.verification.journeys import verify_record
+from simulation.people import PEOPLE
 from tests.journey.play import course
 from tests.record.helpers import Connection
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.commands import Command, ReleaseSession
+from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.protocol import Pathway
+from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 
 
@@ -38,6 +42,15 @@ def renamed(events: Iterable[Event], journey_id: UUID) -> tuple[Event, ...]:
         )
         for event in events
     )
+
+
+def attempted(events: Sequence[Event]) -> tuple[Event, ...]:
+    """The same journey, with an attempt to release a session that there is not, and that it refused and kept."""
+    journey, at = fold(events), events[-1].at
+    command = Command(command_id=uuid4(), actor=PEOPLE[Role.CLINICIAN], body=ReleaseSession(session=7))
+    refusal = decide(journey, command, at)
+    assert isinstance(refusal, Refusal)
+    return (*events, *keep_refusal(journey, {}, command, refusal, at))
 
 
 def asked_of(journey: Journey, waiting: Obligation) -> set[Role]:
@@ -84,6 +97,21 @@ async def put_copies(owner: Connection, journey_id: UUID, count: int) -> None:
         journey_id,
     )
     await owner.execute("DROP TABLE copied")
+
+
+async def copy_rows(owner: Connection, table: str, **changed: str) -> None:
+    """Copy the rows of a list to other journeys: a table `copied` says to which (``id``), of which (``of``).
+    ``changed`` are columns that are others there."""
+    rows = await owner.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0", f"read_model_1.{table}"
+    )
+    columns = [row["attname"] for row in rows]
+    values = [{**changed, "journey_id": "c.id"}.get(column, f"o.{column}") for column in columns]
+    await owner.execute(
+        f"INSERT INTO read_model_1.{table} ({', '.join(columns)}) SELECT {', '.join(values)} "
+        f"FROM read_model_1.{table} o JOIN copied c ON c.of = o.journey_id",
+        timeout=300,
+    )
 
 
 async def catch_up(record: Record, *, limit: int = 500) -> None:
