@@ -1,9 +1,9 @@
 """Says up to which position an answer is true. Every answer from the read models, which follow the record, has one."""
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from activities.record.read_models import stale, wait_until_caught_up
+from activities.record.read_models import Answer, wait_until_caught_up
 from application.context import Context
 
 CAUGHT_UP_WITHIN = timedelta(seconds=1)
@@ -34,6 +34,6 @@ async def wait_for_read_models(context: Context) -> int:
     return await wait_until_caught_up(await context.record(), CAUGHT_UP_WITHIN)
 
 
-async def true_up_to(context: Context, position: int, head: int) -> TrueUpTo:
-    """Describe how far an answer at this position is true, when the record was at ``head``."""
-    return TrueUpTo(position, head, len((await stale(await context.record())).rows))
+def true_up_to(answer: Answer[Any], head: int) -> TrueUpTo:
+    """Describe how far an answer is true, when the record was at ``head``."""
+    return TrueUpTo(answer.position, head, answer.stale_journeys)

@@ -23,6 +23,7 @@ from application.pathway.show import (
     ShowRecord,
     ShowTimeline,
 )
+from application.sign_offs.queue import ListQueue
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ListRequests, ShowRequest
 from application.work.caseload import ListJourneys
@@ -46,6 +47,7 @@ RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
     CompareMoments: pathway.render_comparison,
     ListJourneys: pathway.render_journeys,
     ShowPatient: patient.render_patient,
+    ListQueue: signoff.render_queue,
     ListRequests: signoff.render_requests,
     ShowRequest: signoff.render_request,
     ListAttempts: signoff.render_attempts,

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from activities.record.read_models import SignOffRequest
 from application.sign_offs.decision_history import Decision, DecisionStatus, Since, status_of
 from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
@@ -44,6 +45,25 @@ def request_as_json(asked: OpenRequest) -> dict[str, Any]:
         "due": request.deadline.isoformat(),
         "evidence_hash": request.evidence,
         "short_code": short_code(request.evidence or ""),
+    }
+
+
+def asked_as_json(asked: SignOffRequest) -> dict[str, Any]:
+    """Return a row of the list of what waits for a signature as JSON."""
+    return {
+        "journey_id": str(asked.journey_id),
+        "illustrative": asked.illustrative,
+        "request": asked.obligation,
+        "sign_off": asked.sign_off,
+        "subject": asked.subject,
+        "what": asked.what,
+        "roles": list(asked.signed_by),
+        "since": asked.since.isoformat(),
+        "due": asked.due.isoformat(),
+        "evidence_hash": asked.evidence,
+        "short_code": short_code(asked.evidence or ""),
+        "version": asked.version,
+        "stale": asked.stale,
     }
 
 

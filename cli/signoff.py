@@ -7,6 +7,7 @@ import typer
 from application import input as forms
 from application.errors import SteppedBack
 from application.pathway.commands import require_size
+from application.sign_offs.queue import ListQueue, QueuePage, list_queue
 from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
 from application.sign_offs.requests import (
     ListRequests,
@@ -30,7 +31,7 @@ from cli import runtime
 from cli.commands import send, show_trial
 from cli.errors import ExitCode
 from cli.input import at_terminal, journey_id, read_form
-from cli.output import Output, add_row, facts_box, table
+from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Act, Call, command
 
 Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.", show_default=False)]
@@ -76,13 +77,31 @@ async def list_(
     call: Call,
     journey: runtime.AnyJourney = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only what you may sign now.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Of all journeys: at most so many requests.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Of all journeys: at most so many on a page.")] = 200,
+    after: runtime.After = None,
 ) -> None:
     """List open sign-off requests, due first on top: of one journey, or of all of your clinics."""
-    wanted = None if journey is None else journey_id(journey)
-    render_requests(
-        call.output, await list_requests(call.context, ListRequests(journey_id=wanted, mine=mine, limit=limit))
-    )
+    if journey is None:
+        render_queue(call.output, await list_queue(call.context, ListQueue(mine=mine, limit=limit, after=after)))
+        return
+    query = ListRequests(journey_id=journey_id(journey), mine=mine)
+    render_requests(call.output, await list_requests(call.context, query))
+
+
+def render_queue(output: Output, page: QueuePage) -> None:
+    """Show what waits for a signature at somebody's clinics."""
+    if output.json_only:
+        output.data([render.asked_as_json(asked) for asked in page.answer.rows])
+    else:
+        output.illustrative(any(asked.illustrative for asked in page.answer.rows))
+        shown = table("journey", "request", "what", "who may sign", your_time("due"), title="Sign-offs")
+        for asked in page.answer.rows:
+            stale = f"\nSTALE: as of version {asked.version}" if asked.stale else ""
+            roles = ", ".join(asked.signed_by)
+            add_row(shown, f"{asked.journey_id}{stale}", asked.obligation, asked.what, roles, short_time(asked.due))
+        output.show(shown)
+    output.freshness(page.true)
+    output.more(page.answer.next)
 
 
 def render_requests(output: Output, found: tuple[OpenRequest, ...]) -> None:
@@ -130,7 +149,7 @@ async def attempts(
     """Show refused attempts to sign, to release a session or to record a dose: when, by whom they claimed to be, and
     why.
 
-    Of one journey, or the latest of all that you may look at.
+    Of one journey, or the latest of all journeys of your clinics.
     """
     wanted = None if journey is None else journey_id(journey)
     query = ListAttempts(journey_id=wanted, limit=limit)
@@ -169,11 +188,7 @@ def render_attempts(output: Output, found: Attempts) -> None:
         add_row(shown, event.journey_id, event.version, at, by, body.command_kind, f"{body.code}: {body.reason}")
     output.show(shown)
     if not found.attempts:
-        output.note("No attempt was refused, as far as was searched.")
-    if found.looked_through is not None and not found.more:
-        output.note(
-            f"Only the latest {found.looked_through:,} events of the record were looked through; name a journey."
-        )
+        output.note("No attempt was refused.")
 
 
 async def sign(

@@ -11,6 +11,7 @@ import json
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
@@ -390,8 +391,10 @@ def publish(register: Register, organisation_private_key: PrivateKey) -> bytes:
     return json.dumps({"register": content, "signature": value.hex()}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
+@lru_cache(maxsize=4)
 def parse(content: bytes, organisation_public_key: bytes) -> Register:
-    """Parse the content of a register file, and verify its signature.
+    """Parse the content of a register file, and verify its signature. The same content is parsed once: every page of
+    the console asks the register, as it is then, who somebody is.
 
     Raises:
         RegisterError: it is malformed, or not signed by this organisation.

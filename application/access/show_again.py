@@ -7,7 +7,7 @@ from uuid import UUID
 
 from activities.record.access_log import AccessLogEntry, find_access, list_access
 from activities.record.event_codec import from_stored
-from activities.record.read_models import Answer, Case, Task
+from activities.record.read_models import Answer, Case, SignOffRequest, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
 from application.access_log import ActOn, Query, name_readers
 from application.context import Context
@@ -31,6 +31,7 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
+from application.sign_offs.queue import ListQueue, QueuePage
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
 from application.work.caseload import CasePage, ListJourneys, list_journeys
@@ -121,7 +122,7 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
     Conflict: it was a list of an earlier version of this program.
     """
     entry = await find_access(await context.record(), entry_id)
-    if entry is None or not entry.shown or entry.command[0] not in {*USE_CASES, ListWork.name}:
+    if entry is None or not entry.shown or entry.command[0] not in {*USE_CASES, ListWork.name, ListQueue.name}:
         raise NotFound("there is no reading of this id that showed a journey", "See `access list`")
     query = ActOn(action=f"access show {entry_id}", journey_id=entry.journeys[0]) if entry.journeys else None
     if query is not None and len(entry.journeys) == 1:
@@ -133,6 +134,8 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
     past = context.as_it_was(entry)
     if name == ListWork.name:
         return Seen(entry, await _work_then(past, entry))
+    if name == ListQueue.name:
+        return Seen(entry, await _queue_then(past, entry))
     if name in (FindConcerned.name, ListPermissions.name):
         return Seen(entry, await _cases_then(past, entry))
     if name == ListJourneys.name and ListJourneys.model_validate_json(kept).at is None:
@@ -142,17 +145,30 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
 
 async def _work_then(context: Context, entry: AccessLogEntry) -> WorkPage:
     """Return a page of the worklist as it was. Claims of that time are no longer known."""
+    unknown = {"claimed_by": None, "claimed_at": None}
+    tasks = [Task.model_validate({**shown, **unknown}) for shown in await _obligations_then(context, entry)]
+    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(tasks))
+    return WorkPage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
+
+
+async def _queue_then(context: Context, entry: AccessLogEntry) -> QueuePage:
+    """Return a page of what waited for a signature as it was."""
+    asked = [SignOffRequest.model_validate(shown) for shown in await _obligations_then(context, entry)]
+    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(asked))
+    return QueuePage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
+
+
+async def _obligations_then(context: Context, entry: AccessLogEntry) -> list[dict[str, Any]]:
+    """Return the rows of a list of obligations as they were."""
     states = await _states(context, entry)
     known = {journey_id: rows(state) for journey_id, state in states.items()}
-    tasks = []
+    found = []
     for name in entry.rows:
         journey, version, obligation = name.split("/", 2)
         journey_id = UUID(journey)
         shown = known[journey_id][(ObligationRow, journey_id, int(version), obligation)]
-        unknown = {"stale": None, "claimed_by": None, "claimed_at": None}
-        tasks.append(Task.model_validate({**shown._asdict(), "version": states[journey_id].journey.version, **unknown}))
-    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(tasks))
-    return WorkPage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
+        found.append({**shown._asdict(), "version": states[journey_id].journey.version, "stale": None})
+    return found
 
 
 async def _cases_then(context: Context, entry: AccessLogEntry) -> CasePage:

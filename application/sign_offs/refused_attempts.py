@@ -6,19 +6,19 @@ from uuid import UUID
 
 from activities.record import StoredEvent
 from activities.record.event_codec import from_stored
-from application.access_log import Query, require_staff
+from activities.record.read_models import refusals
+from application.access_log import Query, keep_look, require_staff
 from application.context import Context
-from application.history import read_journeys, read_stored
+from application.history import read_stored
 from workflows.journey.decide import ATTEMPTS
 from workflows.journey.events import CommandRefused, Event
 
-PAGE = 500
-LOOKED_BACK = 50_000
-"""How many of the latest events are searched for attempts."""
+PAGE = 100
+"""How many refusals are read at a time: not all of them are attempts."""
 
 
 class ListAttempts(Query):
-    """Attempts in one journey, or the latest in all journeys that the person may look at."""
+    """Attempts in one journey, or the latest in all journeys of the person's clinics."""
 
     name: ClassVar[str] = "signoff attempts"
 
@@ -35,11 +35,10 @@ class RefusedAttempt(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """Attempts, the oldest first; whether there are ``more``, and how many events were searched, if not all."""
+    """Attempts, the oldest first, and whether there are ``more``."""
 
     attempts: tuple[RefusedAttempt, ...]
     more: bool
-    looked_through: int | None
 
 
 async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
@@ -53,25 +52,29 @@ async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
     if query.journey_id is not None:
         stored = await read_stored(context, query, query.journey_id)
         whole = [attempt for each in stored if (attempt := _attempt(each)) is not None]
-        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit, None)
-    seen = [attempt async for attempt in _latest(context, query.limit + 1)]
-    journeys = await read_journeys(context, query, dict.fromkeys(attempt.event.journey_id for attempt in seen))
-    ids = [journey.id for journey in journeys]
-    found = [attempt for attempt in seen[: query.limit][::-1] if attempt.event.journey_id in ids]
-    return Attempts(tuple(found), len(seen) > query.limit, LOOKED_BACK)
-
-
-async def _latest(context: Context, most: int) -> AsyncIterator[RefusedAttempt]:
-    """Return the latest attempts in the record, the newest first."""
+        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit)
     record = await context.record()
     head = await record.log_head()
-    after = end = min(0 if head is None else head[0], context.up_to if context.up_to is not None else 2**63)
-    while after > max(0, end - LOOKED_BACK):
-        after = max(0, after - PAGE)
-        for stored in reversed(await record.tail(after, limit=PAGE)):
+    position = 0 if head is None else head[0] if context.up_to is None else context.up_to
+    found = [attempt async for attempt in _latest(context, position, query.limit + 1)]
+    shown = found[: query.limit][::-1]
+    await keep_look(context, query, [*dict.fromkeys(attempt.event.journey_id for attempt in shown)], position)
+    return Attempts(tuple(shown), len(found) > query.limit)
+
+
+async def _latest(context: Context, position: int, most: int) -> AsyncIterator[RefusedAttempt]:
+    """Return the latest attempts up to a position, the newest first, in the journeys of the person's clinics; at an
+    earlier look, in those that it showed."""
+    record, again = await context.record(), context.as_seen
+    clinics = context.person.clinics if again is None else None
+    journeys = None if again is None else again.journeys
+    page: tuple[StoredEvent, ...] | None = None
+    while page is None or len(page) == PAGE:
+        page = await refusals(record, up_to=position, clinics=clinics, journeys=journeys, limit=PAGE)
+        for stored in page:
+            position = stored.position - 1
             attempt = _attempt(stored)
-            # Events may have been added since the end was read. Each event is taken once, with its own page.
-            if attempt is not None and stored.position <= min(after + PAGE, end):
+            if attempt is not None:
                 yield attempt
                 most -= 1
                 if not most:

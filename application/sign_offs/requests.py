@@ -7,12 +7,10 @@ with the signer's own key, after they gave its passphrase.
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
-from activities.record.read_models import sign_off_requests
-from application.access_log import Query, clinics_to_list
+from application.access_log import Query
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
-from application.freshness import wait_for_read_models
-from application.history import History, read_journey, read_journeys
+from application.history import History, read_journey
 from application.sign_offs import keyring, signing
 from application.sign_offs.decision_history import Decision, Since, changes_since, decision_on
 from workflows.journey.actors import Actor, Role
@@ -42,13 +40,12 @@ class Reasons(InputModel):
 
 
 class ListRequests(Query):
-    """Open sign-off requests of one journey, or of all of the person's clinics; ``mine`` is what they may sign now."""
+    """Open sign-off requests of one journey; ``mine`` is what the person may sign now."""
 
     name: ClassVar[str] = "signoff list"
 
-    journey_id: UUID | None = None
+    journey_id: UUID
     mine: bool = False
-    limit: int = 200
 
 
 class ShowRequest(Query):
@@ -138,13 +135,10 @@ async def list_requests(context: Context, query: ListRequests) -> tuple[OpenRequ
     """List open requests by due time.
 
     Raises:
-        NotFound, NotAllowed: there is no such journey, or the person may not look at it or its clinics.
+        NotFound, NotAllowed: there is no such journey, or the person may not look at it.
     """
-    if query.journey_id is not None:
-        journeys: tuple[Journey, ...] = ((await read_journey(context, query, query.journey_id)).journey,)
-    else:
-        journeys = await read_journeys(context, query, await _awaiting_signatures(context, query.limit))
-    found = (OpenRequest(journey, request) for journey in journeys for request in requests(journey))
+    journey = (await read_journey(context, query, query.journey_id)).journey
+    found = (OpenRequest(journey, request) for request in requests(journey))
     theirs = [each for each in found if not query.mine or each.objection(context, context.person) is None]
     return tuple(sorted(theirs, key=lambda each: each.request.deadline))
 
@@ -282,13 +276,3 @@ def _require_same(before: SignedBefore, request_id: str, verdict: Verdict, signe
         if same and signed.version <= before.version:
             return before
     raise Conflict("this command id was used for something else", "Leave --command-id out; the earlier command stands")
-
-
-async def _awaiting_signatures(context: Context, limit: int) -> tuple[UUID, ...]:
-    """Return the journeys of the person's clinics that wait for a signature, from a limited number of requests."""
-    if context.as_seen is not None:
-        return context.as_seen.journeys
-    clinics = clinics_to_list(context, None)
-    await wait_for_read_models(context)
-    found = await sign_off_requests(await context.record(), clinics=clinics, state="open", limit=limit)
-    return tuple(dict.fromkeys(request.journey_id for request in found.rows))

@@ -86,7 +86,7 @@ async def _now(context: Context, query: ListJourneys, clinics: tuple[str, ...], 
     answer = await caseload(await context.record(), wanted, limit=query.limit, after=query.after)
     journeys = [case.journey_id for case in answer.rows]
     await keep_look(context, query, journeys, answer.position, definition=answer.definition)
-    return CasePage(answer, await true_up_to(context, answer.position, head), now)
+    return CasePage(answer, true_up_to(answer, head), now)
 
 
 async def _then(
@@ -104,4 +104,4 @@ async def _then(
     )
     journeys = [case.journey_id for case in answer.rows]
     await keep_look(context, query, journeys, answer.position, definition=answer.definition)
-    return PastPage(answer, await true_up_to(context, answer.position, head), moment)
+    return PastPage(answer, true_up_to(answer, head), moment)

@@ -65,7 +65,7 @@ async def _untaken(context: Context, journey_id: UUID, obligation: str, head: in
         raise NotFound(
             "nothing of this id is awaited in this journey",
             f"See `work list --journey {journey_id}`; what was done or overtaken is not there any more",
-            state=f"Nothing was changed. {await true_up_to(context, answer.position, head)}",
+            state=f"Nothing was changed. {true_up_to(answer, head)}",
             ids={"journey_id": str(journey_id)},
         )
     if task.claimed_by not in (None, context.person.id):

@@ -218,7 +218,7 @@ async def _all(context: Context, wanted: CaseloadFilter, query: Query | None) ->
     if query is not None:
         journeys = [case.journey_id for case in found]
         await keep_look(context, query, journeys, answer.position, definition=answer.definition)
-    return found, CasePage(answer, await true_up_to(context, answer.position, head), now)
+    return found, CasePage(answer, true_up_to(answer, head), now)
 
 
 async def _hold(context: Context, case: Case, body: PlaceHold, request: UUID, *, dry_run: bool) -> HeldTogether:

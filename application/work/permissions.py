@@ -60,7 +60,7 @@ async def list_permissions(context: Context, query: ListPermissions) -> CasePage
         raise InvalidInput(str(error), "Leave --after out") from None
     journeys = [case.journey_id for case in answer.rows]
     await keep_look(context, query, journeys, answer.position, definition=answer.definition)
-    return CasePage(answer, await true_up_to(context, answer.position, head), now)
+    return CasePage(answer, true_up_to(answer, head), now)
 
 
 def stops(page: CasePage, within: int = WARNED_BEFORE[0]) -> tuple[Stop, ...]:

@@ -28,4 +28,4 @@ async def show_service_levels(context: Context, *, clinic: str | None, since: da
     illustrative = context.settings.demonstration
     head = await wait_for_read_models(context)
     answer = await read_models.service_levels(await context.record(), context.now(), clinic=clinic, since=since)
-    return ServiceLevels(answer.rows, await true_up_to(context, answer.position, head), illustrative)
+    return ServiceLevels(answer.rows, true_up_to(answer, head), illustrative)

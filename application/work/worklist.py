@@ -77,9 +77,7 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
     """
     head, now = await wait_for_read_models(context), context.now()
     answer = await _rows(context, query, now)
-    page = WorkPage(
-        answer, await true_up_to(context, answer.position, head), now, rosters(context, context.person.clinics)
-    )
+    page = WorkPage(answer, true_up_to(answer, head), now, rosters(context, context.person.clinics))
     if seen is None or seen.rows != page.rows:
         journeys = dict.fromkeys(task.journey_id for task in answer.rows)
         await keep_look(

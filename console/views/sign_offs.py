@@ -9,15 +9,14 @@ from fastapi.responses import RedirectResponse, Response
 from application import input as forms
 from application.errors import InvalidInput, UseCaseError
 from application.pathway.commands import submit, wait_until_recorded
+from application.sign_offs.queue import ListQueue, list_queue
 from application.sign_offs.requests import (
-    ListRequests,
     Reasons,
     ShownDecision,
     ShownRequest,
     ShowRequest,
     SignedBefore,
     Verdict,
-    list_requests,
     read_to_sign,
     show_request,
     sign_request,
@@ -25,6 +24,7 @@ from application.sign_offs.requests import (
 from console.pages import page
 from console.sign_ins import Notice
 from console.views.commands import answers_from, command_id, command_id_of
+from console.views.work import onward, query_in
 from console.visits import Acts, Looks, Visit
 from workflows.journey.base import short_code
 
@@ -32,11 +32,15 @@ router = APIRouter()
 
 
 @router.get("/sign-offs")
-async def list_open(visit: Looks, mine: str = "") -> Response:
+async def list_open(visit: Looks) -> Response:
+    given = visit.request.query_params
+    query: ListQueue = query_in(ListQueue, given)
     async with visit.context() as context:
-        found = await list_requests(context, ListRequests(mine=mine == "yes"))
-        at = context.now()
-    return page(visit.request, "sign_offs.html", visit.signed_in, found=found, mine=mine == "yes", at=at)
+        found = await list_queue(context, query)
+    return page(
+        visit.request, "sign_offs.html", visit.signed_in, found=found, mine=query.mine,
+        more=onward(given, found.answer.next),
+    )  # fmt: skip
 
 
 @router.get("/journeys/{journey_id}/sign-offs/{request_id}")

@@ -34,7 +34,7 @@ VIEWS = (
 
 @router.get("/work")
 async def show_work(visit: Looks) -> Response:
-    query = _query(ListWork, visit.request.query_params)
+    query = query_in(ListWork, visit.request.query_params)
     if visit.by_script:
         async with visit.context() as context:
             changes = await changes_since(context, query, visit.seen.split(","))
@@ -46,7 +46,7 @@ async def show_work(visit: Looks) -> Response:
     view = urlencode({name: value for name, value in given.items() if name != "after"})
     return page(
         visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles, offered=ANYONE, view=view,
-        more=_more(given, found.answer.next), seen=",".join(map(mark_of, found.answer.rows)),
+        more=onward(given, found.answer.next), seen=",".join(map(mark_of, found.answer.rows)),
     )  # fmt: skip
 
 
@@ -75,17 +75,17 @@ async def release(visit: Acts) -> Response:
 
 @router.get("/journeys")
 async def show_caseload(visit: Looks) -> Response:
-    query = _query(ListJourneys, visit.request.query_params)
+    query = query_in(ListJourneys, visit.request.query_params)
     async with visit.context() as context:
         found = await list_journeys(context, query)
     assert isinstance(found, CasePage)
     return page(
         visit.request, "caseload.html", visit.signed_in, found=found, stages=tuple(Stage),
-        more=_more(visit.request.query_params, found.answer.next),
+        more=onward(visit.request.query_params, found.answer.next),
     )  # fmt: skip
 
 
-def _query(model: type[BaseModel], given: Mapping[str, str]) -> Any:
+def query_in(model: type[BaseModel], given: Mapping[str, str]) -> Any:
     """Return the query in an address. ``yes`` is how an address says true.
 
     Raises:
@@ -103,7 +103,8 @@ def _query(model: type[BaseModel], given: Mapping[str, str]) -> Any:
         raise InvalidInput("this view does not exist", "Choose one on the page", fields=problem.fields) from None
 
 
-def _more(given: Mapping[str, str], after: str | None) -> str | None:
+def onward(given: Mapping[str, str], after: str | None) -> str | None:
+    """Return where a list goes on, seen from its own page; None where it does not."""
     return None if after is None else "?" + urlencode({**given, "after": after})
 
 

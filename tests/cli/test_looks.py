@@ -42,6 +42,7 @@ from application.pathway.show import (
     show_timeline,
 )
 from application.record.export import export_journey
+from application.sign_offs.queue import ListQueue, list_queue
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
 from application.work.caseload import ListJourneys, list_journeys
@@ -70,6 +71,7 @@ READERS = {
     "list_access",
     "find_access",
     "read_journeys",
+    "refusals",
 }
 """What reads a journey, or a look, without keeping that somebody does; or keeps it for those only that may look."""
 UNSEEN: dict[str, str] = {
@@ -93,9 +95,8 @@ UNSEEN: dict[str, str] = {
     "pathway.commands.submit": "keeps it, for whoever has a part",
     "pathway.commands.wait_until_recorded": "keeps it, for those who may look",
     "pathway.patient.show_patient": "keeps it, of those journeys that are theirs",
-    "sign_offs.requests.list_requests": "keeps it, of those journeys that are theirs",
     "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
-    "sign_offs.refused_attempts.list_attempts": "keeps it, for each journey or the whole list",
+    "sign_offs.refused_attempts._latest": "of the person's clinics; who lists them keeps it",
     "sign_offs.staff.looked_up": "whom the register is asked about; nothing is shown",
     "work.hold_together._hold": "of a list that was kept",
     "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
@@ -154,6 +155,7 @@ LOOKS: dict[type[Query], Ask] = {
     ),
     ShowSession: lambda context, journey: show_session(context, ShowSession(journey_id=journey.id)),
     ShowPatient: lambda context, journey: patient_of(context, journey),
+    ListQueue: lambda context, _: list_queue(context, ListQueue()),
     ListRequests: lambda context, journey: list_requests(context, ListRequests(journey_id=journey.id)),
     ShowRequest: lambda context, journey: show_request(
         context, ShowRequest(journey_id=journey.id, request=next(iter(journey.waiting)))

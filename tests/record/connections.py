@@ -51,6 +51,21 @@ class Interrupted:
             await self._happens(connection)
 
 
+class Counting(Interrupted):
+    """Connections of a record that count what is sent."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(record, 0, _nothing)
+
+    @property
+    def sent(self) -> int:
+        return -self._left
+
+
+async def _nothing(_: Connection) -> None:
+    pass
+
+
 class _Counted:
     def __init__(self, source: Interrupted, connection: Connection) -> None:
         self._source, self._connection = source, connection

@@ -9,12 +9,12 @@ one. Times are UTC.
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from activities.record.store import Record
+from activities.record.store import EVENT_COLUMNS, Record, StoredEvent
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
@@ -44,13 +44,15 @@ R = TypeVar("R", bound=_Answered)
 class Answer(_Answered, Generic[R]):
     """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
 
-    ``definition`` is the number of their definition (`rows.DEFINITION`).
+    ``definition`` is the number of their definition (`rows.DEFINITION`). ``stale_journeys`` is how many journeys are
+    stuck, on this list or not.
     """
 
     position: int
     definition: int
     rows: tuple[R, ...]
     next: str | None = None
+    stale_journeys: int = 0
 
 
 class Task(_Answered):
@@ -140,8 +142,7 @@ class PastCase(_Answered):
 
 
 class SignOffRequest(_Answered):
-    """A signature that is or was asked for, and its result. A request that was closed without a decision was overtaken
-    (``because``) by newer evidence, a hold, or the end of the pathway."""
+    """A signature that is asked for. ``signed_by`` are the roles that may give it; ``person`` is asked first."""
 
     journey_id: UUID
     version: int
@@ -150,21 +151,23 @@ class SignOffRequest(_Answered):
     opened_version: int
     clinic: str
     illustrative: bool
+    what: str
     sign_off: str
     subject: str | None
     evidence: str | None
     owner: Role
     person: str | None
+    signed_by: tuple[Role, ...]
     since: datetime
     due: datetime
-    decision: Literal["approve", "decline", "return"] | None
-    choice: str | None
-    decided_by: str | None
-    decided_role: Role | None
-    decided_name: str | None
-    decided_at: datetime | None
-    closed_at: datetime | None
-    because: str | None
+
+
+class Signing(NamedTuple):
+    """Somebody who would sign at a moment (UTC): their id and role."""
+
+    person: str
+    role: Role
+    at: datetime
 
 
 class ServiceLevel(_Answered):
@@ -372,23 +375,26 @@ async def caseload_as_of(
 async def sign_off_requests(
     record: Record,
     *,
-    journey_id: UUID | None = None,
     clinics: Sequence[str] | None = None,
-    state: Literal["open", "decided"] | None = None,
+    by: Signing | None = None,
     limit: int = LIMIT,
     after: str | None = None,
 ) -> Answer[SignOffRequest]:
-    """List signatures that are or were asked for, the oldest first: the open ones, the decided ones, or all.
+    """List signatures that are asked for, the one due first on top; with ``by`` those that this person may give by
+    their role, or that were delegated to them, and that they neither wrote nor signed first.
 
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    query = _Query(("o.since", "o.journey_id", "o.opened_version", "o.obligation"), limit)
-    query.terms.append("o.sign_off IS NOT NULL")
-    query.where("o.journey_id = {}", journey_id)
+    query = _Query(("o.due", "o.journey_id", "o.opened_version", "o.obligation"), limit)
+    query.terms += ["o.sign_off IS NOT NULL", "o.closed_at IS NULL"]
     query.where("o.clinic = ANY({})", clinics)
-    if state is not None:
-        query.terms.append("o.closed_at IS NULL" if state == "open" else "o.decision IS NOT NULL")
+    if by is not None:
+        person, role, at = query.bind(by.person), query.bind(by.role.value), query.bind(by.at)
+        query.terms.append(
+            f"({role} = ANY(o.signed_by) OR EXISTS (SELECT FROM unnest(o.delegates, o.delegated_until) AS d "
+            f"(person, until) WHERE d.person = {person} AND d.until > {at})) AND {person} <> ALL(o.not_by)"
+        )
     query.after(after, tuple[AwareDatetime, UUID, _Version, _Name])
     return await query.answer(
         record,
@@ -396,7 +402,7 @@ async def sign_off_requests(
         "SELECT o.*, c.version, p.code AS stale FROM read_model.obligation o "
         "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.poisoned p USING (journey_id) "
         f"WHERE {query.condition} {query.page}",
-        lambda row: (row.since, row.journey_id, row.opened_version, row.obligation),
+        lambda row: (row.due, row.journey_id, row.opened_version, row.obligation),
     )
 
 
@@ -423,6 +429,24 @@ async def service_levels(
         "extract(epoch FROM o.closed_at - o.since)::float8 AS seconds) d "
         f"WHERE {query.condition} GROUP BY o.kind",
     )
+
+
+async def refusals(
+    record: Record, *, up_to: int, clinics: Sequence[str] | None, journeys: Sequence[UUID] | None, limit: int
+) -> tuple[StoredEvent, ...]:
+    """Return the latest refusals that were kept up to a position of the record, the newest first: those in journeys of
+    these clinics, or in these journeys."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            # Not an argument: the index is of these events alone, and a plan for any event would not use it.
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event e "
+            "WHERE log_id = $1 AND position <= $2 AND event_type = 'command.refused' "
+            "AND ($3::uuid[] IS NULL OR journey_id = ANY($3)) AND ($4::text[] IS NULL OR EXISTS "
+            "(SELECT FROM read_model.caseload c WHERE c.journey_id = e.journey_id AND c.clinic = ANY($4))) "
+            "ORDER BY position DESC LIMIT $5",
+            *(record.log_id, up_to, journeys, clinics, limit),
+        )
+    return await record.decoded(rows)
 
 
 async def stale(record: Record) -> Answer[Stale]:
@@ -478,7 +502,8 @@ class _Query:
         """Fetch rows and the position they are true up to, in one statement, so that both are of one moment."""
         async with record.connection() as connection:
             found = await connection.fetch(
-                "SELECT g.position AS true_up_to, g.definition, o.* FROM read_model.generation g "
+                "SELECT g.position AS true_up_to, g.definition, s.journeys AS stale_journeys, o.* "
+                "FROM read_model.generation g CROSS JOIN (SELECT count(*) AS journeys FROM read_model.poisoned) s "
                 f"LEFT JOIN LATERAL (SELECT true AS found, o.* FROM ({select}) o) o ON true "
                 f"WHERE g.status = 'live' ORDER BY {self._order}",
                 *self._arguments,
@@ -490,5 +515,6 @@ class _Query:
             position=found[0]["true_up_to"],
             definition=found[0]["definition"],
             rows=shown,
+            stale_journeys=found[0]["stale_journeys"],
             next=urlsafe_b64encode(TypeAdapter(Any).dump_json(key(shown[-1]))).decode() if more else None,
         )

@@ -20,6 +20,7 @@ from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
+from workflows.journey.signing_rights import signing_rights
 from workflows.journey.summary import health, step_shown, why
 
 DEFINITION = 1
@@ -73,7 +74,10 @@ class CaseRow(NamedTuple):
 class ObligationRow(NamedTuple):
     """Something that is or was awaited: while it is open what comes next, and afterwards how it ended.
 
-    ``asked`` is its owner and the roles it was escalated to so far, in the order in which they were told.
+    ``asked`` is its owner and the roles it was escalated to so far, in the order in which they were told. Of an open
+    request for a signature, ``signed_by`` are the roles that may sign it, ``not_by`` people who may not, and
+    ``delegates`` people to whom the right is delegated, each until the moment (UTC) of the same place in
+    ``delegated_until``.
     """
 
     journey_id: UUID
@@ -106,6 +110,10 @@ class ObligationRow(NamedTuple):
     closed_version: int | None = None
     closed_at: datetime | None = None
     because: str | None = None
+    signed_by: tuple[str, ...] = ()
+    not_by: tuple[str, ...] = ()
+    delegates: tuple[str, ...] = ()
+    delegated_until: tuple[datetime, ...] = ()
 
 
 class AudienceRow(NamedTuple):
@@ -292,6 +300,14 @@ def _open(state: ProjectionState) -> Iterator[Row]:
             next_holds=None if step is None else step.hold,
             why=why(waiting, state.journey),
         )
+        if waiting.sign_off is not None:
+            rights = signing_rights(state.journey, waiting.sign_off, waiting.subject)
+            row = row._replace(
+                signed_by=tuple(role.value for role in rights.roles),
+                not_by=rights.barred,
+                delegates=tuple(person for person, _ in rights.delegates),
+                delegated_until=tuple(until for _, until in rights.delegates),
+            )
         yield row
         for role in row.asked:
             yield AudienceRow(*row[:3], role, row.clinic, row.held, row.due, row.person)

@@ -24,15 +24,19 @@ from activities.record.read_models.rows import (
     rows,
     trim,
 )
+from simulation.people import STAFF
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.record.read_models.courses import course_of
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.authorization import licence_objection, may_decide
 from workflows.journey.decide import decide
+from workflows.journey.evidence import half_signed
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
+from workflows.journey.requirements import Obligation
 from workflows.protocols import list_pathways
 
 STEPS = 10
@@ -68,12 +72,32 @@ def check(known: ProjectionState) -> None:
     assert asked == {(row.obligation, role, row.due) for row in still for role in row.asked}
     assert all(row.because and row.opened_version <= (row.closed_version or 0) for row in waits if row not in still)
 
+    for row, waiting in zip(still, obligations(journey), strict=True):
+        check_signing(row, waiting, known)
+
     stays = [row for row in shown if isinstance(row, StatusRow)]
     for earlier, later in pairwise(stays):
         assert (earlier.to_position, earlier.to_at) == (later.from_position, later.from_at)
         assert earlier.from_position < later.from_position
         assert earlier[6:] != later[6:]
     assert (stays[-1].stage, stays[-1].held, stays[-1].to_position) == (journey.stage, journey.held, None)
+
+
+def check_signing(row: ObligationRow, waiting: Obligation, known: ProjectionState) -> None:
+    """Who may sign finds it, and whose role it is and who may not does not, unless it is for a licence."""
+    if waiting.sign_off is None:
+        assert (row.signed_by, row.not_by, row.delegates, row.delegated_until) == ((), (), (), ())
+        return
+    journey, at = known.journey, known.at
+    first = half_signed(journey, waiting.sign_off, waiting.subject)
+    until = dict(zip(row.delegates, row.delegated_until, strict=True))
+    for person in STAFF:
+        delegated = person.id in until and until[person.id] > at
+        listed = (person.role.value in row.signed_by or delegated) and person.id not in row.not_by
+        may = may_decide(journey, waiting.sign_off, waiting.subject, person, at, first) is None
+        assert listed or not may
+        if person.role.value in row.signed_by and licence_objection(journey, person, at) is None:
+            assert listed == may
 
 
 @given(st.data(), moments())

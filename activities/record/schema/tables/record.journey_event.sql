@@ -22,4 +22,6 @@ CREATE TABLE record.journey_event (
     CONSTRAINT journey_event_id UNIQUE (log_id, event_id)
 );
 CREATE INDEX journey_event_recorded_at ON record.journey_event USING brin (recorded_at);
+-- Refusals are few and are listed for themselves; no other event has a place in it.
+CREATE INDEX journey_event_refused ON record.journey_event (log_id, position) WHERE event_type = 'command.refused';
 GRANT SELECT ON record.journey_event TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;
