@@ -85,7 +85,7 @@ UNSEEN: dict[str, str] = {
     "history.load_history": "by those who keep it, or show nothing",
     "history.load_journey": "by those who keep it, or show nothing",
     "history.read_journeys": "keeps it, and leaves out what is not theirs",
-    "messages.links._task": "what a link was sent for, to whom it let in",
+    "messages.links._tasks": "what a link was sent for, to whom it let in",
     "messages.links.call_for_help": "calls for help, and shows nothing",
     "messages.links.enter": "lets in whom a journey names, by a code; shows what the link is for",
     "pathway.commands._require_part": "refuses whoever has no part, without a word about the journey",
