@@ -16,12 +16,14 @@ from application.record.export import export_journey
 from application.record.verify import verify
 from application.settings import load_settings
 from console.app import create_app
+from deploy.local.contact_points import giving_contact_points
 from deploy.local.stack import ANCHOR_KEY, local_stack, run_worker, write_environment
-from deploy.local.web import run_console
+from deploy.local.web import CALL, run_console, run_mailbox
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
 from tests.console.browser import ADDRESS, browser_of
 from tests.console.enrolment import Register, asked, sign_in
+from tests.helpers import eventually
 from tests.signatures.authenticator import es256
 from workflows.journey.actors import Role
 
@@ -50,8 +52,10 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             monkeypatch.setenv(name, value)
         app = create_app(load_settings())
         async with (
-            await run_worker(stack.worker_env, stack.logs / "worker.log"),
-            await run_console(environment.variables, stack.logs / "console.log") as console,
+            await run_mailbox(stack.logs / "mailbox.log") as mailbox,
+            giving_contact_points(stack),
+            await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as console,
+            await run_worker(mailbox.sending(stack.worker_env, console.url), stack.logs / "worker.log"),
             app.router.lifespan_context(app),
             browser_of(app) as coordinator,
             browser_of(app) as clinician,
@@ -69,6 +73,23 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             journey = started.url.path
             await coordinator.go("/start")
             assert (await coordinator.send(REFERRAL)).url.path == journey
+
+            # The patient is sent a link, which leads to the console that runs here.
+            await coordinator.go(f"{journey}/contact-points")
+            assert "A link is on its way" in (await coordinator.send({"do": "send-link"})).text
+            async with httpx2.AsyncClient() as patient:
+
+                async def mail() -> str | None:
+                    listed = (await patient.get(mailbox.url)).text
+                    found = re.search(r'href="(/messages/[0-9]+)"', listed)
+                    return None if found is None else (await patient.get(f"{mailbox.url}{found[1]}")).text
+
+                told = await eventually(mail)
+                assert f"patient-{journey.rpartition('/')[2][:8]}@invented.example" in told
+                [link] = re.findall(rf'href="({console.url}/go/[A-Za-z0-9_-]+)"', told)
+                opened = (await patient.get(link)).text
+                assert "Send me a code by a message to your other contact" in opened
+                assert CALL in opened
 
             await coordinator.go(f"{journey}/pathway/hold")
             held = await coordinator.send({"reason": "Invented: wait for the laboratory."})
