@@ -1,8 +1,9 @@
 """Whole courses, from the referral to the discharge, on real servers and in real browsers.
 
 Everything is done on pages of the console, by the person whose it is, in a browser of their own: staff with a passkey
-of their own, the patient and the observer on a phone. Only the time between their moves is skipped. Who does what next
-is said by the invented people of the demonstrations.
+of their own; the patient and the observer on a phone, let in by links in messages. Only the time between their moves
+is skipped. Who does what next is said by the invented people of the demonstrations; some of it is done by others here,
+so that everybody has something to do.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 from temporalio.client import Client
 
+from activities.notices.wording import Service
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.context import Context, utc_now
@@ -28,10 +30,13 @@ from application.sign_offs.signers import entry_of, parse_request
 from application.temporal.journey_client import handle_of
 from console.app import create_app
 from console.visits import Opened
+from deploy.local.contact_points import giving_contact_points
 from deploy.local.stack import local_stack, run_worker, write_environment
-from simulation.people import PEOPLE, person_of, profile
+from deploy.local.web import CALL, run_mailbox
+from simulation.people import PEOPLE, person_of
 from simulation.player import ServerDriver, on_servers, play
 from tests.browser.filling import Wall, fill_in
+from tests.browser.mail import LINK, let_in, mail_of, newest, open_newest
 from tests.browser.people import (
     ask_for_passkey,
     has_authenticator,
@@ -42,26 +47,24 @@ from tests.browser.people import (
 )
 from tests.browser.serving import Serving
 from tests.console.enrolment import Register
-from workflows.journey.actors import Role
+from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import Command, Sign, Withdraw
-from workflows.journey.protocol import Pathway
+from workflows.journey.commands import Command, Observe, RecordTherapy, Sign, Withdraw
+from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.stage import Stage
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.browser
 
 HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
-"""They have no key, and come on a phone."""
+"""They have no key, and come by links, on a phone."""
 IN_THE_ROOM = ("session.check", "session.release", "session.dose", "session.observe", "session.end")
 KNOWN = {"session.observe": ("vitals/measured_at",)}
 """What the console fills in itself: vital signs are those of the minute that was observed."""
-UNASKED = {
-    (Role.CLINICIAN, "pathway.propose-discharge"),
-    (Role.PATIENT, "pathway.withdraw"),
-    (Role.PATIENT, "instrument.record"),  # of the evaluation, for which the clinician asks
-}
+UNASKED = {(Role.CLINICIAN, "pathway.propose-discharge"), (Role.THERAPIST, "therapy.record")}
 """What somebody does of their own accord, so that no page asks for it."""
+DIRECTED = (SignOffKind.HOLD_RELEASE, SignOffKind.RESPONSE_REVIEW)
+"""What the medical director signs here."""
 REFERRAL = {
     "clinic": "demo-clinic",
     "patient/ref": PEOPLE[Role.PATIENT].id,
@@ -89,10 +92,11 @@ class Clock:
 
 @dataclass
 class Clinic:
-    """People of an invented clinic in front of its console, at ``address``."""
+    """People of an invented clinic in front of its console, at ``address``. What is sent to them is at ``mailbox``."""
 
     chromium: Browser
     address: str
+    mailbox: str
     register: Register
     clock: Clock
     exits: AsyncExitStack
@@ -122,14 +126,35 @@ class Clinic:
         page = await self.page_of(role)
         await page.goto(address)
         if "/sign-in" in page.url:
-            if role in HOUSEHOLD:
-                await page.locator(f'button[name=person][value="{role.value}"]').click()
-                await page.wait_for_url(lambda url: "/sign-in" not in url)
-            else:
-                await sign_in_with_passkey(page, PEOPLE[role].id)
+            await sign_in_with_passkey(page, PEOPLE[role].id)
             assert urlsplit(page.url).path == urlsplit(address).path
-        if role in HOUSEHOLD:
-            assert await overflow(page) == []
+        return page
+
+    async def let_in(self, journey: Journey, person: Actor) -> Page:
+        """Have the coordinator send a link to somebody at home, who comes by it to their own page."""
+        at_home, name = await self.page_of(person.role), f"{person.role.value}-{journey.id.hex[:8]}"
+        before = await newest(at_home, self.mailbox, mail_of(name))
+        whose = f"?observer={person.id}" if person.role == Role.OBSERVER else ""
+        page = await self.open(Role.COORDINATOR, f"/journeys/{journey.id}/contact-points{whose}")
+        await page.get_by_role("button", name="Send a link").click()
+        await self._done(page, "A link is on its way")
+        await open_newest(at_home, self.mailbox, mail_of(name), after=before)
+        await at_home.locator(LINK).click()
+        await let_in(at_home, self.mailbox, name)
+        await at_home.goto(f"/journeys/{journey.id}")
+        assert await overflow(at_home) == []
+        return at_home
+
+    async def page_for(self, journey: Journey, command: Command) -> Page:
+        """The page of a journey in the browser of whoever does something, who may do it there."""
+        person, kind = command.actor, str(command.body.kind)
+        if person.role not in HOUSEHOLD:
+            return await self.open(person.role, f"/journeys/{journey.id}")
+        page = await self.let_in(journey, person)
+        address = f"/journeys/{journey.id}/{kind.replace('.', '/')}"
+        if person.role == Role.PATIENT and not await page.locator(f'main a[href^="{address}"]').count():
+            # Something else was asked in the same moment, and its link was opened.
+            page = await self.let_in(journey, person)
         return page
 
     async def start(self, pathway: Pathway) -> UUID:
@@ -147,7 +172,7 @@ class Clinic:
     async def give(self, journey: Journey, command: Command) -> None:
         """Have somebody do something on a page: find its form, fill it in, send it, and read that it is done."""
         role, body = command.actor.role, command.body
-        page = await self.open(role, f"/journeys/{journey.id}")
+        page = await self.page_for(journey, command)
         self.given[role] += 1
         if isinstance(body, Sign):
             await self._sign(page, journey, body)
@@ -220,6 +245,7 @@ class InBrowsers:
     """A journey on servers, in which people act by browsers alone."""
 
     clinic: Clinic
+    client: Client
     record: Record
     servers: ServerDriver
 
@@ -232,14 +258,36 @@ class InBrowsers:
 
     async def submit(self, command: Command) -> None:
         journey, _ = await self.look()
-        await self.clinic.give(journey, command)
-        head = await self.record.head(journey.id)
+        await self.clinic.give(journey, by_others(journey, command))
+        await self._catch_up()
+
+    async def send_what_nobody_can_read(self) -> None:
+        """Have something arrive by Temporal that is no command. It holds care, and ops see to it."""
+        journey, _ = await self.look()
+        await handle_of(self.client, journey.id).signal("command", "Invented: not a command")
+        await self.record.wait_for(journey.id, journey.version + 1, timedelta(seconds=30))
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        head = await self.record.head(self.journey_id)
         assert head is not None
         self.servers.version = head.version
 
     async def wait_until(self, moment: datetime) -> None:
         await self.servers.wait_until(moment)
         self.clinic.clock.ahead = await self.servers.clock.now() - utc_now()
+
+
+def by_others(journey: Journey, command: Command) -> Command:
+    """Have those do some of it whom the invented people leave nothing to do."""
+    match command.body:
+        case Observe(session=1) if not journey.sessions[1].observations:
+            role = Role.OBSERVER
+        case Sign(request=request) if journey.waiting[request].sign_off in DIRECTED:
+            role = Role.MEDICAL_DIRECTOR
+        case _:
+            return command
+    return command.model_copy(update={"actor": person_of(journey.id, role)})
 
 
 @asynccontextmanager
@@ -253,7 +301,8 @@ async def course(
         )
         for name, value in write_environment(stack, directory).variables.items():
             monkeypatch.setenv(name, value)
-        await exits.enter_async_context(await run_worker(stack.worker_env, stack.logs / "worker.log"))
+        mailbox = await exits.enter_async_context(await run_mailbox(stack.logs / "mailbox.log"))
+        await exits.enter_async_context(giving_contact_points(stack))
         record = await exits.enter_async_context(stack.open_record(stack.postgres.database.reader_url))
         codec = await exits.enter_async_context(stack.codec())
         client = await Client.connect(
@@ -268,23 +317,24 @@ async def course(
                 now=clock.now, load=lambda: settings, open_record=opened.record, connect=opened.journeys, **who
             )
 
-        serving = Serving(lambda: create_app(settings, make_context=make_context, now=clock.now))
+        service = Service(call=CALL)
+        serving = Serving(lambda: create_app(settings, service=service, make_context=make_context, now=clock.now))
         await serving.start()
         exits.push_async_callback(serving.stop)
+        sending = mailbox.sending(stack.worker_env, serving.address)
+        await exits.enter_async_context(await run_worker(sending, stack.logs / "worker.log"))
         register = Register(stack.signers.register_path, stack.signers.register_path, serving.address)
-        clinic = Clinic(chromium, serving.address, register, clock, exits)
+        clinic = Clinic(chromium, serving.address, mailbox.url, register, clock, exits)
         journey_id = await clinic.start(pathway)
-        observer = directory / "profiles" / f"{Role.OBSERVER.value}.json"
-        observer.write_text(profile(person_of(journey_id, Role.OBSERVER)))
-        driving = InBrowsers(clinic, record, on_servers(client, record, stack.signers, journey_id))
+        driving = InBrowsers(clinic, client, record, on_servers(client, record, stack.signers, journey_id))
         yield driving
-        await _agree(driving, client)
+        await _agree(driving)
 
 
-async def _agree(driving: InBrowsers, client: Client) -> None:
+async def _agree(driving: InBrowsers) -> None:
     """What the workflow and the record say is the same, all of it is proven, and nothing happened twice."""
     clinic, record = driving.clinic, driving.record
-    ending = await handle_of(client, driving.journey_id).result()
+    ending = await handle_of(driving.client, driving.journey_id).result()
     events = await load_events(record, driving.journey_id)
     journey = await driving.servers.read(ending.version)
     assert (journey.version, journey.outcome, len(events)) == (ending.version, ending.outcome, ending.version)
@@ -300,6 +350,8 @@ async def _agree(driving: InBrowsers, client: Client) -> None:
     await expect(page.get_by_text("Nothing is awaited.")).to_be_visible()
     page = await clinic.open(Role.COORDINATOR, "/work?all=yes")
     await expect(page.get_by_text("Nothing is awaited")).to_be_visible()
+    page = await clinic.open(Role.OPS, "/ops")
+    await expect(page.get_by_role("heading", name="The service")).to_be_visible()
 
 
 async def test_from_the_referral_to_a_plan_and_out(
@@ -320,5 +372,16 @@ async def test_from_the_referral_to_the_discharge(
     pathway: Pathway, chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with course(pathway, chromium, tmp_path, monkeypatch) as driving:
+        await play(driving, until=lambda journey: journey.stage == Stage.SCREENING)
+        await driving.send_what_nobody_can_read()
+        journey = await play(driving, until=lambda journey: journey.stage == Stage.SESSIONS)
+        _, at = await driving.look()
+        talked = RecordTherapy(
+            held_at=at - timedelta(hours=1), approach="talking", attended=True, summary="Invented: spoke of the plan."
+        )
+        therapist = person_of(journey.id, Role.THERAPIST)
+        await driving.submit(Command(command_id=UUID(int=2, version=4), actor=therapist, body=talked))
         journey = await play(driving, late=("check-in-1-24h",), unwell=("check-in-1-4h",))
         assert journey.outcome == "completed"
+        everybody = {role for role in Role if role != Role.SYSTEM}
+        assert everybody <= driving.clinic.given.keys(), "each of them had something to do"
