@@ -1,9 +1,9 @@
 """Whether the words of a file are those of an instrument that is scored here: all of it, or nothing of it is used.
 
-The codes are LOINC's. Those of the GAD-7 and of the first items of the PHQ-9 are as its own pages list them (loinc.org, read
-in 2026); the others were compared with copies of its table and with public FHIR files, those of the C-SSRS with one such
-file. For the items of the PCL-5, and for the other two instruments, no code could be checked: there is none here, and the
-end of an item's `linkId` says which it is.
+The codes are LOINC's. Those of the GAD-7 and of the first items of the PHQ-9 are as its own pages list them (loinc.org,
+read in 2026); the others were compared with copies of its table and with public FHIR files, those of the C-SSRS with
+one such file. For the items of the PCL-5, and for the other two instruments, no code could be checked: there is none
+here, and the end of an item's `linkId` says which it is.
 """
 
 import hashlib
