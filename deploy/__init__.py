@@ -1,1 +1,1 @@
-"""How the service is configured and brought up: settings, the local stack, containers."""
+"""The local stack: its servers as child processes, for people, the demonstration and tests."""
