@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.journey.play import HERE, SAID_HERE, Play, after, before, kinds, one
+from tests.journey.contacts import answer, following_up, visit
+from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -18,35 +19,6 @@ from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import instrument_measured, measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-
-SYMPTOMS = dict.fromkeys(("intrusive_thoughts", "emotional_distress", "mood_instability"), 4)
-
-
-def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    given: dict[str, Any] = {"check_in": check_in, "feeling": feeling, "side_effects": "tired"}
-    given |= {"symptoms": SYMPTOMS, "location": SAID_HERE}
-    return c.CompleteCheckIn.model_validate(given)
-
-
-def visit(name: str, **changed: Any) -> c.RecordVisit:
-    good: dict[str, Any] = {
-        "visit": name,
-        "assessments": dict.fromkeys(("symptom_changes", "side_effects", "overall_response"), "invented"),
-        "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
-        "symptoms": SYMPTOMS,
-        "function": dict.fromkeys(("sleep", "thinking", "daily_functioning"), "better"),
-        "outcome": "responding",
-        "concurrent_care": "weekly psychotherapy",
-        "location": HERE,
-    }
-    return c.RecordVisit.model_validate(good | changed)
-
-
-def following_up() -> Play:
-    """The journey as it enters follow-up."""
-    play = after("session.end", 3)
-    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
-    return play
 
 
 def in_week(week: int = 1) -> Play:

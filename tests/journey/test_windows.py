@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulation.people import PEOPLE
+from tests.journey.contacts import answer, following_up, visit
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -22,34 +23,6 @@ from workflows.protocols import list_pathways
 
 HERE = {"state": "CA", "confirmed": True}
 SECOND = timedelta(seconds=1)
-
-SYMPTOMS = dict.fromkeys(("intrusive_thoughts", "emotional_distress", "mood_instability"), 4)
-
-
-def answer(check_in: str, feeling: str = "well") -> c.CompleteCheckIn:
-    return c.CompleteCheckIn.model_validate(
-        {"check_in": check_in, "feeling": feeling, "side_effects": "tired", "symptoms": SYMPTOMS, "location": HERE}
-    )
-
-
-def visit(name: str, **changed: Any) -> c.RecordVisit:
-    good: dict[str, Any] = {
-        "visit": name,
-        "assessments": dict.fromkeys(("symptom_changes", "side_effects", "overall_response"), "invented"),
-        "answers": dict.fromkeys(("urinary_symptoms", "cognition", "misuse"), "none"),
-        "symptoms": SYMPTOMS,
-        "function": dict.fromkeys(("sleep", "thinking", "daily_functioning"), "better"),
-        "outcome": "responding",
-        "concurrent_care": "weekly psychotherapy",
-        "location": HERE,
-    }
-    return c.RecordVisit.model_validate(good | changed)
-
-
-def following_up() -> Play:
-    play = after("session.end", 3)
-    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
-    return play
 
 
 def owed(play: Play, name: str) -> OwedContact:
