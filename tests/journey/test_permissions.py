@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.always.permissions.rules import last_day, permitted_before
-from workflows.journey.calendars import local
+from workflows.journey.calendars import LAST_DAY, local
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -77,6 +77,22 @@ def test_a_demonstration_has_a_last_day_of_its_own_counted_from_its_start() -> N
     days = play.journey.protocol.permissions.remote_prescribing_in_demonstrations_days
     began = local(play.journey.started_at, play.journey.protocol.working_time.zone).date()
     assert last_day(play.journey) == began + timedelta(days=days)
+
+
+def test_what_lasts_to_the_end_of_the_calendar_is_not_warned_of() -> None:
+    play = before("education.explain")
+    rules = play.journey.protocol.permissions.model_copy(update={"remote_prescribing_last_day": LAST_DAY})
+    protocol = play.journey.protocol.model_copy(update={"permissions": rules})
+    lasting_long = [
+        member.model_copy(
+            update={"licence": member.licence and member.licence.model_copy(update={"expires": LAST_DAY})}
+        )
+        for member in play.journey.members
+    ]
+    play = play.changed(illustrative=False, protocol=protocol, members=tuple(lasting_long))
+    refresh(play)
+    assert play.waits_for("permission_end") is None
+    assert not dose_gate(play.journey, 1, play.at) or ENDED not in dose_gate(play.journey, 1, play.at)
 
 
 def warnings(play: Play, days: int) -> list[int]:

@@ -71,7 +71,8 @@ Zone = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 """The days that this service speaks of. Nobody alive was born before them, and nothing is planned for after them."""
-_FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_FIRST, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""No moment is spoken of from ``END`` on. What lasts as long as a day can say, is over then or later."""
 
 
 class _Spelled:
@@ -103,7 +104,7 @@ def _in_utc(moment: datetime) -> datetime:
         moment = moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(_OUTSIDE) from None
-    if not _FIRST <= moment < _END:
+    if not _FIRST <= moment < END:
         raise ValueError(_OUTSIDE)
     return moment
 

@@ -15,7 +15,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.calendars import day_begins, local
+from workflows.journey.calendars import END, day_begins, local
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import MONITORING_CHECK, PERMISSION
 from workflows.journey.protocol import SignOffKind
@@ -109,10 +109,11 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             yield asked
     if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
-    yield _warning(REMOTE, "renew the permission to prescribe remotely, or end treatment", permitted_before(journey))
+    renew = "renew the permission to prescribe remotely, or end treatment"
+    yield from _warning(REMOTE, renew, permitted_before(journey))
     licensed = licensed_before(journey)
     if licensed is not None:
-        yield _warning("licence", "see that the clinician's licence is renewed, or hand over", licensed)
+        yield from _warning("licence", "see that the clinician's licence is renewed, or hand over", licensed)
     made, days = journey.monitoring_check, journey.protocol.permissions.monitoring_check_valid_days
     covers = made is not None and made.state == journey.patient.state
     yield require(
@@ -126,8 +127,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     )
 
 
-def _warning(subject: str, what: str, ends: datetime) -> Requirement:
-    return require(PERMISSION, subject=subject, owner=Role.MEDICAL_DIRECTOR, what=what, due=ends, care=False)
+def _warning(subject: str, what: str, ends: datetime) -> Iterator[Requirement]:
+    """Warn of an end (UTC). Of what lasts to the end of the calendar there is nothing to warn."""
+    if ends < END:
+        yield require(PERMISSION, subject=subject, owner=Role.MEDICAL_DIRECTOR, what=what, due=ends, care=False)
 
 
 DECISIONS: Decisions = {
