@@ -51,7 +51,8 @@ from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.commands import Command
+from workflows.journey.actors import Role
+from workflows.journey.commands import Command, HandleMessage
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.messages import JourneyInput, JourneyResult, mark_version
 from workflows.search_attributes import CLINIC, STAGE
@@ -198,6 +199,26 @@ async def test_a_run_that_was_ended_before_it_did_anything_is_begun_anew(ground:
         assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
         await course.send(support("invented: and on"))
         assert (await course.recorded()).version > len(before)
+
+
+async def test_what_ops_have_handled_does_not_come_back(working: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is begun anew is handed what the last one had not recorded. A handled message stands in the state in
+    short."""
+    ground = working
+    monkeypatch.setattr("application.temporal.runs.LONG_HISTORY", 1)
+    [course] = await ground.begin(1)
+    await signal(course, "noise", b"x" * 5_000)
+
+    async def kept() -> bool:
+        return "message-1" in (await course.recorded()).messages
+
+    await eventually(kept)
+    await course.send(HandleMessage(message="message-1", text="invented: seen"), by=Role.OPS)
+    before = await course.recorded()
+    await ended(ground, course)
+    assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+    await course.send(support("invented: and on"))
+    assert (await course.recorded()).messages == before.messages
 
 
 async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: Ground) -> None:
