@@ -77,14 +77,25 @@ KINDS = _kinds()
 BY_MODEL = {kind.model: kind for kind in KINDS}
 
 
+SERIOUS = ("death", "life_threatening", "hospitalization", "disability", "birth_defect", "intervention_to_prevent")
+"""Why an adverse event is serious (21 CFR 312.32(a))."""
+ALWAYS_ASKED: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
+    c.ReportAdverseEvent: {"serious_because": SERIOUS},
+    c.RegradeAdverseEvent: {"serious_because": SERIOUS},
+}
+"""The coded words that a form asks for whatever the protocol, by field."""
+
+
 def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str, ...]]:
     """Return the coded words that the journey asks for in this form, by field: those of its protocol, and the names and
     versions that stand in it."""
     p, medicines = journey.protocol, journey.medicines.values()
+    tried = p.eligibility.prior_treatments
     unclassed = tuple(medicine.id for medicine in medicines if medicine.taken and not medicine.classes)
     asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
         c.RecordEvaluation: {
             "sections": p.eligibility.evaluation_sections,
+            "prior_treatments.type": (*tried.require_all_of, *tried.require_any_of, *tried.record),
             "function": p.eligibility.function,
             "symptoms": p.symptoms.names,
         },
@@ -96,6 +107,8 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
         c.RecordPlan: {
             "plan.components": tuple(dict.fromkeys((*p.care_plan.require_components, p.care_plan.therapy))),
             "plan.sections": p.care_plan.sections,
+            "plan.route": p.sessions.route_allowed,
+            "reason": tuple(p.care_plan.change_reasons),
         },
         c.ExplainTopics: {"topics": p.education_topics},
         c.ConfirmUnderstanding: {"topics": p.education_topics},
@@ -104,12 +117,18 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
             "consents": tuple(p.consents),
             **{f"consents.{name}": (version,) for name, version in journey.consent_versions.items()},
         },
-        c.EnterPaperConsent: {"consents": tuple(p.consents)},
+        c.EnterPaperConsent: {
+            "consents": tuple(p.consents),
+            **{f"consents.{name}": (version,) for name, version in journey.consent_versions.items()},
+        },
+        c.SendReading: {"reading": p.background_reading},
         c.SetLimits: {"limits": tuple(DoseLimit)},
         c.CheckSession: {"items": p.sessions.checklist_in(setting_of(journey) or AT_HOME)},
         c.Observe: {"red_flags": p.sessions.red_flags},
         c.EndSession: {"criteria": p.sessions.criteria_in(setting_of(journey) or AT_HOME)},
         c.AddMedicine: {"classes": p.medicines.classes},
+        c.ChangeMedicine: {"classes": p.medicines.classes},
+        c.RecordObservation: {"red_flags": p.sessions.red_flags},
         c.ReconcileMedicines: {
             "changes": tuple(journey.unreviewed_medicine_changes),
             "classes": unclassed,
@@ -121,9 +140,10 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
             "answers": p.follow_up.questions,
             "symptoms": p.symptoms.names,
             "function": p.eligibility.function,
+            "outcome": p.follow_up.outcomes,
         },
     }
-    return asked.get(kind.model, {})
+    return asked.get(kind.model, {}) | ALWAYS_ASKED.get(kind.model, {})
 
 
 FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {

@@ -237,18 +237,21 @@ def template(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None
     ``names`` are the coded words a journey asks for, by field.
     """
     whole = schema(model)
+    needed = whole.get("required", ())
     skeleton = {name: _sample(part, whole.get("$defs", {})) for name, part in whole["properties"].items()}
     for name, codes in (names or {}).items():
         field, _, inner = name.partition(".")
         within, key = (skeleton[field], inner) if inner else (skeleton, field)
+        within = within[0] if isinstance(within, list) else within
         example = within[key]
         if isinstance(example, dict):
             (one,) = example.values()
             within[key] = dict.fromkeys(codes, one)
         elif isinstance(example, str):
             within[key] = f"<{' | '.join(codes)}>"
-        else:
-            within[key] = list(codes)
+        elif example is not None:
+            # What need not be said is not written down as if somebody had said it.
+            within[key] = list(codes) if field in needed else [f"<{' | '.join(codes)}>"]
     return skeleton
 
 

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from application.command_catalog import BY_MODEL, names_asked_for
 from application.questionnaires.wording import Wording
 from console.forms import ANSWERS, Content, Field, answers_of, fields_of, filled_in
+from console.known_names import offer
+from console.names import Known
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.aggregate import Journey
 from workflows.journey.calendars import local
 
 FORMS: dict[type[e.EventBody], type[c.CommandBody]] = {
@@ -45,11 +46,11 @@ def fact_at(events: Sequence[e.Event], version: str | None) -> e.Event | None:
     return next((event for event in events if str(event.version) == version and type(event.body) in FORMS), None)
 
 
-def fields_for(fact: e.Event, journey: Journey, wording: Wording | None = None) -> tuple[Field, ...]:
+def fields_for(fact: e.Event, known: Known, wording: Wording | None = None) -> tuple[Field, ...]:
     """Return the controls that correct a fact, in the place of its version and one for JSON. ``wording`` are the words
     of a questionnaire."""
     model = FORMS[type(fact.body)]
-    fields = fields_of(model, names_asked_for(BY_MODEL[model], journey))
+    fields = offer(fields_of(model, names_asked_for(BY_MODEL[model], known.journey)), model, known)
     if isinstance(fact.body, e.InstrumentRecorded):
         fields = (*(field for field in fields if field.name != ANSWERS), *answers_of(fact.body.instrument, wording))
     around = (field for field in fields_of(c.Amend) if field.name not in (VERSION, CORRECTION))

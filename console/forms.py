@@ -4,6 +4,7 @@ The names of controls are the paths of fields, with ``/`` between their parts. W
 is one control for JSON.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -32,7 +33,9 @@ ROWS = 3
 class Field(NamedTuple):
     """One control of a form. ``choices`` are the coded words to choose from, ``labels`` what some of them are called; a
     number's bounds are in ``hint``. ``called`` is what people call it, where its path does not say it. ``words`` are
-    those of a questionnaire, shown just as they are, in a ``language``, with what is to be read ``before`` them."""
+    those of a questionnaire, shown just as they are, in a ``language``, with what is to be read ``before`` them.
+    ``suggested`` is what may be meant where anything may be entered. ``whole``: what is chosen are whole numbers.
+    ``coded``: it is an id, a code or a version."""
 
     path: tuple[str, ...]
     control: Control
@@ -45,6 +48,9 @@ class Field(NamedTuple):
     words: str = ""
     before: str = ""
     language: str = ""
+    suggested: tuple[str, ...] = ()
+    whole: bool = False
+    coded: bool = False
 
     @property
     def name(self) -> str:
@@ -107,7 +113,7 @@ def _fields(
     part = _resolved(part, defined)
     default = part.get("default")
     spelled = str(default) if isinstance(default, str | int | float) and not isinstance(default, bool) else ""
-    codes = names.get(".".join(path))
+    codes = names.get(".".join(each for each in path if not each.isdigit()))
     match part:
         case {"enum": words}:
             yield Field(path, "choice", required, choices=tuple(map(str, words)), default=spelled)
@@ -123,7 +129,8 @@ def _fields(
             yield Field(path, "choice", required, choices=codes)
         case {"type": "string"}:
             short = "pattern" in part or part.get("maxLength", LONG + 1) <= LONG
-            yield Field(path, "line" if short else "text", required, default=spelled)
+            coded = "pattern" in part or part.get("format") == "uuid"
+            yield Field(path, "line" if short else "text", required, default=spelled, coded=coded)
         case {"type": "object", "properties": properties}:
             needed = set(part.get("required", ())) if required else set()
             for name, inner in properties.items():
@@ -138,7 +145,7 @@ def _fields(
                 for place in range(part["minItems"]):
                     yield Field((*path, str(place)), "choice", required, choices=ratings)
             else:
-                yield from _list(path, _resolved(items, defined), defined, codes, required=required)
+                yield from _list(path, _resolved(items, defined), defined, names, required=required)
         case _:
             yield Field(path, "json", required)
 
@@ -155,8 +162,9 @@ def _is_rating(part: Content, items: Content) -> bool:
 
 
 def _list(
-    path: tuple[str, ...], items: Content, defined: Content, codes: tuple[str, ...] | None, *, required: bool
+    path: tuple[str, ...], items: Content, defined: Content, names: Mapping[str, tuple[str, ...]], *, required: bool
 ) -> Iterator[Field]:
+    codes = names.get(".".join(each for each in path if not each.isdigit()))
     if codes is not None or "enum" in items:
         choices = tuple(map(str, items["enum"])) if codes is None else codes
         if choices:
@@ -164,9 +172,10 @@ def _list(
     elif items.get("type") == "object" and "properties" in items:
         for row in range(ROWS):
             for name, inner in items["properties"].items():
-                yield from _fields((*path, str(row), name), inner, defined, {}, required=False)
+                yield from _fields((*path, str(row), name), inner, defined, names, required=False)
     elif items.get("type") in ("string", "integer", "number"):
-        yield Field(path, "lines", required, hint="number" if items["type"] != "string" else "")
+        coded = "pattern" in items or items["type"] == "integer"
+        yield Field(path, "lines", required, hint="number" if items["type"] != "string" else "", coded=coded)
     else:
         yield Field(path, "json", required)
 
@@ -258,7 +267,7 @@ def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
     value = values[0].strip() if field.control not in ("text", "lines") else values[0]
     match field.control:
         case "codes":
-            return list(values)
+            return [_whole(each) if field.whole else each for each in values]
         case "lines":
             lines = [line.strip() for line in value.split("\n") if line.strip()]
             return [_number(line) for line in lines] if field.hint == "number" else lines
@@ -267,7 +276,7 @@ def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
         case "yes_no":
             return _yes(value)
         case "choice":
-            return int(value) if value.isdigit() and value in field.choices else value
+            return _whole(value) if field.whole or value in field.choices else value
         case "time":
             return _moment(value, zone)
         case "json":
@@ -282,6 +291,10 @@ def _yes(value: str) -> bool:
     if value not in ("yes", "no"):
         raise ValueError("is neither yes nor no")
     return value == "yes"
+
+
+def _whole(value: str) -> int | str:
+    return int(value) if re.fullmatch("[0-9]{1,9}", value) else value
 
 
 def _number(value: str) -> int | float:

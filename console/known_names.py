@@ -1,71 +1,154 @@
-"""What a command may be about, by its name in the journey and in words: nobody knows such a name by heart."""
+"""What the forms of commands offer in place of an id, a code or a version that somebody would have to know by heart.
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+The words of a protocol come with the fields (`names_asked_for`); here is what a journey knows by name, and who works at
+its clinic. What may happen at any time is offered whole: first what fits now, and all there is where nothing does.
+"""
 
-from application.viewer import shown_at
+from collections.abc import Callable, Iterable, Mapping
+
+from console import names as n
 from console.forms import Field
+from console.names import Anywhere, Known, Names, Offer
 from workflows.journey import commands as c
-from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import observers
+from workflows.journey.protocol import Part
 
-Names: TypeAlias = dict[str, str]
-SHOWN = 80
-"""How much of a text is shown beside its name (characters)."""
-
-
-def _medicines(journey: Journey) -> Names:
-    return {each.id: f"{each.what}, {each.dosage}" for each in journey.medicines.values() if each.taken}
-
-
-def _questions(journey: Journey) -> Names:
-    return {each.id: each.text for each in journey.questions.values() if each.answer is None and not each.in_error}
-
-
-def _consents(journey: Journey) -> Names:
-    return {name: f"{name}, {version}" for name, version in journey.consents.items()}
-
-
-def _adverse_events(journey: Journey) -> Names:
-    return {each.id: each.report.what for each in journey.adverse_events.values() if not each.in_error}
-
-
-def _support(journey: Journey) -> Names:
-    return {each.id: each.text for each in journey.support.values() if each.open}
-
-
-def _contacts(*types: str) -> Callable[[Journey], Names]:
-    def names(journey: Journey) -> Names:
-        return {
-            each.id: f"{each.id}, due {shown_at(each.due, journey.patient.zone)}"
-            for each in journey.contacts.values()
-            if each.done_at is None and not each.replaced and (not types or each.type in types)
-        }
-
-    return names
-
-
-KNOWN: Mapping[type[c.CommandBody], tuple[str, Callable[[Journey], Names]]] = {
-    c.ChangeMedicine: ("medicine", _medicines),
-    c.StopMedicine: ("medicine", _medicines),
-    c.AnswerQuestion: ("question", _questions),
-    c.WithdrawConsent: ("consent", _consents),
-    c.RegradeAdverseEvent: ("adverse_event", _adverse_events),
-    c.FollowUpAdverseEvent: ("adverse_event", _adverse_events),
-    c.AnswerSupport: ("support", _support),
-    c.CompleteCheckIn: ("check_in", _contacts("check_in")),
-    c.RecordVisit: ("visit", _contacts("visit", "follow_up_visit")),
-    c.MoveVisit: ("visit", _contacts("visit", "follow_up_visit")),
-    c.RecordNoShow: ("visit", _contacts("visit", "follow_up_visit")),
+DUTIES = (Part.COORDINATOR, Part.CLINICIAN, Part.EVALUATOR)
+KNOWN: Mapping[type[c.CommandBody], Mapping[str, Offer]] = {
+    c.RecordEvaluation: {"location/state": n.states},
+    c.RecordInstrument: {"occasion": n.occasions},
+    c.RecordPlan: {"rests_on/scores": n.scores, "rests_on/safety": n.safety_data},
+    c.ConfirmReading: {"reading": n.readings, "content_version": n.reading_versions},
+    c.AnswerQuestion: {"question": n.questions},
+    c.WithdrawConsent: {"consent": n.given_consents},
+    c.WitnessConsent: {"paper": n.papers},
+    c.ProposeConsentVersion: {"consent": n.consents},
+    c.ScheduleSession: {
+        "session": n.to_schedule,
+        "supervising_clinician": n.people(Part.SUPERVISING_CLINICIAN),
+        "session_monitor": n.people(Part.SESSION_MONITOR),
+        "live_clinician": n.people(Part.LIVE_CLINICIAN),
+    },
+    c.CancelSession: {"session": n.NOT_DOSED},
+    c.Instruct: {"session": n.NOT_DOSED},
+    c.AcknowledgeInstructions: {"session": n.NOT_DOSED, "content_version": n.instructions},
+    c.CheckSession: {
+        "session": n.NOT_DOSED,
+        "reachable_clinician": n.people(Part.REACHABLE_CLINICIAN),
+        "location_state": n.said_states,
+    },
+    c.ReleaseSession: {"session": n.NOT_DOSED},
+    c.RecordDose: {"session": n.ANY_SESSION, "route": n.routes},
+    c.Observe: {"session": n.DOSED},
+    c.MissObservation: {"session": n.DOSED, "minute": n.minutes},
+    c.EndSession: {"session": n.RUNNING},
+    c.CompleteCheckIn: {"check_in": n.contacts("check_in"), "location/state": n.said_states},
+    c.RecordVisit: {"visit": n.contacts("visit", "follow_up_visit"), "location/state": n.states},
+    c.MoveVisit: {"visit": n.contacts("visit", "follow_up_visit")},
+    c.RecordNoShow: {"visit": n.contacts("visit", "follow_up_visit")},
+    c.SettleContact: {"contact": n.missed_contacts},
+    c.ProposeUnmerge: {"merge": n.merges},
+    c.ChangeMedicine: {"medicine": n.medicines},
+    c.StopMedicine: {"medicine": n.medicines},
+    c.RecordMonitoringCheck: {"state": n.states},
+    c.GiveUpObservation: {"dose": n.doses_to_observe, "minute": n.minutes},
+    c.WitnessDisposal: {"disposal": n.disposals},
+    c.ReportAdverseEvent: {"session": n.ANY_SESSION},
+    c.RegradeAdverseEvent: {"adverse_event": n.adverse_events},
+    c.FollowUpAdverseEvent: {"adverse_event": n.adverse_events},
+    c.AcknowledgeAlarm: {"obligation": n.alarms},
+    c.PlaceHold: {"together": n.unasked},
+    c.RecordCrisisContact: {"crisis": n.crises},
+    c.AnswerSupport: {"support": n.support},
+    c.HandleMessage: {"message": n.messages},
+    c.KeepReport: {"about": n.harm, "fields": n.unasked, "meant": n.unasked},
+    c.SettleReport: {"report": n.reports},
+    c.Reassign: {"to": n.people(*DUTIES)},
+    c.Cover: {"by": n.people(Part.COVERING_CLINICIAN)},
+    c.Move: {"zone": n.zones, "state": n.states},
+    c.DoubtDeath: {"death": n.deaths},
+    c.MarkInError: {"version": n.facts},
+    c.ConfirmCorrection: {"correction": n.corrections},
+    c.RejectCorrection: {"correction": n.corrections},
+    c.WithdrawSignOff: {"request": n.decisions},
+    c.AddAddendum: {"request": n.decisions},
+    c.AnswerReturned: {"request": n.returned},
+    c.Delegate: {"to": n.people(Part.DELEGATE)},
+    c.EndDelegation: {"delegation": n.delegations},
+    c.ReviewAccess: {"access": n.accesses},
 }
+"""What is offered, by command and control; in a list of objects, without the number of the row."""
+ANYWHERE: tuple[Anywhere, ...] = (n.harm, n.unasked, n.states, n.said_states, n.routes)
+"""What is offered also to somebody who may not look at the journey."""
+OF_SESSIONS = (n.NOT_DOSED, n.DOSED, n.RUNNING, n.ANY_SESSION, n.minutes, n.disposals)
+"""What is offered also to an observer, who sees their session and no more."""
 
 
-def offer(fields: tuple[Field, ...], model: type[c.CommandBody], journey: Journey) -> tuple[Field, ...]:
-    """Return the controls of a form, with a choice of what the command may be about where the journey knows it."""
-    name, names = KNOWN.get(model, ("", lambda _: {}))
-    found = {each: text if len(text) <= SHOWN else f"{text[:SHOWN]} ..." for each, text in names(journey).items()}
-    if not found:
-        return fields
-    return tuple(
-        field._replace(control="choice", choices=tuple(found), labels=found) if field.name == name else field
-        for field in fields
+def _versions(known: Known) -> Iterable[str]:
+    education, sessions = known.journey.education, known.journey.sessions.values()
+    yield from education.explained.values()
+    yield from (each.content_version for each in education.reading.values())
+    yield from (each.instructed for each in sessions if each.instructed is not None)
+
+
+SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[Known], Iterable[str]]]] = {
+    c.ExplainTopics: {"content_version": _versions},
+    c.SendReading: {"content_version": _versions},
+    c.Instruct: {"content_version": _versions},
+    c.ScheduleSession: {
+        "interpreter": lambda known: (each.interpreter or "" for each in known.journey.sessions.values())
+    },
+    c.CheckSession: {"observer/ref": lambda known: observers(known.journey)},
+    c.RecordTherapy: {"approach": lambda known: (each.approach for each in known.journey.therapy)},
+    c.MoveSupply: {"lot": lambda known: known.journey.supply_lots},
+}
+"""What is suggested where something else may be meant that nobody here knows: what was said of it before."""
+
+
+def offer(fields: tuple[Field, ...], model: type[c.CommandBody], known: Known | None) -> tuple[Field, ...]:
+    """Return the controls of a form, with a choice in words wherever it is known what there is to choose from. Without
+    ``known``, somebody fills it in who may not look at the journey: they are asked for nothing of it by name."""
+    return tuple(_offered(field, model, known) for field in fields)
+
+
+def _offered(field: Field, model: type[c.CommandBody], known: Known | None) -> Field:
+    name = "/".join(part for part in field.path if not part.isdigit())
+    offers = KNOWN.get(model, {}).get(name)
+    if offers is None:
+        suggests = SUGGESTED.get(model, {}).get(name)
+        if suggests is None or known is None:
+            return field
+        return field._replace(suggested=tuple(dict.fromkeys(filter(None, suggests(known)))))
+    names = _names(offers, known)
+    if names is None:
+        return field
+    several = field.control in ("lines", "codes")
+    only = next(iter(names)) if len(names) == 1 and field.required and not several else field.default
+    return field._replace(
+        control="codes" if several else "choice",
+        choices=tuple(names),
+        labels={each: n.cut(text) for each, text in names.items()},
+        whole=field.control == "number" or field.hint == "number",
+        hint="",
+        default="" if offers in PEOPLE else only,
     )
+
+
+def names_people(model: type[c.CommandBody]) -> bool:
+    """Whether a form offers people."""
+    return any(offers in PEOPLE for offers in KNOWN.get(model, {}).values())
+
+
+def _names(offers: Offer, known: Known | None) -> Names | None:
+    for anywhere in ANYWHERE:
+        if offers is anywhere:
+            return anywhere(known)
+    if known is None or not (known.whole or offers in OF_SESSIONS):
+        return {}
+    return offers(known)
+
+
+PEOPLE = frozenset(
+    offers for by_name in KNOWN.values() for offers in by_name.values() if offers.__qualname__.startswith("people")
+)
+"""Offers of people: who does something stands there for nobody, also where there is one alone."""

@@ -123,6 +123,32 @@ def colleagues(context: Context, role: Role | None = None) -> dict[str, str]:
     return {one: f"{found[one]} ({one})" for one in sorted(found)}
 
 
+class Colleague(NamedTuple):
+    """One of the staff of a clinic, with their printed name, and what the register says of them in one of their
+    roles."""
+
+    id: str
+    name: str
+    member: CareTeamMember
+
+
+def staff_of(context: Context, clinic: str) -> tuple[Colleague, ...] | None:
+    """Return who works for a clinic now or later, by their ids; None where no register is set.
+
+    Raises:
+        InvalidInput, NotVerified: the register cannot be believed.
+    """
+    if context.settings.register_file is None:
+        return None
+    now = context.now()
+    found = [
+        Colleague(entry.member.id, entry.printed_name, entry.member)
+        for entry in verified_register(context.settings).staff
+        if clinic in entry.member.clinics and (entry.member.until is None or now < entry.member.until)
+    ]
+    return tuple(sorted(found, key=lambda each: each.id))
+
+
 class Entries(InputModel):
     """What is entered in the register: further clinics, staff, shifts, and origins, at which passkeys are used."""
 

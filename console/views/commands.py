@@ -1,6 +1,7 @@
 """A form for each command, made from the core's own model, and what comes of sending it."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
@@ -10,26 +11,29 @@ from fastapi.responses import RedirectResponse, Response
 
 from application import input as forms
 from application.access_log import ActOn
-from application.command_catalog import KINDS, CommandKind, names_asked_for, require_role
+from application.command_catalog import ALWAYS_ASKED, KINDS, CommandKind, names_asked_for, require_role
 from application.context import Ask
 from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
-from application.history import read_journey
+from application.history import load_journey, read_journey
 from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.questionnaires.folder import Folder
 from application.questionnaires.wording import Wording
+from application.sign_offs.staff import staff_of
 from application.viewer import viewers_zone
 from application.wording import route_of
-from console import corrections
+from console import corrections, names
 from console.completing import complete
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
-from console.known_names import offer
+from console.known_names import names_people, offer
+from console.names import Known, latest_death
 from console.pages import done, news, page
 from console.sign_ins import Notice
 from console.visits import Looks, Says, Visit, firsts
+from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import SIGNED, Amend, AnyBody, RecordInstrument, RecordPlan
-from workflows.journey.events import Event, InstrumentRecorded
+from workflows.journey.commands import SIGNED, Amend, AnyBody, DoubtDeath, RecordInstrument, RecordPlan, ReviewAccess
+from workflows.journey.events import Event, GlassBroken, InstrumentRecorded
 from workflows.journey.instruments import Instrument
 from workflows.journey.severity import Severity
 
@@ -49,7 +53,8 @@ class Form(NamedTuple):
     """A form for one command of a journey. ``journey`` is None for somebody who may not look at it: to hold, to report
     harm and to call for help they need not. Times are on the clock of ``zone``. ``corrects`` is the recorded fact that
     it corrects; as long as none is chosen, ``choices`` are those it may correct. ``wording`` are the words of the
-    questionnaire that it asks, if they are known here."""
+    questionnaire that it asks, if they are known here. ``filled`` is what the service fills in for them, and ``about``
+    what it is about, in words."""
 
     kind: CommandKind
     journey: Journey | None
@@ -58,6 +63,8 @@ class Form(NamedTuple):
     corrects: Event | None = None
     choices: tuple[corrections.Correctable, ...] = ()
     wording: Wording | None = None
+    filled: Mapping[str, Any] = MappingProxyType({})
+    about: tuple[tuple[str, str], ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -123,7 +130,7 @@ def body_of(form: Form, sent: Mapping[str, Sequence[str]]) -> AnyBody:
     Raises:
         InvalidInput: it cannot be read, or does not fit.
     """
-    content = read_back(form.fields, sent, form.zone)
+    content = {**form.filled, **read_back(form.fields, sent, form.zone)}
     if form.wording is not None:
         asked = content if form.corrects is None else content.setdefault(corrections.CORRECTION, {})
         asked["wording"] = form.wording.name
@@ -145,20 +152,27 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     kind = BY_NAME.get(f"{noun}.{verb}")
     if kind is None:
         raise NotFound("there is no such form", "Choose one on the patient's page")
-    journey: Journey | None = None
-    events: tuple[Event, ...] = ()
+    known: Known | None = None
+    filled: dict[str, Any] = {}
     async with visit.context() as context:
         require_role(context.actor, kind)
         query = ActOn(action=f"{noun} {verb}", journey_id=journey_id)
         try:
-            events, journey, *_ = await read_journey(context, query, journey_id, participants=True)
+            events, read, *_ = await read_journey(context, query, journey_id, participants=True)
+            asks = names_people(kind.model) or kind.model is Amend
+            staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
+            known = Known(read, events, staff, whole=context.person.role != Role.OBSERVER)
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
-    names: dict[str, tuple[str, ...]] = {} if journey is None else names_asked_for(kind, journey)
-    fields = fields_of(kind.model, names)
+        if kind.model is DoubtDeath and (known is None or not known.whole):
+            # They are shown nothing of it, and cannot say which.
+            filled = {"death": latest_death(await load_journey(context, journey_id))}
+    journey = None if known is None else known.journey
+    words = ALWAYS_ASKED.get(kind.model, {}) if journey is None else names_asked_for(kind, journey)
+    fields = offer(fields_of(kind.model, words), kind.model, known)
+    fields = tuple(field for field in fields if field.name not in filled)
     if journey is not None:
-        fields = offer(fields, kind.model, journey)
         fields = in_words(fields, words_of(visit, Instrument.CADSS_6, journey), OBSERVED)
     instrument, wording = given.get("instrument"), None
     if kind.model is RecordInstrument and instrument in tuple(Instrument):
@@ -170,14 +184,30 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         therapy = ("plan", "components", journey.protocol.care_plan.therapy)
         fields = tuple(field._replace(required=field.required and field.path != therapy) for field in fields)
     zone = str(viewers_zone().key) if journey is None else journey.patient.zone
-    if kind.model is not Amend or journey is None:
-        return Form(kind, journey, fields, zone, wording=wording)
-    fact = corrections.fact_at(events, given.get("version"))
+    if kind.model is ReviewAccess and known is not None:
+        return Form(kind, journey, fields, zone, about=_access(known, given.get("access")))
+    if kind.model is not Amend or known is None:
+        return Form(kind, journey, fields, zone, filled=filled, wording=wording)
+    fact = corrections.fact_at(known.events, given.get("version"))
     if fact is None:
-        return Form(kind, journey, (), zone, choices=corrections.choices(events, zone))
+        return Form(kind, journey, (), zone, choices=corrections.choices(known.events, zone))
     if isinstance(fact.body, InstrumentRecorded):
-        wording = words_of(visit, fact.body.instrument, journey)
-    return Form(kind, journey, corrections.fields_for(fact, journey, wording), zone, corrects=fact, wording=wording)
+        wording = words_of(visit, fact.body.instrument, known.journey)
+    return Form(kind, journey, corrections.fields_for(fact, known, wording), zone, corrects=fact, wording=wording)
+
+
+def _access(known: Known, access: str | None) -> tuple[tuple[str, str], ...]:
+    """Say who looked in an emergency, when and why; of each that waits for its review, where none is named."""
+    waiting, found = names.accesses(known), []
+    for event in known.events:
+        body = event.body
+        if isinstance(body, GlassBroken) and body.access in waiting and access in (None, body.access):
+            found += [
+                ("who looked", f"{event.actor_role.value.replace('_', ' ')} {event.actor_id}"),
+                ("when", known.at(event.at)),
+                ("their reason", body.reason),
+            ]
+    return tuple(found)
 
 
 def words_of(visit: Visit, instrument: Instrument, journey: Journey) -> Wording | None:

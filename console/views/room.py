@@ -1,5 +1,6 @@
 """The session room: one page for whoever is in a session, on a phone, and a sheet to print before one."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,7 +9,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from application.command_catalog import CommandKind, names_asked_for
 from application.pathway.session_room import Room, ShowSession, recorded_since, show_session
+from application.sign_offs.staff import Colleague, staff_of
 from console.forms import OBSERVED, Field, fields_of, in_words
+from console.known_names import offer
+from console.names import Known
 from console.pages import news, page
 from console.views.commands import BY_NAME, words_of
 from console.visits import Looks
@@ -60,11 +64,12 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
         return news(visit, NEWER if more else "")
     async with visit.context() as context:
         room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
+        kind = FORMS.get(room.moment)
+        mine = kind is not None and visit.signed_in.person.role in kind.roles
+        staff = staff_of(context, room.journey.clinic) if mine and kind is CHECK else None
     visit.signed_in.in_session = room.moment == "running"
-    kind = FORMS.get(room.moment)
-    mine = kind is not None and visit.signed_in.person.role in kind.roles
     words = words_of(visit, Instrument.CADSS_6, room.journey)
-    fields = in_words(_fields(kind, room), words, OBSERVED) if kind is not None and mine else ()
+    fields = in_words(_fields(kind, room, staff), words, OBSERVED) if kind is not None and mine else ()
     return page(
         visit.request,
         "room.html",
@@ -92,12 +97,12 @@ async def show_sheet(visit: Looks, journey_id: UUID, session: int | None = None)
     return page(visit.request, "room_sheet.html", visit.signed_in, room=room, routes=room.journey.protocol.routes)
 
 
-def _fields(kind: CommandKind, room: Room) -> tuple[Field, ...]:
+def _fields(kind: CommandKind, room: Room, staff: Sequence[Colleague] | None) -> tuple[Field, ...]:
     """Return what is asked in the room. The session is known, and so is when vital signs of a minute were measured."""
     known = ("session", "vitals/measured_at") if kind is OBSERVE else ("session",)
-    return tuple(
-        field for field in fields_of(kind.model, names_asked_for(kind, room.journey)) if field.name not in known
-    )
+    fields = fields_of(kind.model, names_asked_for(kind, room.journey))
+    offered = offer(fields, kind.model, Known(room.journey, staff=staff, whole=room.whole))
+    return tuple(field for field in offered if field.name not in known)
 
 
 def _known(kind: CommandKind, room: Room) -> dict[str, list[Any]]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,20 +14,27 @@ from application import input as forms
 from application.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
 from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
 from application.errors import FieldProblem, InvalidInput
+from application.sign_offs.staff import Colleague
+from console import names as n
 from console.forms import Field, answers_of, as_said, fields_of, read_back
-from console.known_names import KNOWN, offer
+from console.known_names import ANYWHERE, KNOWN, SUGGESTED, offer
+from console.names import Known
 from console.titles import TITLES
 from console.views.commands import BY_NAME
+from simulation.people import PEOPLE, STAFF, member_of
 from tests.cli.valid import FORMS
 from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import canonical
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RENEWAL
 from workflows.journey.protocol import Pathway
+from workflows.journey.protocol.care_plan import DoseLimit
 
 ZONE = "America/Los_Angeles"
+COLLEAGUES = [Colleague(person.id, person.name or "", member_of(person)) for person in STAFF]
 AS_JSON = {"instrument.record", "pathway.amend"}
 """The forms that hold a control for JSON: its fields depend on what is chosen first."""
 OF_THEIR_OWN_ACCORD = {"pathway.propose-discharge"}
@@ -110,14 +117,16 @@ def test_all_that_is_done_in_a_course_is_led_to_and_can_be_said(pathway: Pathway
         if kind is None:
             continue  # a signature, or the clock
         content = command.body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
-        fields = offer(fields_of(kind.model, names_asked_for(kind, before)), kind.model, before)
+        known = Known(before, staff=COLLEAGUES)
+        fields = offer(fields_of(kind.model, names_asked_for(kind, before)), kind.model, known)
         if isinstance(command.body, c.RecordInstrument):
             others = tuple(field for field in fields if field.name != "answers")
             fields = (*others, *answers_of(command.body.instrument))
         given = {name: value for name, value in content.items() if value not in ({}, [])}
         assert not [field.name for field in fields if field.control == "json"], kind.name
         for field in fields:
-            assert not field.labels or content[field.name] in field.choices, (kind.name, field.name)
+            said = _said(content, field.path) if field.labels else ()
+            assert {*map(str, said)} <= {*field.choices}, (kind.name, field.name)
         back = forms.check(kind.model, read_back(fields, spelled(fields, given), ZONE), {"kind": kind.name})
         assert back == command.body, kind.name
 
@@ -139,14 +148,119 @@ def test_every_kind_of_obligation_leads_to_a_form() -> None:
     assert set(OBLIGATION_TYPES.values()) - {RENEWAL} == set(FORMS_OF_OBLIGATIONS)
 
 
+def _said(content: Any, path: tuple[str, ...]) -> Sequence[Any]:
+    """All that a content says at the path of a control."""
+    for part in path:
+        if isinstance(content, list):
+            content = content[int(part)] if int(part) < len(content) else None
+        else:
+            content = content.get(part) if isinstance(content, dict) else None
+    return content if isinstance(content, list) else () if content is None else (content,)
+
+
+def named(field: Field) -> str:
+    """The name of a control; in a list of objects, without the number of the row."""
+    return "/".join(part for part in field.path if not part.isdigit())
+
+
+TYPED = {
+    "education.explain/content_version": "it stands on the material of the clinic that was used",
+    "education.send/content_version": "it stands on the material of the clinic that is sent",
+    "session.instruct/content_version": "it stands on the instructions of the clinic",
+    "consent.enter-paper/document_ref": "the archive of the clinic gives it to the paper",
+    "consent.propose-version/version": "it stands on the new document, which nobody here has yet",
+    "session.schedule/interpreter": "interpreters are in no register",
+    "session.check/observer/ref": "this form is where an observer becomes known; those named before are suggested",
+    "patient.update/emergency_contact_ref": "the clinic keeps contacts elsewhere, under references of its own",
+    "patient.update/dispatch_address_ref": "the clinic keeps addresses elsewhere, under references of its own",
+    "patient.update/language": "any language of the world may be meant",
+    "patient.merge/other": "to offer it would list other patients",
+    "therapy.record/approach": "a therapist's own word; what was said before is suggested",
+    "supply.move/lot": "it stands on the package; those known are suggested",
+    "supply.move/document_ref": "it stands on the prescription or the receipt",
+    "instrument.record/answers": "its fields come once the questionnaire is chosen",
+    "pathway.amend/version": "it is chosen in words, and its fields come then",
+    "pathway.amend/correction": "its fields come once the fact is chosen",
+}
+"""The ids, codes and versions that are typed all the same, each with the reason."""
+AMOUNTS = {
+    "plan/dose_mg", "plan/weight_kg", "plan/planned_sessions", "plan/spacing_hours", "plan/doses_dispensed", "dose_mg",
+    "doses_left", "doses", "grade", "minute", "reachable_within_minutes", "vitals/systolic", "vitals/diastolic",
+    "vitals/heart_rate", "vitals/oxygen", *(f"limits/{limit.value}" for limit in DoseLimit),
+}  # fmt: skip
+"""The numbers that somebody counts, measures or judges, beside ratings; any other would be the name of something."""
+
+
+def test_nobody_types_an_id_that_is_known_here() -> None:
+    """A command that is new brings no id, code, version or number of something back that somebody would have to know
+    by heart: it is offered, or stands above with its reason."""
+    asked = journey()
+    amounts = AMOUNTS | {f"symptoms/{name}" for name in asked.protocol.symptoms.names}
+    typed = set()
+    for kind in KINDS:
+        fields = fields_of(kind.model, names_asked_for(kind, asked))
+        for field in offer(fields, kind.model, Known(asked, staff=COLLEAGUES)):
+            by_name = field.coded and field.control in ("line", "lines")
+            counted = field.control == "number" and named(field) in amounts
+            if by_name or field.control == "json" or (field.control == "number" and not counted):
+                typed.add(f"{kind.name}/{named(field)}")
+    assert typed == {*TYPED}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_template_with_the_words_of_a_journey_says_nothing_that_need_not_be_said(kind: CommandKind) -> None:
+    needed = forms.schema(kind.model).get("required", ())
+    written = forms.template(kind.model, names_asked_for(kind, journey()))
+    for name, value in written.items():
+        assert name in needed or not isinstance(value, list) or "<" in str(value), (kind.name, name, value)
+
+
+def test_what_is_offered_is_a_control_of_its_form() -> None:
+    models = {kind.model for kind in KINDS}
+    for table in (KNOWN, SUGGESTED):
+        for model, offers in table.items():
+            assert model in models
+            assert {*offers} <= {named(field) for field in fields_of(model)}, model
+
+
 def test_what_a_command_may_be_about_is_chosen_by_what_it_is() -> None:
     for kind in KINDS:
-        name, names = KNOWN.get(kind.model, ("", lambda _: {}))
-        fields = {field.name: field for field in offer(fields_of(kind.model), kind.model, journey())}
-        assert not name or name in fields
-        assert not names(journey()) or fields[name].labels == names(journey())
-    [stopped] = [field for field in offer(fields_of(c.StopMedicine), c.StopMedicine, journey()) if field.labels]
+        for field in offer(fields_of(kind.model), kind.model, Known(journey(), staff=COLLEAGUES)):
+            if named(field) in KNOWN.get(kind.model, {}):
+                assert field.control in ("choice", "codes")
+                assert all(words.strip() for words in field.labels.values())
+    [stopped] = [each for each in offer(fields_of(c.StopMedicine), c.StopMedicine, Known(journey())) if each.labels]
     assert stopped.labels == {"medicine-1": "Invented: another medicine, Invented: daily"}
+    assert stopped.default == "medicine-1", "there is one alone"
+
+
+def test_who_does_something_stands_there_for_nobody() -> None:
+    alone = Known(journey(), staff=[each for each in COLLEAGUES if each.id == PEOPLE[Role.CLINICIAN].id])
+    fields = {field.name: field for field in offer(fields_of(c.CheckSession), c.CheckSession, alone)}
+    reachable = fields["reachable_clinician"]
+    assert (reachable.choices, reachable.default) == ((PEOPLE[Role.CLINICIAN].id,), "")
+    without = {field.name: field for field in offer(fields_of(c.CheckSession), c.CheckSession, Known(journey()))}
+    assert without["reachable_clinician"].control == "line", "where no register says who works there"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.model.by_anybody], ids=lambda kind: kind.name)
+def test_who_may_not_look_is_offered_nothing_of_the_journey(kind: CommandKind) -> None:
+    play = course(next(iter(PROTOCOLS)))
+    whole = Known(play.journey, play.events, COLLEAGUES)
+    anywhere = {name for offers in ANYWHERE for name in offers(None)}
+    sessions = {*n.ANY_SESSION(whole)}  # type: ignore[misc]
+    for known, of_journey in ((None, set()), (whole._replace(whole=False), sessions)):
+        for field in offer(fields_of(kind.model), kind.model, known):
+            assert {*field.labels} <= anywhere | of_journey, (kind.name, field.name)
+
+
+@pytest.mark.parametrize("given", [["1", "2"], ["7"], ["x"], ["1", "9" * 5000], ["\u00b2"]])
+def test_numbers_that_are_chosen_are_numbers(given: list[str]) -> None:
+    field = Field(("scores",), "codes", required=False, choices=("1", "2"), whole=True)
+    back = read_back((field,), {"scores": given}, ZONE)["scores"]
+    assert back == [int(each) if each in ("1", "2", "7") else each for each in given]
+    one = field._replace(control="choice")
+    assert read_back((one,), {"scores": given}, ZONE)["scores"] == back[0], "also where it is offered no more"
 
 
 @pytest.mark.parametrize("subject", ["evaluation", "plan", "weight", "education", "consents", "baseline-PCL-5"])

@@ -1,0 +1,339 @@
+"""What a journey knows by name, each in words, so that nobody has to know an id, a code or a version by heart."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from application.sign_offs.staff import Colleague
+from application.viewer import shown_at
+from console.titles import TITLES
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.corrections.entered_in_error import MARKABLE
+from workflows.journey.always.reports.rules import HARM
+from workflows.journey.events import Event
+from workflows.journey.protocol import CLINICIANS, Part
+from workflows.journey.stage import Stage
+from workflows.journey.stages.evaluation.model import BASELINE, measure_name, scheduled_instruments
+from workflows.journey.stages.sessions.model import Session
+from workflows.journey.vocabulary import STATE_ZONES, US_STATES
+
+Names: TypeAlias = Mapping[str, str]
+SHOWN = 160
+"""How much of a text is shown beside its name (characters)."""
+ELSEWHERE = "elsewhere"
+ROUTES = ("oral", "sublingual", "buccal", "intranasal", "intramuscular", "intravenous", "rectal", "other_route")
+"""How a dose may have been taken, whatever the protocol allows: it is recorded all the same."""
+_STATES = {state: state for state in US_STATES}
+
+
+class Known(NamedTuple):
+    """What a form may offer: the journey, its events as far as they are at hand, and who works at its clinic; None
+    where no register says. ``whole``: it is for somebody who may see all of the journey, not their session alone."""
+
+    journey: Journey
+    events: Sequence[Event] = ()
+    staff: Sequence[Colleague] | None = None
+    whole: bool = True
+
+    def at(self, moment: datetime) -> str:
+        return shown_at(moment, self.journey.patient.zone)
+
+
+Offer: TypeAlias = Callable[[Known], Names | None]
+"""Returns names and what each is in words; None where nobody here knows them, and they are typed."""
+Anywhere: TypeAlias = Callable[[Known | None], Names]
+"""Returns the same of something that no journey has to be known for."""
+
+
+def _spoken(coded: object) -> str:
+    return str(coded).replace("_", " ").replace("-", " ").replace(".", " ")
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
+
+
+def medicines(known: Known) -> Names:
+    return {each.id: f"{each.what}, {each.dosage}" for each in known.journey.medicines.values() if each.taken}
+
+
+def questions(known: Known) -> Names:
+    questions = known.journey.questions.values()
+    return {each.id: each.text for each in questions if each.answer is None and not each.in_error}
+
+
+def given_consents(known: Known) -> Names:
+    return {name: f"{_spoken(name)}, {version}" for name, version in known.journey.consents.items()}
+
+
+def consents(known: Known) -> Names:
+    return {name: f"{_spoken(name)}, now {now}" for name, now in known.journey.consent_versions.items()}
+
+
+def papers(known: Known) -> Names:
+    return {
+        each.id: f"{', '.join(map(_spoken, each.consents))}, signed {known.at(each.signed_at)}, {each.document_ref}"
+        for each in known.journey.papers.values()
+    }
+
+
+def adverse_events(known: Known) -> Names:
+    harm = known.journey.adverse_events.values()
+    return {each.id: f"{each.report.what}, grade {each.grade}" for each in harm if not each.in_error}
+
+
+def support(known: Known) -> Names:
+    return {each.id: f"{each.urgency}: {each.text}" for each in known.journey.support.values() if each.open}
+
+
+def crises(known: Known) -> Names:
+    return {
+        each.id: f"{each.level} risk, since {known.at(each.opened_at)}"
+        for each in known.journey.crises.values()
+        if not each.closed
+    }
+
+
+def messages(known: Known) -> Names:
+    found = known.journey.messages.values()
+    return {each.id: "a cancellation" if each.cancels else str(each.name) for each in found if not each.handled}
+
+
+def reports(known: Known) -> Names:
+    reports = known.journey.reports.values()
+    return {each.id: f"{_title(each.about)}: {each.said}" for each in reports if not each.settled}
+
+
+def _title(command: str) -> str:
+    return TITLES.get(command, _spoken(command))
+
+
+def deaths(known: Known) -> Names:
+    deaths = known.journey.deaths.values()
+    return {each.id: f"reported {known.at(each.reported_at)}" for each in deaths if not each.in_error}
+
+
+def latest_death(journey: Journey) -> str:
+    """Return the death that somebody doubts who is not shown which there are."""
+    reported = [each.id for each in journey.deaths.values() if not each.in_error]
+    return reported[-1] if reported else "none"
+
+
+def accesses(known: Known) -> Names:
+    accesses = known.journey.accesses.values()
+    return {each.id: f"{_spoken(each.role.value)} {each.by}" for each in accesses if each.justified is None}
+
+
+def merges(known: Known) -> Names:
+    merges = known.journey.merges.values()
+    return {each.id: f"{each.other}, said by {each.proposed_by}: {each.reason}" for each in merges if each.merged}
+
+
+def disposals(known: Known) -> Names:
+    waiting = (each for each in known.journey.disposals.values() if not each.witnessed)
+    return {each.id: f"{each.doses} {'dose' if each.doses == 1 else 'doses'}, said by {each.by}" for each in waiting}
+
+
+def alarms(known: Known) -> Names:
+    policies = known.journey.protocol.escalation_policies
+    found = {}
+    for waiting in known.journey.waiting.values():
+        steps = policies[waiting.escalation_policy].acknowledged
+        if steps and steps[-1].repeat_minutes is not None:
+            found[waiting.id] = f"{waiting.what}, due {known.at(waiting.deadline)}"
+    return found
+
+
+def contacts(*types: str) -> Offer:
+    def names(known: Known) -> Names:
+        contacts = known.journey.contacts.values()
+        return {
+            each.id: f"{_spoken(each.type)}, due {known.at(each.due)}"
+            for each in contacts
+            if each.done_at is None and not each.replaced and each.type in types
+        }
+
+    return names
+
+
+def missed_contacts(known: Known) -> Names:
+    contacts = known.journey.contacts.values()
+    return {
+        each.id: f"{_spoken(each.type)}, due {known.at(each.due)}" for each in contacts if each.to_settle or each.open
+    }
+
+
+def _sessions(fits: Callable[[Session], bool]) -> Offer:
+    def names(known: Known) -> Names:
+        sessions = known.journey.sessions.values()
+        fitting = [each for each in sessions if fits(each)] or sessions
+        return {str(each.number): _session(each, known) for each in fitting}
+
+    return names
+
+
+def _session(session: Session, known: Known) -> str:
+    if session.dosed_at is not None:
+        state = f"dose taken {known.at(session.dosed_at)}{', ended' if session.ended_at else ''}"
+    else:
+        state = f"planned for {known.at(session.starts_at)}{', released' if session.released_at else ''}"
+    return f"session {session.number}, {state}"
+
+
+def to_schedule(known: Known) -> Names:
+    journey = known.journey
+    open_ = {str(n): _session(each, known) for n, each in journey.sessions.items() if each.released_at is None}
+    return {str(journey.next_session): f"session {journey.next_session}, not planned yet", **open_}
+
+
+NOT_DOSED = _sessions(lambda session: session.dosed_at is None)
+DOSED = _sessions(lambda session: session.dosed_at is not None)
+RUNNING = _sessions(lambda session: session.running)
+ANY_SESSION = _sessions(lambda session: session.number > 0)
+
+
+def minutes(known: Known) -> Names:
+    return {str(minute): f"minute {minute}" for minute in known.journey.protocol.sessions.observe_minutes}
+
+
+def doses_to_observe(known: Known) -> Names:
+    firsts = {session.dose for session in known.journey.sessions.values()}
+    doses = known.journey.doses.values()
+    return {each.id: f"dose taken {known.at(each.taken_at)}" for each in doses if each.id not in firsts}
+
+
+def occasions(known: Known) -> Names:
+    journey = known.journey
+    found = {BASELINE: "the evaluation (baseline)"} if journey.stage == Stage.EVALUATION else {}
+    planned = max(
+        (*journey.sessions, journey.next_session, 0 if journey.plan is None else journey.plan.planned_sessions)
+    )
+    for number in range(journey.next_session, planned + 1):
+        for instrument in scheduled_instruments(journey):
+            found[measure_name(journey, f"session-{number}", instrument)] = f"before session {number}, {instrument}"
+    for contact in journey.contacts.values():
+        if contact.type == "measure" and contact.done_at is None and not contact.replaced:
+            found[contact.id] = f"due {known.at(contact.due)}"
+    for waiting in journey.waiting.values():
+        if waiting.kind == "measure" and waiting.subject is not None:
+            found[waiting.subject] = waiting.what
+    # Each asking has a name of its own, as what is planned has.
+    return {**found, f"asked-{journey.version}": "now, at no planned time"}
+
+
+def scores(known: Known) -> Names:
+    return {
+        str(each.version): f"{each.instrument} {known.at(each.at)}, {_spoken(each.occasion)}"
+        for each in reversed(known.journey.measurements)
+    }
+
+
+def safety_data(known: Known) -> Names:
+    journey = known.journey
+    sessions = (each for each in journey.sessions.values() if each.dosed_at is not None)
+    return {
+        **{f"session-{each.number}": _session(each, known) for each in sessions},
+        **{each.id: each.report.what for each in journey.adverse_events.values()},
+        **{
+            each.id: f"{_spoken(each.type)}, {known.at(each.done_at)}"
+            for each in journey.contacts.values()
+            if each.done_at is not None
+        },
+    }
+
+
+def facts(known: Known) -> Names:
+    journey = known.journey
+    marked = {made.version for made in journey.corrections.values() if made.in_error}
+    times = {event.version: event.at for event in known.events}
+    found = {}
+    for version, fact in sorted(journey.facts.items(), reverse=True):
+        if fact.kind in MARKABLE and version not in marked:
+            about = "" if fact.subject is None else f" ({_spoken(fact.subject)})"
+            when = f", {known.at(times[version])}" if version in times else ""
+            found[str(version)] = f"{_spoken(fact.kind)}{about}{when}"
+    return found
+
+
+def corrections(known: Known) -> Names:
+    return {
+        str(version): f"{_spoken(made.fact)}: {'marked as in error' if made.in_error else 'corrected'} by {made.by}"
+        for version, made in known.journey.corrections.items()
+        if made.to_confirm
+    }
+
+
+def decisions(known: Known, verdicts: Iterable[str] = ("approve", "decline", "return")) -> Names:
+    return {
+        each.request: f"{_spoken(each.kind.value)}: {each.decision}, {each.name}, {known.at(each.at)}"
+        for each in known.journey.sign_offs
+        if not each.withdrawn and each.decision in verdicts
+    }
+
+
+def returned(known: Known) -> Names:
+    return decisions(known, ("return",))
+
+
+def delegations(known: Known) -> Names:
+    given = known.journey.delegations.values()
+    return {each.id: f"from {each.by} to {each.to}, until {known.at(each.until)}" for each in given}
+
+
+def people(*parts: Part) -> Offer:
+    """Offer who may have one of these parts: who works at the clinic in a role that it needs, and as a clinician under
+    a licence where the patient is."""
+
+    def names(known: Known) -> Names | None:
+        if known.staff is None:
+            return None
+        journey = known.journey
+        roles = journey.protocol.care_team.roles
+        return {
+            person: f"{name} ({person})"
+            for person, name, member in known.staff
+            for part in parts
+            if member.role in roles[part] and not journey.is_patient(person)
+            if part not in CLINICIANS or (member.licence and journey.patient.state in member.licence.states)
+        }
+
+    return names
+
+
+def readings(known: Known) -> Names:
+    return {name: _spoken(name) for name in known.journey.education.reading}
+
+
+def reading_versions(known: Known) -> Names:
+    return {each.content_version: each.content_version for each in known.journey.education.reading.values()}
+
+
+def instructions(known: Known) -> Names:
+    return {each.instructed: each.instructed for each in known.journey.sessions.values() if each.instructed is not None}
+
+
+def routes(known: Known | None) -> Names:
+    allowed = () if known is None else known.journey.protocol.sessions.route_allowed
+    return {route: _spoken(route) for route in (*allowed, *ROUTES)}
+
+
+def zones(known: Known) -> Names:
+    zones = sorted({*STATE_ZONES.values(), known.journey.patient.zone})
+    return {zone: zone.replace("_", " ") for zone in zones}
+
+
+def states(_: Known | None) -> Names:
+    return _STATES
+
+
+def said_states(_: Known | None) -> Names:
+    return {**_STATES, ELSEWHERE: "elsewhere, none of these"}
+
+
+def harm(_: Known | None) -> Names:
+    return {name: TITLES[name] for name in HARM}
+
+
+def unasked(_: Known | None) -> Names:
+    """Offer nothing: another page or the service fills it in."""
+    return {}
