@@ -62,6 +62,10 @@ class NotAllowed(UseCaseError):
     """The person may not do this, or could not prove who they are."""
 
 
+class FromOutside(NotAllowed):
+    """The journey is of another clinic. In an emergency staff may look at it by breaking the glass."""
+
+
 class Conflict(UseCaseError):
     """The request does not fit the present state."""
 

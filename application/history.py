@@ -11,7 +11,7 @@ from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
 from application.access_log import Query, broke_glass, is_theirs, keep_look, may_see
 from application.context import Context
-from application.errors import InvalidInput, NotAllowed, NotFound, unreadable
+from application.errors import FromOutside, InvalidInput, NotFound, unreadable
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.events import Event, FactAmended
 
@@ -183,7 +183,7 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
     purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
     await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)
     if not may and not broke:
-        raise NotAllowed(
+        raise FromOutside(
             "this journey is of a clinic you do not work for, and its plan of care does not name you",
             f"Ask its clinic; in an emergency: `access break-glass {journey_id}`",
             state="That you tried is kept. Nothing else happened.",

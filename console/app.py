@@ -34,6 +34,7 @@ from console.drafts import NO_SESSION, SIGNED_OUT, Drafts
 from console.limits import Limits, count_try
 from console.sign_ins import SignIns
 from console.views import (
+    access,
     commands,
     journeys,
     links,
@@ -134,6 +135,7 @@ def create_app(
         record,
         messages,
         operations,
+        access,
         commands,
     ):
         app.include_router(view.router)

@@ -14,10 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from activities.record.read_models import Task
+from application.access.break_glass import BREAK
 from application.command_catalog import CommandKind
 from application.errors import (
     Conflict,
     Fault,
+    FromOutside,
     InvalidInput,
     NotAllowed,
     NotFound,
@@ -195,7 +197,13 @@ def done(said: Notice, onward: str) -> JSONResponse:
 
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:
     """Return the page of an error: what happened, whether anything was lost, what to do next."""
-    return page(request, "error.html", signed_in, error=error)
+    return page(request, "error.html", signed_in, error=error, outside=_from_outside(request, error, signed_in))
+
+
+def _from_outside(request: Request, error: UseCaseError, signed_in: SignIn | None) -> str | None:
+    """Return the journey that somebody may look at by breaking the glass, where that is why they see nothing."""
+    staff = signed_in is not None and signed_in.passage is None and signed_in.person.role in BREAK.roles
+    return request.path_params.get("journey_id") if staff and isinstance(error, FromOutside) else None
 
 
 def _status_of(error: UseCaseError) -> tuple[int, str]:

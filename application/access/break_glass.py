@@ -9,7 +9,7 @@ from application.access_log import Query, keep_look, may_see
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import Conflict, UseCaseError
-from application.history import load_history
+from application.history import load_history, load_journey
 from application.pathway.commands import Recorded, submit, wait_until_recorded
 from workflows.journey.commands import BreakGlass, Command
 
@@ -34,8 +34,22 @@ class GlassBroken(NamedTuple):
     untold: UseCaseError | None
 
 
-async def break_glass(context: Context, journey_id: UUID, body: BreakGlass) -> GlassBroken:
-    """Let the person look at a journey for as long as its protocol says. This does not need Temporal.
+async def must_break(context: Context, journey_id: UUID) -> bool:
+    """Whether the person may look at a journey only by breaking the glass. Nothing of it is shown.
+
+    Raises:
+        NotAllowed: it is not for this role.
+        NotFound: there is no such journey.
+    """
+    require_role(context.actor, BREAK)
+    return not may_see(context, await load_journey(context, journey_id))
+
+
+async def break_glass(
+    context: Context, journey_id: UUID, body: BreakGlass, command_id: UUID | None = None
+) -> GlassBroken:
+    """Let the person look at a journey for as long as its protocol says. This does not need Temporal. What is sent
+    again under the same id happens once.
 
     Raises:
         NotAllowed: it is not for this role.
@@ -48,7 +62,7 @@ async def break_glass(context: Context, journey_id: UUID, body: BreakGlass) -> G
     if may_see(context, history.journey):
         raise Conflict("you may look at this journey as it is", "`pathway show` and the others show it")
     # The look and the command share one id, so that `reconcile` sees that the journey was told.
-    command = Command(command_id=uuid4(), actor=actor, body=body)
+    command = Command(command_id=command_id or uuid4(), actor=actor, body=body)
     until = context.now() + timedelta(minutes=history.journey.protocol.break_glass_minutes)
     await keep_look(
         context,

@@ -34,6 +34,7 @@ FOR: Mapping[str, tuple[Role, ...]] = {
     "/start/file": (Role.COORDINATOR,),
     "/journeys/{journey_id}/contact-points": (Role.COORDINATOR,),
     "/journeys/{journey_id}/print": STAFF_ROLES,
+    "/journeys/{journey_id}/break-glass": STAFF_ROLES,
 }
 """The pages that are not for everybody who may look at the journey, and for whom they are."""
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"

@@ -1,0 +1,128 @@
+"""Looking at a journey from outside its clinic in an emergency, and who looked at a journey."""
+
+import json
+from typing import Final
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from activities.record.access_log import AccessLogEntry, Purpose
+from application import input as forms
+from application.access.break_glass import BREAK, break_glass, must_break
+from application.access.looks import show_looks
+from application.access.show_again import ListLooks
+from application.errors import InvalidInput, UseCaseError
+from application.viewer import spell
+from console.pages import page
+from console.sign_ins import Notice
+from console.titles import TITLES
+from console.views.commands import command_id, command_id_of
+from console.visits import Acts, Looks, Visit
+from workflows.journey.commands import BreakGlass
+
+router = APIRouter()
+LISTED: Final = 200
+"""How many looks a page has."""
+SEEN: Final = {
+    "pathway show": "the patient's page",
+    "pathway timeline": "everything that happened",
+    "pathway print": "the whole record",
+    "pathway why": "why it waits",
+    "pathway patient-view": "what the patient sees",
+    "pathway explain": "how one event came about",
+    "pathway diff": "what changed between two moments",
+    "pathway list": "the list of patients",
+    "patient show": "the patient",
+    "session show": "the session room",
+    "signoff list": "what waits for a signature",
+    "signoff show": "the evidence of a decision",
+    "signoff attempts": "refused attempts",
+    "work list": "the worklist",
+    "work hold": "a list of patients to be held",
+    "work releases": "a list of holds to be released",
+    "work permissions": "permissions to prescribe",
+    "message list": "messages",
+    "access list": "who looked",
+    "access break-glass": "emergency access",
+    "temporal decode": "what lies in Temporal",
+}
+"""What somebody looked at, in words, by the name of the use case."""
+
+PURPOSES: Final = {
+    Purpose.TREATMENT: "treatment",
+    Purpose.CARE_MANAGEMENT: "care management",
+    Purpose.OPERATIONS: "health-care operations",
+    Purpose.SYSTEM_ADMINISTRATION: "running the service",
+    Purpose.PATIENT_SAFETY: "patient safety",
+    Purpose.PATIENT_REQUEST: "the patient's own request",
+    Purpose.LEGAL: "legal matters",
+    Purpose.BREAK_THE_GLASS: "an emergency, from outside",
+}
+"""What somebody looked for, in words."""
+
+
+@router.get("/journeys/{journey_id}/break-glass")
+async def show_form(visit: Looks, journey_id: UUID) -> Response:
+    visit.sent = visit.take_draft() or {}
+    return await _form(visit, journey_id, command_id_of(visit.value("command_id")) or uuid4())
+
+
+@router.post("/journeys/{journey_id}/break-glass")
+async def open_in_emergency(visit: Acts, journey_id: UUID) -> Response:
+    once = command_id(visit)
+    try:
+        if visit.value("understood") != "yes":
+            raise InvalidInput("it is not said that you know what this brings about", "Read it, and say so below")
+        content = {"reason": visit.value("reason") or ""}
+        body: BreakGlass = forms.check(BreakGlass, content, {"kind": BREAK.name}, templated=False)
+        async with visit.context() as context:
+            broken = await break_glass(context, journey_id, body, once)
+    except UseCaseError as error:
+        return await _form(visit, journey_id, once, error)
+    told = [("you may look until", spell(broken.until))]
+    if broken.untold is None:
+        told.append(("review", "whoever the protocol names as reviewer is told now, and says whether it was justified"))
+    else:
+        told.append(("review", f"nobody is asked to review it yet ({broken.untold.reason}); ops see to it"))
+    visit.signed_in.notice = Notice("You may look at this journey. What you look at is kept, each time.", tuple(told))
+    return RedirectResponse(f"/journeys/{journey_id}", 303)
+
+
+async def _form(visit: Visit, journey_id: UUID, once: UUID, error: UseCaseError | None = None) -> Response:
+    async with visit.context() as context:
+        outside = await must_break(context, journey_id)
+    return page(
+        visit.request,
+        "break_glass.html",
+        visit.signed_in,
+        journey_id=journey_id,
+        outside=outside,
+        command_id=once,
+        reason=visit.value("reason") or "",
+        error=error,
+    )
+
+
+@router.get("/journeys/{journey_id}/looks")
+async def show(visit: Looks, journey_id: UUID) -> Response:
+    async with visit.context() as context:
+        found = await show_looks(context, ListLooks(journey_id=journey_id, limit=LISTED), journey_id)
+    return page(
+        visit.request,
+        "looks.html",
+        visit.signed_in,
+        found=found,
+        journey_id=journey_id,
+        seen=seen,
+        purposes=PURPOSES,
+    )
+
+
+def seen(look: AccessLogEntry) -> str:
+    """Say in words what somebody looked at."""
+    name, *rest = look.command
+    if name != "act":
+        return SEEN.get(name, name)
+    action = str(json.loads(rest[0]).get("action", "")) if rest else ""
+    return TITLES.get(".".join(action.split(" ")[:2]), action.replace("-", " "))

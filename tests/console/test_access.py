@@ -1,0 +1,127 @@
+"""Whoever is not of a journey's clinic gets in in an emergency, knowing what that brings about, and it is reviewed."""
+
+import re
+from uuid import UUID, uuid4
+
+import pytest
+
+from activities.record.access_log import Purpose
+from activities.record.event_codec import load_events
+from application.command_catalog import KINDS
+from tests.cli.clinics import OTHER, Clinics
+from tests.console.browser import Browser
+from tests.console.test_messages import said
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
+from workflows.journey.obligations import obligations
+
+REASON = "Invented: the patient lies unconscious in our emergency room."
+
+
+def elsewhere(clinics: Clinics) -> UUID:
+    """The journey of the other clinic, at which the session monitor does not work."""
+    clinics.world.down = False
+    return next(each.id for each in clinics.journeys.values() if each.clinic == OTHER and not each.closed)
+
+
+async def broken(browser: Browser, journey: UUID, **given: str) -> None:
+    await browser.go(f"/journeys/{journey}/break-glass")
+    await browser.send({"reason": REASON, "understood": "yes", **given})
+
+
+async def test_from_a_closed_door_to_the_review(clinics: Clinics, browser: Browser) -> None:
+    journey = elsewhere(clinics)
+    await browser.sign_in("session_monitor")
+    refused = await browser.go(f"/journeys/{journey}")
+    assert refused.status_code == 403
+    door = f"/journeys/{journey}/break-glass"
+    assert f'href="{door}"' in refused.text
+    before = len(await clinics.looks(journey))
+    await browser.go(door)
+    for words in ("recorded", "cannot be taken back", "reviews", "You may look, and no more"):
+        assert words in said(browser)
+    assert clinics.journeys[journey].patient.ref not in browser.page.text
+    assert len(await clinics.looks(journey)) == before, "nothing is shown yet"
+    # It is not done by accident, nor without a reason; what was entered stays.
+    for lacks, why in (({"understood": ""}, "know what this brings about"), ({"reason": " "}, "reason")):
+        await broken(browser, journey, **lacks)
+        assert (browser.page.status_code, why in said(browser)) == (422, True)
+    assert len(await clinics.looks(journey)) == before
+
+    await broken(browser, journey)
+    assert browser.page.url.path == f"/journeys/{journey}"
+    for words in ("you may look until", "whoever the protocol names as reviewer is told now"):
+        assert words in said(browser)
+    assert clinics.journeys[journey].patient.ref in browser.page.text
+    assert (await browser.go(f"/journeys/{journey}/timeline")).status_code == 200
+    state = fold(await load_events(clinics.record, journey))
+    [review] = [waiting for waiting in obligations(state) if waiting.kind == "access_review"]
+
+    # Whoever reviews it sees who, when, why, and what they looked at.
+    await browser.sign_in("medical_director")
+    form = f"/journeys/{journey}/access/review?access={review.subject}"
+    assert form in (await browser.go(f"/journeys/{journey}/looks")).text
+    for words in (REASON, "demo-session-monitor", "the patient's page", "everything that happened", "not yet"):
+        assert words in said(browser)
+    await browser.go(form)
+    for words in (REASON, "demo-session-monitor", "What they looked at"):
+        assert words in said(browser)
+    assert re.search(rf'name="access" value="{review.subject}" checked', browser.page.text)
+    done = await browser.send({"justified": "yes", "text": "Invented: it was."})
+    assert done.url.path == f"/journeys/{journey}", done.text
+    assert "found justified" in (await browser.go(f"/journeys/{journey}/looks")).text
+
+
+async def test_who_may_not_look_says_all_that_anybody_may_say_and_is_asked_for_nothing_by_name(
+    clinics: Clinics, browser: Browser
+) -> None:
+    journey = elsewhere(clinics)
+    await browser.sign_in("session_monitor")
+    for kind in KINDS:
+        if kind.model.by_anybody and Role.SESSION_MONITOR in kind.roles:
+            page = (await browser.go(f"/journeys/{journey}/{kind.noun}/{kind.verb}")).text
+            assert browser.page.status_code == 200
+            asked = {*re.findall(r'<(?:input id="[^"]+"|select id="[^"]+"|textarea id="[^"]+") name="([^"]+)"', page)}
+            assert not asked & {"death", "together", "meant", "fields"}, kind.name
+            assert "there is none now" not in page, kind.name
+            assert clinics.journeys[journey].patient.ref not in page
+    await browser.go(f"/journeys/{journey}/pathway/doubt-death")
+    refused = await browser.send({"reason": "Invented: I spoke with them."})
+    assert refused.status_code == 409, refused.text
+    assert "death" not in said(browser).lower().split("the pathway refused it")[1], "it does not tell what there is"
+
+
+async def test_it_is_broken_once_however_often_it_is_sent(clinics: Clinics, browser: Browser) -> None:
+    journey = elsewhere(clinics)
+    await browser.sign_in("session_monitor")
+    await browser.go(f"/journeys/{journey}/break-glass")
+    once = re.findall(r'name="(form_token|command_id)" value="([^"]+)"', browser.page.text)
+    sent = {**dict(once), "reason": REASON, "understood": "yes"}
+    for _ in range(2):
+        answer = await browser.client.post(f"/journeys/{journey}/break-glass", data=sent)
+        assert answer.status_code == 200
+    assert len(fold(await load_events(clinics.record, journey)).accesses) == 1
+    looks = [look for look in await clinics.looks(journey) if look.purpose == Purpose.BREAK_THE_GLASS]
+    assert len([look for look in looks if look.until is not None]) == 1
+
+
+async def test_an_emergency_does_not_wait_for_temporal(clinics: Clinics, browser: Browser) -> None:
+    journey = elsewhere(clinics)
+    clinics.world.down = True
+    await browser.sign_in("session_monitor")
+    await broken(browser, journey)
+    assert "nobody is asked to review it yet" in said(browser)
+    assert (await browser.go(f"/journeys/{journey}")).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["coordinator", "patient", "observer"])
+async def test_who_need_not_break_it_and_who_may_not(clinics: Clinics, browser: Browser, role: str) -> None:
+    journey = elsewhere(clinics)
+    await browser.sign_in(role)
+    shown = await browser.go(f"/journeys/{journey}/break-glass")
+    assert (shown.status_code, 'name="reason"' in shown.text) == (200 if role == "coordinator" else 403, False)
+    [token, *_] = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)
+    given = {"form_token": token, "command_id": str(uuid4()), "reason": REASON, "understood": "yes"}
+    answer = await browser.client.post(f"/journeys/{journey}/break-glass", data=given)
+    assert answer.status_code == (409 if role == "coordinator" else 403)
+    assert fold(await load_events(clinics.record, journey)).accesses == {}
