@@ -25,7 +25,13 @@ from application.temporal.journeys import Journeys
 from workflows.journey.actors import Actor, Role
 from workflows.journey.base import InputModel
 from workflows.journey.proof import SessionCertificate
-from workflows.journey.signed_statement import DelegationStatement, Signature, SignatureHeader, Statement
+from workflows.journey.signed_statement import (
+    DelegationStatement,
+    ProtocolStatement,
+    Signature,
+    SignatureHeader,
+    Statement,
+)
 
 DATABASE = "CAREPATH_DATABASE_URL"
 TERMINAL, LINK = "terminal", "link"
@@ -50,10 +56,15 @@ def nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the
     raise SteppedBack("there is nobody to ask here", "Act from where a person can be asked")
 
 
-Stated: TypeAlias = Callable[[SignatureHeader], Statement | DelegationStatement]
+Stated: TypeAlias = Callable[[SignatureHeader], Statement | DelegationStatement | ProtocolStatement]
 """What is signed, once the header of the signature is known."""
-SignWith: TypeAlias = Callable[[Stated, datetime], Signature]
-"""Signs something for the person who acts, at a moment (UTC)."""
+
+
+class SignWith(Protocol):
+    """Signs something for the person who acts, at a moment (UTC), to count until another one; where none is said, as
+    long as a decision does."""
+
+    def __call__(self, stated: Stated, at: datetime, until: datetime | None = None) -> Signature: ...
 
 
 class KeptSession(InputModel):

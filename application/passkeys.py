@@ -228,7 +228,7 @@ def signing_with(settings: Settings, key_id: str, sent: Mapping[str, str]) -> Si
     The signature is checked here too, so that what does not count is told at once and sent nowhere.
     """
 
-    def sign(stated: Stated, at: datetime) -> Signature:
+    def sign(stated: Stated, at: datetime, until: datetime | None = None) -> Signature:
         register = keyring.verified_register(settings)
         entry = register.entry(key_id)
         passkey = None if entry is None else entry.as_passkey
@@ -236,10 +236,12 @@ def signing_with(settings: Settings, key_id: str, sent: Mapping[str, str]) -> Si
             raise _refused(SignatureProblem.REVOKED)
         answer = _answer(sent)
         if answer is None:
-            seal = new_seal(key_id, at)
+            seal = new_seal(key_id, at) if until is None else new_seal(key_id, at, until - at)
             question = _question(passkey, stated(seal).signed_bytes())
             raise PasskeyAsked(question, {SEAL: seal.model_dump_json()})
         seal = _seal(sent)
+        if until is not None and (seal.expires_at != until or not at - WAITS <= seal.signed_at <= at):
+            raise _refused(SignatureProblem.EXPIRED)
         problem = problem_with(entry, answer, stated(seal).signed_bytes(), register.origins)
         if problem is not None:
             raise _refused(SignatureProblem(problem))

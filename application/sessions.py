@@ -68,7 +68,7 @@ async def open_working_session(context: Context, lasts: timedelta = LONGEST_SESS
     clinics = _clinics_of(register, context)
     log = await (await context.record()).log_name()
     key = keyring.unlock_own(context, person)
-    keyring.require_enrolled(register, key, person, now)
+    keyring.require_enrolled(register, key.key_id, person, now)
     session_key = Ed25519PrivateKey.generate()
     certificate = open_session(
         key.key,

@@ -30,6 +30,7 @@ from application.errors import (
     UseCaseError,
 )
 from application.operations import in_temporal
+from application.protocols.compare import describe_step
 from application.settings import Settings
 from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
@@ -136,6 +137,7 @@ def _templates() -> Environment:
         "clock": _clock,
         "ahead": _ahead,
         "as_typed": AsTyped,
+        "step": describe_step,
     }
     environment.globals |= {"place": place, "late": _late, "elapsed": elapsed, "roster_lines": roster_lines}
     return environment

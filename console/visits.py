@@ -175,7 +175,7 @@ class Visit:
         return next((value.strip() for value in self.sent.get(name, ()) if value.strip()), None)
 
 
-def _sign_nothing(stated: Stated, at: datetime) -> Signature:  # noqa: ARG001 - the form of `SignWith`
+def _sign_nothing(stated: Stated, at: datetime, until: datetime | None = None) -> Signature:  # noqa: ARG001 - the form of `SignWith`
     refusal = refusal_of(SessionProblem.NO_SESSION)
     raise NotAllowed(refusal.reason, refusal.remedy, state=NOTHING_HAPPENED)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from activities.signatures.keys import PrivateKey, new_seal, sign
+from activities.signatures.keys import new_seal, sign
 from activities.signatures.signer_registry import Register
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput
@@ -28,7 +28,15 @@ from application.sign_offs import keyring
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local, zone_info
 from workflows.journey.protocol import Protocol
-from workflows.journey.signed_statement import Approval, Clinics, ProtocolApproval, ProtocolStatement, Signer
+from workflows.journey.signed_statement import (
+    Approval,
+    Clinics,
+    ProtocolApproval,
+    ProtocolStatement,
+    Signature,
+    SignatureHeader,
+    Signer,
+)
 
 REVIEW_AFTER = timedelta(days=365)
 """After how long a protocol is reviewed, unless the first signer says otherwise."""
@@ -87,18 +95,14 @@ def read_to_approve(
 
 
 def approve_protocol(context: Context, asked: ToApprove) -> ProtocolApproval:
-    """Sign the protocol with the person's own key, and write the approval beside its file.
+    """Sign the protocol with the person's own key or passkey, and write the approval beside its file.
 
     Raises:
         UseCaseError: they did not identify themselves, their key cannot be used, or the approval would not be valid.
             Nothing is written then.
     """
-    # Always both components: a protocol is not signed in a series (21 CFR 11.200(a)(1)).
-    keyring.require_same(context, asked.signer)
-    key = keyring.unlock_own(context, asked.signer)
     at = context.now()
-    keyring.require_enrolled(asked.register, key, asked.signer, at)
-    approval = _sign(asked, key, at)
+    approval = _with(asked, _sign(context, asked, at))
     _require_holding(approval, asked.protocol, asked.register, at)
     replace(approval_path(asked.file), approval.model_dump_json(indent=2).encode() + b"\n", asked.known)
     return approval
@@ -172,27 +176,40 @@ def _clinics(asked: Sequence[str], begun: ProtocolApproval | None, context: Cont
     return clinics
 
 
-def _sign(asked: ToApprove, key: PrivateKey, at: datetime) -> ProtocolApproval:
-    protocol, begun, signer, clinics = asked.protocol, asked.begun, asked.signer, asked.clinics
-    header = new_seal(key.key_id, at, asked.until - at)
-    organisation = asked.register.organisation
-    statement = ProtocolStatement(
-        organisation=organisation,
-        protocol=protocol.id,
-        version=protocol.version,
-        digest=protocol.digest,
-        clinics=clinics,
-        signer=signer,
-        seal=header,
-    )
-    approval = Approval(signer=signer, signature=sign(key, statement))
+def _sign(context: Context, asked: ToApprove, at: datetime) -> Signature:
+    def stated(header: SignatureHeader) -> ProtocolStatement:
+        return ProtocolStatement(
+            organisation=asked.register.organisation,
+            protocol=asked.protocol.id,
+            version=asked.protocol.version,
+            digest=asked.protocol.digest,
+            clinics=asked.clinics,
+            signer=asked.signer,
+            seal=header,
+        )
+
+    if context.sign_with is not None:
+        signature = context.sign_with(stated, at, asked.until)
+        keyring.require_enrolled(asked.register, signature.key_id, asked.signer, at)
+        return signature
+    # Always both components: a protocol is not signed in a series (21 CFR 11.200(a)(1)).
+    keyring.require_same(context, asked.signer)
+    key = keyring.unlock_own(context, asked.signer)
+    keyring.require_enrolled(asked.register, key.key_id, asked.signer, at)
+    return sign(key, stated(new_seal(key.key_id, at, asked.until - at)))
+
+
+def _with(asked: ToApprove, signature: Signature) -> ProtocolApproval:
     return ProtocolApproval(
-        organisation=organisation,
-        protocol=protocol.id,
-        version=protocol.version,
-        digest=protocol.digest,
-        clinics=clinics,
-        approvals=(*(begun.approvals if begun else ()), approval),
+        organisation=asked.register.organisation,
+        protocol=asked.protocol.id,
+        version=asked.protocol.version,
+        digest=asked.protocol.digest,
+        clinics=asked.clinics,
+        approvals=(
+            *(asked.begun.approvals if asked.begun else ()),
+            Approval(signer=asked.signer, signature=signature),
+        ),
     )
 
 

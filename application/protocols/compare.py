@@ -65,7 +65,7 @@ def _sentence(change: Change, old: Protocol, new: Protocol) -> str:
             step = f"escalation policy {name}{once}: step {n}"
             before, after = _step_at(old, name, phase, n), _step_at(new, name, phase, n)
             if before is None or after is None:
-                return f"{step} {'added' if added else 'removed'}: {_describe(after or before)}"
+                return f"{step} {'added' if added else 'removed'}: {describe_step(after or before)}"
             return f"{step} {_step_changed(str(change.path[-1]), before, after)}"
         case ("escalation_policies", name):
             return f"escalation policy {name} {'added' if added else 'removed'}"
@@ -118,7 +118,8 @@ def _when(step: EscalationStep) -> str:
     return f"after {step.minutes} min" if step.percent is None else f"at {step.percent} % of the time"
 
 
-def _describe(step: EscalationStep | None) -> str:
+def describe_step(step: EscalationStep | None) -> str:
+    """Say in words what a step of an escalation policy does, and when."""
     assert step is not None
     again = "" if step.repeat_minutes is None else f", again every {step.repeat_minutes} min"
     flags = f"{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"

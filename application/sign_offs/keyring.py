@@ -181,13 +181,13 @@ def _last_signed(session: Path) -> _LastSigned | None:
         return None
 
 
-def require_enrolled(register: Register, key: PrivateKey, signer: Signer | Actor, at: datetime) -> None:
+def require_enrolled(register: Register, key_id: str, signer: Signer | Actor, at: datetime) -> None:
     """Require that the register has this key for this person now.
 
     Raises:
         NotAllowed: it does not, the key is revoked, or the licence is over.
     """
-    entry = register.entry(key.key_id)
+    entry = register.entry(key_id)
     if entry is None or entry.state_at(at) == "not_enrolled":
         reason, remedy = "your key is not enrolled", "Hand in the request that `clinician key` wrote, and sign after"
     elif entry.state_at(at) == "revoked":

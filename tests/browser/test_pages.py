@@ -9,6 +9,7 @@ from playwright.async_api import Page, ViewportSize
 
 from application.command_catalog import KINDS
 from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
+from tests.console.addresses import PROTOCOL
 from workflows.journey.actors import Role
 
 pytestmark = pytest.mark.browser
@@ -33,6 +34,7 @@ def _addresses(desk: Desk, role: Role) -> Iterator[str]:
             and route.param_convertors.keys() <= given.keys()
         ):
             yield route.path.format(**given)
+    yield f"/protocols/{PROTOCOL}"
     yield from ("/work?all=yes", "/work?mine=yes", "/journeys?closed=yes", "/no-such-page")
     yield f"/journeys/{UUID(int=4, version=4)}"
     for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.ended,):

@@ -19,7 +19,7 @@ from console.drafts import COOKIE as DRAFTS
 from console.sign_ins import IDLE, LONGEST
 from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
-from tests.console.addresses import OPEN, addresses
+from tests.console.addresses import OPEN, PROTOCOL, addresses
 from tests.console.browser import Browser, browser_of
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import fold
@@ -35,6 +35,8 @@ FOR: Mapping[str, tuple[Role, ...]] = {
     "/journeys/{journey_id}/contact-points": (Role.COORDINATOR,),
     "/journeys/{journey_id}/print": STAFF_ROLES,
     "/journeys/{journey_id}/break-glass": STAFF_ROLES,
+    "/protocols": STAFF_ROLES,
+    f"/protocols/{PROTOCOL}": STAFF_ROLES,
 }
 """The pages that are not for everybody who may look at the journey, and for whom they are."""
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"

@@ -1,0 +1,111 @@
+"""Protocols: what each asks for, what changed between two versions in words, and approving one."""
+
+from datetime import date
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+
+from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, UseCaseError
+from application.protocols.approvals import signers
+from application.protocols.approve import ToApprove, approve_protocol, read_to_approve
+from application.protocols.shown import list_protocols, show_protocol
+from application.sign_offs.keyring import verified_register
+from console.pages import page
+from console.sign_ins import Notice
+from console.views.commands import answers_from
+from console.visits import Acts, Looks, Visit
+from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.base import short_code
+from workflows.journey.calendars import local
+from workflows.journey.signed_statement import ProtocolApproval
+
+router = APIRouter()
+
+
+@router.get("/protocols")
+async def show_list(visit: Looks) -> Response:
+    async with visit.context() as context:
+        found = list_protocols(context)
+    return page(visit.request, "protocols.html", visit.signed_in, found=found)
+
+
+@router.get("/protocols/{name}")
+async def show(visit: Looks, name: str, since: str = "") -> Response:
+    visit.sent = visit.take_draft() or {}
+    return await _shown(visit, name, since)
+
+
+@router.post("/protocols/{name}")
+async def approve(visit: Acts, name: str, since: str = "") -> Response:
+    try:
+        async with visit.context(answers_from(visit)) as context:
+            show_protocol(context, name)  # nothing but a protocol of the list is signed here
+            asked = read_to_approve(
+                context, name, _day(visit), clinics=visit.sent.get("clinics", ()), anew=visit.value("anew") == "yes"
+            )
+            if (asked.protocol.digest, _begun(asked)) != (visit.value("digest"), visit.value("begun") or ""):
+                raise Conflict(
+                    "the protocol or its signatures were changed since this page was shown",
+                    "Read what it says now, and sign that",
+                    state=NOTHING_WRITTEN,
+                )
+            approval = approve_protocol(context, asked)
+    except UseCaseError as error:
+        return await _shown(visit, name, since, error)
+    visit.signed_in.notice = Notice(_told(approval), (("signed by", signers(approval)),))
+    return RedirectResponse(visit.request.url.path, 303)
+
+
+def _told(approval: ProtocolApproval) -> str:
+    if len(approval.approvals) == 2:
+        return "Signed. The protocol is approved: journeys may be started on it."
+    director = any(signed.signer.role == Role.MEDICAL_DIRECTOR for signed in approval.approvals)
+    missing = "another licensed person" if director else "the medical director"
+    return f"Signed. One more signature is missing: of {missing}."
+
+
+def _day(visit: Visit) -> date | None:
+    given = visit.value("review_by")
+    try:
+        return None if given is None else date.fromisoformat(given)
+    except ValueError:
+        raise InvalidInput("this is no day", "Give the last day as 2027-01-31", state=NOTHING_WRITTEN) from None
+
+
+def _begun(asked: ToApprove) -> str:
+    """Name the signature that stands beside the next one."""
+    return "" if asked.begun is None else asked.begun.approvals[0].signature.nonce
+
+
+async def _shown(visit: Visit, name: str, since: str, error: UseCaseError | None = None) -> Response:
+    asked: ToApprove | None = None
+    objection: UseCaseError | None = None
+    anew = visit.value("anew") == "yes" or visit.request.query_params.get("anew") == "yes"
+    async with visit.context() as context:
+        found = show_protocol(context, name, since)
+        signs = context.person.role in CLINICAL
+        if signs:
+            try:
+                asked = read_to_approve(context, name, None, anew=anew)
+            except UseCaseError as problem:
+                objection = problem
+        clinics = () if asked is None else verified_register(context.settings).clinics
+    return page(
+        visit.request,
+        "protocol.html",
+        visit.signed_in,
+        found=found,
+        code=short_code(found.protocol.digest),
+        signs=signs,
+        asked=asked,
+        begun="" if asked is None else _begun(asked),
+        until=None if asked is None else local(asked.until, found.protocol.working_time.zone).date(),
+        signed_before=None if asked is None or asked.begun is None else signers(asked.begun),
+        clinics=sorted(clinics),
+        signed_for="these clinics" if asked is None or asked.begun is None else ", ".join(asked.clinics),
+        chosen=visit.sent.get("clinics", () if asked is None else asked.clinics),
+        review_by=visit.value("review_by") or "",
+        anew=anew,
+        objection=objection,
+        error=error,
+    )
