@@ -12,6 +12,8 @@ from application.command_catalog import require_role
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError, translate
 from application.pathway.start import START, Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
+from application.protocols.files import DEMONSTRATION
+from application.protocols.shown import list_protocols
 from application.sign_offs.staff import colleagues
 from console.forms import Field, fields_of, read_back
 from console.pages import page
@@ -38,20 +40,37 @@ CALLED = {
     "protocol": "protocol, if not the approved one",
 }
 """What people call the fields whose names do not say it."""
-INVENTED = {
+_EVERY = {
     "clinic": "demo-clinic",
-    "patient/ref": "demo-patient",
-    "patient/born": "1986-04-02",
-    "patient/zone": "America/Los_Angeles",
-    "patient/state": "CA",
-    "patient/emergency_contact_ref": "demo-contact-1",
-    "patient/dispatch_address_ref": "demo-address-1",
-    "reason": "Invented: symptoms remain significant despite psychotherapy and medication.",
     "coordinator": "demo-coordinator",
     "clinician": "demo-clinician",
-    "protocol": "demonstration",
+    "protocol": DEMONSTRATION,
 }
-"""A referral to look at, offered in a demonstration only."""
+INVENTED = {
+    "ANXIETY": {
+        **_EVERY,
+        "patient/ref": "demo-patient-2",
+        "patient/born": "1991-11-23",
+        "patient/zone": "America/New_York",
+        "patient/state": "NY",
+        "patient/emergency_contact_ref": "demo-contact-2",
+        "patient/dispatch_address_ref": "demo-address-2",
+        "pathway": "ANXIETY",
+        "reason": "Invented: persistent anxiety despite therapy, medication and other treatments.",
+    },
+    "PTSD": {
+        **_EVERY,
+        "patient/ref": "demo-patient",
+        "patient/born": "1986-04-02",
+        "patient/zone": "America/Los_Angeles",
+        "patient/state": "CA",
+        "patient/emergency_contact_ref": "demo-contact-1",
+        "patient/dispatch_address_ref": "demo-address-1",
+        "pathway": "PTSD",
+        "reason": "Invented: symptoms remain significant despite psychotherapy and medication.",
+    },
+}
+"""Referrals to look at, by pathway, offered in a demonstration only: those of docs/examples."""
 MOST_ROWS = 500
 AT_ONCE = 8
 
@@ -59,8 +78,8 @@ AT_ONCE = 8
 @router.get("/start")
 async def show_form(visit: Looks, example: str = "") -> Response:
     visit.sent = visit.take_draft() or {}
-    if example in list_pathways() and settings_of(visit.request).demonstration and not visit.sent:
-        visit.sent = {name: [value] for name, value in {**INVENTED, "pathway": example}.items()}
+    if example in INVENTED and settings_of(visit.request).demonstration and not visit.sent:
+        visit.sent = {name: [value] for name, value in INVENTED[example].items()}
     return await _shown(visit)
 
 
@@ -99,7 +118,7 @@ async def _shown(
         refusal=tried if isinstance(tried, Refusal) else None,
         events=len(tried) if isinstance(tried, tuple) else None,
         before=tried if isinstance(tried, Started) else None,
-        examples=list_pathways() if settings_of(visit.request).demonstration else (),
+        examples=tuple(INVENTED) if settings_of(visit.request).demonstration else (),
     )
 
 
@@ -118,12 +137,26 @@ def _offered(context: Context) -> Iterator[Field]:
         "patient/zone": {zone: zone.replace("_", " ") for zone in sorted(set(STATE_ZONES.values()))},
         "coordinator": colleagues(context, Role.COORDINATOR),
         "clinician": colleagues(context, Role.CLINICIAN),
+        "protocol": _protocols(context),
     }
     for field in FIELDS:
         named = field._replace(called=CALLED.get(field.name, ""))
-        if offered := choices.get(field.name):
+        if field.name in choices:
+            offered = choices[field.name]
             named = named._replace(control="choice", choices=tuple(offered), labels=offered)
         yield named
+
+
+def _protocols(context: Context) -> dict[str, str]:
+    """Return the protocols that a journey may be started on, by name: the approved ones, and in a demonstration the
+    invented one."""
+    known = {
+        each.name: f"{each.protocol.title}, version {each.protocol.version}"
+        for each in list_protocols(context)
+        if each.protocol is not None and each.fit
+    }
+    invented = {DEMONSTRATION: "an invented one, for demonstrations"}
+    return {**known, **invented} if context.settings.demonstration else known
 
 
 class Row(NamedTuple):

@@ -10,8 +10,9 @@ import pytest
 
 from activities.record import Record, RecordUnavailable
 from application.pathway import start as start_use_case
+from console.views.start import INVENTED
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import referral
+from tests.cli.helpers import EXAMPLES, referral
 from tests.console.browser import Browser
 
 
@@ -41,12 +42,23 @@ async def test_a_form_offers_who_and_what_there_is_here(clinics: Clinics, browse
     for choice in ("demo-clinic", "PTSD", "ANXIETY", "CA", "America/Los_Angeles", "demo-coordinator", "demo-clinician"):
         assert f'value="{choice}"' in page
     assert "Clio Invented, MD (demo-clinician)" in page
+    assert {*re.findall(r'<input id="f-[^"]+" name="([^"]+)" value', page)} == {
+        f"patient/{typed}" for typed in ("ref", "number", "emergency_contact_ref", "dispatch_address_ref", "language")
+    }, "what the clinic keeps elsewhere is typed, and nothing else"
     assert 'value="demo-therapist"' not in page
     before = await enrolled(clinics)
     await browser.go("/start?example=PTSD")
     tried = await browser.send({"try": "yes", "reason": "Invented."})
     assert "It would be started. Nothing was sent." in tried.text
     assert await enrolled(clinics) == before
+
+
+@pytest.mark.parametrize("pathway", INVENTED)
+def test_an_invented_referral_is_that_of_the_examples(pathway: str) -> None:
+    example = json.loads((EXAMPLES / f"referral-{pathway.lower()}.json").read_text())
+    assert INVENTED[pathway] == {
+        **{f"patient/{name}": value for name, value in example.pop("patient").items()}, **example,
+    }  # fmt: skip
 
 
 async def test_only_a_demonstration_offers_an_invented_referral(clinics: Clinics, browser: Browser) -> None:
