@@ -47,6 +47,7 @@ from console.views import (
     sign_in,
     sign_offs,
     start,
+    together,
     work,
 )
 from console.views import openid as openid_sign_in
@@ -137,6 +138,7 @@ def create_app(
         record,
         messages,
         operations,
+        together,
         access,
         commands,
     ):

@@ -35,6 +35,8 @@ FOR: Mapping[str, tuple[Role, ...]] = {
     "/journeys/{journey_id}/contact-points": (Role.COORDINATOR,),
     "/journeys/{journey_id}/print": STAFF_ROLES,
     "/journeys/{journey_id}/break-glass": STAFF_ROLES,
+    "/work/hold": STAFF_ROLES,
+    "/work/permissions": STAFF_ROLES,
     "/protocols": STAFF_ROLES,
     f"/protocols/{PROTOCOL}": STAFF_ROLES,
 }

@@ -1,0 +1,134 @@
+"""What concerns many journeys at once: hold them for one reason, release them one by one, and permissions that end."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from application import input as forms
+from application.access_log import require_staff
+from application.errors import InvalidInput, UseCaseError
+from application.protocols.shown import list_protocols
+from application.sign_offs.staff import colleagues
+from application.work.hold_together import (
+    DIGEST,
+    FindConcerned,
+    HeldTogether,
+    PrepareReleases,
+    WhatToHold,
+    find_concerned,
+    hold_together,
+    prepare_releases,
+)
+from application.work.permissions import WARNED_BEFORE, ListPermissions, list_permissions, stops
+from console.pages import page
+from console.visits import Acts, Looks, Visit
+from workflows.journey.actors import Role
+
+router = APIRouter()
+BECAME: Final = {
+    "would_hold": "would be held",
+    "held": "held",
+    "already": "held before",
+    "closed": "has ended: nothing is left to hold. Reach the patient if doses may be at home",
+    "accepted": "held, not yet recorded",
+    "failed": "not held",
+}
+"""What became of a journey, in words."""
+
+
+@router.get("/work/hold")
+async def show_form(visit: Looks) -> Response:
+    visit.sent = visit.take_draft() or {}
+    return await _shown(visit, uuid4())
+
+
+@router.post("/work/hold")
+async def hold(visit: Acts) -> Response:
+    """Hold what is concerned, or say what would happen. The same request may be sent again at any time."""
+    dry_run = visit.value("try") is not None
+    request = _request(visit)
+    found: list[HeldTogether] = []
+    try:
+        reason = forms.check(WhatToHold, {"reason": visit.value("reason") or ""}, templated=False).reason
+        code = (visit.value("code") or "").lower().replace("-", "")
+        asked = {
+            "protocol": code or visit.value("protocol"),
+            "lot": visit.value("lot"),
+            "clinician": visit.value("clinician"),
+            "clinic": visit.value("clinic"),
+            "request": None if dry_run else str(request),
+        }
+        if sum(asked[name] is not None for name in ("protocol", "lot", "clinician")) != 1:
+            raise InvalidInput("which journeys are meant is not said", "Say one: a protocol, a lot or a clinician")
+        if code and not DIGEST.fullmatch(code):
+            raise InvalidInput("this is no short code of a text", "Copy it whole: five groups of four, as signed")
+        query = forms.check(FindConcerned, asked, templated=False)
+        async with visit.context() as context:
+            cases = (await find_concerned(context, query)).answer.rows
+            found = [each async for each in hold_together(context, cases, reason, request, dry_run=dry_run)]
+    except UseCaseError as error:
+        return await _shown(visit, request, found, error=error)
+    return await _shown(visit, request, found, of=len(cases), dry_run=dry_run)
+
+
+def _request(visit: Visit) -> UUID:
+    with suppress(ValueError):
+        return UUID(visit.value("request") or "")
+    raise InvalidInput("this form is not complete", "Load the page again, and send it from there")
+
+
+async def _shown(
+    visit: Visit,
+    request: UUID,
+    found: Sequence[HeldTogether] = (),
+    *,
+    error: UseCaseError | None = None,
+    of: int | None = None,
+    dry_run: bool = False,
+) -> Response:
+    async with visit.context() as context:
+        require_staff(context, "to hold several journeys at once")
+        known = [each.protocol for each in list_protocols(context) if each.protocol is not None]
+        registered = context.settings.register_file is not None
+        clinicians = colleagues(context, Role.CLINICIAN) if registered else {}
+    return page(
+        visit.request,
+        "hold_many.html",
+        visit.signed_in,
+        once=request,
+        protocols={each.digest: f"{each.title}, version {each.version}, as it is now" for each in known},
+        clinicians=clinicians,
+        given={name: visit.value(name) or "" for name in ("reason", "protocol", "code", "lot", "clinician", "clinic")},
+        found=found,
+        of=of,
+        failed=sum(each.outcome in ("failed", "accepted") for each in found),
+        dry_run=dry_run,
+        became=BECAME,
+        error=error,
+    )
+
+
+@router.get("/work/releases/{together}")
+async def show_releases(visit: Looks, together: UUID) -> Response:
+    async with visit.context() as context:
+        prepared = await prepare_releases(context, PrepareReleases(request=together))
+    return page(visit.request, "releases.html", visit.signed_in, prepared=prepared)
+
+
+@router.get("/work/permissions")
+async def show_permissions(visit: Looks, after: str = "") -> Response:
+    async with visit.context() as context:
+        require_staff(context, "which permissions end")
+        found = await list_permissions(context, ListPermissions(after=after or None))
+    return page(
+        visit.request,
+        "permissions.html",
+        visit.signed_in,
+        found=found,
+        stopped=stops(found, WARNED_BEFORE[0]),
+        within=WARNED_BEFORE[0],
+    )

@@ -1,0 +1,80 @@
+"""Many journeys are held at once in the console, each by itself, and once however often it is sent."""
+
+import re
+from uuid import UUID
+
+import pytest
+
+from activities.record.event_codec import load_journey
+from simulation.people import CLINIC
+from tests.cli.clinics import Clinics
+from tests.console.browser import Browser
+from tests.console.test_messages import said
+from tests.record.read_models.courses import catch_up
+from workflows.journey.base import short_code
+
+REASON = "Invented recall"
+LOT = "demo-lot-1"
+
+
+async def held_by(clinics: Clinics, request: str) -> dict[UUID, int]:
+    """How many holds of a request each journey has that has any."""
+    states = {each: await load_journey(clinics.record, each) for each in clinics.journeys}
+    found = {
+        each: sum(str(hold.together) == request for hold in state.holds.values())
+        for each, state in states.items()
+        if state is not None
+    }
+    return {each: count for each, count in found.items() if count}
+
+
+async def test_a_lot_is_recalled_and_each_hold_is_released_by_itself(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    concerned = {each for each, journey in clinics.journeys.items() if LOT in journey.supply_lots}
+    assert concerned
+    await browser.sign_in("coordinator")
+    assert 'href="/work/hold"' in (await browser.go("/journeys")).text
+    await browser.go("/work/hold")
+    [request] = re.findall(r'name="request" value="([^"]+)"', browser.page.text)
+    await browser.send({"lot": LOT, "reason": REASON, "try": "yes"})
+    assert f"{len(concerned)} journeys are concerned. Nothing was sent." in said(browser)
+    assert await held_by(clinics, request) == {}
+    held: dict[UUID, int] = {}
+    for _ in range(2):
+        await browser.send({"lot": LOT, "reason": REASON})
+        assert f"{len(concerned)} of {len(concerned)} are held or have ended." in said(browser)
+        held = await held_by(clinics, request)
+        assert held == dict.fromkeys({each for each in concerned if not clinics.journeys[each].closed}, 1)
+    await catch_up(clinics.record)
+    await browser.sign_in("clinician")
+    await browser.go(f"/work/releases/{request}")
+    assert {UUID(each) for each in re.findall(r'href="/journeys/([^"/]+)/sign-offs/', browser.page.text)} <= {*held}
+    assert REASON in said(browser)
+
+
+async def test_which_journeys_are_meant_is_said_once(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    before = len(clinics.world.received)
+    await browser.sign_in("medical_director")
+    for given, why in (
+        ({}, "not said"),
+        ({"lot": LOT, "clinician": "demo-clinician"}, "not said"),
+        ({"code": "../outside.yaml"}, ""),
+        ({"lot": LOT, "reason": ""}, ""),
+    ):
+        await browser.go("/work/hold")
+        answer = await browser.send({"reason": REASON, **given})
+        assert (answer.status_code, why in said(browser)) == (422, True), given
+    assert len(clinics.world.received) == before
+    digest = next(iter(clinics.journeys.values())).protocol_digest
+    await browser.go("/work/hold")
+    await browser.send({"code": short_code(digest), "reason": REASON, "try": "yes", "clinic": CLINIC})
+    assert "concerned. Nothing was sent." in said(browser)
+
+
+@pytest.mark.parametrize("role", ["coordinator", "patient"])
+async def test_what_ends_is_listed_for_staff(clinics: Clinics, browser: Browser, role: str) -> None:
+    await browser.sign_in(role)
+    answer = await browser.go("/work/permissions")
+    assert answer.status_code == (200 if role == "coordinator" else 403)
+    assert (await browser.go("/work/releases/00000000-0000-4000-8000-000000000000")).status_code in (403, 404)
