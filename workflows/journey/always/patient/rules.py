@@ -199,7 +199,7 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
 def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
     """Return the references that are not the patient's any more: two people signed that they never were."""
     own = (merge.other for merge in journey.merges.values() if merge.merged)
-    still = {journey.patient.ref, *own, *elsewhere.also_known_as}
+    still = (journey.patient.ref, *own, *elsewhere.also_known_as)
     return tuple(ref for ref in journey.elsewhere.also_known_as if ref not in still)
 
 
