@@ -75,6 +75,14 @@ class SealingCodec(PathwayCodec, WithSerializationContext):
         """
         await self._keys.assign(journey_id, (await self._keys.patients()).of_ref(patient_ref))
 
+    async def stand_in(self, said: bytes) -> str:
+        """Return what stands for content in an id that Temporal shows.
+
+        Raises:
+            KeysUnavailable: it cannot be said now.
+        """
+        return (await self._keys.patients()).of_content(said).hex()[:32]
+
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt payloads for this place.
 

@@ -9,6 +9,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.base import short_code
+from workflows.journey.codes import code_in
 from workflows.journey.commands import (
     Command,
     DoubtDeath,
@@ -85,7 +86,7 @@ def described(body: e.EventBody) -> str:
         case e.SignedOff():
             chosen = "" if body.choice is None else f" ({body.choice})"
             waits = ", waits for a second person" if body.first_of_two else ""
-            by = f"signed by {body.name}, evidence {short_code(body.evidence)}"
+            by = f"signed by {body.name}, evidence {short_code(code_in(body.request))}"
             return f"{body.decision}{chosen}: {body.meaning}, {by}{waits}"
         case e.CommandRefused():
             return f"refused {body.command_kind} ({body.code}): {body.reason}"

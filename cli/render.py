@@ -29,7 +29,7 @@ def summary(journey: Journey) -> Shown:
         "health": health(journey),
         "step": step_shown(journey),
         "obligations": [waiting.model_dump(mode="json") for waiting in obligations(journey)],
-        "journey": journey.model_dump(mode="json", exclude={"waiting", "protocol"}),
+        "journey": journey.model_dump(mode="json", exclude={"waiting", "protocol", "code_key"}),
         "protocol": {
             "id": journey.protocol.id,
             "version": journey.protocol.version,

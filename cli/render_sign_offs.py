@@ -17,6 +17,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.base import short_code
+from workflows.journey.codes import code_in
 
 STANDS: dict[DecisionStatus, str] = {
     "standing": "it is valid: the evidence is as it was signed",
@@ -44,7 +45,7 @@ def request_as_json(asked: OpenRequest) -> dict[str, Any]:
         "since": request.since.isoformat(),
         "due": request.deadline.isoformat(),
         "evidence_hash": request.evidence,
-        "short_code": short_code(request.evidence or ""),
+        "short_code": short_code(code_in(request.id)),
     }
 
 
@@ -60,8 +61,7 @@ def asked_as_json(asked: SignOffRequest) -> dict[str, Any]:
         "roles": list(asked.signed_by),
         "since": asked.since.isoformat(),
         "due": asked.due.isoformat(),
-        "evidence_hash": asked.evidence,
-        "short_code": short_code(asked.evidence or ""),
+        "short_code": short_code(code_in(asked.obligation)),
         "version": asked.version,
         "stale": asked.stale,
     }
@@ -82,7 +82,7 @@ def request_box(asked: OpenRequest) -> RenderableType:
             "asked": shown_at(request.since, zone),
             "due": shown_at(request.deadline, zone),
             "evidence hash": request.evidence,
-            "short code": short_code(request.evidence or ""),
+            "short code": short_code(code_in(request.id)),
         },
         f"Sign-off of journey {journey.id}",
     )
@@ -166,7 +166,7 @@ def decision_as_json(journey: Journey, found: Decision) -> dict[str, Any]:
 def show_decision(output: Output, shown: ShownDecision) -> None:
     """Show a decision: who, when, what it means; then its evidence."""
     journey, found = shown
-    code = short_code(found.signed.evidence)
+    code = short_code(code_in(found.signed.request))
     if output.json_only:
         output.data({**decision_as_json(journey, found), "short_code": code})
         return

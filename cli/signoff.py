@@ -38,7 +38,7 @@ Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the r
 Choice = Annotated[str | None, typer.Option("--choice", metavar="CODE", help="What the protocol offers.")]
 EvidenceSeen = Annotated[
     str | None,
-    typer.Option("--evidence", metavar="HASH", help="The hash or short code that you read. Refused if it is another."),
+    typer.Option("--evidence", metavar="CODE", help="The short code that you read. Refused if it is another."),
 ]
 Print = Annotated[
     bool, typer.Option("--print", help="Print the signed decision, for somebody else to hand in; send nothing.")

@@ -27,6 +27,7 @@ from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
 from workflows.journey.base import short_code
+from workflows.journey.codes import code_in
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -174,7 +175,7 @@ def _as_json(prepared: PreparedRelease) -> dict[str, object]:
         "hold": hold.id,
         "state": _state(prepared),
         "request": None if asked is None else asked.request.id,
-        "evidence": None if asked is None else short_code(asked.request.evidence or ""),
+        "evidence": None if asked is None else short_code(code_in(asked.request.id)),
         "signed_by": [] if asked is None else [role.value for role in asked.roles],
         "obstacles": list(obstacles),
         "not_by_you": None if refusal is None else refusal.reason,

@@ -13,6 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import looked_up_for
+from workflows.journey.base import digest
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.protocol import Protocol
 from workflows.journey.setting import rules_of
@@ -146,6 +147,7 @@ def referral(
         journey_id=journey_id,
         organisation=ORGANISATION,
         log=LOG,
+        code_key=digest(["codes", str(journey_id)]),
         clinic=CLINIC,
         patient=c.Patient(
             ref=person_of(journey_id, Role.PATIENT).id,

@@ -23,7 +23,7 @@ from workflows.fairness import Rank, in_turn, without
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.safety.model import FURTHER
-from workflows.journey.base import digest
+from workflows.journey.codes import code_of
 from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     Command,
@@ -506,7 +506,8 @@ class CareJourney:
 
     def _keep(self, message: KeepUnreadable) -> None:
         # The id has its number: after a reset it is found recorded, and a second message like it is another one.
-        what = f"unreadable:{self._unreadable}:{digest([message.name, message.content])}"
+        said = code_of(self._ledger.journey.code_key, [message.name, message.content])
+        what = f"unreadable:{self._unreadable}:{said}"
         self._decide_own(what, message)
         self._unreadable += 1
 
@@ -574,7 +575,8 @@ class CareJourney:
         """Take in what the patient's other journeys say, up to a position of the record."""
         if told.elsewhere is not None:
             body = TakeInHistory(elsewhere=told.elsewhere, position=told.position, undone=undone)
-            self._decide_own(f"history:{digest(body.model_dump(mode='json'))}", body)
+            said = code_of(self._ledger.journey.code_key, body.model_dump(mode="json"))
+            self._decide_own(f"history:{said}", body)
 
     async def _catch_up(self) -> None:
         """Compare the state of this run with the record, which is authoritative: anybody may have started the run with

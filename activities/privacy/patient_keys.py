@@ -1,6 +1,7 @@
-"""The keys by which the record tells patients and referrals apart without naming anybody."""
+"""What stands for patients, referrals and content where others read it: it names nobody, and nobody can try a guess."""
 
 import hmac
+from uuid import UUID
 
 
 class PatientKeys:
@@ -25,6 +26,14 @@ class PatientKeys:
     def of_referral(self, content: bytes) -> bytes:
         """Return the key of a referral that has no id of its own: the same content gives the same key."""
         return self._keyed(b"carepath/referral/1\0" + content)
+
+    def of_codes(self, journey_id: UUID) -> bytes:
+        """Return the key (32 bytes) of a journey's codes (`workflows.journey.codes`)."""
+        return self._keyed(b"carepath/codes/1\0" + journey_id.bytes)
+
+    def of_content(self, said: bytes) -> bytes:
+        """Return what stands for content (32 bytes) in an id that Temporal or a pager is shown."""
+        return self._keyed(b"carepath/content/1\0" + said)
 
     def _keyed(self, said: bytes) -> bytes:
         return hmac.digest(self._secret, said, "sha256")

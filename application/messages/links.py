@@ -167,7 +167,9 @@ async def call_for_help(context: Context, token: str) -> None:
         async with opened(context) as contacts:
             person = _person(contacts, link, journey)
     actor = (person or Profile(id=link.person, role=Role(link.role))).actor
-    once = uuid5(link.link_id, f"help:{actor.id}:{context.now():%Y-%m-%dT%H}")
+    # Who reads ids may not try who it is.
+    whose = "known" if person else "unknown"
+    once = uuid5(link.link_id, f"help:{whose}:{context.now():%Y-%m-%dT%H}")
     body = RequestSupport(urgency="emergency", text=ASKED_FOR_HELP)
     await submit(context, link.journey_id, Command(command_id=once, actor=actor, body=body))
 

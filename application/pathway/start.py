@@ -131,10 +131,12 @@ class Starter:
             UseCaseError: the protocol cannot be used, or is not signed for the patient's clinic.
         """
         protocol, approval = self._protocol_of(referral)
+        record = await self._context.record()
         body = StartPathway.model_construct(
             journey_id=referral.journey_id,
             organisation=keyring.verified_register(self._context.settings).organisation,
-            log=await (await self._context.record()).log_name(),
+            log=await record.log_name(),
+            code_key=record.patients.of_codes(referral.journey_id).hex(),
             clinic=referral.clinic,
             patient=referral.patient,
             pathway=referral.pathway,

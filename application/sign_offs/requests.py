@@ -169,7 +169,7 @@ async def read_to_sign(
 ) -> ToSign | SignedBefore:
     """Read a request for somebody who may decide it. Reading it is a look, and is recorded.
 
-    ``evidence_seen`` is the hash or short code that was read before, if any.
+    ``evidence_seen`` is the short code or the hash that was read before, if any.
 
     Raises:
         NotAllowed, Refused: the person may not decide it.
@@ -192,8 +192,8 @@ async def read_to_sign(
     if objection is not None:
         raise Refused(objection)
     await keyring.require_newest(context)
-    known = asked.request.evidence or ""
-    if evidence_seen is not None and not stands_for(evidence_seen, known):
+    seen = evidence_seen is None or evidence_seen == asked.request.evidence
+    if not seen and not stands_for(evidence_seen or "", asked.request.code or ""):
         raise Conflict(
             "the evidence is not the one you read", "Read it again (`signoff show`) and decide on what it says now"
         )

@@ -47,7 +47,7 @@ from workflows.journey.stage import Stage
 from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
 from workflows.record_anchor import AnchorRecord
 from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
-from workflows.temporal_plugin import NotAuthentic, assign_keys
+from workflows.temporal_plugin import NotAuthentic, assign_keys, stand_in
 
 SUBMIT = cast("UpdateMethodMultiParam[[CareJourney, Command | Foreign], Receipt]", CareJourney.submit)
 """The update by which commands come. The SDK types one with a description as if it answered with a coroutine."""
@@ -148,7 +148,8 @@ async def submit(
         NotChecked: its signature cannot be checked now; nothing happened.
         Unavailable: no answer; whether it arrived is not known.
     """
-    handle, update_id = handle_of(client, journey_id), _update_id(command)
+    handle, first = handle_of(client, journey_id), await _update_id(client, command)
+    update_id = first
 
     async def ask(within: timedelta) -> Receipt:
         nonlocal update_id
@@ -157,7 +158,7 @@ async def submit(
                 handle, command, handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=within)
             )
         except NotChecked:
-            if update_id != _update_id(command):
+            if update_id != first:
                 raise
             # It may be the answer of an earlier time: Temporal keeps it under its id.
             update_id = f"{update_id}/{uuid4()}"
@@ -212,7 +213,7 @@ async def reopen(
     Raises:
         Refused, NotChecked, Unavailable: as `submit`.
     """
-    journey = fold(recorded)
+    journey, update_id = fold(recorded), await _update_id(client, command)
     await _assign(client, journey)
 
     async def ask(within: timedelta) -> Receipt:
@@ -230,7 +231,7 @@ async def reopen(
             SUBMIT,
             command,
             start_workflow_operation=again,
-            id=_update_id(command),
+            id=update_id,
             rpc_timeout=within,
         )
         try:
@@ -245,10 +246,19 @@ async def reopen(
         return await submit(client, journey.id, command, timeout=timeout)
 
 
-def _update_id(command: Command) -> str:
+async def _update_id(client: Client, command: Command) -> str:
     """Of the same content the same. Temporal answers a known one without asking the journey, which would refuse other
-    content under the same command id. Five times in a history, it has the digest in short; an answer has all of it."""
-    return f"{command.command_id}/{command_digest(command)[:12]}"
+    content under the same command id. Five times in a history, it stands for the content in short; an answer has all of
+    the digest. Temporal shows it to people who may not read the content.
+
+    Raises:
+        Unavailable: the keys cannot be had now.
+    """
+    try:
+        stands_in = await stand_in(client, command_digest(command).encode())
+    except KeysUnavailable as error:
+        raise _unanswered(command, str(error)) from None
+    return f"{command.command_id}/{stands_in[:12]}"
 
 
 async def _answer(

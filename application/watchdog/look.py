@@ -8,7 +8,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -150,11 +149,16 @@ async def _missed_steps(
     return [
         Matter(
             STEP_MISSED,
-            f"{step.journey_id}:{sha256(f'{step.obligation} {step.due.isoformat()}'.encode()).hexdigest()[:20]}",
+            f"{step.journey_id}:{name_of_step(record, step)}",
             {"journey_id": str(step.journey_id), "due": step.due.isoformat(), "to": step.to},
         )
         for step in without_told(due, early, at - late - longer)
     ]
+
+
+def name_of_step(record: Record, step: DueStep) -> str:
+    """Return what stands for a step in the id of a page: a pager is not told what is awaited, and cannot try."""
+    return record.patients.of_content(f"{step.obligation} {step.due.isoformat()}".encode()).hex()[:20]
 
 
 def without_told(due: Iterable[DueStep], early: Iterable[EarlyNotice], unless_by: datetime) -> Iterator[DueStep]:

@@ -17,8 +17,9 @@ from console.visits import Looks
 from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted
 
 router = APIRouter()
-LEFT_OUT: Final = ("kind", "protocol", "approval", "signature")
-"""Fields of events that are not printed: the protocol has a page of its own, and a signature is verified, not read."""
+LEFT_OUT: Final = ("kind", "protocol", "approval", "signature", "code_key")
+"""Fields of events that are not printed: the protocol has a page of its own, a signature is verified, not read, and a
+key says nothing to anybody."""
 
 
 @router.get("/journeys/{journey_id}/print")

@@ -27,6 +27,7 @@ from console.views.commands import answers_from, command_id, command_id_of
 from console.views.work import onward, query_in
 from console.visits import Acts, Looks, Visit
 from workflows.journey.base import short_code
+from workflows.journey.codes import code_in
 
 router = APIRouter()
 
@@ -89,7 +90,7 @@ async def _shown(
         evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,
         decision=shown.decision if isinstance(shown, ShownDecision) else None,
         since=shown.decision.since if isinstance(shown, ShownDecision) else shown.since,
-        code="" if asked is None else short_code(asked.request.evidence or ""),
+        code="" if asked is None else short_code(code_in(asked.request.id)),
         objection=objection,
         verdicts=get_args(Verdict),
         command_id=once,

@@ -14,6 +14,7 @@ from tests.cli.helpers import World, call
 from tests.journey.play import Play
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.codes import code_in
 from workflows.journey.commands import Command, Sign
 
 
@@ -47,7 +48,8 @@ def send(world: World, journey: UUID, command: Command, profiles: dict[Role, str
     common = ("--profile", profile, "--command-id", str(command.command_id), "--json")
     if isinstance(body, Sign):
         form = body.model_dump(mode="json", include={"rationale", "choice", "referral"}, exclude_none=True)
-        words: tuple[str, ...] = ("signoff", body.decision, str(journey), body.request, "--evidence", body.evidence)
+        seen = ("--evidence", code_in(body.request))
+        words: tuple[str, ...] = ("signoff", body.decision, str(journey), body.request, *seen)
     else:
         form = body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
         noun, _, verb = body.kind.partition(".")

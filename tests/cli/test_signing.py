@@ -64,7 +64,9 @@ def test_list_and_show(world: World, journey: UUID, request_id: str, profiles: P
         assert len(mine) == count
     shown = call(world, "signoff", "show", str(journey), request_id, "--json").json
     assert digest(shown["evidence"]) == shown["evidence_hash"]
-    assert shown["evidence_hash"].startswith(shown["short_code"].replace("-", ""))
+    code = shown["short_code"].replace("-", "")
+    assert request_id.endswith(f":{code}")
+    assert not shown["evidence_hash"].startswith(code), "who reads the id cannot try a guess at the evidence"
     assert shown["choices"] == ["at_home", "in_clinic", "neither"]
     assert shown["meaning"] == "setting_decided"
     people = call(world, "signoff", "show", str(journey), request_id)
@@ -131,7 +133,7 @@ def test_what_is_missing_or_wrong_is_named(
 
 
 def test_other_evidence_than_read(world: World, journey: UUID, request_id: str, clinician: tuple[str, str]) -> None:
-    words = ("signoff", "approve", str(journey), request_id, "--evidence", "0" * 64, *clinician, "--json")
+    words = ("signoff", "approve", str(journey), request_id, "--evidence", "0" * 20, *clinician, "--json")
     answer = call(world, *words, given=WHY | {"choice": "at_home"})
     assert answer.code == 5
     assert world.received == []

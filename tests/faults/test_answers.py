@@ -140,9 +140,12 @@ async def test_an_old_answer_of_the_same_journey_is_no_answer(
         await course.begin()
         assert (await course.submit(first)).answers == command_digest(first)
         await course.recorded()
+    history = (await course.runs())[0]
+    assert str(first.command_id) in str(history)
+    assert command_digest(first)[:12] not in str(history), "who reads ids cannot try a guess at what was said"
     SEEN.extend(
         event.workflow_execution_update_completed_event_attributes.outcome.success.payloads[0]
-        for event in (await course.runs())[0]
+        for event in history
         if event.HasField("workflow_execution_update_completed_event_attributes")
     )
     await course.handle.terminate()

@@ -24,12 +24,12 @@ def test_a_code_carries_eighty_bits_in_groups_of_four(whole: str) -> None:
 def test_digests_that_differ_early_share_no_code_and_no_request(whole: str, at: int) -> None:
     other = f"{whole[:at]}{'0' if whole[at] != '0' else '1'}{whole[at + 1 :]}"
     assert short_code(whole) != short_code(other)
-    asked = [_requirement(evidence).id for evidence in (whole, other)]
+    asked = [_requirement(abbreviated(code)).id for code in (whole, other)]
     assert asked[0] != asked[1]
     assert not stands_for(short_code(whole), other)
 
 
-def _requirement(evidence: str) -> Requirement:
+def _requirement(code: str) -> Requirement:
     kind = SignOffKind.PLAN
     return Requirement(
         kind=kind.value,
@@ -37,7 +37,8 @@ def _requirement(evidence: str) -> Requirement:
         escalation_policy="routine",
         what="sign the plan",
         sign_off=kind,
-        evidence=evidence,
+        evidence=WHOLE,
+        code=code,
     )
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from temporalio import workflow
@@ -153,6 +154,19 @@ def test_nobody_becomes_the_clock_by_a_restart(
     [again] = waiting(shell)
     assert (refused.own, again.own) == (False, False)
     assert again.refusal is not None
+
+
+@pytest.mark.parametrize("what", ["unreadable", "history"])
+def test_the_shells_own_ids_let_nobody_try_what_they_are_about(play: Play, shell: CareJourney, what: str) -> None:
+    def own(key: str) -> UUID:
+        run = CareJourney(JourneyInput(journey=play.changed(code_key=key).journey, receipts=play.receipts))
+        if what == "unreadable":
+            run._keep(messages.unreadable("invented", "invented: I feel unwell"))
+        else:
+            run._take_in(Others(elsewhere=ONE, position=7))
+        return waiting(run)[0].command.command_id
+
+    assert own("a" * 64) == own("a" * 64) != own("b" * 64)
 
 
 HOLD = c.PlaceHold(reason="invented: stop")

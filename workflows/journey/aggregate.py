@@ -148,6 +148,7 @@ def begin(event: e.Event) -> Journey:
         started_at=event.at,
         organisation=body.organisation,
         log=body.log,
+        code_key=body.code_key,
         clinic=body.clinic,
         patient=body.patient,
         referral=body.reason,

@@ -84,8 +84,8 @@ def digest(content: Any) -> str:
 
 
 CODE_DIGITS = 20
-"""How many hex digits of a digest people compare, type, or see in a request's id: 80 bits. Two texts that share 48 are
-found within minutes."""
+"""How many hex digits of a digest or a code people compare, type, or see in a request's id: 80 bits. Two texts that
+share 48 are found within minutes."""
 
 
 def abbreviated(digest: str) -> str:

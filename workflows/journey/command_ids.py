@@ -2,6 +2,7 @@
 
 They follow from what they are about, so that each happens once. Anybody could work them out; so they are of a version
 of UUID (8, RFC 9562) that no person's command may bear. Else a person could take the id of the next deadline first.
+They are read by who may not read the content: what they are about names content by its code (`codes`).
 """
 
 from hashlib import sha256

@@ -12,6 +12,7 @@ from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.reports import rules as reports
 from workflows.journey.authorization import licence_objection
+from workflows.journey.codes import code_of
 from workflows.journey.command_ids import id_objection, is_own, own_id
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
@@ -105,7 +106,7 @@ def keep_refusal(
         else:
             nonce = signature.nonce
     if others:
-        derived = own_id(command.command_id, f"refused:{command_digest(command)}")
+        derived = own_id(command.command_id, f"refused:{code_of(journey.code_key, command_digest(command))}")
         command = command.model_copy(update={"command_id": derived})
     known = command.command_id in receipts
     # Whoever cannot sign cannot fill the record by trying, nor keep a refused decision from being spent.
@@ -121,7 +122,7 @@ def _keep_report(
     journey: Journey, receipts: Mapping[UUID, CommandReceipt], command: Command, refusal: Refusal, at: datetime
 ) -> tuple[e.Event, ...]:
     seen = command_digest(command)
-    derived = own_id(command.command_id, f"kept:{seen}")
+    derived = own_id(command.command_id, f"kept:{code_of(journey.code_key, seen)}")
     kept = [] if derived in receipts else [*reports.kept(journey, command, refusal)]
     if not kept:
         return ()

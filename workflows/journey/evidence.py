@@ -9,7 +9,8 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners
-from workflows.journey.base import digest
+from workflows.journey.base import abbreviated, digest
+from workflows.journey.codes import code_of
 from workflows.journey.obligation_types import RETURNED
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
@@ -128,6 +129,7 @@ def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | No
     owner = rule.roles[0] if first is None else cosigners(journey, kind)[0]
     refused = (*(about.authors(journey, subject) if rule.not_author else ()), *((first.by,) if first else ()))
     what = about.request.format(subject=subject)
+    asked = evidence_of(journey, kind, subject, first)
     mine = owner == Role.CLINICIAN and journey.clinician not in refused
     return Requirement(
         kind=kind.value,
@@ -137,6 +139,7 @@ def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | No
         escalation_policy=rule.escalation_policy,
         what=what if first is None else f"{what} as the second person",
         sign_off=kind,
-        evidence=evidence_of(journey, kind, subject, first),
+        evidence=asked,
+        code=abbreviated(code_of(journey.code_key, asked)),
         care=about.care,
     )

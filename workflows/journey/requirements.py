@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
 from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text, abbreviated
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.obligation_types import ObligationType
 from workflows.journey.protocol import SignOffKind
@@ -17,7 +17,8 @@ CloseReason = Literal["done", "superseded", "held", "no_longer_needed"]
 
 
 class Requirement(ImmutableModel):
-    """Something a stage waits for. ``care`` needs pause under a hold; safety never does."""
+    """Something a stage waits for. ``care`` needs pause under a hold; safety never does. ``code`` is that of the hash
+    of the ``evidence``, as people see it."""
 
     kind: Identifier
     subject: Identifier | None = None
@@ -28,6 +29,7 @@ class Requirement(ImmutableModel):
     due: Instant | None = None
     sign_off: SignOffKind | None = None
     evidence: str | None = None
+    code: str | None = None
     care: bool = True
 
     @cached_property
@@ -37,8 +39,8 @@ class Requirement(ImmutableModel):
 
     @cached_property
     def id(self) -> str:
-        """The key, and for a sign-off the beginning of the hash of the evidence it is asked for."""
-        return self.key if self.evidence is None else f"{self.key}:{abbreviated(self.evidence)}"
+        """The key, and for a sign-off the code of the evidence it is asked for."""
+        return self.key if self.code is None else f"{self.key}:{self.code}"
 
 
 class Acknowledgement(ImmutableModel):

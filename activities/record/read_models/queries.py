@@ -154,7 +154,6 @@ class SignOffRequest(_Answered):
     what: str
     sign_off: str
     subject: str | None
-    evidence: str | None
     owner: Role
     person: str | None
     signed_by: tuple[Role, ...]

@@ -94,7 +94,6 @@ class ObligationRow(NamedTuple):
     since: datetime
     due: datetime
     sign_off: str | None
-    evidence: str | None
     asked: tuple[str, ...]
     next_step: datetime | None = None
     next_action: str | None = None
@@ -329,7 +328,6 @@ def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> O
         since=waiting.since,
         due=waiting.deadline,
         sign_off=None if waiting.sign_off is None else waiting.sign_off.value,
-        evidence=waiting.evidence,
         asked=_collect_asked(journey, waiting),
     )
     signed = next(

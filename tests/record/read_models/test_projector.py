@@ -350,10 +350,10 @@ async def test_an_event_of_no_known_kind_is_never_skipped(record: Record) -> Non
 
 @pytest.mark.parametrize("rebuilt", [False, True])
 async def test_a_row_the_database_cannot_hold_poisons_its_journey_alone(record: Record, rebuilt: bool) -> None:
-    """A digest with a NUL, which no text column takes, is read from an event: only writing the rows shows it."""
+    """A code with a NUL, which no text column takes, is read from an event: only writing the rows shows it."""
     opens = ((n, event.body) for n, event in enumerate(course_of()) if isinstance(event.body, ObligationsUpdated))
-    asked, body = next((n, body) for n, body in opens if any(each.evidence for each in body.opened))
-    opened = tuple(each.model_copy(update={"evidence": f"{each.evidence}\0"}) for each in body.opened)
+    asked, body = next((n, body) for n, body in opens if any(each.code for each in body.opened))
+    opened = tuple(each.model_copy(update={"code": f"{each.code}\0"}) for each in body.opened)
     spoilt = course_of()[asked].model_copy(update={"body": body.model_copy(update={"opened": opened})})
     others = [await put_course(record, 30) for _ in range(3)]
     journey = uuid4()

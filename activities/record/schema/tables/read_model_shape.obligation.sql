@@ -17,7 +17,6 @@ CREATE TABLE read_model_shape.obligation (
     since          timestamptz NOT NULL,
     due            timestamptz NOT NULL,
     sign_off       text,
-    evidence       text,
     asked          text[]      NOT NULL,
     next_step      timestamptz,
     next_action    text,

@@ -6,6 +6,7 @@ from uuid import UUID
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant, Zone
+from workflows.journey.codes import CodeKey
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import Pathway, PinnedProtocol
 from workflows.journey.signed_statement import ProtocolApproval, Scope
@@ -17,7 +18,7 @@ class StartPathway(CommandBody):
     """Start a journey from a referral: one per patient and medicine at a time.
 
     ``organisation`` and ``log`` say in whose record it is kept. ``approval`` is what the medical director and a second
-    person signed under the protocol; only demonstrations go without.
+    person signed under the protocol; only demonstrations go without. ``code_key`` is the key of the journey's codes.
     """
 
     kind: Literal["pathway.start"] = "pathway.start"
@@ -25,6 +26,7 @@ class StartPathway(CommandBody):
     journey_id: UUID
     organisation: Short
     log: Identifier
+    code_key: CodeKey
     clinic: Identifier
     patient: Patient
     pathway: Pathway
@@ -101,6 +103,7 @@ class PathwayStarted(EventBody):
     kind: Literal["pathway.started"] = "pathway.started"
     organisation: Short
     log: Identifier
+    code_key: CodeKey
     clinic: Identifier
     patient: Patient
     pathway: Pathway
@@ -195,6 +198,7 @@ class PathwayState(ImmutableModel):
     started_at: Instant
     organisation: Short
     log: Identifier
+    code_key: CodeKey
     clinic: Identifier
     patient: Patient
     referral: Text
