@@ -178,7 +178,7 @@ class CareJourney:
         refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
         receipt = self._decide(command, refusal, authentic=authentic)
         if receipt.refusal == m.QUARANTINED:
-            raise _undecided()
+            raise _undecided(command)
         if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
             return receipt
         return await self._confirm(command, receipt)
@@ -192,19 +192,19 @@ class CareJourney:
         if self._may_be_set_back:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         if self._draining:
-            raise ApplicationError("a new run is about to begin; nothing happened", type=m.TRY_AGAIN)
+            raise _try_again("a new run is about to begin", command)
         if not authentic and refuse_by_hand(command) is not None:
             return  # It is kept, and refused.
         if self._ledger.outbox.full and not (command.body.by_anybody or command.body.fact):
-            raise ApplicationError("too much waits for the record; nothing happened", type=m.TRY_AGAIN)
+            raise _try_again("too much waits for the record", command)
         # Whoever signs nothing genuine leaves half of the places to the others.
         places = CHECKED_AT_ONCE if authentic else CHECKED_AT_ONCE // 2
         if self._ledger.must_be_checked(command) and self._checking >= places:
-            raise ApplicationError("other signatures are being checked; nothing happened", type=m.TRY_AGAIN)
+            raise _try_again("other signatures are being checked", command)
         if isinstance(command.body, CONFIRMED) and len(self._unconfirmed) >= CHECKED_AT_ONCE:
-            raise ApplicationError("other releases are being recorded; nothing happened", type=m.TRY_AGAIN)
+            raise _try_again("other releases are being recorded", command)
         if self._ledger.diverged and command.command_id in self._ledger.receipts:
-            raise _undecided()
+            raise _undecided(command)
         refusal = self._ledger.refusal(command, workflow.now()) or self._refuse_unknown(command)
         if refusal is not None:
             raise _refused(refusal, command)
@@ -225,7 +225,7 @@ class CareJourney:
         try:
             refusal: Refusal | None = look(self._ledger.presented(command, workflow.now()))
         except RuntimeError:
-            raise _not_checked() from None
+            raise _not_checked(command) from None
         return refusal
 
     @workflow.signal(dynamic=True, description="A command as a signal: `command` or `sign_off`, payload as JSON")
@@ -324,7 +324,7 @@ class CareJourney:
         try:
             await workflow.wait_condition(lambda: settled() or self._ledger.diverged)
             if not settled():
-                raise _undecided()
+                raise _undecided(command)
             return answer()
         finally:
             self._unconfirmed.pop(command.command_id, None)
@@ -415,13 +415,13 @@ class CareJourney:
             )
             await self._until_decidable()
         except ActivityError:
-            raise _not_checked() from None
+            raise _not_checked(command) from None
         finally:
             self._checking -= 1
         if not isinstance(result, m.SignatureResult):
-            raise _not_checked()
+            raise _not_checked(command)
         if result.refusal is None and not self._ledger.counts_still(presented, workflow.now()):
-            raise _not_checked()
+            raise _not_checked(command)
         return result.refusal
 
     async def _check_signals(self) -> None:
@@ -854,20 +854,23 @@ def _unproven(command: Command) -> Command:
     return command.model_copy(update={"actor": command.actor.model_copy(update={"clinics": ()}), "proof": None})
 
 
-def _undecided() -> ApplicationError:
-    return ApplicationError(
-        "this journey is quarantined: what it had accepted before is decided again once ops have looked",
-        type=m.UNDECIDED,
-        non_retryable=True,
-    )
+def _undecided(command: Command) -> ApplicationError:
+    what = "this journey is quarantined: what it had accepted before is decided again once ops have looked"
+    return ApplicationError(what, command_digest(command), type=m.UNDECIDED, non_retryable=True)
 
 
-def _not_checked() -> ApplicationError:
-    return ApplicationError("the signature cannot be checked now; nothing happened", type=m.NOT_CHECKED)
+def _not_checked(command: Command) -> ApplicationError:
+    what = "the signature cannot be checked now; nothing happened"
+    return ApplicationError(what, command_digest(command), type=m.NOT_CHECKED)
+
+
+def _try_again(why: str, command: Command) -> ApplicationError:
+    return ApplicationError(f"{why}; nothing happened", command_digest(command), type=m.TRY_AGAIN)
 
 
 def _refused(refusal: Refusal, command: Command | None = None) -> ApplicationError:
-    """Return the refusal as an answer to a command, if there is one that could be read: with its digest."""
+    """Return the refusal as an answer to a command, if there is one that could be read: like every answer, with its
+    digest."""
     answers = () if command is None else (command_digest(command),)
     details = (refusal.model_dump(mode="json"), *answers)
     return ApplicationError(str(refusal), *details, type=refusal.code.value, non_retryable=True)

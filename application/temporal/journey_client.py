@@ -47,7 +47,7 @@ from workflows.journey.stage import Stage
 from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
 from workflows.record_anchor import AnchorRecord
 from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
-from workflows.temporal_plugin import NotAuthentic, assign_keys, stand_in
+from workflows.temporal_plugin import SERVERS_FAILURE, NotAuthentic, assign_keys, stand_in
 
 SUBMIT = cast("UpdateMethodMultiParam[[CareJourney, Command | Foreign], Receipt]", CareJourney.submit)
 """The update by which commands come. The SDK types one with a description as if it answered with a coroutine."""
@@ -68,7 +68,7 @@ class NotChecked(Unavailable):
     """A signature could not be checked at this moment. Nothing happened; send the same command again."""
 
 
-class _TryAgain(Exception):
+class TryAgain(Exception):
     """The journey begins a new run, or is busy: asked again, it answers."""
 
 
@@ -162,7 +162,7 @@ async def submit(
                 raise
             # It may be the answer of an earlier time: Temporal keeps it under its id.
             update_id = f"{update_id}/{uuid4()}"
-            raise _TryAgain("the signature could not be checked") from None
+            raise TryAgain("the signature could not be checked") from None
 
     return await _until_answered(client, journey_id, command, ask, timeout)
 
@@ -193,7 +193,7 @@ async def _asked_again(command: Command, ask: Callable[[timedelta], Awaitable[Re
     while True:
         try:
             return await ask(timedelta(seconds=max(until - monotonic(), 1)))
-        except _TryAgain as again:
+        except TryAgain as again:
             if monotonic() > until:
                 raise _unanswered(command, str(again)) from None
         await asyncio.sleep(pause)
@@ -238,7 +238,7 @@ async def reopen(
             return await _answer(handle_of(client, journey.id), command, asked)
         except NotFound:
             # The run that was asked came to its end meanwhile.
-            raise _TryAgain("the journey was coming to its end") from None
+            raise TryAgain("the journey was coming to its end") from None
 
     try:
         return await _until_answered(client, journey.id, command, ask, timeout)
@@ -275,14 +275,14 @@ async def _answer(
         raise _unanswered(command, str(error)) from None
     except RPCError as error:
         if error.status in _BUSY:
-            raise _TryAgain("Temporal was busy with this journey") from None
+            raise TryAgain("Temporal was busy with this journey") from None
         if error.status != RPCStatusCode.NOT_FOUND:
             raise _unanswered(command, "Temporal did not take the command") from error
         # The run that was asked may have ended because another one goes on: after a hand-over, a reset, or when it was
         # taken up again from the record.
         status = await _status(handle)
         if status not in (None, WorkflowExecutionStatus.COMPLETED):
-            raise _TryAgain(_MOVING if status in _GOES_ON else _ENDED) from None
+            raise TryAgain(_MOVING if status in _GOES_ON else _ENDED) from None
         raise NotFound("no journey runs under this id", "See `pathway list`", ids=_ids(command)) from None
     if receipt.answers != command_digest(command):
         raise _unanswered(command, NOT_THE_ANSWER)
@@ -292,20 +292,23 @@ async def _answer(
 
 
 def failure_of(command: Command, failed: WorkflowUpdateFailedError) -> Exception:
-    """Return what to raise where the update of a command failed."""
+    """Return what a failure says. One of the journey's own names the command it answers; whether anything happened is
+    not known from any other."""
     cause = failed.cause
-    if isinstance(cause, ApplicationError) and cause.details:
-        refusal, *answers = cause.details
-        if answers != [command_digest(command)]:
-            return _unanswered(command, NOT_THE_ANSWER)
-        return _refused(command, Refusal.model_validate(refusal))
-    if isinstance(cause, ApplicationError) and cause.type in ("AcceptedUpdateCompletedWorkflow", TRY_AGAIN):
-        return _TryAgain("the journey was busy")
-    if isinstance(cause, ApplicationError) and cause.type == NOT_CHECKED:
+    if not isinstance(cause, ApplicationError):
+        return _unanswered(command, "the journey could not read the command")
+    if cause.type == SERVERS_FAILURE:
+        return TryAgain("the journey was busy")
+    *said, answers = cause.details or (None,)
+    if answers != command_digest(command):
+        return _unanswered(command, NOT_THE_ANSWER)
+    if cause.type == TRY_AGAIN:
+        return TryAgain("the journey was busy")
+    if cause.type == NOT_CHECKED:
         return NotChecked(cause.message, _again(command), ids=_ids(command))
-    if isinstance(cause, ApplicationError) and cause.type == UNDECIDED:
+    if cause.type == UNDECIDED or not said:
         return _unanswered(command, cause.message)
-    return _unanswered(command, "the journey could not read the command")
+    return _refused(command, Refusal.model_validate(said[0]))
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:

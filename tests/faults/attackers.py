@@ -165,10 +165,10 @@ async def push(plain: Client, journey_id: UUID, sent: c.Command) -> Refusal | No
             receipt = await handle.execute_update("submit", sent.model_dump(mode="json", exclude_none=True))
         except WorkflowUpdateFailedError as failed:
             told = _told(failed)
-            if told.details:
-                return Refusal.model_validate(told.details[0])
             if told.type != TRY_AGAIN:
-                raise told from None
+                if not told.details or not isinstance(told.details[0], dict):
+                    raise told from None
+                return Refusal.model_validate(told.details[0])
             await asyncio.sleep(0.02)
         else:
             refusal = receipt.get("refusal")

@@ -16,7 +16,7 @@ from activities.record.verification.journeys import verify_record
 from application.command_catalog import KINDS
 from application.errors import Refused, Unavailable
 from application.pathway import commands
-from application.temporal.journey_client import failure_of, submit
+from application.temporal.journey_client import NOT_THE_ANSWER, NotChecked, TryAgain, failure_of, submit
 from application.temporal.squatters import Squatted
 from deploy.local.stack import Stack
 from simulation.keys import Signers
@@ -42,7 +42,15 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.receipts import command_digest
 from workflows.journey.stage import Outcome, Stage
-from workflows.messages import ALREADY_OPEN, Batch, Recorded, append_to_record
+from workflows.messages import (
+    ALREADY_OPEN,
+    NOT_CHECKED,
+    TRY_AGAIN,
+    UNDECIDED,
+    Batch,
+    Recorded,
+    append_to_record,
+)
 
 pytestmark = pytest.mark.server
 
@@ -160,6 +168,24 @@ async def test_an_old_answer_of_the_same_journey_is_no_answer(
             with pytest.raises((Unavailable, Squatted)):
                 await submit(client, course.id, sent, timeout=timedelta(seconds=5))
         await parrot.terminate()
+
+
+@pytest.mark.parametrize("kind", [TRY_AGAIN, NOT_CHECKED, UNDECIDED])
+def test_whoever_shows_that_nothing_happened_to_another_command_is_not_believed(kind: str) -> None:
+    """Else somebody who answers for the journey could say of what was taken that it was not."""
+    sent, other = command(support()), command(support())
+
+    def told(*details: object) -> Exception:
+        return failure_of(sent, WorkflowUpdateFailedError(ApplicationError("invented", *details, type=kind)))
+
+    believed = told(command_digest(sent))
+    assert isinstance(believed, {TRY_AGAIN: TryAgain, NOT_CHECKED: NotChecked, UNDECIDED: Unavailable}[kind])
+    assert NOT_THE_ANSWER not in str(believed)
+    for details in ((), (None,), ("",), (command_digest(other),), (command_digest(sent), command_digest(other))):
+        answer = told(*details)
+        assert isinstance(answer, Unavailable), details
+        assert not isinstance(answer, NotChecked), details
+        assert NOT_THE_ANSWER in str(answer), details
 
 
 def test_a_refusal_of_another_command_is_no_answer() -> None:
