@@ -64,6 +64,7 @@ from workflows.messages import (
     AHEAD,
     DIVERGED,
     LIMIT,
+    NOT_TAKEN,
     OPEN_JOURNEY,
     OTHER_BUILD,
     TRY_AGAIN,
@@ -100,8 +101,8 @@ async def _tell_nobody(_journey_id: UUID) -> None:
     """What a recorder does that has no Temporal."""
 
 
-def _refused(why: str) -> ApplicationError:
-    return ApplicationError(f"{UNPROVEN}{why}", type=DIVERGED, non_retryable=True)
+def _refused(why: str, kind: str = DIVERGED) -> ApplicationError:
+    return ApplicationError(f"{UNPROVEN}{why}", type=kind, non_retryable=True)
 
 
 def _leave_to_others(batch: Batch) -> Recorded:
@@ -184,12 +185,14 @@ class RecordActivities:
         notices. Every retry finds what an earlier attempt did.
 
         A command that is recorded already, whose signature has expired by now, or that rests on less than is known of
-        the patient, is not recorded: the answer has the run read the record, and decide again.
+        the patient, is not recorded: the answer has the run read the record, and decide again. So it is after a command
+        that is not taken: what comes before it in the batch is recorded.
 
         Raises:
             ApplicationError: not retryable, when the record holds other events for these versions, or one before them
-                that cannot be read, or the batch does not follow from its commands or claims a decision that nobody
-                signed, or the patient has another open journey with the medicine. To be retried, when another journey
+                that cannot be read, or the patient has another open journey with the medicine, or the first command is
+                not taken: the batch does not follow from it, or it claims a decision that nobody signed, or a sender
+                whom nothing proves. To be retried, when another journey
                 of the patient went on in the meantime, or other rules decided the batch, or a clock that is ahead; and
                 until the limit is higher, when the record takes no batch of this size.
             RegisterError: nothing signed can be recorded until the register is readable again.
@@ -210,7 +213,10 @@ class RecordActivities:
                 log.error("sender.unproven", journey_id=str(batch.journey_id))
             else:
                 log.error("signoff.unproven", journey_id=str(batch.journey_id))
-            raise _refused(str(problem)) from None
+            if problem.command:
+                return await self.append(batch.model_copy(update={"commands": batch.commands[: problem.command]}))
+            not_taken = problem.command is not None and batch.expected_version > 0
+            raise _refused(str(problem), NOT_TAKEN if not_taken else DIVERGED) from None
         except UnreadableEvent as unreadable:
             raise _unreadable(unreadable) from None
         except (OtherHistory, Diverged, VersionConflict) as conflict:
@@ -239,7 +245,7 @@ class RecordActivities:
             return _leave_to_others(batch)
         events = [event for derived in found for event in derived.events]
         self._require_allowed(events)
-        await self._prove_staff(after.journey.clinic, events)
+        await self._prove_staff(after.journey.clinic, found)
         if any(isinstance(event.body, MOVES) for event in events) and not after.proven:
             if not standing.rows:
                 standing = await self._read(batch)
@@ -384,9 +390,10 @@ class RecordActivities:
         ):
             raise _refused("demonstrations are not allowed here")
 
-    async def _prove_staff(self, clinic: str, events: Sequence[Event]) -> None:
+    async def _prove_staff(self, clinic: str, found: Sequence[Derived]) -> None:
         """Refuse what was done by somebody whom nothing proves, or whom the register does not know. It is read only for
         events that need it, so that a hold or a report never waits for it."""
+        events = [event for derived in found for event in derived.events]
         if not any(claims_staff(event) or needs_session(event) or event.proof for event in events):
             return
         if self._log is None:
@@ -395,11 +402,12 @@ class RecordActivities:
         if isinstance(events[0].body, PathwayStarted) and not is_ours(
             begin(events[0]).scope, register.organisation, self._log.name
         ):
-            raise Unproven("version 1: it was begun for another organisation or record")
-        problem = next(unknown_actors(register, clinic, events), None)
-        problem = problem or next(unproven_events(register, self._log, clinic, events), None)
-        if problem is not None:
-            raise _UnknownSender(problem)
+            raise Unproven("version 1: it was begun for another organisation or record", 0)
+        for place, derived in enumerate(found):
+            problem = next(unknown_actors(register, clinic, derived.events), None)
+            problem = problem or next(unproven_events(register, self._log, clinic, derived.events), None)
+            if problem is not None:
+                raise _UnknownSender(problem, place)
 
     async def _read(self, batch: Batch) -> _Standing:
         """Read what is recorded of a journey, up to the last version of a batch."""

@@ -98,6 +98,8 @@ class CareJourney:
         self._mark, self._asked_to_show = "", False
         self._asked_to_look, self._looking = given.look, False
         self._set_back, self._times_set_back = False, 0
+        self._not_taken: set[UUID] = set()
+        self._left_out: UUID | None = None
         self._new_run_due = self._draining = self._cancelled = False
         workflow.register_random_seed_callback(self._notice_reset)
         # Here and not in `run`: handlers may run before it, and a reset then opens the same journey again.
@@ -535,6 +537,9 @@ class CareJourney:
         except ActivityError as failed:
             if isinstance(failed.cause, ApplicationError) and failed.cause.type == m.OPEN_JOURNEY:
                 raise _refused(m.ALREADY_OPEN) from None
+            not_taken = isinstance(failed.cause, ApplicationError) and failed.cause.type == m.NOT_TAKEN
+            if not_taken and self._goes_on_without(batch.commands[0].decided):
+                return
             # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
             # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
             if self._caught_up:
@@ -549,6 +554,30 @@ class CareJourney:
             else:
                 self._mark = recorded.mark
                 self._take_in(recorded)
+
+    def _goes_on_without(self, decided: Decided) -> bool:
+        """Whether all that waits is decided again after what is recorded, because the record did not take the first of
+        it. Who sent that one, and its signature, are checked again; if it is still not taken then, it is left out. For
+        ops are what the record refuses of the service's own, and that a command is left out."""
+        command_id = decided.command.command_id
+        if command_id in self._not_taken:
+            if decided.own or decided.refusal is not None:
+                return False
+            self._left_out = command_id
+        self._not_taken.add(command_id)
+        self._told, self._caught_up = None, False
+        return True
+
+    def _leave_out(self, decided: Decided) -> None:
+        """Keep that a command was accepted and is not recorded, for its sender and for ops, and hold care."""
+        command = decided.command
+        refused = decided.model_copy(update={"at": workflow.now(), "refusal": m.LEFT_OUT, "unanswered": True})
+        receipt, events = self._ledger.decide(refused)
+        if command.command_id in self._unconfirmed:
+            self._unconfirmed[command.command_id] = receipt
+        self._apply(events, refused)
+        content = command.model_dump_json(exclude={"proof"})
+        self._read(m.unreadable(f"not recorded: {command.body.kind}", content), len(content))
 
     async def _look_at_others(self) -> None:
         """Take in what the patient's other journeys say when one of them has gone on, so that nothing here goes on
@@ -606,9 +635,12 @@ class CareJourney:
             self._asked_to_look |= len(again) < len(decided)
             if told is not None:
                 self._take_in(told, undone=bool(again))
+            left_out, self._left_out = self._left_out, None
             for each in again:
                 command = each.command
-                if each.own:
+                if command.command_id == left_out:
+                    self._leave_out(each)
+                elif each.own:
                     self._decide_again(command)
                 elif each.refusal is not None:
                     # Whoever sent it was told that it is refused, and it stays refused.

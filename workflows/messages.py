@@ -76,6 +76,9 @@ MESSAGES_KEPT = 100
 counted, with their size and digest, and care is held."""
 DIVERGED = "Diverged"
 """The record holds other events for these versions: never retried, never overwritten."""
+NOT_TAKEN = "NotTaken"
+"""The record does not take the first command of a batch: it does not follow there, or nothing proves who sent it. Never
+retried: the run decides again after what is recorded."""
 LIMIT = "Limit"
 """The record takes no event of this size, or no more of them at once: retried until the limit is higher. Nothing is
 lost meanwhile."""
@@ -322,6 +325,13 @@ QUARANTINED = Refusal(
     code=RefusalCode.HELD,
     reason="this journey is quarantined: its record says something else, or cannot be read",
     remedy="Tell ops; nothing was overwritten",
+)
+
+LEFT_OUT = Refusal(
+    code=RefusalCode.SIGNATURE,
+    reason="this was accepted, and the record did not take it: it does not follow from what is recorded, or nothing "
+    "proves who sent it",
+    remedy="Nothing else is lost. Send it again under a new id; if it is urgent, call",
 )
 
 NOT_READ = Refusal(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from activities.record import NotYetRecorded, RecordFault, RecordUnavailable
+from activities.record import NotYetRecorded, Record, RecordFault, RecordUnavailable
 from activities.record.patients import look_elsewhere
 from application import command_catalog, sessions
 from application.access_log import ActOn, is_theirs, keep_look, may_see
@@ -33,7 +33,7 @@ from workflows.journey.commands import (
     TakeInHistory,
 )
 from workflows.journey.decide import decide
-from workflows.journey.events import Event
+from workflows.journey.events import CommandRefused, Event
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
@@ -43,6 +43,8 @@ from workflows.journey.stage import Stage
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
 """Commands that may rest on what the patient's other journeys say, so that recording them may refuse them after all."""
 KEPT_AS_REFUSED = "More became known of the patient. It is kept in the record as refused."
+LEFT_OUT = "It was accepted, and is kept in the record as refused. Care is held until somebody has looked."
+REFUSED_KIND = CommandRefused.model_fields["kind"].default
 CALL = "If it is not there within a minute, call whoever is to know of it: they may not have heard"
 """What somebody is told to do whose command is accepted and not recorded: until then nobody but Temporal has it."""
 HELD = "Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached."
@@ -206,28 +208,35 @@ async def wait_until_recorded(
     seen where it is not ``shown``.
 
     Raises:
-        Refused: more became known of the patient, and with that the journey refused it after all.
-        Unavailable: it is not recorded yet. Nothing is lost.
+        Refused: the journey refused it after all: more became known of the patient, or the record did not take it.
+        Unavailable: it is not recorded yet, or something else is recorded where it should be.
     """
     try:
         record = await context.record()
         position = await record.wait_for(accepted.journey_id, accepted.version, RECORDED_WITHIN)
     except (NotYetRecorded, RecordUnavailable, RecordFault):
-        position = None
-    if position is None:
         raise Unavailable(
             f"accepted as version {accepted.version}, not yet recorded",
             f"Do not send it again; look with `pathway show`. {CALL}",
             state=HELD,
             ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
-        )
+        ) from None
     try:
-        if _rests_on_patient(accepted.command.body, known):
+        on_patient = _rests_on_patient(accepted.command.body, known)
+        if on_patient or not await _is_there(record, accepted):
             history = await load_history(context, accepted.journey_id)
             answer = answer_repeated(receipts_of(history.events), accepted.command)
             if isinstance(answer, Refusal):
                 await _keep_answer(context, accepted.command, accepted.journey_id, history.position)
-                raise Refused(answer, state=KEPT_AS_REFUSED, ids={"command_id": str(accepted.command.command_id)})
+                state = KEPT_AS_REFUSED if on_patient else LEFT_OUT
+                raise Refused(answer, state=state, ids={"command_id": str(accepted.command.command_id)})
+            if answer is None:
+                raise Unavailable(
+                    f"accepted as version {accepted.version}, and not recorded: something else is recorded there",
+                    f"Look with `pathway show`. {CALL}",
+                    state="It is decided again, or was refused after all: nobody may rely on it yet.",
+                    ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
+                )
             journey: Journey | None = history.journey
         else:
             journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
@@ -237,6 +246,14 @@ async def wait_until_recorded(
     except RecordUnavailable:
         return Recorded(accepted, position, None, theirs=False)
     return Recorded(accepted, position, journey, theirs)
+
+
+async def _is_there(record: Record, accepted: Accepted) -> bool:
+    """Whether what is recorded at the version of a command came of it."""
+    until = accepted.version
+    async for page in record.read(accepted.journey_id, after_version=until - 1, until_version=until):
+        return page[0].command_id == accepted.command.command_id and page[0].event_type != REFUSED_KIND
+    return False
 
 
 async def asked_words(context: Context, kind: CommandKind, journey_id: UUID) -> dict[str, tuple[str, ...]]:

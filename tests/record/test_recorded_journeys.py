@@ -18,7 +18,7 @@ from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
-from workflows.messages import DIVERGED, Batch
+from workflows.messages import NOT_TAKEN, Batch
 
 
 class Counting(Record):
@@ -95,10 +95,41 @@ async def test_nothing_unproven_is_recorded_after_what_is_remembered(
         if forged != [*decision.events]:
             with pytest.raises(ApplicationError) as problem:
                 await recording.append(each.model_copy(update={"commands": (handed(decision.decided, forged),)}))
-            assert problem.value.type == DIVERGED
+            assert problem.value.type == NOT_TAKEN
             refused += 1
         assert (await recording.append(each)).version == each.last_version
     assert refused > 5
+
+
+@pytest.mark.parametrize("place", [1, 4, 9])
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_what_comes_before_a_command_that_is_not_taken_is_recorded(
+    record: Record, tmp_path: Path, forgery: str, place: int
+) -> None:
+    """And what comes after it is, once the run has decided again without it."""
+    every, recording = signed_course(), activities(record, tmp_path)
+    signs = next(n for n, each in enumerate(every) if n > place and isinstance(each.events[0].body, e.SignedOff))
+    first, last = signs - place, signs + 3
+    for each in every[:first]:
+        await recording.append(batch([each]))
+    events = [
+        event.model_copy(update={"body": FORGERIES[forgery](event.body)}) if n == 0 else event
+        for n, event in enumerate(every[signs].events)
+    ]
+    whole = batch(every[first:last])
+    forged = handed(every[signs].decided, events)
+    commands = (*whole.commands[:place], forged, *whole.commands[place + 1 :])
+    spoilt = whole.model_copy(update={"commands": commands})
+    before = every[signs].events[0].version - 1
+    for _ in range(2):  # also where the answer is lost, and it is handed in again
+        assert (await recording.append(spoilt)).version <= before
+    assert len(await record.load(JOURNEY)) == before
+
+    rest = batch([every[signs]]).model_copy(update={"commands": spoilt.commands[place:]})
+    with pytest.raises(ApplicationError) as problem:
+        await recording.append(rest)
+    assert (problem.value.type, problem.value.non_retryable) == (NOT_TAKEN, True)
+    assert (await recording.append(batch(every[signs:last]))).version == whole.last_version
 
 
 async def test_a_record_that_was_put_back_is_read_again(counting: Counting, tmp_path: Path, admin: Connection) -> None:

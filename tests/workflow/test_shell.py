@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from simulation.keys import Signers
+from simulation.people import person_of
 from simulation.player import at_once
 from tests.journey.play import Play, before
 from workflows import care_journey, messages
@@ -19,7 +21,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.command_ids import own_id
-from workflows.journey.decided import Decided, derive
+from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, derive
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.messages import JourneyInput, Others, Recorded, RecordedState, SignatureResult
@@ -68,7 +70,8 @@ def answers(play: Play, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[
         "now": lambda: play.at,
         "info": lambda: info,
         "logger": logging.getLogger(__name__),
-        "uuid4": lambda: "invented",
+        "uuid4": lambda: UUID(int=1),
+        "extern_functions": dict,
         "all_handlers_finished": lambda: True,
         "register_random_seed_callback": lambda _: None,
     }.items():
@@ -100,7 +103,7 @@ def asks(play: Play) -> c.Command:
     return play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
 
 
-def test_of_one_position_two_things_may_be_said(shell: CareJourney) -> None:
+async def test_of_one_position_two_things_may_be_said(shell: CareJourney) -> None:
     """By a worker of another build, or by one that cannot read a row: the later one counts."""
     shell._take_in(Others(elsewhere=ONE, position=7))
     shell._take_in(Others(elsewhere=OTHER, position=7))
@@ -154,6 +157,80 @@ def test_nobody_becomes_the_clock_by_a_restart(
     [again] = waiting(shell)
     assert (refused.own, again.own) == (False, False)
     assert again.refusal is not None
+
+
+def refuse(command: c.Command, answers: dict[str, Callable[[], Any]], shell: CareJourney, play: Play) -> None:
+    """The record takes everything but this command, and what comes after it in its batch."""
+
+    def append() -> Recorded:
+        [*commands] = shell._ledger.outbox.next_batch(play.journey.id, DecidedBy()).commands
+        version = shell._ledger.outbox.recorded
+        for each in commands:
+            if each.decided.command.command_id == command.command_id and each.decided.refusal is None:
+                break
+            version += each.events
+        if version == shell._ledger.outbox.recorded:
+            failed = {"scheduled_event_id": 1, "started_event_id": 1, "retry_state": None}
+            named = {"identity": "", "activity_type": "", "activity_id": ""}
+            cause = ApplicationError("not recorded", type=messages.NOT_TAKEN)
+            raise ActivityError("x", **failed, **named) from cause  # type: ignore[arg-type]
+        recorded = derived(play, commands, version)
+        answers["catch_up_with_record"] = lambda: RecordedState(state=recorded, run_id="run")
+        return Recorded(version=version, position=version)
+
+    recorded = JourneyState(journey=play.journey, receipts=play.receipts)
+    answers["catch_up_with_record"] = lambda: RecordedState(state=recorded, run_id="run")
+    answers["append_to_record"] = append
+
+
+def derived(play: Play, commands: list[DecidedCommand], until: int) -> JourneyState:
+    """What the record derives from these commands, up to a version. The play goes on to there."""
+    for each in commands:
+        if play.journey.version < until:
+            play.follow(each.decided, derive(play.journey, play.receipts, each.decided))
+    assert play.journey.version == until
+    return JourneyState(journey=play.journey, receipts=dict(play.receipts))
+
+
+def follow_record(shell: CareJourney) -> None:
+    """Record, and check what is decided again, until nothing is left or the journey is quarantined."""
+    for coroutine in (shell._follow_record, shell._check_signals) * 10:
+        with pytest.raises(Over):
+            at_once(coroutine())
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_one_command_that_is_not_taken_takes_no_other_with_it(
+    shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]], place: int
+) -> None:
+    play = Play(play.journey, play.at, receipts=dict(play.receipts))
+    patient = person_of(play.journey.id, Role.PATIENT)
+    sent = [c.Command(command_id=uuid4(), actor=patient, body=c.AskQuestion(text=f"invented: {n}")) for n in range(4)]
+    for each in sent:
+        shell._decide(each, authentic=True)
+    refuse(sent[place], answers, shell, play)
+    follow_record(shell)
+
+    assert not shell._ledger.outbox
+    assert not shell._ledger.diverged
+    receipts = shell._ledger.receipts
+    assert all(receipts[each.command_id].refused is None for n, each in enumerate(sent) if n != place)
+    left_out = receipts[sent[place].command_id].refused
+    assert left_out is not None, "its sender finds that it was refused"
+    journey = shell._ledger.journey
+    assert journey.held
+    assert [kept.name for kept in journey.unhandled] == ["not recorded: question.ask"], "people look at it"
+    assert sent[place].body.text in journey.unhandled[0].content  # type: ignore[union-attr]
+
+
+def test_what_the_record_does_not_take_of_the_services_own_quarantines(
+    shell: CareJourney, play: Play, answers: dict[str, Callable[[], Any]]
+) -> None:
+    play = Play(play.journey, play.at, receipts=dict(play.receipts))
+    shell._keep(messages.unreadable("invented", "invented"))
+    refuse(waiting(shell)[0].command, answers, shell, play)
+    follow_record(shell)
+    assert shell._ledger.diverged
 
 
 @pytest.mark.parametrize("what", ["unreadable", "history"])

@@ -42,8 +42,12 @@ recorded whatever somebody did to the record before: a hold, a report and an ala
 
 
 class Unproven(Exception):
-    """A batch does not follow from its commands, or claims a decision that nobody made. The text says where, and
-    why."""
+    """A batch does not follow from its commands, or claims a decision that nobody made. The text says where, and why;
+    ``command`` is the place in the batch of the command of which that is so, if it is one's."""
+
+    def __init__(self, why: str, command: int | None = None) -> None:
+        super().__init__(why)
+        self.command = command
 
 
 class OtherRules(Exception):
@@ -82,18 +86,18 @@ def derive_batch(
     receipts = {} if before is None or before.receipts is None else before.receipts
     at = None if before is None else before.at
     found: list[Derived] = []
-    for handed in commands:
+    for place, handed in enumerate(commands):
         decided, version = handed.decided, 1 if journey is None else journey.version + 1
         body = decided.command.body
         if isinstance(body, StartPathway) and body.journey_id != journey_id:
-            raise Unproven(f"version {version}: it starts another journey")
+            raise Unproven(f"version {version}: it starts another journey", place)
         # Not to the moment: Temporal's hosts are a little apart, and a journey may go on on another one.
         if at is not None and at - decided.at > SKEW:
-            raise Unproven(f"version {version}: it is dated before what was recorded earlier")
+            raise Unproven(f"version {version}: it is dated before what was recorded earlier", place)
         events = derive(journey, receipts, decided)
         if (len(events), events_digest(events)) != (handed.events, handed.digest) or not events:
             problem = f"version {version}: it does not follow from its command"
-            raise Unproven(problem) if same_rules else OtherRules(problem)
+            raise Unproven(problem, place) if same_rules else OtherRules(problem)
         for event in events:
             journey = begin(event) if journey is None else evolve(journey, event)
         add_receipts(receipts, events)
@@ -131,11 +135,11 @@ def prove_signed(before: RecordedJourney | None, found: Iterable[Derived], regis
         Unproven: the first that does not.
     """
     journey = None if before is None else before.journey
-    for derived in found:
+    for place, derived in enumerate(found):
         for event in derived.events:
             problem = unsigned(journey, event, register)
             if problem is not None:
-                raise Unproven(problem)
+                raise Unproven(problem, place)
             journey = begin(event) if journey is None else evolve(journey, event)
 
 
