@@ -61,7 +61,7 @@ class Sender:
 
     record: Record
     register: RegisterFile
-    contacts: Contacts | None = None
+    contacts: Contacts
     channels: Channels = field(default_factory=dict)
     service: Service = NAMELESS
 
@@ -224,13 +224,13 @@ class _Told:
 
 
 async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
-    if not sender.channels or sender.contacts is None:
+    if not sender.channels:
         return _Told((LOGGED,), {Try("", LOG): None})
     if notice.kind in (CODE, LINK_CODE):
-        return await _asked(sender, sender.contacts, notice)
+        return await _asked(sender, notice)
     targets, muted = [], []
     points: dict[Try, ContactPoint | None] = {}
-    for person, subject in await _subjects(sender, sender.contacts, notice):
+    for person, subject in await _subjects(sender, notice):
         contact = (await sender.contacts.find(subject)).contact
         if contact.only_alarms and not notice.alarm and notice.kind not in WAITED_FOR:
             muted.append(person)
@@ -243,11 +243,11 @@ async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
     return _Told(tuple(targets), points, tuple(muted))
 
 
-async def _asked(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> _Told:
+async def _asked(sender: Sender, notice: QueuedNotice) -> _Told:
     """Whom a code is sent to: one point. The code of a point goes there whoever verified it, as long as it counts."""
     person, point_id = notice.people
-    subject = await contacts.subject(notice.to, person, notice.journey_id)
-    point = None if subject is None else (await contacts.find(subject)).contact.point(point_id)
+    subject = await sender.contacts.subject(notice.to, person, notice.journey_id)
+    point = None if subject is None else (await sender.contacts.find(subject)).contact.point(point_id)
     counts = point is not None and (
         notice.kind == LINK_CODE or (point.code is not None and notice.now < point.code.until)
     )
@@ -256,12 +256,12 @@ async def _asked(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> _T
     return _Told((Target(person, (point_id,)),), {Try(person, point_id): point})
 
 
-async def _subjects(sender: Sender, contacts: Contacts, notice: QueuedNotice) -> list[tuple[str, str]]:
+async def _subjects(sender: Sender, notice: QueuedNotice) -> list[tuple[str, str]]:
     """The people that a notice is for, in the order in which an alarm goes from one to the next, and whose contacts
     they are."""
     if notice.to in LET_IN:
         people: Sequence[str] = ("patient",) if notice.to == Role.PATIENT else notice.people
-        subjects = [(person, await contacts.subject(notice.to, person, notice.journey_id)) for person in people]
+        subjects = [(person, await sender.contacts.subject(notice.to, person, notice.journey_id)) for person in people]
         return [(person, subject) for person, subject in subjects if subject is not None]
     people = notice.people or recipients(sender.register, notice.clinic, Role(notice.to), notice.now)
     return [(person, of_staff(person)) for person in people]

@@ -35,6 +35,7 @@ from tests.application.watchdog.pager import serving as webhook_server
 from tests.cli.helpers import invented
 from tests.fixtures.clear import PATIENTS
 from tests.fixtures.everything import everything
+from tests.fixtures.keys import unconnected
 from tests.journey.play import after, course
 from tests.notices.mail_server import HANG, Mailbox, serving
 from tests.record.helpers import Connection
@@ -124,7 +125,7 @@ async def waits(app: Connection, notice: UUID) -> tuple[float | None, bool] | No
 
 async def test_without_a_channel_the_log_has_it(record: Record, app: Connection) -> None:
     notice = await queued(record)
-    await see_to(Sender(record, invented().register), notice)
+    await see_to(Sender(record, invented().register, Contacts(record, unconnected())), notice)
     assert await states(app, notice) == [("", "log", "sent"), ("", "log", "accepted")]
     assert await waits(app, notice) is None
 

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from activities.notices import deliver
+from activities.notices.contacts import Contacts
 from activities.notices.delivering import Sender, see_to
 from activities.notices.queue import put_off
 from activities.record import Record
@@ -22,6 +23,7 @@ from application.watchdog.watch import watch
 from deploy.local.postgres import Database
 from tests.application.watchdog.pager import ELSEWHERE, SECRET, Pager, serving
 from tests.cli.helpers import invented
+from tests.fixtures.keys import unconnected
 from tests.helpers import eventually
 from tests.journey.play import Play, started
 from tests.record.helpers import Connection, a_notice
@@ -87,7 +89,7 @@ async def put_queued(record: Record, events: Sequence[Event]) -> list[Notice]:
 
 async def put_told(record: Record, events: Sequence[Event]) -> None:
     """Record events and deliver their notices."""
-    sender = Sender(record, invented().register)
+    sender = Sender(record, invented().register, Contacts(record, unconnected()))
     for notice in await put_queued(record, events):
         await see_to(sender, notice.id)
 
