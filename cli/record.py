@@ -201,7 +201,8 @@ def _result(found: Verification) -> str:
 async def export(call: Call, journey: runtime.JourneyId, file: NewFile, key: ExportKey = None) -> None:
     """Write one journey to a ZIP that a stranger can verify with the program in it.
 
-    It holds health data, and is readable by you alone.
+    Whoever has the file can read all of the journey: what happened, and word for word what people sent, also what was
+    refused. Nothing is left out, or it could not be verified. On this machine only you can read it.
     """
     wanted = journey_id(journey)
     size = await export_journey(call.context, wanted, file, key)
@@ -211,6 +212,7 @@ async def export(call: Call, journey: runtime.JourneyId, file: NewFile, key: Exp
         told = {
             "file": file,
             "size": f"{size} bytes",
+            "holds": "the whole journey, in clear to whoever has the file: give it only to who may read all of it",
             "check it": f"python {VERIFIER} {file.name} ORGANISATION_KEY ANCHOR_KEY",
         }
         call.output.show(facts_box(told, "record export: done"))

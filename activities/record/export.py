@@ -26,6 +26,10 @@ FORMAT = "care-pathway/export/3"
 VERIFIER = files("activities.record") / "verification" / "verify_export.py"
 README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
 
+Whoever has this file can read all of it: what happened stands in it with the keys that open it, and what people sent in
+clear, word for word, with who they are, also what was refused. Nothing is left out, or it could not be verified. Give it
+only to who may read the whole chart. It opens nothing else: no other patient's data, and nothing recorded later.
+
   journey.json       the events, oldest first, as they are stored and with the key that opens each of them, the commands
                      they followed from, and the evidence of each decision
   register.json      who may sign, signed by the organisation

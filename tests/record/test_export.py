@@ -417,6 +417,13 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
 }
 
 
+async def test_whoever_unpacks_it_is_told_what_can_be_read_in_it(bundle: Path) -> None:
+    told = " ".join(files_of(bundle)["README.txt"].decode().split())
+    assert "Whoever has this file can read all of it" in told
+    commands = json.loads(files_of(bundle)["journey.json"])["commands"]
+    assert b"pathway.start" in base64.b64decode(commands[0]["payload"]), "and so it is"
+
+
 @pytest.mark.parametrize("what", FORGERIES)
 async def test_what_was_changed_does_not_hold(bundle: Path, what: str) -> None:
     change, says = FORGERIES[what]
