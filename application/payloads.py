@@ -6,10 +6,11 @@ encrypted. Each look is in the access log before anything is shown.
 """
 
 import base64
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -35,6 +36,7 @@ from workflows.journey.actors import Role
 from workflows.journey.base import InputModel, canonical
 from workflows.journey.calendars import Instant
 from workflows.journey.proof import Ed25519, SessionCertificate
+from workflows.journey.texts import show_hidden
 
 READERS = (Role.OPS, Role.MEDICAL_DIRECTOR)
 """Who may see payloads in clear."""
@@ -145,9 +147,30 @@ async def decode_payloads(context: Context, keys: DataKeys, payloads: Sequence[P
             about[name] = about.get(name, 0) + 1
     seen = {name: await _may_see(context, name, count) for name, count in about.items()}
     return [
-        clear if clear is not None and seen[clear.metadata[ABOUT].decode()] else payload
+        as_shown(clear) if clear is not None and seen[clear.metadata[ABOUT].decode()] else payload
         for payload, clear in zip(payloads, opened, strict=True)
     ]
+
+
+def as_shown(clear: Payload) -> Payload:
+    """Spell out what hides in a payload: Temporal's interface shows what it says as it is."""
+    try:
+        said = json.loads(clear.data)
+        shown = _spelled_out(said)
+    except (ValueError, RecursionError):
+        return clear
+    return clear if shown == said else Payload(metadata=clear.metadata, data=json.dumps(shown).encode())
+
+
+def _spelled_out(said: Any) -> Any:
+    match said:
+        case str():
+            return show_hidden(said)
+        case list():
+            return [_spelled_out(each) for each in said]
+        case dict():
+            return {show_hidden(name): _spelled_out(each) for name, each in said.items()}
+    return said
 
 
 async def _may_see(context: Context, workflow_id: str, count: int) -> bool:

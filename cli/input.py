@@ -15,6 +15,7 @@ from application.input import FILLABLE, check, read_object, require_small
 from application.viewer import viewers_zone
 from cli.interrupts import at_once
 from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.texts import show_hidden
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -142,9 +143,10 @@ def ask(question: str, *, secret: bool = False) -> str:
     """
     try:
         with TERMINAL.open() as heard, TERMINAL.open("w") as said, at_once():
+            shown = show_hidden(question)
             if secret:
-                return getpass.getpass(f"{question}: ")
-            said.write(f"{question}: ")
+                return getpass.getpass(f"{shown}: ")
+            said.write(f"{shown}: ")
             said.flush()
             answer = heard.readline()
     except OSError:

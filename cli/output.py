@@ -65,13 +65,13 @@ class Output:
     def csv(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Write rows as CSV, under a line with the names of the columns. Missing values are empty."""
         writer = csv.writer(self._stdout, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow(map(_cell, columns))
         writer.writerows([_cell(value) for value in values] for values in rows)
 
     def form(self, value: object) -> None:
-        """Write a JSON document for people to edit or read."""
+        """Write a JSON document for people to edit or read. What hides is escaped: read again, it says the same."""
         whole = json.dumps(value, ensure_ascii=not _takes_all(self._stdout.encoding), indent=2)
-        self._stdout.write(f"{whole}\n")
+        self._stdout.write(f"{show_hidden(whole)}\n")
 
     def show(self, *shown: RenderableType) -> None:
         """Write data for people."""
@@ -132,7 +132,7 @@ class Output:
             for field in error.fields
         ]
         lines += [Text(plain(error.state)), Text(plain(_sentence(error.remedy)))]
-        lines += [Text(f"{name}: {value}", style="dim") for name, value in error.ids.items()]
+        lines += [Text(plain(f"{name}: {value}"), style="dim") for name, value in error.ids.items()]
         code = exit_code_of(error)
         title = f"{code.name.lower().replace('_', ' ')} (exit {int(code)})"
         style = "yellow" if code == ExitCode.UNAVAILABLE else "red"
@@ -175,7 +175,7 @@ def _console(stream: Out) -> Console:
 
 def table(*columns: str, title: str | None = None) -> Rows:
     """Make a table. Columns of ids are never wrapped."""
-    return Rows(columns, title)
+    return Rows(tuple(map(plain, columns)), None if title is None else plain(title))
 
 
 def add_row(drawn: Rows, *cells: object) -> None:

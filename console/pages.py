@@ -143,7 +143,7 @@ def _templates() -> Environment:
     return environment
 
 
-_PAGES = _templates()
+PAGES = _templates()
 
 
 def page(
@@ -161,7 +161,7 @@ def page(
         status, heading = _status_of(error)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
-    content = _PAGES.get_template(name).render(
+    content = PAGES.get_template(name).render(
         me=signed_in,
         notice=notice,
         here=request.url.path,
@@ -189,12 +189,13 @@ def news(visit: Visit, said: str = "") -> JSONResponse:
     now = sign_ins_of(visit.request).now()
     who = {"person": by.person.id, "looks_only": by.looks_only, "form_token": by.form_token}
     ends = {"idle_until": by.idle_until.timestamp(), "latest": (by.since + LONGEST).timestamp()}
-    return JSONResponse({"now": now.timestamp(), **who, **ends, "news": said}, media_type=KEPT)
+    return JSONResponse({"now": now.timestamp(), **who, **ends, "news": show_hidden(said)}, media_type=KEPT)
 
 
 def done(said: Notice, onward: str) -> JSONResponse:
     """Tell the script of a page that what it sent is done, and where the person goes on."""
-    return JSONResponse({"onward": onward, "said": said.said, "more": said.more}, media_type=KEPT)
+    more = [tuple(map(show_hidden, each)) for each in said.more]
+    return JSONResponse({"onward": onward, "said": show_hidden(said.said), "more": more}, media_type=KEPT)
 
 
 def error_page(request: Request, error: UseCaseError, signed_in: SignIn | None = None) -> HTMLResponse:

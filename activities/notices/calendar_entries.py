@@ -13,6 +13,7 @@ from icalendar import Event as Entry
 from activities.notices.wording import Service
 from workflows.journey.appointments import Appointment, appointments
 from workflows.journey.events import Event
+from workflows.journey.texts import show_hidden
 
 
 class CalendarFile(NamedTuple):
@@ -47,9 +48,9 @@ def _file(event: Event, told: list[Appointment], method: str, service: Service) 
         entry.add("dtstamp", event.at)
         if each.starts is not None:
             entry.add("dtstart", each.starts)
-        entry.add("summary", f"{service.sender}: appointment")
+        entry.add("summary", show_hidden(f"{service.sender}: appointment"))
         if service.call is not None:
-            entry.add("description", f"To call: {service.call}")
+            entry.add("description", show_hidden(f"To call: {service.call}"))
         entry.add("status", "CONFIRMED" if each.starts is not None else "CANCELLED")
         entry.add("class", "PRIVATE")
         calendar.add_component(entry)

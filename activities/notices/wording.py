@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from workflows.journey.calendars import local
+from workflows.journey.texts import show_hidden
 
 
 class Service(NamedTuple):
@@ -39,6 +40,11 @@ class Words(NamedTuple):
     text: str
 
 
+def _said(subject: str, text: str) -> Words:
+    """Return words in which nothing hides, whatever is in the settings or was recorded once."""
+    return Words(show_hidden(subject), show_hidden(text))
+
+
 def words(
     service: Service,
     *,
@@ -64,13 +70,13 @@ def words(
     if link is not None and once:
         lines.append("The link works once, within a day. The page asks you for a code.")
     lines += ["", "This message was sent by a machine. Do not answer it."]
-    return Words(subject, "\n".join(lines) + "\n")
+    return _said(subject, "\n".join(lines) + "\n")
 
 
 def code_words(service: Service, code: str) -> Words:
     """Return what a message says that brings a code."""
     text = f"Your code is {code}. Tell it to whoever asked you for this address. If nobody did, do nothing.\n"
-    return Words(f"{service.sender}: a code for you", text)
+    return _said(f"{service.sender}: a code for you", text)
 
 
 def link_code_words(service: Service, code: str) -> Words:
@@ -79,7 +85,7 @@ def link_code_words(service: Service, code: str) -> Words:
         f"Your code is {code}. Enter it on the page that you opened, within half an hour. Tell it to nobody: nobody of "
         "us asks for it. If you opened no page, do nothing.\n"
     )
-    return Words(f"{service.sender}: a code for you", text)
+    return _said(f"{service.sender}: a code for you", text)
 
 
 def _spelled(moment: datetime, zone: str | None) -> str:

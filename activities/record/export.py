@@ -21,14 +21,15 @@ from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff
 from workflows.journey.evidence import evidence, half_signed
+from workflows.journey.texts import show_hidden
 
 FORMAT = "care-pathway/export/3"
 VERIFIER = files("activities.record") / "verification" / "verify_export.py"
 README = """One patient's journey, as it was recorded. It holds health data: keep it as you keep a chart.
 
-Whoever has this file can read all of it: what happened stands in it with the keys that open it, and what people sent in
-clear, word for word, with who they are, also what was refused. Nothing is left out, or it could not be verified. Give it
-only to who may read the whole chart. It opens nothing else: no other patient's data, and nothing recorded later.
+Whoever has this file can read all of it: what happened stands in it with the keys that open it, and what people sent
+in clear, word for word, with who they are, also what was refused. Nothing is left out, or it could not be verified.
+Give it only to who may read the whole chart. It opens nothing else: no other patient's data, nothing recorded later.
 
   journey.json       the events, oldest first, as they are stored and with the key that opens each of them, the commands
                      they followed from, and the evidence of each decision
@@ -65,7 +66,7 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
         "evidence": _evidence(stored),
     }
     exported = {
-        "journey.json": json.dumps(content, indent=1, ensure_ascii=False).encode(),
+        "journey.json": spell(content),
         "register.json": register,
     }
     last = stored[-1]
@@ -87,6 +88,11 @@ async def export(record: Record, journey_id: UUID, register: bytes, key: Ed25519
         bundle.writestr("signature.json", json.dumps({"head": head, "signature": value}, indent=1))
         bundle.writestr(VERIFIER.name, VERIFIER.read_bytes())
     return file.getvalue()
+
+
+def spell(content: object) -> bytes:
+    """Return JSON in which nothing hides from whoever opens it in an editor. Read as JSON it says the same."""
+    return show_hidden(json.dumps(content, indent=1, ensure_ascii=False)).encode()
 
 
 def _row(each: SealedEvent) -> dict[str, object]:

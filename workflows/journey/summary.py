@@ -11,6 +11,7 @@ from workflows.journey.entries import find
 from workflows.journey.obligations import first_obligations, most_urgent, next_escalation_step
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
+from workflows.journey.texts import show_hidden
 
 DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""
@@ -138,7 +139,7 @@ def details(journey: Journey) -> str:
         for waiting in most_urgent(journey, DETAILED)
     ]
     awaited += [f"- {more}" for more in count_others(journey, DETAILED)]
-    return "\n".join([head, "", "Awaited:", "", *awaited]) if awaited else head
+    return show_hidden("\n".join([head, "", "Awaited:", "", *awaited]) if awaited else head)
 
 
 def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
