@@ -1,7 +1,7 @@
 """`record`: verify the record, export from it, compare Temporal with it, and manage the read models."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from cli.errors import ExitCode
 from cli.input import journey_id
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, NewFile, command
+from workflows.journey.decided import DecidedBy
 
 TOLD_EVERY = 2.0
 """Seconds between two lines about progress."""
@@ -148,7 +149,8 @@ def _show_verification(output: Output, found: Verification) -> None:
                 "events": examined.events,
                 "sign-offs": checked(Part.SIGN_OFFS, str(examined.sign_offs)),
                 "derived again": checked(Part.DERIVATION, f"{examined.derived} events"),
-                "not derived": _by_others(found),
+                "of them by other builds": _by_builds(found.examined.by_builds),
+                "not derived": _by_builds(found.examined.others),
                 "times": "not checked: this log is a demonstration" if examined.demonstration else "checked",
                 "recorded late": f"{examined.late} events" if examined.late else None,
                 "lists": checked(Part.READ_MODELS, "" if live is None else f"as of position {live.position}"),
@@ -171,6 +173,13 @@ def _show_verification(output: Output, found: Verification) -> None:
         output.note("This check changed nothing. Keep the record as it is. See docs/how-to/when-something-is-wrong.md.")
     for part, error in found.unchecked.items():
         output.note(f"The {part} were not checked: {error.reason}. {error.remedy}.")
+    if examined.others:
+        output.note(
+            "What other builds decided was counted and not judged. Have them derive it with --build. A build says "
+            "which rules it has: `python -m activities.record.verification.builds < /dev/null`."
+        )
+    if any(not events for events in examined.by_builds.values()):
+        output.note("A build that was given decided nothing of this: it is not the one that is named above.")
     if found.journey_id is not None:
         output.note("Only this journey was looked at. Its place in the log is checked when JOURNEY is left out.")
     elif found.since is not None:
@@ -182,11 +191,12 @@ def _show_verification(output: Output, found: Verification) -> None:
         output.note("There was no anchor: newest events that were cut off together with their heads would not show.")
 
 
-def _by_others(found: Verification) -> str | None:
-    """Say how many events other rules than these decided, and by which build they can be derived."""
-    others = sorted(found.examined.others.items(), key=str)
-    builds = "; ".join(f"{events} events: build {by.core[:12]}, zones {by.zones[:12]}" for by, events in others)
-    return builds or None
+def _by_builds(counted: Mapping[DecidedBy, int]) -> str:
+    """Say how many events each build decided."""
+    return "; ".join(
+        f"{events or 'no'} events: build {by.core[:12]}, zones {by.zones[:12]}"
+        for by, events in sorted(counted.items(), key=str)
+    )
 
 
 def _result(found: Verification) -> str:
@@ -195,7 +205,9 @@ def _result(found: Verification) -> str:
     if found.unchecked:
         return f"NOT VERIFIED: the {' and the '.join(found.unchecked)} were not checked"
     left_out = f"; left out: {', '.join(sorted(found.left_out))}" if found.left_out else ""
-    return f"everything that was checked is right{left_out}"
+    others = sum(found.examined.others.values())
+    underived = f"; {others} events were decided by other builds, and not derived" if others else ""
+    return f"everything that was checked is right{left_out}{underived}"
 
 
 async def export(call: Call, journey: runtime.JourneyId, file: NewFile, key: ExportKey = None) -> None:

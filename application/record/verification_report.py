@@ -135,6 +135,10 @@ def content(found: Verification) -> dict[str, Any]:
             {"core": by.core, "zones": by.zones, "events": events}
             for by, events in sorted(examined.others.items(), key=str)
         ],
+        "by_builds": [
+            {"core": by.core, "zones": by.zones, "events": events}
+            for by, events in sorted(examined.by_builds.items(), key=str)
+        ],
         "looks": found.looks,
         "late": examined.late,
         "demonstration": examined.demonstration,

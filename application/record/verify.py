@@ -16,7 +16,7 @@ import structlog
 
 from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.verification.anchors import Anchor, check_anchors
-from activities.record.verification.builds import BuildError, open_build
+from activities.record.verification.builds import Build, BuildError, open_build
 from activities.record.verification.chains import Finding, by_place, read_access, snapshot
 from activities.record.verification.journeys import VerificationResult, verify_record
 from activities.record.verification.kept import keep_verification
@@ -111,7 +111,7 @@ async def verify(
                 keys=keys,
                 read_models=Part.READ_MODELS not in left_out,
                 derive=Part.DERIVATION not in left_out,
-                builds=[await running.enter_async_context(open_build(each)) for each in builds],
+                builds=[await _opened(running, place, each) for place, each in enumerate(builds, 1)],
                 journey_id=journey_id,
                 after=None if since is None else since.position,
                 progress=progress,
@@ -119,7 +119,7 @@ async def verify(
     except BuildError as problem:
         raise Unavailable(
             f"another build cannot be asked: {problem}",
-            "Try its command line by itself; it greets with one line of JSON",
+            "Try its command line by itself in a shell: it says in one line of JSON which rules it has, and waits",
         ) from None
     found += examined.findings
     looks: int | None = None
@@ -169,6 +169,14 @@ async def verify(
         unchecked=unchecked,
         left_out=left_out,
     )
+
+
+async def _opened(running: AsyncExitStack, place: int, command: str) -> Build:
+    """Start a build that was given, and say of one that cannot be asked which it is."""
+    try:
+        return await running.enter_async_context(open_build(command))
+    except BuildError as problem:
+        raise BuildError(f"{problem} (--build number {place})") from None
 
 
 async def _access(record: Record, after: int) -> tuple[Sequence[Finding], int]:

@@ -96,6 +96,7 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
             "workflows": None,
             "derived": None,
             "not_derived": [],
+            "by_builds": [],
             "demonstration": True,
             "left_out": ["derivation", "workflows"],
             "not_checked": [],

@@ -113,7 +113,8 @@ class VerificationResult(NamedTuple):
     ``journeys``, each from its beginning. For a single journey only its own events are read and there is no hash,
     because its place in the log can only be checked with other journeys' events. ``live`` is None where rows were not
     compared. ``derived`` counts the events that their commands gave again, and ``others`` those that other rules than
-    the present ones decided, by which. ``late`` counts the events that were recorded late. The times of a log that was
+    the present ones decided, by which; ``by_builds`` says how many of the derived ones each given build gave, 0 for one
+    that decided nothing of this. ``late`` counts the events that were recorded late. The times of a log that was
     created as a ``demonstration`` may be invented, and were not checked: there ``late`` is None.
     """
 
@@ -128,6 +129,7 @@ class VerificationResult(NamedTuple):
     live: Live | None
     derived: int
     others: Mapping[DecidedBy, int]
+    by_builds: Mapping[DecidedBy, int]
     late: int | None
     demonstration: bool
 
@@ -185,9 +187,11 @@ async def verify_record(
         derived = sum(each.derived for each in judged)
         # Each rules once: neither these, nor those of a build that was named twice, are counted again.
         asked = {build.by: build for build in builds if build.by in others}
+        by_builds = dict.fromkeys((build.by for build in builds), 0)
         for by, events, odd in await _ask_builds(record, connection, underived, asked.values()):
             others[by] -= events
             derived += events
+            by_builds[by] += events
             findings += odd
         several = await journeys_by_patient(connection, log_id)
         wanted = {*journeys}
@@ -217,6 +221,7 @@ async def verify_record(
         live=live,
         derived=derived,
         others=+others,
+        by_builds=by_builds,
         late=None if demonstration else sum(each.late for each in judged),
         demonstration=demonstration,
     )

@@ -66,6 +66,9 @@ async def test_another_build_derives_what_it_decided_by_its_own_rules(
             for builds in ([other], [same, other, other]):
                 whole = await verify_record(record, derive=True, builds=builds)
                 assert (whole.findings, dict(whole.others), whole.derived) == ((), {}, whole.events)
+                assert whole.by_builds[other.by] == alone.others[other.by]
+            useless = await verify_record(record, derive=True, builds=[same])
+            assert (useless.by_builds, useless.others) == ({same.by: 0}, alone.others)
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "echo hello", "true", "'", "echo '{}'"])
