@@ -25,9 +25,9 @@ from activities.signatures.signer_registry import Register, Shift, StaffEntry, e
 from deploy.local.stack import PROFILES
 from simulation.keys import PASSPHRASE
 from simulation.people import HOME, ORGANISATION, profile
-from tests.benchmarks.database import Connection
 from tests.benchmarks.stage import Servers
 from tests.fixtures.everything import everything
+from tests.record.helpers import Connection
 from tests.record.read_models.courses import attempted, copy_rows, course_of, put, renamed
 from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.events import Event

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, member_of, next_move, person_of
+from simulation.moves.next_move import next_move
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, member_of, person_of
 from tests.examples import examples
 from tests.journey.play import JOURNEY, course, person
 from tests.journey.properties.journeys import BODIES, MOMENTS, moments, of_model, standing_at
