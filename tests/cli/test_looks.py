@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 import application
 from activities.record import RecordUnavailable
 from application import access_log
+from application.access.looks import show_looks
 from application.access.show_again import ListLooks, list_looks
 from application.access_log import Query
 from application.command_catalog import KINDS, CommandKind
@@ -76,6 +77,8 @@ READERS = {
 """What reads a journey, or a look, without keeping that somebody does; or keeps it for those only that may look."""
 UNSEEN: dict[str, str] = {
     "access.break_glass.break_glass": "how long it is open; who opens it is kept",
+    "access.break_glass.must_break": "whether it is theirs to see, and nothing else",
+    "access.looks.show_looks": "keeps it, of a journey that is theirs",
     "access.show_again._states": "after the look at that look was kept",
     "access.show_again.list_looks": "keeps it, for each journey or the whole list",
     "access.show_again.show_again": "keeps it, of each journey that was seen",
@@ -177,6 +180,7 @@ ELSEWHERE = {
 }
 """Questions that are asked in another way, and where."""
 ACTS: dict[str, Ask] = {
+    "the page of looks": lambda context, journey: show_looks(context, ListLooks(journey_id=journey.id), journey.id),
     "an export": lambda context, journey: export_journey(context, journey.id, Path("never-written.zip"), None),
     "a claim": lambda context, journey: claim_task(context, journey.id, next(iter(journey.waiting))),
     "a release of a claim": lambda context, journey: release_task(context, journey.id, next(iter(journey.waiting))),
