@@ -115,7 +115,7 @@ async def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(
     play = await desk.journey("evaluation")
     async with desk.person("coordinator") as page:
         await page.goto(f"/journeys/{play.journey.id}/session/dose")
-        await page.get_by_label(re.compile("^Route")).fill("sublingual")
+        await page.get_by_label(re.compile("^Route")).select_option("sublingual")
         await page.get_by_label(re.compile("^Taken at")).fill("yesterday")
         await page.get_by_role("button", name=re.compile("^Send")).click()
         await expect(page.get_by_role("heading", name="This cannot be used as it is")).to_be_focused()

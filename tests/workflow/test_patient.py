@@ -79,7 +79,8 @@ async def test_of_two_releases_of_one_patient_at_once_one_is_recorded(real_world
     # The journey goes on: it takes commands, and the session that was released is given and known here.
     await lost.act(Role.PATIENT, c.RequestSupport(urgency="routine", text="Invented: what now?"))
     # A dose that becomes known there stops the session that is ready here, without anybody doing anything here.
-    taken = c.RecordDose(dose_mg=10, route="oral", taken_at=await lost.clock.now())
+    # Each journey has a time of its own here.
+    taken = c.RecordDose(dose_mg=10, route="oral", taken_at=min([await case.clock.now() for case in cases]))
     await lost.act(Role.OBSERVER, taken)
     while not any(hold.cause in ("patient_limits", "patient_history") for hold in won.journey.standing_holds):
         await won.reach(won.journey.version + 1)
