@@ -3,6 +3,7 @@ commands of the clock, until what is awaited is exactly what is needed."""
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.journey.play import Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
+from workflows.journey.always.clock.rules import STEPS_AT_ONCE, pass_deadline
 from workflows.journey.always.patient.model import KnownRisk, ReleasedSession
 from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.entries import as_entries
@@ -110,6 +112,26 @@ def test_overdue_alarms_are_taken_in_portions() -> None:
     taken = [event.body for event in settle(play) if isinstance(event.body, e.ObligationEscalated)]
     assert len({body.obligation for body in taken}) == 260
     assert len({(body.obligation, body.step, body.repetition) for body in taken}) == len(taken)
+
+
+@pytest.mark.parametrize("many", [40, 400])
+def test_a_portion_makes_events_of_what_it_takes_and_not_of_all_that_is_due(
+    many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each portion would make all of them anew: after an outage that is the square of what is open."""
+    play = crowd("urgent requests", many)
+    settle(play)
+    play.later(minutes=15)
+    made, make = 0, e.ObligationEscalated
+
+    def counted(**fields: Any) -> e.ObligationEscalated:
+        nonlocal made
+        made += 1
+        return make(**fields)
+
+    monkeypatch.setattr(e, "ObligationEscalated", counted)
+    taken = [*pass_deadline(play.journey, c.PassDeadline(), CLOCK, play.at)]
+    assert made == len(taken) == STEPS_AT_ONCE
 
 
 def test_a_duty_is_handed_over_with_all_that_is_open() -> None:

@@ -4,9 +4,11 @@ Where the last step repeats, it does until somebody acknowledges; after that a s
 is done. Only what is done ends an alarm.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
 from itertools import chain, islice
+from typing import NamedTuple
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -30,41 +32,55 @@ def pass_deadline(journey: Journey, command: c.PassDeadline, by: Actor, at: date
     While obligations are still to be opened and closed, nothing is taken of what is awaited no more.
     """
     wanted = None if journey.behind is None else wanted_now(journey)
-    due = [
+    due = (
         [*_due_steps(waiting, journey, at)]
-        for waiting in sorted(due_steps(journey, at), key=lambda waiting: (waiting.deadline, waiting.id))
+        for waiting in due_steps(journey, at)
         if wanted is None or waiting.id in wanted
-    ]
-    due.sort(key=lambda steps: (not any(step.alarm for step in steps), steps[0].due))
-    yield from islice(chain.from_iterable(due), STEPS_AT_ONCE)
+    )
+    # Each wait has one due step at least. Events are made only of those that are taken now, however many are due.
+    first = nsmallest(STEPS_AT_ONCE, due, key=_rank)
+    yield from map(_escalated, islice(chain.from_iterable(first), STEPS_AT_ONCE))
 
 
-def _due_steps(waiting: Obligation, journey: Journey, at: datetime) -> Iterator[e.ObligationEscalated]:
+class _DueStep(NamedTuple):
+    """A step of an escalation policy whose time has come, and its time (UTC)."""
+
+    waiting: Obligation
+    number: int
+    step: EscalationStep
+    due: datetime
+    repetition: int = 0
+
+
+def _due_steps(waiting: Obligation, journey: Journey, at: datetime) -> Iterator[_DueStep]:
     policy = journey.protocol.escalation_policies[waiting.escalation_policy]
     steps = policy.steps_when(acknowledged=waiting.acknowledged is not None)
     for number in range(waiting.taken, len(waiting.steps)):
         if waiting.steps[number] > at:
             break
-        yield _escalated(waiting, number, steps[number], waiting.steps[number])
+        yield _DueStep(waiting, number, steps[number], waiting.steps[number])
     latest = waiting.repetitions(at)
     due = waiting.repetition(latest)
     if latest > waiting.repeated and due is not None:
-        yield _escalated(waiting, len(steps) - 1, steps[-1], due, latest)
+        yield _DueStep(waiting, len(steps) - 1, steps[-1], due, latest)
 
 
-def _escalated(
-    waiting: Obligation, number: int, step: EscalationStep, due: datetime, repetition: int = 0
-) -> e.ObligationEscalated:
+def _rank(steps: Sequence[_DueStep]) -> tuple[bool, datetime, datetime, str]:
+    waiting = steps[0].waiting
+    return not any(each.step.alarm for each in steps), steps[0].due, waiting.deadline, waiting.id
+
+
+def _escalated(taken: _DueStep) -> e.ObligationEscalated:
     return e.ObligationEscalated(
-        obligation=waiting.id,
-        step=number,
-        due=due,
-        action=step.action,
-        to=step.to,
+        obligation=taken.waiting.id,
+        step=taken.number,
+        due=taken.due,
+        action=taken.step.action,
+        to=taken.step.to,
         # A clinician who released the hold meanwhile has decided: repeating an alarm does not undo that.
-        hold=step.hold and not repetition,
-        alarm=step.alarm,
-        repetition=repetition,
+        hold=taken.step.hold and not taken.repetition,
+        alarm=taken.step.alarm,
+        repetition=taken.repetition,
     )
 
 
