@@ -540,6 +540,19 @@ def test_no_dose_while_it_is_not_decided_whether_a_merge_was_wrong() -> None:
     assert play.asks_for(SignOffKind.PATIENT_UNMERGE, "merge-1")
 
 
+@pytest.mark.parametrize("signed_before", [0, 1], ids=["by the first", "by the second"])
+def test_a_doubt_that_was_declined_is_decided_on_anew_also_in_the_same_words(signed_before: int) -> None:
+    """It was taken, and nobody was asked."""
+    play = doubted(merged(after("evaluation.record"), OTHER))
+    for _ in range(signed_before):
+        play.sign_once(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    play.sign_once(SignOffKind.PATIENT_UNMERGE, "merge-1", decision="decline")
+    assert not play.asks_for(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    doubted(play)
+    play.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    assert play.journey.merges["merge-1"].undone
+
+
 @pytest.mark.parametrize("state", ["nothing", "proposed", "declined"])
 def test_what_was_never_merged_is_not_taken_apart(state: str) -> None:
     play = after("evaluation.record")

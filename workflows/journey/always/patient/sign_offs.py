@@ -63,6 +63,8 @@ TYPES = (
         authors=_doubter,
         written_by="one",
         approval=_unmerge_patients,
+        # Nothing asks until somebody doubts again, and then also in the same words.
+        declining="asks_again",
         reasoned=True,
         two_people=True,
         outlasts=Outlasts.DEATH,
