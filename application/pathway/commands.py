@@ -43,7 +43,7 @@ from workflows.journey.stage import Stage
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
 """Commands that may rest on what the patient's other journeys say, so that recording them may refuse them after all."""
 KEPT_AS_REFUSED = "More became known of the patient. It is kept in the record as refused."
-LEFT_OUT = "It was accepted, and is kept in the record as refused. Care is held until somebody has looked."
+LEFT_OUT = "It was accepted, and then refused after all: it did not happen, and that is kept in the record."
 REFUSED_KIND = CommandRefused.model_fields["kind"].default
 CALL = "If it is not there within a minute, call whoever is to know of it: they may not have heard"
 """What somebody is told to do whose command is accepted and not recorded: until then nobody but Temporal has it."""
