@@ -90,7 +90,8 @@ def answers_of(instrument: Instrument, wording: Wording | None = None) -> tuple[
         Field((ANSWERS, question.key), "yes_no", required=False, hint=question.label)
         for question in definition.questions
     ) + tuple(
-        Field((ANSWERS, str(item)), "choice", required=False, choices=ratings) for item in range(definition.items)
+        Field((ANSWERS, str(item)), "choice", required=False, choices=ratings, whole=True)
+        for item in range(definition.items)
     )
     return in_words(fields, wording)
 
@@ -143,7 +144,7 @@ def _fields(
             if _is_rating(part, items):
                 ratings = tuple(map(str, range(items["minimum"], items["maximum"] + 1)))
                 for place in range(part["minItems"]):
-                    yield Field((*path, str(place)), "choice", required, choices=ratings)
+                    yield Field((*path, str(place)), "choice", required, choices=ratings, whole=True)
             else:
                 yield from _list(path, _resolved(items, defined), defined, names, required=required)
         case _:
@@ -276,7 +277,7 @@ def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
         case "yes_no":
             return _yes(value)
         case "choice":
-            return _whole(value) if field.whole or value in field.choices else value
+            return _whole(value) if field.whole else value
         case "time":
             return _moment(value, zone)
         case "json":

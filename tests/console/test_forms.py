@@ -263,6 +263,14 @@ def test_numbers_that_are_chosen_are_numbers(given: list[str]) -> None:
     assert read_back((one,), {"scores": given}, ZONE)["scores"] == back[0], "also where it is offered no more"
 
 
+def test_an_id_of_digits_that_is_chosen_is_an_id() -> None:
+    numbered = [each._replace(id=str(number)) for number, each in enumerate(COLLEAGUES, 1001)]
+    fields = offer(fields_of(c.Reassign), c.Reassign, Known(journey(), staff=numbered))
+    [to] = [field for field in fields if field.name == "to"]
+    assert to.choices
+    assert read_back(fields, {"to": [to.choices[0]]}, ZONE)["to"] == to.choices[0]
+
+
 @pytest.mark.parametrize("subject", ["evaluation", "plan", "weight", "education", "consents", "baseline-PCL-5"])
 def test_a_renewal_leads_to_what_is_renewed(subject: str) -> None:
     waiting = next(iter(journey().waiting.values())).model_copy(update={"kind": RENEWAL.kind, "subject": subject})
