@@ -1,6 +1,7 @@
 """Protocols: what each asks for, what changed between two versions in words, and approving one."""
 
 from datetime import date
+from hashlib import sha256
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
@@ -43,7 +44,7 @@ async def approve(visit: Acts, name: str, since: str = "") -> Response:
             asked = read_to_approve(
                 context, name, _day(visit), clinics=visit.sent.get("clinics", ()), anew=visit.value("anew") == "yes"
             )
-            if (asked.protocol.digest, _begun(asked)) != (visit.value("digest"), visit.value("begun") or ""):
+            if (asked.protocol.digest, _kept(asked)) != (visit.value("digest"), visit.value("kept") or ""):
                 raise Conflict(
                     "the protocol or its signatures were changed since this page was shown",
                     "Read what it says now, and sign that",
@@ -72,9 +73,9 @@ def _day(visit: Visit) -> date | None:
         raise InvalidInput("this is no day", "Give the last day as 2027-01-31", state=NOTHING_WRITTEN) from None
 
 
-def _begun(asked: ToApprove) -> str:
-    """Name the signature that stands beside the next one."""
-    return "" if asked.begun is None else asked.begun.approvals[0].signature.nonce
+def _kept(asked: ToApprove) -> str:
+    """Name the signatures that are kept, those that are set aside too; nothing where there are none."""
+    return "" if asked.known is None else sha256(asked.known).hexdigest()
 
 
 async def _shown(visit: Visit, name: str, since: str, error: UseCaseError | None = None) -> Response:
@@ -98,7 +99,7 @@ async def _shown(visit: Visit, name: str, since: str, error: UseCaseError | None
         code=short_code(found.protocol.digest),
         signs=signs,
         asked=asked,
-        begun="" if asked is None else _begun(asked),
+        kept="" if asked is None else _kept(asked),
         until=None if asked is None else local(asked.until, found.protocol.working_time.zone).date(),
         signed_before=None if asked is None or asked.begun is None else signers(asked.begun),
         clinics=sorted(clinics),

@@ -147,19 +147,34 @@ async def test_what_is_signed_is_what_was_read(browser: Browser, directory: Path
     assert "One more signature is missing" in said(browser), again.text
 
 
+async def test_starting_over_sets_aside_only_what_was_shown(browser: Browser, directory: Path) -> None:
+    file = directory / "ours.yaml"
+    await sign(browser, DIRECTOR)
+    await sign(browser, CLINICIAN)
+    await open_page(browser, DIRECTOR, f"{PAGE}?anew=yes")
+    shown = browser.page
+    given = {"signer": PEOPLE[DIRECTOR].id, "passphrase": PASSPHRASE, "clinics": [CLINIC]}
+    assert "One more signature is missing" in (await browser.send(given)).text
+    signed = load_approval(file)
+    browser.last = shown  # as after going back
+    answer = await browser.send(given)
+    assert (answer.status_code, "changed since this page was shown" in answer.text) == (409, True)
+    assert load_approval(file) == signed
+
+
 async def test_nobody_else_approves_and_no_other_file(browser: Browser, directory: Path) -> None:
     for role in (Role.COORDINATOR, Role.THERAPIST, Role.OPS):
         await open_page(browser, role)
         assert "Your approval" not in said(browser)
         [token, *_] = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)
-        given = {"form_token": token, "digest": load(directory / "ours.yaml").digest, "begun": "", "clinics": [CLINIC]}
+        given = {"form_token": token, "digest": load(directory / "ours.yaml").digest, "clinics": [CLINIC]}
         assert (await browser.client.post(PAGE, data=given)).status_code == 403
     outside = directory.parent / "outside.yaml"
     write(outside)
     await open_page(browser, DIRECTOR)
     [token, *_] = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)
     for name in ("%2E%2E%2Foutside.yaml", "outside"):
-        given = {"form_token": token, "digest": load(outside).digest, "begun": "", "clinics": [CLINIC]}
+        given = {"form_token": token, "digest": load(outside).digest, "clinics": [CLINIC]}
         assert (await browser.client.post(f"/protocols/{name}", data=given)).status_code == 404
     assert load_approval(outside) is None
 
