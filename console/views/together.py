@@ -1,9 +1,9 @@
 """What concerns many journeys at once: hold them for one reason, release them one by one, and permissions that end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -27,6 +27,7 @@ from application.work.permissions import WARNED_BEFORE, ListPermissions, list_pe
 from console.pages import page
 from console.visits import Acts, Looks, Visit
 from workflows.journey.actors import Role
+from workflows.journey.base import canonical
 
 router = APIRouter()
 BECAME: Final = {
@@ -48,47 +49,50 @@ async def show_form(visit: Looks) -> Response:
 
 @router.post("/work/hold")
 async def hold(visit: Acts) -> Response:
-    """Hold what is concerned, or say what would happen. The same request may be sent again at any time."""
+    """Hold what is concerned, or say what would happen. The same may be sent again from its form at any time."""
     dry_run = visit.value("try") is not None
-    request = _request(visit)
-    found: list[HeldTogether] = []
+    form = _form_id(visit)
     try:
         reason = forms.check(WhatToHold, {"reason": visit.value("reason") or ""}, templated=False).reason
-        code = (visit.value("code") or "").lower().replace("-", "")
-        asked = {
-            "protocol": code or visit.value("protocol"),
-            "lot": visit.value("lot"),
-            "clinician": visit.value("clinician"),
-            "clinic": visit.value("clinic"),
-            "request": None if dry_run else str(request),
-        }
-        if sum(asked[name] is not None for name in ("protocol", "lot", "clinician")) != 1:
+        given = {name: visit.value(name) for name in ("protocol", "code", "lot", "clinician")}
+        meant = {name: value for name, value in given.items() if value is not None}
+        if len(meant) != 1:
             raise InvalidInput("which journeys are meant is not said", "Say one: a protocol, a lot or a clinician")
-        if code and not DIGEST.fullmatch(code):
+        code = meant.get("code", "").lower().replace("-", "")
+        if "code" in meant and not DIGEST.fullmatch(code):
             raise InvalidInput("this is no short code of a text", "Copy it whole: five groups of four, as signed")
-        query = forms.check(FindConcerned, asked, templated=False)
+        request = _request(form, meant, reason)
+        asked = {"protocol": code} if "code" in meant else meant
+        more = {"clinic": visit.value("clinic"), "request": None if dry_run else str(request)}
+        query = forms.check(FindConcerned, {**asked, **more}, templated=False)
         async with visit.context() as context:
             cases = (await find_concerned(context, query)).answer.rows
             found = [each async for each in hold_together(context, cases, reason, request, dry_run=dry_run)]
     except UseCaseError as error:
-        return await _shown(visit, request, found, error=error)
-    return await _shown(visit, request, found, of=len(cases), dry_run=dry_run)
+        return await _shown(visit, form, error=error)
+    return await _shown(visit, form, found, of=len(cases), request=None if dry_run else request)
 
 
-def _request(visit: Visit) -> UUID:
+def _request(form: UUID, meant: Mapping[str, str], reason: str) -> UUID:
+    """Return the request of what a form says. What is held for another reason is held once more: a release for the
+    first one does not let it go on."""
+    return uuid5(form, canonical([reason, meant]).decode())
+
+
+def _form_id(visit: Visit) -> UUID:
     with suppress(ValueError):
-        return UUID(visit.value("request") or "")
+        return UUID(visit.value("form") or "")
     raise InvalidInput("this form is not complete", "Load the page again, and send it from there")
 
 
 async def _shown(
     visit: Visit,
-    request: UUID,
+    form: UUID,
     found: Sequence[HeldTogether] = (),
     *,
     error: UseCaseError | None = None,
     of: int | None = None,
-    dry_run: bool = False,
+    request: UUID | None = None,
 ) -> Response:
     async with visit.context() as context:
         require_staff(context, "to hold several journeys at once")
@@ -99,14 +103,14 @@ async def _shown(
         visit.request,
         "hold_many.html",
         visit.signed_in,
-        once=request,
+        form=form,
+        together=request,
         protocols={each.digest: f"{each.title}, version {each.version}, as it is now" for each in known},
         clinicians=clinicians,
         given={name: visit.value(name) or "" for name in ("reason", "protocol", "code", "lot", "clinician", "clinic")},
         found=found,
         of=of,
         failed=sum(each.outcome in ("failed", "accepted") for each in found),
-        dry_run=dry_run,
         became=BECAME,
         error=error,
     )

@@ -28,6 +28,12 @@ async def held_by(clinics: Clinics, request: str) -> dict[UUID, int]:
     return {each: count for each, count in found.items() if count}
 
 
+def request_of(browser: Browser) -> str:
+    """The request under which the journeys of the page are held."""
+    [request] = re.findall(r'href="/work/releases/([^"]+)"', browser.page.text)
+    return str(request)
+
+
 async def test_a_lot_is_recalled_and_each_hold_is_released_by_itself(clinics: Clinics, browser: Browser) -> None:
     clinics.world.down = False
     concerned = {each for each, journey in clinics.journeys.items() if LOT in journey.supply_lots}
@@ -35,21 +41,45 @@ async def test_a_lot_is_recalled_and_each_hold_is_released_by_itself(clinics: Cl
     await browser.sign_in("coordinator")
     assert 'href="/work/hold"' in (await browser.go("/journeys")).text
     await browser.go("/work/hold")
-    [request] = re.findall(r'name="request" value="([^"]+)"', browser.page.text)
+    before = len(clinics.world.received)
     await browser.send({"lot": LOT, "reason": REASON, "try": "yes"})
     assert f"{len(concerned)} journeys are concerned. Nothing was sent." in said(browser)
-    assert await held_by(clinics, request) == {}
-    held: dict[UUID, int] = {}
+    assert len(clinics.world.received) == before
+    requests, held = set[str](), dict[UUID, int]()
     for _ in range(2):
         await browser.send({"lot": LOT, "reason": REASON})
         assert f"{len(concerned)} of {len(concerned)} are held or have ended." in said(browser)
-        held = await held_by(clinics, request)
+        requests.add(request_of(browser))
+        held = await held_by(clinics, request_of(browser))
         assert held == dict.fromkeys({each for each in concerned if not clinics.journeys[each].closed}, 1)
+    [request] = requests
     await catch_up(clinics.record)
     await browser.sign_in("clinician")
     await browser.go(f"/work/releases/{request}")
     assert {UUID(each) for each in re.findall(r'href="/journeys/([^"/]+)/sign-offs/', browser.page.text)} <= {*held}
     assert REASON in said(browser)
+
+
+async def test_what_is_held_for_another_reason_is_held_once_more(clinics: Clinics, browser: Browser) -> None:
+    """A release for the first reason must not let go on what is held for the second."""
+    clinics.world.down = False
+    await browser.sign_in("coordinator")
+    await browser.go("/work/hold")
+    held = []
+    for reason in (REASON, "Invented: another fault of this lot"):
+        await browser.send({"lot": LOT, "reason": reason})
+        held.append(await held_by(clinics, request_of(browser)))
+        assert "held before" not in said(browser)
+    assert held[0] == held[1] != {}
+
+
+async def test_whoever_works_here_no_more_can_be_meant(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    await browser.sign_in("coordinator")
+    await browser.go("/work/hold")
+    await browser.send({"clinician": "left-before", "reason": REASON})
+    assert "No journey is concerned. Nothing was sent." in said(browser)
+    assert 'name="clinician" value="left-before"' in browser.page.text
 
 
 async def test_which_journeys_are_meant_is_said_once(clinics: Clinics, browser: Browser) -> None:
@@ -59,7 +89,9 @@ async def test_which_journeys_are_meant_is_said_once(clinics: Clinics, browser: 
     for given, why in (
         ({}, "not said"),
         ({"lot": LOT, "clinician": "demo-clinician"}, "not said"),
-        ({"code": "../outside.yaml"}, ""),
+        ({"code": "0" * 20, "protocol": "1" * 64}, "not said"),
+        ({"code": "../outside.yaml"}, "no short code"),
+        ({"code": "-"}, "no short code"),
         ({"lot": LOT, "reason": ""}, ""),
     ):
         await browser.go("/work/hold")
