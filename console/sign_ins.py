@@ -63,7 +63,7 @@ class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
     a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
-    ``in_session``: a session ran when they looked into its room last."""
+    ``in_session``: the page they looked at last is the room of a session that runs."""
 
     person: Profile
     profile: Path | None

@@ -252,6 +252,8 @@ async def looks(request: Request) -> Visit:
         raise NotSignedIn
     if signed_in.passage is not None and not signed_in.passage.opens(request.url.path):
         raise NotAllowed("your link does not open this page", "Go back to your own page, or call us")
+    if request.method == "GET" and not by_script(request):
+        signed_in.in_session = False  # The room of a running session says that it is, each time.
     return Visit(request, signed_in, {})
 
 

@@ -16,7 +16,7 @@ from application.pathway.show import ShowJourney
 from application.work.worklist import ListWork
 from console.app import HEADERS, MOST_SENT
 from console.drafts import COOKIE as DRAFTS
-from console.sign_ins import IDLE, LONGEST
+from console.sign_ins import IDLE, LONGEST, SESSION_IDLE
 from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.addresses import OPEN, PROTOCOL, addresses
@@ -146,6 +146,23 @@ async def test_whoever_does_nothing_or_stays_too_long_is_signed_out(clinics: Cli
         await browser.go("/sign-in")
     clinics.world.at += timedelta(seconds=1)
     assert (await browser.go("/work")).url.path == "/sign-in"
+
+
+async def test_the_hour_of_a_session_is_for_its_room_alone(clinics: Clinics, browser: Browser) -> None:
+    [room, *_] = [
+        f"/journeys/{each.id}/room?session={number}"
+        for each in clinics.journeys.values()
+        for number, session in each.sessions.items()
+        if session.running
+    ]
+    for then, idle in ((room, SESSION_IDLE), ("/work", IDLE)):
+        await browser.sign_in("clinician")
+        await browser.go(room)
+        await browser.go(then)
+        clinics.world.at += idle
+        assert (await browser.client.get(room, headers={"accept": KEPT})).status_code == 200
+        clinics.world.at += timedelta(seconds=1)
+        assert (await browser.client.get(room, headers={"accept": KEPT})).status_code == 401
 
 
 async def test_a_script_that_asks_what_is_new_is_nobody_who_does_something(clinics: Clinics, browser: Browser) -> None:
