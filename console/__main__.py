@@ -15,6 +15,9 @@ from application.settings import OPENID_PREFIX, Settings, SettingsError, load_se
 from application.sign_offs.keyring import verified_register
 from console.app import HOST, create_app
 
+PROXIES = ("127.0.0.1", "::1")
+"""Where a proxy on this machine comes from, whatever it takes `localhost` to be: it says where requests come from."""
+
 
 def main(argv: Sequence[str] = ()) -> int:
     """Serve the console; the exit code says whether it could start (0, 2 settings)."""
@@ -42,6 +45,7 @@ def main(argv: Sequence[str] = ()) -> int:
         log_config=None,
         server_header=False,
         date_header=False,
+        forwarded_allow_ips=[*PROXIES],
     )
     return 0
 

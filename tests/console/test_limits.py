@@ -1,12 +1,15 @@
 """Whoever tries too often waits for seconds; nobody is locked out by what others do; memory stays bounded."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from console import limits
+from console.__main__ import PROXIES
 from console.limits import MOST, OF_ADDRESS, OF_PERSON, OF_PERSON_THERE, Limits, TooOften, network_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -106,6 +109,19 @@ def test_no_clock_makes_anybody_wait_for_long(steps: list[tuple[int, bool]]) -> 
 )
 def test_addresses_of_one_network_count_together(one: str, other: str, same: bool) -> None:
     assert (network_of(one) == network_of(other)) is same
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "::1"])
+async def test_a_proxy_on_this_machine_says_where_requests_come_from(proxy: str) -> None:
+    seen = []
+
+    async def take(scope: Any, *_: Any) -> None:
+        seen.append(scope["client"][0])
+
+    nothing: Any = None
+    request: Any = {"type": "http", "client": (proxy, 50000), "headers": [(b"x-forwarded-for", b"203.0.113.7")]}
+    await ProxyHeadersMiddleware(take, [*PROXIES])(request, nothing, nothing)
+    assert seen == ["203.0.113.7"]
 
 
 @pytest.mark.parametrize("back", [timedelta(seconds=31), timedelta(hours=1), timedelta(days=9)], ids=str)
