@@ -50,6 +50,12 @@ async def approve(visit: Acts, name: str, since: str = "") -> Response:
                     "Read what it says now, and sign that",
                     state=NOTHING_WRITTEN,
                 )
+            if asked.begun is None and not visit.sent.get("clinics"):
+                raise InvalidInput(
+                    "no clinic was chosen",
+                    "Choose for whose patients the protocol is: nothing is chosen for you",
+                    state=NOTHING_WRITTEN,
+                )
             approval = approve_protocol(context, asked)
     except UseCaseError as error:
         return await _shown(visit, name, since, error)
