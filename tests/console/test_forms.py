@@ -19,6 +19,7 @@ from console import names as n
 from console.forms import Field, answers_of, as_said, fields_of, read_back
 from console.known_names import ANYWHERE, KNOWN, SUGGESTED, offer
 from console.names import Known
+from console.pages import PAGES
 from console.titles import TITLES
 from console.views.commands import BY_NAME
 from simulation.people import PEOPLE, STAFF, member_of
@@ -261,6 +262,13 @@ def test_numbers_that_are_chosen_are_numbers(given: list[str]) -> None:
     assert back == [int(each) if each in ("1", "2", "7") else each for each in given]
     one = field._replace(control="choice")
     assert read_back((one,), {"scores": given}, ZONE)["scores"] == back[0], "also where it is offered no more"
+
+
+@pytest.mark.parametrize("control", ["choice", "codes"])
+def test_what_was_chosen_and_is_offered_no_more_stays_on_the_page(control: Any) -> None:
+    field = Field(("scores",), control, required=False, choices=("1", "2"))
+    shown = str(PAGES.get_template("fields.html").module.__dict__["control"](field, ["7"]))
+    assert re.findall(r'value="([0-9])" checked', shown) == ["7"]
 
 
 def test_an_id_of_digits_that_is_chosen_is_an_id() -> None:
