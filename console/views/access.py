@@ -2,7 +2,7 @@
 
 import json
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
@@ -17,7 +17,7 @@ from application.viewer import spell
 from console.pages import page
 from console.sign_ins import Notice
 from console.titles import TITLES
-from console.views.commands import command_id, command_id_of
+from console.views.commands import command_id, command_id_of, with_id
 from console.visits import Acts, Looks, Visit
 from workflows.journey.commands import BreakGlass
 
@@ -63,9 +63,12 @@ PURPOSES: Final = {
 
 
 @router.get("/journeys/{journey_id}/break-glass")
-async def show_form(visit: Looks, journey_id: UUID) -> Response:
+async def show_form(visit: Looks, journey_id: UUID, once: str = "") -> Response:
+    command = command_id_of(once)
+    if command is None:
+        return with_id(visit)
     visit.sent = visit.take_draft() or {}
-    return await _form(visit, journey_id, command_id_of(visit.value("command_id")) or uuid4())
+    return await _form(visit, journey_id, command)
 
 
 @router.post("/journeys/{journey_id}/break-glass")

@@ -39,7 +39,7 @@ from workflows.journey.severity import Severity
 
 router = APIRouter()
 ONCE = "once"
-"""The id of the command is in the address of its form: whoever goes back and sends it again sends the same command."""
+"""The id of what a form sends is in its address (see `with_id`)."""
 AFTER = "after"
 """The hidden control that says where somebody goes on: to the session room."""
 WORDING = "wording"
@@ -79,7 +79,7 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
     given = visit.request.query_params
     once = command_id_of(given.get(ONCE))
     if once is None:
-        return RedirectResponse(f"{visit.request.url.path}?{urlencode([*given.multi_items(), (ONCE, uuid4())])}", 303)
+        return with_id(visit)
     form = await _form(visit, journey_id, noun, verb, given)
     values = {field.name: [given.get(field.name) or field.default] for field in form.fields}
     if form.corrects is not None:
@@ -255,6 +255,12 @@ def _whom_to_call(form: Form) -> str | None:
     if form.journey is None or form.kind.noun not in ("support", "crisis"):
         return None
     return form.journey.protocol.contact_routes[Severity.EMERGENCY]
+
+
+def with_id(visit: Visit) -> Response:
+    """Lead to the same address with an id in it, so that whoever goes back and sends a form again sends the same."""
+    given = visit.request.query_params.multi_items()
+    return RedirectResponse(f"{visit.request.url.path}?{urlencode([*given, (ONCE, uuid4())])}", 303)
 
 
 def command_id_of(text: str | None) -> UUID | None:

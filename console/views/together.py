@@ -1,9 +1,8 @@
 """What concerns many journeys at once: hold them for one reason, release them one by one, and permissions that end."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Final
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -25,6 +24,7 @@ from application.work.hold_together import (
 )
 from application.work.permissions import WARNED_BEFORE, ListPermissions, list_permissions, stops
 from console.pages import page
+from console.views.commands import command_id, command_id_of, with_id
 from console.visits import Acts, Looks, Visit
 from workflows.journey.actors import Role
 from workflows.journey.base import canonical
@@ -42,16 +42,19 @@ BECAME: Final = {
 
 
 @router.get("/work/hold")
-async def show_form(visit: Looks) -> Response:
+async def show_form(visit: Looks, once: str = "") -> Response:
+    form = command_id_of(once)
+    if form is None:
+        return with_id(visit)
     visit.sent = visit.take_draft() or {}
-    return await _shown(visit, uuid4())
+    return await _shown(visit, form)
 
 
 @router.post("/work/hold")
 async def hold(visit: Acts) -> Response:
     """Hold what is concerned, or say what would happen. The same may be sent again from its form at any time."""
     dry_run = visit.value("try") is not None
-    form = _form_id(visit)
+    form = command_id(visit)
     try:
         reason = forms.check(WhatToHold, {"reason": visit.value("reason") or ""}, templated=False).reason
         given = {name: visit.value(name) for name in ("protocol", "code", "lot", "clinician")}
@@ -77,12 +80,6 @@ def _request(form: UUID, meant: Mapping[str, str], reason: str) -> UUID:
     """Return the request of what a form says. What is held for another reason is held once more: a release for the
     first one does not let it go on."""
     return uuid5(form, canonical([reason, meant]).decode())
-
-
-def _form_id(visit: Visit) -> UUID:
-    with suppress(ValueError):
-        return UUID(visit.value("form") or "")
-    raise InvalidInput("this form is not complete", "Load the page again, and send it from there")
 
 
 async def _shown(

@@ -47,6 +47,7 @@ async def test_a_lot_is_recalled_and_each_hold_is_released_by_itself(clinics: Cl
     assert len(clinics.world.received) == before
     requests, held = set[str](), dict[UUID, int]()
     for _ in range(2):
+        await browser.go(str(browser.page.url))  # the page anew, as after going back
         await browser.send({"lot": LOT, "reason": REASON})
         assert f"{len(concerned)} of {len(concerned)} are held or have ended." in said(browser)
         requests.add(request_of(browser))
