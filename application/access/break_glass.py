@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID, uuid4
 
-from activities.record.access_log import Purpose
-from application.access_log import Query, keep_look, may_see
+from activities.record.access_log import Purpose, find_broken_glass
+from application.access_log import Query, keep_look, may_see, reader_id
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import Conflict, UseCaseError
@@ -54,7 +54,7 @@ async def break_glass(
     Raises:
         NotAllowed: it is not for this role.
         NotFound: there is no such journey.
-        Conflict: they may look at it anyway.
+        Conflict: they may look at it anyway, or it was sent before and its time is over.
     """
     actor = context.actor
     require_role(actor, BREAK)
@@ -74,6 +74,11 @@ async def break_glass(
         reason=body.reason,
         until=until,
     )
+    record = await context.record()
+    broken = await find_broken_glass(record, journey_id, reader_id(context, record.patients), context.now())
+    if broken is None or broken.until is None:
+        raise Conflict("this was sent before, and its time is over", "To look again, send it once more")
+    until = broken.until
     try:
         accepted = await submit(context, journey_id, command)
         recorded = await wait_until_recorded(context, accepted, history.journey, shown=False)

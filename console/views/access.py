@@ -2,7 +2,7 @@
 
 import json
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
@@ -12,7 +12,7 @@ from application import input as forms
 from application.access.break_glass import BREAK, break_glass, must_break
 from application.access.looks import show_looks
 from application.access.show_again import ListLooks
-from application.errors import InvalidInput, UseCaseError
+from application.errors import Conflict, InvalidInput, UseCaseError
 from application.viewer import spell
 from console.pages import page
 from console.sign_ins import Notice
@@ -81,6 +81,8 @@ async def open_in_emergency(visit: Acts, journey_id: UUID) -> Response:
         body: BreakGlass = forms.check(BreakGlass, content, {"kind": BREAK.name}, templated=False)
         async with visit.context() as context:
             broken = await break_glass(context, journey_id, body, once)
+    except Conflict as error:
+        return await _form(visit, journey_id, uuid4(), error)  # sent once more, it is another time
     except UseCaseError as error:
         return await _form(visit, journey_id, once, error)
     told = [("you may look until", spell(broken.until))]

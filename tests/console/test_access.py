@@ -1,6 +1,7 @@
 """Whoever is not of a journey's clinic gets in in an emergency, knowing what that brings about, and it is reviewed."""
 
 import re
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from activities.record.access_log import Purpose
 from activities.record.event_codec import load_events
 from application.command_catalog import KINDS
+from application.viewer import spell
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
@@ -95,13 +97,23 @@ async def test_it_is_broken_once_however_often_it_is_sent(clinics: Clinics, brow
     journey = elsewhere(clinics)
     await browser.sign_in("session_monitor")
     page = str((await browser.go(f"/journeys/{journey}/break-glass")).url)
+    until = clinics.world.at + timedelta(minutes=clinics.journeys[journey].protocol.break_glass_minutes)
     for _ in range(2):
         await browser.go(page)  # anew, as after going back
         answer = await browser.send({"reason": REASON, "understood": "yes"})
         assert answer.url.path == f"/journeys/{journey}", answer.text
+        assert f"you may look until {spell(until)}" in said(browser)
+        clinics.world.at += timedelta(minutes=10)
+    clinics.world.at = until
+    await browser.sign_in("session_monitor")
+    await browser.go(page)
+    answer = await browser.send({"reason": REASON, "understood": "yes"})
+    assert (answer.status_code, "its time is over" in answer.text) == (409, True)
     assert len(fold(await load_events(clinics.record, journey)).accesses) == 1
     looks = [look for look in await clinics.looks(journey) if look.purpose == Purpose.BREAK_THE_GLASS]
     assert len([look for look in looks if look.until is not None]) == 1
+    answer = await browser.send({"reason": REASON, "understood": "yes"})
+    assert answer.url.path == f"/journeys/{journey}", "sent once more, it is another time"
 
 
 async def test_an_emergency_does_not_wait_for_temporal(clinics: Clinics, browser: Browser) -> None:
