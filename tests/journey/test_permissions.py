@@ -79,14 +79,18 @@ def test_a_demonstration_has_a_last_day_of_its_own_counted_from_its_start() -> N
     assert last_day(play.journey) == began + timedelta(days=days)
 
 
-def test_what_lasts_to_the_end_of_the_calendar_is_not_warned_of() -> None:
-    play = before("education.explain")
-    rules = play.journey.protocol.permissions.model_copy(update={"remote_prescribing_last_day": LAST_DAY})
-    protocol = play.journey.protocol.model_copy(update={"permissions": rules})
+@pytest.mark.parametrize("days", [0, 1, 300])
+def test_what_lasts_to_the_end_of_the_calendar_is_not_warned_of(days: int) -> None:
+    """Also where the protocol escalates days after the end: such a step has no date, and nothing was decided any more."""
+    play, last = before("education.explain"), LAST_DAY - timedelta(days=days)
+    rules = play.journey.protocol.permissions.model_copy(update={"remote_prescribing_last_day": last})
+    policies = play.journey.protocol.escalation_policies
+    policy = policies["permission_end"]
+    late = policy.steps[-1].model_copy(update={"minutes": 60 * 24 * 14})
+    policies = {**policies, "permission_end": policy.model_copy(update={"steps": (*policy.steps[:-1], late)})}
+    protocol = play.journey.protocol.model_copy(update={"permissions": rules, "escalation_policies": policies})
     lasting_long = [
-        member.model_copy(
-            update={"licence": member.licence and member.licence.model_copy(update={"expires": LAST_DAY})}
-        )
+        member.model_copy(update={"licence": member.licence and member.licence.model_copy(update={"expires": last})})
         for member in play.journey.members
     ]
     play = play.changed(illustrative=False, protocol=protocol, members=tuple(lasting_long))

@@ -128,8 +128,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def _warning(subject: str, what: str, ends: datetime) -> Iterator[Requirement]:
-    """Warn of an end (UTC). Of what lasts to the end of the calendar there is nothing to warn."""
-    if ends < END:
+    """Warn of an end (UTC). Of what lasts into the last year of the calendar there is nothing to warn: steps after the
+    end would have no date."""
+    if ends < END - timedelta(days=366):
         yield require(PERMISSION, subject=subject, owner=Role.MEDICAL_DIRECTOR, what=what, due=ends, care=False)
 
 
