@@ -81,7 +81,7 @@ def test_a_demonstration_has_a_last_day_of_its_own_counted_from_its_start() -> N
 
 @pytest.mark.parametrize("days", [0, 1, 300])
 def test_what_lasts_to_the_end_of_the_calendar_is_not_warned_of(days: int) -> None:
-    """Also where the protocol escalates days after the end: such a step has no date, and nothing was decided any more."""
+    """Also where the protocol escalates days after the end: such a step has no date, and nothing was decided."""
     play, last = before("education.explain"), LAST_DAY - timedelta(days=days)
     rules = play.journey.protocol.permissions.model_copy(update={"remote_prescribing_last_day": last})
     policies = play.journey.protocol.escalation_policies
