@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
+from itertools import accumulate
 from typing import NamedTuple
 from uuid import UUID
 
@@ -132,12 +133,19 @@ class Batch(ImmutableModel):
         """The version of the journey after all of it."""
         return self.expected_version + sum(each.events for each in self.commands)
 
+    def until(self, version: int) -> "Batch":
+        """Return the same with its first commands only: those whose events are no later than a version."""
+        reached = accumulate((each.events for each in self.commands), initial=self.expected_version)
+        first = sum(1 for each in reached if each <= version) - 1
+        return self.model_copy(update={"commands": self.commands[: max(first, 0)]})
+
 
 class Recorded(ImmutableModel):
     """The events are recorded up to this version, at this position of the log.
 
-    Where the version is the one that was expected, nothing was recorded, and the run decides again after reading the
-    record: a command is recorded already, a signature has expired meanwhile, or more is known of the patient.
+    Where that is not the last version of the batch, nothing after it was recorded, and the run decides the rest again
+    after reading the record: a command is recorded already or not taken, a signature has expired meanwhile, or more is
+    known of the patient.
     ``elsewhere`` is what the patient's other journeys say up to there, if the journey has to take that in. ``mark`` is
     that of the record up to the version, as `record_mark` writes it.
     """

@@ -302,7 +302,7 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
 
 
 async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
-    """Return the batches that the record took of a run, as its history says.
+    """Return the batches that the record took of a run, as its history says, each as far as it was recorded.
 
     Raises:
         Unavailable: its history cannot be read.
@@ -322,8 +322,9 @@ async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
                 [answer] = await converter.decode(completed.result.payloads, [_RECORDED])
                 if isinstance(batch, Foreign) or isinstance(answer, Foreign):
                     continue  # Nobody with the keys made it.
-                if answer.version == batch.last_version:
-                    found.append(Kept(event.event_time.ToDatetime(tzinfo=UTC), batch))
+                recorded = batch.until(answer.version)
+                if recorded.commands:
+                    found.append(Kept(event.event_time.ToDatetime(tzinfo=UTC), recorded))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of a run cannot be read", "Run it again") from None
     return tuple(found)

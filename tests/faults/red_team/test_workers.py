@@ -19,6 +19,7 @@ from temporalio.converter import ActivitySerializationContext
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from activities.record.verification.journeys import verify_record
+from application.temporal.runs import find_run, kept
 from simulation.keys import Signers
 from tests.faults.attackers import (
     asked,
@@ -80,6 +81,14 @@ async def test_an_approval_a_blind_worker_let_pass_is_not_recorded(
             await counts(plain, course)
             assert (await course.rows())[: len(rows)] == rows
             assert await found_offline(record, signers, course.id) == set()
+            # All of it is in the histories, should the record be lost.
+            run = await find_run(client, course.id)
+            assert run is not None
+            reached = 0
+            for batch in [each.batch for each in await kept(client, run)]:
+                if batch.expected_version <= reached:
+                    reached = max(reached, batch.last_version)
+            assert reached == (await course.recorded()).version
     assert {"event": "signoff.unproven", "journey_id": str(course.id), "log_level": "error"} in logs
 
 
