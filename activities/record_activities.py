@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -143,6 +144,17 @@ def _unreadable(event: UnreadableEvent) -> ApplicationError:
     return _refused(str(event))
 
 
+def _second_identity(found: Sequence[Derived]) -> int | None:
+    """Return the place of the second command that says who is who, if there are two. It is recorded by itself: which
+    keys are whose is read from the record, where the first one has to be by then."""
+    said = (
+        place
+        for place, derived in enumerate(found)
+        if any(isinstance(event.body, PatientMerged | PatientUnmerged) for event in derived.events)
+    )
+    return next(islice(said, 1, None), None)
+
+
 class _UnknownSender(Unproven):
     """An event is said to be done by somebody whom the register does not know."""
 
@@ -185,16 +197,16 @@ class RecordActivities:
         notices. Every retry finds what an earlier attempt did.
 
         A command that is recorded already, whose signature has expired by now, or that rests on less than is known of
-        the patient, is not recorded: the answer has the run read the record, and decide again. So it is after a command
-        that is not taken: what comes before it in the batch is recorded.
+        the patient, is not recorded: the answer has the run read the record, and decide again. So it is from a command
+        on that is not taken, or that says who is who after another one has: what comes before it is recorded.
 
         Raises:
             ApplicationError: not retryable, when the record holds other events for these versions, or one before them
                 that cannot be read, or the patient has another open journey with the medicine, or the first command is
                 not taken: the batch does not follow from it, or it claims a decision that nobody signed, or a sender
-                whom nothing proves. To be retried, when another journey
-                of the patient went on in the meantime, or other rules decided the batch, or a clock that is ahead; and
-                until the limit is higher, when the record takes no batch of this size.
+                whom nothing proves. To be retried, when another journey of the patient went on in the meantime, or
+                other rules decided the batch, or a clock that is ahead; and until the limit is higher, when the record
+                takes no batch of this size.
             RegisterError: nothing signed can be recorded until the register is readable again.
         """
         if not batch.commands:
@@ -243,6 +255,9 @@ class RecordActivities:
             found, after = derive_batch(batch.journey_id, batch.commands, before, same_rules=same_rules)
         except OtherRules:
             return _leave_to_others(batch)
+        second = _second_identity(found)
+        if second is not None:
+            return await self.append(batch.model_copy(update={"commands": batch.commands[:second]}))
         events = [event for derived in found for event in derived.events]
         self._require_allowed(events)
         await self._prove_staff(after.journey.clinic, found)
@@ -264,11 +279,8 @@ class RecordActivities:
             if not knows_all(state, events, seen.elsewhere):
                 log.warning("patient.more_is_known", journey_id=str(batch.journey_id))
                 return Recorded(version=batch.expected_version, position=seen.position, elsewhere=seen.elsewhere)
-        parted = [
-            await part(self._record, after.journey, event.body.other, self._recorded)
-            for event in events
-            if isinstance(event.body, PatientUnmerged)
-        ]
+        other = next((event.body.other for event in events if isinstance(event.body, PatientUnmerged)), None)
+        parted = None if other is None else await part(self._record, after.journey, other, self._recorded)
         follows = None if before is None else before.journey_hash
         try:
             appended = await self._append(batch, found, after, seen, parted, follows, valid_until)
@@ -301,7 +313,7 @@ class RecordActivities:
 
     async def _answer_recorded(self, batch: Batch, standing: _Standing) -> Recorded:
         """Answer a batch after whose beginning the journey goes on in the record: with what an earlier attempt
-        recorded, or have the run take in what is there.
+        recorded, all of it or its beginning, or have the run take in what is there.
 
         Raises:
             VersionConflict: something else is there.
@@ -310,10 +322,13 @@ class RecordActivities:
         same: list[tuple[StoredEvent, Event]] = []
         for each in batch.commands:
             recorded, later = later[: each.events], later[each.events :]
+            if not recorded:
+                break
             if events_digest(event for _, event in recorded) != each.digest:
+                same = []
                 break
             same += recorded
-        else:
+        if same:
             [*_, (row, _)] = same
             events = [event for _, event in same]
             earlier = None if standing.before is None else standing.before.journey
@@ -332,7 +347,7 @@ class RecordActivities:
         found: Sequence[Derived],
         after: RecordedJourney,
         seen: SeenElsewhere | None,
-        parted: Sequence[Parted],
+        parted: Parted | None,
         follows: bytes | None,
         valid_until: datetime | None,
     ) -> Appended:
@@ -345,7 +360,7 @@ class RecordActivities:
             commands.append(NewCommand(events=len(derived.events), payload=kept.payload))
         events = [event for derived in found for event in derived.events]
         starts = isinstance(events[0].body, PathwayStarted)
-        read = [*([] if seen is None else [seen.position]), *(each.position for each in parted)]
+        read = [each.position for each in (seen, parted) if each is not None]
         try:
             return await self._record.append(
                 batch.journey_id,
@@ -359,7 +374,7 @@ class RecordActivities:
                     for event in events
                     if isinstance(event.body, PatientMerged)
                 ],
-                parts=[key for each in parted for key in each.keys],
+                parts=() if parted is None else parted.keys,
                 follows=follows,
                 commands=commands,
                 valid_until=valid_until,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,10 +13,13 @@ from activities.record.patients import look_elsewhere, must_look, opening_of, pa
 from activities.record.reconciliation import went_on_beside
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
+from activities.record_activities import RecordActivities
 from simulation.people import person_of, referral
 from tests.fixtures.clear import PATIENTS, patient_key
 from tests.journey.play import PROTOCOLS, Play, started
+from tests.record.handed import batch, signed
 from tests.record.helpers import Connection
+from tests.record.test_redeliveries import register_of
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -35,9 +39,9 @@ def with_medicine(medicine: str) -> Protocol:
     return protocol.model_copy(update={"dose": protocol.dose.model_copy(update={"medicine": medicine})})
 
 
-def another(play: Play, protocol: Protocol, ref: str | None = None) -> Play:
+def another(play: Play, protocol: Protocol, ref: str | None = None, journey_id: UUID = SECOND) -> Play:
     """Another journey, of the same patient unless it is said whose."""
-    opening = referral(protocol, SECOND)
+    opening = referral(protocol, journey_id)
     assert isinstance(opening.body, c.StartPathway)
     patient = play.journey.patient if ref is None else play.journey.patient.model_copy(update={"ref": ref})
     decided = decide(
@@ -190,6 +194,30 @@ async def test_patients_who_were_taken_apart_are_judged_as_they_were_known_then(
     assert await found(record) == []
     await owner.execute("UPDATE record.patient SET known_as = ever_known_as")
     assert "patient_differs" in await found(record)
+
+
+async def test_who_is_who_is_recorded_one_command_after_the_other(record: Record, tmp_path: Path) -> None:
+    """The record was away while two merges were signed and both undone: nobody stays one with somebody else."""
+    first, others = started(), {"demo-patient-second": uuid4(), "demo-patient-third": uuid4()}
+    for number, (ref, journey_id) in enumerate(others.items(), 2):
+        await record_all(record, another(first, with_medicine(f"invented-{number}"), ref, journey_id))
+    for number, ref in enumerate(others, 1):
+        first.do(c.ProposeMerge(other=ref, reason="invented"), Role.COORDINATOR)
+        first.sign(SignOffKind.PATIENT_MERGE, f"merge-{number}")
+    for number in range(1, len(others) + 1):
+        first.do(c.ProposeUnmerge(merge=f"merge-{number}", reason="invented: two people"), Role.COORDINATOR)
+    for number in range(1, len(others) + 1):
+        first.sign(SignOffKind.PATIENT_UNMERGE, f"merge-{number}")
+    recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+    left, answers = signed(first.decisions), 0
+    while left:
+        told = await recording.append(batch(left))
+        assert told.version >= left[0].events[0].version
+        left, answers = [each for each in left if each.events[0].version > told.version], answers + 1
+    assert answers == 2 * len(others)
+    for ref, journey_id in {first.journey.patient.ref: first.journey.id, **others}.items():
+        assert await record.journeys_of(patient_key(ref)) == (journey_id,)
+    assert await found(record) == []
 
 
 def taken_in(play: Play) -> list[e.HistoryTakenIn]:
