@@ -50,10 +50,11 @@ async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> Lo
     for event in history.events:
         if isinstance(event.body, GlassBroken) and event.body.access in history.journey.accesses:
             entry = broken.get(event.command_id)
-            until = None if entry is None else entry.until
-            looks = tuple(each for each in entries if _by(each, event.actor_id, event.at, until))
+            # The journey may have been told later than they looked.
+            since, until = (event.at, None) if entry is None else (entry.clock, entry.until)
+            looks = tuple(each for each in entries if _by(each, event.actor_id, since, until))
             access = history.journey.accesses[event.body.access]
-            accesses.append(EmergencyAccess(access, event.at, event.body.reason, until, looks))
+            accesses.append(EmergencyAccess(access, since, event.body.reason, until, looks))
     return Looks(history.journey, entries[: query.limit], tuple(accesses), len(entries) > query.limit)
 
 

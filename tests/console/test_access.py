@@ -13,9 +13,12 @@ from application.viewer import spell
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
-from workflows.journey.actors import Role
+from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
+from workflows.journey.commands import BreakGlass, Command
+from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
+from workflows.journey.refusals import Refusal
 
 REASON = "Invented: the patient lies unconscious in our emergency room."
 
@@ -123,6 +126,31 @@ async def test_an_emergency_does_not_wait_for_temporal(clinics: Clinics, browser
     await broken(browser, journey)
     assert "nobody is asked to review it yet" in said(browser)
     assert (await browser.go(f"/journeys/{journey}")).status_code == 200
+
+
+async def test_what_was_looked_at_is_shown_to_the_reviewer_also_where_the_journey_was_told_later(
+    clinics: Clinics, browser: Browser
+) -> None:
+    journey = elsewhere(clinics)
+    clinics.world.down = True
+    await browser.sign_in("session_monitor")
+    await broken(browser, journey)
+    assert (await browser.go(f"/journeys/{journey}/timeline")).status_code == 200
+    clinics.world.down = False
+    [kept] = [look for look in await clinics.looks(journey) if look.until is not None]
+    told = Command(
+        command_id=kept.entry_id,
+        actor=Actor(id=kept.reader_id, role=Role.SESSION_MONITOR),
+        body=BreakGlass(reason=REASON),
+    )
+    events = decide(clinics.journeys[journey], told, clinics.world.at + timedelta(hours=5))
+    assert not isinstance(events, Refusal)
+    await clinics.go_on(journey, [*events])
+    await browser.sign_in("medical_director")
+    await browser.go(f"/journeys/{journey}/looks")
+    in_an_emergency, _ = said(browser).split("Every look")
+    for words in (REASON, "the patient's page", "everything that happened"):
+        assert words in in_an_emergency
 
 
 @pytest.mark.parametrize("role", ["coordinator", "patient", "observer"])
