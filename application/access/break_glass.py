@@ -8,10 +8,13 @@ from activities.record.access_log import Purpose, find_broken_glass
 from application.access_log import Query, keep_look, may_see, reader_id
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import Conflict, UseCaseError
+from application.errors import Conflict, Refused, UseCaseError
 from application.history import load_history, load_journey
 from application.pathway.commands import Recorded, submit, wait_until_recorded
+from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import BreakGlass, Command
+from workflows.journey.receipts import answer_repeated, receipts_of
+from workflows.journey.refusals import Refusal
 
 BREAK = CommandKind("access", "break-glass", BreakGlass)
 
@@ -55,6 +58,7 @@ async def break_glass(
         NotAllowed: it is not for this role.
         NotFound: there is no such journey.
         Conflict: they may look at it anyway, or it was sent before and its time is over.
+        Refused: the id is another command's, or none that they may give, so the journey would never be told.
     """
     actor = context.actor
     require_role(actor, BREAK)
@@ -63,6 +67,9 @@ async def break_glass(
         raise Conflict("you may look at this journey as it is", "`pathway show` and the others show it")
     # The look and the command share one id, so that `reconcile` sees that the journey was told.
     command = Command(command_id=command_id or uuid4(), actor=actor, body=body)
+    refused = id_objection(command.command_id, actor) or answer_repeated(receipts_of(history.events), command)
+    if isinstance(refused, Refusal):
+        raise Refused(refused)
     until = context.now() + timedelta(minutes=history.journey.protocol.break_glass_minutes)
     await keep_look(
         context,

@@ -451,8 +451,9 @@ async def _is_overdue(record: Record, journey_id: UUID, now: datetime) -> bool:
 
 
 async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
-    """Tell a journey of emergency accesses that it could not be told of before."""
-
+    """Tell a journey of emergency accesses that it could not be told of before. One of which it cannot be told keeps it
+    from no other."""
+    told_all = True
     for reading in await find_unannounced_access(record):
         if journey_id in reading.journeys and reading.reason is not None:
             who = Actor(id=reading.reader_id, role=Role(reading.reader_role))
@@ -460,8 +461,8 @@ async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
             try:
                 await submit(context, journey_id, told)
             except UseCaseError:
-                return False
-    return True
+                told_all = False
+    return told_all
 
 
 async def begin_anew(

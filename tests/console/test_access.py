@@ -15,6 +15,7 @@ from tests.console.browser import Browser
 from tests.console.test_messages import said
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
+from workflows.journey.command_ids import own_id
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
@@ -151,6 +152,20 @@ async def test_what_was_looked_at_is_shown_to_the_reviewer_also_where_the_journe
     in_an_emergency, _ = said(browser).split("Every look")
     for words in (REASON, "the patient's page", "everything that happened"):
         assert words in in_an_emergency
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_it_is_not_broken_under_an_id_by_which_the_journey_would_never_be_told(
+    clinics: Clinics, browser: Browser, own: bool
+) -> None:
+    """Nobody would review it. Who sends a form can put any id into it."""
+    journey = elsewhere(clinics)
+    taken = (await load_events(clinics.record, journey))[0].command_id
+    await browser.sign_in("session_monitor")
+    await broken(browser, journey, command_id=str(own_id(journey, "invented") if own else taken))
+    assert browser.page.status_code >= 400, browser.page.text
+    assert [look for look in await clinics.looks(journey) if look.until is not None] == []
+    assert (await browser.go(f"/journeys/{journey}")).status_code == 403
 
 
 @pytest.mark.parametrize("role", ["coordinator", "patient", "observer"])
