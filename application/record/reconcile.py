@@ -355,9 +355,13 @@ async def _mend(context: Context, record: Record, journeys: Journeys, drifted: D
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
-    if drifted.drift == Drift.LOST or (
-        run is not None and run.ended and (run.long or run.state == "completed" or run.squatter)
-    ):
+    if not drifted.version:
+        return False  # Nothing is recorded that it could go on from.
+    if run is not None and run.ended and run.squatter:
+        return await _drive_out(record, journeys, drifted, run)
+    if drifted.drift == Drift.LOST and run is not None and not (run.ended or run.squatter):
+        return True  # Another pass has begun it meanwhile.
+    if drifted.drift == Drift.LOST or (run is not None and run.ended and (run.long or run.state == "completed")):
         return await begin_anew(record, journeys, journey_id, run)
     if drifted.drift == Drift.SILENT and run is not None and run.stuck and run.unreplayable:
         # No worker can go on with its history: the database was put back under a worker that remembered more.
@@ -478,8 +482,7 @@ async def begin_anew(
     taken = () if last is None else await journeys.taken(last)
     if last is not None:
         # First its end: what it records afterwards would contradict the run that goes on from the record.
-        await journeys.end(journey_id)
-        last = await journeys.find(journey_id) or last
+        await journeys.end(last)
         with suppress(UseCaseError):
             taken = await journeys.taken(last)
         await _until_quiet(record, journeys, last)
@@ -501,7 +504,7 @@ async def _drive_out(record: Record, journeys: Journeys, drifted: Drifted, squat
     """End what holds the id of a journey, and begin the journey anew if it had begun. What was accepted by the run that
     somebody ended to make room is handed in again."""
     if not drifted.version:
-        await journeys.end(drifted.journey_id)
+        await journeys.end(squatter)
         return True  # From now on it is told as not begun.
     own = [run async for run in journeys.all_runs(drifted.journey_id) if run.squatter is None]
     last = max(own, key=lambda run: run.began, default=None)

@@ -97,8 +97,8 @@ class TemporalJourneys:
     async def resume(self, recorded: Sequence[Event]) -> None:
         await journey_client.resume(self._client, recorded, task_queue=self._task_queue)
 
-    async def end(self, journey_id: UUID) -> None:
-        await runs.end(self._client, journey_id)
+    async def end(self, run: Run) -> None:
+        await runs.end(self._client, run)
 
     async def under_way(self, run: Run) -> UnderWay | None:
         return await runs.under_way(self._client, run)

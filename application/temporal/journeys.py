@@ -97,8 +97,9 @@ class Journeys(Protocol):
         """Return the latest run of a journey; None when Temporal knows none. Its mark is the one that its history has,
         where that is newer than the one it shows."""
 
-    async def end(self, journey_id: UUID) -> None:
-        """End the run of a journey that is open, if there is one, to go on from the record."""
+    async def end(self, run: Run) -> None:
+        """End a run if it is open, to go on from the record. Where it is not the journey's own, whatever runs under the
+        id is ended."""
 
     async def under_way(self, run: Run) -> UnderWay | None:
         """Return what a run that is over may still be recording; None for nothing."""

@@ -258,16 +258,17 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
     return tuple(found)
 
 
-async def end(client: Client, journey_id: UUID) -> None:
-    """End the run of a journey that is open, if there is one.
+async def end(client: Client, run: Run) -> None:
+    """End a run if it is open, and no later one: that may be what another pass has begun meanwhile. Where it is not the
+    journey's own, whatever runs under the id is ended, since it may go on in new runs.
 
     Raises:
         Unavailable: Temporal did not do it.
     """
+    this = run.run_id if run.squatter is None or run.ended else None
+    handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=this)
     try:
-        await handle_of(client, journey_id).terminate(
-            reason="reconciliation: begin anew from the record", rpc_timeout=ANSWER
-        )
+        await handle.terminate(reason="reconciliation: begin anew from the record", rpc_timeout=ANSWER)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise _unavailable() from None

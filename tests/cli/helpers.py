@@ -217,7 +217,7 @@ class DirectJourneys:
     async def find(self, journey_id: UUID) -> Run | None:
         raise AssertionError("nothing is compared with Temporal here")
 
-    async def end(self, journey_id: UUID) -> None:
+    async def end(self, run: Run) -> None:
         raise AssertionError("nothing is mended here")
 
     async def under_way(self, run: Run) -> UnderWay | None:

@@ -38,7 +38,7 @@ from application.record.reconcile import Drift, reconcile
 from application.settings import Settings
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import ANCHORS, register_search_attributes, resume, start, submit
-from application.temporal.journeys import Journeys
+from application.temporal.journeys import Journeys, Run
 from application.temporal.runs import find_run, keep_up, list_runs
 from deploy.local import stack as local
 from deploy.local.stack import Stack, run_worker
@@ -258,6 +258,50 @@ async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(work
     assert course.id not in await ground.reconcile()
 
 
+async def squatted_and_left(ground: Ground, journey_id: UUID) -> None:
+    """Somebody without the keys holds the id of a journey for a moment."""
+    plain = await Client.connect(ground.stack.temporal.address)
+    stranger = await plain.start_workflow("CareJourney", {}, id=workflow_id(journey_id), task_queue="nobody")
+    await stranger.terminate("invented: gone again")
+
+
+async def test_what_somebody_started_in_the_place_of_a_journey_and_ended_hides_nothing(working: Ground) -> None:
+    """The last run is a stranger's. What the journey had accepted is in the one before."""
+    ground = working
+    [course] = await ground.begin(1)
+    await ground.stack.postgres.stop("immediate")
+    accepted = command(support("invented: accepted just before"))
+    await submit(ground.client, course.id, accepted)
+    await ended(ground, course)
+    await squatted_and_left(ground, course.id)
+    await ground.stack.postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    assert (await ground.reconcile())[course.id] == (Drift.ENDED, True)
+    await eventually(lambda: knows(course, accepted.command_id))
+
+
+async def test_a_run_that_another_pass_began_goes_on(working: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both saw the same run that had ended. Ops may make a pass while a worker makes one."""
+    ground = working
+    monkeypatch.setattr("application.temporal.runs.LONG_HISTORY", 1)
+    [course] = await ground.begin(1)
+    await ended(ground, course)
+    end, begun = TemporalJourneys.end, list[str]()
+
+    async def late(self: TemporalJourneys, run: Run) -> None:
+        if not begun:
+            begun.append("")
+            assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+            begun.append((await course.handle.describe()).run_id)
+        await end(self, run)
+
+    monkeypatch.setattr(TemporalJourneys, "end", late)
+    assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+    assert (await course.handle.describe()).run_id == begun[1]
+    await course.send(support("invented: and on"))
+    await course.recorded()
+
+
 async def knows(course: Course, command_id: UUID) -> bool:
     return command_id in await course.commands()
 
@@ -342,9 +386,9 @@ async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_p
     await foreign_event(ground.record, course.id)
     late, end = command(support("invented: just before the run is ended")), TemporalJourneys.end
 
-    async def end_a_little_later(journeys: TemporalJourneys, journey_id: UUID) -> None:
+    async def end_a_little_later(journeys: TemporalJourneys, run: Run) -> None:
         await signal(course, "command", late.model_dump_json(exclude_none=True).encode())
-        await end(journeys, journey_id)
+        await end(journeys, run)
 
     monkeypatch.setattr(TemporalJourneys, "end", end_a_little_later)
     async with ground.at_work():
@@ -643,9 +687,12 @@ def copy_with_owners(what: Path, to: Path) -> None:
 
 
 async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground) -> None:
-    unstarted, unrecorded = uuid4(), uuid4()
-    opening = Opening(patient_keys=(ground.record.patients.of_ref(f"invented-{unstarted}"),), medicine="none")
-    await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=unstarted)
+    unstarted, squatted, unrecorded = uuid4(), uuid4(), uuid4()
+    for each in (unstarted, squatted):
+        opening = Opening(patient_keys=(ground.record.patients.of_ref(f"invented-{each}"),), medicine="none")
+        await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=each)
+    # There is nothing to begin it from, whoever held its id.
+    await squatted_and_left(ground, squatted)
     await start(ground.client, referral(PROTOCOLS["PTSD"], unrecorded), task_queue=f"nobody-{uuid4()}")
 
     async def listed() -> bool:
@@ -653,7 +700,8 @@ async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground
 
     await eventually(listed)
     found = await ground.reconcile()
-    assert found == {unstarted: (Drift.UNSTARTED, False), unrecorded: (Drift.UNRECORDED, False)}
+    never = (Drift.UNSTARTED, False)
+    assert found == {unstarted: never, squatted: never, unrecorded: (Drift.UNRECORDED, False)}
     await ground.client.get_workflow_handle(workflow_id(unrecorded)).terminate("the end of this test")
 
 
