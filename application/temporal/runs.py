@@ -5,7 +5,7 @@ Temporal's database was put back, a worker's memory is of a time that no longer 
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid4
@@ -40,13 +40,14 @@ from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.commands import KeepUnreadable
+from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.limits import COMMAND_LIMIT
 from workflows.messages import (
     ATTEMPT,
     DIVERGED,
     UNPROVEN,
     Batch,
+    JourneyInput,
     Recorded,
     Signals,
     append_to_record,
@@ -78,6 +79,7 @@ DEPLOYMENT = "care-pathway"
 
 _BATCH: Any = Batch | Foreign
 _RECORDED: Any = Recorded | Foreign
+_INPUT: Any = JourneyInput | Foreign
 State = Literal["running", "paused", "ended", "completed"]
 
 
@@ -221,17 +223,21 @@ async def _newest_answer(client: Client, run: Run) -> _Answer:
 
 
 async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
-    """Return all that a run had accepted of people, the oldest first, without what it answered with a failure.
+    """Return all that a run had accepted of people, or was handed undecided by the one before it, the oldest first,
+    without what it answered with a failure.
 
     Raises:
         Unavailable: its history cannot be read.
     """
     accepted: list[tuple[str, str, Sequence[Payload]]] = []
     failed: set[str] = set()
+    handed: Sequence[Payload] = ()
     handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=run.run_id)
     try:
         async for event in handle.fetch_history_events():
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                handed = event.workflow_execution_started_event_attributes.input.payloads
+            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
                 if signal.signal_name not in (CareJourney.show.__name__, CareJourney.look.__name__):
                     accepted.append((signal.signal_name, "", signal.input.payloads))
@@ -242,20 +248,37 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
                 done = event.workflow_execution_update_completed_event_attributes
                 if done.outcome.HasField("failure"):
                     failed.add(done.meta.update_id)
-        found, converter = [], in_history(client, workflow_id(run.journey_id))
+        converter = in_history(client, workflow_id(run.journey_id))
+        found = [] if run.squatter else [*_undecided(await converter.decode(handed, [_INPUT]))]
         for name, update_id, payloads in accepted:
             if update_id and update_id in failed:
                 continue
             raw = await converter.decode(payloads, [RawValue] * len(payloads))
             taken_as = take_signal(name, raw, waiting=Signals())
             content, read = raw[0].payload.data if raw else b"", read_signal(taken_as)
-            if taken_as.size > COMMAND_LIMIT and isinstance(read, KeepUnreadable):
+            if taken_as.size > COMMAND_LIMIT:
                 # In short, as it is kept: in full it might end the next run as it has ended this one.
-                content = read.content.encode()
+                content = _in_short(read)
             found.append(Taken(read, name, content, taken_as.authentic))
-    except (RPCError, RuntimeError, KeysUnavailable):
+    except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return tuple(found)
+
+
+def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:
+    """Return what waited when a run began, to be decided by it."""
+    for handed in given:
+        if isinstance(handed, JourneyInput):
+            for signal in handed.signals:
+                read = read_signal(signal)
+                content = signal.contents[0] if signal.contents else _in_short(read)
+                yield Taken(read, signal.name, content, signal.authentic)
+            for waited in handed.unchecked:
+                yield Taken(waited.command, "command", waited.command.model_dump_json().encode(), waited.authentic)
+
+
+def _in_short(read: Command | KeepUnreadable) -> bytes:
+    return read.content.encode() if isinstance(read, KeepUnreadable) else read.model_dump_json().encode()
 
 
 async def end(client: Client, run: Run) -> None:

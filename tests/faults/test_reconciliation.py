@@ -52,9 +52,11 @@ from tests.helpers import eventually
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
 from workflows.journey.commands import Command, HandleMessage
 from workflows.journey.obligations import next_deadline, obligations
-from workflows.messages import JourneyInput, JourneyResult, mark_version
+from workflows.journey.receipts import receipts_of
+from workflows.messages import JourneyInput, JourneyResult, Signal, Unchecked, mark_version
 from workflows.search_attributes import CLINIC, STAGE
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -199,6 +201,29 @@ async def test_a_run_that_was_ended_before_it_did_anything_is_begun_anew(ground:
         assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
         await course.send(support("invented: and on"))
         assert (await course.recorded()).version > len(before)
+
+
+async def test_what_waited_when_a_run_began_is_handed_in_again(ground: Ground) -> None:
+    """A run hands on what it has not decided on. It stands in no event of the next one, but for its start."""
+    async with ground.at_work():
+        [course] = await ground.begin(1)
+    before = await load_events(ground.record, course.id)
+    await ended(ground, course)
+    read, checked = command(support("invented: to be read")), command(support("invented: to be checked"))
+    content = read.model_dump_json().encode()
+    given = JourneyInput(
+        journey=fold(before),
+        receipts=receipts_of(before),
+        signals=(Signal(name="command", contents=(content,), size=len(content), authentic=True),),
+        unchecked=(Unchecked(command=checked, authentic=True),),
+    )
+    queue, name = ground.settings.task_queue, workflow_id(course.id)
+    await ground.client.start_workflow(CareJourney.run, given, id=name, task_queue=queue)
+    await ended(ground, course)
+    async with ground.at_work():
+        assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+        for each in (read, checked):
+            await eventually(lambda: knows(course, each.command_id))  # noqa: B023 - of this round
 
 
 async def test_what_ops_have_handled_does_not_come_back(working: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
