@@ -490,13 +490,13 @@ async def begin_anew(
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
     told = [notice for event in events for notice in notices(event)]
     await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
-    await journeys.resume(events)
     known = receipts_of(events)
     messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
-    for each in (*earlier, *taken):
-        recorded = each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
-        if not recorded:
-            await journeys.hand_in(journey_id, each)
+
+    def is_recorded(each: Taken) -> bool:
+        return each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
+
+    await journeys.resume(events, [each for each in (*earlier, *taken) if not is_recorded(each)])
     return True
 
 

@@ -94,8 +94,11 @@ class TemporalJourneys:
         )
         return receipt.version
 
-    async def resume(self, recorded: Sequence[Event]) -> None:
-        await journey_client.resume(self._client, recorded, task_queue=self._task_queue)
+    async def resume(self, recorded: Sequence[Event], taken: Sequence[Taken] = ()) -> None:
+        first, later = runs.fitting(taken)
+        begun = await journey_client.resume(self._client, recorded, task_queue=self._task_queue, signals=first)
+        for each in later if begun else taken:
+            await runs.hand_in(self._client, recorded[0].journey_id, each)
 
     async def end(self, run: Run) -> None:
         await runs.end(self._client, run)
@@ -133,9 +136,6 @@ class TemporalJourneys:
 
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         return await runs.taken(self._client, run)
-
-    async def hand_in(self, journey_id: UUID, taken: Taken) -> None:
-        await runs.hand_in(self._client, journey_id, taken)
 
     async def move(self, run: Run) -> bool:
         return await runs.move(self._client, run, await self.builds())

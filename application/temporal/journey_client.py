@@ -44,7 +44,7 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
-from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
+from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt, Signal
 from workflows.record_anchor import AnchorRecord
 from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
 from workflows.temporal_plugin import SERVERS_FAILURE, NotAuthentic, assign_keys, stand_in
@@ -347,10 +347,11 @@ async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> Workflo
         return WorkflowExecutionStatus.RUNNING
 
 
-async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) -> None:
+async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str, signals: Sequence[Signal] = ()) -> bool:
     """Run a journey on from its recorded events: one that Temporal has lost, ended, or knows less of than the record.
+    The ``signals`` are read as if they had come.
 
-    One that runs stays as it is. Nothing that is recorded happens again: events and notices have their ids.
+    One that runs stays as it is: False. Nothing that is recorded happens again: events and notices have their ids.
 
     Raises:
         Squatted: something else runs under its id.
@@ -358,7 +359,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
     """
     journey = fold(recorded)
     await _assign(client, journey)
-    handed = _make_input(journey, recorded)
+    handed = _make_input(journey, recorded).model_copy(update={"signals": tuple(signals)})
     try:
         await client.start_workflow(
             CareJourney.run,
@@ -371,10 +372,12 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str) 
         )
     except WorkflowAlreadyStartedError:
         await _require_own(client, journey.id, task_queue)
+        return False
     except RPCError as error:
         raise Unavailable("Temporal did not take the journey", "Run it again") from error
     except KeysUnavailable as error:
         raise Unavailable(str(error), "Run it again") from None
+    return True
 
 
 async def _require_own(client: Client, journey_id: UUID, task_queue: str | None) -> None:

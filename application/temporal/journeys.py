@@ -9,7 +9,7 @@ from activities.record import Record
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
-from workflows.messages import Batch
+from workflows.messages import Batch, Signal
 
 Squatter = Literal["foreign", "elsewhere", "asleep"]
 REGISTERED = "search attributes registered"
@@ -50,12 +50,10 @@ class Run(NamedTuple):
 
 class Taken(NamedTuple):
     """What a run had accepted: the command, or a text that is none, and as which signal it is handed in again. What
-    was sent by hand is not ``authentic``, and is not made so by being handed in."""
+    was sent by hand is not authentic, and is not made so by being handed in."""
 
     read: Command | KeepUnreadable
-    name: str
-    content: bytes
-    authentic: bool = True
+    signal: Signal
 
 
 class Kept(NamedTuple):
@@ -104,8 +102,9 @@ class Journeys(Protocol):
     async def under_way(self, run: Run) -> UnderWay | None:
         """Return what a run that is over may still be recording; None for nothing."""
 
-    async def resume(self, recorded: Sequence[Event]) -> None:
-        """Start a journey from its recorded events, unless it runs already."""
+    async def resume(self, recorded: Sequence[Event], taken: Sequence[Taken] = ()) -> None:
+        """Start a journey from its recorded events, unless it runs already, and hand in again what an earlier run had
+        ``taken``: with its start, as far as that may hold it, so that nothing comes between."""
 
     def runs(self) -> AsyncIterator[Run]:
         """List all open runs, by pages, without waking any. The list may lag a moment behind."""
@@ -135,9 +134,6 @@ class Journeys(Protocol):
 
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         """Return all that a run had accepted of people, the oldest first, without what it answered with a failure."""
-
-    async def hand_in(self, journey_id: UUID, taken: Taken) -> None:
-        """Hand in again what another run had accepted. What was decided before does not happen again."""
 
     async def move(self, run: Run) -> bool:
         """Move a run to the current build; False when no worker of that polls."""

@@ -40,8 +40,7 @@ from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.commands import Command, KeepUnreadable
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.commands import KeepUnreadable
 from workflows.messages import (
     ATTEMPT,
     DIVERGED,
@@ -49,6 +48,7 @@ from workflows.messages import (
     Batch,
     JourneyInput,
     Recorded,
+    Signal,
     Signals,
     append_to_record,
     mark_version,
@@ -254,12 +254,9 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
             if update_id and update_id in failed:
                 continue
             raw = await converter.decode(payloads, [RawValue] * len(payloads))
-            taken_as = take_signal(name, raw, waiting=Signals())
-            content, read = raw[0].payload.data if raw else b"", read_signal(taken_as)
-            if taken_as.size > COMMAND_LIMIT:
-                # In short, as it is kept: in full it might end the next run as it has ended this one.
-                content = _in_short(read)
-            found.append(Taken(read, name, content, taken_as.authentic))
+            # What is too large is there in short, as it is kept: in full it might end the next run, too.
+            sent = take_signal(name, raw, waiting=Signals())
+            found.append(Taken(read_signal(sent), sent))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return tuple(found)
@@ -270,15 +267,31 @@ def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:
     for handed in given:
         if isinstance(handed, JourneyInput):
             for signal in handed.signals:
-                read = read_signal(signal)
-                content = signal.contents[0] if signal.contents else _in_short(read)
-                yield Taken(read, signal.name, content, signal.authentic)
+                yield Taken(read_signal(signal), signal)
             for waited in handed.unchecked:
-                yield Taken(waited.command, "command", waited.command.model_dump_json().encode(), waited.authentic)
+                content = waited.command.model_dump_json().encode()
+                yield Taken(
+                    waited.command,
+                    Signal(
+                        name="command",
+                        contents=(content,),
+                        size=len(content),
+                        authentic=waited.authentic,
+                        rank=waited.rank,
+                        sender=waited.sender,
+                    ),
+                )
 
 
-def _in_short(read: Command | KeepUnreadable) -> bytes:
-    return read.content.encode() if isinstance(read, KeepUnreadable) else read.model_dump_json().encode()
+def fitting(taken: Sequence[Taken]) -> tuple[Sequence[Signal], Sequence[Taken]]:
+    """Return what a run may be started with of what another one had taken, and what is handed in later."""
+    first, later = Signals(), []
+    for each in taken:
+        if first.has_room(each.signal) and not first.is_crowded(each.signal):
+            first.add(each.signal)
+        else:
+            later.append(each)
+    return first.waiting, later
 
 
 async def end(client: Client, run: Run) -> None:
@@ -360,16 +373,20 @@ async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
     Raises:
         Unavailable: Temporal did not take it.
     """
-    payload = Payload(metadata={"encoding": b"json/plain"}, data=taken.content)
+    name, contents = taken.signal.name, taken.signal.contents
+    if isinstance(taken.read, KeepUnreadable) and not contents:
+        contents = (taken.read.content.encode(),)
+    payloads = [Payload(metadata={"encoding": b"json/plain"}, data=content) for content in contents]
     try:
-        if taken.authentic:
-            await handle_of(client, journey_id).signal(taken.name, RawValue(payload), rpc_timeout=ANSWER)
+        if taken.signal.authentic:
+            values = [RawValue(payload) for payload in payloads]
+            await handle_of(client, journey_id).signal(name, args=values, rpc_timeout=ANSWER)
             return
         execution = WorkflowExecution(workflow_id=workflow_id(journey_id))
         by_hand = SignalWorkflowExecutionRequest(
-            namespace=client.namespace, workflow_execution=execution, signal_name=taken.name, request_id=str(uuid4())
+            namespace=client.namespace, workflow_execution=execution, signal_name=name, request_id=str(uuid4())
         )
-        by_hand.input.payloads.append(payload)
+        by_hand.input.payloads.extend(payloads)
         await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER)
     except (RPCError, KeysUnavailable):
         raise _unavailable() from None

@@ -263,6 +263,26 @@ async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: 
     await eventually(lambda: knows(course, accepted.command_id))
 
 
+async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
+    working: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing comes between: right after the start, whoever mends may be killed."""
+    ground = working
+    monkeypatch.setattr("application.temporal.runs.LONG_HISTORY", 1)
+    monkeypatch.setattr("application.temporal.runs.hand_in", None)
+    [course] = await ground.begin(1)
+    await ground.stack.postgres.stop("immediate")
+    accepted = command(support("invented: accepted during an outage"))
+    await submit(ground.client, course.id, accepted)
+    await signal(course, "noise", b"invented: and this")
+    await ended(ground, course)
+    await ground.stack.postgres.start()
+    await eventually(lambda: answers(ground.stack))
+    assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+    await eventually(lambda: knows(course, accepted.command_id))
+    assert [message.name for message in (await course.recorded()).messages.values()] == ["noise"]
+
+
 async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(working: Ground) -> None:
     """They end the journey just after it accepted something, and start another thing that shows all that it showed."""
     ground = working
