@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from activities.record.read_models import Answer, wait_until_caught_up
+from activities.record.read_models import ListPage, wait_until_caught_up
 from application.context import Context
 
 CAUGHT_UP_WITHIN = timedelta(seconds=1)
@@ -34,6 +34,6 @@ async def wait_for_read_models(context: Context) -> int:
     return await wait_until_caught_up(await context.record(), CAUGHT_UP_WITHIN)
 
 
-def true_up_to(answer: Answer[Any], head: int) -> TrueUpTo:
+def true_up_to(answer: ListPage[Any], head: int) -> TrueUpTo:
     """Describe how far an answer is true, when the record was at ``head``."""
     return TrueUpTo(answer.position, head, answer.stale_journeys)

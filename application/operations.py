@@ -14,7 +14,7 @@ from activities.record import Record
 from activities.record.reconciliation import Pass
 from activities.record.verification.anchors import Anchor, Flaw, newest_anchor
 from activities.record.verification.kept import KeptVerification, last_verification
-from activities.record.watching import KeptMatter, Look, Shown, kept_matters, shown
+from activities.record.watching import KeptMatter, ListsProgress, Look, kept_matters, shown
 from application.context import Context
 from application.errors import NotAllowed
 from application.record.passes import is_late, is_silent, last_passes, watchdog_look
@@ -46,7 +46,7 @@ class ServiceState(NamedTuple):
     ``late`` and ``silent`` say that lists, reconciliation or the watchdog are not as they should be."""
 
     at: datetime
-    shown: Shown
+    shown: ListsProgress
     projections: Projections
     behind: bool
     undelivered: int

@@ -42,7 +42,7 @@ ONE_COMMAND = timedelta(minutes=10)
 """How long a session lasts in which a service lets somebody in for one command."""
 
 
-class Session(NamedTuple):
+class WorkingSession(NamedTuple):
     """The working session of the person who acts, and why it does not count now; None when it does."""
 
     certificate: SessionCertificate
@@ -110,14 +110,14 @@ def close_working_session(context: Context) -> bool:
     return True
 
 
-async def current_session(context: Context) -> Session | None:
+async def current_session(context: Context) -> WorkingSession | None:
     """Return the working session of the person who acts; None when none was opened.
 
     Raises:
         InvalidInput: its file, or the register, cannot be used.
     """
     kept = _kept(context)
-    return None if kept is None else Session(kept.session, await _problem(context, kept.session))
+    return None if kept is None else WorkingSession(kept.session, await _problem(context, kept.session))
 
 
 async def session_of(context: Context) -> tuple[SessionCertificate, Ed25519PrivateKey]:

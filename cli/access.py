@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from activities.record.access_log import AccessLogEntry
-from application.access.break_glass import BREAK, GlassBroken, break_glass
+from application.access.break_glass import BREAK, AccessOpened, break_glass
 from application.access.show_again import ListLooks, list_looks, show_again
 from application.access_log import Query
 from application.input import check, read_object
@@ -131,7 +131,7 @@ async def break_glass_command(call: Call, journey: runtime.JourneyId, file: runt
     _show_broken(call.output, await break_glass(call.context, wanted, check(BreakGlass, content, {"kind": BREAK.name})))
 
 
-def _show_broken(output: Output, broken: GlassBroken) -> None:
+def _show_broken(output: Output, broken: AccessOpened) -> None:
     told = (
         f"You may look until {local_time(broken.until)}. What you look at is kept, and a medical director reviews it."
     )

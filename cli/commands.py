@@ -9,7 +9,7 @@ from application import input as forms
 from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput
 from application.pathway.as_said import NOT_KEPT, keep_as_said
-from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
+from application.pathway.commands import RecordedCommand, asked_words, prepare, submit, try_out, wait_until_recorded
 from application.wording import route_of
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
@@ -106,7 +106,7 @@ async def send(call: Call, wanted: UUID, command: Command, known: Journey | None
     show_recorded(call.output, await wait_until_recorded(call.context, accepted, known))
 
 
-def show_recorded(output: Output, recorded: Recorded) -> None:
+def show_recorded(output: Output, recorded: RecordedCommand) -> None:
     """Show the events of a command, and what is awaited since."""
     (_, command, version), position, journey, theirs = recorded
     if output.json_only:

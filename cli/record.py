@@ -18,7 +18,7 @@ from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconcilia
 from application.record.recover import Recovery, recover
 from application.record.verification_report import MEANINGS as FINDINGS
 from application.record.verification_report import content, report_key, write_report
-from application.record.verify import Part, Verification, verify
+from application.record.verify import Verification, VerificationPart, verify
 from cli import runtime
 from cli.errors import ExitCode
 from cli.input import journey_id
@@ -34,7 +34,8 @@ Register = Annotated[
     typer.Option("--register", metavar="FILE", help="The newest register. Otherwise CAREPATH_REGISTER_FILE."),
 ]
 Without = Annotated[
-    list[Part] | None, typer.Option("--without", help="Leave a part out on purpose; may be given more than once.")
+    list[VerificationPart] | None,
+    typer.Option("--without", help="Leave a part out on purpose; may be given more than once."),
 ]
 Since = Annotated[
     str | None,
@@ -101,9 +102,9 @@ async def verify_(
     """
     wanted = None if journey is None else journey_id(journey)
     left_out = frozenset(without or ())
-    if since_anchor is not None and (wanted is not None or Part.ANCHORS in left_out):
+    if since_anchor is not None and (wanted is not None or VerificationPart.ANCHORS in left_out):
         raise InvalidInput("--since-anchor goes with neither JOURNEY nor --without anchors", "Leave one of them out")
-    if build and Part.DERIVATION in left_out:
+    if build and VerificationPart.DERIVATION in left_out:
         raise InvalidInput("--build does not go with --without derivation", "Leave one of them out")
     if (report is None) != (key is None):
         raise InvalidInput("a report has a file and a key", "Give both --report FILE and --key FILE")
@@ -136,7 +137,7 @@ def _show_verification(output: Output, found: Verification) -> None:
     examined, findings = found.examined, found.findings
     output.illustrative(bool(examined.illustrative))
 
-    def checked(part: Part, said: str) -> str:
+    def checked(part: VerificationPart, said: str) -> str:
         if part in found.left_out:
             return "left out"
         return said if part not in found.unchecked else f"not checked: {found.unchecked[part].reason}"
@@ -147,14 +148,16 @@ def _show_verification(output: Output, found: Verification) -> None:
             {
                 "result": _result(found),
                 "events": examined.events,
-                "sign-offs": checked(Part.SIGN_OFFS, str(examined.sign_offs)),
-                "derived again": checked(Part.DERIVATION, f"{examined.derived} events"),
+                "sign-offs": checked(VerificationPart.SIGN_OFFS, str(examined.sign_offs)),
+                "derived again": checked(VerificationPart.DERIVATION, f"{examined.derived} events"),
                 "of them by other builds": _by_builds(found.examined.by_builds),
                 "not derived": _by_builds(found.examined.others),
                 "times": "not checked: this log is a demonstration" if examined.demonstration else "checked",
                 "recorded late": f"{examined.late} events" if examined.late else None,
-                "lists": checked(Part.READ_MODELS, "" if live is None else f"as of position {live.position}"),
-                "open workflows": checked(Part.WORKFLOWS, str(found.workflows)),
+                "lists": checked(
+                    VerificationPart.READ_MODELS, "" if live is None else f"as of position {live.position}"
+                ),
+                "open workflows": checked(VerificationPart.WORKFLOWS, str(found.workflows)),
                 "journeys": len(examined.journeys),
                 "illustrative": f"{examined.illustrative} of them" if examined.illustrative else None,
                 "behind position": None if found.since is None else found.since.position,

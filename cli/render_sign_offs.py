@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from activities.record.read_models import SignOffRequest
-from application.sign_offs.decision_history import Decision, DecisionStatus, Since, status_of
+from application.sign_offs.decision_history import ChangedSince, DecisionStatus, PastDecision, status_of
 from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
 from cli.output import Output, add_row, facts_box, table
@@ -88,7 +88,7 @@ def request_box(asked: OpenRequest) -> RenderableType:
     )
 
 
-def since_as_json(journey: Journey, since: Since) -> dict[str, Any]:
+def since_as_json(journey: Journey, since: ChangedSince) -> dict[str, Any]:
     """Return what has changed, and the earlier requests, as JSON."""
     return {
         "untold": since.untold,
@@ -106,7 +106,7 @@ def since_as_json(journey: Journey, since: Since) -> dict[str, Any]:
     }
 
 
-def show_since(output: Output, journey: Journey, since: Since) -> None:
+def show_since(output: Output, journey: Journey, since: ChangedSince) -> None:
     """Show the requests before this one, and what has changed since, to people."""
     zone = journey.patient.zone
     if since.earlier:
@@ -135,7 +135,7 @@ def show_since(output: Output, journey: Journey, since: Since) -> None:
             output.text(f"• {change.sentence}")
 
 
-def decision_as_json(journey: Journey, found: Decision) -> dict[str, Any]:
+def decision_as_json(journey: Journey, found: PastDecision) -> dict[str, Any]:
     """Return a decision as JSON."""
     signed, signature = found.signed, found.body.signature
     back = found.withdrawn
@@ -176,7 +176,7 @@ def show_decision(output: Output, shown: ShownDecision) -> None:
     output.document(found.evidence)
 
 
-def _decision(journey: Journey, found: Decision, code: str) -> Iterator[RenderableType]:
+def _decision(journey: Journey, found: PastDecision, code: str) -> Iterator[RenderableType]:
     signed, signature, zone = found.signed, found.body.signature, journey.patient.zone
     licence, back = signed.licence, found.withdrawn
     yield facts_box(

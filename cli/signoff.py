@@ -17,8 +17,8 @@ from application.sign_offs.requests import (
     ShownRequest,
     ShowRequest,
     SignedBefore,
+    SignOffDecision,
     ToSign,
-    Verdict,
     list_requests,
     read_to_sign,
     show_request,
@@ -50,7 +50,7 @@ SIGN_HELP = (
     "Sign a decision, named by --decision. With --print it is not sent: the printed JSON can be handed in by anybody "
     "as Temporal's signal `sign_off`, and counts for exactly what it says."
 )
-OFFERED: tuple[tuple[Verdict, str], ...] = (
+OFFERED: tuple[tuple[SignOffDecision, str], ...] = (
     ("approve", "Approve exactly the evidence that is shown, and sign for it."),
     ("decline", "Decline what is asked for, with a rationale, and sign for that."),
     ("return", "Return a request to its author with a question; it is asked for again once answered."),
@@ -204,9 +204,9 @@ async def sign(
     print_: Print = False,
 ) -> ExitCode | None:
     """See `SIGN_HELP`."""
-    if decision not in get_args(Verdict):
-        raise typer.BadParameter(f"choose: {', '.join(get_args(Verdict))}", param_hint="--decision")
-    return await _decide(cast("Verdict", decision))(
+    if decision not in get_args(SignOffDecision):
+        raise typer.BadParameter(f"choose: {', '.join(get_args(SignOffDecision))}", param_hint="--decision")
+    return await _decide(cast("SignOffDecision", decision))(
         call,
         journey,
         request,
@@ -219,7 +219,7 @@ async def sign(
     )
 
 
-def _decide(verdict: Verdict) -> Act[...]:
+def _decide(verdict: SignOffDecision) -> Act[...]:
     async def act(
         call: Call,
         journey: runtime.JourneyId,
@@ -279,7 +279,7 @@ def _show_repeated(output: Output, signed: SignedBefore) -> None:
         output.show(facts_box(said, "signed before, and recorded"))
 
 
-def _confirm(call: Call, to_sign: ToSign, verdict: Verdict, reasons: Reasons, *, yes: bool) -> Reasons:
+def _confirm(call: Call, to_sign: ToSign, verdict: SignOffDecision, reasons: Reasons, *, yes: bool) -> Reasons:
     """Tell the person at the terminal once more what they sign. They may add what is missing, or step back.
 
     Raises:

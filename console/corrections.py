@@ -7,7 +7,7 @@ from application.command_catalog import BY_MODEL, names_asked_for
 from application.questionnaires.wording import Wording
 from console.forms import ANSWERS, Content, Field, answers_of, fields_of, filled_in
 from console.known_names import offer
-from console.names import Known
+from console.names import FormContext
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.calendars import local
@@ -46,7 +46,7 @@ def fact_at(events: Sequence[e.Event], version: str | None) -> e.Event | None:
     return next((event for event in events if str(event.version) == version and type(event.body) in FORMS), None)
 
 
-def fields_for(fact: e.Event, known: Known, wording: Wording | None = None) -> tuple[Field, ...]:
+def fields_for(fact: e.Event, known: FormContext, wording: Wording | None = None) -> tuple[Field, ...]:
     """Return the controls that correct a fact, in the place of its version and one for JSON. ``wording`` are the words
     of a questionnaire."""
     model = FORMS[type(fact.body)]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from console import names as n
 from console.forms import Field
-from console.names import Anywhere, Known, Names, Offer
+from console.names import Anywhere, FormContext, Names, Offer
 from workflows.journey import commands as c
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.protocol import Part
@@ -84,14 +84,14 @@ OF_SESSIONS = (n.NOT_DOSED, n.DOSED, n.RUNNING, n.ANY_SESSION, n.minutes, n.disp
 """What is offered also to an observer, who sees their session and no more."""
 
 
-def _versions(known: Known) -> Iterable[str]:
+def _versions(known: FormContext) -> Iterable[str]:
     education, sessions = known.journey.education, known.journey.sessions.values()
     yield from education.explained.values()
     yield from (each.content_version for each in education.reading.values())
     yield from (each.instructed for each in sessions if each.instructed is not None)
 
 
-SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[Known], Iterable[str]]]] = {
+SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[FormContext], Iterable[str]]]] = {
     c.ExplainTopics: {"content_version": _versions},
     c.SendReading: {"content_version": _versions},
     c.Instruct: {"content_version": _versions},
@@ -105,13 +105,13 @@ SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[Known], Iterable[
 """What is suggested where something else may be meant that nobody here knows: what was said of it before."""
 
 
-def offer(fields: tuple[Field, ...], model: type[c.CommandBody], known: Known | None) -> tuple[Field, ...]:
+def offer(fields: tuple[Field, ...], model: type[c.CommandBody], known: FormContext | None) -> tuple[Field, ...]:
     """Return the controls of a form, with a choice in words wherever it is known what there is to choose from. Without
     ``known``, somebody fills it in who may not look at the journey: they are asked for nothing of it by name."""
     return tuple(_offered(field, model, known) for field in fields)
 
 
-def _offered(field: Field, model: type[c.CommandBody], known: Known | None) -> Field:
+def _offered(field: Field, model: type[c.CommandBody], known: FormContext | None) -> Field:
     name = "/".join(part for part in field.path if not part.isdigit())
     offers = KNOWN.get(model, {}).get(name)
     if offers is None:
@@ -139,7 +139,7 @@ def names_people(model: type[c.CommandBody]) -> bool:
     return any(offers in PEOPLE for offers in KNOWN.get(model, {}).values())
 
 
-def _names(offers: Offer, known: Known | None) -> Names | None:
+def _names(offers: Offer, known: FormContext | None) -> Names | None:
     for anywhere in ANYWHERE:
         if offers is anywhere:
             return anywhere(known)

@@ -26,7 +26,7 @@ ROUTES = ("oral", "sublingual", "buccal", "intranasal", "intramuscular", "intrav
 _STATES = {state: state for state in US_STATES}
 
 
-class Known(NamedTuple):
+class FormContext(NamedTuple):
     """What a form may offer: the journey, its events as far as they are at hand, and who works at its clinic; None
     where no register says. ``whole``: it is for somebody who may see all of the journey, not their session alone."""
 
@@ -39,9 +39,9 @@ class Known(NamedTuple):
         return shown_at(moment, self.journey.patient.zone)
 
 
-Offer: TypeAlias = Callable[[Known], Names | None]
+Offer: TypeAlias = Callable[[FormContext], Names | None]
 """Returns names and what each is in words; None where nobody here knows them, and they are typed."""
-Anywhere: TypeAlias = Callable[[Known | None], Names]
+Anywhere: TypeAlias = Callable[[FormContext | None], Names]
 """Returns the same of something that no journey has to be known for."""
 
 
@@ -53,40 +53,40 @@ def cut(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
 
 
-def medicines(known: Known) -> Names:
+def medicines(known: FormContext) -> Names:
     return {each.id: f"{each.what}, {each.dosage}" for each in known.journey.medicines.values() if each.taken}
 
 
-def questions(known: Known) -> Names:
+def questions(known: FormContext) -> Names:
     questions = known.journey.questions.values()
     return {each.id: each.text for each in questions if each.answer is None and not each.in_error}
 
 
-def given_consents(known: Known) -> Names:
+def given_consents(known: FormContext) -> Names:
     return {name: f"{_spoken(name)}, {version}" for name, version in known.journey.consents.items()}
 
 
-def consents(known: Known) -> Names:
+def consents(known: FormContext) -> Names:
     return {name: f"{_spoken(name)}, now {now}" for name, now in known.journey.consent_versions.items()}
 
 
-def papers(known: Known) -> Names:
+def papers(known: FormContext) -> Names:
     return {
         each.id: f"{', '.join(map(_spoken, each.consents))}, signed {known.at(each.signed_at)}, {each.document_ref}"
         for each in known.journey.papers.values()
     }
 
 
-def adverse_events(known: Known) -> Names:
+def adverse_events(known: FormContext) -> Names:
     harm = known.journey.adverse_events.values()
     return {each.id: f"{each.report.what}, grade {each.grade}" for each in harm if not each.in_error}
 
 
-def support(known: Known) -> Names:
+def support(known: FormContext) -> Names:
     return {each.id: f"{each.urgency}: {each.text}" for each in known.journey.support.values() if each.open}
 
 
-def crises(known: Known) -> Names:
+def crises(known: FormContext) -> Names:
     return {
         each.id: f"{each.level} risk, since {known.at(each.opened_at)}"
         for each in known.journey.crises.values()
@@ -94,12 +94,12 @@ def crises(known: Known) -> Names:
     }
 
 
-def messages(known: Known) -> Names:
+def messages(known: FormContext) -> Names:
     found = known.journey.messages.values()
     return {each.id: "a cancellation" if each.cancels else str(each.name) for each in found if not each.handled}
 
 
-def reports(known: Known) -> Names:
+def reports(known: FormContext) -> Names:
     reports = known.journey.reports.values()
     return {each.id: f"{_title(each.about)}: {each.said}" for each in reports if not each.settled}
 
@@ -108,7 +108,7 @@ def _title(command: str) -> str:
     return TITLES.get(command, _spoken(command))
 
 
-def deaths(known: Known) -> Names:
+def deaths(known: FormContext) -> Names:
     deaths = known.journey.deaths.values()
     return {each.id: f"reported {known.at(each.reported_at)}" for each in deaths if not each.in_error}
 
@@ -119,22 +119,22 @@ def latest_death(journey: Journey) -> str:
     return reported[-1] if reported else "none"
 
 
-def accesses(known: Known) -> Names:
+def accesses(known: FormContext) -> Names:
     accesses = known.journey.accesses.values()
     return {each.id: f"{_spoken(each.role.value)} {each.by}" for each in accesses if each.justified is None}
 
 
-def merges(known: Known) -> Names:
+def merges(known: FormContext) -> Names:
     merges = known.journey.merges.values()
     return {each.id: f"{each.other}, said by {each.proposed_by}: {each.reason}" for each in merges if each.merged}
 
 
-def disposals(known: Known) -> Names:
+def disposals(known: FormContext) -> Names:
     waiting = (each for each in known.journey.disposals.values() if not each.witnessed)
     return {each.id: f"{each.doses} {'dose' if each.doses == 1 else 'doses'}, said by {each.by}" for each in waiting}
 
 
-def alarms(known: Known) -> Names:
+def alarms(known: FormContext) -> Names:
     policies = known.journey.protocol.escalation_policies
     found = {}
     for waiting in known.journey.waiting.values():
@@ -145,7 +145,7 @@ def alarms(known: Known) -> Names:
 
 
 def contacts(*types: str) -> Offer:
-    def names(known: Known) -> Names:
+    def names(known: FormContext) -> Names:
         contacts = known.journey.contacts.values()
         return {
             each.id: f"{_spoken(each.type)}, due {known.at(each.due)}"
@@ -156,7 +156,7 @@ def contacts(*types: str) -> Offer:
     return names
 
 
-def missed_contacts(known: Known) -> Names:
+def missed_contacts(known: FormContext) -> Names:
     contacts = known.journey.contacts.values()
     return {
         each.id: f"{_spoken(each.type)}, due {known.at(each.due)}" for each in contacts if each.to_settle or each.open
@@ -164,7 +164,7 @@ def missed_contacts(known: Known) -> Names:
 
 
 def _sessions(fits: Callable[[Session], bool]) -> Offer:
-    def names(known: Known) -> Names:
+    def names(known: FormContext) -> Names:
         sessions = known.journey.sessions.values()
         fitting = [each for each in sessions if fits(each)] or sessions
         return {str(each.number): _session(each, known) for each in fitting}
@@ -172,7 +172,7 @@ def _sessions(fits: Callable[[Session], bool]) -> Offer:
     return names
 
 
-def _session(session: Session, known: Known) -> str:
+def _session(session: Session, known: FormContext) -> str:
     if session.dosed_at is not None:
         state = f"dose taken {known.at(session.dosed_at)}{', ended' if session.ended_at else ''}"
     else:
@@ -180,7 +180,7 @@ def _session(session: Session, known: Known) -> str:
     return f"session {session.number}, {state}"
 
 
-def to_schedule(known: Known) -> Names:
+def to_schedule(known: FormContext) -> Names:
     journey = known.journey
     open_ = {str(n): _session(each, known) for n, each in journey.sessions.items() if each.released_at is None}
     return {str(journey.next_session): f"session {journey.next_session}, not planned yet", **open_}
@@ -192,17 +192,17 @@ RUNNING = _sessions(lambda session: session.running)
 ANY_SESSION = _sessions(lambda session: session.number > 0)
 
 
-def minutes(known: Known) -> Names:
+def minutes(known: FormContext) -> Names:
     return {str(minute): f"minute {minute}" for minute in known.journey.protocol.sessions.observe_minutes}
 
 
-def doses_to_observe(known: Known) -> Names:
+def doses_to_observe(known: FormContext) -> Names:
     firsts = {session.dose for session in known.journey.sessions.values()}
     doses = known.journey.doses.values()
     return {each.id: f"dose taken {known.at(each.taken_at)}" for each in doses if each.id not in firsts}
 
 
-def occasions(known: Known) -> Names:
+def occasions(known: FormContext) -> Names:
     journey = known.journey
     found = {BASELINE: "the evaluation (baseline)"} if journey.stage == Stage.EVALUATION else {}
     planned = max(
@@ -221,14 +221,14 @@ def occasions(known: Known) -> Names:
     return {**found, f"asked-{journey.version}": "now, at no planned time"}
 
 
-def scores(known: Known) -> Names:
+def scores(known: FormContext) -> Names:
     return {
         str(each.version): f"{each.instrument} {known.at(each.at)}, {_spoken(each.occasion)}"
         for each in reversed(known.journey.measurements)
     }
 
 
-def safety_data(known: Known) -> Names:
+def safety_data(known: FormContext) -> Names:
     journey = known.journey
     sessions = (each for each in journey.sessions.values() if each.dosed_at is not None)
     return {
@@ -242,7 +242,7 @@ def safety_data(known: Known) -> Names:
     }
 
 
-def facts(known: Known) -> Names:
+def facts(known: FormContext) -> Names:
     journey = known.journey
     marked = {made.version for made in journey.corrections.values() if made.in_error}
     times = {event.version: event.at for event in known.events}
@@ -255,7 +255,7 @@ def facts(known: Known) -> Names:
     return found
 
 
-def corrections(known: Known) -> Names:
+def corrections(known: FormContext) -> Names:
     return {
         str(version): f"{_spoken(made.fact)}: {'marked as in error' if made.in_error else 'corrected'} by {made.by}"
         for version, made in known.journey.corrections.items()
@@ -263,7 +263,7 @@ def corrections(known: Known) -> Names:
     }
 
 
-def decisions(known: Known, verdicts: Iterable[str] = ("approve", "decline", "return")) -> Names:
+def decisions(known: FormContext, verdicts: Iterable[str] = ("approve", "decline", "return")) -> Names:
     return {
         each.request: f"{_spoken(each.kind.value)}: {each.decision}, {each.name}, {known.at(each.at)}"
         for each in known.journey.sign_offs
@@ -271,11 +271,11 @@ def decisions(known: Known, verdicts: Iterable[str] = ("approve", "decline", "re
     }
 
 
-def returned(known: Known) -> Names:
+def returned(known: FormContext) -> Names:
     return decisions(known, ("return",))
 
 
-def delegations(known: Known) -> Names:
+def delegations(known: FormContext) -> Names:
     given = known.journey.delegations.values()
     return {each.id: f"from {each.by} to {each.to}, until {known.at(each.until)}" for each in given}
 
@@ -284,7 +284,7 @@ def people(*parts: Part) -> Offer:
     """Offer who may have one of these parts: who works at the clinic in a role that it needs, and as a clinician under
     a licence where the patient is."""
 
-    def names(known: Known) -> Names | None:
+    def names(known: FormContext) -> Names | None:
         if known.staff is None:
             return None
         journey = known.journey
@@ -300,40 +300,40 @@ def people(*parts: Part) -> Offer:
     return names
 
 
-def readings(known: Known) -> Names:
+def readings(known: FormContext) -> Names:
     return {name: _spoken(name) for name in known.journey.education.reading}
 
 
-def reading_versions(known: Known) -> Names:
+def reading_versions(known: FormContext) -> Names:
     return {each.content_version: each.content_version for each in known.journey.education.reading.values()}
 
 
-def instructions(known: Known) -> Names:
+def instructions(known: FormContext) -> Names:
     return {each.instructed: each.instructed for each in known.journey.sessions.values() if each.instructed is not None}
 
 
-def routes(known: Known | None) -> Names:
+def routes(known: FormContext | None) -> Names:
     allowed = () if known is None else known.journey.protocol.sessions.route_allowed
     return {route: _spoken(route) for route in (*allowed, *ROUTES)}
 
 
-def zones(known: Known) -> Names:
+def zones(known: FormContext) -> Names:
     zones = sorted({*STATE_ZONES.values(), known.journey.patient.zone})
     return {zone: zone.replace("_", " ") for zone in zones}
 
 
-def states(_: Known | None) -> Names:
+def states(_: FormContext | None) -> Names:
     return _STATES
 
 
-def said_states(_: Known | None) -> Names:
+def said_states(_: FormContext | None) -> Names:
     return {**_STATES, ELSEWHERE: "elsewhere, none of these"}
 
 
-def harm(_: Known | None) -> Names:
+def harm(_: FormContext | None) -> Names:
     return {name: TITLES[name] for name in HARM}
 
 
-def unasked(_: Known | None) -> Names:
+def unasked(_: FormContext | None) -> Names:
     """Offer nothing: another page or the service fills it in."""
     return {}

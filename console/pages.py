@@ -36,7 +36,7 @@ from application.viewer import place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field
 from console.limits import TooOften
-from console.sign_ins import LONGEST, Notice, SignIn
+from console.sign_ins import LONGEST, Flash, SignIn
 from console.titles import TITLES
 from console.visits import KEPT, Visit, sign_ins_of
 from workflows.journey.actors import Role
@@ -192,7 +192,7 @@ def news(visit: Visit, said: str = "") -> JSONResponse:
     return JSONResponse({"now": now.timestamp(), **who, **ends, "news": show_hidden(said)}, media_type=KEPT)
 
 
-def done(said: Notice, onward: str) -> JSONResponse:
+def done(said: Flash, onward: str) -> JSONResponse:
     """Tell the script of a page that what it sent is done, and where the person goes on."""
     more = [tuple(map(show_hidden, each)) for each in said.more]
     return JSONResponse({"onward": onward, "said": show_hidden(said.said), "more": more}, media_type=KEPT)

@@ -31,7 +31,7 @@ MOST = 1000
 """How many browsers are signed in at most; beyond it, whoever did nothing for longest is signed out."""
 
 
-class Notice(NamedTuple):
+class Flash(NamedTuple):
     """What is said at the top of the next page."""
 
     said: str
@@ -75,7 +75,7 @@ class SignIn:
     in_session: bool = False
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
-    notice: Notice | None = None
+    notice: Flash | None = None
 
     @property
     def key_id(self) -> str | None:
@@ -88,7 +88,7 @@ class SignIn:
         idle = LINK_IDLE if self.passage is not None else SESSION_IDLE if self.in_session else IDLE
         return self.seen + idle
 
-    def take_notice(self) -> Notice | None:
+    def take_notice(self) -> Flash | None:
         """Return what is to be said, once."""
         notice, self.notice = self.notice, None
         return notice
@@ -103,7 +103,7 @@ class Begun(NamedTuple):
     onward: str
 
 
-class Choice(NamedTuple):
+class RoleChoice(NamedTuple):
     """Somebody of several roles, who is known, and not signed in yet."""
 
     people: tuple[Profile, ...]
@@ -123,7 +123,7 @@ class SignIns:
         """Working sessions that wait until their passkeys answer."""
         self.flows: Tickets[Begun] = Tickets(now, WAITS)
         """Sign-ins that wait until an organisation's provider answers."""
-        self.choices: Tickets[Choice] = Tickets(now, WAITS)
+        self.choices: Tickets[RoleChoice] = Tickets(now, WAITS)
         """Sign-ins that wait until somebody has said in which of their roles."""
 
     def people(self) -> tuple[tuple[str, Profile], ...]:

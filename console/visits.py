@@ -34,7 +34,7 @@ from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import SHOWN_AGAIN, Drafts, Entered
-from console.sign_ins import Notice, SignIn, SignIns
+from console.sign_ins import Flash, SignIn, SignIns
 from workflows.journey.signed_statement import Signature
 
 COOKIE = "__Host-carepath"
@@ -162,7 +162,7 @@ class Visit:
         request = self.request
         draft = drafts_of(request).take(request.cookies.get(DRAFTS), request.url.path, self.signed_in.person.id)
         if draft is not None:
-            self.signed_in.notice = Notice(f"{draft.why}. {SHOWN_AGAIN}")
+            self.signed_in.notice = Flash(f"{draft.why}. {SHOWN_AGAIN}")
         return None if draft is None else draft.entered
 
     def require_working_session(self) -> None:

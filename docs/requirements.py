@@ -21,7 +21,7 @@ DATA = ROOT / "docs" / "requirements.yaml"
 SOURCES = {"A": "At-home treatment for PTSD", "B": "At-home therapy for anxiety"}
 
 
-class Requirement(BaseModel):
+class ClinicalRequirement(BaseModel):
     """One line of a source document: its words, what they ask for, where the rule is, and what is missing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,7 +34,7 @@ class Requirement(BaseModel):
     missing: str | None = None
 
     @model_validator(mode="after")
-    def _is_told(self) -> "Requirement":
+    def _is_told(self) -> "ClinicalRequirement":
         if (self.state == "met") == (self.missing is not None):
             raise ValueError(f"{self.id}: `missing` goes with every state but met, and only with those")
         return self
@@ -47,14 +47,14 @@ class Mark(NamedTuple):
     test: str
 
 
-def read_requirements(path: Path = DATA) -> dict[str, Requirement]:
+def read_requirements(path: Path = DATA) -> dict[str, ClinicalRequirement]:
     """Every requirement by its id, in the order of the sources.
 
     Raises:
         ValueError: an entry is malformed, or an id stands twice.
     """
     entries = yaml.safe_load(path.read_text(encoding="utf-8"))["requirements"]
-    found = [Requirement.model_validate(entry) for entry in entries]
+    found = [ClinicalRequirement.model_validate(entry) for entry in entries]
     by_id = {requirement.id: requirement for requirement in found}
     if len(by_id) != len(found):
         raise ValueError("a requirement stands twice")
@@ -137,17 +137,17 @@ def all_requirements() -> str:
     return "\n\n".join(parts)
 
 
-def _counted(requirements: Iterable[Requirement]) -> str:
+def _counted(requirements: Iterable[ClinicalRequirement]) -> str:
     states = [requirement.state for requirement in requirements]
     shown = states.count("met")
     return f"Of {len(states)} requirements {shown} are shown by tests, and {len(states) - shown} are not yet."
 
 
-def _asked(requirement: Requirement) -> str:
+def _asked(requirement: ClinicalRequirement) -> str:
     return f"*{requirement.quote}* {requirement.asks}"
 
 
-def _tests(requirement: Requirement, marks: Mapping[str, list[Mark]]) -> str:
+def _tests(requirement: ClinicalRequirement, marks: Mapping[str, list[Mark]]) -> str:
     if requirement.state != "met":
         return "[not shown yet](#not-shown-yet)"
     return "<br>".join(f"[{mark.test.removeprefix('test_')}](../{mark.file})" for mark in marks.get(requirement.id, ()))

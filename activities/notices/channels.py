@@ -17,7 +17,7 @@ LOG = "log"
 
 
 @dataclass(frozen=True)
-class Message:
+class OutgoingMessage:
     """What one person is sent at one of their points. It says that there is a task, and nothing of what it is about.
 
     ``id`` stays the same however often it is sent: whoever receives it counts an id once. ``until`` is UTC.
@@ -36,7 +36,7 @@ class Message:
     calendar: tuple[CalendarFile, ...] = field(repr=False, default=())
 
 
-class Outcome(NamedTuple):
+class AttemptOutcome(NamedTuple):
     """What became of one attempt: the other side took it, or refuses it for good (``bounced``), or it may be tried
     again. ``code`` says why, in one word."""
 
@@ -44,14 +44,14 @@ class Outcome(NamedTuple):
     code: str | None = None
 
 
-ACCEPTED = Outcome("accepted")
-Channel: TypeAlias = Callable[[Message], Awaitable[Outcome]]
+ACCEPTED = AttemptOutcome("accepted")
+Channel: TypeAlias = Callable[[OutgoingMessage], Awaitable[AttemptOutcome]]
 """Sends one message; it raises nothing, and takes no longer than its settings say."""
 Channels: TypeAlias = Mapping[str, Channel]
 """The channels by their names."""
 
 
-async def to_log(message: Message) -> Outcome:
+async def to_log(message: OutgoingMessage) -> AttemptOutcome:
     """Write to the log that there is a task, and whose."""
     write = log.critical if message.alarm else log.info
     write("message", notice_id=str(message.notice_id), journey_id=str(message.journey_id), to=message.to)

@@ -61,7 +61,7 @@ def is_email(address: str) -> bool:
     return re.fullmatch(EMAIL_ADDRESS, address) is not None
 
 
-class Contact(InputModel):
+class ContactPoints(InputModel):
     """How somebody is reached: their points in the order of their wish. ``only_alarms``: they want nothing else.
     ``clinic_code`` is the slow hash (hex) of a code that was agreed on at the clinic, for the links they are sent."""
 
@@ -92,12 +92,12 @@ class KeptContact(NamedTuple):
     """A contact as kept: its version (0: none was ever given), who gave it, and when (UTC)."""
 
     version: int
-    contact: Contact
+    contact: ContactPoints
     by: str | None = None
     at: datetime | None = None
 
 
-NOBODY = KeptContact(0, Contact())
+NOBODY = KeptContact(0, ContactPoints())
 
 
 class Owner(NamedTuple):
@@ -170,7 +170,7 @@ class Contacts:
         contact = await self._unseal(subject, row["version"], row["sealed"])
         return KeptContact(row["version"], contact, row["given_by"], row["at"])
 
-    async def keep(self, subject: str, contact: Contact, *, after: int, by: str) -> bool:
+    async def keep(self, subject: str, contact: ContactPoints, *, after: int, by: str) -> bool:
         """Keep the next version of a contact. False where there is one already: somebody was faster, and nothing
         happened.
 
@@ -198,7 +198,7 @@ class Contacts:
                 *(owner.clinic, by),
             )
 
-    async def _seal(self, subject: str, version: int, contact: Contact) -> bytes:
+    async def _seal(self, subject: str, version: int, contact: ContactPoints) -> bytes:
         # That of an observer is under the key of their patient, too.
         kind, whose, *_ = subject.split("/")
         key = await self.keys.newest(f"{kind}/{whose}" if kind == "patient" else SERVICE)
@@ -206,17 +206,17 @@ class Contacts:
         sealed = key.cipher.encrypt(nonce, contact.model_dump_json().encode(), self._about(subject, version))
         return key.key_id.bytes + nonce + sealed
 
-    async def _unseal(self, subject: str, version: int, sealed: bytes) -> Contact:
+    async def _unseal(self, subject: str, version: int, sealed: bytes) -> ContactPoints:
         """What cannot be read any more, because its key is gone, or because somebody put it there, reaches nobody."""
         key = await self.keys.find(UUID(bytes=sealed[:_KEY])) if len(sealed) > _KEY + _NONCE else None
         if key is None:
-            return Contact()
+            return ContactPoints()
         try:
             nonce, content = sealed[_KEY : _KEY + _NONCE], sealed[_KEY + _NONCE :]
-            return Contact.model_validate_json(key.cipher.decrypt(nonce, content, self._about(subject, version)))
+            return ContactPoints.model_validate_json(key.cipher.decrypt(nonce, content, self._about(subject, version)))
         except (InvalidTag, ValidationError):
             log.error("messages.contact_unreadable", version=version)
-            return Contact()
+            return ContactPoints()
 
     def _about(self, subject: str, version: int) -> bytes:
         return f"carepath/contact/1\0{self.record.log_id}\0{subject}\0{version}".encode()

@@ -16,7 +16,7 @@ import structlog
 
 from activities.notices import links, queue, recipients
 from activities.notices.calendar_entries import calendar_files
-from activities.notices.channels import LOG, Channels, Message, Outcome, to_log
+from activities.notices.channels import LOG, AttemptOutcome, Channels, OutgoingMessage, to_log
 from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
 from activities.notices.links import LET_IN, LINK, LINK_CODE
@@ -183,7 +183,7 @@ async def _try(
         said = link_code_words(sender.service, await links.make_code(sender.record, notice.event_id))
     if notice.kind == CODE and point is not None and point.code is not None:
         said = code_words(sender.service, point.code.digits)
-    message = Message(
+    message = OutgoingMessage(
         id=f"msg_{notice.id.hex}_{which.point}",
         notice_id=notice.id,
         journey_id=notice.journey_id,
@@ -199,7 +199,7 @@ async def _try(
     channel = LOG if point is None else point.channel
     send = to_log if point is None else sender.channels[channel]
     await queue.keep(sender.record, notice.id, [NewFact(which.person, which.point, channel, "sent")])
-    outcome: Outcome = await send(message)
+    outcome: AttemptOutcome = await send(message)
     if outcome.state != "accepted":
         log.warning("messages.not_taken", notice_id=str(notice.id), kind=channel, code=outcome.code)
     await queue.keep(sender.record, notice.id, [NewFact(which.person, which.point, channel, *outcome)])

@@ -19,7 +19,7 @@ ENDS = ("acknowledged", "handled")
 REACHED = ("accepted", "muted")
 
 
-class Fact(NamedTuple):
+class DeliveryFact(NamedTuple):
     """What became of a notice, and when (UTC): of which person, at which point."""
 
     person: str
@@ -42,7 +42,7 @@ class Try(NamedTuple):
     point: str
 
 
-class Plan(NamedTuple):
+class DeliveryPlan(NamedTuple):
     """What to do now, and when (UTC) to look again; None: never. ``arrived``: somebody was reached."""
 
     tries: tuple[Try, ...]
@@ -58,13 +58,13 @@ class _Stand(NamedTuple):
     reached: bool
 
 
-def plan(targets: Sequence[Target], facts: Sequence[Fact], now: datetime, *, alarm: bool) -> Plan:
+def plan(targets: Sequence[Target], facts: Sequence[DeliveryFact], now: datetime, *, alarm: bool) -> DeliveryPlan:
     """Work out what is next at a moment (UTC)."""
     pauses = ALARM_PAUSES if alarm else PAUSES
     stands = [(target, _stand(target, facts, now, pauses)) for target in targets]
     arrived = any(stand.reached for _, stand in stands) or any(fact.state in ENDS for fact in facts)
     if any(fact.state in ENDS for fact in facts):
-        return Plan((), None, arrived)
+        return DeliveryPlan((), None, arrived)
     tries: list[Try] = []
     times: list[datetime] = []
     for begins, target, stand in _turns(stands, facts, now) if alarm else ((now, *each) for each in stands):
@@ -75,11 +75,11 @@ def plan(targets: Sequence[Target], facts: Sequence[Fact], now: datetime, *, ala
                 tries.append(Try(target.person, stand.point))
             else:
                 times.append(stand.at)
-    return Plan(tuple(tries), min(times, default=None), arrived)
+    return DeliveryPlan(tuple(tries), min(times, default=None), arrived)
 
 
 def _turns(
-    stands: Sequence[tuple[Target, _Stand]], facts: Sequence[Fact], now: datetime
+    stands: Sequence[tuple[Target, _Stand]], facts: Sequence[DeliveryFact], now: datetime
 ) -> Iterator[tuple[datetime, Target, _Stand]]:
     """The people in their order, and when (UTC) the turn of each comes. Behind one whose turn has not come nobody's
     has."""
@@ -93,7 +93,7 @@ def _turns(
         begins = now if given_up else first + NEXT_PERSON
 
 
-def _stand(target: Target, facts: Sequence[Fact], now: datetime, pauses: Sequence[int]) -> _Stand:
+def _stand(target: Target, facts: Sequence[DeliveryFact], now: datetime, pauses: Sequence[int]) -> _Stand:
     of_person = [fact for fact in facts if fact.person == target.person]
     if any(fact.state in REACHED for fact in of_person):
         return _Stand(None, None, reached=True)

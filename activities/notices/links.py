@@ -15,7 +15,7 @@ from hashlib import scrypt, sha256
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from activities.notices.contacts import EMAIL, Contact, ContactPoint, Owner
+from activities.notices.contacts import EMAIL, ContactPoint, ContactPoints, Owner
 from activities.record.store import Record
 from workflows.journey.actors import Role
 from workflows.journey.events import Event
@@ -72,7 +72,7 @@ def _slow(code: str, salt: bytes) -> bytes:
     return scrypt("".join(code.split()).encode(), salt=salt, n=2**14, r=8, p=1, dklen=32)
 
 
-def other_way(contact: Contact, point_id: str) -> ContactPoint | None:
+def other_way(contact: ContactPoints, point_id: str) -> ContactPoint | None:
     """Return the point to which a code goes for a link that went to this one: verified, and by another way. One that
     reads a mailbox reads both messages where both are e-mail."""
     sent = contact.point(point_id)

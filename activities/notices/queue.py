@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.notices.delivery_plan import Fact
+from activities.notices.delivery_plan import DeliveryFact
 from activities.record.store import Record
 
 
@@ -22,7 +22,7 @@ class QueuedNotice(NamedTuple):
     clinic: str
     alarm: bool
     now: datetime
-    facts: Sequence[Fact] = ()
+    facts: Sequence[DeliveryFact] = ()
 
 
 class NewFact(NamedTuple):
@@ -62,7 +62,7 @@ async def load(record: Record, notice_id: UUID) -> QueuedNotice | None:
         )
     if row is None:
         return None
-    return QueuedNotice(*row.values())._replace(facts=tuple(Fact(*fact) for fact in facts))
+    return QueuedNotice(*row.values())._replace(facts=tuple(DeliveryFact(*fact) for fact in facts))
 
 
 async def keep(record: Record, notice_id: UUID, facts: Sequence[NewFact]) -> None:

@@ -14,7 +14,7 @@ from unicodedata import category
 
 import aiosmtplib
 
-from activities.notices.channels import ACCEPTED, Channel, Message, Outcome
+from activities.notices.channels import ACCEPTED, AttemptOutcome, Channel, OutgoingMessage
 
 Security: TypeAlias = Literal["starttls", "tls", "none"]
 PERMANENT = 500
@@ -43,7 +43,7 @@ def by_email(server: SmtpServer) -> Channel:
     """
     tls = None if server.security == "none" else ssl.create_default_context(cafile=server.ca_file)
 
-    async def send(message: Message) -> Outcome:
+    async def send(message: OutgoingMessage) -> AttemptOutcome:
         client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
@@ -64,9 +64,9 @@ def by_email(server: SmtpServer) -> Channel:
             return _refused(refused.code)
         except aiosmtplib.SMTPResponseException as refused:
             # Of who sends, not of who receives: another day it may be taken.
-            return Outcome("deferred", str(refused.code))
+            return AttemptOutcome("deferred", str(refused.code))
         except (aiosmtplib.SMTPException, TimeoutError, OSError, ValueError) as problem:
-            return Outcome("deferred", type(problem).__name__)
+            return AttemptOutcome("deferred", type(problem).__name__)
         finally:
             with suppress(Exception):
                 client.close()
@@ -82,11 +82,11 @@ def _in_one_line(text: str) -> str:
     return kept.replace("=?", "= ?")
 
 
-def _refused(code: int) -> Outcome:
-    return Outcome("bounced" if code >= PERMANENT else "deferred", str(code))
+def _refused(code: int) -> AttemptOutcome:
+    return AttemptOutcome("bounced" if code >= PERMANENT else "deferred", str(code))
 
 
-def compose(message: Message, sender: str) -> EmailMessage:
+def compose(message: OutgoingMessage, sender: str) -> EmailMessage:
     """Return a message as it is sent.
 
     Raises:

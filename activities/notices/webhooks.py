@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import httpx2
 
-from activities.notices.channels import ACCEPTED, Channel, Message, Outcome
+from activities.notices.channels import ACCEPTED, AttemptOutcome, Channel, OutgoingMessage
 
 Post: TypeAlias = Callable[[str, bytes], Awaitable[str | None]]
 """Posts a body under an id once, and returns None when it was taken, and otherwise a code that says why not."""
@@ -61,16 +61,16 @@ async def posting(url: str, key: bytes, seconds: float) -> AsyncIterator[Post]:
 def by_webhook(post: Post) -> Channel:
     """Return the channel that hands messages to a receiver, who passes them on to the address they are for."""
 
-    async def send(message: Message) -> Outcome:
+    async def send(message: OutgoingMessage) -> AttemptOutcome:
         code = await post(message.id, body_of(message))
         if code is None:
             return ACCEPTED
-        return Outcome("bounced" if code == GONE else "deferred", code)
+        return AttemptOutcome("bounced" if code == GONE else "deferred", code)
 
     return send
 
 
-def body_of(message: Message) -> bytes:
+def body_of(message: OutgoingMessage) -> bytes:
     """Return what a receiver is sent: always the same bytes for the same message."""
     data: dict[str, object] = {
         "notice_id": str(message.notice_id),

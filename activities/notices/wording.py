@@ -33,16 +33,16 @@ NAMELESS = Service()
 """Nobody to call, and no console."""
 
 
-class Words(NamedTuple):
+class MessageText(NamedTuple):
     """The subject and the text of a message."""
 
     subject: str
     text: str
 
 
-def _said(subject: str, text: str) -> Words:
+def _said(subject: str, text: str) -> MessageText:
     """Return words in which nothing hides, whatever is in the settings or was recorded once."""
-    return Words(show_hidden(subject), show_hidden(text))
+    return MessageText(show_hidden(subject), show_hidden(text))
 
 
 def words(
@@ -54,7 +54,7 @@ def words(
     link: str | None,
     calendar: bool = False,
     once: bool = False,
-) -> Words:
+) -> MessageText:
     """Return what a message says. ``until`` is shown on the wall clock of ``zone``, and in UTC where there is none.
     ``calendar``: an entry for a calendar comes with it. ``once``: the link counts once."""
     subject = f"{service.sender}: please answer now" if alarm else f"{service.sender}: there is a task for you"
@@ -73,13 +73,13 @@ def words(
     return _said(subject, "\n".join(lines) + "\n")
 
 
-def code_words(service: Service, code: str) -> Words:
+def code_words(service: Service, code: str) -> MessageText:
     """Return what a message says that brings a code."""
     text = f"Your code is {code}. Tell it to whoever asked you for this address. If nobody did, do nothing.\n"
     return _said(f"{service.sender}: a code for you", text)
 
 
-def link_code_words(service: Service, code: str) -> Words:
+def link_code_words(service: Service, code: str) -> MessageText:
     """Return what a message says that brings the code for a link."""
     text = (
         f"Your code is {code}. Enter it on the page that you opened, within half an hour. Tell it to nobody: nobody of "

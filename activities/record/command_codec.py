@@ -22,7 +22,7 @@ class KeptCommand(ImmutableModel):
     by: DecidedBy
 
 
-class Kept(NamedTuple):
+class EncodedCommand(NamedTuple):
     """What is kept of a command, in canonical JSON, and the digest by which its events name it (SHA-256, hex)."""
 
     payload: bytes
@@ -41,13 +41,13 @@ def decided_by() -> DecidedBy:
     return DecidedBy(core=source_digest(CORE).hex(), zones=zone_digest().hex())
 
 
-def to_kept(decided: Decided, by: DecidedBy) -> Kept:
+def to_kept(decided: Decided, by: DecidedBy) -> EncodedCommand:
     """Return what is kept of a command. A protocol stands in it by its digest: the opening event has all of it."""
     content: dict[str, Any] = KeptCommand(decided=decided, by=by).model_dump(mode="json")
     if isinstance(decided.command.body, StartPathway):
         content["decided"]["command"]["body"]["protocol"] = decided.command.body.protocol.digest
     payload = canonical(content)
-    return Kept(payload, digest_of(payload))
+    return EncodedCommand(payload, digest_of(payload))
 
 
 def digest_of(payload: bytes) -> str:

@@ -52,7 +52,7 @@ class LateMessage(NamedTuple):
     to: str
 
 
-class Shown(NamedTuple):
+class ListsProgress(NamedTuple):
     """How far lists are: the last position of the log, the one they show, and since when (UTC) the next one waits."""
 
     head: int
@@ -193,7 +193,7 @@ async def next_events(record: Record, by: datetime) -> tuple[int, Sequence[Store
     return rows[-1]["position"] if rows else start, await record.decoded(rows)
 
 
-async def shown(record: Record) -> Shown:
+async def shown(record: Record) -> ListsProgress:
     """Return how far lists are, all of one moment."""
     async with record.connection() as connection:
         row = await connection.fetchrow(
@@ -204,7 +204,7 @@ async def shown(record: Record) -> Shown:
             record.log_id,
         )
     assert row is not None
-    return Shown(*row)
+    return ListsProgress(*row)
 
 
 async def first_recorded(record: Record) -> datetime | None:

@@ -34,7 +34,7 @@ else can."""
 ALGORITHMS: Final = (COSEAlgorithmIdentifier.ECDSA_SHA_256, COSEAlgorithmIdentifier.EDDSA)
 """The algorithms of passkeys, the one that all authenticators have first."""
 
-Problem: TypeAlias = Literal["bad_signature", "wrong_origin", "user_not_verified"]
+PasskeyProblem: TypeAlias = Literal["bad_signature", "wrong_origin", "user_not_verified"]
 
 
 def ed25519_in(public_key: bytes) -> bytes | None:
@@ -74,7 +74,7 @@ def challenge_of(signed: bytes) -> str:
 
 def find_problem(
     key: PublicKey, value: str, assertion: Assertion, signed: bytes, origins: Collection[str]
-) -> Problem | None:
+) -> PasskeyProblem | None:
     """Say why a passkey did not sign this on a page of one of these origins; None when it did."""
     try:
         return _problem(
@@ -91,7 +91,7 @@ def find_problem(
 
 def _problem(
     key: PublicKey, value: bytes, client_data: bytes, authenticator_data: bytes, signed: bytes, origins: list[str]
-) -> Problem | None:
+) -> PasskeyProblem | None:
     page, seen = json.loads(client_data.decode()), parse_authenticator_data(authenticator_data)
     # The library takes other spellings of a challenge, pages within other pages, and what only enrolling brings.
     if page["challenge"] != challenge_of(signed) or page.get("crossOrigin", False) is not False or seen.flags.at:

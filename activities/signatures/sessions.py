@@ -16,7 +16,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from activities.signatures.passkeys import Problem
+from activities.signatures.passkeys import PasskeyProblem
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from activities.signatures.staff import ANYBODYS
 from activities.signatures.verifying import SKEW, problem_with
@@ -237,7 +237,7 @@ def _is_let_in(session: SessionCertificate, register: Register, log: ThisLog) ->
 @lru_cache(maxsize=1024)
 def _opening_problem(
     entry: SignerEntry | ServiceEntry, session: SessionCertificate, origins: tuple[str, ...]
-) -> Problem | None:
+) -> PasskeyProblem | None:
     """Say why a session was not signed with this key. The same session is looked at with each of its commands."""
     return problem_with(entry, session, session.signed_bytes(), origins)
 

@@ -29,7 +29,7 @@ from workflows.journey.calendars import Instant
 DOMAIN = "care-pathway/register/1"
 REGISTER_LIMIT = 16 * 1024 * 1024
 
-State: TypeAlias = Literal["not_enrolled", "active", "revoked"]
+SignerState: TypeAlias = Literal["not_enrolled", "active", "revoked"]
 
 _P = 2**255 - 19
 _ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -90,7 +90,7 @@ class _KeyEntry(InputModel):
             raise ValueError("revoked_at is before enrolled_at")
         return self
 
-    def state_at(self, moment: datetime) -> State:
+    def state_at(self, moment: datetime) -> SignerState:
         """Return whether the key was enrolled, active or revoked at a moment."""
         if moment < self.enrolled_at:
             return "not_enrolled"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from activities.signatures.passkeys import Problem, find_problem
+from activities.signatures.passkeys import PasskeyProblem, find_problem
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from workflows.journey.actors import Role, is_one_licence
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -288,7 +288,7 @@ def _problem_of(
 
 def problem_with(
     entry: SignerEntry | ServiceEntry, signature: SignatureValue, signed: bytes, origins: tuple[str, ...]
-) -> Problem | None:
+) -> PasskeyProblem | None:
     """Say why a signature over these bytes is not of this key; None when it is."""
     passkey = entry.as_passkey if isinstance(entry, SignerEntry) else None
     if passkey is not None and signature.assertion is not None:

@@ -10,7 +10,7 @@ from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import Conflict, Refused, UseCaseError
 from application.history import load_history, load_journey
-from application.pathway.commands import Recorded, submit, wait_until_recorded
+from application.pathway.commands import RecordedCommand, submit, wait_until_recorded
 from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.receipts import answer_repeated, receipts_of
@@ -27,13 +27,13 @@ class OpenInEmergency(Query):
     journey_id: UUID
 
 
-class GlassBroken(NamedTuple):
+class AccessOpened(NamedTuple):
     """Until when (UTC) somebody may look. ``untold`` is why the journey could not be told yet; then nobody is asked to
     review it so far. What they look at is recorded all the same."""
 
     command: Command
     until: datetime
-    recorded: Recorded | None
+    recorded: RecordedCommand | None
     untold: UseCaseError | None
 
 
@@ -50,7 +50,7 @@ async def must_break(context: Context, journey_id: UUID) -> bool:
 
 async def break_glass(
     context: Context, journey_id: UUID, body: BreakGlass, command_id: UUID | None = None
-) -> GlassBroken:
+) -> AccessOpened:
     """Let the person look at a journey for as long as its protocol says. This does not need Temporal. What is sent
     again under the same id happens once.
 
@@ -90,5 +90,5 @@ async def break_glass(
         accepted = await submit(context, journey_id, command)
         recorded = await wait_until_recorded(context, accepted, history.journey, shown=False)
     except UseCaseError as untold:
-        return GlassBroken(command, until, None, untold)
-    return GlassBroken(command, until, recorded, None)
+        return AccessOpened(command, until, None, untold)
+    return AccessOpened(command, until, recorded, None)

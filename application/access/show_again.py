@@ -7,7 +7,7 @@ from uuid import UUID
 
 from activities.record.access_log import AccessLogEntry, find_access, list_access
 from activities.record.event_codec import from_stored
-from activities.record.read_models import Answer, Case, SignOffRequest, Task
+from activities.record.read_models import Case, ListPage, SignOffRequest, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
 from application.access_log import ActOn, Query, name_readers
 from application.context import Context
@@ -84,7 +84,7 @@ class ListLooks(Query):
     limit: int = 50
 
 
-class Seen(NamedTuple):
+class PastLook(NamedTuple):
     """A look and what it showed: the answer of its use case."""
 
     entry: AccessLogEntry
@@ -113,7 +113,7 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
     return name_readers((entry for entry in found if theirs.issuperset(entry.journeys)), patients, journeys)
 
 
-async def show_again(context: Context, entry_id: UUID) -> Seen:
+async def show_again(context: Context, entry_id: UUID) -> PastLook:
     """Record the new look, and return what somebody saw at an earlier one.
 
     Raises:
@@ -133,28 +133,28 @@ async def show_again(context: Context, entry_id: UUID) -> Seen:
     name, kept = entry.command
     past = context.as_it_was(entry)
     if name == ListWork.name:
-        return Seen(entry, await _work_then(past, entry))
+        return PastLook(entry, await _work_then(past, entry))
     if name == ListQueue.name:
-        return Seen(entry, await _queue_then(past, entry))
+        return PastLook(entry, await _queue_then(past, entry))
     if name in (FindConcerned.name, ListPermissions.name):
-        return Seen(entry, await _cases_then(past, entry))
+        return PastLook(entry, await _cases_then(past, entry))
     if name == ListJourneys.name and ListJourneys.model_validate_json(kept).at is None:
-        return Seen(entry, await _cases_then(past, entry))
-    return Seen(entry, await USE_CASES[name](past, kept))
+        return PastLook(entry, await _cases_then(past, entry))
+    return PastLook(entry, await USE_CASES[name](past, kept))
 
 
 async def _work_then(context: Context, entry: AccessLogEntry) -> WorkPage:
     """Return a page of the worklist as it was. Claims of that time are no longer known."""
     unknown = {"claimed_by": None, "claimed_at": None}
     tasks = [Task.model_validate({**shown, **unknown}) for shown in await _obligations_then(context, entry)]
-    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(tasks))
+    answer = ListPage(position=entry.position, definition=entry.definition or 0, rows=tuple(tasks))
     return WorkPage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
 
 
 async def _queue_then(context: Context, entry: AccessLogEntry) -> QueuePage:
     """Return a page of what waited for a signature as it was."""
     asked = [SignOffRequest.model_validate(shown) for shown in await _obligations_then(context, entry)]
-    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(asked))
+    answer = ListPage(position=entry.position, definition=entry.definition or 0, rows=tuple(asked))
     return QueuePage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
 
 
@@ -180,7 +180,7 @@ async def _cases_then(context: Context, entry: AccessLogEntry) -> CasePage:
         first = next(iter(obligations(states[journey_id].journey)), None)
         awaits = None if first is None else first.owner
         cases.append(Case.model_validate({**case._asdict(), "awaits": awaits, "stale": None}))
-    answer = Answer(position=entry.position, definition=entry.definition or 0, rows=tuple(cases))
+    answer = ListPage(position=entry.position, definition=entry.definition or 0, rows=tuple(cases))
     return CasePage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.notices import links
-from activities.notices.contacts import Code, Contact, ContactPoint, Contacts, KeptContact, Owner, of_staff
+from activities.notices.contacts import Code, ContactPoint, ContactPoints, Contacts, KeptContact, Owner, of_staff
 from application.access_log import ActOn
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
@@ -101,11 +101,11 @@ async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
         ) from None
     point = point.model_copy(update={"code": _new_code(context)})
 
-    def added(contact: Contact) -> Contact:
+    def added(contact: ContactPoints) -> ContactPoints:
         if any((each.channel, each.address) == (point.channel, point.address) for each in contact.points):
             raise Conflict("this point is there already", "Look at the points again", state=NOTHING_CHANGED)
         try:
-            return Contact.model_validate({**dict(contact), "points": (*contact.points, point)})
+            return ContactPoints.model_validate({**dict(contact), "points": (*contact.points, point)})
         except ValueError:
             raise Conflict("somebody has ten points at most", "Remove one first", state=NOTHING_CHANGED) from None
 
@@ -115,7 +115,7 @@ async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
 async def send_code(context: Context, whose: Whose, point_id: str) -> Changed:
     """Send another code to a contact point. Earlier ones count no more."""
 
-    def asked(contact: Contact) -> Contact:
+    def asked(contact: ContactPoints) -> ContactPoints:
         return _with(contact, _point(contact, point_id).model_copy(update={"code": _new_code(context)}))
 
     return await _change(context, whose, "send-code", asked, point_id, ask=True)
@@ -130,7 +130,7 @@ async def verify_point(context: Context, whose: Whose, point_id: str, digits: st
     """
     right = False
 
-    def tried(contact: Contact) -> Contact:
+    def tried(contact: ContactPoints) -> ContactPoints:
         nonlocal right
         point = _point(contact, point_id)
         code = point.code
@@ -155,7 +155,7 @@ async def verify_point(context: Context, whose: Whose, point_id: str, digits: st
 async def remove_point(context: Context, whose: Whose, point_id: str) -> Changed:
     """Remove a contact point. It stays in earlier versions."""
 
-    def removed(contact: Contact) -> Contact:
+    def removed(contact: ContactPoints) -> ContactPoints:
         _point(contact, point_id)
         return contact.model_copy(update={"points": tuple(each for each in contact.points if each.id != point_id)})
 
@@ -165,7 +165,7 @@ async def remove_point(context: Context, whose: Whose, point_id: str) -> Changed
 async def put_first(context: Context, whose: Whose, point_id: str) -> Changed:
     """Have a contact point tried before the others."""
 
-    def moved(contact: Contact) -> Contact:
+    def moved(contact: ContactPoints) -> ContactPoints:
         first = _point(contact, point_id)
         return contact.model_copy(update={"points": (first, *(each for each in contact.points if each != first))})
 
@@ -175,7 +175,7 @@ async def put_first(context: Context, whose: Whose, point_id: str) -> Changed:
 async def set_wishes(context: Context, whose: Whose, wishes: Wishes) -> Changed:
     """Keep what somebody wants of messages. Alarms come all the same."""
 
-    def wished(contact: Contact) -> Contact:
+    def wished(contact: ContactPoints) -> ContactPoints:
         return contact.model_copy(update={"only_alarms": wishes.only_alarms})
 
     return await _change(context, whose, "wish", wished)
@@ -216,14 +216,15 @@ async def set_clinic_code(context: Context, whose: Whose, code: str) -> Changed:
         )
     kept = (await asyncio.to_thread(links.slow_hash, plain)).hex()
 
-    def agreed(contact: Contact) -> Contact:
+    def agreed(contact: ContactPoints) -> ContactPoints:
         return contact.model_copy(update={"clinic_code": kept})
 
     return await _change(context, whose, "set-code", agreed)
 
 
 async def _change(
-    context: Context, whose: Whose, what: str, change: Callable[[Contact], Contact], point_id: str | None = None,
+    context: Context, whose: Whose, what: str, change: Callable[[ContactPoints], ContactPoints],
+    point_id: str | None = None,
     *, ask: bool = False,
 ) -> Changed:  # fmt: skip
     await require_session(context)
@@ -288,14 +289,14 @@ async def _find(context: Context, contacts: Contacts, whose: Whose, what: str) -
     return _Found(subject, Owner(role, named, journey.clinic, whose.journey_id), known)
 
 
-def _point(contact: Contact, point_id: str) -> ContactPoint:
+def _point(contact: ContactPoints, point_id: str) -> ContactPoint:
     point = contact.point(point_id)
     if point is None:
         raise NotFound("there is no such point", "Look at the points again", state=NOTHING_CHANGED)
     return point
 
 
-def _with(contact: Contact, point: ContactPoint) -> Contact:
+def _with(contact: ContactPoints, point: ContactPoint) -> ContactPoints:
     points = tuple(point if each.id == point.id else each for each in contact.points)
     return contact.model_copy(update={"points": points})
 

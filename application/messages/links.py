@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from activities.notices import links
-from activities.notices.contacts import EMAIL, Contact, Contacts
+from activities.notices.contacts import EMAIL, ContactPoints, Contacts
 from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
 from application.command_catalog import Form, asked_of_patient, forms_for, questionnaires_lacking
@@ -44,7 +44,7 @@ class Standing(NamedTuple):
     journey_id: UUID | None = None
 
 
-class Entered(NamedTuple):
+class LinkEntry(NamedTuple):
     """Whom a link lets in, at which journey, for what: the form of what is asked, with what is known to fill in; none
     where nothing is any more; those of all that is asked of a patient, where somebody sent the link by hand. ``routes``
     are whom to reach, as the protocol says."""
@@ -93,7 +93,7 @@ async def send_code(context: Context, token: str) -> None:
         raise NotAllowed("a code was sent a moment ago, or five were", "Wait half a minute, then ask again, or call us")
 
 
-async def enter(context: Context, token: str, code: str) -> Entered:
+async def enter(context: Context, token: str, code: str) -> LinkEntry:
     """Let a patient or an observer in by their link and a code, and use the link up. The try is counted before the code
     is looked at.
 
@@ -124,7 +124,7 @@ async def enter(context: Context, token: str, code: str) -> Entered:
         )  # fmt: skip
     if not await links.use_up(record, token):
         raise _not_open()
-    return Entered(person, link.journey_id, await _tasks(context, link, journey), journey.protocol.routes)
+    return LinkEntry(person, link.journey_id, await _tasks(context, link, journey), journey.protocol.routes)
 
 
 async def acknowledge(context: Context, token: str) -> None:
@@ -185,9 +185,9 @@ def _not_open() -> NotAllowed:
     return NotAllowed("this link does not work any more", "Have a new one sent, or call us", state=NOTHING_LOST)
 
 
-async def _contact(contacts: Contacts, link: Link) -> Contact:
+async def _contact(contacts: Contacts, link: Link) -> ContactPoints:
     subject = await contacts.subject(link.role, link.person, link.journey_id)
-    return Contact() if subject is None else (await contacts.find(subject)).contact
+    return ContactPoints() if subject is None else (await contacts.find(subject)).contact
 
 
 async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[Form, ...]:

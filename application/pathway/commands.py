@@ -60,7 +60,7 @@ class Accepted(NamedTuple):
     version: int
 
 
-class Recorded(NamedTuple):
+class RecordedCommand(NamedTuple):
     """A command that is recorded, at this position. ``journey`` is the state after it, if it could be read; ``theirs``:
     its sender may look at it, and that they do is kept."""
 
@@ -203,7 +203,7 @@ async def _keep_answer(context: Context, command: Command, journey_id: UUID, pos
 
 async def wait_until_recorded(
     context: Context, accepted: Accepted, known: Journey | None = None, *, shown: bool = True
-) -> Recorded:
+) -> RecordedCommand:
     """Wait until an accepted command is recorded. ``known`` is the journey, if it was read before. Nothing of it is
     seen where it is not ``shown``.
 
@@ -244,8 +244,8 @@ async def wait_until_recorded(
         if theirs:
             await _keep_answer(context, accepted.command, accepted.journey_id, position)
     except RecordUnavailable:
-        return Recorded(accepted, position, None, theirs=False)
-    return Recorded(accepted, position, journey, theirs)
+        return RecordedCommand(accepted, position, None, theirs=False)
+    return RecordedCommand(accepted, position, journey, theirs)
 
 
 async def _is_there(record: Record, accepted: Accepted) -> bool:

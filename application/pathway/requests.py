@@ -79,7 +79,7 @@ def two_patients() -> Conflict:
 
 
 @dataclass(slots=True)
-class Rows:
+class BatchRows:
     """What the rows of a batch have asked for so far. Rows about one request or one patient come one after the other,
     in their order; all others at once."""
 

@@ -87,14 +87,14 @@ class Referral(InputModel):
 
 
 Known = TypeVar("Known")
-Outcome: TypeAlias = Literal["started", "already_started", "accepted"]
+StartOutcome: TypeAlias = Literal["started", "already_started", "accepted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
     """The result of a referral. ``accepted``: held by Temporal, and not recorded within the waiting time."""
 
-    outcome: Outcome
+    outcome: StartOutcome
     journey_id: UUID
     request_id: UUID
     version: int | None = None
@@ -173,7 +173,7 @@ class Starter:
         return protocol, approval_of(protocol, file, self._context, clinic)
 
     async def try_out(
-        self, referral: Referral, command: Command, rows: requests.Rows | None = None
+        self, referral: Referral, command: Command, rows: requests.BatchRows | None = None
     ) -> tuple[Event, ...] | Started | Refusal:
         """Return the events that a start would have now, or what it started before. Nothing is sent or kept. ``rows``
         are those of a batch that come before it.
@@ -357,7 +357,7 @@ async def start_batch(
     patients = record.patients
     if not dry_run:
         await context.journeys()
-    waiting, known = iter(rows), requests.Rows()
+    waiting, known = iter(rows), requests.BatchRows()
     done: asyncio.Queue[tuple[int, RowOutcome] | None] = asyncio.Queue()
     outages = 0
 
@@ -393,7 +393,7 @@ async def start_batch(
 
 
 async def _row(
-    starter: Starter, rows: requests.Rows, patients: PatientKeys, number: int, raw: bytes, *, dry_run: bool
+    starter: Starter, rows: requests.BatchRows, patients: PatientKeys, number: int, raw: bytes, *, dry_run: bool
 ) -> RowOutcome:
     # Up to its turn no row waits for anything, so that rows take their turns in the order in which they are begun.
     try:
@@ -409,7 +409,7 @@ async def _row(
 
 
 async def _row_in_turn(
-    starter: Starter, rows: requests.Rows, number: int, referral: Referral, command: Command, *, dry_run: bool
+    starter: Starter, rows: requests.BatchRows, number: int, referral: Referral, command: Command, *, dry_run: bool
 ) -> RowOutcome:
     if isinstance(command.body, StartPathway):
         first = rows.same_as(number, referral.request, command.body)

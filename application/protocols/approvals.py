@@ -20,7 +20,9 @@ from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
 from workflows.journey.signed_statement import ProtocolApproval
 
-State: TypeAlias = Literal["approved", "not_signed", "begun", "edited", "review_passed", "not_verified", "not_checked"]
+ApprovalState: TypeAlias = Literal[
+    "approved", "not_signed", "begun", "edited", "review_passed", "not_verified", "not_checked"
+]
 
 SIGN: Final = "Have it signed by the medical director and a second licensed person: `protocol approve`"
 ANEW: Final = "Have it signed again by two people: `protocol approve --anew`"
@@ -44,7 +46,7 @@ class ApprovalStatus:
     ``error`` is raised when somebody uses the protocol without a valid approval.
     """
 
-    state: State
+    state: ApprovalState
     text: str
     remedy: str = SIGN
     error: type[UseCaseError] = Conflict

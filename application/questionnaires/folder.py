@@ -27,7 +27,7 @@ class Loaded(NamedTuple):
     wording: Wording
 
 
-class Refused(NamedTuple):
+class RefusedFile(NamedTuple):
     """A file that is not used, and every reason."""
 
     file: str
@@ -38,7 +38,7 @@ class Folder(NamedTuple):
     """What was found in a folder."""
 
     loaded: tuple[Loaded, ...] = ()
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedFile, ...] = ()
 
     def words_for(self, instrument: Instrument, clinic: str, language: str) -> Wording | None:
         """Return the words in which a patient of a clinic is asked; None where there are none.
@@ -118,7 +118,7 @@ def clinics_of(settings: Settings) -> Collection[str] | None:
 
 def read_folder(directory: Path, clinics: Collection[str] | None = None, *, demonstration: bool = False) -> Folder:
     """Read all questionnaires of a folder. ``clinics`` are those there are, where that is known."""
-    loaded, refused = list[Loaded](), list[Refused]()
+    loaded, refused = list[Loaded](), list[RefusedFile]()
     for path in sorted([*directory.glob("*.json"), *directory.glob("*/*.json")]):
         file = show_hidden(str(path.relative_to(directory)))
         clinic = None if path.parent == directory else path.parent.name
@@ -127,14 +127,14 @@ def read_folder(directory: Path, clinics: Collection[str] | None = None, *, demo
                 raise Unfit(FieldProblem("", "is in a folder that is called as none of the clinics"))
             loaded.append(Loaded(file, clinic, read_wording(content_of(path), demonstration=demonstration)))
         except Unfit as unfit:
-            refused.append(Refused(file, unfit.problems))
+            refused.append(RefusedFile(file, unfit.problems))
     doubled = dict(_doubled(loaded))
     refused += [
-        Refused(file, (FieldProblem("", f"is of the same instrument and language as {others}; keep one"),))
+        RefusedFile(file, (FieldProblem("", f"is of the same instrument and language as {others}; keep one"),))
         for file, others in doubled.items()
     ]
     if not (loaded or refused):
-        refused.append(Refused("*.json", (FieldProblem("", "is not there: the folder has no questionnaires"),)))
+        refused.append(RefusedFile("*.json", (FieldProblem("", "is not there: the folder has no questionnaires"),)))
     kept = (each for each in loaded if each.file not in doubled)
     return Folder(tuple(kept), tuple(sorted(refused)))
 

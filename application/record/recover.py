@@ -18,7 +18,7 @@ from application.context import Context
 from application.errors import InvalidInput, UseCaseError
 from application.record.reconcile import at_once
 from application.settings import Settings
-from application.temporal.journeys import Journeys, Kept, Run
+from application.temporal.journeys import Journeys, KeptBatch, Run
 from workflows.messages import mark_version
 
 log = structlog.get_logger("recover")
@@ -83,7 +83,7 @@ def _register(settings: Settings) -> RegisterFile:
 
 async def _missing(
     record: Record, journeys: Journeys, journey_id: UUID, runs: Sequence[Run]
-) -> tuple[Recovery, Sequence[Kept]] | None:
+) -> tuple[Recovery, Sequence[KeptBatch]] | None:
     """Return what the record lacks of a journey, and the batches that hold it in their order."""
     latest = await journeys.find(journey_id)
     heads = await heads_of(record, [journey_id])

@@ -13,7 +13,7 @@ from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record.verification.reports import signed_report
 from application.errors import InvalidInput
 from application.files import refuse_existing, write_new
-from application.record.verify import Part, Verification
+from application.record.verify import Verification, VerificationPart
 
 FORMAT = "care-pathway/report/1"
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -115,7 +115,7 @@ MEANINGS: Mapping[str, str] = {
 def content(found: Verification) -> dict[str, Any]:
     """Return a verification as JSON values."""
     examined, since = found.examined, found.since
-    judged = Part.SIGN_OFFS not in {*found.unchecked, *found.left_out}
+    judged = VerificationPart.SIGN_OFFS not in {*found.unchecked, *found.left_out}
     return {
         "format": FORMAT,
         "verified": found.holds,
@@ -130,7 +130,7 @@ def content(found: Verification) -> dict[str, Any]:
         "journeys": len(examined.journeys),
         "illustrative": examined.illustrative if judged else None,
         "sign_offs": examined.sign_offs if judged else None,
-        "derived": examined.derived if Part.DERIVATION not in found.left_out else None,
+        "derived": examined.derived if VerificationPart.DERIVATION not in found.left_out else None,
         "not_derived": [
             {"core": by.core, "zones": by.zones, "events": events}
             for by, events in sorted(examined.others.items(), key=str)

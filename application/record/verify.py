@@ -17,7 +17,7 @@ import structlog
 from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.verification.anchors import Anchor, check_anchors
 from activities.record.verification.builds import Build, BuildError, open_build
-from activities.record.verification.chains import Finding, by_place, read_access, snapshot
+from activities.record.verification.chains import RecordFinding, by_place, read_access, snapshot
 from activities.record.verification.journeys import VerificationResult, verify_record
 from activities.record.verification.kept import keep_verification
 from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
@@ -33,7 +33,7 @@ from application.sign_offs import keyring
 log = structlog.get_logger("verify")
 
 
-class Part(StrEnum):
+class VerificationPart(StrEnum):
     """What is checked besides the chains, and can be left out."""
 
     SIGN_OFFS = "sign-offs"
@@ -59,9 +59,9 @@ class Verification(NamedTuple):
     anchored: Anchor | None
     register: bytes | None
     workflows: int | None
-    findings: tuple[Finding, ...]
-    unchecked: Mapping[Part, UseCaseError]
-    left_out: frozenset[Part]
+    findings: tuple[RecordFinding, ...]
+    unchecked: Mapping[VerificationPart, UseCaseError]
+    left_out: frozenset[VerificationPart]
 
     @property
     def holds(self) -> bool:
@@ -73,7 +73,7 @@ async def verify(
     context: Context,
     journey_id: UUID | None,
     since_anchor: str | None,
-    left_out: frozenset[Part],
+    left_out: frozenset[VerificationPart],
     register: Path | None,
     progress: Callable[[int], None],
     builds: Sequence[str] = (),
@@ -86,31 +86,31 @@ async def verify(
         RecordUnavailable, RecordFault: the record cannot be read.
     """
     settings = context.settings
-    unchecked: dict[Part, UseCaseError] = {}
-    found: list[Finding] = []
+    unchecked: dict[VerificationPart, UseCaseError] = {}
+    found: list[RecordFinding] = []
     record = await context.record()
     agreed: Sequence[Anchor] = ()
-    if journey_id is None and Part.ANCHORS not in left_out:
+    if journey_id is None and VerificationPart.ANCHORS not in left_out:
         cut, agreed = await _anchors(record, settings)
         found += cut
     since = None if since_anchor is None else _chosen(agreed, since_anchor)
     keys: Keys | None = None
     content_of_register: bytes | None = None
-    if Part.SIGN_OFFS not in left_out:
+    if VerificationPart.SIGN_OFFS not in left_out:
         try:
             content_of_register, keys = _keys(settings, register)
         except UseCaseError as problem:
-            unchecked[Part.SIGN_OFFS] = problem
+            unchecked[VerificationPart.SIGN_OFFS] = problem
     newest = None if content_of_register is None else await record.newest_register()
     if content_of_register is not None and newest is not None and is_put_back(content_of_register, newest):
-        found.append(Finding(0, None, None, "register_put_back"))
+        found.append(RecordFinding(0, None, None, "register_put_back"))
     try:
         async with AsyncExitStack() as running:
             examined = await verify_record(
                 record,
                 keys=keys,
-                read_models=Part.READ_MODELS not in left_out,
-                derive=Part.DERIVATION not in left_out,
+                read_models=VerificationPart.READ_MODELS not in left_out,
+                derive=VerificationPart.DERIVATION not in left_out,
                 builds=[await _opened(running, place, each) for place, each in enumerate(builds, 1)],
                 journey_id=journey_id,
                 after=None if since is None else since.position,
@@ -128,20 +128,20 @@ async def verify(
         found += changed
     if journey_id is not None and not examined.events and not found:
         raise no_such_journey(journey_id)
-    if examined.live is None and Part.READ_MODELS not in left_out:
-        unchecked[Part.READ_MODELS] = NotVerified(
+    if examined.live is None and VerificationPart.READ_MODELS not in left_out:
+        unchecked[VerificationPart.READ_MODELS] = NotVerified(
             "the lists are of another version of this program",
             "Run `record rebuild`, or leave them out with --without read-models",
         )
     workflows: int | None = None
-    if Part.WORKFLOWS not in left_out:
+    if VerificationPart.WORKFLOWS not in left_out:
         # Whether every journey has its run is of now, and is looked at whole whatever else is left to an anchor.
         among = None if journey_id is None else examined.journeys
         try:
             workflows, differing = await _workflows(context, record, among)
             found += differing
         except UseCaseError as problem:
-            unchecked[Part.WORKFLOWS] = problem
+            unchecked[VerificationPart.WORKFLOWS] = problem
     if journey_id is None:
         try:
             await keep_verification(
@@ -179,13 +179,13 @@ async def _opened(running: AsyncExitStack, place: int, command: str) -> Build:
         raise BuildError(f"{problem} (--build number {place})") from None
 
 
-async def _access(record: Record, after: int) -> tuple[Sequence[Finding], int]:
+async def _access(record: Record, after: int) -> tuple[Sequence[RecordFinding], int]:
     """Check the chain of the access log from behind a number."""
     async with record.connection() as connection, snapshot(connection):
         return await read_access(connection, record.log_id, after)
 
 
-async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[Finding], Sequence[Anchor]]:
+async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[RecordFinding], Sequence[Anchor]]:
     """Check anchors, and the log against them. Return findings, and the anchors it agrees with; nothing where none are
     kept.
 
@@ -248,7 +248,7 @@ def _keys(settings: Settings, given: Path | None) -> tuple[bytes, Keys]:
         ) from None
 
 
-async def _workflows(context: Context, record: Record, among: Sequence[UUID] | None) -> tuple[int, list[Finding]]:
+async def _workflows(context: Context, record: Record, among: Sequence[UUID] | None) -> tuple[int, list[RecordFinding]]:
     """Compare open journeys with what Temporal runs. Return how many there were, and what differs.
 
     Raises:
@@ -260,4 +260,4 @@ async def _workflows(context: Context, record: Record, among: Sequence[UUID] | N
         raise InvalidInput(
             "Temporal's settings cannot be used", "docs/reference/settings.md has them; see `record reconcile`"
         ) from None
-    return looked_at, [Finding(d.position, d.journey_id, d.version, f"workflow_{d.drift}") for d in drifted]
+    return looked_at, [RecordFinding(d.position, d.journey_id, d.version, f"workflow_{d.drift}") for d in drifted]

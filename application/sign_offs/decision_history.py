@@ -35,7 +35,7 @@ class Earlier(NamedTuple):
     signed: SignOff | None
 
 
-class Since(NamedTuple):
+class ChangedSince(NamedTuple):
     """Earlier requests on the same matter that are no longer valid, and what has changed since the last decided one, or
     else since the last one. ``untold`` is why the changes cannot be shown."""
 
@@ -45,7 +45,7 @@ class Since(NamedTuple):
     untold: str | None = None
 
 
-class Decision(NamedTuple):
+class PastDecision(NamedTuple):
     """A decision with all that was recorded about it, and its evidence as it was then."""
 
     signed: SignOff
@@ -55,7 +55,7 @@ class Decision(NamedTuple):
     status: DecisionStatus
     took_effect: bool
     withdrawn: e.Event | None
-    since: Since
+    since: ChangedSince
 
 
 def status_of(journey: Journey, signed: SignOff) -> DecisionStatus:
@@ -73,7 +73,7 @@ def status_of(journey: Journey, signed: SignOff) -> DecisionStatus:
     return "standing" if signed in (stands, first) else "superseded"
 
 
-def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> Decision | None:
+def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> PastDecision | None:
     """Return the last decision on a request; None if there is none.
 
     Raises:
@@ -96,7 +96,7 @@ def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> De
     before = tuple(_earlier(events, journey, signed.kind, signed.subject, up_to=then.version))
     now = _spread(journey, evidence(journey, signed.kind, signed.subject, first))
     changed = compare(_spread(then, content), now)
-    return Decision(
+    return PastDecision(
         signed=signed,
         event=event,
         body=event.body,
@@ -104,11 +104,11 @@ def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> De
         status=status_of(journey, signed),
         took_effect=took_effect(journey, signed),
         withdrawn=next(reversed(tuple(taken_back)), None),
-        since=Since(before, own, changed),
+        since=ChangedSince(before, own, changed),
     )
 
 
-def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligation) -> Since:
+def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligation) -> ChangedSince:
     """Return the requests before an open one, and what has changed since."""
     assert request.sign_off is not None
     kind, subject, first = request.sign_off, request.subject, half_signed(journey, request.sign_off, request.subject)
@@ -116,14 +116,14 @@ def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligati
     before = tuple(each for each in known if each.evidence != request.evidence)
     compared = next((each for each in reversed(before) if each.signed is not None), before[-1] if before else None)
     if compared is None:
-        return Since(())
+        return ChangedSince(())
     then = fold(event for event in events if event.version <= compared.version)
     try:
         was = _spread(then, _content(compared, then, half_signed(then, kind, subject), kind, subject))
     except NotVerified as problem:
-        return Since(before, compared, untold=problem.reason)
+        return ChangedSince(before, compared, untold=problem.reason)
     now = _spread(journey, evidence(journey, kind, subject, first))
-    return Since(before, compared, compare(was, now))
+    return ChangedSince(before, compared, compare(was, now))
 
 
 def _earlier(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
-from activities.record.read_models import Answer, NotACursor, Signing, SignOffRequest, sign_off_requests
+from activities.record.read_models import ListPage, NotACursor, Signing, SignOffRequest, sign_off_requests
 from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
@@ -25,7 +25,7 @@ class ListQueue(Query):
 class QueuePage(NamedTuple):
     """A page of what waits for a signature, at a moment (UTC)."""
 
-    answer: Answer[SignOffRequest]
+    answer: ListPage[SignOffRequest]
     true: TrueUpTo
     at: datetime
 

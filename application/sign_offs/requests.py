@@ -12,7 +12,7 @@ from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
 from application.history import History, read_journey
 from application.sign_offs import keyring, signing
-from application.sign_offs.decision_history import Decision, Since, changes_since, decision_on
+from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
@@ -28,7 +28,7 @@ from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 
-Verdict: TypeAlias = Literal["approve", "decline", "return"]
+SignOffDecision: TypeAlias = Literal["approve", "decline", "return"]
 
 
 class Reasons(InputModel):
@@ -104,14 +104,14 @@ class ShownRequest(NamedTuple):
 
     asked: OpenRequest
     evidence: dict[str, Any]
-    since: Since
+    since: ChangedSince
 
 
 class ShownDecision(NamedTuple):
     """A decided request, with its decision."""
 
     journey: Journey
-    decision: Decision
+    decision: PastDecision
 
 
 class ToSign(NamedTuple):
@@ -162,7 +162,7 @@ async def show_request(context: Context, query: ShowRequest) -> ShownRequest | S
 async def read_to_sign(
     context: Context,
     query: ShowRequest,
-    verdict: Verdict,
+    verdict: SignOffDecision,
     *,
     command_id: UUID | None = None,
     evidence_seen: str | None = None,
@@ -201,7 +201,7 @@ async def read_to_sign(
 
 
 def sign_request(
-    context: Context, to_sign: ToSign, verdict: Verdict, reasons: Reasons, command_id: UUID | None = None
+    context: Context, to_sign: ToSign, verdict: SignOffDecision, reasons: Reasons, command_id: UUID | None = None
 ) -> Command:
     """Make the signed decision.
 
@@ -214,7 +214,7 @@ def sign_request(
 
 
 def try_to_sign(
-    context: Context, to_sign: ToSign, verdict: Verdict, reasons: Reasons, command_id: UUID | None = None
+    context: Context, to_sign: ToSign, verdict: SignOffDecision, reasons: Reasons, command_id: UUID | None = None
 ) -> tuple[Command, tuple[Event, ...] | Refusal]:
     """Return the decision without a signature, and the events it would have now. Nothing is sent."""
     body = _decision(to_sign.asked, verdict, reasons)
@@ -257,7 +257,7 @@ def find_request(journey: Journey, request_id: str) -> OpenRequest:
     raise NotFound("this journey has no such request", f"See `signoff list {journey.id}`")
 
 
-def _decision(asked: OpenRequest, verdict: Verdict, reasons: Reasons) -> Sign:
+def _decision(asked: OpenRequest, verdict: SignOffDecision, reasons: Reasons) -> Sign:
     return Sign(
         request=asked.request.id,
         decision=verdict,
@@ -269,7 +269,7 @@ def _decision(asked: OpenRequest, verdict: Verdict, reasons: Reasons) -> Sign:
     )
 
 
-def _require_same(before: SignedBefore, request_id: str, verdict: Verdict, signer: Actor) -> SignedBefore:
+def _require_same(before: SignedBefore, request_id: str, verdict: SignOffDecision, signer: Actor) -> SignedBefore:
     """Require that what was sent before under this command id is this decision."""
     for signed in before.journey.sign_offs:
         same = (signed.request, signed.decision, signed.by) == (request_id, verdict, signer.id)

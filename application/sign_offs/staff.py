@@ -149,7 +149,7 @@ def staff_of(context: Context, clinic: str) -> tuple[Colleague, ...] | None:
     return tuple(sorted(found, key=lambda each: each.id))
 
 
-class Entries(InputModel):
+class RegisterEntries(InputModel):
     """What is entered in the register: further clinics, staff, shifts, and origins, at which passkeys are used."""
 
     clinics: tuple[Identifier, ...] = ()
@@ -158,17 +158,17 @@ class Entries(InputModel):
     origins: tuple[Origin, ...] = ()
 
 
-def parse_entries(raw: bytes) -> Entries:
+def parse_entries(raw: bytes) -> RegisterEntries:
     """Parse what is to be entered.
 
     Raises:
         InvalidInput: it is not readable.
     """
-    return forms.check(Entries, forms.read_object(raw))
+    return forms.check(RegisterEntries, forms.read_object(raw))
 
 
 def enter(
-    context: Context, entries: Entries, by: Sequence[str], organisation_key: Path, register: Path | None
+    context: Context, entries: RegisterEntries, by: Sequence[str], organisation_key: Path, register: Path | None
 ) -> Register:
     """Enter clinics, staff, shifts and origins in the register, two people together; return the register.
 

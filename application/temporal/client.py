@@ -20,7 +20,7 @@ from application.errors import Unavailable
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, recording, runs
-from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
+from application.temporal.journeys import Journeys, KeptBatch, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
@@ -116,10 +116,10 @@ class TemporalJourneys:
         one = "" if journey_id is None else f" AND WorkflowId = '{workflow_id(journey_id)}'"
         return runs.list_runs(self._client, query=f"{runs.ALL}{one}", task_queue=self._task_queue)
 
-    async def kept(self, run: Run) -> tuple[Kept, ...]:
+    async def kept(self, run: Run) -> tuple[KeptBatch, ...]:
         return await runs.kept(self._client, run)
 
-    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         return await recording.record_again(record, register, kept)
 
     async def builds(self) -> frozenset[str]:

@@ -56,7 +56,7 @@ class Taken(NamedTuple):
     signal: Signal
 
 
-class Kept(NamedTuple):
+class KeptBatch(NamedTuple):
     """A batch that a run handed to the record, and when the record had taken it (UTC), as its history says."""
 
     at: datetime
@@ -112,10 +112,10 @@ class Journeys(Protocol):
     def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
         """List all runs that Temporal still has, of one journey or of all, also those that are over."""
 
-    async def kept(self, run: Run) -> tuple[Kept, ...]:
+    async def kept(self, run: Run) -> tuple[KeptBatch, ...]:
         """Return the batches that the record took of a run, as its history says."""
 
-    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         """Record batches again that the record has lost, each proved as always, in the order in which it had taken
         them. Return why a journey could not go on."""
 

@@ -10,7 +10,7 @@ from activities.record import Record, TwoPatients
 from activities.record.patients import opening_of
 from activities.record_activities import RecordActivities
 from activities.signatures.signer_registry import RegisterFile
-from application.temporal.journeys import Kept
+from application.temporal.journeys import KeptBatch
 from workflows.journey.aggregate import begin
 from workflows.journey.decided import derive
 from workflows.messages import Batch
@@ -18,7 +18,7 @@ from workflows.messages import Batch
 log = structlog.get_logger("recover")
 
 
-async def record_again(record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+async def record_again(record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
     """Record batches in the order in which they were recorded before, over all journeys: what one journey was decided
     on is then known again of the others. Return why a journey could not go on."""
     recording = RecordActivities(record, register, demonstrations=(await record.log()).demonstration)

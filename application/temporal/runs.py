@@ -36,7 +36,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.privacy.errors import KeysUnavailable
 from application.errors import Unavailable
 from application.temporal.journey_client import ANCHORS, handle_of, register_search_attributes, schedule_anchors
-from application.temporal.journeys import REGISTERED, Kept, Run, Taken, UnderWay
+from application.temporal.journeys import REGISTERED, KeptBatch, Run, Taken, UnderWay
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
@@ -80,7 +80,7 @@ DEPLOYMENT = "care-pathway"
 _BATCH: Any = Batch | Foreign
 _RECORDED: Any = Recorded | Foreign
 _INPUT: Any = JourneyInput | Foreign
-State = Literal["running", "paused", "ended", "completed"]
+RunState = Literal["running", "paused", "ended", "completed"]
 
 
 def _unavailable() -> Unavailable:
@@ -172,7 +172,7 @@ def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
     )
 
 
-def _state(status: Any) -> State:
+def _state(status: Any) -> RunState:
     match status:
         case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING:
             return "running"
@@ -338,7 +338,7 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
     return None
 
 
-async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
+async def kept(client: Client, run: Run) -> tuple[KeptBatch, ...]:
     """Return the batches that the record took of a run, as its history says, each as far as it was recorded.
 
     Raises:
@@ -361,7 +361,7 @@ async def kept(client: Client, run: Run) -> tuple[Kept, ...]:
                     continue  # Nobody with the keys made it.
                 recorded = batch.until(answer.version)
                 if recorded.commands:
-                    found.append(Kept(event.event_time.ToDatetime(tzinfo=UTC), recorded))
+                    found.append(KeptBatch(event.event_time.ToDatetime(tzinfo=UTC), recorded))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of a run cannot be read", "Run it again") from None
     return tuple(found)

@@ -43,7 +43,7 @@ class Squatted(Conflict):
         )
 
 
-class Opening(NamedTuple):
+class RunOpening(NamedTuple):
     """How the latest run under a journey's id began: what is wrong with it, and the command that opened it, if one
     did and not a recorded state."""
 
@@ -51,7 +51,7 @@ class Opening(NamedTuple):
     start: Command | None = None
 
 
-async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | None) -> Opening | None:
+async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | None) -> RunOpening | None:
     """Return how the latest run under a journey's id began; None when Temporal knows none.
 
     Raises:
@@ -66,7 +66,7 @@ async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | No
         page = await client.workflow_service.get_workflow_execution_history(request, retry=True, timeout=ANSWER)
         begun = page.history.events[0].workflow_execution_started_event_attributes
         if begun.workflow_type.name != TYPE:
-            return Opening("foreign")
+            return RunOpening("foreign")
         [given] = await in_history(client, workflow_id(journey_id)).decode(begun.input.payloads, [_INPUT])
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
@@ -75,13 +75,13 @@ async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | No
     except (KeysUnavailable, RuntimeError):
         raise Unavailable("how the run of this journey began cannot be read now", "Run it again") from None
     except (NotAuthentic, ValueError):
-        return Opening("foreign")
+        return RunOpening("foreign")
     if not isinstance(given, JourneyInput):
-        return Opening("foreign")
+        return RunOpening("foreign")
     if task_queue is not None and begun.task_queue.name != task_queue:
-        return Opening("elsewhere", given.start)
+        return RunOpening("elsewhere", given.start)
     asleep = begun.first_workflow_task_backoff.ToTimedelta() > PROMPT
-    return Opening("asleep" if asleep else None, given.start)
+    return RunOpening("asleep" if asleep else None, given.start)
 
 
 def squatter_in(info: WorkflowExecutionInfo, *, task_queue: str | None) -> Squatter | None:

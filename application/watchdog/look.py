@@ -49,7 +49,7 @@ FOLDING = 10.0
 """For how many seconds one look folds journeys at most. The others' turn comes at the next looks."""
 
 
-class Seen(NamedTuple):
+class LookResult(NamedTuple):
     """What one look found, and up to which position of the log it asked whether notices left."""
 
     matters: Sequence[Matter]
@@ -102,7 +102,7 @@ def _next_steps(journey: Journey) -> Iterator[DueStep]:
             yield DueStep(journey.id, waiting.id, waiting.next_step, step.action.value, step.to.value)
 
 
-async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: Sequence[KeptMatter]) -> Seen:
+async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: Sequence[KeptMatter]) -> LookResult:
     """Look at everything once.
 
     Raises:
@@ -112,7 +112,7 @@ async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: S
     lists = await _lists(record, settings, at)
     open_heads = await heads(record)
     missing, position = await _missing_notices(record, at - timedelta(seconds=settings.late_seconds), kept)
-    return Seen(
+    return LookResult(
         (
             *await _missed_steps(record, settings, folds, open_heads, at),
             *_unreadable(folds, open_heads),

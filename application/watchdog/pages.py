@@ -14,7 +14,7 @@ MOST = 100
 """How many matters a page names. It counts all it is about."""
 
 
-class Page(NamedTuple):
+class PagerMessage(NamedTuple):
     """A message to whoever is on duty. Its id and body follow from what it is about, so that whoever sends it again,
     or at the same time, sends the same."""
 
@@ -25,18 +25,18 @@ class Page(NamedTuple):
     body: bytes
 
 
-class Plan(NamedTuple):
+class PagingPlan(NamedTuple):
     """What to page, and which matters to forget without a word."""
 
-    pages: tuple[Page, ...]
+    pages: tuple[PagerMessage, ...]
     forget: tuple[Matter, ...]
 
 
 def plan(
     kept: Sequence[KeptMatter], found: Collection[tuple[str, str]], at: datetime, repeat: timedelta, log_id: int
-) -> Plan:
+) -> PagingPlan:
     """Work out what to page at a moment (UTC), of the matters that are kept and those of them that were found again."""
-    pages: list[Page] = []
+    pages: list[PagerMessage] = []
     forget: list[Matter] = []
     by_kind = sorted(kept, key=lambda each: each.matter.kind)
     for kind, group in groupby(by_kind, key=lambda each: each.matter.kind):
@@ -51,10 +51,12 @@ def plan(
             # Another one says that the kind is not over.
             forget += [each.matter for each in paged_gone]
         pages += _of_those_there(kind, there, at - repeat, log_id)
-    return Plan(tuple(pages), tuple(forget))
+    return PagingPlan(tuple(pages), tuple(forget))
 
 
-def _of_those_there(kind: str, there: Sequence[KeptMatter], again_if_by: datetime, log_id: int) -> Iterator[Page]:
+def _of_those_there(
+    kind: str, there: Sequence[KeptMatter], again_if_by: datetime, log_id: int
+) -> Iterator[PagerMessage]:
     new = [each for each in there if each.paged_at is None]
     last = max((each.paged_at for each in there if each.paged_at is not None), default=None)
     if new:
@@ -63,7 +65,7 @@ def _of_those_there(kind: str, there: Sequence[KeptMatter], again_if_by: datetim
         yield _page(kind, there, log_id)
 
 
-def _page(kind: str, about: Sequence[KeptMatter], log_id: int, *, over: bool = False) -> Page:
+def _page(kind: str, about: Sequence[KeptMatter], log_id: int, *, over: bool = False) -> PagerMessage:
     state = "over" if over else "open"
     which = [[each.matter.name, each.since.isoformat(), each.times] for each in about]
     page_id = uuid5(_PAGES, json.dumps([log_id, kind, state, which]))
@@ -79,4 +81,4 @@ def _page(kind: str, about: Sequence[KeptMatter], log_id: int, *, over: bool = F
         },
     }
     matters = tuple(each.matter for each in about)
-    return Page(f"msg_{page_id.hex}", kind, over, matters, json.dumps(body, separators=(",", ":")).encode())
+    return PagerMessage(f"msg_{page_id.hex}", kind, over, matters, json.dumps(body, separators=(",", ":")).encode())

@@ -21,8 +21,8 @@ from activities.record.watching import (
 )
 from application.sealing import open_sealed
 from application.settings import key_of
-from application.watchdog.look import Folds, Seen, look
-from application.watchdog.pages import Page, Plan, plan
+from application.watchdog.look import Folds, LookResult, look
+from application.watchdog.pages import PagerMessage, PagingPlan, plan
 from application.watchdog.settings import WatchdogSettings
 from application.watchdog.webhook import Send, nowhere, webhook
 
@@ -77,7 +77,7 @@ class Watchdog:
         seen = await look(record, self._settings, self._folds, kept)
         if self._others_catch_up():
             known = {each.matter[:2] for each in kept}
-            seen = Seen([each for each in seen.matters if each[:2] in known], 0)
+            seen = LookResult([each for each in seen.matters if each[:2] in known], 0)
         await keep_matters(record, seen.matters)
         if seen.position:
             await asked_up_to(record, seen.position)
@@ -107,7 +107,7 @@ class Watchdog:
     def _repeat(self) -> timedelta:
         return timedelta(seconds=self._settings.repeat_seconds)
 
-    async def _page(self, told: Plan) -> Sequence[Page]:
+    async def _page(self, told: PagingPlan) -> Sequence[PagerMessage]:
         """Send pages together, and return those that arrived. Whatever becomes of them, the log has them."""
         for page in told.pages:
             if page.over:

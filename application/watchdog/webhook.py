@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from activities.notices.webhooks import posting
-from application.watchdog.pages import Page
+from application.watchdog.pages import PagerMessage
 
-Send: TypeAlias = Callable[[Page], Awaitable[str | None]]
+Send: TypeAlias = Callable[[PagerMessage], Awaitable[str | None]]
 """Sends a page, and returns None once it was taken, and otherwise a code that says why not."""
 PAUSES = (1.0, 3.0)
 """Seconds before the second and the third attempt. More follow at the next look, under the same id."""
@@ -18,7 +18,7 @@ PAUSES = (1.0, 3.0)
 async def webhook(url: str, key: bytes, seconds: float) -> AsyncIterator[Send]:
     """Send pages to an address while the context is open; one attempt may take so many seconds."""
 
-    async def send(page: Page) -> str | None:
+    async def send(page: PagerMessage) -> str | None:
         code = await post(page.id, page.body)
         for pause in PAUSES:
             if code is None:
@@ -31,6 +31,6 @@ async def webhook(url: str, key: bytes, seconds: float) -> AsyncIterator[Send]:
         yield send
 
 
-async def nowhere(_: Page) -> str | None:
+async def nowhere(_: PagerMessage) -> str | None:
     """Send nothing: the log has every page."""
     return None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
-from activities.record.read_models import Answer, Case, CaseloadFilter, NotACursor, PastCase, caseload, caseload_as_of
+from activities.record.read_models import Case, CaseloadFilter, ListPage, NotACursor, PastCase, caseload, caseload_as_of
 from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
@@ -33,7 +33,7 @@ class ListJourneys(Query):
 class CasePage(NamedTuple):
     """A page of journeys at a moment (UTC)."""
 
-    answer: Answer[Case]
+    answer: ListPage[Case]
     true: TrueUpTo
     at: datetime
 
@@ -44,7 +44,7 @@ class CasePage(NamedTuple):
 class PastPage(NamedTuple):
     """A page of journeys as they stood at a position of the record, or a time."""
 
-    answer: Answer[PastCase]
+    answer: ListPage[PastCase]
     true: TrueUpTo
     moment: int | datetime
 

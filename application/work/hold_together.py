@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from pydantic import Field, model_validator
 
 from activities.record import RecordFault, RecordUnavailable
-from activities.record.read_models import Answer, Case, CaseloadFilter, caseload
+from activities.record.read_models import Case, CaseloadFilter, ListPage, caseload
 from application.access_log import Query, clinics_to_list, keep_look
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
@@ -79,7 +79,7 @@ class PrepareReleases(Query):
     request: UUID
 
 
-Outcome: TypeAlias = Literal["would_hold", "held", "already", "closed", "accepted", "failed"]
+HoldOutcome: TypeAlias = Literal["would_hold", "held", "already", "closed", "accepted", "failed"]
 
 
 class HeldTogether(NamedTuple):
@@ -88,7 +88,7 @@ class HeldTogether(NamedTuple):
 
     journey_id: UUID
     clinic: str
-    outcome: Outcome
+    outcome: HoldOutcome
     problem: UseCaseError | None = None
 
 
@@ -211,7 +211,7 @@ async def _all(context: Context, wanted: CaseloadFilter, query: Query | None) ->
     found: tuple[Case, ...] = ()
     after: str | None = None
     while True:
-        answer: Answer[Case] = await caseload(record, wanted, limit=PAGE, after=after)
+        answer: ListPage[Case] = await caseload(record, wanted, limit=PAGE, after=after)
         found, after = (*found, *answer.rows), answer.next
         if after is None:
             break
@@ -224,7 +224,7 @@ async def _all(context: Context, wanted: CaseloadFilter, query: Query | None) ->
 async def _hold(context: Context, case: Case, body: PlaceHold, request: UUID, *, dry_run: bool) -> HeldTogether:
     command = Command(command_id=uuid5(request, f"hold/{case.journey_id}"), actor=context.actor, body=body)
 
-    def became(outcome: Outcome, problem: UseCaseError | None = None) -> HeldTogether:
+    def became(outcome: HoldOutcome, problem: UseCaseError | None = None) -> HeldTogether:
         return HeldTogether(case.journey_id, case.clinic, outcome, problem)
 
     try:

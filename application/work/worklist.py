@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from activities.record.read_models import Answer, NotACursor, Task, WorklistFilter, worklist
+from activities.record.read_models import ListPage, NotACursor, Task, WorklistFilter, worklist
 from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
@@ -49,7 +49,7 @@ class ListWork(Query):
 class WorkPage(NamedTuple):
     """A page of the worklist at a moment (UTC)."""
 
-    answer: Answer[Task]
+    answer: ListPage[Task]
     true: TrueUpTo
     at: datetime
     rosters: tuple[Roster, ...] = ()
@@ -124,7 +124,7 @@ def midnight_after(moment: datetime) -> datetime:
     return datetime.combine(today.date() + timedelta(days=1), time(), today.tzinfo).astimezone(UTC)
 
 
-async def _rows(context: Context, query: ListWork, now: datetime) -> Answer[Task]:
+async def _rows(context: Context, query: ListWork, now: datetime) -> ListPage[Task]:
     try:
         work = _work_of(context, query, now)
         return await worklist(await context.record(), work, limit=query.limit, after=query.after)

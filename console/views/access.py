@@ -15,7 +15,7 @@ from application.access.show_again import ListLooks
 from application.errors import Conflict, InvalidInput, UseCaseError
 from application.viewer import spell
 from console.pages import page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.titles import TITLES
 from console.views.commands import command_id, command_id_of, with_id
 from console.visits import Acts, Looks, Visit
@@ -90,7 +90,7 @@ async def open_in_emergency(visit: Acts, journey_id: UUID) -> Response:
         told.append(("review", "whoever the protocol names as reviewer is told now, and says whether it was justified"))
     else:
         told.append(("review", f"nobody is asked to review it yet ({broken.untold.reason}); ops see to it"))
-    visit.signed_in.notice = Notice("You may look at this journey. What you look at is kept, each time.", tuple(told))
+    visit.signed_in.notice = Flash("You may look at this journey. What you look at is kept, each time.", tuple(told))
     return RedirectResponse(f"/journeys/{journey_id}", 303)
 
 

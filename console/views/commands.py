@@ -26,9 +26,9 @@ from console import corrections, names
 from console.completing import complete
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import names_people, offer
-from console.names import Known, latest_death
+from console.names import FormContext, latest_death
 from console.pages import done, news, page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
@@ -116,7 +116,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     route = None if recorded.journey is None else route_of(recorded.journey, command)
     if route is not None:
         more.insert(0, ("whom to reach now", route))
-    notice = Notice(f"Done: {form.kind.name.replace('.', ' ')}.", tuple(more))
+    notice = Flash(f"Done: {form.kind.name.replace('.', ' ')}.", tuple(more))
     visit.signed_in.notice = notice
     onward = f"/journeys/{journey_id}" if recorded.theirs else "/work"
     if visit.value(AFTER) == "room":
@@ -152,7 +152,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     kind = BY_NAME.get(f"{noun}.{verb}")
     if kind is None:
         raise NotFound("there is no such form", "Choose one on the patient's page")
-    known: Known | None = None
+    known: FormContext | None = None
     filled: dict[str, Any] = {}
     async with visit.context() as context:
         require_role(context.actor, kind)
@@ -161,7 +161,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
             events, read, *_ = await read_journey(context, query, journey_id, participants=True)
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
-            known = Known(read, events, staff, whole=context.person.role != Role.OBSERVER)
+            known = FormContext(read, events, staff, whole=context.person.role != Role.OBSERVER)
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
@@ -196,7 +196,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     return Form(kind, journey, corrections.fields_for(fact, known, wording), zone, corrects=fact, wording=wording)
 
 
-def _access(known: Known, access: str | None) -> tuple[tuple[str, str], ...]:
+def _access(known: FormContext, access: str | None) -> tuple[tuple[str, str], ...]:
     """Say who looked in an emergency, when and why; of each that waits for its review, where none is named."""
     waiting, found = names.accesses(known), []
     for event in known.events:

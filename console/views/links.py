@@ -15,7 +15,7 @@ from application.command_catalog import KINDS
 from application.context import Context
 from application.errors import UseCaseError
 from application.messages.links import (
-    Entered,
+    LinkEntry,
     Standing,
     acknowledge,
     call_for_help,
@@ -99,7 +99,7 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
     )
 
 
-def _let_in(request: Request, entered: Entered) -> Response:
+def _let_in(request: Request, entered: LinkEntry) -> Response:
     opened = sign_ins_of(request).let_in(entered.person, passage_of(entered))
     assert opened.passage is not None
     answer = RedirectResponse(opened.passage.home, 303)
@@ -107,7 +107,7 @@ def _let_in(request: Request, entered: Entered) -> Response:
     return answer
 
 
-def passage_of(entered: Entered) -> Passage:
+def passage_of(entered: LinkEntry) -> Passage:
     """Return what a link opens: its task or session, what may always be sent, and what its person may see. Where they
     are asked for more than one thing they begin on their own page, which leads to each."""
     role, start = entered.person.role, f"/journeys/{entered.journey_id}"

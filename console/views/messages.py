@@ -15,7 +15,7 @@ from application.messages.contact_points import NOTHING_CHANGED, Changed, NewPoi
 from application.messages.messages import ListMessages, handle_message, show_messages
 from application.sign_offs.staff import colleagues
 from console.pages import page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.views.operations import journey_in
 from console.visits import Acts, Looks, Visit
 from workflows.journey.actors import Role
@@ -46,7 +46,7 @@ async def handle(visit: Acts) -> Response:
         raise InvalidInput("this is no message", "Go back to the list, and choose one there") from None
     async with visit.context() as context:
         await handle_message(context, notice_id)
-    visit.signed_in.notice = Notice("The message is handled. It is paged no more.")
+    visit.signed_in.notice = Flash("The message is handled. It is paged no more.")
     return RedirectResponse("/messages?undelivered=yes", 303)
 
 
@@ -142,7 +142,7 @@ async def _changed(visit: Visit, whose: Whose) -> Response:
             await change(context, whose, visit)
     except UseCaseError as error:
         return await _shown(visit, whose, error)
-    visit.signed_in.notice = Notice(said)
+    visit.signed_in.notice = Flash(said)
     query = visit.request.url.query
     return RedirectResponse(f"{visit.request.url.path}{'?' + query if query else ''}", 303)
 

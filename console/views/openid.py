@@ -11,7 +11,7 @@ from application.passkeys import WAITS
 from application.sign_offs.keyring import require_newest, verified_register
 from console.limits import count_try
 from console.pages import page
-from console.sign_ins import Begun, Choice
+from console.sign_ins import Begun, RoleChoice
 from console.views.sign_in import hand_over, home_of, own
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, settings_of, sign_ins_of
 
@@ -56,7 +56,7 @@ async def come_back(request: Request) -> Response:
         log.warning("openid.refused", code="nobody_of_the_register")
         raise unknown()
     if len(people) > 1:
-        choice = Choice(people, begun.before, begun.onward)
+        choice = RoleChoice(people, begun.before, begun.onward)
         return page(request, "which_role.html", people=people, ticket=sign_ins.choices.keep(choice))
     opened = sign_ins.sign_in_to_look(people[0])
     # A page of our own, and no redirection: the browser still counts that as led here by the provider, and sends along

@@ -11,7 +11,7 @@ from application.operations import retry_stale, show_service
 from application.record.verification_report import MEANINGS
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from console.pages import page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.visits import Acts, Looks
 
 router = APIRouter()
@@ -44,7 +44,7 @@ async def retry(visit: Acts) -> Response:
     journey_id = journey_in(visit.value("journey"))
     async with visit.context() as context:
         await retry_stale(context, journey_id)
-    visit.signed_in.notice = Notice("The journey is not stale any more.")
+    visit.signed_in.notice = Flash("The journey is not stale any more.")
     return RedirectResponse("/ops", 303)
 
 

@@ -12,7 +12,7 @@ from application.protocols.approve import ToApprove, approve_protocol, read_to_a
 from application.protocols.shown import list_protocols, show_protocol
 from application.sign_offs.keyring import verified_register
 from console.pages import page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.views.commands import answers_from
 from console.visits import Acts, Looks, Visit
 from workflows.journey.actors import CLINICAL, Role
@@ -59,7 +59,7 @@ async def approve(visit: Acts, name: str, since: str = "") -> Response:
             approval = approve_protocol(context, asked)
     except UseCaseError as error:
         return await _shown(visit, name, since, error)
-    visit.signed_in.notice = Notice(_told(approval), (("signed by", signers(approval)),))
+    visit.signed_in.notice = Flash(_told(approval), (("signed by", signers(approval)),))
     return RedirectResponse(visit.request.url.path, 303)
 
 

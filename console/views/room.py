@@ -12,7 +12,7 @@ from application.pathway.session_room import Room, ShowSession, recorded_since, 
 from application.sign_offs.staff import Colleague, staff_of
 from console.forms import OBSERVED, Field, fields_of, in_words
 from console.known_names import offer
-from console.names import Known
+from console.names import FormContext
 from console.pages import news, page
 from console.views.commands import BY_NAME, words_of
 from console.visits import Looks
@@ -101,7 +101,7 @@ def _fields(kind: CommandKind, room: Room, staff: Sequence[Colleague] | None) ->
     """Return what is asked in the room. The session is known, and so is when vital signs of a minute were measured."""
     known = ("session", "vitals/measured_at") if kind is OBSERVE else ("session",)
     fields = fields_of(kind.model, names_asked_for(kind, room.journey))
-    offered = offer(fields, kind.model, Known(room.journey, staff=staff, whole=room.whole))
+    offered = offer(fields, kind.model, FormContext(room.journey, staff=staff, whole=room.whole))
     return tuple(field for field in offered if field.name not in known)
 
 

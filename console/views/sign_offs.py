@@ -16,13 +16,13 @@ from application.sign_offs.requests import (
     ShownRequest,
     ShowRequest,
     SignedBefore,
-    Verdict,
+    SignOffDecision,
     read_to_sign,
     show_request,
     sign_request,
 )
 from console.pages import page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
 from console.views.work import onward, query_in
 from console.visits import Acts, Looks, Visit
@@ -70,7 +70,7 @@ async def sign(visit: Acts, journey_id: UUID, request_id: str) -> Response:
                 await wait_until_recorded(context, accepted, to_sign.history.journey, shown=False)
     except UseCaseError as error:
         return await _shown(visit, journey_id, request_id, once, error)
-    visit.signed_in.notice = Notice(f"Signed and recorded: {verdict}.")
+    visit.signed_in.notice = Flash(f"Signed and recorded: {verdict}.")
     return RedirectResponse(f"/journeys/{journey_id}", 303)
 
 
@@ -92,15 +92,15 @@ async def _shown(
         since=shown.decision.since if isinstance(shown, ShownDecision) else shown.since,
         code="" if asked is None else short_code(code_in(asked.request.id)),
         objection=objection,
-        verdicts=get_args(Verdict),
+        verdicts=get_args(SignOffDecision),
         command_id=once,
         error=error,
         kept=visit.sent,
     )
 
 
-def _verdict(visit: Visit) -> Verdict:
+def _verdict(visit: Visit) -> SignOffDecision:
     given = visit.value("decision")
-    if given not in get_args(Verdict):
+    if given not in get_args(SignOffDecision):
         raise InvalidInput("no decision was chosen", "Choose one: nothing is chosen for you")
-    return cast("Verdict", given)
+    return cast("SignOffDecision", given)

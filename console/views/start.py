@@ -17,7 +17,7 @@ from application.protocols.shown import list_protocols
 from application.sign_offs.staff import colleagues
 from console.forms import Field, fields_of, read_back
 from console.pages import page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, settings_of
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal
@@ -99,7 +99,7 @@ async def start(visit: Acts) -> Response:
     except (UseCaseError, RecordUnavailable) as raised:
         return await _shown(visit, translate(raised))
     said = "The journey is started." if started.outcome == "started" else "This referral was sent before."
-    visit.signed_in.notice = Notice(said)
+    visit.signed_in.notice = Flash(said)
     return RedirectResponse(f"/journeys/{started.journey_id}", 303)
 
 
@@ -159,7 +159,7 @@ def _protocols(context: Context) -> dict[str, str]:
     return {**known, **invented} if context.settings.demonstration else known
 
 
-class Row(NamedTuple):
+class StartedRow(NamedTuple):
     """What became of a row of a file, or would. ``problem`` is why nothing did."""
 
     number: int
@@ -182,7 +182,7 @@ async def start_file(visit: Acts) -> Response:
     dry_run = visit.value("try") is not None
     given = "\n".join(value for value in visit.sent.get("rows", ()) if value.strip())
     rows = [(number, line.encode()) for number, line in enumerate(given.split("\n"), 1) if line.strip()]
-    found: list[Row] = []
+    found: list[StartedRow] = []
     try:
         if not 0 < len(rows) <= MOST_ROWS:
             raise InvalidInput(
@@ -198,24 +198,24 @@ async def start_file(visit: Acts) -> Response:
     return _file_shown(visit, found, of=len(rows), dry_run=dry_run)
 
 
-def _row(number: int, outcome: RowOutcome, *, dry_run: bool) -> Row:
+def _row(number: int, outcome: RowOutcome, *, dry_run: bool) -> StartedRow:
     match outcome:
         case UseCaseError():
-            return Row(number, "would be refused" if dry_run else "not started", problem=outcome)
+            return StartedRow(number, "would be refused" if dry_run else "not started", problem=outcome)
         case SameAs():
-            return Row(number, f"same as row {outcome.row}", outcome)
+            return StartedRow(number, f"same as row {outcome.row}", outcome)
         case Started(outcome="already_started"):
-            return Row(number, "started before", outcome)
+            return StartedRow(number, "started before", outcome)
         case Started(outcome="accepted"):
-            return Row(number, "accepted, not yet recorded", outcome)
+            return StartedRow(number, "accepted, not yet recorded", outcome)
         case Started():
-            return Row(number, "started", outcome)
-    return Row(number, "would be started")
+            return StartedRow(number, "started", outcome)
+    return StartedRow(number, "would be started")
 
 
 def _file_shown(
     visit: Visit,
-    found: Iterable[Row] = (),
+    found: Iterable[StartedRow] = (),
     error: UseCaseError | None = None,
     *,
     of: int = 0,

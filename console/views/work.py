@@ -15,7 +15,7 @@ from application.work.caseload import CasePage, ListJourneys, list_journeys
 from application.work.claims import claim_task, release_task
 from application.work.worklist import ListWork, changes_since, list_work, mark_of, roles_asked
 from console.pages import news, page
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from console.visits import Acts, Looks
 from workflows.journey.actors import ANYONE
 from workflows.journey.stage import Stage
@@ -60,7 +60,7 @@ async def claim(visit: Acts) -> Response:
     journey, obligation = _task(visit)
     async with visit.context() as context:
         task = await claim_task(context, journey, obligation)
-    visit.signed_in.notice = Notice(f"You said that you will {task.what}. What is overdue is escalated all the same.")
+    visit.signed_in.notice = Flash(f"You said that you will {task.what}. What is overdue is escalated all the same.")
     return RedirectResponse(_back(visit), 303)
 
 
@@ -69,7 +69,7 @@ async def release(visit: Acts) -> Response:
     journey, obligation = _task(visit)
     async with visit.context() as context:
         released = await release_task(context, journey, obligation)
-    visit.signed_in.notice = Notice(f"Anybody may now {released.task.what}.")
+    visit.signed_in.notice = Flash(f"Anybody may now {released.task.what}.")
     return RedirectResponse(_back(visit), 303)
 
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
-from activities.notices.contacts import Contact, ContactPoint, Contacts, of_staff
+from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, of_staff
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
@@ -80,4 +80,4 @@ async def give_contact_points(contacts: Contacts, subject: str, name: str) -> No
         ContactPoint(id="email-1", channel="email", address=f"{name}@invented.example", verified_at=now),
         ContactPoint(id="sms-1", channel="webhook", address=f"sms:{name}", verified_at=now),
     )
-    await contacts.keep(subject, Contact(points=points), after=0, by=GIVEN_BY)
+    await contacts.keep(subject, ContactPoints(points=points), after=0, by=GIVEN_BY)

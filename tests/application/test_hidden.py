@@ -23,7 +23,7 @@ from application.payloads import as_shown
 from cli import input as asking
 from cli.output import Output, add_row, facts_box, table
 from console import pages
-from console.sign_ins import Notice
+from console.sign_ins import Flash
 from tests.journey.play import course
 from tests.journey.test_texts import deceives
 from tests.notices.test_channels import a_message
@@ -85,7 +85,7 @@ def to_a_script(patch: pytest.MonkeyPatch) -> str:
         request=None,
     )
     patch.setattr(pages, "sign_ins_of", lambda _: SimpleNamespace(now=lambda: NOW))
-    told = json.loads(bytes(pages.done(Notice(TEXT, ((TEXT, TEXT),)), "/").body))
+    told = json.loads(bytes(pages.done(Flash(TEXT, ((TEXT, TEXT),)), "/").body))
     news = json.loads(bytes(pages.news(cast("Any", visit), TEXT).body))
     return f"{told['said']} {told['more']} {news['news']}"
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.pathway.requests import Rows
+from application.pathway.requests import BatchRows
 
 KEYS = (b"ref a", b"ref b", b"ref c", b"number 1", b"number 2")
 ROWS = st.lists(
@@ -16,7 +16,7 @@ ROWS = st.lists(
 
 @given(ROWS)
 def test_rows_about_one_patient_take_turns_however_they_are_connected(rows: list[tuple[set[bytes], int]]) -> None:
-    turns, spans = Rows(), dict[int, tuple[int, int]]()
+    turns, spans = BatchRows(), dict[int, tuple[int, int]]()
 
     async def row(number: int, keys: set[bytes], long: int) -> None:
         async with turns.turn(UUID(int=number), sorted(keys)):

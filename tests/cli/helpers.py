@@ -27,7 +27,7 @@ from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.sealing import open_sealed
 from application.settings import Settings
-from application.temporal.journeys import Journeys, Kept, Run, Taken, UnderWay
+from application.temporal.journeys import Journeys, KeptBatch, Run, Taken, UnderWay
 from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE, Signers, invent
@@ -232,10 +232,10 @@ class DirectJourneys:
     def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
         raise AssertionError("nothing is mended here")
 
-    async def kept(self, run: Run) -> tuple[Kept, ...]:
+    async def kept(self, run: Run) -> tuple[KeptBatch, ...]:
         raise AssertionError("nothing is mended here")
 
-    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[Kept]) -> dict[UUID, str]:
+    async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         raise AssertionError("nothing was lost")
 
     async def builds(self) -> frozenset[str]:

@@ -23,7 +23,7 @@ from application.command_catalog import KINDS, CommandKind
 from application.context import Context
 from application.errors import Refused, Unavailable, UseCaseError
 from application.messages.messages import ListMessages, show_messages
-from application.pathway.commands import Recorded, asked_words, prepare, submit, try_out, wait_until_recorded
+from application.pathway.commands import RecordedCommand, asked_words, prepare, submit, try_out, wait_until_recorded
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.session_room import ShowSession, show_session
 from application.pathway.show import (
@@ -254,7 +254,7 @@ async def within(act: Callable[[AsyncExitStack], Awaitable[None]]) -> None:
         await act(opened)
 
 
-async def sent(context: Context, kind: CommandKind, journey: UUID, body: Any) -> Recorded:
+async def sent(context: Context, kind: CommandKind, journey: UUID, body: Any) -> RecordedCommand:
     command, known = await prepare(context, kind, journey, body)
     return await wait_until_recorded(context, await submit(context, journey, command), known)
 
@@ -274,7 +274,7 @@ def test_nobody_from_outside_sees_anything_by_any_command(
                 assert await asked_words(context, kind, journey) == {}, kind.name
                 assert told(before, await said_to(try_out(context, kind, journey, body))) == [], kind.name
                 said = await said_to(sent(context, kind, journey, body))
-                if isinstance(said, Recorded):
+                if isinstance(said, RecordedCommand):
                     assert body.by_anybody, kind.name
                     assert not said.theirs, kind.name
                 else:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from activities.notices import queue
-from activities.notices.channels import ACCEPTED, Channel, Message, Outcome
+from activities.notices.channels import ACCEPTED, AttemptOutcome, Channel, OutgoingMessage
 from activities.notices.contacts import Contacts
 from activities.notices.delivering import Sender, see_to
 from activities.notices.links import CODE_COUNTS
@@ -77,9 +77,9 @@ def deliver(world: World, channel: Channel) -> None:
 
 def codes_sent(world: World) -> list[tuple[str, str]]:
     """Deliver what is queued, and return the addresses and the codes that arrive there."""
-    sent: list[Message] = []
+    sent: list[OutgoingMessage] = []
 
-    async def take(message: Message) -> Outcome:
+    async def take(message: OutgoingMessage) -> AttemptOutcome:
         sent.append(message)
         return ACCEPTED
 
@@ -143,9 +143,9 @@ def test_a_coordinator_agrees_on_a_code_and_has_a_link_sent(
     assert PASSPHRASE not in str(agreed)
     assert point(world, "send-link", *whose).code == 0
     assert point(world, "send-link", *whose, "--profile", profiles[Role.CLINICIAN]).code == ExitCode.NOT_ALLOWED
-    arrived: list[Message] = []
+    arrived: list[OutgoingMessage] = []
 
-    async def take(message: Message) -> Outcome:
+    async def take(message: OutgoingMessage) -> AttemptOutcome:
         arrived.append(message)
         return ACCEPTED
 
@@ -233,7 +233,7 @@ def test_a_message_that_reached_nobody_is_listed_until_somebody_saw_to_it(world:
     assert listed() == [(name, "queued")]
     assert call(world, "message", "handle", name, *ops).code == ExitCode.NOT_FOUND, "it is still on its way"
 
-    async def nobody(_: Message) -> Outcome:
+    async def nobody(_: OutgoingMessage) -> AttemptOutcome:
         raise AssertionError("nobody has any contact")
 
     deliver(world, nobody)
@@ -252,7 +252,7 @@ def test_one_that_failed_is_handled_however_many_newer_ones_wait(world: World, p
     )
     world.on_record(partial(queue_notices, notices=[failed]))
 
-    async def nobody(_: Message) -> Outcome:
+    async def nobody(_: OutgoingMessage) -> AttemptOutcome:
         raise AssertionError("nobody has any contact")
 
     deliver(world, nobody)

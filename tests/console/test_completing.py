@@ -11,7 +11,7 @@ from application.command_catalog import BY_MODEL, names_asked_for
 from console import corrections
 from console.completing import complete
 from console.forms import fields_of, read_back
-from console.names import Known
+from console.names import FormContext
 from console.views.commands import Form, body_of
 from tests.journey.play import START, Play, started
 from workflows.journey import commands as c
@@ -65,7 +65,7 @@ def test_a_dose_that_is_corrected_to_the_minute_of_its_release_was_taken_after_i
     [dose] = [event for event in play.events if isinstance(event.body, DoseRecorded)]
     at = play.journey.sessions[1].released_at
     assert at is not None
-    fields = corrections.fields_for(dose, Known(play.journey, play.events))
+    fields = corrections.fields_for(dose, FormContext(play.journey, play.events))
     sent = {**corrections.recorded(dose, fields, ZONE), "reason": ["Invented."], "correction/taken_at": [wall_at(at)]}
     body = body_of(Form(BY_MODEL[c.Amend], play.journey, fields, ZONE, corrects=dose), sent)
     assert isinstance(body, c.Amend)

@@ -7,7 +7,7 @@ import pytest
 from application import input as forms
 from console import corrections
 from console.forms import read_back
-from console.names import Known
+from console.names import FormContext
 from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
 from workflows.journey.always.corrections.model import Amendable
@@ -23,7 +23,7 @@ def test_every_fact_that_can_be_corrected_is_offered_as_it_was_recorded(pathway:
     for choice in corrections.choices(play.events, ZONE):
         fact = corrections.fact_at(play.events, str(choice.version))
         assert fact is not None
-        fields = corrections.fields_for(fact, Known(play.journey, play.events))
+        fields = corrections.fields_for(fact, FormContext(play.journey, play.events))
         assert not [field.name for field in fields if field.control == "json"]
         content = read_back(fields, {**corrections.recorded(fact, fields, ZONE), "reason": ["Invented."]}, ZONE)
         corrections.name_fact(content, fact)

@@ -18,7 +18,7 @@ from application.sign_offs.staff import Colleague
 from console import names as n
 from console.forms import Field, answers_of, as_said, fields_of, read_back
 from console.known_names import ANYWHERE, KNOWN, SUGGESTED, offer
-from console.names import Known
+from console.names import FormContext
 from console.pages import PAGES
 from console.titles import TITLES
 from console.views.commands import BY_NAME
@@ -118,7 +118,7 @@ def test_all_that_is_done_in_a_course_is_led_to_and_can_be_said(pathway: Pathway
         if kind is None:
             continue  # a signature, or the clock
         content = command.body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
-        known = Known(before, staff=COLLEAGUES)
+        known = FormContext(before, staff=COLLEAGUES)
         fields = offer(fields_of(kind.model, names_asked_for(kind, before)), kind.model, known)
         if isinstance(command.body, c.RecordInstrument):
             others = tuple(field for field in fields if field.name != "answers")
@@ -200,7 +200,7 @@ def test_nobody_types_an_id_that_is_known_here() -> None:
     typed = set()
     for kind in KINDS:
         fields = fields_of(kind.model, names_asked_for(kind, asked))
-        for field in offer(fields, kind.model, Known(asked, staff=COLLEAGUES)):
+        for field in offer(fields, kind.model, FormContext(asked, staff=COLLEAGUES)):
             by_name = field.coded and field.control in ("line", "lines")
             counted = field.control == "number" and named(field) in amounts
             if by_name or field.control == "json" or (field.control == "number" and not counted):
@@ -226,28 +226,30 @@ def test_what_is_offered_is_a_control_of_its_form() -> None:
 
 def test_what_a_command_may_be_about_is_chosen_by_what_it_is() -> None:
     for kind in KINDS:
-        for field in offer(fields_of(kind.model), kind.model, Known(journey(), staff=COLLEAGUES)):
+        for field in offer(fields_of(kind.model), kind.model, FormContext(journey(), staff=COLLEAGUES)):
             if named(field) in KNOWN.get(kind.model, {}):
                 assert field.control in ("choice", "codes")
                 assert all(words.strip() for words in field.labels.values())
-    [stopped] = [each for each in offer(fields_of(c.StopMedicine), c.StopMedicine, Known(journey())) if each.labels]
+    [stopped] = [
+        each for each in offer(fields_of(c.StopMedicine), c.StopMedicine, FormContext(journey())) if each.labels
+    ]
     assert stopped.labels == {"medicine-1": "Invented: another medicine, Invented: daily"}
     assert stopped.default == "medicine-1", "there is one alone"
 
 
 def test_who_does_something_stands_there_for_nobody() -> None:
-    alone = Known(journey(), staff=[each for each in COLLEAGUES if each.id == PEOPLE[Role.CLINICIAN].id])
+    alone = FormContext(journey(), staff=[each for each in COLLEAGUES if each.id == PEOPLE[Role.CLINICIAN].id])
     fields = {field.name: field for field in offer(fields_of(c.CheckSession), c.CheckSession, alone)}
     reachable = fields["reachable_clinician"]
     assert (reachable.choices, reachable.default) == ((PEOPLE[Role.CLINICIAN].id,), "")
-    without = {field.name: field for field in offer(fields_of(c.CheckSession), c.CheckSession, Known(journey()))}
+    without = {field.name: field for field in offer(fields_of(c.CheckSession), c.CheckSession, FormContext(journey()))}
     assert without["reachable_clinician"].control == "line", "where no register says who works there"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.model.by_anybody], ids=lambda kind: kind.name)
 def test_who_may_not_look_is_offered_nothing_of_the_journey(kind: CommandKind) -> None:
     play = course(next(iter(PROTOCOLS)))
-    whole = Known(play.journey, play.events, COLLEAGUES)
+    whole = FormContext(play.journey, play.events, COLLEAGUES)
     anywhere = {name for offers in ANYWHERE for name in offers(None)}
     sessions = {*n.ANY_SESSION(whole)}  # type: ignore[misc]
     for known, of_journey in ((None, set()), (whole._replace(whole=False), sessions)):
@@ -273,7 +275,7 @@ def test_what_was_chosen_and_is_offered_no_more_stays_on_the_page(control: Any) 
 
 def test_an_id_of_digits_that_is_chosen_is_an_id() -> None:
     numbered = [each._replace(id=str(number)) for number, each in enumerate(COLLEAGUES, 1001)]
-    fields = offer(fields_of(c.Reassign), c.Reassign, Known(journey(), staff=numbered))
+    fields = offer(fields_of(c.Reassign), c.Reassign, FormContext(journey(), staff=numbered))
     [to] = [field for field in fields if field.name == "to"]
     assert to.choices
     assert read_back(fields, {"to": [to.choices[0]]}, ZONE)["to"] == to.choices[0]

@@ -12,8 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from activities.notices import deliver, links, queue
-from activities.notices.channels import ACCEPTED, Message, Outcome
-from activities.notices.contacts import Contact, ContactPoint, Contacts, Owner, of_staff
+from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
+from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, Owner, of_staff
 from activities.notices.delivering import Sender, see_to
 from activities.notices.links import is_code, other_way, slow_hash
 from activities.notices.wording import Service
@@ -78,7 +78,7 @@ class Home:
     journey_id: UUID
     asked: Notice
     browser: Browser
-    came: list[Message] = field(default_factory=list)
+    came: list[OutgoingMessage] = field(default_factory=list)
 
     async def reached_by(self, *points: ContactPoint, code: str | None = None) -> None:
         subject = await self.contacts.of_patient(self.journey_id)
@@ -86,10 +86,10 @@ class Home:
         known = await self.contacts.find(subject)
         agreed = None if code is None else slow_hash(code).hex()
         assert await self.contacts.keep(
-            subject, Contact(points=points, clinic_code=agreed), after=known.version, by="cory"
+            subject, ContactPoints(points=points, clinic_code=agreed), after=known.version, by="cory"
         )
 
-    async def receive(self) -> list[Message]:
+    async def receive(self) -> list[OutgoingMessage]:
         """Deliver what is queued, and return what arrived by it."""
         before = len(self.came)
         for alarm in (True, False):
@@ -106,13 +106,13 @@ class Home:
         return address_in(message)
 
 
-def address_in(message: Message) -> str:
+def address_in(message: OutgoingMessage) -> str:
     assert message.link is not None
     assert message.link in message.text
     return message.link.removeprefix("https://localhost")
 
 
-def code_in(message: Message) -> str:
+def code_in(message: OutgoingMessage) -> str:
     return message.text.split("code is ")[1][:6]
 
 
@@ -139,9 +139,9 @@ async def home(migrated: Database, keys_database: Database, keyring: Path, key_s
         opening = Opening(patient_keys=(patient,), medicine="invented")
         await record.append(journey_id, 0, [to_new(event) for event in begun], opening=opening)
         [asked] = [each for each in notices(begun[-1]) if each.about == ASKED]
-        contacts, came = Contacts(record, key_store), list[Message]()
+        contacts, came = Contacts(record, key_store), list[OutgoingMessage]()
 
-        async def take(message: Message) -> Outcome:
+        async def take(message: OutgoingMessage) -> AttemptOutcome:
             came.append(message)
             return ACCEPTED
 
@@ -379,7 +379,7 @@ async def observer(home: Home, ref: str) -> str:
     owner = Owner(Role.OBSERVER, home.contacts.observer(ref), CLINIC, home.journey_id)
     subject = await home.contacts.subject(owner.role, owner.person, home.journey_id)
     assert subject is not None
-    agreed = Contact(points=(MAIL,), clinic_code=slow_hash("green8oak").hex())
+    agreed = ContactPoints(points=(MAIL,), clinic_code=slow_hash("green8oak").hex())
     assert await home.contacts.keep(subject, agreed, after=0, by="cory")
     await links.send(home.record, owner, by="cory")
     [message] = await home.receive()
@@ -420,12 +420,14 @@ async def test_a_link_opens_their_session_to_an_observer_and_nothing_else(home: 
 ONNO, DIRA = (PEOPLE[role].id for role in (Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR))
 
 
-async def alarm(home: Home, *, verified: bool = True) -> tuple[UUID, Message]:
+async def alarm(home: Home, *, verified: bool = True) -> tuple[UUID, OutgoingMessage]:
     """Page two people in their order; the message that the first one got."""
     for person in (ONNO, DIRA):
         known = await home.contacts.find(of_staff(person))
         point = MAIL.model_copy(update={"verified_at": MAIL.verified_at if verified else None})
-        assert await home.contacts.keep(of_staff(person), Contact(points=(point,)), after=known.version, by="cory")
+        assert await home.contacts.keep(
+            of_staff(person), ContactPoints(points=(point,)), after=known.version, by="cory"
+        )
     notice = NewNotice(
         notice_id=uuid4(), journey_id=home.journey_id, event_id=uuid4(), kind="page", clinic=CLINIC, alarm=True,
         recipient_role=Role.ON_CALL_CLINICIAN, recipients=(ONNO, DIRA),
@@ -506,7 +508,7 @@ def test_a_code_goes_by_another_way_than_the_link() -> None:
         ((), "mail", None),
     )
     for points, sent_to, expected in cases:
-        found = other_way(Contact(points=points), sent_to)
+        found = other_way(ContactPoints(points=points), sent_to)
         assert (None if found is None else found.id) == expected
 
 

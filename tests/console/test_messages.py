@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from activities.notices import queue
-from activities.notices.channels import ACCEPTED, Message, Outcome
+from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import Contacts
 from activities.notices.delivering import Sender, see_to
 from activities.privacy.key_store import open_key_store
@@ -52,11 +52,11 @@ def console(world: World, tmp_path: Path) -> FastAPI:
     return console_of(world, tmp_path / "profiles", JOURNEY)
 
 
-async def deliver(world: World) -> list[Message]:
+async def deliver(world: World) -> list[OutgoingMessage]:
     """Do what workers do, by one channel that takes everything; what it took."""
-    sent: list[Message] = []
+    sent: list[OutgoingMessage] = []
 
-    async def take(message: Message) -> Outcome:
+    async def take(message: OutgoingMessage) -> AttemptOutcome:
         sent.append(message)
         return ACCEPTED
 

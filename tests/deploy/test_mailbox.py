@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from activities.notices.calendar_entries import CalendarFile
-from activities.notices.channels import ACCEPTED, Message
+from activities.notices.channels import ACCEPTED, OutgoingMessage
 from activities.notices.smtp import SmtpServer, by_email
 from activities.notices.webhooks import body_of, sign
 from deploy.local.mailbox import MOST_KEPT, Mail, Mailbox, create_app, taking_mail
@@ -20,7 +20,7 @@ LINK = "http://localhost:8740/go/abc_DEF-123"
 HOSTILE = '<script>alert(1)</script> "\'><a href="https://evil.example/"> javascript:alert(1) '
 
 
-def a_message(**changed: Any) -> Message:
+def a_message(**changed: Any) -> OutgoingMessage:
     given: dict[str, Any] = {
         "id": "msg_1",
         "notice_id": uuid4(),
@@ -30,7 +30,7 @@ def a_message(**changed: Any) -> Message:
         "subject": "Clinic: there is a task for you",
         "text": f"Go on here: {LINK}\nTo call: +1 555 0100\n",
     }
-    return Message(**{**given, **changed})
+    return OutgoingMessage(**{**given, **changed})
 
 
 @pytest.fixture

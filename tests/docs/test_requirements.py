@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from docs.requirements import ROOT, Requirement, find_marks, marked_tests, read_requirements
+from docs.requirements import ROOT, ClinicalRequirement, find_marks, marked_tests, read_requirements
 
 REQUIREMENTS, MARKS = read_requirements(), find_marks()
 
@@ -70,7 +70,7 @@ def test_a_mark_that_would_not_be_counted_is_refused(source: str, says: str) -> 
 def test_an_entry_says_what_is_missing_where_something_is(given: dict[str, str]) -> None:
     whole = {"id": "A01", "quote": "invented", "asks": "invented", **given}
     with pytest.raises(ValidationError):
-        Requirement.model_validate(whole)
+        ClinicalRequirement.model_validate(whole)
 
 
 def test_an_entry_stands_once(tmp_path: Path) -> None:

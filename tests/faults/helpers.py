@@ -24,7 +24,7 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from activities.record.errors import RecordUnavailable
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
-from activities.record.verification.chains import Finding, verify_chains
+from activities.record.verification.chains import RecordFinding, verify_chains
 from activities.signatures.sessions import ThisLog
 from application.context import Context
 from application.errors import Unavailable
@@ -280,7 +280,7 @@ async def answers(stack: Stack) -> bool:
     return True
 
 
-async def findings(stack: Stack) -> tuple[Finding, ...]:
+async def findings(stack: Stack) -> tuple[RecordFinding, ...]:
     """What is wrong with the whole log."""
     connection = await asyncpg.connect(everything(stack.postgres))
     try:

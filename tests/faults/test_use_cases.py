@@ -10,7 +10,7 @@ from activities.record.access_log import list_access
 from application.command_catalog import KINDS, CommandKind
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
-from application.pathway.commands import Recorded, prepare, submit, wait_until_recorded
+from application.pathway.commands import RecordedCommand, prepare, submit, wait_until_recorded
 from application.sign_offs.requests import (
     ListRequests,
     Reasons,
@@ -32,7 +32,7 @@ def kind(name: str) -> CommandKind:
     return next(kind for kind in KINDS if kind.name == name)
 
 
-async def act(context: Context, journey_id: UUID, body: c.AnyBody, command_id: UUID | None = None) -> Recorded:
+async def act(context: Context, journey_id: UUID, body: c.AnyBody, command_id: UUID | None = None) -> RecordedCommand:
     command, known = await prepare(context, kind(body.kind), journey_id, body, command_id)
     return await wait_until_recorded(context, await submit(context, journey_id, command), known)
 

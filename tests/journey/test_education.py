@@ -13,7 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.evidence import evidence
 from workflows.journey.patient_limits import highest_dose
-from workflows.journey.protocol import Dose, Pathway, SignOffKind
+from workflows.journey.protocol import DoseLimits, Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import not_understood, untaught
@@ -109,7 +109,7 @@ def test_course_limit_counts_every_planned_session() -> None:
     )
 
 
-@pytest.mark.parametrize("limit", [name for name in Dose.model_fields if name not in ("unit", "medicine")])
+@pytest.mark.parametrize("limit", [name for name in DoseLimits.model_fields if name not in ("unit", "medicine")])
 def test_limit_that_is_not_set_refuses_every_plan(limit: str) -> None:
     play = limited(**{limit: None})
     play.refused(planned(), code=RefusalCode.PROTOCOL, says=limit)

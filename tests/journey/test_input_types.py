@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from activities.signatures.signer_registry import Register
 from application.pathway.start import Referral
 from application.profiles import Profile
-from application.sign_offs.staff import Entries
+from application.sign_offs.staff import RegisterEntries
 from workflows.journey import base, calendars, vocabulary
 from workflows.journey.base import Flag, InputModel, Number, Whole
 from workflows.journey.calendars import Clock, Day, Instant, Zone
@@ -22,7 +22,7 @@ from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary import Language, UsState
 
-ROOTS: tuple[type[BaseModel], ...] = (Command, Protocol, Register, Referral, Profile, Entries)
+ROOTS: tuple[type[BaseModel], ...] = (Command, Protocol, Register, Referral, Profile, RegisterEntries)
 
 
 def inputs() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from activities.notices.channels import ACCEPTED, Channel, Message, Outcome
+from activities.notices.channels import ACCEPTED, AttemptOutcome, Channel, OutgoingMessage
 from activities.notices.contacts import ContactPoint, is_email
 from activities.notices.smtp import by_email, compose
 from activities.notices.webhooks import by_webhook, posting
@@ -25,7 +25,7 @@ from tests.notices.mail_server import HANG, Mailbox, make_certificate, serving
 LINK = "https://console.example/journeys/00000000-0000-0000-0000-000000000002"
 
 
-def a_message(**changed: object) -> Message:
+def a_message(**changed: object) -> OutgoingMessage:
     given = {
         "id": "msg_1_home",
         "notice_id": UUID(int=1),
@@ -35,7 +35,7 @@ def a_message(**changed: object) -> Message:
         "subject": "Clinic: there is a task for you",
         "text": "There is a task for you.\n",
     }
-    return Message(**{**given, **changed})  # type: ignore[arg-type]
+    return OutgoingMessage(**{**given, **changed})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_what_a_server_answers_decides_whether_it_is_tried_again(
     mailbox: Mailbox, answer: str, state: str, of: str
 ) -> None:
     getattr(mailbox, of).append(answer)
-    assert await by_email(mailbox.server())(a_message()) == Outcome(state, answer[:3])  # type: ignore[arg-type]
+    assert await by_email(mailbox.server())(a_message()) == AttemptOutcome(state, answer[:3])  # type: ignore[arg-type]
 
 
 async def test_a_server_that_hangs_after_the_message_is_left_and_asked_again_under_the_same_id(
@@ -93,7 +93,7 @@ async def test_a_server_that_hangs_after_the_message_is_left_and_asked_again_und
 
 async def test_a_server_that_is_away_is_tried_again(mailbox: Mailbox) -> None:
     outcome = await by_email(mailbox.server(port=1))(a_message())
-    assert outcome == Outcome("deferred", "SMTPConnectError")
+    assert outcome == AttemptOutcome("deferred", "SMTPConnectError")
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -205,17 +205,17 @@ async def test_a_webhook_is_signed_and_says_whom_to_pass_it_on_to(pager: Pager) 
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (500, Outcome("deferred", "500")),
-        (503, Outcome("deferred", "503")),
-        (429, Outcome("deferred", "429")),
-        (404, Outcome("deferred", "404")),
-        (410, Outcome("bounced", "410")),
-        ("redirect", Outcome("deferred", "307")),
-        ("hang", Outcome("deferred", "TimeoutError")),
+        (500, AttemptOutcome("deferred", "500")),
+        (503, AttemptOutcome("deferred", "503")),
+        (429, AttemptOutcome("deferred", "429")),
+        (404, AttemptOutcome("deferred", "404")),
+        (410, AttemptOutcome("bounced", "410")),
+        ("redirect", AttemptOutcome("deferred", "307")),
+        ("hang", AttemptOutcome("deferred", "TimeoutError")),
     ],
 )
 async def test_what_a_receiver_answers_decides_whether_it_is_tried_again(
-    pager: Pager, answer: int | str, outcome: Outcome
+    pager: Pager, answer: int | str, outcome: AttemptOutcome
 ) -> None:
     pager.answers.append(answer)  # type: ignore[arg-type]
     async with hooked(pager) as send:

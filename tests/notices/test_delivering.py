@@ -16,8 +16,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.notice_activities import NoticeActivities
 from activities.notices import deliver, queue
-from activities.notices.channels import ACCEPTED, Message, Outcome
-from activities.notices.contacts import Contact, ContactPoint, Contacts, Owner, of_staff
+from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
+from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, Owner, of_staff
 from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to, until
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
@@ -91,7 +91,7 @@ async def sender(record: Record, contacts: Contacts, mailbox: Mailbox, pager: Pa
 
 async def give(contacts: Contacts, subject: str, *points: ContactPoint, **wishes: Any) -> None:
     known = await contacts.find(subject)
-    assert await contacts.keep(subject, Contact(points=points, **wishes), after=known.version, by="cory")
+    assert await contacts.keep(subject, ContactPoints(points=points, **wishes), after=known.version, by="cory")
 
 
 async def queued(
@@ -228,7 +228,7 @@ async def test_any_number_of_workers_deliver_each_notice_once_and_alarms_wait_fo
     slow = asyncio.Event()
     by_mail = sender.channels["email"]
 
-    async def held_up(message: Message) -> Outcome:
+    async def held_up(message: OutgoingMessage) -> AttemptOutcome:
         if not message.alarm:
             await slow.wait()
         return await by_mail(message)
@@ -309,9 +309,9 @@ async def test_the_register_is_asked_for_who_is_on_call_alone(
 
 
 async def test_a_code_comes_without_a_link(record: Record, sender: Sender, contacts: Contacts) -> None:
-    came: list[Message] = []
+    came: list[OutgoingMessage] = []
 
-    async def take(message: Message) -> Outcome:
+    async def take(message: OutgoingMessage) -> AttemptOutcome:
         came.append(message)
         return ACCEPTED
 

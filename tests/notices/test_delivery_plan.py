@@ -6,18 +6,29 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.notices.delivery_plan import ALARM_PAUSES, NEXT_PERSON, PAUSES, Fact, Plan, Target, Try, plan
+from activities.notices.delivery_plan import (
+    ALARM_PAUSES,
+    NEXT_PERSON,
+    PAUSES,
+    DeliveryFact,
+    DeliveryPlan,
+    Target,
+    Try,
+    plan,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANN, BOB = Target("ann", ("mail", "phone")), Target("bob", ("mail",))
 
 
-def facts(*states: tuple[str, str, str, float]) -> list[Fact]:
+def facts(*states: tuple[str, str, str, float]) -> list[DeliveryFact]:
     """What became of a notice: of whom, where, what, and how many seconds after noon."""
-    return [Fact(person, point, state, NOON + timedelta(seconds=after)) for person, point, state, after in states]
+    return [
+        DeliveryFact(person, point, state, NOON + timedelta(seconds=after)) for person, point, state, after in states
+    ]
 
 
-def at(seconds: float, told: Sequence[Fact], *targets: Target, alarm: bool = False) -> Plan:
+def at(seconds: float, told: Sequence[DeliveryFact], *targets: Target, alarm: bool = False) -> DeliveryPlan:
     return plan(targets or (ANN,), told, NOON + timedelta(seconds=seconds), alarm=alarm)
 
 
@@ -27,7 +38,7 @@ def test_all_are_told_at_once_each_where_they_wish_first() -> None:
 
 def test_what_was_deferred_is_tried_there_again_after_a_pause() -> None:
     told = facts(("ann", "mail", "sent", 0), ("ann", "mail", "deferred", 1))
-    assert at(2, told) == Plan((), NOON + timedelta(seconds=1 + PAUSES[0]), arrived=False)
+    assert at(2, told) == DeliveryPlan((), NOON + timedelta(seconds=1 + PAUSES[0]), arrived=False)
     assert at(1 + PAUSES[0], told).tries == (Try("ann", "mail"),)
 
 
@@ -45,7 +56,7 @@ def test_where_nothing_more_can_be_tried_it_has_failed() -> None:
         ("ann", "mail", "sent", 0), ("ann", "mail", "bounced", 1),
         ("ann", "phone", "sent", 2), ("ann", "phone", "bounced", 3),
     )  # fmt: skip
-    failed = Plan((), None, arrived=False)
+    failed = DeliveryPlan((), None, arrived=False)
     assert at(4, told) == failed
     assert at(0, [], Target("ann", ())) == failed
     assert plan((), [], NOON, alarm=True) == failed
@@ -61,7 +72,7 @@ def test_an_alarm_goes_to_the_next_one_when_the_first_says_nothing() -> None:
     told = facts(("ann", "mail", "sent", 0), ("ann", "mail", "accepted", 1))
     later = NEXT_PERSON.total_seconds()
     assert at(0, [], ANN, BOB, alarm=True).tries == (Try("ann", "mail"),)
-    assert at(2, told, ANN, BOB, alarm=True) == Plan((), NOON + NEXT_PERSON, arrived=True)
+    assert at(2, told, ANN, BOB, alarm=True) == DeliveryPlan((), NOON + NEXT_PERSON, arrived=True)
     assert at(later, told, ANN, BOB, alarm=True).tries == (Try("bob", "mail"),)
 
 
@@ -74,7 +85,7 @@ def test_an_alarm_does_not_wait_for_one_whom_nothing_reaches() -> None:
 
 def test_an_alarm_that_somebody_has_goes_to_nobody_else() -> None:
     told = facts(("ann", "mail", "sent", 0), ("ann", "mail", "accepted", 1), ("ann", "", "acknowledged", 60))
-    assert at(3600, told, ANN, BOB, alarm=True) == Plan((), None, arrived=True)
+    assert at(3600, told, ANN, BOB, alarm=True) == DeliveryPlan((), None, arrived=True)
 
 
 ANSWERS = st.sampled_from(["accepted", "deferred", "bounced", None])
@@ -91,15 +102,15 @@ def test_everybody_is_tried_until_somebody_is_reached_or_nothing_is_left(
     """Whatever each attempt comes to (None: whoever made it died), it ends, everybody whose turn came was tried, and it
     reaches nobody only where every point of everybody was tried in vain."""
     targets = [Target(f"p{n}", tuple(f"{n}.{each}" for each in range(many))) for n, many in enumerate(points)]
-    told: list[Fact] = []
+    told: list[DeliveryFact] = []
     now = NOON
     then = plan(targets, told, now, alarm=alarm)
     for _ in range(1000):
         for person, point in then.tries:
-            told.append(Fact(person, point, "sent", now))
+            told.append(DeliveryFact(person, point, "sent", now))
             answer = answers.pop() if answers else "deferred"
             if answer is not None:
-                told.append(Fact(person, point, answer, now))
+                told.append(DeliveryFact(person, point, answer, now))
         if not then.tries:
             if then.again is None:
                 break

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from workflows.journey.protocol import Protocol
-from workflows.protocols.reading import Document, Location, Problem, ProtocolError
+from workflows.protocols.reading import Document, FieldPath, Problem, ProtocolError
 from workflows.protocols.resolution import is_shared, resolve
 from workflows.protocols.rules import find_broken_rules
 
@@ -31,7 +31,7 @@ __all__ = [
 SHIPPED = Path(__file__).parent
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
-_CLOCKS: tuple[Location, ...] = (
+_CLOCKS: tuple[FieldPath, ...] = (
     ("quiet_hours", "start"), ("quiet_hours", "end"), ("working_time", "hours", 0), ("working_time", "hours", 1),
 )  # fmt: skip
 _NUMBERS = ("int_type", "int_parsing", "int_from_float")
@@ -114,7 +114,7 @@ def _readable(known: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
             yield path, load(path)
 
 
-def _is_clock(values: Any, at: Location) -> bool:
+def _is_clock(values: Any, at: FieldPath) -> bool:
     """Tell whether the value at this place is spelled as a time of day. A missing one is reported elsewhere."""
     for part in at:
         try:
@@ -126,7 +126,7 @@ def _is_clock(values: Any, at: Location) -> bool:
 
 def _describe(document: Document, errors: list[ErrorDetails]) -> Iterator[Problem]:
     missing = [error["loc"] for error in errors if error["type"] == "missing"]
-    found: dict[Location, list[str]] = {}
+    found: dict[FieldPath, list[str]] = {}
     for error in errors:
         if error["type"].startswith("time_") or (error["type"] == "value_error" and error["loc"] in _CLOCKS):
             continue
@@ -143,9 +143,9 @@ def _describe(document: Document, errors: list[ErrorDetails]) -> Iterator[Proble
         yield document.problem(at, ", or ".join(rules))
 
 
-def _locate(document: Document, error: ErrorDetails) -> Location:
+def _locate(document: Document, error: ErrorDetails) -> FieldPath:
     """Find the place of an error in the file. A rule that begins with a field's name is about that field."""
-    at: Location = ("protocol",)
+    at: FieldPath = ("protocol",)
     for part in error["loc"]:
         if (*at, part) not in document.lines and not (error["type"] == "missing" and part == error["loc"][-1]):
             break

@@ -22,9 +22,9 @@ MAX_BYTES = 2 * PROTOCOL_LIMIT
 """A file has comments and white space beside what it says."""
 MAX_DEPTH = 16
 
-Location = tuple[str | int, ...]
+FieldPath = tuple[str | int, ...]
 """Where a value stands: field names and positions, from the top of the file."""
-Broken = Iterator[tuple[Location, str]]
+Broken = Iterator[tuple[FieldPath, str]]
 """Where rules are broken, and how."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
@@ -68,10 +68,10 @@ class Document:
     """The values of a file, the line of each, and the file's name for those that stand in a file it extends."""
 
     value: Any
-    lines: dict[Location, int]
-    files: dict[Location, str] = field(default_factory=dict)
+    lines: dict[FieldPath, int]
+    files: dict[FieldPath, str] = field(default_factory=dict)
 
-    def problem(self, location: Location, rule: str) -> Problem:
+    def problem(self, location: FieldPath, rule: str) -> Problem:
         """Make a problem at this place, or at the nearest place around it that is in the file."""
         known = location
         while known not in self.lines:
@@ -79,7 +79,7 @@ class Document:
         return Problem(self.lines[known], field_name(location), rule, self.files.get(known))
 
 
-def field_name(location: Location) -> str:
+def field_name(location: FieldPath) -> str:
     """Write a place as people do: `sessions.vitals.systolic.go[0]`."""
     name = ""
     for part in location[1:] if location[:1] in (("protocol",), ("shared",)) else location:
@@ -135,7 +135,7 @@ def parse(text: str) -> Document:
         raise ProtocolError((Problem(line, "file", f"is not valid YAML: {_bare(error.problem)}"),)) from None
     if node is None:
         raise ProtocolError((Problem(1, "file", "is empty"),))
-    lines: dict[Location, int] = {(): node.start_mark.line + 1}
+    lines: dict[FieldPath, int] = {(): node.start_mark.line + 1}
     reader = _Reader(lines)
     value = reader.value(node, ())
     if reader.problems:
@@ -184,11 +184,11 @@ class _Loader(CParser, Composer, Resolver):
 class _Reader:
     """Turns nodes into values, keeping the line of each and every problem on the way."""
 
-    def __init__(self, lines: dict[Location, int]) -> None:
+    def __init__(self, lines: dict[FieldPath, int]) -> None:
         self.lines = lines
         self.problems: list[Problem] = []
 
-    def value(self, node: yaml.Node, at: Location) -> Any:
+    def value(self, node: yaml.Node, at: FieldPath) -> Any:
         if isinstance(node, yaml.MappingNode):
             return {name: self.value(child, (*at, name)) for name, child in self._fields(node, at)}
         if isinstance(node, yaml.SequenceNode):
@@ -197,7 +197,7 @@ class _Reader:
             return [self.value(child, (*at, position)) for position, child in enumerate(node.value)]
         return self._scalar(node, at)
 
-    def _fields(self, node: yaml.MappingNode, at: Location) -> Iterator[tuple[str, yaml.Node]]:
+    def _fields(self, node: yaml.MappingNode, at: FieldPath) -> Iterator[tuple[str, yaml.Node]]:
         seen: dict[str, int] = {}
         for key, child in node.value:
             line = key.start_mark.line + 1
@@ -209,7 +209,7 @@ class _Reader:
                 seen[key.value] = self.lines[(*at, key.value)] = line
                 yield key.value, child
 
-    def _scalar(self, node: yaml.Node, at: Location) -> str | int | float | bool | None:
+    def _scalar(self, node: yaml.Node, at: FieldPath) -> str | int | float | bool | None:
         text, tag = str(node.value), node.tag.removeprefix(_TAG)
         if tag == "str":
             if all(letter.isprintable() or letter in "\n\t" for letter in text):
@@ -232,5 +232,5 @@ class _Reader:
         self._refuse(node.start_mark.line + 1, at, rule)
         return None
 
-    def _refuse(self, line: int, at: Location, rule: str) -> None:
+    def _refuse(self, line: int, at: FieldPath, rule: str) -> None:
         self.problems.append(Problem(line, field_name(at), rule))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workflows.protocols.reading import Document, Location, Problem, ProtocolError, read
+from workflows.protocols.reading import Document, FieldPath, Problem, ProtocolError, read
 
 SHARED = Path(__file__).parent / "shared"
 """The files that come with the service to be extended by name."""
@@ -129,7 +129,7 @@ def overlay(below: Any, above: Any) -> Any:
     return {**below, **both}
 
 
-def _is_replaced(own: Any, at: Location) -> bool:
+def _is_replaced(own: Any, at: FieldPath) -> bool:
     """Tell whether a file says itself what stands at this place of the one it extends."""
     for part in at:
         if not isinstance(own, Mapping) or isinstance(part, int):

@@ -28,7 +28,7 @@ from workflows.journey.protocol import (
 )
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary import AT_HOME
-from workflows.protocols.reading import Broken, Location
+from workflows.protocols.reading import Broken, FieldPath
 from workflows.protocols.severities import check_severities
 from workflows.protocols.small_clinics import dead_ends, smallest_clinic
 
@@ -136,7 +136,7 @@ def _check_durations(protocol: Protocol) -> Broken:
             yield at, f"is longer than ten years ({longest})"
 
 
-def _walk(value: Any, at: Location) -> Iterator[tuple[Location, Any]]:
+def _walk(value: Any, at: FieldPath) -> Iterator[tuple[FieldPath, Any]]:
     children: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, dict):
         children = value.items()
@@ -149,7 +149,7 @@ def _walk(value: Any, at: Location) -> Iterator[tuple[Location, Any]]:
 
 def _check_sessions(protocol: Protocol) -> Broken:
     rules = protocol.sessions
-    numbered: tuple[tuple[Location, tuple[int | str, ...]], ...] = (
+    numbered: tuple[tuple[FieldPath, tuple[int | str, ...]], ...] = (
         (("sessions", "live_clinician_sessions"), rules.live_clinician_sessions),
         (("sessions", "cosigned_sessions"), rules.cosigned_sessions),
         (("clinician_visits", "after_session"), protocol.clinician_visits.after_session),
@@ -180,7 +180,7 @@ def _check_sessions(protocol: Protocol) -> Broken:
             if item not in rules.checklist:
                 yield ("sessions", "no_go", name, position), "must be one of checklist"
     for setting, there in rules.settings.items():
-        where: Location = ("sessions", "settings", setting)
+        where: FieldPath = ("sessions", "settings", setting)
         for position, name in enumerate(there.not_asked):
             if name not in (*rules.checklist, *rules.release_criteria):
                 yield (*where, "not_asked", position), "must be one of checklist or release_criteria"
@@ -230,7 +230,7 @@ def _check_dose(protocol: Protocol) -> Broken:
 
 def _check_follow_up(protocol: Protocol) -> Broken:
     hours = tuple(owed.hours for owed in protocol.check_ins.after_session)
-    rising: tuple[tuple[Location, tuple[int, ...]], ...] = (
+    rising: tuple[tuple[FieldPath, tuple[int, ...]], ...] = (
         (("check_ins", "after_session"), hours),
         (("follow_up", "weeks"), protocol.follow_up.weeks),
         (("instrument_schedule", "after_last_session_days"), protocol.instrument_schedule.after_last_session_days),
@@ -347,7 +347,7 @@ def _check_escalation_policies(protocol: Protocol) -> Broken:
             )
 
 
-def _check_spreads(policy: EscalationPolicy, at: Location) -> Broken:
+def _check_spreads(policy: EscalationPolicy, at: FieldPath) -> Broken:
     """Check that no reminder may come after the step that follows it, and that none is the last step."""
     for position, step in enumerate(policy.steps):
         following = policy.steps[position + 1 : position + 2]
@@ -369,12 +369,12 @@ def _may_wait(protocol: Protocol, contacts: set[str]) -> set[str]:
     return {*working, *signing, *reviewing} - {protocol.sign_offs[kind].escalation_policy for kind in urgent} - contacts
 
 
-def _check_order(steps: tuple[EscalationStep, ...], at: Location) -> Broken:
+def _check_order(steps: tuple[EscalationStep, ...], at: FieldPath) -> Broken:
     """Check that steps are sorted by time. They are taken in their order, so one would hold up an earlier one."""
     percents = [step.percent for step in steps if step.percent is not None]
     mixed = len(percents) not in (0, len(steps))
     for position, step in enumerate(steps):
-        here: Location = (*at, position)
+        here: FieldPath = (*at, position)
         if mixed and step.percent is not None and step.percent > 100:
             yield here, "beside steps in minutes, a percent must not exceed 100"
         if step.to == Role.SYSTEM or (step.to in NOT_STAFF and step.action not in (Action.ASK, Action.REMIND)):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from workflows.journey.actors import Role
 from workflows.journey.protocol import CareTeam, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.protocols.reading import Location
+from workflows.protocols.reading import FieldPath
 
 Member = tuple[str, Role]
 """One of the staff in one role. Somebody with two roles is there twice, under one id."""
@@ -24,10 +24,10 @@ def smallest_clinic(care_team: CareTeam) -> tuple[Member, ...]:
     return tuple((f"{role.value}-{number}", role) for role, count in counted for number in range(count))
 
 
-def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Location, str]]:
+def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
     """Find what could wait for ever in a clinic of this staff, by place in the protocol."""
     exception = protocol.eligibility.prior_treatments.exception_cosigned_by
-    asked: list[tuple[Location, SignOffKind, tuple[Role, ...]]] = [
+    asked: list[tuple[FieldPath, SignOffKind, tuple[Role, ...]]] = [
         (("sign_offs", kind.value), kind, rule.cosigned_by) for kind, rule in protocol.sign_offs.items()
     ]
     if exception:

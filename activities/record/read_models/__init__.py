@@ -3,9 +3,9 @@
 from activities.record.read_models.claims import Claim, claim, release
 from activities.record.read_models.projector import NotYetProjected, retry, wait_for
 from activities.record.read_models.queries import (
-    Answer,
     Case,
     CaseloadFilter,
+    ListPage,
     NotACursor,
     PastCase,
     ServiceLevel,
@@ -28,20 +28,26 @@ from activities.record.read_models.rebuild import (
     rebuild,
 )
 from activities.record.read_models.runner import run, running
-from activities.record.read_models.status import Build, ProjectionStatus, head, read_status, wait_until_caught_up
+from activities.record.read_models.status import (
+    ProjectionStatus,
+    ReadModelBuild,
+    head,
+    read_status,
+    wait_until_caught_up,
+)
 
 __all__ = [
-    "Answer",
     "BeingRebuilt",
-    "Build",
     "BuildFailed",
     "Case",
     "CaseloadFilter",
     "Claim",
+    "ListPage",
     "NotACursor",
     "NotYetProjected",
     "PastCase",
     "ProjectionStatus",
+    "ReadModelBuild",
     "ServiceLevel",
     "SignOffRequest",
     "Signing",

@@ -20,7 +20,7 @@ import structlog
 
 from activities.record.read_models.projection import Unapplied, apply_events, diff_states, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
-from activities.record.read_models.snapshots import Snapshot, find, is_due, keep, snapshot_of, unpack
+from activities.record.read_models.snapshots import StateSnapshot, find, is_due, keep, snapshot_of, unpack
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
 from activities.record.store import EVENT_COLUMNS, Connection, Record, StoredEvent, poll
 from workflows.journey.protocol import Protocol
@@ -68,7 +68,7 @@ class StateCache:
         while len(self._states) > self._most:
             self._states.popitem(last=False)
 
-    def put_snapshot(self, snapshot: Snapshot) -> None:
+    def put_snapshot(self, snapshot: StateSnapshot) -> None:
         self.snapshots[snapshot.journey_id] = snapshot.version
         self.snapshots.move_to_end(snapshot.journey_id)
         while len(self.snapshots) > self._most:
@@ -194,7 +194,7 @@ async def _apply_batch(
     fresh = [events for events in ordered if events[0].journey_id not in stale]
     changes: list[tuple[RowDiff, StoredEvent]] = []
     stopped: list[Unapplied] = []
-    packed: list[Snapshot] = []
+    packed: list[StateSnapshot] = []
     for page in (fresh[start : start + PAGE] for start in range(0, len(fresh), PAGE)):
         firsts = [events[0] for events in page]
         reached = await _states_before(record, connection, cache, generation, firsts, position)
@@ -252,7 +252,7 @@ async def _states_before(
 
 
 async def _unpacked(
-    record: Record, connection: Connection, cache: StateCache, snapshot: Snapshot
+    record: Record, connection: Connection, cache: StateCache, snapshot: StateSnapshot
 ) -> ProjectionState | None:
     """The state in a snapshot, with the protocol that its journey began with; None where it cannot be used."""
     state = unpack(snapshot, cache.protocols)
@@ -266,7 +266,7 @@ async def _unpacked(
     return unpack(snapshot, cache.protocols)
 
 
-class Folded(NamedTuple):
+class FoldedEvents(NamedTuple):
     """The state of a journey after its events from a first to a last one, and the first that could not be applied."""
 
     first: StoredEvent
@@ -282,10 +282,10 @@ async def fold_journeys(
     *,
     until: int,
     known: Mapping[UUID, ProjectionState] = MappingProxyType({}),
-) -> dict[UUID, Folded]:
+) -> dict[UUID, FoldedEvents]:
     """Fold journeys up to a position, each from its first event on or from a known state. Those without events left to
     fold are left out. However long a journey is, it is read in parts."""
-    folded: dict[UUID, Folded] = {}
+    folded: dict[UUID, FoldedEvents] = {}
     after = {each: known[each].journey.version if each in known else 0 for each in journeys}
     while after:
         going_on: dict[UUID, int] = {}
@@ -295,7 +295,7 @@ async def fold_journeys(
             before = known.get(journey_id) if earlier is None else earlier.state
             state, stopped = apply_events(before, events)
             first = events[0] if earlier is None else earlier.first
-            folded[journey_id] = Folded(first, events[-1], state, stopped)
+            folded[journey_id] = FoldedEvents(first, events[-1], state, stopped)
             if stopped is None and len(events) == PART:
                 going_on[journey_id] = events[-1].version
             # Folding takes the processor: give other tasks of this loop their turn.

@@ -41,7 +41,7 @@ class _Answered(BaseModel):
 R = TypeVar("R", bound=_Answered)
 
 
-class Answer(_Answered, Generic[R]):
+class ListPage(_Answered, Generic[R]):
     """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
 
     ``definition`` is the number of their definition (`rows.DEFINITION`). ``stale_journeys`` is how many journeys are
@@ -244,7 +244,7 @@ class CaseloadFilter(_Answered):
 
 async def worklist(
     record: Record, wanted: WorklistFilter, *, limit: int = LIMIT, after: str | None = None
-) -> Answer[Task]:
+) -> ListPage[Task]:
     """List what is awaited: in held journeys first, then by due time.
 
     Raises:
@@ -296,7 +296,7 @@ async def worklist(
 
 async def caseload(
     record: Record, wanted: CaseloadFilter, *, limit: int = LIMIT, after: str | None = None
-) -> Answer[Case]:
+) -> ListPage[Case]:
     """List where journeys stand, the oldest first.
 
     Raises:
@@ -342,7 +342,7 @@ async def caseload_as_of(
     closed: bool | None = None,
     limit: int = LIMIT,
     after: str | None = None,
-) -> Answer[PastCase]:
+) -> ListPage[PastCase]:
     """List where journeys stood at a moment: after the event at a position, or at a time. A time means when things were
     decided, not when they were recorded, as for a single journey. Behind ``position`` of the answer nothing is known
     yet.
@@ -378,7 +378,7 @@ async def sign_off_requests(
     by: Signing | None = None,
     limit: int = LIMIT,
     after: str | None = None,
-) -> Answer[SignOffRequest]:
+) -> ListPage[SignOffRequest]:
     """List signatures that are asked for, the one due first on top; with ``by`` those that this person may give by
     their role, or that were delegated to them, and that they neither wrote nor signed first.
 
@@ -407,7 +407,7 @@ async def sign_off_requests(
 
 async def service_levels(
     record: Record, at: datetime, *, clinic: str | None = None, since: datetime | None = None
-) -> Answer[ServiceLevel]:
+) -> ListPage[ServiceLevel]:
     """Return how each kind of obligation was met, as of ``at``, among those that are open or were closed after
     ``since``."""
     query = _Query(("o.kind",))
@@ -448,7 +448,7 @@ async def refusals(
     return await record.decoded(rows)
 
 
-async def stale(record: Record) -> Answer[Stale]:
+async def stale(record: Record) -> ListPage[Stale]:
     """List the journeys that are stuck, including those that no other list shows yet."""
     return await _Query(("o.position",)).answer(record, Stale, "SELECT o.* FROM read_model.poisoned o")
 
@@ -497,7 +497,7 @@ class _Query:
 
     async def answer(
         self, record: Record, kind: type[R], select: str, key: Callable[[R], tuple[Any, ...]] = lambda _: ()
-    ) -> Answer[R]:
+    ) -> ListPage[R]:
         """Fetch rows and the position they are true up to, in one statement, so that both are of one moment."""
         async with record.connection() as connection:
             found = await connection.fetch(
@@ -510,7 +510,7 @@ class _Query:
         rows = tuple(kind.model_validate(dict(row)) for row in found if row["found"])
         more = self._limit is not None and len(rows) > self._limit
         shown = rows[: self._limit]
-        return Answer(
+        return ListPage(
             position=found[0]["true_up_to"],
             definition=found[0]["definition"],
             rows=shown,

@@ -22,7 +22,7 @@ from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models.projection import Unapplied, diff_states
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, fold_journeys
 from activities.record.read_models.rows import DEFINITION, RowDiff
-from activities.record.read_models.snapshots import Snapshot, is_due, keep, snapshot_of
+from activities.record.read_models.snapshots import StateSnapshot, is_due, keep, snapshot_of
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
 from activities.record.store import Connection, Record, Reopen, StoredEvent
 
@@ -167,7 +167,7 @@ async def _build_share(record: Record, generation: int, until: int, which: int, 
 async def _fold(connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int) -> None:
     changes: list[tuple[RowDiff, StoredEvent]] = []
     stopped: list[Unapplied] = []
-    packed: list[Snapshot] = []
+    packed: list[StateSnapshot] = []
     for folded in (await fold_journeys(connection, record, journeys, until=until)).values():
         new, unshown = diff_states(None, folded.state, folded.first)
         stuck = unshown or folded.stopped

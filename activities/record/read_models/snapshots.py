@@ -27,7 +27,7 @@ EVERY = 32
 cost for an event does not grow with the journey."""
 
 
-class Snapshot(NamedTuple):
+class StateSnapshot(NamedTuple):
     """A state, packed, of a journey at a version, where it has this hash."""
 
     journey_id: UUID
@@ -64,14 +64,14 @@ def is_due(state: ProjectionState, last: int) -> bool:
     return not state.journey.closed and version - last >= max(EVERY, version // 8)
 
 
-def snapshot_of(state: ProjectionState, journey_hash: bytes) -> Snapshot:
+def snapshot_of(state: ProjectionState, journey_hash: bytes) -> StateSnapshot:
     """Pack the state of a journey that has this hash."""
     packed = to_json(trim(state)._asdict(), exclude=_WITHOUT_PROTOCOL)
     made_by = source_digest(*CODE)
-    return Snapshot(state.journey.id, state.journey.version, journey_hash, made_by, zlib.compress(packed, 1))
+    return StateSnapshot(state.journey.id, state.journey.version, journey_hash, made_by, zlib.compress(packed, 1))
 
 
-def unpack(snapshot: Snapshot, protocols: Mapping[str, Protocol]) -> ProjectionState | None:
+def unpack(snapshot: StateSnapshot, protocols: Mapping[str, Protocol]) -> ProjectionState | None:
     """Return the state in a snapshot; None where it cannot be used, for whatever reason. ``protocols`` are those known,
     by their digests."""
     try:
@@ -87,7 +87,7 @@ def unpack(snapshot: Snapshot, protocols: Mapping[str, Protocol]) -> ProjectionS
 
 async def find(
     connection: Connection, record: Record, generation: int, journeys: Sequence[UUID], until: int
-) -> list[Snapshot]:
+) -> list[StateSnapshot]:
     """Return the snapshots of these journeys that this code made of what the record says up to a position."""
     rows = await connection.fetch(
         "SELECT s.journey_id, s.version, s.journey_hash, s.made_by, s.state "
@@ -99,7 +99,7 @@ async def find(
         source_digest(*CODE),
         until,
     )
-    kept = [Snapshot(*row) for row in rows]
+    kept = [StateSnapshot(*row) for row in rows]
     unseal = await record.unsealer(snapshot.state for snapshot in kept)
     found = []
     for snapshot in kept:
@@ -110,7 +110,7 @@ async def find(
     return found
 
 
-async def keep(connection: Connection, record: Record, generation: int, snapshots: Iterable[Snapshot]) -> None:
+async def keep(connection: Connection, record: Record, generation: int, snapshots: Iterable[StateSnapshot]) -> None:
     """Keep snapshots in the place of earlier ones. They hold what patients said, so they pass through the codec."""
     await connection.executemany(
         f"INSERT INTO read_model_{generation:d}.snapshot (journey_id, version, journey_hash, made_by, state) "
@@ -120,6 +120,6 @@ async def keep(connection: Connection, record: Record, generation: int, snapshot
     )
 
 
-def _part(snapshot: Snapshot) -> UUID:
+def _part(snapshot: StateSnapshot) -> UUID:
     """An id for what is sealed, that no event and no other state has."""
     return uuid5(snapshot.journey_id, f"snapshot:{snapshot.version}:{snapshot.journey_hash.hex()}")

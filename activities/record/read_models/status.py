@@ -9,7 +9,7 @@ from activities.record.read_models.rows import DEFINITION
 from activities.record.store import Record
 
 
-class Build(NamedTuple):
+class ReadModelBuild(NamedTuple):
     """One build of the read models. Events are only projected into it if it is ``ours``: it has the definition of this
     program and belongs to this log."""
 
@@ -25,7 +25,7 @@ class ProjectionStatus(NamedTuple):
     """The position of the record's last event, and all builds, the newest first."""
 
     head: int
-    builds: tuple[Build, ...]
+    builds: tuple[ReadModelBuild, ...]
 
 
 async def head(record: Record) -> int:
@@ -66,6 +66,6 @@ async def read_status(record: Record) -> ProjectionStatus:
             record.log_id,
             DEFINITION,
         )
-    builds = tuple(Build(**row) for row in found)
+    builds = tuple(ReadModelBuild(**row) for row in found)
     # Read last, so that no build seems to be ahead of the record.
     return ProjectionStatus(await head(record), builds)

@@ -22,7 +22,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from activities.private_files import NotPrivate, read_private
 from activities.record.access_log import access_seal
 from activities.record.store import Record
-from activities.record.verification.chains import Finding
+from activities.record.verification.chains import RecordFinding
 from workflows.journey.base import canonical
 
 DOMAIN = "care-pathway/anchor/1"
@@ -144,7 +144,7 @@ def _write(anchor: Anchor, directory: Path, key: Ed25519PrivateKey) -> None:
 
 async def check_anchors(
     record: Record, directory: Path, public_key: bytes
-) -> tuple[Sequence[Finding], Sequence[Anchor]]:
+) -> tuple[Sequence[RecordFinding], Sequence[Anchor]]:
     """Compare the log with every anchor. Return what is wrong, by the position in the anchor's name, and the anchors
     that the log agrees with, the newest last.
 
@@ -153,15 +153,15 @@ async def check_anchors(
     Raises:
         RecordUnavailable: as the record does.
     """
-    found: list[Finding] = []
+    found: list[RecordFinding] = []
     agreed: list[Anchor] = []
     anchors = await asyncio.to_thread(lambda: [*_anchors(directory, Ed25519PublicKey.from_public_bytes(public_key))])
     for position, anchor in anchors:
         if not isinstance(anchor, Anchor):
-            found.append(Finding(position, None, None, anchor))
+            found.append(RecordFinding(position, None, None, anchor))
             continue
         flaws = [flaw async for flaw in _contradicted(record, anchor)]
-        found += [Finding(position, None, None, flaw) for flaw in flaws]
+        found += [RecordFinding(position, None, None, flaw) for flaw in flaws]
         if not flaws:
             agreed.append(anchor)
     return tuple(found), tuple(agreed)

@@ -20,7 +20,7 @@ from pydantic_core import from_json, to_json
 
 from activities.record.command_codec import decided_by
 from activities.record.store import StoredCommand, StoredEvent
-from activities.record.verification.derivation import Fault, derive_again
+from activities.record.verification.derivation import Divergence, derive_again
 from workflows.journey.decided import DecidedBy
 
 LINE = 256 * 1024 * 1024
@@ -47,7 +47,7 @@ class Greeting(_Said):
     zones: str
 
 
-class Answer(_Said):
+class BuildAnswer(_Said):
     """How many events of a journey a build has derived, of those that it decided, and at which position and version of
     the journey something else is recorded."""
 
@@ -63,7 +63,7 @@ class Build:
 
     async def derive(
         self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand]
-    ) -> tuple[int, tuple[Fault, ...]]:
+    ) -> tuple[int, tuple[Divergence, ...]]:
         """Return how many events of a journey this build has derived, of those that it decided, and what differs.
 
         Raises:
@@ -75,10 +75,10 @@ class Build:
         }
         answer = await _ask(self._process, to_json(asked, bytes_mode="base64") + b"\n", ANSWERED)
         try:
-            read = Answer.model_validate_json(answer)
+            read = BuildAnswer.model_validate_json(answer)
         except ValueError:
             raise BuildError("it answers what cannot be read") from None
-        return read.derived, tuple(Fault(position, version, "not_derived") for position, version in read.faults)
+        return read.derived, tuple(Divergence(position, version, "not_derived") for position, version in read.faults)
 
 
 @asynccontextmanager
@@ -158,7 +158,7 @@ def main() -> None:
     for line in sys.stdin.buffer:
         found = derive_again(*_read(line), by=by)
         faults = tuple((each.position, each.version) for each in found.faults if each.reason == "not_derived")
-        out.write(to_json(Answer(derived=found.derived, faults=faults)) + b"\n")
+        out.write(to_json(BuildAnswer(derived=found.derived, faults=faults)) + b"\n")
         out.flush()
 
 

@@ -55,7 +55,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _ABSENT = (-1).to_bytes(4, signed=True)
 
 
-class Finding(NamedTuple):
+class RecordFinding(NamedTuple):
     """One thing that is wrong. `position` is where it shows: the event after a gap, or the head's last event. A finding
     that is not about one event has no version, and one that is not about one journey has no journey."""
 
@@ -65,7 +65,7 @@ class Finding(NamedTuple):
     reason: str
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """What the next event of a log must follow from."""
 
     position: int = 0
@@ -76,12 +76,12 @@ class Link(NamedTuple):
 class Section(NamedTuple):
     """Part of a log: what is wrong with it, how many events it has, and its end."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RecordFinding, ...]
     events: int
-    end: Link
+    end: ChainLink
 
 
-async def verify_chains(connection: Connection, log_id: int = 1) -> tuple[Finding, ...]:
+async def verify_chains(connection: Connection, log_id: int = 1) -> tuple[RecordFinding, ...]:
     """Read one log from its beginning, and return what is wrong with it, oldest first. Empty when all is well.
 
     Checks that positions and versions have no gaps, that recorded_at never decreases, every content hash and
@@ -115,8 +115,8 @@ async def read_log(connection: Connection, log_id: int, after: int = FIRST, unti
         log_id,
         after,
     )
-    before = Link() if stored is None else Link(*stored)
-    found: list[Finding] = []
+    before = ChainLink() if stored is None else ChainLink(*stored)
+    found: list[RecordFinding] = []
     events = 0
     rows = connection.cursor(
         f"SELECT log_id, position, {_time_of('recorded_at')}, journey_hash, log_hash, journey_id, version "  # noqa: S608 - constants
@@ -127,8 +127,10 @@ async def read_log(connection: Connection, log_id: int, after: int = FIRST, unti
         prefetch=2000,
     )
     async for row in rows:
-        found += (Finding(row["position"], row["journey_id"], row["version"], kind) for kind in _links(before, row))
-        before = Link(row["position"], row["log_hash"], row["recorded_at"])
+        found += (
+            RecordFinding(row["position"], row["journey_id"], row["version"], kind) for kind in _links(before, row)
+        )
+        before = ChainLink(row["position"], row["log_hash"], row["recorded_at"])
         events += 1
     return Section(tuple(found), events, before)
 
@@ -181,25 +183,27 @@ async def read_journeys(
     return ((each, events.get(each, ()), head.get(each)) for each in journeys)
 
 
-def journey_findings(journey_id: UUID, events: Sequence[DatabaseRow], head: DatabaseRow | None) -> Iterator[Finding]:
+def journey_findings(
+    journey_id: UUID, events: Sequence[DatabaseRow], head: DatabaseRow | None
+) -> Iterator[RecordFinding]:
     """Yield what is wrong with the events of one journey (in order of version), with their chain, or with its head."""
     version, journey_hash, position = 0, _START, 0
     for event in events:
         place = (event["position"], journey_id, event["version"])
         if event["version"] != version + 1:
-            yield Finding(*place, "version")
+            yield RecordFinding(*place, "version")
         if event["content_hash"] != _content_hash(event):
-            yield Finding(*place, "content")
+            yield RecordFinding(*place, "content")
         link = (b"carepath/journey/1", journey_hash, _int(event["version"]), event["content_hash"])
         if event["journey_hash"] != _hash(*link):
-            yield Finding(*place, "journey_chain")
+            yield RecordFinding(*place, "journey_chain")
         version, journey_hash, position = event["version"], event["journey_hash"], event["position"]
     said = None if head is None else (head["version"], head["journey_hash"], head["last_position"])
     if said != (version, journey_hash, position) and (events or head is not None):
-        yield Finding(position, journey_id, version, "head")
+        yield RecordFinding(position, journey_id, version, "head")
 
 
-async def read_access(connection: Connection, log_id: int, after: int = 0) -> tuple[list[Finding], int]:
+async def read_access(connection: Connection, log_id: int, after: int = 0) -> tuple[list[RecordFinding], int]:
     """Check the chain of the access log from behind a number. Return what is wrong, by number, and how many entries it
     has there."""
     before = await connection.fetchrow(
@@ -209,7 +213,7 @@ async def read_access(connection: Connection, log_id: int, after: int = 0) -> tu
         after,
     )
     number, chain, sealed = (0, _START, None) if before is None else tuple(before)
-    found: list[Finding] = []
+    found: list[RecordFinding] = []
     counted = 0
     rows = connection.cursor(
         f"SELECT s.log_id, s.entry_id, number, {_time_of('sealed_at')}, content_hash, chain_hash, a.* "  # noqa: S608 - constants
@@ -222,7 +226,7 @@ async def read_access(connection: Connection, log_id: int, after: int = 0) -> tu
     )
     async for row in rows:
         journey_id = row["journeys"][0] if row["there"] and row["journeys"] else None
-        found += [Finding(row["number"], journey_id, None, kind) for kind in _sealed(number, chain, sealed, row)]
+        found += [RecordFinding(row["number"], journey_id, None, kind) for kind in _sealed(number, chain, sealed, row)]
         number, chain, sealed = row["number"], row["chain_hash"], row["sealed_at"]
         counted += 1
     passed_over = await connection.fetch(
@@ -235,7 +239,7 @@ async def read_access(connection: Connection, log_id: int, after: int = 0) -> tu
         number,
         timeout=HOURS,
     )
-    found += [Finding(number, next(iter(row["journeys"]), None), None, "access_unsealed") for row in passed_over]
+    found += [RecordFinding(number, next(iter(row["journeys"]), None), None, "access_unsealed") for row in passed_over]
     return found, counted
 
 
@@ -281,12 +285,12 @@ def _spelled(*parts: str | None) -> Iterator[bytes | None]:
     return (None if part is None else part.encode() for part in parts)
 
 
-def by_place(finding: Finding) -> tuple[int, int, str]:
+def by_place(finding: RecordFinding) -> tuple[int, int, str]:
     """Return the key by which findings are sorted."""
     return finding.position, finding.version or 0, finding.reason
 
 
-def _links(before: Link, row: DatabaseRow) -> Iterator[Kind]:
+def _links(before: ChainLink, row: DatabaseRow) -> Iterator[Kind]:
     if row["position"] != before.position + 1:
         yield "position"
     if row["recorded_at"] is None or (before.recorded_at is not None and row["recorded_at"] < before.recorded_at):

@@ -19,7 +19,7 @@ from workflows.journey.receipts import CommandReceipt, add_receipts
 Underived: TypeAlias = Literal["no_command", "command_changed", "not_derived", "stray_command"]
 
 
-class Fault(NamedTuple):
+class Divergence(NamedTuple):
     """Where a journey does not follow from its commands."""
 
     position: int
@@ -31,7 +31,7 @@ class Derivation(NamedTuple):
     """What does not follow, the oldest first; how many events were derived; and how many were not, because other rules
     than these decided them."""
 
-    faults: tuple[Fault, ...]
+    faults: tuple[Divergence, ...]
     derived: int
     others: Mapping[DecidedBy, int]
 
@@ -48,7 +48,7 @@ def derive_again(
     kept = {command.version: command for command in commands}
     journey: Journey | None = None
     receipts: dict[UUID, CommandReceipt] = {}
-    faults: list[Fault] = []
+    faults: list[Divergence] = []
     derived, others = 0, Counter[DecidedBy]()
     for _, together in groupby(history, key=lambda stored: stored.command_id):
         rows = list(together)
@@ -78,12 +78,12 @@ def derive_again(
                 continue
             add_receipts(receipts, [event])
     last = history[-1].position if history else 0
-    faults += (Fault(last, version, "stray_command") for version in kept)
+    faults += (Divergence(last, version, "stray_command") for version in kept)
     return Derivation(tuple(faults), derived, others)
 
 
-def _fault(row: StoredEvent, reason: Underived) -> Fault:
-    return Fault(row.position, row.version, reason)
+def _fault(row: StoredEvent, reason: Underived) -> Divergence:
+    return Divergence(row.position, row.version, reason)
 
 
 def readable_event(stored: StoredEvent) -> Event | None:

@@ -40,7 +40,7 @@ from activities.record.verification.chains import (
     LAST,
     Connection,
     DatabaseRow,
-    Finding,
+    RecordFinding,
     Section,
     by_place,
     journey_findings,
@@ -52,7 +52,7 @@ from activities.record.verification.chains import (
 )
 from activities.record.verification.derivation import derive_again, readable_event
 from activities.record.verification.patients import (
-    Known,
+    KnownPatient,
     Placed,
     check_patient,
     find_mistaken,
@@ -93,13 +93,13 @@ class Use(NamedTuple):
 class JourneyFindings(NamedTuple):
     """What was found in some journeys, how much was checked, and the signatures that are used in them."""
 
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[RecordFinding, ...] = ()
     events: int = 0
     position: int = 0
     illustrative: int = 0
     sign_offs: int = 0
     used: tuple[Use, ...] = ()
-    patients: tuple[Known, ...] = ()
+    patients: tuple[KnownPatient, ...] = ()
     derived: int = 0
     others: tuple[tuple[DecidedBy, int], ...] = ()
     underived: tuple[UUID, ...] = ()
@@ -118,7 +118,7 @@ class VerificationResult(NamedTuple):
     created as a ``demonstration`` may be invented, and were not checked: there ``late`` is None.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RecordFinding, ...]
     events: int
     position: int
     log_hash: bytes | None
@@ -239,7 +239,7 @@ def verify_journey(
     journey: Journey | None = None
     state: ProjectionState | None = None
     shown: ProjectionState | None = None
-    found: list[Finding] = []
+    found: list[RecordFinding] = []
     used: list[Use] = []
     proven: set[str] = set()
     sign_offs = 0
@@ -256,10 +256,12 @@ def verify_journey(
         place = (stored.position, stored.journey_id, stored.version)
         if keys is None:
             if event is None:
-                found.append(Finding(*place, "unreadable"))
+                found.append(RecordFinding(*place, "unreadable"))
             continue
-        found += (Finding(*place, reason) for reason in check_event(before, stored, event, keys, log))
-        found += (Finding(*place, reason) for reason in check_session(before, stored, keys, proven, log and log.name))
+        found += (RecordFinding(*place, reason) for reason in check_event(before, stored, event, keys, log))
+        found += (
+            RecordFinding(*place, reason) for reason in check_session(before, stored, keys, proven, log and log.name)
+        )
         sign_offs += is_sign_off(stored, event)
         if (number_used := nonce(stored, event)) is not None:
             used.append(Use(*place, number_used))
@@ -308,11 +310,11 @@ async def _judge(
     demonstration: bool,
 ) -> JourneyFindings:
     """Run all checks on some journeys; not that of times in a ``demonstration``, where they may be invented."""
-    found: list[Finding] = []
+    found: list[RecordFinding] = []
     judged: list[JourneyFindings] = []
     states: dict[UUID, ProjectionState | None] = {}
     log = None if keys is None else await record.log()
-    patients: list[Known] = []
+    patients: list[KnownPatient] = []
     derived, others, late, underived = 0, Counter[DecidedBy](), 0, list[UUID]()
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
@@ -328,17 +330,19 @@ async def _judge(
         late += sum(stored.late for stored in history)
         if not demonstration:
             timed = ((each, reason) for each in history if each.readable for reason in check_times(each))
-            found += (Finding(each.position, journey_id, each.version, reason) for each, reason in timed)
+            found += (RecordFinding(each.position, journey_id, each.version, reason) for each, reason in timed)
         if derive:
             derivation = derive_again(history, commands.get(journey_id, ()))
-            found += (Finding(fault.position, journey_id, fault.version, fault.reason) for fault in derivation.faults)
+            found += (
+                RecordFinding(fault.position, journey_id, fault.version, fault.reason) for fault in derivation.faults
+            )
             derived += derivation.derived
             others.update(derivation.others)
             underived += [journey_id] if derivation.others else []
         if head is not None and head["patient_key"] is not None and journey is not None:
-            patients.append(Known(journey.id, head["last_position"], sorted(known_as(record.patients, journey))))
+            patients.append(KnownPatient(journey.id, head["last_position"], sorted(known_as(record.patients, journey))))
         if head is not None and journey is not None and _differs(record.patients, head, journey):
-            found.append(Finding(head["last_position"], journey_id, journey.version, "head_differs"))
+            found.append(RecordFinding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:
         found += await _find_differing(connection, live, states)
     return JourneyFindings(
@@ -358,7 +362,7 @@ async def _judge(
 
 async def _ask_builds(
     record: Record, connection: Connection, journeys: Sequence[UUID], builds: Collection[Build]
-) -> list[tuple[DecidedBy, int, list[Finding]]]:
+) -> list[tuple[DecidedBy, int, list[RecordFinding]]]:
     """Have other builds decide again what they decided of these journeys. Return of each build and journey how many
     events it has derived, and what differs."""
     told = []
@@ -368,7 +372,7 @@ async def _ask_builds(
             history = [each for each in await record.decoded(events) if each.readable]
             for build in builds:
                 derived, faults = await build.derive(history, commands)
-                odd = [Finding(each.position, journey_id, each.version, each.reason) for each in faults]
+                odd = [RecordFinding(each.position, journey_id, each.version, each.reason) for each in faults]
                 told.append((build.by, derived, odd))
     return told
 
@@ -427,19 +431,19 @@ async def _find_live(connection: Connection, log_id: int) -> Live | None:
 
 async def _find_differing(
     connection: Connection, live: Live, states: Mapping[UUID, ProjectionState | None]
-) -> Iterable[Finding]:
+) -> Iterable[RecordFinding]:
     """Return findings for journeys whose rows differ from a fresh fold, and for those that are marked as stale."""
     poisoned = await connection.fetch(
         f"SELECT position, journey_id, version FROM read_model_{live.generation:d}.poisoned "  # noqa: S608 - a number
         "WHERE journey_id = ANY($1)",
         list(states),
     )
-    stale = [Finding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in poisoned]
+    stale = [RecordFinding(row["position"], row["journey_id"], row["version"], "rows_stale") for row in poisoned]
     known = {finding.journey_id for finding in stale}
     kept = await read(connection, live.generation, [each for each in states if each not in known])
     fresh = {key: row for each, state in states.items() if each not in known for key, row in _make_rows(state).items()}
     differing = {key[1] for key in fresh.keys() | kept.keys() if fresh.get(key) != kept.get(key)}
-    return (*stale, *(Finding(live.position, journey_id, None, "rows_differ") for journey_id in differing))
+    return (*stale, *(RecordFinding(live.position, journey_id, None, "rows_differ") for journey_id in differing))
 
 
 def _make_rows(state: ProjectionState | None) -> Mapping[Key, Shown]:
@@ -451,7 +455,7 @@ def _make_rows(state: ProjectionState | None) -> Mapping[Key, Shown]:
         return {}
 
 
-async def _find_strangers(connection: Connection, live: Live, journeys: Iterable[UUID]) -> Iterator[Finding]:
+async def _find_strangers(connection: Connection, live: Live, journeys: Iterable[UUID]) -> Iterator[RecordFinding]:
     """Return findings for rows of journeys that the record does not know."""
     found: set[UUID] = set()
     for table in TABLES.values():
@@ -460,7 +464,7 @@ async def _find_strangers(connection: Connection, live: Live, journeys: Iterable
             timeout=HOURS,
         )
         found |= {row["journey_id"] for row in shown}
-    return (Finding(live.position, each, None, "rows_differ") for each in found.difference(journeys))
+    return (RecordFinding(live.position, each, None, "rows_differ") for each in found.difference(journeys))
 
 
 async def _load_used_elsewhere(connection: Connection, record: Record, journey_id: UUID) -> list[Use]:
@@ -479,12 +483,12 @@ async def _load_used_elsewhere(connection: Connection, record: Record, journey_i
     return used
 
 
-def _find_reused(used: Iterable[Use]) -> Iterator[Finding]:
+def _find_reused(used: Iterable[Use]) -> Iterator[RecordFinding]:
     """Return a finding for every use of a nonce but the first."""
     seen: set[str] = set()
     for use in sorted(used):
         if use.nonce in seen:
-            yield Finding(use.position, use.journey_id, use.version, "nonce_reused")
+            yield RecordFinding(use.position, use.journey_id, use.version, "nonce_reused")
         seen.add(use.nonce)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.patients import of_patient
-from activities.record.verification.chains import Connection, Finding
+from activities.record.verification.chains import Connection, RecordFinding
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
 from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
@@ -20,11 +20,11 @@ Difference: TypeAlias = Literal["history_differs", "rests_on_less", "second_jour
 """What may be wrong between the journeys of one patient."""
 
 
-def _differs(position: int, journey_id: UUID, version: int | None, difference: Difference) -> Finding:
-    return Finding(position, journey_id, version, difference)
+def _differs(position: int, journey_id: UUID, version: int | None, difference: Difference) -> RecordFinding:
+    return RecordFinding(position, journey_id, version, difference)
 
 
-class Known(NamedTuple):
+class KnownPatient(NamedTuple):
     """By which keys a journey knows its patient, and where its last event is."""
 
     journey_id: UUID
@@ -51,7 +51,7 @@ async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[
     return [row["journeys"] for row in rows]
 
 
-async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Known]) -> list[Finding]:
+async def find_mistaken(connection: Connection, log_id: int, known: Iterable[KnownPatient]) -> list[RecordFinding]:
     """Find journeys whose patients the record keeps apart although their events say they are one, or the other way
     round."""
     rows = await connection.fetch("SELECT patient_key, known_as FROM record.patient WHERE log_id = $1", log_id)
@@ -68,7 +68,7 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
         for key in each.keys:
             group[root(key)] = root(each.keys[0])
     said: dict[bytes, set[bytes | None]] = {}
-    found: list[Finding] = []
+    found: list[RecordFinding] = []
     for each in every:
         names = {kept.get(key) for key in each.keys}
         one = said.setdefault(root(each.keys[0]), names)
@@ -86,7 +86,7 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
     return found
 
 
-def check_patient(patients: PatientKeys, journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[Finding]:
+def check_patient(patients: PatientKeys, journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[RecordFinding]:
     """Find where a journey of a patient rests on something else than the patient's other journeys said then. They are
     given from their beginnings."""
     past = {journey_id: _states(events) for journey_id, events in journeys.items()}

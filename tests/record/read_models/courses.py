@@ -9,7 +9,7 @@ from uuid import UUID, uuid4, uuid5
 from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.read_models.projector import StateCache, advance
-from activities.record.verification.chains import Finding
+from activities.record.verification.chains import RecordFinding
 from activities.record.verification.journeys import verify_record
 from simulation.people import PEOPLE
 from tests.journey.play import course
@@ -121,7 +121,7 @@ async def catch_up(record: Record, *, limit: int = 500) -> None:
         pass
 
 
-async def differing(record: Record) -> list[Finding]:
+async def differing(record: Record) -> list[RecordFinding]:
     """The journeys whose rows are not what a fresh fold of the record gives: none, when all is well."""
     found = (await verify_record(record, read_models=True)).findings
     return [finding for finding in found if finding.reason == "rows_differ"]

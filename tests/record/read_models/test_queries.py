@@ -12,8 +12,8 @@ from activities.record import Record
 from activities.record.event_codec import load_events, load_journey
 from activities.record.read_models.claims import claim
 from activities.record.read_models.queries import (
-    Answer,
     CaseloadFilter,
+    ListPage,
     NotACursor,
     Signing,
     Task,
@@ -55,7 +55,7 @@ async def journeys(record: Record) -> dict[UUID, Journey]:
     return {journey_id: journey for journey_id, journey in folded.items() if journey is not None}
 
 
-async def pages(ask: Callable[[str | None], Awaitable[Answer[Any]]]) -> list[Any]:
+async def pages(ask: Callable[[str | None], Awaitable[ListPage[Any]]]) -> list[Any]:
     """All pages of a list; every one but the last is as long as the first."""
     found: list[Any] = []
     full: int | None = None
@@ -272,8 +272,8 @@ async def test_service_levels_are_those_of_every_wait(record: Record, journeys: 
 
 
 async def test_an_answer_of_nothing_says_up_to_where(record: Record) -> None:
-    assert await worklist(record, WorklistFilter()) == Answer[Task](position=0, definition=DEFINITION, rows=())
+    assert await worklist(record, WorklistFilter()) == ListPage[Task](position=0, definition=DEFINITION, rows=())
     whole = len(course_of())
     await put_course(record, whole)
     await catch_up(record)
-    assert (await worklist(record, WorklistFilter())) == Answer[Task](position=whole, definition=DEFINITION, rows=())
+    assert (await worklist(record, WorklistFilter())) == ListPage[Task](position=whole, definition=DEFINITION, rows=())

@@ -13,7 +13,7 @@ from activities.record import Record, StoredEvent
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import ProjectionState, apply, trim
-from activities.record.read_models.snapshots import EVERY, Snapshot, is_due, snapshot_of, unpack
+from activities.record.read_models.snapshots import EVERY, StateSnapshot, is_due, snapshot_of, unpack
 from activities.record.source_digest import source_digest
 from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear
@@ -101,7 +101,7 @@ async def test_a_rebuild_leaves_snapshots(gone_on: Counting) -> None:
     assert await differing(gone_on) == []
 
 
-SPOILED: dict[str, Callable[[Snapshot, Snapshot], Snapshot]] = {
+SPOILED: dict[str, Callable[[StateSnapshot, StateSnapshot], StateSnapshot]] = {
     "nothing": lambda one, _: one._replace(state=b""),
     "no archive": lambda one, _: one._replace(state=b"\x00" * 100),
     "cut off": lambda one, _: one._replace(state=one.state[: len(one.state) // 2]),
@@ -118,7 +118,7 @@ SPOILED: dict[str, Callable[[Snapshot, Snapshot], Snapshot]] = {
 
 @pytest.mark.parametrize("spoiled", SPOILED)
 async def test_a_snapshot_that_does_not_fit_is_not_used(gone_on: Counting, owner: Connection, spoiled: str) -> None:
-    kept = [Snapshot(*row) for row in await owner.fetch("SELECT * FROM read_model_1.snapshot")]
+    kept = [StateSnapshot(*row) for row in await owner.fetch("SELECT * FROM read_model_1.snapshot")]
     assert len(kept) == 3
     for one, other in zip(kept, kept[1:] + kept[:1], strict=True):
         await owner.execute("DELETE FROM read_model_1.snapshot WHERE journey_id = $1", one.journey_id)

@@ -10,7 +10,7 @@ import pytest
 from activities.record import Record
 from activities.record.command_codec import decided_by
 from activities.record.verification.builds import BuildError, open_build
-from activities.record.verification.derivation import Fault, derive_again
+from activities.record.verification.derivation import Divergence, derive_again
 from activities.record.verification.journeys import verify_record
 from activities.record_activities import RecordActivities
 from tests.record.handed import batch, kept, signed_course
@@ -50,7 +50,7 @@ async def test_another_build_derives_what_it_decided_by_its_own_rules(
         derived, faults = await other.derive(rows, commands)
         doses = [row for row in rows if row.event_type == "session.dosed"]
         assert derived == len(rows)
-        assert faults == tuple(Fault(dose.position, dose.version, "not_derived") for dose in doses)
+        assert faults == tuple(Divergence(dose.position, dose.version, "not_derived") for dose in doses)
         assert len(faults) == 3
 
         recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from activities.record import Opening, Record
-from activities.record.verification.chains import Finding, verify_chains
+from activities.record.verification.chains import RecordFinding, verify_chains
 from tests.record.helpers import NOON, Connection, event, events
 
 A, B = UUID(int=0xA), UUID(int=0xB)
@@ -112,7 +112,7 @@ async def test_reordering_is_found(owner: Connection) -> None:
         "UPDATE record.journey_event SET position = 4 WHERE position = 103;"
         "UPDATE record.journey_event SET position = 3 WHERE position = 104",
     )
-    assert {Finding(3, B, 1, "log_chain"), Finding(4, A, 3, "log_chain")} <= {*await verify_chains(owner)}
+    assert {RecordFinding(3, B, 1, "log_chain"), RecordFinding(4, A, 3, "log_chain")} <= {*await verify_chains(owner)}
 
 
 @pytest.mark.usefixtures("log")

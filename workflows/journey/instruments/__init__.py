@@ -17,9 +17,9 @@ from workflows.journey.instruments.changes import Comparison, compare
 from workflows.journey.instruments.definitions import (
     C_SSRS_FORMS,
     Definition,
-    Finding,
     Instrument,
     Level,
+    RiskFinding,
     definition_of,
 )
 from workflows.journey.instruments.results import Flag, Score, ScoreChange
@@ -30,10 +30,10 @@ __all__ = [
     "C_SSRS_FORMS",
     "Comparison",
     "Definition",
-    "Finding",
     "Flag",
     "Instrument",
     "Level",
+    "RiskFinding",
     "Score",
     "ScoreChange",
     "Thresholds",

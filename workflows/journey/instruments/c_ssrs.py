@@ -1,6 +1,13 @@
 """The C-SSRS: yes/no questions with branching, the worst yes wins."""
 
-from workflows.journey.instruments.definitions import Definition, Finding, Instrument, Level, Question, definition_of
+from workflows.journey.instruments.definitions import (
+    Definition,
+    FormQuestion,
+    Instrument,
+    Level,
+    RiskFinding,
+    definition_of,
+)
 from workflows.journey.instruments.results import Flag, Score
 
 
@@ -31,18 +38,18 @@ def score_c_ssrs(answers: object, instrument: Instrument = Instrument.C_SSRS) ->
         complete=not problems,
         reason="; ".join(problems) or None,
         level=_worst(known, read),
-        recent_level=_worst(tuple(q for q in known if q.finds != Finding.LIFETIME_BEHAVIOUR), read),
+        recent_level=_worst(tuple(q for q in known if q.finds != RiskFinding.LIFETIME_BEHAVIOUR), read),
         findings=tuple(dict.fromkeys(q.finds for q in known if read[q.key])),
         flags=(Flag.INDETERMINATE,) if problems else (),
     )
 
 
-def _worst(questions: tuple[Question, ...], read: dict[str, bool]) -> Level | None:
+def _worst(questions: tuple[FormQuestion, ...], read: dict[str, bool]) -> Level | None:
     levels = [q.yes_means if read[q.key] else Level.NONE for q in questions]
     return max(levels, key=lambda level: level.severity, default=None)
 
 
-def _problem(question: Question, answer: object, read: dict[str, bool], definition: Definition) -> str | None:
+def _problem(question: FormQuestion, answer: object, read: dict[str, bool], definition: Definition) -> str | None:
     """What is wrong with this answer given the others that could be read, if anything."""
     if answer is not None and question.key not in read:
         return f"{question.label} is neither yes nor no"

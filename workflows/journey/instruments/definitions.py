@@ -37,7 +37,7 @@ C_SSRS_FORMS = (Instrument.C_SSRS, Instrument.C_SSRS_SINCE)
 """The two forms of the C-SSRS: the screener asks once about a lifetime, the other one again and again since then."""
 
 
-class Finding(StrEnum):
+class RiskFinding(StrEnum):
     """What a yes to a question of the C-SSRS is about."""
 
     THOUGHTS = "thoughts"
@@ -74,13 +74,13 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FormQuestion:
     """A yes/no question: the level a yes means, what it finds, and the question whose yes leads to it."""
 
     key: str
     label: str
     yes_means: Level
-    finds: Finding
+    finds: RiskFinding
     asked_if: str | None = None
 
 
@@ -102,7 +102,7 @@ class Definition:
     suicide_item: int | None = None
     observed_in_session: bool = False
     thresholds_of_change: tuple[str, ...] = ()
-    questions: tuple[Question, ...] = ()
+    questions: tuple[FormQuestion, ...] = ()
 
     @property
     def total_max(self) -> int:
@@ -116,11 +116,11 @@ ENDORSED_FROM = 2
 """A PCL-5 item counts as an endorsed symptom from "Moderately" (2) on (VA National Center for PTSD)."""
 
 _THOUGHTS = (
-    Question("q1", "question 1", Level.LOW, Finding.THOUGHTS),
-    Question("q2", "question 2", Level.LOW, Finding.THOUGHTS),
-    Question("q3", "question 3", Level.MODERATE, Finding.THOUGHTS, asked_if="q2"),
-    Question("q4", "question 4", Level.HIGH, Finding.INTENT, asked_if="q2"),
-    Question("q5", "question 5", Level.HIGH, Finding.INTENT, asked_if="q2"),
+    FormQuestion("q1", "question 1", Level.LOW, RiskFinding.THOUGHTS),
+    FormQuestion("q2", "question 2", Level.LOW, RiskFinding.THOUGHTS),
+    FormQuestion("q3", "question 3", Level.MODERATE, RiskFinding.THOUGHTS, asked_if="q2"),
+    FormQuestion("q4", "question 4", Level.HIGH, RiskFinding.INTENT, asked_if="q2"),
+    FormQuestion("q5", "question 5", Level.HIGH, RiskFinding.INTENT, asked_if="q2"),
 )
 """Questions 1 to 5 of the C-SSRS, the same in every form."""
 
@@ -180,8 +180,8 @@ _DEFINITIONS: dict[Instrument, Definition] = {
         source="Posner et al. 2011, Am J Psychiatry 168:1266-1277; Columbia Lighthouse Project triage",
         questions=(
             *_THOUGHTS,
-            Question("q6", "question 6", Level.MODERATE, Finding.LIFETIME_BEHAVIOUR),
-            Question("q6_recent", "question 6, past 3 months", Level.HIGH, Finding.BEHAVIOUR, asked_if="q6"),
+            FormQuestion("q6", "question 6", Level.MODERATE, RiskFinding.LIFETIME_BEHAVIOUR),
+            FormQuestion("q6_recent", "question 6, past 3 months", Level.HIGH, RiskFinding.BEHAVIOUR, asked_if="q6"),
         ),
     ),
     # Every question is about the time since somebody last asked, so any behaviour is recent, and high.
@@ -189,7 +189,7 @@ _DEFINITIONS: dict[Instrument, Definition] = {
         version="C-SSRS Screener, since last contact",
         recall="since last contact",
         source="Posner et al. 2011, Am J Psychiatry 168:1266-1277; Columbia Lighthouse Project triage",
-        questions=(*_THOUGHTS, Question("q6", "question 6", Level.HIGH, Finding.BEHAVIOUR)),
+        questions=(*_THOUGHTS, FormQuestion("q6", "question 6", Level.HIGH, RiskFinding.BEHAVIOUR)),
     ),
     # Questions 1, 2, 6, 7, 15 and 22 of the 23-item CADSS. It has no official cut-off and its authors call it
     # unvalidated in this population, so it serves trend and release only.

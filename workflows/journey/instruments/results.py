@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from workflows.journey.base import ImmutableModel, SortedDict
-from workflows.journey.instruments.definitions import C_SSRS_FORMS, Finding, Instrument, Level
+from workflows.journey.instruments.definitions import C_SSRS_FORMS, Instrument, Level, RiskFinding
 
 
 class Flag(StrEnum):
@@ -64,7 +64,7 @@ class Score(ImmutableModel):
     total: int | None = None
     level: Level | None = None
     recent_level: Level | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[RiskFinding, ...] = ()
     band: str | None = None
     subscales: SortedDict[str, int] = Field(default_factory=dict)
     flags: tuple[str, ...] = ()

@@ -20,8 +20,8 @@ from workflows.journey.protocol.care_plan import (
     HIGHER_IS_TIGHTER,
     CarePlanRules,
     ChangeReason,
-    Dose,
     DoseLimit,
+    DoseLimits,
     Maintenance,
     Supply,
 )
@@ -72,8 +72,8 @@ __all__ = [
     "Count",
     "Crises",
     "CriterionSource",
-    "Dose",
     "DoseLimit",
+    "DoseLimits",
     "Eligibility",
     "EmergencyGrades",
     "EmergencyLimits",
@@ -180,7 +180,7 @@ class Protocol(InputModel):
     """How long what a dose rests on carries it."""
     sessions: Sessions
     """How many sessions, how far apart, and how each one goes."""
-    dose: Dose
+    dose: DoseLimits
     """Dose limits."""
     maintenance: Maintenance
     """What holds in place of the course's numbers once maintenance was decided on."""

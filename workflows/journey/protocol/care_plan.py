@@ -59,7 +59,7 @@ class CarePlanRules(InputModel):
     """Beginnings of words that the rationale of a change may not hold, such as convenient."""
 
 
-class Dose(InputModel):
+class DoseLimits(InputModel):
     """Dose limits. Null until the medical director sets them; a protocol with a null limit is refused at start."""
 
     unit: Literal["mg"]

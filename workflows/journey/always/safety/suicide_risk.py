@@ -19,7 +19,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import Crisis
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.instruments import C_SSRS_FORMS, Finding, Level
+from workflows.journey.instruments import C_SSRS_FORMS, Level, RiskFinding
 from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
@@ -80,7 +80,7 @@ def _told_before(journey: Journey) -> bool:
 
 def _behaved(measured: Measurement) -> bool:
     found = measured.score.findings
-    return Finding.LIFETIME_BEHAVIOUR in found or Finding.BEHAVIOUR in found
+    return RiskFinding.LIFETIME_BEHAVIOUR in found or RiskFinding.BEHAVIOUR in found
 
 
 def _known(journey: Journey, body: e.InstrumentRecorded, level: Level) -> bool:
@@ -112,8 +112,8 @@ def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
     past month, behaviour in the past 3 months; the protocol says how many days)."""
     rules, asked = journey.protocol.instruments, _asked_by_staff(journey)
     windows = (
-        (Finding.INTENT, "suicidal intent", rules.suicidal_intent_recent_days),
-        (Finding.BEHAVIOUR, "suicidal behaviour", rules.suicidal_behaviour_recent_days),
+        (RiskFinding.INTENT, "suicidal intent", rules.suicidal_intent_recent_days),
+        (RiskFinding.BEHAVIOUR, "suicidal behaviour", rules.suicidal_behaviour_recent_days),
     )
     return tuple(
         f"{what} was found less than {days} days ago"
