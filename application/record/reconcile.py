@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 
 from activities.notices import deliver
-from activities.record import NotYetRecorded, Record, UnreadableEvent
+from activities.record import NotYetRecorded, Record, RecordUnavailable, UnreadableEvent
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_events, load_journey
 from activities.record.reconciliation import (
@@ -158,8 +158,10 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
             if repair:
                 async with asyncio.timeout(EACH.total_seconds()):
                     mended = await _mend(context, record, journeys, drifted)
-        except (UseCaseError, UnreadableEvent, TimeoutError) as problem:
-            log.warning("reconcile.not_mended", journey_id=str(drifted.journey_id), error=type(problem).__name__)
+        except RecordUnavailable:
+            raise
+        except Exception:  # Whatever is wrong with one journey keeps no other from being mended.
+            log.warning("reconcile.not_mended", journey_id=str(drifted.journey_id), exc_info=True)
         if mended:
             log.warning("reconcile.mended", journey_id=str(drifted.journey_id), drift=drifted.drift.value)
         elif repair:

@@ -347,6 +347,26 @@ async def test_a_run_that_another_pass_began_goes_on(working: Ground, monkeypatc
     await course.recorded()
 
 
+async def test_whatever_is_wrong_with_one_journey_the_others_are_mended(
+    working: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = working
+    wrong, right = await ground.begin(2)
+    for course in (wrong, right):
+        await ended(ground, course)
+    set_back = TemporalJourneys.set_back
+
+    async def unforeseen(self: TemporalJourneys, run: Run) -> bool:
+        if run.journey_id == wrong.id:
+            raise ValueError("invented: nobody foresaw this")
+        return await set_back(self, run)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TemporalJourneys, "set_back", unforeseen)
+        assert await ground.reconcile() == {wrong.id: (Drift.ENDED, False), right.id: (Drift.ENDED, True)}
+    assert await ground.reconcile() == {wrong.id: (Drift.ENDED, True)}
+
+
 async def knows(course: Course, command_id: UUID) -> bool:
     return command_id in await course.commands()
 
