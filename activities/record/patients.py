@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+import structlog
+
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import load_journey
@@ -19,6 +21,8 @@ from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
 from workflows.journey.events import Event, PatientMerged, PatientUnmerged
 from workflows.journey.vocabulary import Patient
+
+log = structlog.get_logger("record")
 
 
 class SeenElsewhere(NamedTuple):
@@ -81,12 +85,13 @@ class Parted(NamedTuple):
 
 async def part(record: Record, journey: Journey, other: str, known: RecordedJourneys | None = None) -> Parted:
     """Find the keys of another patient, with whom a journey's is one no more. As long as a journey of either cannot be
-    read, they are kept as one: who takes them apart must know by what they are."""
+    read, they are kept as one, and that is logged: who takes them apart must know by what they are."""
     patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)
     others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
     first = record.patients.of_ref(other)
     keys = keys_of_one(record.patients, (journey, *others), first)
     if unreadable or record.patients.of_ref(journey.patient.ref) in keys:
+        log.error("patient.not_parted", journey_id=str(journey.id))
         return Parted((), patient.position)
     return Parted((first, *sorted(keys - {first})), patient.position)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.record import Record
 from activities.record.event_codec import to_new
@@ -237,7 +238,9 @@ async def test_who_is_one_for_another_reason_too_is_not_taken_apart(record: Reco
     await record_all(record, first, [patient_key("third")])
     second.do(c.ProposeUnmerge(merge="merge-1", reason="x"), Role.COORDINATOR)
     second.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
-    assert (await part(record, second.journey, first.journey.patient.ref)).keys == ()
+    with capture_logs() as logged:
+        assert (await part(record, second.journey, first.journey.patient.ref)).keys == ()
+    assert [(line["event"], line["journey_id"]) for line in logged] == [("patient.not_parted", str(second.journey.id))]
 
 
 async def test_patients_taken_for_one_are_found(record: Record, owner: Connection) -> None:
