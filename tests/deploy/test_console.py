@@ -75,7 +75,10 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             assert (await coordinator.send(REFERRAL)).url.path == journey
 
             # The patient is sent a link, which leads to the console that runs here.
-            await coordinator.go(f"{journey}/contact-points")
+            async def reached() -> bool:
+                return "@invented.example" in (await coordinator.go(f"{journey}/contact-points")).text
+
+            await eventually(reached)
             assert "A link is on its way" in (await coordinator.send({"do": "send-link"})).text
             async with httpx2.AsyncClient() as patient:
 
