@@ -101,6 +101,7 @@ class KeyStore:
         self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
         self._subjects: _Cache[UUID, str] = _Cache(lifetime)
+        self._patients: PatientKeys | None = None
 
     # Reading
 
@@ -129,12 +130,14 @@ class KeyStore:
         return found
 
     async def patients(self) -> PatientKeys:
-        """Return what makes the keys of patients.
+        """Return what makes the keys of patients. Its secret never changes, so it is asked for once.
 
         Raises:
             KeysUnavailable: its secret cannot be had now.
         """
-        return PatientKeys((await self.newest(IDENTITY)).secret)
+        if self._patients is None:
+            self._patients = PatientKeys((await self.newest(IDENTITY)).secret)
+        return self._patients
 
     async def newest(self, subject: str) -> DataKey:
         """Return the key for new data of a subject. The first one is made when it is first needed.
