@@ -82,11 +82,13 @@ async def hold(
         "clinic": clinic,
         "request": None if dry_run else str(once),
     }
-    page = await find_concerned(call.context, check_options(FindConcerned, asked))
+    query = check_options(FindConcerned, asked)
+    page = await find_concerned(call.context, query)
     output = call.output
     if not dry_run:
         output.note(f"Request {once}: to go on after an interruption, send the same again with --request {once}")
-    done = [each async for each in hold_together(call.context, page.answer.rows, reason, once, dry_run=dry_run)]
+    cases = page.answer.rows
+    done = [each async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run)]
     return _show_held(output, page, done, once, dry_run=dry_run)
 
 

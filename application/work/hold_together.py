@@ -1,8 +1,9 @@
 """Hold every journey that a protocol, a lot or a clinician concerns, and prepare their releases.
 
-Each journey gets its own hold by its own command, whose id comes from that of the request: the same request may be sent
-again after any interruption, and holds nothing twice. Each hold is released by its own signed decision, on the evidence
-of its own journey; nothing is ever signed for several.
+Each journey gets its own hold by its own command, whose id comes from that of the request and what it says: the same
+may be sent again after any interruption, by anybody, and holds nothing twice. What says something else holds once more,
+and a release for the first does not let it go on. Each hold is released by its own signed decision, on the evidence of
+its own journey; nothing is ever signed for several.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.holds.rules import release_obstacles
-from workflows.journey.base import CODE_DIGITS, Identifier, InputModel, Text
+from workflows.journey.base import CODE_DIGITS, Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.decide import decide
 from workflows.journey.receipts import receipts_of
@@ -136,9 +137,10 @@ async def find_concerned(context: Context, query: FindConcerned) -> CasePage:
 
 
 async def hold_together(
-    context: Context, cases: Sequence[Case], reason: str, request: UUID, *, dry_run: bool
+    context: Context, query: FindConcerned, cases: Sequence[Case], reason: str, request: UUID, *, dry_run: bool
 ) -> AsyncIterator[HeldTogether]:
-    """Place a hold in each of these journeys, or say what would happen; yield each result as it is there.
+    """Place a hold in each of these journeys, which the query found, or say what would happen; yield each result as it
+    is there.
 
     In an outage the rest is not tried, so there may be fewer results than journeys.
     """
@@ -148,7 +150,9 @@ async def hold_together(
     async def work() -> None:
         nonlocal outages
         for case in waiting:
-            result = await _hold(context, case, body, request, dry_run=dry_run)
+            once = _command_id(query, case, reason, request)
+            command = Command(command_id=once, actor=context.actor, body=body)
+            result = await _hold(context, case, command, dry_run=dry_run)
             outages = outages + 1 if isinstance(result.problem, Unavailable) else 0
             done.put_nowait(result)
             if outages > 3 * AT_ONCE:
@@ -221,9 +225,15 @@ async def _all(context: Context, wanted: CaseloadFilter, query: Query | None) ->
     return found, CasePage(answer, true_up_to(answer, head), now)
 
 
-async def _hold(context: Context, case: Case, body: PlaceHold, request: UUID, *, dry_run: bool) -> HeldTogether:
-    command = Command(command_id=uuid5(request, f"hold/{case.journey_id}"), actor=context.actor, body=body)
+def _command_id(query: FindConcerned, case: Case, reason: str, request: UUID) -> UUID:
+    """Return the id of the command that holds a journey for what a request says, however that is spelled."""
+    protocol = None if query.protocol is None else case.protocol_digest
+    lot = None if query.lot is None else query.lot.lower()
+    said = canonical([reason, {"protocol": protocol, "lot": lot, "clinician": query.clinician}]).decode()
+    return uuid5(request, f"hold/{case.journey_id}/{said}")
 
+
+async def _hold(context: Context, case: Case, command: Command, *, dry_run: bool) -> HeldTogether:
     def became(outcome: HoldOutcome, problem: UseCaseError | None = None) -> HeldTogether:
         return HeldTogether(case.journey_id, case.clinic, outcome, problem)
 

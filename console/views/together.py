@@ -70,7 +70,7 @@ async def hold(visit: Acts) -> Response:
         query = forms.check(FindConcerned, {**asked, **more}, templated=False)
         async with visit.context() as context:
             cases = (await find_concerned(context, query)).answer.rows
-            found = [each async for each in hold_together(context, cases, reason, request, dry_run=dry_run)]
+            found = [each async for each in hold_together(context, query, cases, reason, request, dry_run=dry_run)]
     except UseCaseError as error:
         return await _shown(visit, form, error=error)
     return await _shown(visit, form, found, of=len(cases), request=None if dry_run else request)

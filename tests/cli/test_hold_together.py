@@ -114,6 +114,28 @@ async def test_another_person_goes_on_with_a_request(open_clinics: Clinics, tmp_
     assert {*answer.json["counts"]} == {"already", "closed"}
 
 
+async def test_a_request_that_says_something_else_holds_once_more(open_clinics: Clinics, tmp_path: Path) -> None:
+    """A release for the first must not let go on what is held for the second."""
+    clinics, request = open_clinics, str(uuid4())
+    one = next(each for each in with_lot(clinics) if each != clinics.ended)
+    digest, clinician = clinics.journeys[one].protocol_digest, clinics.journeys[one].clinician
+    lot, protocol = ("--lot", LOT), ("--protocol", digest)
+    again = ((lot, ("--lot", LOT.upper())), (lot, lot), (protocol, ("--protocol", short_code(digest))))
+    said = [*again, (("--clinician", clinician), ("--clinician", clinician))]
+    for number, (words, spelled) in enumerate(said, 1):
+        reason = REASON if number != 2 else {"reason": "Invented: another fault of this lot"}
+        for sent, became in ((words, "held"), (spelled, "already")):
+            answer = await clinics.call("work", "hold", *sent, "--request", request, "--json", given=reason)
+            [row] = [row for row in answer.json["rows"] if row["journey_id"] == str(one)]
+            assert row["outcome"] == became, (number, sent)
+        assert len((await held_by(clinics, request))[one]) == number
+    await catch_up(clinics.record)
+    me = of_clinics(tmp_path, Role.MEDICAL_DIRECTOR, "demo-clinic", OTHER)
+    listed = await clinics.call("work", "releases", request, "--json", *me)
+    evidence = [row["evidence"] for row in listed.json if row["journey_id"] == str(one)]
+    assert len({*evidence}) == len(said)
+
+
 async def test_a_protocol_and_a_clinician_hold_theirs(open_clinics: Clinics) -> None:
     clinics = open_clinics
     [digest] = {journey.protocol_digest for journey in clinics.journeys.values()}
