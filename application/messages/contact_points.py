@@ -186,17 +186,39 @@ async def send_link(context: Context, whose: Whose) -> Owner:
 
     Raises:
         InvalidInput: it is for one of the staff, who sign in.
-        NotFound, NotAllowed, Conflict, Unavailable: nothing happened.
+        Conflict: no point is verified, or nothing could open it; see `why_no_link`.
+        NotFound, NotAllowed, Unavailable: nothing happened.
     """
     await require_session(context)
     async with opened(context) as contacts:
         subject, owner, _ = await _find(context, contacts, whose, "send-link")
         if owner.journey_id is None:
             raise InvalidInput("links are for patients and observers", "Staff sign in with their passkey")
-        if not (await contacts.find(subject)).contact.usable(alarm=False):
-            raise Conflict("no point of theirs is verified", "Add one, and verify it", state=NOTHING_CHANGED)
+        problem = why_no_link((await contacts.find(subject)).contact)
+        if problem is not None:
+            raise problem
         await links.send(contacts.record, owner, by=context.person.id)
         return owner
+
+
+def why_no_link(contact: ContactPoints) -> Conflict | None:
+    """Return why no link can be sent to somebody, and what to do first; None where one can. Nothing opens one whose
+    code was not agreed on and has no other way to go than the link."""
+    usable = contact.usable(alarm=False)
+    if not usable:
+        return Conflict(
+            "no point is verified that a link could go to",
+            "Add one, and enter the code that comes back",
+            state=NOTHING_CHANGED,
+        )
+    # Where one point has another way beside it, each of them has.
+    if contact.clinic_code is None and links.other_way(contact, usable[0].id) is None:
+        return Conflict(
+            "nothing could open a link: its code was not agreed on, and has no other way to go than the link",
+            "Verify a second way to reach them (all e-mail counts as one), or agree on a code with them",
+            state=NOTHING_CHANGED,
+        )
+    return None
 
 
 async def set_clinic_code(context: Context, whose: Whose, code: str) -> Changed:

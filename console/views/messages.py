@@ -160,7 +160,7 @@ async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) 
         whose=whose,
         kept=kept,
         observers=observers,
-        may_send=bool(kept.contact.usable(alarm=False)),
+        no_link=use.why_no_link(kept.contact),
         colleagues=others,
         at=at,
         error=error,

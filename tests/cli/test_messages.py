@@ -138,6 +138,8 @@ def test_a_coordinator_agrees_on_a_code_and_has_a_link_sent(
     [(_, code)] = codes_sent(world)
     world.answers = [code]
     point(world, "verify", "--point", new, *whose)
+    refused = point(world, "send-link", *whose)
+    assert (refused.code, "agree on a code" in refused.err) == (ExitCode.REFUSED, True), "nothing could open it"
     agreed = point(world, "set-code", *whose).json
     assert agreed["clinic_code"]
     assert PASSPHRASE not in str(agreed)

@@ -1,6 +1,7 @@
 """Messages and contact points in the console: what reached nobody is seen to, and a point counts once its code came."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -12,13 +13,14 @@ from pydantic import SecretStr
 
 from activities.notices import queue
 from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
-from activities.notices.contacts import Contacts
+from activities.notices.contacts import ContactPoint, ContactPoints, Contacts
 from activities.notices.delivering import Sender, see_to
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.store import NewNotice
+from application.messages.contact_points import why_no_link
 from application.sealing import open_sealed
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
@@ -135,6 +137,13 @@ async def test_a_coordinator_sets_the_agreed_code_and_sends_links(world: World, 
         [message] = await deliver(world)
         await act(browser, "verify", point=points(browser)[0], code=message.text.split("code is ")[1][:6])
         assert "None is set." in said(browser)
+        assert "Nothing could open a link" in said(browser)
+        assert 'name="do" value="send-link"' not in browser.page.text
+        token = re.findall(r'name="form_token" value="([^"]+)"', browser.page.text)[0]
+        sent = {"form_token": token, "do": "send-link"}
+        refused = await browser.client.post(str(browser.page.url), data=sent)
+        assert (refused.status_code, await deliver(world)) == (409, [])
+        assert "agree on a code with them" in refused.text
         for code, again, why in (
             (AGREED, "another one", "two different codes"),
             ("12345", "12345", "too easy to guess"),
@@ -155,6 +164,34 @@ async def test_a_coordinator_sets_the_agreed_code_and_sends_links(world: World, 
     await browser.sign_in("clinician")
     for whom in (POINTS, f"{POINTS}?observer=sam"):
         assert (await browser.go(whom)).status_code == 403
+
+
+def test_a_link_is_sent_where_its_code_has_a_way_to_come() -> None:
+    def point(name: str, address: str, **changed: object) -> ContactPoint:
+        channel = "email" if "@" in address else "webhook"
+        given = {"id": name, "channel": channel, "address": address, "verified_at": "2026-01-01T00:00:00Z"}
+        return ContactPoint.model_validate({**given, **changed})
+
+    mail, other = point("mail", "a@home.example"), point("other", "b@home.example")
+    sms, again, chat = point("sms", "sms:1"), point("again", "sms:2"), point("chat", "chat:1")
+    new = point("new", "sms:3", verified_at=None)
+    unverified, closed, agreed = "no point is verified", "nothing could open a link", "0" * 96
+    cases: Sequence[tuple[tuple[ContactPoint, ...], str | None, str]] = (
+        ((), None, unverified),
+        ((new,), agreed, unverified),
+        ((mail,), None, closed),
+        ((mail, other), None, closed),
+        ((sms, again), None, closed),
+        ((mail, new), None, closed),
+        ((mail,), agreed, ""),
+        ((mail, sms), None, ""),
+        ((mail, other, chat), None, ""),
+        ((sms, chat), None, ""),
+    )
+    for points, code, told in cases:
+        problem = why_no_link(ContactPoints(points=points, clinic_code=code))
+        why = "" if problem is None else problem.reason
+        assert (why.startswith(told), bool(why)) == (True, bool(told)), points
 
 
 async def test_everybody_sees_their_own_points_and_no_others(browser: Browser) -> None:
