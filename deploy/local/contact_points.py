@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
+
 from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, of_staff
-from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import RecordFault, RecordUnavailable, open_record, sealing
@@ -15,7 +16,10 @@ from deploy.local.stack import Stack
 from simulation.people import PEOPLE, STAFF, person_of
 from workflows.journey.actors import Role
 
+log = structlog.get_logger("local")
+
 GIVEN_BY = "local-stack"
+GIVEN = "given"
 LOOK = 0.5
 """Seconds between two looks for new journeys."""
 
@@ -46,13 +50,29 @@ async def giving_contact_points(stack: Stack) -> AsyncIterator[None]:
 
 
 async def _follow(contacts: Contacts) -> None:
-    seen: set[UUID] = set()
+    became: dict[UUID, str] = {}
     while True:
-        with suppress(RecordUnavailable, RecordFault, KeysUnavailable):
-            for journey_id in [each for each in await _journeys(contacts) if each not in seen]:
-                await _give_household(contacts, journey_id)
-                seen.add(journey_id)
+        with suppress(RecordUnavailable, RecordFault):
+            await give_to_new_journeys(contacts, became)
         await asyncio.sleep(LOOK)
+
+
+async def give_to_new_journeys(contacts: Contacts, became: dict[UUID, str]) -> None:
+    """Give contact points to the households of the journeys that have none yet. ``became`` says what became of each
+    before, and is brought up to date. What goes wrong with one is logged, and tried again the next time.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does, where it does not say which journeys there are.
+    """
+    for journey_id in [each for each in await _journeys(contacts) if became.get(each) != GIVEN]:
+        now = GIVEN
+        try:
+            await _give_household(contacts, journey_id)
+        except Exception as problem:  # Whatever is wrong with one journey keeps no other from it.
+            now = type(problem).__name__
+            if became.get(journey_id) != now:
+                log.warning("local.no_contact_points", journey_id=str(journey_id), error=now)
+        became[journey_id] = now
 
 
 async def _journeys(contacts: Contacts) -> list[UUID]:
