@@ -1,11 +1,14 @@
 """The zone of the person who looks: where their day ends, and which times they read.
 
-It comes from `CAREPATH_ZONE`, else from `TZ`, else from what the machine is set to. All of them only name a zone: its
-rules are those of this build, as for patients and clinics. A zone that is not known is an error, never UTC.
+Whoever looks from a browser is where the browser says. Otherwise it comes from `CAREPATH_ZONE`, else from `TZ`, else
+from what the machine is set to. All of them only name a zone: its rules are those of this build, as for patients and
+clinics. A zone that is not known is an error, never UTC.
 """
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +19,8 @@ from workflows.journey.calendars import local, zone_info
 SETTING = f"{PREFIX}ZONE"
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
 """Where a machine says its zone: by a link into its zone data, or by name."""
+_OF_BROWSER: ContextVar[ZoneInfo | None] = ContextVar("zone_of_browser", default=None)
+"""Where somebody looks from whose browser said it, during one request; None for everybody else."""
 
 
 def viewers_zone() -> ZoneInfo:
@@ -24,6 +29,8 @@ def viewers_zone() -> ZoneInfo:
     Raises:
         SettingsError: it is not known.
     """
+    if (of_browser := _OF_BROWSER.get()) is not None:
+        return of_browser
     for variable in (SETTING, "TZ"):
         if given := os.environ.get(variable, "").strip():
             try:
@@ -36,6 +43,29 @@ def viewers_zone() -> ZoneInfo:
         except ZoneInfoNotFoundError:
             continue
     raise SettingsError([(SETTING, f"is missing, and the machine does not say where you are; {ZONE_EXAMPLE}")])
+
+
+def zone_of_browser(name: str) -> ZoneInfo | None:
+    """Return the zone that a browser names; None where this build knows none of this name. It is never a path."""
+    try:
+        return zone_info(name)
+    except ZoneInfoNotFoundError:
+        return None
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """Know nothing of where anybody else looks from, and forget afterwards what `look_from` said within."""
+    before = _OF_BROWSER.set(None)
+    try:
+        yield
+    finally:
+        _OF_BROWSER.reset(before)
+
+
+def look_from(zone: ZoneInfo | None) -> None:
+    """Have times of this request be those of a zone; of None, where the machine is."""
+    _OF_BROWSER.set(zone)
 
 
 def in_viewers_zone(moment: datetime) -> datetime:

@@ -28,6 +28,7 @@ from application.passkeys import PasskeyAsked
 from application.questionnaires.folder import questionnaires_of
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
+from application.viewer import one_request
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import NO_SESSION, SIGNED_OUT, Drafts
@@ -209,7 +210,8 @@ async def _tell(request: Request, raised: Exception) -> Response:
 
 
 class _Closed:
-    """Puts the headers on every answer, refuses forms that are too large, and tells what nobody foresaw."""
+    """Puts the headers on every answer, refuses forms that are too large, and tells what nobody foresaw. Where somebody
+    looks from is forgotten after each request: a connection may serve several of them, one after the other."""
 
     def __init__(self, app: Asgi) -> None:
         self._app = app
@@ -238,11 +240,12 @@ class _Closed:
                 ]
             await send(message)
 
-        try:
-            await self._app(scope, counted, sealed)
-        except Exception as raised:
-            if begun:
-                raise
-            log.exception("page.failed")
-            answer = pages.error_page(request, translate(raised))
-            await answer(scope, receive, sealed)
+        with one_request():
+            try:
+                await self._app(scope, counted, sealed)
+            except Exception as raised:
+                if begun:
+                    raise
+                log.exception("page.failed")
+                answer = pages.error_page(request, translate(raised))
+                await answer(scope, receive, sealed)

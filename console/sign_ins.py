@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from application.context import KeptSession
 from application.errors import NotFound, UseCaseError
@@ -63,7 +64,8 @@ class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
     a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
-    ``in_session``: the page they looked at last is the room of a session that runs."""
+    ``in_session``: the page they looked at last is the room of a session that runs. ``zone`` is where their browser
+    says they are; None where it said nothing that is known."""
 
     person: Profile
     profile: Path | None
@@ -73,6 +75,7 @@ class SignIn:
     passage: Passage | None = None
     looks_only: bool = False
     in_session: bool = False
+    zone: ZoneInfo | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Flash | None = None
@@ -96,11 +99,12 @@ class SignIn:
 
 class Begun(NamedTuple):
     """A sign-in at an organisation's provider. ``before`` is the secret of the sign-in that it takes the place of,
-    ``onward`` the page that comes after it."""
+    ``onward`` the page that comes after it, ``zone`` where the browser says it is."""
 
     flow: Flow
     before: str | None
     onward: str
+    zone: ZoneInfo | None
 
 
 class RoleChoice(NamedTuple):
@@ -109,6 +113,7 @@ class RoleChoice(NamedTuple):
     people: tuple[Profile, ...]
     before: str | None
     onward: str
+    zone: ZoneInfo | None
 
 
 class SignIns:

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import datetime
 from typing import Annotated, Protocol
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
@@ -32,6 +33,7 @@ from application.profiles import Profile
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
+from application.viewer import look_from, zone_of_browser
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import SHOWN_AGAIN, Drafts, Entered
 from console.sign_ins import Flash, SignIn, SignIns
@@ -41,6 +43,8 @@ COOKIE = "__Host-carepath"
 """The cookie that holds the secret of a sign-in. Its prefix binds it to this host, to secure connections and to `/`."""
 FORM_FIELD = "form_token"
 """The hidden control by which a form is known to come from a page of this sign-in."""
+ZONE = "browser_zone"
+"""The hidden control of a form to sign in with, by which a browser says in which zone it is (`static/passkey.js`)."""
 KEPT = "application/vnd.carepath.kept+json"
 """What the script of a page accepts that keeps what was entered until it is sent (`static/kept.js`). Asked for it, a
 page says what is new and a form what came of it; nothing else tells them from what a browser asks by itself."""
@@ -218,7 +222,19 @@ def drafts_of(request: Request) -> Drafts:
     return found
 
 
+def zone_sent(sent: Mapping[str, str]) -> ZoneInfo | None:
+    """Return the zone that a browser says it is in; None where it says none that is known."""
+    return zone_of_browser(sent.get(ZONE, ""))
+
+
 def signed_in_with(request: Request) -> SignIn | None:
+    """Return who is signed in with this browser, and have the times of this request be theirs."""
+    found = _found_by(request)
+    look_from(None if found is None else found.zone)
+    return found
+
+
+def _found_by(request: Request) -> SignIn | None:
     """Return who is signed in with this browser, as the register has them now. Who signed in with a passkey is signed
     out when it is revoked, or when the register has no entry for them any more; and so is whom their organisation
     signed in, when the register does not let them look in this role any more. A script that looks whether anything is

@@ -144,7 +144,8 @@ async def show_again(context: Context, entry_id: UUID) -> PastLook:
 
 
 async def _work_then(context: Context, entry: AccessLogEntry) -> WorkPage:
-    """Return a page of the worklist as it was. Claims of that time are no longer known."""
+    """Return a page of the worklist as it was. Claims of that time are no longer known. Its rows were kept: what was
+    due today, where they looked from, is not asked again."""
     unknown = {"claimed_by": None, "claimed_at": None}
     tasks = [Task.model_validate({**shown, **unknown}) for shown in await _obligations_then(context, entry)]
     answer = ListPage(position=entry.position, definition=entry.definition or 0, rows=tuple(tasks))

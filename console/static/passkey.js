@@ -1,6 +1,7 @@
 // Asks the browser for a passkey when a form is sent that needs one. The server says what to ask when the form is sent to
 // it once with `Accept: application/json`; the answer goes into hidden controls, and the form is sent as usual. If the
 // server asks for nothing, the form is sent as it is, and the page that comes says why.
+// Whoever signs in also says in which time zone their browser is, so that times are theirs.
 "use strict";
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -57,6 +58,14 @@ async function send(form, told) {
     }
   }
   form.submit();
+}
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+for (const control of document.querySelectorAll("input[name=browser_zone]")) control.value = zone;
+for (const way of document.querySelectorAll("a[href^='/sign-in/openid']")) {
+  const address = new URL(way.href);
+  address.searchParams.set("browser_zone", zone);
+  way.href = address;
 }
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {

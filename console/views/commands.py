@@ -20,7 +20,7 @@ from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.questionnaires.folder import Folder
 from application.questionnaires.wording import Wording
 from application.sign_offs.staff import staff_of
-from application.viewer import viewers_zone
+from application.viewer import viewers_zone, zone_of_browser
 from application.wording import route_of
 from console import corrections, names
 from console.completing import complete
@@ -44,6 +44,9 @@ AFTER = "after"
 """The hidden control that says where somebody goes on: to the session room."""
 WORDING = "wording"
 """The hidden control that says which words were shown: the digest of their file."""
+CLOCK = "times_of"
+"""The hidden control that says on whose clock times were shown: the name of a zone. They are read on the same, also
+where whoever sends them is somewhere else by then, or the patient is."""
 CHOSEN = ("instrument", "version")
 """What is chosen first, where the fields of a form depend on it."""
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -86,7 +89,10 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
         values |= corrections.recorded(form.corrects, form.fields, form.zone)
     if given.get(AFTER):
         values[AFTER] = [given[AFTER]]
-    return _shown(visit, journey_id, form, visit.take_draft() or values, once)
+    draft = visit.take_draft()
+    if draft:
+        form = form._replace(zone=_clock_of(draft) or form.zone)
+    return _shown(visit, journey_id, form, draft or values, once)
 
 
 @router.post("/journeys/{journey_id}/{noun}/{verb}")
@@ -183,7 +189,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         # It may be absent, with the reason in another field.
         therapy = ("plan", "components", journey.protocol.care_plan.therapy)
         fields = tuple(field._replace(required=field.required and field.path != therapy) for field in fields)
-    zone = str(viewers_zone().key) if journey is None else journey.patient.zone
+    zone = _clock_of(visit.sent) or (str(viewers_zone().key) if journey is None else journey.patient.zone)
     if kind.model is ReviewAccess and known is not None:
         return Form(kind, journey, fields, zone, about=_access(known, given.get("access")))
     if kind.model is not Amend or known is None:
@@ -194,6 +200,12 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     if isinstance(fact.body, InstrumentRecorded):
         wording = words_of(visit, fact.body.instrument, known.journey)
     return Form(kind, journey, corrections.fields_for(fact, known, wording), zone, corrects=fact, wording=wording)
+
+
+def _clock_of(entered: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the zone on whose clock times were shown in what was entered; None where it says none that is known."""
+    named = next(iter(entered.get(CLOCK, ())), "")
+    return None if zone_of_browser(named) is None else named
 
 
 def _access(known: FormContext, access: str | None) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ Whoever comes too often from one address waits for a moment, and calls for help 
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -28,7 +29,7 @@ from console.limits import TooOften, count_try
 from console.pages import page
 from console.sign_ins import Passage
 from console.views.sign_in import hand_over
-from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of
+from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, zone_sent
 from workflows.journey.actors import Role
 
 router = APIRouter()
@@ -77,7 +78,7 @@ async def act(request: Request, token: str) -> Response:
             entered = await enter(context, token, sent.get("code", "")[:100])
     except UseCaseError as error:
         return await _shown(request, token, error)
-    return _let_in(request, entered)
+    return _let_in(request, entered, zone_sent(sent))
 
 
 async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
@@ -99,11 +100,11 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
     )
 
 
-def _let_in(request: Request, entered: LinkEntry) -> Response:
+def _let_in(request: Request, entered: LinkEntry, zone: ZoneInfo | None) -> Response:
     opened = sign_ins_of(request).let_in(entered.person, passage_of(entered))
     assert opened.passage is not None
     answer = RedirectResponse(opened.passage.home, 303)
-    hand_over(request, answer, opened, request.cookies.get(COOKIE))
+    hand_over(request, answer, opened, request.cookies.get(COOKIE), zone)
     return answer
 
 

@@ -13,7 +13,7 @@ from console.limits import count_try
 from console.pages import page
 from console.sign_ins import Begun, RoleChoice
 from console.views.sign_in import hand_over, home_of, own
-from console.visits import COOKIE, context_of_nobody, firsts, sent_with, settings_of, sign_ins_of
+from console.visits import COOKIE, context_of_nobody, firsts, sent_with, settings_of, sign_ins_of, zone_sent
 
 router = APIRouter()
 FLOW_COOKIE = "__Host-carepath-openid"
@@ -29,7 +29,8 @@ async def begin(request: Request, next: str = "") -> Response:  # noqa: A002 - t
         raise NotAllowed("another site led here", "Begin on the page to sign in on", state=NOT_SIGNED_IN)
     count_try(request)
     flow = await provider.begin()
-    ticket = sign_ins_of(request).flows.keep(Begun(flow, request.cookies.get(COOKIE), own(next)))
+    begun = Begun(flow, request.cookies.get(COOKIE), own(next), zone_sent(request.query_params))
+    ticket = sign_ins_of(request).flows.keep(begun)
     answer = RedirectResponse(flow.address, 303)
     answer.set_cookie(
         FLOW_COOKIE, ticket, max_age=int(WAITS.total_seconds()), secure=True, httponly=True, samesite="lax", path="/"
@@ -56,14 +57,14 @@ async def come_back(request: Request) -> Response:
         log.warning("openid.refused", code="nobody_of_the_register")
         raise unknown()
     if len(people) > 1:
-        choice = RoleChoice(people, begun.before, begun.onward)
+        choice = RoleChoice(people, begun.before, begun.onward, begun.zone)
         return page(request, "which_role.html", people=people, ticket=sign_ins.choices.keep(choice))
     opened = sign_ins.sign_in_to_look(people[0])
     # A page of our own, and no redirection: the browser still counts that as led here by the provider, and sends along
     # no cookie of a sign-in.
     answer = page(request, "signed_in.html", onward=begun.onward or home_of(opened))
     answer.delete_cookie(FLOW_COOKIE, secure=True, httponly=True, samesite="lax", path="/")
-    hand_over(request, answer, opened, begun.before)
+    hand_over(request, answer, opened, begun.before, begun.zone)
     return answer
 
 
@@ -78,7 +79,7 @@ async def choose_role(request: Request) -> Response:
         raise not_this_one()
     opened = sign_ins.sign_in_to_look(chosen)
     answer = RedirectResponse(choice.onward or home_of(opened), 303)
-    hand_over(request, answer, opened, choice.before)
+    hand_over(request, answer, opened, choice.before, choice.zone)
     return answer
 
 

@@ -1,6 +1,7 @@
 """Sign in with a passkey, by the provider of an organisation, or in a demonstration by a button; and out."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -22,6 +23,7 @@ from console.visits import (
     sent_with,
     sign_ins_of,
     signed_in_with,
+    zone_sent,
 )
 from workflows.journey.actors import Role
 
@@ -85,7 +87,7 @@ async def sign_in_with_passkey(request: Request) -> Response:
 
 def _signed_in(request: Request, opened: SignIn, sent: Mapping[str, str]) -> Response:
     answer = RedirectResponse(own(sent.get("next", "")) or home_of(opened), 303)
-    hand_over(request, answer, opened, request.cookies.get(COOKIE))
+    hand_over(request, answer, opened, request.cookies.get(COOKIE), zone_sent(sent))
     return answer
 
 
@@ -94,8 +96,10 @@ def home_of(signed_in: SignIn) -> str:
     return HOME.get(signed_in.person.role, "/work")
 
 
-def hand_over(request: Request, answer: Response, opened: SignIn, before: str | None) -> None:
-    """Give a browser the secret of a new sign-in, and end the one whose secret it had before."""
+def hand_over(request: Request, answer: Response, opened: SignIn, before: str | None, zone: ZoneInfo | None) -> None:
+    """Give a browser the secret of a new sign-in, and end the one whose secret it had before. ``zone`` is where it says
+    that it is."""
+    opened.zone = zone
     sign_ins_of(request).end(before)
     answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
 

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from application import viewer
 from application.settings import SettingsError
-from application.viewer import place, shown_at, spell, spell_with_place, viewers_zone
+from application.viewer import (
+    look_from,
+    one_request,
+    place,
+    shown_at,
+    spell,
+    spell_with_place,
+    viewers_zone,
+    zone_of_browser,
+)
 from application.work.worklist import midnight_after
 from cli.input import moment
 from cli.output import local_time
@@ -102,6 +111,42 @@ def test_the_setting_comes_first_then_the_variable_then_the_machine(monkeypatch:
     assert viewers_zone().key == "Asia/Dubai"
     monkeypatch.setenv("CAREPATH_ZONE", "Africa/Lagos")
     assert viewers_zone().key == "Africa/Lagos"
+
+
+def test_whoever_looks_from_a_browser_is_where_it_says_for_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREPATH_ZONE", "Africa/Lagos")
+    with one_request():
+        assert place() == "Africa/Lagos"
+        look_from(zone_of_browser("Asia/Tokyo"))
+        assert spell_with_place(WINTER) == "Tue 2026-03-03 10:00 JST (Asia/Tokyo)"
+        assert midnight_after(WINTER) == datetime(2026, 3, 3, 15, tzinfo=UTC)
+        with one_request():
+            assert place() == "Africa/Lagos"
+        assert place() == "Asia/Tokyo"
+        look_from(None)
+        assert place() == "Africa/Lagos"
+        look_from(zone_of_browser("Asia/Tokyo"))
+    assert place() == "Africa/Lagos"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "",
+        " ",
+        "Nonsense/Zone",
+        "Etc/Unknown",
+        "Asia",
+        " Asia/Tokyo",
+        ":Asia/Tokyo",
+        "/usr/share/zoneinfo/Asia/Tokyo",
+        "../zoneinfo/Asia/Tokyo",
+        "Asia/Tokyo\0",
+        "x" * 5000,
+    ],
+)
+def test_a_browser_names_a_zone_of_this_build_or_none(named: str) -> None:
+    assert zone_of_browser(named) is None
 
 
 @given(

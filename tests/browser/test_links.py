@@ -76,7 +76,7 @@ async def test_from_a_message_to_the_answered_task(
     await catch_up(record)
     desk.clinics.world.at = begun[-1].at + timedelta(minutes=1)
     name = f"patient-{journey_id.hex[:8]}"
-    phone = {"phone": True, "is_mobile": True, "has_touch": True}
+    phone = {"phone": True, "is_mobile": True, "has_touch": True, "timezone_id": "Asia/Tokyo"}
     async with sending(desk, shared_keys, monkeypatch) as (mailbox, contacts), desk.browser(**phone) as page:
         patient = await contacts.of_patient(journey_id)
         assert patient is not None
@@ -100,6 +100,7 @@ async def test_from_a_message_to_the_answered_task(
 
         await let_in(page, mailbox, name)
         assert await page.title() == "Your page"
+        await expect(page.get_by_text("Times without a place are yours: Asia/Tokyo.")).to_be_visible()
         assert await overflow(page) == []
         journey = await desk.recorded(journey_id)
         said = {

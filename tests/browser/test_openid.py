@@ -36,7 +36,7 @@ async def test_whom_the_provider_sends_back_is_signed_in(migrated: Database, chr
 
         serving = Serving(make)
         await serving.start()
-        context = await chromium.new_context()
+        context = await chromium.new_context(timezone_id="Asia/Tokyo")
         page = await context.new_page()
         await page.goto(f"{serving.address}/start")
         await page.get_by_role("link", name="Sign in by your organisation").click()
@@ -44,6 +44,7 @@ async def test_whom_the_provider_sends_back_is_signed_in(migrated: Database, chr
         await page.get_by_role("button", name=COCO.id).click()
         await expect(page).to_have_url(f"{serving.address}/start")
         await expect(page.get_by_text("You are signed in to look")).to_be_visible()
+        await expect(page.get_by_text("Times without a place are yours: Asia/Tokyo.")).to_be_visible()
         await page.get_by_role("link", name="open your working session").click()
         await expect(page.get_by_role("heading", name="Open your working session")).to_be_visible()
         await context.close()

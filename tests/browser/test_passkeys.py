@@ -31,7 +31,7 @@ async def test_a_clinician_is_enrolled_signs_in_and_signs_with_a_passkey(desk: D
     register = Register(invented().register_path, tmp_path / "register.json", desk.address)
     world.set(register_file=register.path)
     try:
-        async with desk.browser() as page:
+        async with desk.browser(timezone_id="Asia/Tokyo") as page:
             await has_authenticator(page)
             # Made, handed in, and enrolled by two others.
             await ask_for_passkey(page, CLIO)
@@ -41,6 +41,7 @@ async def test_a_clinician_is_enrolled_signs_in_and_signs_with_a_passkey(desk: D
             register.enrol(entry)
 
             await sign_in_with_passkey(page, CLIO.id)
+            await expect(page.get_by_text("Times without a place are yours: Asia/Tokyo.")).to_be_visible()
 
             await page.goto(f"/journeys/{journey_id}/sign-offs/{request}")
             assert await findings(page) == []

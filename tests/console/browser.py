@@ -9,6 +9,8 @@ from urllib.parse import urljoin
 import httpx2
 from fastapi import FastAPI
 
+from console.visits import ZONE
+
 ADDRESS = "https://localhost"
 
 
@@ -55,8 +57,9 @@ class Browser:
         self.last = await self.client.get(urljoin(str(self.page.url) if self.last else ADDRESS, address))
         return self.last
 
-    async def sign_in(self, person: str) -> httpx2.Response:
-        self.last = await self.client.post("/sign-in", data={"person": person})
+    async def sign_in(self, person: str, zone: str = "", onward: str = "") -> httpx2.Response:
+        """Sign in as an invented person. ``zone`` is where the browser says it is, ``onward`` the page that comes."""
+        self.last = await self.client.post("/sign-in", data={"person": person, "next": onward, ZONE: zone})
         return self.last
 
     async def send(self, given: Mapping[str, Any], action: str = "") -> httpx2.Response:

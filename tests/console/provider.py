@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from application.openid.settings import OpenIdSettings
+from console.visits import ZONE
 from deploy.local.process import Child, accepts_connections, free_port
 from tests.console.browser import ADDRESS, Browser
 from tests.helpers import eventually
@@ -50,9 +51,9 @@ async def provider_process(directory: Path, *users: dict[str, Any]) -> AsyncIter
         await child.stop(seconds=5)
 
 
-async def begin(browser: Browser, onward: str = "") -> str:
+async def begin(browser: Browser, onward: str = "", zone: str = "") -> str:
     """Press the button of the page to sign in on; where the browser is sent."""
-    begun = await browser.client.get("/sign-in/openid", params={"next": onward}, follow_redirects=False)
+    begun = await browser.client.get("/sign-in/openid", params={"next": onward, ZONE: zone}, follow_redirects=False)
     assert begun.status_code == 303, begun.text
     return begun.headers["location"]
 
@@ -67,9 +68,9 @@ async def at_provider(address: str, **form: str) -> str:
     return back
 
 
-async def sign_in_by(browser: Browser, person: str, onward: str = "") -> httpx2.Response:
+async def sign_in_by(browser: Browser, person: str, onward: str = "", zone: str = "") -> httpx2.Response:
     """Sign in by the organisation's provider; the page that comes then."""
-    return await browser.go(await at_provider(await begin(browser, onward), sub=person))
+    return await browser.go(await at_provider(await begin(browser, onward, zone), sub=person))
 
 
 # A provider that says what it is told

@@ -30,7 +30,7 @@ from console import limits as console_limits
 from console.app import create_app
 from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import LINK_IDLE, Passage
-from console.visits import COOKIE
+from console.visits import COOKIE, ZONE
 from deploy.local.postgres import Database
 from simulation.keys import SERVICE_KEY
 from simulation.people import CLINIC, PEOPLE
@@ -209,13 +209,14 @@ async def test_a_link_and_a_code_by_another_way_open_the_one_task_once(home: Hom
 @pytest.mark.server
 async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home) -> None:
     await home.reached_by(MAIL, code="blue 7 kite")
-    address, browser, right = await home.link(), home.browser, {"code": "blue7kite"}
+    address, browser, right = await home.link(), home.browser, {"code": "blue7kite", ZONE: "Asia/Tokyo"}
     elsewhere = await browser.client.post(address, data=right, headers={"origin": "https://elsewhere.example"})
     assert (elsewhere.status_code, COOKIE in browser.client.cookies) == (403, False)
     both = await asyncio.gather(*(browser.client.post(address, data=right) for _ in range(2)))
     browser.last, refused = sorted(both, key=lambda answer: answer.status_code)
     assert refused.status_code == 403, "of two who have the code one is let in"
     assert browser.page.url.path.endswith("/check-in/complete")
+    assert "yours: Asia/Tokyo." in browser.page.text
     start = f"/journeys/{home.journey_id}"
     assert "whom to reach" in (await browser.go(start)).text.casefold()
     others = (f"/journeys/{uuid4()}", f"/journeys/{uuid4()}/check-in/complete", "/work", "/journeys", "/start")

@@ -109,7 +109,7 @@ async def test_it_opens_pages_as_the_register_says_and_sends_nothing_without_a_w
 ) -> None:
     register.enrol(PASSKEY.entry(COCO))
     assert "Sign in by your organisation" in (await browser.go("/sign-in")).text
-    page = await sign_in_by(browser, COCO.id, onward="/journeys")
+    page = await sign_in_by(browser, COCO.id, onward="/journeys", zone="Asia/Tokyo")
     assert (page.status_code, page.url.path) == (200, "/sign-in/openid/callback"), page.text
     # The browser goes on by itself, from a page of ours: a redirection would take its strict cookies away.
     assert re.findall(r'http-equiv="refresh" content="0; url=([^"]+)"', page.text) == ["/journeys"]
@@ -118,6 +118,7 @@ async def test_it_opens_pages_as_the_register_says_and_sends_nothing_without_a_w
     # The register's words, and none of the token's.
     shown = await browser.go(f"/journeys/{journey}")
     assert f"{COCO.name}, coordinator" in shown.text
+    assert "yours: Asia/Tokyo." in shown.text
     assert "Eve Elsewhere" not in shown.text
     assert "You are signed in to look" in shown.text
     [look] = await Clinics(world, record).looks(journey)
@@ -204,7 +205,7 @@ async def test_who_has_several_roles_says_in_which_they_look(
     entry = StaffEntry(member=member, printed_name="Coco Invented", entered_by=("demo-security", "demo-manager"))
     register.now = enter(register.now, register.now.issued_at, staff=[entry])
     register.put()
-    asked = await sign_in_by(browser, COCO.id)
+    asked = await sign_in_by(browser, COCO.id, zone="Asia/Tokyo")
     assert "In which role?" in asked.text
     assert COOKIE not in browser.client.cookies
     refused = await browser.client.post("/sign-in/openid/role", data={"ticket": "another", "role": "ops"})
@@ -212,6 +213,7 @@ async def test_who_has_several_roles_says_in_which_they_look(
     work = await browser.send({"role": "ops"}, "/sign-in/openid/role")
     assert work.url.path == "/work"
     assert "Coco Invented, ops" in work.text
+    assert "yours: Asia/Tokyo." in work.text
     browser.last = asked
     assert (await browser.send({"role": "coordinator"}, "/sign-in/openid/role")).status_code == 403
 
