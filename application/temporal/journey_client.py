@@ -426,10 +426,12 @@ async def register_search_attributes(client: Client) -> None:
     """
     wanted = {key.name: _to_indexed_type(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
     await client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted)
+        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted),
+        retry=True,
     )
     known = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
+        ListSearchAttributesRequest(namespace=client.namespace),
+        retry=True,
     )
     for name, kind in wanted.items():
         if known.custom_attributes.get(name) != kind:

@@ -387,7 +387,7 @@ async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
             namespace=client.namespace, workflow_execution=execution, signal_name=name, request_id=str(uuid4())
         )
         by_hand.input.payloads.extend(payloads)
-        await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER)
+        await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER, retry=True)
     except (RPCError, KeysUnavailable):
         raise _unavailable() from None
 
@@ -430,6 +430,7 @@ async def set_back(client: Client, run: Run) -> bool:
                         request_id=str(uuid4()),
                     ),
                     timeout=ANSWER,
+                    retry=True,
                 )
                 return True
     except RPCError:
@@ -476,7 +477,7 @@ async def unpause(client: Client, run: Run) -> None:
         request_id=str(uuid4()),
     )
     try:
-        await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER)
+        await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER, retry=True)
     except RPCError:
         raise _unavailable() from None
 
@@ -512,7 +513,9 @@ async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
     """
     try:
         deployment = await client.workflow_service.describe_worker_deployment(
-            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT), timeout=ANSWER
+            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT),
+            timeout=ANSWER,
+            retry=True,
         )
         current = deployment.worker_deployment_info.routing_config.current_deployment_version
         if f"{current.deployment_name}:{current.build_id}" not in polled:
@@ -525,7 +528,7 @@ async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
             workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
         )
         request.update_mask.paths.append("versioning_override")
-        await client.workflow_service.update_workflow_execution_options(request, timeout=ANSWER)
+        await client.workflow_service.update_workflow_execution_options(request, timeout=ANSWER, retry=True)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return False
@@ -544,7 +547,9 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
     mended = []
     try:
         known = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace), timeout=ANSWER
+            ListSearchAttributesRequest(namespace=client.namespace),
+            timeout=ANSWER,
+            retry=True,
         )
         missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
         if missing:

@@ -69,7 +69,9 @@ async def require_authorizer(config: ClientConnectConfig) -> None:
     try:
         stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare)
         await stranger.workflow_service.describe_namespace(
-            DescribeNamespaceRequest(namespace=namespace), timeout=timedelta(seconds=10)
+            DescribeNamespaceRequest(namespace=namespace),
+            timeout=timedelta(seconds=10),
+            retry=True,
         )
     except RPCError as refused:
         if refused.status != RPCStatusCode.NOT_FOUND:

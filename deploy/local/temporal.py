@@ -126,7 +126,9 @@ class TemporalServer(Supervised):
         try:
             client = await Client.connect(self.address, namespace=NAMESPACE)
             await client.workflow_service.describe_namespace(
-                DescribeNamespaceRequest(namespace=NAMESPACE), timeout=timedelta(seconds=5)
+                DescribeNamespaceRequest(namespace=NAMESPACE),
+                timeout=timedelta(seconds=5),
+                retry=False,
             )
         except (RPCError, RuntimeError):
             return False

@@ -15,7 +15,7 @@ PACKAGES = ("temporalio", "pydantic", "asyncpg")
 
 
 async def environment(servers: Servers) -> Mapping[str, str]:
-    system = await servers.client.workflow_service.get_system_info(GetSystemInfoRequest())
+    system = await servers.client.workflow_service.get_system_info(GetSystemInfoRequest(), retry=True)
     connection = await asyncpg.connect(everything(servers.stack.postgres))
     try:
         database = connection.get_server_version()

@@ -66,12 +66,14 @@ async def _namespace(servers: Servers) -> Client:
     """A namespace of its own: other benchmarks leave journeys behind that this record does not have."""
     request = RegisterNamespaceRequest(namespace=NAMESPACE)
     request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
-    await servers.client.workflow_service.register_namespace(request)
+    await servers.client.workflow_service.register_namespace(request, retry=False)
     client = await Client.connect(servers.stack.temporal.address, namespace=NAMESPACE)
     async with asyncio.timeout(60):
         while True:
             try:
-                await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=NAMESPACE))
+                await client.workflow_service.describe_namespace(
+                    DescribeNamespaceRequest(namespace=NAMESPACE), retry=True
+                )
                 await register_search_attributes(client)
             except RPCError:
                 await asyncio.sleep(0.5)

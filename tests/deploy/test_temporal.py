@@ -83,7 +83,9 @@ def _post(port: int, path: str, host: str) -> int:
 
 async def test_finished_workflows_stay_visible_for_ninety_days(own: TemporalServer) -> None:
     client = await Client.connect(own.address)
-    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="default"))
+    described = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace="default"), retry=True
+    )
     assert described.config.workflow_execution_retention_ttl.ToTimedelta() == timedelta(days=90)
 
 

@@ -158,7 +158,7 @@ async def delete_search_attributes(ground: Ground, _: Desk) -> None:
     request = RemoveSearchAttributesRequest(
         namespace=client.namespace, search_attributes=ground.chance.sample(names, 2)
     )
-    await client.operator_service.remove_search_attributes(request)
+    await client.operator_service.remove_search_attributes(request, retry=False)
 
 
 async def pause_schedule(ground: Ground, _: Desk) -> None:

@@ -247,7 +247,8 @@ async def reset(course: Course, *, task: int = 0) -> None:
                     reason="a test",
                     workflow_task_finish_event_id=completed[task],
                     request_id=str(uuid4()),
-                )
+                ),
+                retry=True,
             )
         except RPCError as error:
             if error.status != RPCStatusCode.INVALID_ARGUMENT:

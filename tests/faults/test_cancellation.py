@@ -47,7 +47,8 @@ async def cancel(course: Course, reason: str = "invented: the wrong button") -> 
             namespace=course.client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
             reason=reason,
-        )
+        ),
+        retry=True,
     )
 
 

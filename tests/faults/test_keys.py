@@ -77,7 +77,7 @@ async def test_a_start_without_the_keys_opens_no_journey(
     )
     request.input.payloads.append(clear(json.dumps({"start": json.loads(opening.model_dump_json())})))
     async with at_work(client, record, signers, task_queue):
-        await plain.workflow_service.start_workflow_execution(request)
+        await plain.workflow_service.start_workflow_execution(request, retry=True)
         with pytest.raises(WorkflowFailureError) as failed:
             await client.get_workflow_handle(workflow_id(journey)).result()
     assert "without the keys" in str(failed.value.cause)
@@ -107,7 +107,7 @@ async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothin
                 request_id=str(uuid4()),
             )
             request.input.payloads.extend(payloads)
-            await plain.workflow_service.signal_workflow_execution(request)
+            await plain.workflow_service.signal_workflow_execution(request, retry=True)
         with pytest.raises((WorkflowUpdateFailedError, KeyError)):  # they cannot read why
             await plain.get_workflow_handle(workflow_id(mine.id)).execute_update(
                 "submit", json.loads(command(c.Withdraw(), by=Role.PATIENT).model_dump_json())
@@ -132,7 +132,8 @@ async def test_an_answer_without_the_keys_is_asked_for_again(
         await start(client, course.opening, task_queue=task_queue)
         for turn in range(4):
             task = await plain.workflow_service.poll_activity_task_queue(
-                PollActivityTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue")
+                PollActivityTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue"),
+                retry=False,
             )
             assert course.opening.actor.id.encode() not in task.SerializeToString()
             if turn % 2:
@@ -140,12 +141,12 @@ async def test_an_answer_without_the_keys_is_asked_for_again(
                 completed.result.payloads.append(
                     clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}')
                 )
-                await plain.workflow_service.respond_activity_task_completed(completed)
+                await plain.workflow_service.respond_activity_task_completed(completed, retry=True)
             else:
                 failed = RespondActivityTaskFailedRequest(namespace=plain.namespace, task_token=task.task_token)
                 failed.failure.application_failure_info.type = DIVERGED
                 failed.failure.application_failure_info.non_retryable = True
-                await plain.workflow_service.respond_activity_task_failed(failed)
+                await plain.workflow_service.respond_activity_task_failed(failed, retry=True)
     async with at_work(client, record, signers, task_queue):
         recorded = await course.recorded()
         assert recorded.version >= 1

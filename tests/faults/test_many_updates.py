@@ -77,7 +77,8 @@ async def test_a_reset_of_a_run_with_as_many_updates_as_it_takes_loses_none(tmp_
                         reason="a test",
                         workflow_task_finish_event_id=finished[0],
                         request_id=str(uuid4()),
-                    )
+                    ),
+                    retry=True,
                 )
             with suppress(RPCError):
                 await course.handle.terminate("invented: its run is ended")

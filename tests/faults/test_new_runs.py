@@ -99,12 +99,14 @@ async def make_current(client: Client, build_id: str) -> None:
             await client.workflow_service.set_worker_deployment_current_version(
                 SetWorkerDeploymentCurrentVersionRequest(
                     namespace=client.namespace, deployment_name=DEPLOYMENT, build_id=build_id
-                )
+                ),
+                retry=True,
             )
         except RPCError:
             return False  # its worker has not been heard of yet
         described = await client.workflow_service.describe_worker_deployment(
-            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
+            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT),
+            retry=True,
         )
         routing = described.worker_deployment_info.routing_config
         return routing.current_deployment_version.build_id == build_id

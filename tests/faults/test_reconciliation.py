@@ -160,7 +160,8 @@ async def deleted(ground: Ground, course: Course) -> None:
         DeleteWorkflowExecutionRequest(
             namespace=ground.client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
-        )
+        ),
+        retry=True,
     )
 
     async def gone() -> bool:
@@ -497,7 +498,8 @@ async def pause(ground: Ground, course: Course) -> None:
             reason="a test",
             identity="a test",
             request_id=str(uuid4()),
-        )
+        ),
+        retry=True,
     )
 
 
@@ -563,7 +565,8 @@ async def test_search_attributes_that_were_deleted_come_back_with_their_values(w
     await ground.client.operator_service.remove_search_attributes(
         RemoveSearchAttributesRequest(
             namespace=ground.client.namespace, search_attributes=["JourneyStage", "JourneyClinic", "JourneyRecorded"]
-        )
+        ),
+        retry=True,
     )
     async with ground.context() as context:
         done = await reconcile(context, repair=True)

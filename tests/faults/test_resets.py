@@ -157,7 +157,8 @@ async def reset_without_messages(course: Course, event_id: int) -> None:
                 ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
             ],
             request_id=str(uuid4()),
-        )
+        ),
+        retry=True,
     )
 
 

@@ -213,11 +213,11 @@ async def namespace(stack: Stack) -> str:
     plain = await Client.connect(stack.temporal.address)
     request = RegisterNamespaceRequest(namespace=name)
     request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
-    await plain.workflow_service.register_namespace(request)
+    await plain.workflow_service.register_namespace(request, retry=False)
 
     async def usable() -> bool:
         try:
-            await plain.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=name))
+            await plain.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=name), retry=True)
         except RPCError:
             return False
         return True
@@ -231,7 +231,9 @@ async def test_workers_that_start_together_register_search_attributes(
 ) -> None:
     client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin(codec)])
     await asyncio.gather(*(register_search_attributes(client) for _ in range(4)))
-    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=namespace))
+    known = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=namespace), retry=True
+    )
     assert {key.name for key in SEARCH_ATTRIBUTES} <= set(known.custom_attributes)
 
 
@@ -242,7 +244,8 @@ async def test_a_search_attribute_of_another_type_is_refused(
     await client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(
             namespace=namespace, search_attributes={CLINIC.name: IndexedValueType.INDEXED_VALUE_TYPE_INT}
-        )
+        ),
+        retry=True,
     )
     with pytest.raises(SearchAttributeMismatch, match="JourneyClinic exists with another type"):
         await register_search_attributes(client)

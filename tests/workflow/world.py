@@ -215,7 +215,8 @@ class Case:
         return await self.world.client.workflow_service.describe_workflow_execution(
             DescribeWorkflowExecutionRequest(
                 namespace=self.world.client.namespace, execution=WorkflowExecution(workflow_id=self.handle.id)
-            )
+            ),
+            retry=True,
         )
 
 

@@ -126,7 +126,8 @@ async def complete_by_hand(plain: Client, course: Course, batch: Batch) -> None:
     await send(plain, course.id, "command", command(support("invented: wake up")))
     queue = TaskQueue(name=course.task_queue)
     task = await plain.workflow_service.poll_workflow_task_queue(
-        PollWorkflowTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue")
+        PollWorkflowTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue"),
+        retry=False,
     )
     assert task.workflow_execution.workflow_id == workflow_id(course.id)
     append = ScheduleActivityTaskCommandAttributes(
@@ -152,7 +153,8 @@ async def complete_by_hand(plain: Client, course: Course, batch: Batch) -> None:
     await plain.workflow_service.respond_workflow_task_completed(
         RespondWorkflowTaskCompletedRequest(
             namespace=plain.namespace, task_token=task.task_token, commands=[scheduled], identity="rogue"
-        )
+        ),
+        retry=True,
     )
 
 
@@ -161,7 +163,8 @@ async def _stuck(plain: Client, course: Course) -> bool:
     described = await plain.workflow_service.describe_workflow_execution(
         DescribeWorkflowExecutionRequest(
             namespace=plain.namespace, execution=WorkflowExecution(workflow_id=workflow_id(course.id))
-        )
+        ),
+        retry=True,
     )
     return described.pending_workflow_task.attempt > 1
 
