@@ -155,6 +155,16 @@ def _second_identity(found: Sequence[Derived]) -> int | None:
     return next(islice(said, 1, None), None)
 
 
+def _moves(derived: Derived) -> bool:
+    return any(isinstance(event.body, MOVES) for event in derived.events)
+
+
+def _first_in_the_way(found: Sequence[Derived]) -> int | None:
+    """Return the place of the first command that moves care on, if there are others that do not: a hold, a report and
+    an alarm are recorded without it."""
+    return None if all(map(_moves, found)) else next(place for place, each in enumerate(found) if _moves(each))
+
+
 class _UnknownSender(Unproven):
     """An event is said to be done by somebody whom the register does not know."""
 
@@ -261,11 +271,14 @@ class RecordActivities:
         events = [event for derived in found for event in derived.events]
         self._require_allowed(events)
         await self._prove_staff(after.journey.clinic, found)
-        if any(isinstance(event.body, MOVES) for event in events) and not after.proven:
+        if not after.proven and any(map(_moves, found)):
             if not standing.rows:
                 standing = await self._read(batch)
             commands = await self._record.commands(batch.journey_id, until_version=batch.expected_version)
-            prove_recorded(standing.rows, commands, await self._registers.current())
+            try:
+                prove_recorded(standing.rows, commands, await self._registers.current())
+            except Unproven as problem:
+                raise Unproven(str(problem), _first_in_the_way(found)) from None
             after = after._replace(proven=True)
         valid_until = None
         if any(isinstance(event.body, PathwayStarted | SignedOff | Delegated) for event in events):

@@ -10,15 +10,20 @@ from temporalio.exceptions import ApplicationError
 from activities.record import Record, StoredEvent
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record_activities import RecordActivities
+from simulation.people import PEOPLE
 from tests.fixtures.clear import Clear
-from tests.journey.play import JOURNEY, started
+from tests.journey.play import JOURNEY, Decision, started
 from tests.record.connections import Through
 from tests.record.handed import batch, handed, signed_course
 from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
+from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
-from workflows.messages import NOT_TAKEN, Batch
+from workflows.journey.decided import Decided, derive
+from workflows.journey.receipts import add_receipts, receipts_of
+from workflows.messages import DIVERGED, NOT_TAKEN, Batch
 
 
 class Counting(Record):
@@ -133,6 +138,56 @@ async def test_what_comes_before_a_command_that_is_not_taken_is_recorded(
         await recording.append(rest)
     assert (problem.value.type, problem.value.non_retryable) == (NOT_TAKEN, True)
     assert (await recording.append(batch(every[signs:last]))).version == whole.last_version
+
+
+async def forged_before(record: Record, directory: Path, admin: Connection) -> tuple[list[Decision], Decided]:
+    """A journey up to a decision that somebody signed, recorded, and not proven: its first command is gone."""
+    every, recording = signed_course(), activities(record, directory)
+    signs = next(n for n, each in enumerate(every) if n > 9 and isinstance(each.events[0].body, e.SignedOff))
+    for each in every[:signs]:
+        await recording.append(batch([each]))
+    await admin.execute("SET session_replication_role = replica")
+    await admin.execute("ALTER TABLE record.command DISABLE TRIGGER ALL")
+    await admin.execute("DELETE FROM record.command WHERE version = 1")
+    return every[:signs], every[signs].decided
+
+
+def then(before: list[Decision], *decided: Decided) -> list[Decision]:
+    """What these commands give, one after the other."""
+    recorded = [event for each in before for event in each.events]
+    journey, receipts, found = fold(recorded), receipts_of(recorded), []
+    for each in decided:
+        found.append(Decision(each, derive(journey, receipts, each)))
+        journey = fold(found[-1].events, journey)
+        add_receipts(receipts, found[-1].events)
+    return found
+
+
+SAID: dict[str, c.AnyBody] = {
+    "a hold": c.PlaceHold(reason="invented"),
+    "a call for help": c.RequestSupport(urgency="urgent", text="invented"),
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+async def test_what_must_be_recorded_stands_beside_what_may_not_move_care(
+    record: Record, tmp_path: Path, admin: Connection, what: str
+) -> None:
+    """What comes before it is recorded at once, what comes after it once the run has decided again without it."""
+    before, signs = await forged_before(record, tmp_path, admin)
+    sent = c.Command(command_id=uuid4(), actor=PEOPLE[Role.CLINICIAN], body=SAID[what])
+    said, recording = Decided(command=sent, at=signs.at), activities(record, tmp_path)
+    together = then(before, said, signs)
+    # After a hold the decision is refused, and moves nothing.
+    stands = [each for each in together if not any(isinstance(event.body, e.SignedOff) for event in each.events)]
+    with pytest.raises(ApplicationError) as problem:
+        await recording.append(batch(then(before, signs, said)))
+    assert (problem.value.type, problem.value.non_retryable) == (NOT_TAKEN, True)
+    with pytest.raises(ApplicationError) as problem:
+        await recording.append(batch(then(before, signs)))
+    assert problem.value.type == DIVERGED, "there is nothing that must not wait"
+    assert (await recording.append(batch(together))).version == stands[-1].events[-1].version
+    assert sent.command_id in {row.command_id for row in await record.load(JOURNEY)}
 
 
 async def test_a_record_that_was_put_back_is_read_again(counting: Counting, tmp_path: Path, admin: Connection) -> None:
