@@ -1,17 +1,17 @@
 """List refused attempts to sign, to release a session or to record a dose, as they are recorded."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from activities.record import StoredEvent
+from activities.record import Record, StoredEvent
 from activities.record.event_codec import from_stored
-from activities.record.read_models import refusals
+from activities.record.read_models import Refusals, refusals
 from application.access_log import Query, keep_look, require_staff
 from application.context import Context
 from application.history import read_stored
 from workflows.journey.decide import ATTEMPTS
-from workflows.journey.events import CommandRefused, Event
+from workflows.journey.events import CommandRefused, Event, PathwayStarted
 
 PAGE = 100
 """How many refusals are read at a time: not all of them are attempts."""
@@ -68,17 +68,33 @@ async def _latest(context: Context, position: int, most: int) -> AsyncIterator[R
     record, again = await context.record(), context.as_seen
     clinics = context.person.clinics if again is None else None
     journeys = None if again is None else again.journeys
-    page: tuple[StoredEvent, ...] | None = None
-    while page is None or len(page) == PAGE:
+    theirs: dict[UUID, bool] = {}
+    page: Refusals | None = None
+    while page is None or len(page.rows) == PAGE:
         page = await refusals(record, up_to=position, clinics=clinics, journeys=journeys, limit=PAGE)
-        for stored in page:
-            position = stored.position - 1
+        for stored in page.rows:
+            position, journey_id = stored.position - 1, stored.journey_id
             attempt = _attempt(stored)
+            if attempt is not None and clinics is not None and journey_id in page.unlisted:
+                if journey_id not in theirs:
+                    theirs[journey_id] = await _is_of(record, journey_id, clinics)
+                attempt = attempt if theirs[journey_id] else None
             if attempt is not None:
                 yield attempt
                 most -= 1
                 if not most:
                     return
+
+
+async def _is_of(record: Record, journey_id: UUID, clinics: Collection[str]) -> bool:
+    """Whether a journey is of one of these clinics, by its opening: no list shows it yet."""
+    async for page in record.read(journey_id, until_version=1):
+        try:
+            opening = from_stored(page[0]).body
+        except ValueError:  # `record verify` finds it
+            return False
+        return isinstance(opening, PathwayStarted) and opening.clinic in clinics
+    return False
 
 
 def _attempt(stored: StoredEvent) -> RefusedAttempt | None:

@@ -1,5 +1,6 @@
 """What somebody tried and was refused is shown: when, by whom they claimed to be, and why."""
 
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from activities.record.event_codec import to_new
 from application.sign_offs import refused_attempts
 from deploy.local.postgres import Database
-from simulation.people import PEOPLE
+from simulation.people import PEOPLE, profile
 from tests.cli.helpers import World, call
 from tests.cli.on_record import ProofWorld
 from tests.journey.play import JOURNEY, Play, before
@@ -81,7 +82,7 @@ def test_an_unknown_journey(world: World) -> None:
     assert answer.code == 3
 
 
-def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(refused_attempts, "PAGE", 3)
     world = ProofWorld(migrated, None)
     assert call(world, "signoff", "attempts", "--json").json == []
@@ -91,8 +92,15 @@ def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch) 
     for n in range(3):
         first += [each.model_copy(update={"event_id": uuid4(), "version": last + n + 2}) for each in refused(play)[:1]]
     world.kept([to_new(event) for event in events + first[:1] + first[-3:]])
+    # Nothing waits for the lists: who attacks a journey that has just begun is seen at once.
+    before = call(world, "signoff", "attempts", "--json").json
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(profile(PEOPLE[Role.MEDICAL_DIRECTOR], "another-clinic"))
+    assert call(world, "signoff", "attempts", "--json", "--profile", str(elsewhere)).json == []
     world.project()
+    assert call(world, "signoff", "attempts", "--json", "--profile", str(elsewhere)).json == []
     found = call(world, "signoff", "attempts", "--json").json
+    assert found == before
     assert [attempt["position"] for attempt in found] == [last + n for n in (1, 2, 3, 4)]
     assert {UUID(attempt["journey_id"]) for attempt in found} == {JOURNEY}
     two = call(world, "signoff", "attempts", "--limit", "2", "--json").json

@@ -430,22 +430,35 @@ async def service_levels(
     )
 
 
+class Refusals(NamedTuple):
+    """Refusals, the newest first, and the journeys of those whose clinic no list shows yet: whoever asks by clinic
+    looks there."""
+
+    rows: tuple[StoredEvent, ...]
+    unlisted: frozenset[UUID]
+
+
 async def refusals(
     record: Record, *, up_to: int, clinics: Sequence[str] | None, journeys: Sequence[UUID] | None, limit: int
-) -> tuple[StoredEvent, ...]:
-    """Return the latest refusals that were kept up to a position of the record, the newest first: those in journeys of
-    these clinics, or in these journeys."""
+) -> Refusals:
+    """Return the latest refusals that were kept up to a position of the record: those in journeys of these clinics, or
+    of clinics not known here, or in these journeys."""
     async with record.connection() as connection:
         rows = await connection.fetch(
             # Not an argument: the index is of these events alone, and a plan for any event would not use it.
             f"SELECT {EVENT_COLUMNS} FROM record.journey_event e "
             "WHERE log_id = $1 AND position <= $2 AND event_type = 'command.refused' "
-            "AND ($3::uuid[] IS NULL OR journey_id = ANY($3)) AND ($4::text[] IS NULL OR EXISTS "
-            "(SELECT FROM read_model.caseload c WHERE c.journey_id = e.journey_id AND c.clinic = ANY($4))) "
+            "AND ($3::uuid[] IS NULL OR journey_id = ANY($3)) AND ($4::text[] IS NULL OR NOT EXISTS "
+            "(SELECT FROM read_model.caseload c WHERE c.journey_id = e.journey_id AND c.clinic <> ALL($4))) "
             "ORDER BY position DESC LIMIT $5",
             *(record.log_id, up_to, journeys, clinics, limit),
         )
-    return await record.decoded(rows)
+        unlisted = await connection.fetch(
+            "SELECT j FROM unnest($1::uuid[]) j "
+            "WHERE NOT EXISTS (SELECT FROM read_model.caseload c WHERE c.journey_id = j)",
+            [row["journey_id"] for row in rows],
+        )
+    return Refusals(await record.decoded(rows), frozenset(row["j"] for row in unlisted))
 
 
 async def stale(record: Record) -> ListPage[Stale]:
