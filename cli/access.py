@@ -73,6 +73,10 @@ async def list_(
     by: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Only what this person looked at.", show_default=False)
     ] = None,
+    before: Annotated[
+        UUID | None,
+        typer.Option(metavar="READING", help="Only what came before this look.", show_default=False),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """Show who looked at a journey, when and what for, the latest first; or what a person looked at.
@@ -80,7 +84,7 @@ async def list_(
     Without JOURNEY, of all journeys that you may look at.
     """
     wanted = None if journey is None else journey_id(journey)
-    found = await list_looks(call.context, ListLooks(journey_id=wanted, by=by, limit=limit))
+    found = await list_looks(call.context, ListLooks(journey_id=wanted, by=by, before=before, limit=limit))
     if call.output.json_only:
         call.output.data([entry.model_dump(mode="json") for entry in found])
         return
@@ -92,7 +96,7 @@ async def list_(
         add_row(shown, f"{entry.entry_id}\n{asked_for}", short_time(entry.at), by_whom, why, len(entry.journeys))
     call.output.show(shown)
     if len(found) == limit:
-        call.output.note(f"There may be more than {limit}; raise --limit.")
+        call.output.note(f"There may be more; go on with --before {found[-1].entry_id}")
 
 
 def _spell(entry: AccessLogEntry) -> str:

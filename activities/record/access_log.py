@@ -9,7 +9,11 @@ from uuid import UUID
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from activities.record.errors import UnreadableEvent
+from activities.record.event_codec import load_journey
 from activities.record.store import Record
+from workflows.journey.aggregate import Journey
+from workflows.journey.codes import code_of
 
 UNREADABLE = "the reason that was given cannot be read"
 """Stands in the place of a reason that cannot be decrypted: the look is reviewed all the same."""
@@ -128,16 +132,38 @@ async def list_access(
     *,
     journey_id: UUID | None = None,
     reader_id: str | None = None,
+    before: UUID | None = None,
     limit: int = MOST,
 ) -> tuple[AccessLogEntry, ...]:
-    """List who looked at a journey, or what one person looked at, or everything; the latest first."""
+    """List who looked at a journey, or what one person looked at, or everything; the latest first. ``before`` is the
+    last entry of an earlier page: it goes on after that one."""
     return await _select(
         record,
-        "($2::uuid IS NULL OR journeys @> ARRAY[$2]) AND ($3::text IS NULL OR reader_id = $3) "
-        "ORDER BY at DESC, entry_id LIMIT $4",
+        "($2::uuid IS NULL OR journeys @> ARRAY[$2]) AND ($3::text IS NULL OR reader_id = $3) AND ($4::uuid IS NULL OR "
+        "(at, entry_id) < (SELECT b.at, b.entry_id FROM record.access_log b WHERE b.log_id = $1 AND b.entry_id = $4)) "
+        "ORDER BY at DESC, entry_id DESC LIMIT $5",
         journey_id,
         reader_id,
+        before,
         limit,
+    )
+
+
+async def list_broken_glass(record: Record, journey_id: UUID) -> tuple[AccessLogEntry, ...]:
+    """List every emergency access to a journey, the oldest first."""
+    return await _select(record, "journeys @> ARRAY[$2::uuid] AND until IS NOT NULL ORDER BY at, entry_id", journey_id)
+
+
+async def list_looks_by(
+    record: Record, journey_id: UUID, reader_id: str, since: datetime, until: datetime | None, *, limit: int
+) -> tuple[AccessLogEntry, ...]:
+    """List at what a person looked by an emergency access that was open between two moments (UTC), the oldest first;
+    without ``until``, to this day."""
+    return await _select(
+        record,
+        "journeys @> ARRAY[$2::uuid] AND reader_id = $3 AND purpose = $4 AND until IS NULL "
+        "AND clock >= $5 AND ($6::timestamptz IS NULL OR clock < $6) ORDER BY at, entry_id LIMIT $7",
+        *(journey_id, reader_id, Purpose.BREAK_THE_GLASS.value, since, until, limit),
     )
 
 
@@ -158,14 +184,38 @@ async def find_broken_glass(record: Record, journey_id: UUID, reader_id: str, at
     return next(iter(found), None)
 
 
+def told_again_under(journey: Journey, entry_id: UUID) -> UUID:
+    """Return the id under which a journey is told of an emergency access if the one of the access is another command's.
+    It follows from it, and only who can read the journey works it out: nobody else takes it first."""
+    return UUID(hex=code_of(journey.code_key, ["emergency access", str(entry_id)])[:32], version=4)
+
+
 async def find_unannounced_access(record: Record) -> tuple[AccessLogEntry, ...]:
     """List emergency accesses that their journey was not told of, because Temporal was down: nobody reviews them."""
-    return await _select(
+    found = await _select(
         record,
         "until IS NOT NULL AND NOT EXISTS (SELECT FROM record.journey_event e WHERE e.log_id = r.log_id "
-        "AND e.journey_id = r.journeys[1] AND e.command_id = r.entry_id AND e.event_type = 'access.glass-broken') "
-        "ORDER BY at",
+        "AND e.journey_id = r.journeys[1] AND e.command_id = r.entry_id AND e.event_type = 'access.glass-broken' "
+        "AND e.actor_id = r.reader_id) ORDER BY at",
     )
+    return tuple([each for each in found if not await _was_told_again(record, each)])
+
+
+async def _was_told_again(record: Record, look: AccessLogEntry) -> bool:
+    try:
+        journey = await load_journey(record, look.journeys[0])
+    except UnreadableEvent:
+        return False
+    if journey is None:
+        return False
+    async with record.connection() as connection:
+        return bool(
+            await connection.fetchval(
+                "SELECT EXISTS (SELECT FROM record.journey_event WHERE log_id = $1 AND journey_id = $2 "
+                "AND command_id = $3 AND event_type = 'access.glass-broken' AND actor_id = $4)",
+                *(record.log_id, journey.id, told_again_under(journey, look.entry_id), look.reader_id),
+            )
+        )
 
 
 async def _select(record: Record, condition: str, *arguments: object) -> tuple[AccessLogEntry, ...]:

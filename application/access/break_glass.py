@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID, uuid4
 
-from activities.record.access_log import Purpose, find_broken_glass
+from activities.record.access_log import Purpose, find_access, find_broken_glass
 from application.access_log import Query, keep_look, may_see, reader_id
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
@@ -57,7 +57,7 @@ async def break_glass(
     Raises:
         NotAllowed: it is not for this role.
         NotFound: there is no such journey.
-        Conflict: they may look at it anyway, or it was sent before and its time is over.
+        Conflict: they may look at it anyway, or it was sent before and its time is over, or with another reason.
         Refused: the id is another command's, or none that they may give, so the journey would never be told.
     """
     actor = context.actor
@@ -82,7 +82,11 @@ async def break_glass(
         until=until,
     )
     record = await context.record()
-    broken = await find_broken_glass(record, journey_id, reader_id(context, record.patients), context.now())
+    reader = reader_id(context, record.patients)
+    kept = await find_access(record, command.command_id)
+    if kept is None or (kept.journeys, kept.reader_id, kept.reason) != ((journey_id,), reader, body.reason):
+        raise Conflict("this id was used for something else", "Send it once more, under a new id; nobody may look yet")
+    broken = await find_broken_glass(record, journey_id, reader, context.now())
     if broken is None or broken.until is None:
         raise Conflict("this was sent before, and its time is over", "To look again, send it once more")
     until = broken.until

@@ -1,14 +1,22 @@
 """Who looked at one journey: the looks as they are kept, and each emergency access with what was looked at by it."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.access_log import MOST, AccessLogEntry, Purpose, list_access
+from activities.record import Record
+from activities.record.access_log import (
+    AccessLogEntry,
+    list_access,
+    list_broken_glass,
+    list_looks_by,
+    told_again_under,
+)
 from application.access.show_again import ListLooks
 from application.access_log import name_readers
 from application.context import Context
-from application.history import read_journey
+from application.history import History, read_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.events import GlassBroken
@@ -16,23 +24,24 @@ from workflows.journey.events import GlassBroken
 
 class EmergencyAccess(NamedTuple):
     """An emergency access: since when and until when (UTC) somebody might look, their reason, and their looks by it,
-    the latest first. ``until`` is None where the access log does not say."""
+    the oldest first; ``more``: there are further looks. ``until`` is None where the access log does not say."""
 
     access: Access
     at: datetime
     reason: str
     until: datetime | None
     looks: tuple[AccessLogEntry, ...]
+    more: bool
 
 
 class Looks(NamedTuple):
-    """Who looked at a journey, the latest first, and every emergency access, the oldest first. ``more``: there are
-    further looks."""
+    """Who looked at a journey, the latest first, and every emergency access, the oldest first. ``next`` is where the
+    next page goes on; None where there is none."""
 
     journey: Journey
     looks: tuple[AccessLogEntry, ...]
     accesses: tuple[EmergencyAccess, ...]
-    more: bool
+    next: UUID | None
 
 
 async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> Looks:
@@ -42,23 +51,26 @@ async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> Lo
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
     record = await context.record()
-    kept = await list_access(record, journey_id=journey_id, limit=MOST)
+    kept = await list_access(record, journey_id=journey_id, before=query.before, limit=query.limit + 1)
     history = await read_journey(context, query, journey_id)
-    entries = name_readers(kept, record.patients, (history.journey,))
-    broken = {entry.entry_id: entry for entry in entries if entry.until is not None}
-    accesses = []
+    entries = name_readers(kept[: query.limit], record.patients, (history.journey,))
+    accesses = [each async for each in _accesses(record, history, query.limit)]
+    return Looks(history.journey, entries, tuple(accesses), entries[-1].entry_id if len(kept) > query.limit else None)
+
+
+async def _accesses(record: Record, history: History, most: int) -> AsyncIterator[EmergencyAccess]:
+    """Return every emergency access of which a journey was told, each with at most so many looks."""
+    journey = history.journey
+    broken = await list_broken_glass(record, journey.id)
+    kept = {command: each for each in broken for command in (each.entry_id, told_again_under(journey, each.entry_id))}
     for event in history.events:
-        if isinstance(event.body, GlassBroken) and event.body.access in history.journey.accesses:
-            entry = broken.get(event.command_id)
-            # The journey may have been told later than they looked.
-            since, until = (event.at, None) if entry is None else (entry.clock, entry.until)
-            looks = tuple(each for each in entries if _by(each, event.actor_id, since, until))
-            access = history.journey.accesses[event.body.access]
-            accesses.append(EmergencyAccess(access, since, event.body.reason, until, looks))
-    return Looks(history.journey, entries[: query.limit], tuple(accesses), len(entries) > query.limit)
-
-
-def _by(look: AccessLogEntry, person: str, since: datetime, until: datetime | None) -> bool:
-    """Whether a look was made by an emergency access, and is not the access itself."""
-    within = since <= look.clock and (until is None or look.clock < until)
-    return within and look.until is None and (look.reader_id, look.purpose) == (person, Purpose.BREAK_THE_GLASS)
+        if not isinstance(event.body, GlassBroken) or event.body.access not in journey.accesses:
+            continue
+        access, entry = journey.accesses[event.body.access], kept.get(event.command_id)
+        if entry is None or entry.reader_id != access.by:
+            since, until, reason = event.at, None, event.body.reason
+        else:
+            # The journey may have been told later than they looked, and of another reason than they gave.
+            since, until, reason = entry.clock, entry.until, entry.reason or event.body.reason
+        looks = await list_looks_by(record, journey.id, access.by, since, until, limit=most + 1)
+        yield EmergencyAccess(access, since, reason, until, looks[:most], len(looks) > most)

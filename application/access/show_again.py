@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
+from activities.record import Record
 from activities.record.access_log import AccessLogEntry, find_access, list_access
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Case, ListPage, SignOffRequest, Task
@@ -75,12 +76,13 @@ moment."""
 
 
 class ListLooks(Query):
-    """Who looked at a journey, or what one person looked at."""
+    """Who looked at a journey, or what one person looked at. ``before`` is the last look of the page before."""
 
     name: ClassVar[str] = "access list"
 
     journey_id: UUID | None = None
     by: str | None = None
+    before: UUID | None = None
     limit: int = 50
 
 
@@ -99,11 +101,11 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
     """
     record = await context.record()
     patients = record.patients
-    found = await list_access(record, journey_id=query.journey_id, reader_id=query.by, limit=query.limit)
+    found = await _looks(record, query)
     if query.by is not None and not found:
         # Nobody of staff: perhaps a patient or an observer, whose id is in no log.
         query = query.model_copy(update={"by": patients.of_reader(query.by).hex()})
-        found = await list_access(record, journey_id=query.journey_id, reader_id=query.by, limit=query.limit)
+        found = await _looks(record, query)
     if query.journey_id is not None:
         journey = (await read_so_far(context, query, query.journey_id)).journey
         return name_readers(found, patients, () if journey is None else (journey,))
@@ -111,6 +113,12 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
     journeys = await read_journeys(context, query, asked)
     theirs = {journey.id for journey in journeys}
     return name_readers((entry for entry in found if theirs.issuperset(entry.journeys)), patients, journeys)
+
+
+async def _looks(record: Record, query: ListLooks) -> tuple[AccessLogEntry, ...]:
+    return await list_access(
+        record, journey_id=query.journey_id, reader_id=query.by, before=query.before, limit=query.limit
+    )
 
 
 async def show_again(context: Context, entry_id: UUID) -> PastLook:

@@ -19,7 +19,7 @@ import structlog
 
 from activities.notices import deliver
 from activities.record import NotYetRecorded, Record, RecordUnavailable, UnreadableEvent
-from activities.record.access_log import find_unannounced_access
+from activities.record.access_log import find_unannounced_access, told_again_under
 from activities.record.event_codec import load_events, load_journey
 from activities.record.reconciliation import (
     RecordedHead,
@@ -39,6 +39,7 @@ from application.settings import Settings
 from application.temporal.journeys import REGISTERED, Journeys, Run, Taken
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
+from workflows.journey.command_ids import is_own
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.events import MessageKept, event_id
 from workflows.journey.notices import notices
@@ -353,7 +354,7 @@ async def _mend(context: Context, record: Record, journeys: Journeys, drifted: D
     """Mend a journey, if that needs nobody's decision. Return whether it no longer differs in this way."""
     journey_id = drifted.journey_id
     if drifted.drift == Drift.UNREVIEWED:
-        return await _announce(context, record, journey_id)
+        return await announce_access(context, record, journey_id)
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
@@ -456,14 +457,18 @@ async def _is_overdue(record: Record, journey_id: UUID, now: datetime) -> bool:
     return bool(heads) and heads[0].clock is not None and heads[0].clock < now
 
 
-async def _announce(context: Context, record: Record, journey_id: UUID) -> bool:
+async def announce_access(context: Context, record: Record, journey_id: UUID) -> bool:
     """Tell a journey of emergency accesses that it could not be told of before. One of which it cannot be told keeps it
-    from no other."""
+    from no other. Where the id of one was used for something else meanwhile, it is told under another."""
     told_all = True
+    events = await load_events(record, journey_id)
+    taken = receipts_of(events)
     for reading in await find_unannounced_access(record):
         if journey_id in reading.journeys and reading.reason is not None:
-            who = Actor(id=reading.reader_id, role=Role(reading.reader_role))
-            told = Command(command_id=reading.entry_id, actor=who, body=BreakGlass(reason=reading.reason))
+            who, once = Actor(id=reading.reader_id, role=Role(reading.reader_role)), reading.entry_id
+            if once in taken or is_own(once):
+                once = told_again_under(fold(events), once)
+            told = Command(command_id=once, actor=who, body=BreakGlass(reason=reading.reason))
             try:
                 await submit(context, journey_id, told)
             except UseCaseError:

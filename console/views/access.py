@@ -110,9 +110,10 @@ async def _form(visit: Visit, journey_id: UUID, once: UUID, error: UseCaseError 
 
 
 @router.get("/journeys/{journey_id}/looks")
-async def show(visit: Looks, journey_id: UUID) -> Response:
+async def show(visit: Looks, journey_id: UUID, before: UUID | None = None) -> Response:
     async with visit.context() as context:
-        found = await show_looks(context, ListLooks(journey_id=journey_id, limit=LISTED), journey_id)
+        query = ListLooks(journey_id=journey_id, before=before, limit=LISTED)
+        found = await show_looks(context, query, journey_id)
     return page(
         visit.request,
         "looks.html",

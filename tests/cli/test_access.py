@@ -1,5 +1,6 @@
 """Who looked: kept before anything is shown, refused where it is not theirs, and shown again as it was."""
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -8,12 +9,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import RecordUnavailable
-from activities.record.access_log import AccessLogEntry, Purpose, list_access
+from activities.record.access_log import AccessLogEntry, Purpose, find_unannounced_access, list_access
 from application import access_log
+from application.access.break_glass import break_glass as break_glass_as
+from application.errors import Conflict
+from application.record.reconcile import announce_access
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import Answer, World, call
 from tests.record.helpers import event
 from tests.record.read_models.courses import catch_up, course_of
+from workflows.journey.commands import BreakGlass
+from workflows.journey.events import GlassBroken
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
 
@@ -146,6 +152,45 @@ def test_an_emergency_does_not_wait_for_temporal(world: World, journey: UUID, st
     assert (answer.code, answer.json["outcome"]) == (0, "kept")
     assert "record reconcile" in answer.json["remedy"]
     assert look(world, LOOKS[0], journey, "--profile", stranger).code == 0
+
+
+def test_an_emergency_is_told_though_its_id_was_used_for_something_else(
+    world: World, journey: UUID, stranger: str
+) -> None:
+    """They looked while Temporal was down, and took the id by which the journey would be told."""
+    world.down = True
+    once = break_glass(world, journey, stranger, "--json").json["command_id"]
+    world.down = False
+    other = {"reason": "Invented: nothing of importance"}
+    taken = call(world, "pathway", "hold", str(journey), "--profile", stranger, "--command-id", once, given=other)
+    assert taken.code == 0, taken.err
+
+    async def told() -> None:
+        async with world.context(profile=str(world.settings.profile)) as context:
+            record = await context.record()
+            for waiting in (1, 0):
+                assert len(await find_unannounced_access(record)) == waiting
+                assert await announce_access(context, record, journey)
+
+    asyncio.run(told())
+    [(person, said)] = [(e.actor_id, e.body.reason) for e in world.events(journey) if isinstance(e.body, GlassBroken)]
+    assert (person, said) == ("somebody-else", REASON["reason"])
+
+
+def test_who_broke_the_glass_cannot_give_another_reason_afterwards(world: World, journey: UUID, stranger: str) -> None:
+    world.down = True
+    once = UUID(break_glass(world, journey, stranger, "--json").json["command_id"])
+    world.down = False
+
+    async def again(reason: str) -> None:
+        async with world.context(profile=stranger) as context:
+            await break_glass_as(context, journey, BreakGlass(reason=reason), once)
+
+    with pytest.raises(Conflict, match="used for something else"):
+        asyncio.run(again("Invented: nothing of importance"))
+    asyncio.run(again(REASON["reason"]))
+    [broken] = [event.body for event in world.events(journey) if isinstance(event.body, GlassBroken)]
+    assert broken.reason == REASON["reason"]
 
 
 def seen(entry: AccessLogEntry) -> str:

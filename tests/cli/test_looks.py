@@ -70,6 +70,8 @@ READERS = {
     "load",
     "_load",
     "list_access",
+    "list_broken_glass",
+    "list_looks_by",
     "find_access",
     "read_journeys",
     "refusals",
@@ -78,7 +80,9 @@ READERS = {
 UNSEEN: dict[str, str] = {
     "access.break_glass.break_glass": "how long it is open; who opens it is kept",
     "access.break_glass.must_break": "whether it is theirs to see, and nothing else",
+    "access.looks._accesses": "after the look was kept",
     "access.looks.show_looks": "keeps it, of a journey that is theirs",
+    "access.show_again._looks": "by those who keep it",
     "access.show_again._states": "after the look at that look was kept",
     "access.show_again.list_looks": "keeps it, for each journey or the whole list",
     "access.show_again.show_again": "keeps it, of each journey that was seen",

@@ -10,6 +10,7 @@ from activities.record.access_log import Purpose
 from activities.record.event_codec import load_events
 from application.command_catalog import KINDS
 from application.viewer import spell
+from console.views import access
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
@@ -152,6 +153,30 @@ async def test_what_was_looked_at_is_shown_to_the_reviewer_also_where_the_journe
     in_an_emergency, _ = said(browser).split("Every look")
     for words in (REASON, "the patient's page", "everything that happened"):
         assert words in in_an_emergency
+
+
+async def test_however_many_looked_since_an_emergency_is_shown_with_its_looks_and_every_look_has_a_page(
+    clinics: Clinics, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "LISTED", 3)
+    journey = elsewhere(clinics)
+    await browser.sign_in("session_monitor")
+    await broken(browser, journey)
+    assert (await browser.go(f"/journeys/{journey}/timeline")).status_code == 200
+    clinics.world.at += timedelta(days=1)
+    await browser.sign_in("medical_director")
+    for _ in range(4):
+        await browser.go(f"/journeys/{journey}/why")
+    before = [look.entry_id for look in await clinics.looks(journey)]
+    page = (await browser.go(f"/journeys/{journey}/looks")).text
+    in_an_emergency, _ = said(browser).split("Every look")
+    for words in (REASON, spell(clinics.world.at - timedelta(days=1)).split(" ")[0], "everything that happened"):
+        assert words in in_an_emergency
+    shown = page.count('<th scope="row">')
+    while further := re.search(r'href="([?]before=[^"]+)" rel="next"', page):
+        page = (await browser.go(f"/journeys/{journey}/looks{further[1]}")).text
+        shown += page.count('<th scope="row">')
+    assert shown == len(before)
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from activities.record import Record
 from activities.record.access_log import (
+    AccessLogEntry,
     Purpose,
     find_access,
     find_broken_glass,
@@ -65,7 +66,25 @@ async def test_what_no_journey_was_told_of(record: Record) -> None:
     kept = [an_access(journey, until=NOW, reason="Invented") for journey in (told, untold)]
     for new in (*kept, an_access(untold)):
         await record_access(record, new)
-    await record.append(told, 0, [event(command_id=kept[0].entry_id, event_type="access.glass-broken")])
-    waiting = [found.entry_id for found in await find_unannounced_access(record)]
-    assert kept[1].entry_id in waiting
+    said = {"event_type": "access.glass-broken", "actor_id": "somebody"}
+    await record.append(told, 0, [event(command_id=kept[0].entry_id, **said)])
+    # Neither another command under the id of the access, nor somebody else's access, is what it should be told of.
+    others = [an_access(uuid4(), until=NOW, reason="Invented") for _ in range(2)]
+    for new, other in zip(others, ({"event_type": "hold.placed"}, {"actor_id": "another"}), strict=True):
+        await record_access(record, new)
+        await record.append(new.journeys[0], 0, [event(**{"command_id": new.entry_id, **said, **other})])
+    waiting = {found.entry_id for found in await find_unannounced_access(record)}
+    assert {kept[1].entry_id, *(new.entry_id for new in others)} <= waiting
     assert kept[0].entry_id not in waiting
+
+
+async def test_page_by_page_no_look_is_left_out(record: Record) -> None:
+    journey = uuid4()
+    new = [an_access(journey) for _ in range(7)]
+    for each in new:
+        await record_access(record, each)
+    found: list[AccessLogEntry] = []
+    while page := await list_access(record, journey_id=journey, before=found[-1].entry_id if found else None, limit=3):
+        found += page
+    assert [each.entry_id for each in found] == [each.entry_id for each in reversed(new)]
+    assert await list_access(record, journey_id=journey, before=uuid4()) == ()
