@@ -12,9 +12,9 @@ from activities.record.reconciliation import Pass
 from activities.record.watching import Look
 from application.errors import InvalidInput
 from application.record.export import VERIFIER, anchor_record, export_journey, make_anchor_key
-from application.record.passes import is_late, is_silent, last_passes, watchdog_look
+from application.record.passes import is_late, is_silent, last_passes, reconcile_now, watchdog_look
 from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
-from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation, reconcile
+from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation
 from application.record.recover import Recovery, recover
 from application.record.verification_report import MEANINGS as FINDINGS
 from application.record.verification_report import content, report_key, write_report
@@ -262,10 +262,11 @@ async def reconcile_(
     themselves. Exit code 7 while something is left that differs, when no worker has done it lately, or when the
     watchdog is silent.
 
-    With --repair, what needs nobody's decision is mended, as workers do. What is recorded does not happen again: no
-    notice is sent twice and nothing is released twice. It may be run again at any time.
+    With --repair, what needs nobody's decision is mended, as workers do; it waits while one of them does. What is
+    recorded does not happen again: no notice is sent twice and nothing is released twice. It may be run again at any
+    time.
     """
-    found = await reconcile(call.context, repair=repair)
+    found = await reconcile_now(call.context, repair=repair)
     passes = await last_passes(call.context)
     late = is_late(passes, call.context.now())
     watchdog = await watchdog_look(call.context)

@@ -418,8 +418,15 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: Signals) -> 
             signal = signal.model_copy(update={"rank": rank, "sender": read.actor.id if authentic else ""})
         if waiting.has_room(signal):
             return signal
-    digest_of_all = sha256(b"".join(contents)).hexdigest()
-    return Signal(name=name[:200], size=size, sha256=digest_of_all, authentic=authentic)
+    return in_short(signal)
+
+
+def in_short(signal: Signal) -> Signal:
+    """Return only the size and the digest of a signal, which take no room."""
+    if signal.sha256:
+        return signal
+    said = sha256(b"".join(signal.contents)).hexdigest()
+    return Signal(name=signal.name[:200], size=signal.size, sha256=said, authentic=signal.authentic)
 
 
 def is_crowded(waiting: Sequence[Unchecked], one: Unchecked) -> bool:

@@ -84,25 +84,34 @@ class BatchRows:
     in their order; all others at once."""
 
     _first: dict[UUID, tuple[int, StartPathway]] = field(default_factory=dict)
-    _alike: dict[object, frozenset[object]] = field(default_factory=dict)
-    """What each request and each key of a patient goes together with, because one row named both."""
+    _same: dict[object, object] = field(default_factory=dict)
+    """What each request and each key of a patient is one with, because a row named both: another one of them, and in
+    the end the one that stands for all."""
     _last: dict[object, asyncio.Event] = field(default_factory=dict)
-    _tried: dict[object, list[WantedEnrolment]] = field(default_factory=dict)
+    _enrolled: dict[bytes, tuple[WantedEnrolment, ...]] = field(default_factory=dict)
 
     @asynccontextmanager
     async def turn(self, request: UUID, keys: Sequence[bytes]) -> AsyncIterator[None]:
         """Wait for the earlier rows about the same. Entered in the order of the rows, it never waits in a circle."""
         done = asyncio.Event()
-        about = frozenset[object]().union(*(self._alike.get(each, {each}) for each in (request, *keys)))
-        before = [self._last[each] for each in about if each in self._last]
-        self._alike.update(dict.fromkeys(about, about))
-        self._last.update(dict.fromkeys(about, done))
+        one, *others = {self._standing_for(each) for each in (request, *keys)}
+        before = [self._last.pop(each) for each in (one, *others) if each in self._last]
+        self._same.update(dict.fromkeys(others, one))
+        self._last[one] = done
         try:
             for earlier in before:
                 await earlier.wait()
             yield
         finally:
             done.set()
+
+    def _standing_for(self, each: object) -> object:
+        passed = []
+        while each in self._same:
+            passed.append(each)
+            each = self._same[each]
+        self._same.update(dict.fromkeys(passed, each))
+        return each
 
     def same_as(self, number: int, request: UUID, body: StartPathway) -> int | None:
         """Return the row that made the same request, if one did.
@@ -117,11 +126,13 @@ class BatchRows:
             raise reused(found, f" in row {first}")
         return first
 
-    def tried(self, wanted: WantedEnrolment) -> Sequence[WantedEnrolment]:
-        """Return what a dry run has had enrolled of everybody this one may be, and this one last."""
-        known = [self._tried[key] for key in wanted.opening.patient_keys if key in self._tried]
-        merged = list({id(each): each for each in known}.values())
-        together = [*(each for part in merged for each in part), wanted]
-        keys = {key for each in together for key in each.opening.patient_keys}
-        self._tried.update(dict.fromkeys(keys, together))
-        return together
+    def enrolled(self, wanted: WantedEnrolment) -> Sequence[WantedEnrolment]:
+        """Return those of everybody this one may be whom a dry run has had enrolled. What was refused changes nothing
+        for those after it."""
+        known = [self._enrolled.get(key, ()) for key in wanted.opening.patient_keys]
+        return tuple({id(each): each for some in known for each in some}.values())
+
+    def keep(self, *enrolled: WantedEnrolment) -> None:
+        """Keep that a dry run had these enrolled, all for one patient."""
+        keys = {key for each in enrolled for key in each.opening.patient_keys}
+        self._enrolled.update(dict.fromkeys(keys, enrolled))

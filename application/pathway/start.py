@@ -186,11 +186,13 @@ class Starter:
             return decided
         record = await self._context.record()
         wanted = _wanted(record, referral, decided)
-        before = [wanted] if rows is None else rows.tried(wanted)
+        before = () if rows is None else rows.enrolled(wanted)
         try:
-            enrolment = await record.rehearse(before)
+            enrolment = await record.rehearse([*before, wanted])
         except TwoPatients:
             raise requests.two_patients() from None
+        if rows is not None and enrolment.outcome == "enrolled":
+            rows.keep(*before, wanted)
         return await self._known(record, referral, command, enrolment) or decided
 
     async def start(self, referral: Referral, command: Command) -> Started:

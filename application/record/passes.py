@@ -15,7 +15,7 @@ from activities.record.locks import HeldElsewhere, alone
 from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
 from activities.record.watching import Look, last_look
 from application.context import Context
-from application.errors import UseCaseError
+from application.errors import Unavailable, UseCaseError
 from application.record.reconcile import Drift, Reconciliation, reconcile
 from application.settings import Settings
 from application.temporal.journeys import Journeys
@@ -27,6 +27,8 @@ BLOBS_KEPT = timedelta(days=90)
 histories of runs that are over, which refer to it."""
 LATE = timedelta(minutes=15)
 """After so long without a pass nobody watches whether journeys run."""
+AWAITED = timedelta(minutes=1)
+"""How long a pass that somebody asks for waits until that of a worker is over."""
 SILENT = timedelta(minutes=10)
 """After so long without a sign of life, or without a page that arrives, nobody would page."""
 
@@ -101,6 +103,29 @@ async def _reconcile_regularly(
             # Journeys go on without it; that no row is left tells whoever watches.
             log.error("reconcile.failed", error=type(defect).__name__)
             await _pause(stop, every)
+
+
+async def reconcile_now(context: Context, *, repair: bool) -> Reconciliation:
+    """Reconcile because somebody asks for it. What repairs waits until no other pass is under way. It leaves no row:
+    rows say whether workers do it by themselves.
+
+    Raises:
+        Unavailable: another pass is under way and takes long; or Temporal cannot be reached, or does not answer.
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    if not repair:
+        return await reconcile(context, repair=False)
+    record, until = await context.record(), monotonic() + AWAITED.total_seconds()
+    while True:
+        try:
+            async with alone(record, "record.reconcile_alone"):
+                return await reconcile(context, repair=True)
+        except HeldElsewhere:
+            if monotonic() > until:
+                raise Unavailable(
+                    "another pass is under way, and takes long", "Run it again", state="This one changed nothing."
+                ) from None
+        await asyncio.sleep(0.5)
 
 
 async def run_pass(context: Context) -> Reconciliation | None:

@@ -95,9 +95,10 @@ class TemporalJourneys:
         return receipt.version
 
     async def resume(self, recorded: Sequence[Event], taken: Sequence[Taken] = ()) -> None:
-        first, later = runs.fitting(taken)
-        begun = await journey_client.resume(self._client, recorded, task_queue=self._task_queue, signals=first)
-        for each in later if begun else taken:
+        signals = runs.handed_over(taken)
+        if await journey_client.resume(self._client, recorded, task_queue=self._task_queue, signals=signals):
+            return
+        for each in taken:
             await runs.hand_in(self._client, recorded[0].journey_id, each)
 
     async def end(self, run: Run) -> None:

@@ -104,7 +104,7 @@ class Journeys(Protocol):
 
     async def resume(self, recorded: Sequence[Event], taken: Sequence[Taken] = ()) -> None:
         """Start a journey from its recorded events, unless it runs already, and hand in again what an earlier run had
-        ``taken``: with its start, as far as that may hold it, so that nothing comes between."""
+        ``taken``: with its start, so that nothing comes between."""
 
     def runs(self) -> AsyncIterator[Run]:
         """List all open runs, by pages, without waking any. The list may lag a moment behind."""

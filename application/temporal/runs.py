@@ -40,7 +40,7 @@ from application.temporal.journeys import REGISTERED, KeptBatch, Run, Taken, Und
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.commands import KeepUnreadable
+from workflows.journey.commands import Command, KeepUnreadable
 from workflows.messages import (
     ATTEMPT,
     DIVERGED,
@@ -51,6 +51,7 @@ from workflows.messages import (
     Signal,
     Signals,
     append_to_record,
+    in_short,
     mark_version,
     read_signal,
     take_signal,
@@ -283,15 +284,14 @@ def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:
                 )
 
 
-def fitting(taken: Sequence[Taken]) -> tuple[Sequence[Signal], Sequence[Taken]]:
-    """Return what a run may be started with of what another one had taken, and what is handed in later."""
-    first, later = Signals(), []
+def handed_over(taken: Sequence[Taken]) -> tuple[Signal, ...]:
+    """Return what another run had taken, for a run to begin with: commands in full, and of other messages only size and
+    digest once they would take the room of all others."""
+    signals = Signals()
     for each in taken:
-        if first.has_room(each.signal) and not first.is_crowded(each.signal):
-            first.add(each.signal)
-        else:
-            later.append(each)
-    return first.waiting, later
+        whole = isinstance(each.read, Command) or signals.has_room(each.signal)
+        signals.add(each.signal if whole else in_short(each.signal))
+    return tuple(signals.waiting)
 
 
 async def end(client: Client, run: Run) -> None:

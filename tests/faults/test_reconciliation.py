@@ -33,7 +33,7 @@ from activities.record.reconciliation import list_passes
 from activities.record.store import Opening, Record
 from application.context import Context
 from application.errors import Refused, Unavailable
-from application.record.passes import run_pass
+from application.record.passes import reconcile_now, run_pass
 from application.record.reconcile import Drift, reconcile
 from application.settings import Settings
 from application.temporal.client import TemporalJourneys
@@ -590,10 +590,17 @@ async def test_a_schedule_that_was_paused_or_deleted_is_there_again(ground: Grou
     assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule made: {ANCHORS}",)
 
 
-async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(ground: Ground) -> None:
+async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with ground.context() as context, alone(ground.record, "record.reconcile_alone"):
         before = await list_passes(ground.record)
         assert await run_pass(context) is None
+        # So it is for whoever repairs by hand: they wait, but not for ever.
+        await reconcile_now(context, repair=False)
+        monkeypatch.setattr("application.record.passes.AWAITED", timedelta())
+        with pytest.raises(Unavailable, match="another pass is under way"):
+            await reconcile_now(context, repair=True)
         assert await list_passes(ground.record) == before
         with pytest.raises(HeldElsewhere):
             async with alone(ground.record, "record.reconcile_alone"):

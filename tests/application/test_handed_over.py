@@ -1,0 +1,56 @@
+"""With what a run begins that another one had accepted: nothing is left for later, when somebody may be killed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from application.temporal.journeys import Taken
+from application.temporal.runs import handed_over
+from tests.faults.helpers import command, support
+from workflows.journey.commands import Command
+from workflows.journey.limits import COMMAND_LIMIT
+from workflows.messages import SENDER_BYTES, SENDER_WAITING, Signal, Signals, read_signal
+
+TAKEN = st.lists(
+    st.tuples(st.sampled_from(("command", "noise")), st.booleans(), st.integers(1, COMMAND_LIMIT)), max_size=80
+)
+
+
+def taken(kind: str, number: int, *, authentic: bool, size: int) -> Taken:
+    """One that Temporal had acknowledged."""
+    content = f"{number}".encode().ljust(size, b"x")
+    if kind == "command":
+        content = command(support(f"invented: {number} {'x' * min(size, 3_900)}")).model_dump_json().encode()
+    signal = Signal(name=kind, contents=(content,), size=len(content), authentic=authentic)
+    return Taken(read_signal(signal), signal)
+
+
+def require_all(sent: list[Taken], handed: tuple[Signal, ...]) -> None:
+    assert len(handed) == len(sent)
+    for one, signal in zip(sent, handed, strict=True):
+        assert (signal.name, signal.size, signal.authentic) == (
+            one.signal.name,
+            one.signal.size,
+            one.signal.authentic,
+        )
+        if isinstance(one.read, Command):
+            assert signal == one.signal
+        elif signal != one.signal:
+            assert len(signal.sha256) == 64
+            assert not signal.contents
+    others = Signals(
+        [signal for one, signal in zip(sent, handed, strict=True) if not isinstance(one.read, Command)],
+    )
+    assert others.bytes <= SENDER_BYTES
+
+
+@given(TAKEN)
+def test_every_command_is_there_in_full_and_every_message_at_least_in_short(many: list[tuple[str, bool, int]]) -> None:
+    sent = [taken(kind, n, authentic=authentic, size=size) for n, (kind, authentic, size) in enumerate(many)]
+    require_all(sent, handed_over(sent))
+
+
+def test_a_flood_and_more_commands_than_one_sender_may_have_waiting_are_all_there() -> None:
+    flood = [taken("noise", n, authentic=False, size=5_000) for n in range(400)]
+    commands = [taken("command", n, authentic=True, size=1_500) for n in range(SENDER_WAITING + 100)]
+    sent = [each for pair in zip(commands, flood + commands, strict=False) for each in pair]
+    require_all(sent, handed_over(sent))
