@@ -373,7 +373,6 @@ class RecordActivities:
             commands.append(NewCommand(events=len(derived.events), payload=kept.payload))
         events = [event for derived in found for event in derived.events]
         starts = isinstance(events[0].body, PathwayStarted)
-        read = [each.position for each in (seen, parted) if each is not None]
         try:
             return await self._record.append(
                 batch.journey_id,
@@ -381,13 +380,14 @@ class RecordActivities:
                 rows,
                 closes=after.journey.closed,
                 opening=opening_of(self._record.patients, begin(events[0])) if starts else None,
-                rests_on=min(read, default=None),
+                rests_on=None if seen is None else seen.position,
                 merges=[
                     self._record.patients.of_ref(event.body.other)
                     for event in events
                     if isinstance(event.body, PatientMerged)
                 ],
                 parts=() if parted is None else parted.keys,
+                parts_read=None if parted is None else parted.position,
                 follows=follows,
                 commands=commands,
                 valid_until=valid_until,

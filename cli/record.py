@@ -280,6 +280,8 @@ def _now(reconciled: Reconciled) -> str:
         return ""
     if reconciled.drift in (Drift.PAUSED, Drift.UNSHOWN, Drift.STRANDED, Drift.STOPPED):
         return "goes on"
+    if reconciled.drift == Drift.UNPARTED:
+        return "is two patients again"
     return "is to be reviewed" if reconciled.drift == Drift.UNREVIEWED else "runs on from its record"
 
 

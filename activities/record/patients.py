@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.errors import RecordFault, RecordUnavailable
+from activities.record.errors import MoreIsKnown, RecordFault, RecordUnavailable
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.store import Opening, PatientJourneys, Record
@@ -85,7 +85,8 @@ class Parted(NamedTuple):
 
 async def part(record: Record, journey: Journey, other: str, known: RecordedJourneys | None = None) -> Parted:
     """Find the keys of another patient, with whom a journey's is one no more. As long as a journey of either cannot be
-    read, they are kept as one, and that is logged: who takes them apart must know by what they are."""
+    read, they are kept as one, and that is logged: who takes them apart must know by what they are. Reconciliation
+    tries it again (`find_unparted`)."""
     patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)
     others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
     first = record.patients.of_ref(other)
@@ -94,6 +95,47 @@ async def part(record: Record, journey: Journey, other: str, known: RecordedJour
         log.error("patient.not_parted", journey_id=str(journey.id))
         return Parted((), patient.position)
     return Parted((first, *sorted(keys - {first})), patient.position)
+
+
+async def find_unparted(record: Record) -> tuple[UUID, ...]:
+    """Return the journeys in which a merge was undone, and whose patient the record still counts as one with the other
+    one, or of which that cannot be said because they cannot be read."""
+    return tuple([journey_id for journey_id in await record.unmerged() if await _still_one(record, journey_id) != ()])
+
+
+async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None:
+    """Return the references that were signed to be somebody else's, and count as the patient's all the same. None where
+    the journey cannot be read."""
+    try:
+        journey = await load_journey(record, journey_id)
+    except (RecordUnavailable, RecordFault):
+        raise
+    except Exception:  # as for others: a row can be wrong in any way
+        return None
+    if journey is None:
+        return ()
+    beside = await record.keys_beside(record.patients.of_ref(journey.patient.ref))
+    merged = [merge.other for merge in journey.merges.values() if merge.merged]
+    undone = dict.fromkeys(merge.other for merge in journey.merges.values() if merge.undone)
+    return tuple(each for each in undone if each not in merged and record.patients.of_ref(each) in beside)
+
+
+async def part_again(record: Record, journey_id: UUID) -> frozenset[UUID] | None:
+    """Take patients apart whose merge was undone in this journey while that could not be done. Return the open journeys
+    of all of them, which have to look anew; None where it still cannot be done."""
+    others = await _still_one(record, journey_id)
+    journey = await load_journey(record, journey_id) if others else None
+    if journey is None:
+        return None if others is None else frozenset()
+    for other in others or ():
+        parted = await part(record, journey, other)
+        if not parted.keys:
+            return None
+        try:
+            await record.part_again(journey_id, parted.keys, parted.position)
+        except MoreIsKnown:
+            return None
+    return (await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)).open
 
 
 async def _read_others(

@@ -42,7 +42,7 @@ LATE = timedelta(minutes=5)
 BEFORE_THE_FIRST = bytes(32)
 """The hash of a journey before its first event."""
 
-_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 23))})"  # noqa: S608 - a constant
+_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 24))})"  # noqa: S608 - a constant
 
 
 class _Frozen(BaseModel):
@@ -289,6 +289,7 @@ class Record:
         rests_on: int | None = None,
         merges: Sequence[bytes] = (),
         parts: Sequence[bytes] = (),
+        parts_read: int | None = None,
         follows: bytes | None = None,
         commands: Sequence[NewCommand] = (),
         valid_until: datetime | None = None,
@@ -300,7 +301,8 @@ class Record:
         with the events that begin it. `rests_on` is the position up to which was read what the other journeys of the
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
         from here on are the same one. `parts` are all keys of another patient who was taken for this one, the one of
-        their reference first: from here on they are two again. `follows` is the hash of the journey's last event as it
+        their reference first: from here on they are two again. They were read up to `parts_read`: nothing is written if
+        somebody said since who is who. `follows` is the hash of the journey's last event as it
         was read, if it matters. `commands` are those that the events follow from, in the same order. `valid_until` is
         until when everything counts that was signed in them. Neither that nor the time of an event is held against the
         database's clock in a log that is a demonstration.
@@ -339,6 +341,7 @@ class Record:
                 _encoded_commands(encode, events, commands),
                 valid_until,
                 list(parts),
+                parts_read,
             )
 
         try:
@@ -592,6 +595,37 @@ class Record:
         return PatientJourneys(
             rows[0]["end"] or 0, reached, frozenset(row["journey_id"] for row in rows if row["status"] == "open")
         )
+
+    async def keys_beside(self, patient_key: bytes) -> frozenset[bytes]:
+        """Return all keys that count as one patient with this one."""
+        rows = await self._fetch(
+            "SELECT other.patient_key FROM record.patient one JOIN record.patient other ON other.log_id = one.log_id "
+            "AND other.known_as = one.known_as WHERE one.log_id = $1 AND one.patient_key = $2",
+            self._log_id,
+            patient_key,
+        )
+        return frozenset(row["patient_key"] for row in rows)
+
+    async def unmerged(self) -> tuple[UUID, ...]:
+        """Return the journeys in which a merge was undone and whose patient counts under further keys."""
+        rows = await self._fetch(
+            "SELECT DISTINCT e.journey_id FROM record.journey_event e "
+            "JOIN record.journey j ON j.log_id = e.log_id AND j.journey_id = e.journey_id "
+            "JOIN record.patient one ON one.log_id = j.log_id AND one.patient_key = j.patient_key "
+            "WHERE e.log_id = $1 AND e.event_type = 'patient.unmerged' AND EXISTS (SELECT FROM record.patient a "
+            "WHERE a.log_id = one.log_id AND a.known_as = one.known_as AND a.patient_key <> one.patient_key) "
+            "ORDER BY e.journey_id",
+            self._log_id,
+        )
+        return tuple(row["journey_id"] for row in rows)
+
+    async def part_again(self, journey_id: UUID, parts: Sequence[bytes], read: int) -> None:
+        """Make one patient two again where a merge was undone in this journey: `parts` are all keys of the other one,
+        as read up to a position.
+
+        Raises NotAppendable, MoreIsKnown.
+        """
+        await self._fetch("SELECT record.part_again($1, $2, $3, $4)", self._log_id, journey_id, list(parts), read)
 
     async def deliver_notices(self, notices: Sequence[NewNotice]) -> frozenset[UUID]:
         """Record and queue notices, each once, and return the ids of those that were not before."""

@@ -21,6 +21,7 @@ from activities.notices import deliver
 from activities.record import NotYetRecorded, Record, RecordUnavailable, UnreadableEvent
 from activities.record.access_log import find_unannounced_access, told_again_under
 from activities.record.event_codec import load_events, load_journey
+from activities.record.patients import find_unparted, part_again
 from activities.record.reconciliation import (
     RecordedHead,
     heads_of,
@@ -83,6 +84,7 @@ class Drift(StrEnum):
     UNRECORDED = "unrecorded"
     LINGERING = "lingering"
     UNREVIEWED = "unreviewed"
+    UNPARTED = "unparted"
 
 
 _BOOK = "See docs/how-to/when-something-is-wrong.md"
@@ -107,6 +109,8 @@ MEANINGS = {
     "record was put back, see `record recover`",
     Drift.LINGERING: "it is closed and waits for nothing, and Temporal still runs it: look at its workflow tasks",
     Drift.UNREVIEWED: "somebody looked at it in an emergency, and it was not told: nobody is asked to review that",
+    Drift.UNPARTED: "two people signed that its patient and another one are two, and they still count as one: another "
+    "statement links them, or a journey of theirs cannot be read. `patient show` says by which names",
 }
 
 
@@ -237,6 +241,7 @@ async def compare(
 
     found += [each for each in await at_once(runs_on, runs.values()) if each is not None]
     found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await find_unannounced_access(record)]
+    found += [Drifted(journey_id, Drift.UNPARTED) for journey_id in await find_unparted(record)]
     return looked_at, found
 
 
@@ -355,6 +360,8 @@ async def _mend(context: Context, record: Record, journeys: Journeys, drifted: D
     journey_id = drifted.journey_id
     if drifted.drift == Drift.UNREVIEWED:
         return await announce_access(context, record, journey_id)
+    if drifted.drift == Drift.UNPARTED:
+        return await _part(record, journeys, journey_id)
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
@@ -474,6 +481,15 @@ async def announce_access(context: Context, record: Record, journey_id: UUID) ->
             except UseCaseError:
                 told_all = False
     return told_all
+
+
+async def _part(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
+    """Take patients apart that a journey says to be two, and have all their journeys look."""
+    parted = await part_again(record, journey_id)
+    for each in parted or ():
+        with suppress(UseCaseError):  # It has no run now, and looks when it has one again.
+            await journeys.look(each)
+    return parted is not None
 
 
 async def begin_anew(

@@ -91,6 +91,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "record.keep_snapshot": (RECORDER,),
     "record.keep_verification": (RECORDER, READER),
     "record.put_off_notice": (RECORDER,),
+    "record.part_again": (RECORDER,),
     "record.reconcile_alone": (RECORDER,),
     "record.record_access": (READER,),
     "record.seal_access": (RECORDER,),

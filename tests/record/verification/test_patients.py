@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from activities.record import Record
+from activities.record import MoreIsKnown, NotAppendable, Record
 from activities.record.event_codec import to_new
-from activities.record.patients import look_elsewhere, must_look, opening_of, part
+from activities.record.patients import find_unparted, look_elsewhere, must_look, opening_of, part, part_again
 from activities.record.reconciliation import went_on_beside
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
@@ -113,7 +113,12 @@ def test_a_second_journey_with_the_medicine_is_found() -> None:
 
 
 async def record_all(
-    record: Record, play: Play, merges: Sequence[bytes] = (), closes: bool = False, parts: Sequence[bytes] = ()
+    record: Record,
+    play: Play,
+    merges: Sequence[bytes] = (),
+    closes: bool = False,
+    parts: Sequence[bytes] = (),
+    parts_read: int | None = None,
 ) -> int:
     """Record the events of a play that are not recorded yet; the position after them."""
     head = await record.head(play.journey.id)
@@ -128,6 +133,7 @@ async def record_all(
         merges=merges,
         closes=closes,
         parts=parts,
+        parts_read=parts_read,
     )
     return appended.position
 
@@ -219,6 +225,80 @@ async def test_who_is_who_is_recorded_one_command_after_the_other(record: Record
     for ref, journey_id in {first.journey.patient.ref: first.journey.id, **others}.items():
         assert await record.journeys_of(patient_key(ref)) == (journey_id,)
     assert await found(record) == []
+
+
+async def taken_for_one(record: Record) -> tuple[Play, Play]:
+    """Two patients, the second of whom was merged with the first, and that undone by signatures not recorded yet."""
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
+    await record_all(record, second)
+    other = first.journey.patient.ref
+    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, second, [patient_key(other)])
+    second.do(c.ProposeUnmerge(merge="merge-1", reason="invented: two people"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    return first, second
+
+
+async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(record: Record) -> None:
+    """As where a journey of either could not be read while the undoing was recorded."""
+    first, second = await taken_for_one(record)
+    assert await find_unparted(record) == ()
+    await record_all(record, second)
+    assert await find_unparted(record) == (second.journey.id,)
+    assert await part_again(record, second.journey.id) == frozenset((first.journey.id, second.journey.id))
+    assert await find_unparted(record) == ()
+    for play in (first, second):
+        assert await record.journeys_of(patient_key(play.journey.patient.ref)) == (play.journey.id,)
+    assert await found(record) == []
+    for play in (first, second):
+        assert await part_again(record, play.journey.id) == frozenset(), "nothing is left to do"
+
+
+async def test_who_is_one_by_another_statement_too_is_found_until_that_is_undone(record: Record) -> None:
+    first, second = await taken_for_one(record)
+    await record_all(record, second)
+    first.do(c.ProposeMerge(other=SECOND_REF, reason="invented"), Role.COORDINATOR)
+    first.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, first, [patient_key(SECOND_REF)])
+    assert await part_again(record, second.journey.id) is None
+    assert await find_unparted(record) == (second.journey.id,)
+    first.do(c.ProposeUnmerge(merge="merge-1", reason="invented"), Role.COORDINATOR)
+    first.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    await record_all(record, first)
+    assert await find_unparted(record) == tuple(sorted((first.journey.id, second.journey.id)))
+    assert await part_again(record, first.journey.id)
+    assert await find_unparted(record) == ()
+
+
+async def test_a_merge_is_undone_although_the_others_go_on_meanwhile(record: Record) -> None:
+    """Whoever signs it is not kept waiting by a busy journey. Only who is who must not have changed."""
+    first, second = await taken_for_one(record)
+    read = await part(record, second.journey, first.journey.patient.ref)
+    first.do(c.RequestSupport(urgency="routine", text="Invented: when is my visit?"), Role.PATIENT)
+    await record_all(record, first)
+    await record_all(record, another(first, with_medicine("invented-3"), ref="demo-patient-third", journey_id=uuid4()))
+    await record_all(record, second, parts=read.keys, parts_read=read.position)
+    assert await find_unparted(record) == ()
+    assert await found(record) == []
+
+
+async def test_a_merge_is_not_undone_by_what_was_read_before_somebody_said_who_is_who(record: Record) -> None:
+    first, second = await taken_for_one(record)
+    read = await part(record, second.journey, first.journey.patient.ref)
+    first.do(c.ProposeMerge(other=SECOND_REF, reason="invented"), Role.COORDINATOR)
+    first.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, first, [patient_key(SECOND_REF)])
+    with pytest.raises(MoreIsKnown):
+        await record_all(record, second, parts=read.keys, parts_read=read.position)
+
+
+async def test_nobody_is_parted_where_no_merge_was_undone(record: Record) -> None:
+    first, second = await taken_for_one(record)
+    with pytest.raises(NotAppendable):
+        await record.part_again(second.journey.id, [patient_key(first.journey.patient.ref)], 1)
 
 
 def taken_in(play: Play) -> list[e.HistoryTakenIn]:

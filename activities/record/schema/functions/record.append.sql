@@ -8,7 +8,8 @@
 -- The events that open a journey come with its patient's keys and its medicine. What rests on all that is known of the
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
 -- _merges are keys of other patients who are this one; _parts are all keys of another one who is not any more, the first
--- of which is theirs from here on. Both were found by the same reading: they come with _rests_on, too.
+-- of which is theirs from here on, as read up to _parts_read: nobody may have said since who is who. That others went on
+-- meanwhile keeps nobody waiting.
 -- The commands that the events follow from are kept with them: of each how many events it gave, in the same order.
 CREATE OR REPLACE FUNCTION record.append(
     _log_id smallint,
@@ -33,6 +34,7 @@ CREATE OR REPLACE FUNCTION record.append(
     _commands bytea[] DEFAULT '{}',
     _valid_until timestamptz DEFAULT NULL,
     _parts bytea[] DEFAULT '{}',
+    _parts_read bigint DEFAULT NULL,
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -154,9 +156,7 @@ BEGIN
         END IF;
     END IF;
     IF cardinality(_parts) > 0 THEN
-        UPDATE patient p SET known_as = CASE WHEN p.patient_key = ANY (_parts) THEN _parts[1] ELSE _patient_key END
-         WHERE p.log_id = _log_id
-           AND p.known_as = (SELECT m.known_as FROM patient m WHERE m.log_id = _log_id AND m.patient_key = _patient_key);
+        PERFORM part(_log_id, _journey_id, _patient_key, _parts, _parts_read);
     END IF;
 
     SELECT e.position, e.recorded_at, e.log_hash INTO _position, _recorded_at, _log_hash

@@ -24,4 +24,6 @@ CREATE TABLE record.journey_event (
 CREATE INDEX journey_event_recorded_at ON record.journey_event USING brin (recorded_at);
 -- Refusals are few and are listed for themselves; no other event has a place in it.
 CREATE INDEX journey_event_refused ON record.journey_event (log_id, position) WHERE event_type = 'command.refused';
+-- Merges that were undone are fewer still; reconciliation looks whether their patients are two again.
+CREATE INDEX journey_event_unmerged ON record.journey_event (log_id, journey_id) WHERE event_type = 'patient.unmerged';
 GRANT SELECT ON record.journey_event TO carepath_recorder, carepath_projector, carepath_reader, carepath_watchdog;
