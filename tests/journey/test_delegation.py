@@ -10,10 +10,12 @@ from tests.journey.play import Play, after, before, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
+from workflows.journey.authorization import delegations_of
 from workflows.journey.calendars import working_time_between
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
+from workflows.journey.signing_rights import signing_rights
 from workflows.journey.stage import Stage
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
@@ -77,6 +79,21 @@ def test_a_right_that_was_lent_ends_with_its_givers_licence() -> None:
     play.refused(
         play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
     )
+
+
+@pytest.mark.parametrize(("states", "listed"), [(["CA"], True), (["NV", "CA"], True), (["NV"], False)])
+def test_lists_name_a_delegate_only_where_the_givers_licence_counts(states: list[str], listed: bool) -> None:
+    """As when the patient moved after the right was lent."""
+    play = asked()
+    name = lend(play, ON_CALL)
+    given = play.journey.delegations[name]
+    licence = given.licence.model_copy(update={"states": tuple(states)})
+    play = play.changed(delegations={name: given.model_copy(update={"licence": licence})})
+    named = [person for person, _ in signing_rights(play.journey, SignOffKind.EVALUATION, None).delegates]
+    assert (ON_CALL.id in named) is listed
+    roles = play.journey.protocol.sign_offs[SignOffKind.EVALUATION].roles
+    lent = delegations_of(play.journey, SignOffKind.EVALUATION, roles, ON_CALL.id, play.at)
+    assert bool(lent) is listed, "as when it is signed"
 
 
 @pytest.mark.parametrize("who", ["giver", "medical director"])

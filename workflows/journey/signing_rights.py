@@ -41,6 +41,9 @@ def signing_rights(journey: Journey, kind: SignOffKind, subject: str | None) -> 
     delegates = (
         (given.to, min(given.until, given.licence.ends(journey.patient.state)))
         for given in journey.delegations.values()
-        if kind in given.sign_offs and given.role in roles and not is_barred(given.by)
+        if kind in given.sign_offs
+        and given.role in roles
+        and journey.patient.state in given.licence.states
+        and not is_barred(given.by)
     )
     return SigningRights(roles, tuple(filter(is_barred, known)), tuple(delegates))
