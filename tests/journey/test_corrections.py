@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 
 from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
-from tests.journey.play import Play, after, before, course, kinds, one
+from tests.journey.play import Play, after, before, course, followed_up, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, Role
@@ -469,6 +469,26 @@ def test_an_adverse_event_in_error_is_reviewed_no_more_and_its_hold_is_decided_o
     assert play.journey.held
     play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
     assert not play.journey.held
+
+
+@pytest.mark.requirement("A35")
+@pytest.mark.parametrize("worse", [3, 4, 5])
+def test_an_adverse_event_in_error_that_somebody_grades_after_all_acts_like_any(worse: int) -> None:
+    """Also where it is its outcome that is told."""
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=1, serious=False, onset=play.at), Role.PATIENT)
+    mark(play, "adverse-event.reported")
+    confirm(play)
+    if worse == 5:
+        play.do(followed_up("adverse-event-1", "fatal"))
+    else:
+        grade = {"adverse_event": "adverse-event-1", "grade": worse, "serious": False, "reason": "it did happen"}
+        play.do(c.RegradeAdverseEvent.model_validate(grade))
+    assert play.waits_for("alarm", "adverse-event-1") is not None
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    hold = next(hold for hold in play.journey.standing_holds if hold.source == "adverse-event-1")
+    sign = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+    play.refused(sign, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="reviewed")
 
 
 def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:

@@ -580,10 +580,48 @@ def test_who_is_still_one_by_another_merge_parts_from_one_only() -> None:
     followed = told(play, also_known_as=["b", own])
     assert one(followed, e.HistoryTakenIn).parted == ("a",)
     assert one(followed, e.HoldPlaced).severe
-    assert kinds(told(play)) == ["history.taken-in"], "one hold for all of it"
+    assert one(told(play), e.HoldPlaced).severe, "another parting is another fact"
     merged(play, "c")
     told(play, also_known_as=["c", "d"])
     assert one(told(play), e.HistoryTakenIn).parted == ("d",), "c is theirs by this journey's own merge"
+
+
+def patients_told(play: Play, known: int) -> int:
+    told_of = [notice for event in play.events[known:] for notice in notices(event)]
+    return sum(notice.kind == "patients_parted" and notice.to == Role.PATIENT for notice in told_of)
+
+
+@pytest.mark.parametrize("chain", [[], ["c"], ["c", "d"]], ids=["two", "three", "four"])
+def test_of_a_parting_the_patient_is_told_once_also_in_a_chain(chain: list[str]) -> None:
+    """Whoever is one with the other is somebody else too, and that is the same news."""
+    play = merged(after("evaluation.record"), OTHER)
+    told(play, also_known_as=[OTHER, *chain, play.journey.patient.ref])
+    known = len(play.events)
+    doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    told(play)
+    assert [hold.cause for hold in play.journey.standing_holds] == ["patients_parted"]
+    assert patients_told(play, known) == 1
+    merged(play, "e")
+    told(play, also_known_as=["f", "e", play.journey.patient.ref])
+    told(play, also_known_as=["e", play.journey.patient.ref])
+    assert patients_told(play, known) == 2, "that somebody else parted is news"
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere", "with the other"])
+def test_nobody_writes_to_a_patient_who_died_and_a_living_one_is_told(where: str) -> None:
+    play = merged(after("evaluation.record"), OTHER)
+    own = play.journey.patient.ref
+    died = KnownRisk(source=ELSEWHERE, type="death", what="confirmed", since=play.at, open=True)
+    elsewhere = [] if where == "here" else [died]
+    told(play, also_known_as=[OTHER, own], risks=elsewhere)
+    if where == "here":
+        play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+        play.sign(SignOffKind.DEATH, "death-1")
+        assert play.journey.died
+    known = len(play.events)
+    doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    told(play, risks=elsewhere if where == "elsewhere" else [])
+    assert patients_told(play, known) == (where == "with the other")
 
 
 @pytest.mark.requirement("A35")

@@ -63,9 +63,7 @@ def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
         case e.CrisisOpened() if body.level == "high":
             yield "crisis_contacts", Role.PATIENT, body.crisis, True
             yield "crisis", Role.ON_CALL_CLINICIAN, body.crisis, True
-        case e.PatientUnmerged():
-            yield "patients_parted", Role.PATIENT, None, False
-        case e.HistoryTakenIn() if body.parted:
+        case e.PatientUnmerged() | e.HistoryTakenIn() if body.told:
             yield "patients_parted", Role.PATIENT, None, False
         case e.SessionStopped():
             for near in (Role.SESSION_MONITOR, Role.PATIENT, Role.ON_CALL_CLINICIAN):

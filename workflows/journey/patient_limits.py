@@ -56,6 +56,12 @@ def protocol_limit(journey: Journey, name: DoseLimit) -> float | None:
             return value
 
 
+def more(amount: float, than: float) -> bool:
+    """Whether an amount is more than another one, to a millionth. Three tenths are no more than the sum of three
+    times one, although no tenth is exact in binary."""
+    return round(amount - than, 6) > 0
+
+
 def tighter(name: DoseLimit, value: float, than: float) -> bool:
     """Whether a number is a tighter limit than another one."""
     return value > than if name in HIGHER_IS_TIGHTER else value < than

@@ -62,7 +62,7 @@ OLD: dict[str, tuple[timedelta, str, Callable[[Journey, timedelta], dict[str, ob
         "the pregnancy test is too old",
         lambda _, age: {
             "pregnancy_possible": True,
-            "pregnancy_test": PregnancyTest(taken_at=READY.at - age, result="negative"),
+            "pregnancy_tests": (PregnancyTest(taken_at=READY.at - age, result="negative"),),
         },
     ),
 }

@@ -10,6 +10,7 @@ from typing import Literal
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.patient_limits import more
 
 Finding = Literal[
     "unresponsive",
@@ -94,7 +95,7 @@ def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[Finding, .
 def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Finding]:
     planned = None if journey.plan is None else journey.plan.dose_mg
     overdose = journey.protocol.adverse_events.overdose_from_percent
-    if planned is not None and body.dose_mg is not None and 100 * body.dose_mg >= overdose * planned:
+    if planned is not None and body.dose_mg is not None and not more(overdose * planned, 100 * body.dose_mg):
         yield "overdose"
     if body.dose_mg is None:  # It may be any overdose.
         yield "unknown_dose"

@@ -221,11 +221,12 @@ def _reported(state: AdverseEventsState, body: AdverseEventReported, event: Even
 
 
 def _regraded(state: AdverseEventsState, body: AdverseEventRegraded, event: EventHeader) -> Changes:
+    """Whoever grades an event says that it happened, also if it was entered in error before."""
     known = state.adverse_events.get(body.adverse_event)
     if known is None:
         return {}
     grading = Grading(**body.model_dump(exclude={"kind", "adverse_event"}), by=event.actor_id, at=event.at)
-    return changed_entry(state, "adverse_events", known.id, gradings=(*known.gradings, grading))
+    return changed_entry(state, "adverse_events", known.id, gradings=(*known.gradings, grading), in_error=False)
 
 
 def _confirmed(state: AdverseEventsState, body: AdverseEventRegradingConfirmed, event: EventHeader) -> Changes:

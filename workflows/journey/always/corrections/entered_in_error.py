@@ -13,6 +13,7 @@ from typing import Any
 from workflows.journey.always.corrections.model import Fact
 from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, changed_entry
+from workflows.journey.stages.sessions.model import doses_known, run_from
 
 Void = Callable[[Any, int, Fact], Changes]
 """What of the state of a journey changes when the fact of this version counts no more."""
@@ -141,31 +142,26 @@ def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
 
 def _dose(journey: Any, version: int, fact: Fact) -> Changes:
     """The contacts that were owed after it are owed no more. What was observed stays, and is counted from the next dose
-    of the session, if there is one; that an observation was missed says nothing of that dose."""
+    of the session: the one that is recorded already, as where one dose was entered twice, or one that will be. That an
+    observation was missed says nothing of that dose."""
     gone: Changes = {
         **dict.fromkeys(("dose", "dose_mg", "dosed_at", "doses_left", "end_proposed")),
         "observe_at": (),
         "missed": {},
     }
     doses = {name: dose for name, dose in journey.doses.items() if name != fact.subject}
-    sessions = {
-        number: session.model_copy(update=gone)
-        if session.dose == fact.subject and session.ended_at is None
-        else session
-        for number, session in journey.sessions.items()
-    }
+    sessions = dict(journey.sessions)
+    for number, session in journey.sessions.items():
+        if session.dose == fact.subject and session.ended_at is None:
+            undosed, others = session.model_copy(update=gone), [d for d in doses.values() if d.session == number]
+            first = min(others, key=lambda dose: dose.taken_at, default=None)
+            sessions[number] = undosed if first is None else run_from(journey, undosed, first)
     owed = {
         name: contact.model_copy(update={"replaced": True})
         for name, contact in journey.contacts.items()
         if contact.dose == fact.subject and contact.open
     }
-    taken = [dose.taken_at for dose in doses.values() if dose.taken_at >= journey.started_at]
-    return {
-        "doses": doses,
-        "sessions": sessions,
-        "contacts": put_all(journey.contacts, owed),
-        "course_started_at": min(taken, default=None),
-    }
+    return doses_known(journey, doses) | {"sessions": sessions, "contacts": put_all(journey.contacts, owed)}
 
 
 def _observation(journey: Any, version: int, fact: Fact) -> Changes:
@@ -249,8 +245,8 @@ def _monitoring(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _pregnancy(journey: Any, version: int, fact: Fact) -> Changes:
-    later = any(number > version and known.kind == fact.kind for number, known in journey.facts.items())
-    return {} if later else {"pregnancy_test": None}
+    """The others count as if it had not been."""
+    return {"pregnancy_tests": tuple(test for test in journey.pregnancy_tests if test.version != version)}
 
 
 def _therapy(journey: Any, version: int, fact: Fact) -> Changes:

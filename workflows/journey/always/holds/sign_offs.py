@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import Hold
+from workflows.journey.always.patient.model import LIMITS, PARTED
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, SignOffType
@@ -19,7 +21,18 @@ def _hold_release(journey: Journey, subject: str | None) -> Content:
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
         "hold": None if hold is None else hold.model_dump(mode="json", exclude={"released"}),
         "adverse_event": None if event is None else event.model_dump(mode="json"),
+        "elsewhere": None if hold is None else _elsewhere(journey, hold),
     }
+
+
+def _elsewhere(journey: Journey, hold: Hold) -> Content | None:
+    """What a hold rests on that came from other journeys, as it is known now: what becomes known after a release was
+    signed is not covered by it."""
+    if hold.cause == LIMITS:
+        return {"doses": [known.model_dump(mode="json") for known in journey.known_doses]}
+    if hold.cause == PARTED:
+        return {"parted": dict(journey.parted), "counts_now": journey.elsewhere.model_dump(mode="json")}
+    return None
 
 
 def _hold_author(journey: Journey, subject: str | None) -> tuple[str, ...]:

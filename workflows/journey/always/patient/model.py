@@ -22,6 +22,11 @@ from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose
 
+HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
+"""The causes of holds that come from other journeys. They are no risk of their own."""
+CONFIRMED = "confirmed"
+"""What a death is called that a second person signed."""
+
 
 class ReleasedSession(ImmutableModel):
     """A session of another journey that was released (UTC), and of which no dose is recorded. ``open``: its journey
@@ -62,6 +67,11 @@ class Elsewhere(ImmutableModel):
     no_go_until: Instant | None = None
     limits: SortedDict[DoseLimit, Positive] = {}
     also_known_as: tuple[Identifier, ...] = ()
+
+    @property
+    def died(self) -> bool:
+        """Whether the death of the patient is confirmed there."""
+        return any(risk.type == "death" and risk.what == CONFIRMED for risk in self.risks)
 
 
 class TakeInHistory(CommandBody):
@@ -131,12 +141,14 @@ class UnmergeProposed(EventBody):
 
 class PatientUnmerged(EventBody):
     """Two people signed that another reference is not this patient: from here on they are two again, wherever the
-    record counts something over a patient. ``sign_off`` is the request they decided."""
+    record counts something over a patient. ``sign_off`` is the request they decided. ``told``: so is the patient,
+    unless they died, as far as is known by then."""
 
     kind: Literal["patient.unmerged"] = "patient.unmerged"
     merge: Identifier
     other: Identifier
     sign_off: Identifier
+    told: bool = True
 
 
 class HistoryTakenIn(EventBody):
@@ -144,7 +156,7 @@ class HistoryTakenIn(EventBody):
     on. ``unsettled`` are the sources of the open risks that it did not know before, or not as so bad; ``doses`` those
     of the doses it did not know; ``undone``, that something was decided without it, and not recorded because of that.
     ``parted`` are references that were this patient's and were signed since to be somebody else's: what came with them
-    counts no more.
+    counts no more. ``told``: the patient hears of that by this, and had not by the undoing of a merge here.
     """
 
     kind: Literal["history.taken-in"] = "history.taken-in"
@@ -154,11 +166,13 @@ class HistoryTakenIn(EventBody):
     doses: tuple[UUID, ...] = ()
     undone: bool = False
     parted: tuple[Identifier, ...] = ()
+    told: bool = False
 
 
 class Merge(ImmutableModel):
     """Another reference that may be this patient too: by whom that was said and why, and whether it is signed.
-    ``doubt``: why somebody said since that it is not, and ``doubted_by`` who. ``undone``: that was signed, too."""
+    ``doubt``: why somebody said since that it is not, and ``doubted_by`` who. ``undone``: that was signed, too, and
+    ``told``, that the patient heard of it."""
 
     id: Identifier
     other: Identifier
@@ -168,6 +182,7 @@ class Merge(ImmutableModel):
     doubt: Text | None = None
     doubted_by: Identifier | None = None
     undone: bool = False
+    told: bool = False
 
     @property
     def proposed(self) -> bool:
@@ -176,10 +191,12 @@ class Merge(ImmutableModel):
 
 
 class PatientState(PathwayState):
-    """What the patient's other journeys say, as last taken in, and the references that are said to be theirs too."""
+    """What the patient's other journeys say, as last taken in; the references that are said to be theirs too; and those
+    that turned out to be somebody else's, with the version of the event that said so last."""
 
     elsewhere: Elsewhere = Elsewhere()
     merges: dict[Identifier, Merge] = {}
+    parted: dict[Identifier, int] = {}
 
     def is_patient(self, person: str) -> bool:
         """Whether this is the patient, by whichever of their references."""
@@ -188,7 +205,7 @@ class PatientState(PathwayState):
 
 
 def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> Changes:
-    return {"elsewhere": body.elsewhere}
+    return {"elsewhere": body.elsewhere, "parted": {**state.parted, **dict.fromkeys(body.parted, event.version)}}
 
 
 def _merge_proposed(state: PatientState, body: MergeProposed, event: EventHeader) -> Changes:
@@ -212,7 +229,8 @@ def _decided(state: PatientState, body: SignedOff, event: EventHeader) -> Change
 
 
 def _unmerged(state: PatientState, body: PatientUnmerged, event: EventHeader) -> Changes:
-    return changed_entry(state, "merges", body.merge, merged=False, undone=True)
+    undone = changed_entry(state, "merges", body.merge, merged=False, undone=True, told=body.told)
+    return undone | {"parted": {**state.parted, body.other: event.version}}
 
 
 EVOLUTIONS: Evolutions = {

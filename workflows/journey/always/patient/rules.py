@@ -16,7 +16,16 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import open_adverse_event
 from workflows.journey.always.adverse_events.rules import is_reviewed, severity_of
 from workflows.journey.always.holds.model import place
-from workflows.journey.always.patient.model import Elsewhere, KnownRisk, ReleasedSession
+from workflows.journey.always.patient.model import (
+    CONFIRMED,
+    HISTORY,
+    LIMITS,
+    PARTED,
+    Elsewhere,
+    KnownRisk,
+    Merge,
+    ReleasedSession,
+)
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.patient_limits import limit_of, tighter
@@ -29,8 +38,6 @@ from workflows.journey.stages.screening.rules import excluded
 from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
 from workflows.journey.vocabulary import KnownDose
 
-HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
-"""The causes of holds that come from other journeys. They are no risk of their own."""
 ELSEWHERE = "from another journey of this patient"
 """How a call for help begins that comes from another journey."""
 COUNTS_NO_MORE = (
@@ -133,7 +140,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         yield _risk(journey, "adverse_event", event.id, what, onset, severity, unsettled=not reviewed)
     for death in journey.deaths.values():
         if not death.in_error:
-            what = "confirmed" if death.confirmed else "reported"
+            what = CONFIRMED if death.confirmed else "reported"
             calls = None if death.confirmed else Severity.EMERGENCY
             yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)
     for support in journey.support.values():
@@ -184,6 +191,9 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         return
     known = {risk.source: risk for risk in journey.elsewhere.risks if risk.open}
     doses = dict.fromkeys(dose.source for dose in journey.elsewhere.doses)
+    parted = _parted(journey, command.elsewhere)
+    died = journey.died or command.elsewhere.died
+    heard = any(merge.told for merge in _undone(journey, parted))
     yield e.HistoryTakenIn(
         elsewhere=command.elsewhere,
         position=command.position,
@@ -192,7 +202,8 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         ),
         doses=tuple(dose.source for dose in command.elsewhere.doses if dose.source not in doses),
         undone=command.undone,
-        parted=_parted(journey, command.elsewhere),
+        parted=parted,
+        told=bool(parted) and not (died or heard),
     )
 
 
@@ -201,6 +212,11 @@ def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
     own = (merge.other for merge in journey.merges.values() if merge.merged)
     still = (journey.patient.ref, *own, *elsewhere.also_known_as)
     return tuple(ref for ref in journey.elsewhere.also_known_as if ref not in still)
+
+
+def _undone(journey: Journey, parted: tuple[str, ...]) -> Iterator[Merge]:
+    """The merges that were undone here, of these references: what the others say of it is the same fact."""
+    return (merge for merge in journey.merges.values() if merge.undone and merge.other in parted)
 
 
 def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
@@ -222,8 +238,8 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     """
     if journey.closed:
         return
-    if body.parted:
-        yield from hold_parted(journey)
+    if body.parted and not _held_for_parting(journey, body.parted):
+        yield from hold_parted(journey, f"history-{body.position}")
     news = [risk for risk in body.elsewhere.risks if risk.source in body.unsettled]
     planned = journey.sessions.get(journey.next_session)
     obstacles: tuple[str, ...] = ()
@@ -236,7 +252,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         found = list_some([f"{risk.type} {risk.what}" for risk in news])
         reason = f"known of this patient from elsewhere, and not settled: {found}"
         yield place(journey, HISTORY, reason[:4000])
-    elif (obstacles or close) and not _held_for_limits(journey):
+    elif (obstacles or close) and (body.doses or not _held_for_limits(journey)):
         found = list_some([*obstacles, *(["two doses were taken too close to each other"] if close else [])])
         reason = f"what is known of this patient from elsewhere forbids the session: {found}"
         yield place(journey, LIMITS, reason[:4000])
@@ -248,15 +264,23 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000], "elsewhere")
 
 
-def hold_parted(journey: Journey) -> Iterator[e.EventBody]:
-    """Hold care until two people have looked at what rested on somebody else's history, once."""
-    if not journey.closed and not any(hold.cause == PARTED for hold in journey.standing_holds):
-        yield place(journey, PARTED, COUNTS_NO_MORE, severe=True)
+def hold_parted(journey: Journey, source: str) -> Iterator[e.EventBody]:
+    """Hold care until two people have looked at what rested on somebody else's history. Each parting holds, also beside
+    another one: whoever releases that has not looked at this."""
+    if not journey.closed:
+        yield place(journey, PARTED, COUNTS_NO_MORE, severe=True, source=source)
+
+
+def _held_for_parting(journey: Journey, parted: tuple[str, ...]) -> bool:
+    """Whether care is held already for the same fact: a merge was undone here, and the others say now what that means.
+    What is signed to release that hold names all who parted (`holds.sign_offs`), so it covers this."""
+    undone = [merge.id for merge in _undone(journey, parted)]
+    return any(hold.cause == PARTED and hold.source in undone for hold in journey.standing_holds)
 
 
 def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> Iterator[e.EventBody]:
     """Hold care where the merge was. What the other journeys said counts until the record says what counts now."""
-    yield from hold_parted(journey)
+    yield from hold_parted(journey, body.merge)
 
 
 def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:

@@ -40,7 +40,8 @@ def _doubter(journey: Journey, subject: str | None) -> tuple[str, ...]:
 def _unmerge_patients(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     merge = journey.merges.get(decided.subject or "")
     if merge is not None:
-        yield e.PatientUnmerged(merge=merge.id, other=merge.other, sign_off=decided.request)
+        told = not (journey.died or journey.elsewhere.died)
+        yield e.PatientUnmerged(merge=merge.id, other=merge.other, sign_off=decided.request, told=told)
 
 
 TYPES = (

@@ -91,9 +91,12 @@ def check_monitoring(
 
 
 def react_check(journey: Journey, body: e.MonitoringChecked, at: datetime) -> Iterator[e.EventBody]:
-    """A concern holds care until the medical director has looked (exclusion X17), also one that is told late."""
-    if body.concern and not unreviewed_concern(journey):
-        yield place(journey, CONCERN, "the monitoring program raises a concern (X17)", severe=True)
+    """A concern holds care until the medical director has looked (exclusion X17), also one that is told late, or beside
+    another one: whoever releases the first hold has not looked at the second concern."""
+    if body.concern:
+        when = f"{body.checked_at:%Y-%m-%d %H:%M} UTC"
+        reason = f"the monitoring program of {body.state} raises a concern (X17), checked on {when}"
+        yield place(journey, CONCERN, reason, severe=True)
 
 
 def unreviewed_concern(journey: Journey) -> bool:

@@ -1,5 +1,6 @@
 """Pregnancy tests: commands, events and state."""
 
+from functools import reduce
 from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, Role
@@ -54,17 +55,25 @@ class PregnancyJudged(EventBody):
 
 
 class PregnancyTest(ImmutableModel):
-    """The test that counts: any that is not negative, or else the latest negative one that staff saw."""
+    """A test: when it was made (UTC), its result, whether staff saw it, and the version of the event."""
 
     taken_at: Instant
     result: Result
+    seen_by_staff: bool = True
+    version: int = 0
 
 
 class PregnancyState(PathwayState):
-    """Whether the patient can become pregnant (None: nobody has said), and the latest test."""
+    """Whether the patient can become pregnant (None: nobody has said), and the tests, as they were recorded."""
 
     pregnancy_possible: bool | None = None
-    pregnancy_test: PregnancyTest | None = None
+    pregnancy_tests: tuple[PregnancyTest, ...] = ()
+
+    @property
+    def pregnancy_test(self) -> PregnancyTest | None:
+        """The test that counts: the last that is not negative, however late it was told, unless staff have seen a
+        negative one that was made after it; or else the latest negative one that staff saw."""
+        return reduce(_outweigh, self.pregnancy_tests, None)
 
     @property
     def pregnancy_found(self) -> bool:
@@ -72,13 +81,21 @@ class PregnancyState(PathwayState):
         return self.pregnancy_test is not None and self.pregnancy_test.result != "negative"
 
 
+def _outweigh(known: PregnancyTest | None, test: PregnancyTest) -> PregnancyTest | None:
+    """Which of two tests counts. A negative one clears only what it came after: of two results of one moment, the one
+    that is not negative counts."""
+    if test.result != "negative":
+        return test
+    if not test.seen_by_staff:
+        return known
+    after = known is None or test.taken_at > known.taken_at
+    same = known is not None and known.result == "negative" and test.taken_at == known.taken_at
+    return test if after or same else known
+
+
 def _tested(state: PregnancyState, body: PregnancyTested, event: EventHeader) -> Changes:
-    """A test that is not negative counts however late it is told. A negative one clears only what it came after."""
-    known = state.pregnancy_test
-    older = known is not None and body.taken_at < known.taken_at
-    if body.result == "negative" and (older or not body.seen_by_staff):
-        return {}
-    return {"pregnancy_test": PregnancyTest(taken_at=body.taken_at, result=body.result)}
+    test = PregnancyTest(**body.model_dump(exclude={"kind"}), version=event.version)
+    return {"pregnancy_tests": (*state.pregnancy_tests, test)}
 
 
 def _judged(state: PregnancyState, body: PregnancyJudged, event: EventHeader) -> Changes:

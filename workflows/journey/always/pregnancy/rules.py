@@ -17,6 +17,9 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
 
+HOLD = "pregnancy"
+"""The cause of the hold that a test places which is not negative."""
+
 
 def record_test(journey: Journey, command: c.RecordPregnancyTest, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a test that was made."""
@@ -32,10 +35,19 @@ def judge(journey: Journey, command: c.JudgePregnancy, by: Actor, at: datetime) 
 
 
 def react_test(journey: Journey, body: e.PregnancyTested, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care at once when a test is not negative."""
-    held = any(hold.cause == "pregnancy" for hold in journey.standing_holds)
+    """Hold care at once when a test is not negative, once for all that are to be released by a later one."""
+    held = any(hold.cause == HOLD for hold in journey.standing_holds)
     if journey.pregnancy_found and body.result != "negative" and not held:
-        yield place(journey, "pregnancy", f"a pregnancy test is {body.result} (X18)")
+        yield place(journey, HOLD, f"a pregnancy test is {body.result} (X18)")
+
+
+def react_corrected(
+    journey: Journey, body: e.EnteredInError | e.CorrectionConfirmed, at: datetime
+) -> Iterator[e.EventBody]:
+    """Hold care again where the test that had cleared another one counts no more."""
+    held = any(hold.cause == HOLD for hold in journey.standing_holds)
+    if journey.pregnancy_found and not held:
+        yield place(journey, HOLD, "a negative pregnancy test counts no more: the one before it was not negative (X18)")
 
 
 def pregnancy_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
@@ -87,4 +99,6 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.PregnancyTested: react_test,
+    e.EnteredInError: react_corrected,
+    e.CorrectionConfirmed: react_corrected,
 }

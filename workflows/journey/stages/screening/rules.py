@@ -263,8 +263,7 @@ def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> 
     now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
     if ScoreChange.DETERIORATION in now:
         yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
-        held = any(hold.cause == "deterioration" for hold in journey.standing_holds)
-        if ScoreChange.DETERIORATION in before and not held:
+        if ScoreChange.DETERIORATION in before:
             yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
     elif ScoreChange.RISING in now:
         yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")

@@ -130,8 +130,9 @@ def _judge_vitals(journey: Journey, vitals: c.Vitals, at: datetime) -> tuple[Ver
 
 
 def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Verdict:
-    """Return the worst verdict on a single vital sign. Limits are inclusive."""
-    verdict: Verdict = "go"
+    """Return the worst verdict on a single vital sign. Limits are inclusive. Where the lower pressure is not below the
+    upper one, nobody's pressure was written down: it is measured again."""
+    verdict: Verdict = "recheck" if vitals.diastolic >= vitals.systolic else "go"
     measured = (
         (rules.systolic, vitals.systolic),
         (rules.diastolic, vitals.diastolic),

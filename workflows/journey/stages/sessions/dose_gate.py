@@ -26,6 +26,7 @@ from workflows.journey.patient_limits import (
     highest_dose,
     longest_course,
     longest_gap,
+    more,
     required_limit,
     shortest_interval,
 )
@@ -189,11 +190,14 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
     ]
     found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
     limits = (
-        (plan.dose_mg > single, f"dose above {single} {dose.unit} at once"),
-        (plan.dose_mg > per_kg * plan.weight_kg, f"dose above {per_kg} {dose.unit} per kg"),
-        (plan.dose_mg > highest_dose(journey), "dose more than one titration step above the last one given and signed"),
-        (week + plan.dose_mg > weekly, f"dose above {weekly} {dose.unit} in 7 days"),
-        (total + plan.dose_mg > course, f"dose above {course} {dose.unit} in the course"),
+        (more(plan.dose_mg, single), f"dose above {single} {dose.unit} at once"),
+        (more(plan.dose_mg, per_kg * plan.weight_kg), f"dose above {per_kg} {dose.unit} per kg"),
+        (
+            more(plan.dose_mg, highest_dose(journey)),
+            "dose more than one titration step above the last one given and signed",
+        ),
+        (more(week + plan.dose_mg, weekly), f"dose above {weekly} {dose.unit} in 7 days"),
+        (more(total + plan.dose_mg, course), f"dose above {course} {dose.unit} in the course"),
     )
     return found + [why for broken, why in limits if broken]
 

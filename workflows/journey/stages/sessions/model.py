@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
+from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.patient.model import PatientState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Number, Short, SortedDict, Text, Whole
@@ -546,9 +547,8 @@ def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -
 
 
 def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Changes:
-    """The first dose of the journey begins the course; where that dose is corrected, so is when the course began. The
-    first one of a session sets it running."""
-    known, began = state.doses.get(body.dose), state.course_started_at
+    """The first dose of a session sets it running."""
+    known = state.doses.get(body.dose)
     dose = Dose(
         **{name: getattr(body, name) for name in Dose.model_fields if hasattr(body, name)},
         id=body.dose,
@@ -557,30 +557,37 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         recorded_at=event.at if known is None else known.recorded_at,
         version=event.version if known is None else known.version,
     )
-    first = body.taken_at >= state.started_at if began is None else known is not None and known.taken_at == began
-    changed: Changes = {
-        "course_started_at": body.taken_at if first else began,
-        "doses": {**state.doses, dose.id: dose},
-    }
+    changed = doses_known(state, {**state.doses, dose.id: dose})
     session = None if body.session is None else state.sessions.get(body.session)
     if session is None or session.dose != (body.dose if session.ended_at or session.dose else None):
         return changed
-    return changed | changed_entry(
-        state,
-        "sessions",
-        body.session,
-        dose=body.dose,
-        dose_mg=body.dose_mg,
-        doses_left=body.doses_left,
-        dosed_at=body.taken_at,
-        counted_from=body.taken_at,
-        observe_at=body.observe_at,
-        end_proposed=None,
-        observations=_recounted(state, session, body.taken_at),
+    return changed | {"sessions": {**state.sessions, session.number: run_from(state, session, dose)}}
+
+
+def doses_known(state: PathwayState, doses: dict[Identifier, Dose]) -> Changes:
+    """Return what changes where these are the doses of the journey. The earliest of them began the course, however late
+    it was told or corrected."""
+    taken = [dose.taken_at for dose in doses.values() if dose.taken_at >= state.started_at]
+    return {"doses": doses, "course_started_at": min(taken, default=None)}
+
+
+def run_from(state: PathwayState, session: Session, dose: Dose) -> Session:
+    """Return a session that runs from this dose."""
+    return session.model_copy(
+        update={
+            "dose": dose.id,
+            "dose_mg": dose.dose_mg,
+            "doses_left": dose.doses_left,
+            "dosed_at": dose.taken_at,
+            "counted_from": dose.taken_at,
+            "observe_at": dose.observe_at,
+            "end_proposed": None,
+            "observations": _recounted(state, session, dose.taken_at),
+        }
     )
 
 
-def _recounted(state: SessionsState, session: Session, taken_at: datetime) -> tuple[Observation, ...]:
+def _recounted(state: PathwayState, session: Session, taken_at: datetime) -> tuple[Observation, ...]:
     """The observations of a session with their minutes counted from another time of its dose: what was seen was seen
     when it was. One that made a scheduled minute makes the one that it is near now, if any."""
     if session.counted_from is None or session.counted_from == taken_at:

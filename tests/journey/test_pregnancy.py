@@ -1,0 +1,84 @@
+"""Which pregnancy test counts, in whatever order they are told, corrected or taken back."""
+
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journey.play import Play, before
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.always.pregnancy.model import Result
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+
+def told(play: Play, result: Result, hours_ago: float, by: Role = Role.COORDINATOR) -> int:
+    """Record a test; the version of the fact."""
+    play.do(c.RecordPregnancyTest(taken_at=play.at - timedelta(hours=hours_ago), result=result), by)
+    return play.version_of("pregnancy.tested")
+
+
+def marked(play: Play, version: int) -> None:
+    play.do(c.MarkInError(version=version, reason="another patient's (invented)"), Role.COORDINATOR)
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+
+
+@pytest.mark.requirement("B43")
+def test_a_positive_test_counts_again_once_the_negative_one_after_it_is_taken_back() -> None:
+    play = before("session.check")
+    told(play, "positive", 30)
+    negative = told(play, "negative", 1)
+    [hold] = play.journey.standing_holds
+    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+    assert not play.journey.held
+    marked(play, negative)
+    assert play.journey.pregnancy_found
+    [again] = play.journey.standing_holds
+    assert again.cause == "pregnancy"
+    assert "the latest pregnancy test is not negative" in dose_gate(play.journey, 1, play.at)
+    sign = play.signature(SignOffKind.HOLD_RELEASE, again.id)
+    play.refused(sign, code=RefusalCode.INCOMPLETE, says="a later pregnancy test is negative")
+
+
+def test_a_positive_test_that_was_wrong_counts_no_more() -> None:
+    play = before("session.check")
+    positive = told(play, "positive", 30)
+    marked(play, positive)
+    assert not play.journey.pregnancy_found
+    assert play.journey.held, "a clinician releases the hold"
+
+
+@pytest.mark.parametrize("order", [*permutations(("negative", "positive", "unclear"), 2)])
+def test_of_two_results_of_one_moment_the_worse_one_counts(order: tuple[Result, Result]) -> None:
+    play = before("session.check")
+    for result in order:
+        told(play, result, 2)
+    assert play.journey.pregnancy_found
+
+
+@given(st.lists(st.tuples(st.sampled_from(["negative", "positive", "unclear"]), st.integers(0, 5), st.booleans()),
+                min_size=1, max_size=5), st.integers(0, 4))  # fmt: skip
+def test_to_take_one_back_is_as_if_it_had_never_been_told(tests: list[tuple[Result, int, bool]], wrong: int) -> None:
+    """And whatever is told, a test that is not negative is cleared only by one that staff saw and was made after it."""
+    wrong, marked_version = wrong % len(tests), 0
+    with_it, without = before("session.check"), before("session.check")
+    for number, (result, hours, staff) in enumerate(tests):
+        by = Role.COORDINATOR if staff else Role.PATIENT
+        version = told(with_it, result, hours, by)
+        if number == wrong:
+            marked_version = version
+        else:
+            told(without, result, hours, by)
+    found = [hours for result, hours, _ in tests if result != "negative"]
+    cleared = [hours for result, hours, staff in tests if result == "negative" and staff]
+    if found and not any(hours < min(found) for hours in cleared):
+        assert with_it.journey.pregnancy_found
+    marked(with_it, marked_version)
+    one, other = with_it.journey.pregnancy_test, without.journey.pregnancy_test
+    assert (one and (one.taken_at, one.result)) == (other and (other.taken_at, other.result))
+    assert with_it.journey.held or not with_it.journey.pregnancy_found
