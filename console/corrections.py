@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from application.command_catalog import BY_MODEL, names_asked_for
 from application.questionnaires.wording import Wording
-from console.forms import ANSWERS, Content, Field, answers_of, fields_of, filled_in
+from console.forms import ANSWERS, OBSERVED, Content, Field, answers_of, fields_of, filled_in, in_words
 from console.known_names import offer
 from console.names import FormContext
 from workflows.journey import commands as c
@@ -53,6 +53,8 @@ def fields_for(fact: e.Event, known: FormContext, wording: Wording | None = None
     fields = offer(fields_of(model, names_asked_for(BY_MODEL[model], known.journey)), model, known)
     if isinstance(fact.body, e.InstrumentRecorded):
         fields = (*(field for field in fields if field.name != ANSWERS), *answers_of(fact.body.instrument, wording))
+    if isinstance(fact.body, e.SessionObserved):
+        fields = in_words(fields, wording, OBSERVED)
     around = (field for field in fields_of(c.Amend) if field.name not in (VERSION, CORRECTION))
     return (*around, *(field._replace(path=(CORRECTION, *field.path)) for field in fields))
 

@@ -32,8 +32,17 @@ from console.sign_ins import Flash
 from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import SIGNED, Amend, AnyBody, DoubtDeath, RecordInstrument, RecordPlan, ReviewAccess
-from workflows.journey.events import Event, GlassBroken, InstrumentRecorded
+from workflows.journey.commands import (
+    SIGNED,
+    Amend,
+    AnyBody,
+    DoubtDeath,
+    Observe,
+    RecordInstrument,
+    RecordPlan,
+    ReviewAccess,
+)
+from workflows.journey.events import Event, GlassBroken, InstrumentRecorded, SessionObserved
 from workflows.journey.instruments import Instrument
 from workflows.journey.severity import Severity
 
@@ -137,8 +146,8 @@ def body_of(form: Form, sent: Mapping[str, Sequence[str]]) -> AnyBody:
         InvalidInput: it cannot be read, or does not fit.
     """
     content = {**form.filled, **read_back(form.fields, sent, form.zone)}
-    if form.wording is not None:
-        asked = content if form.corrects is None else content.setdefault(corrections.CORRECTION, {})
+    asked = content if form.corrects is None else content.setdefault(corrections.CORRECTION, {})
+    if form.wording is not None and (form.asks or _rates_in_words(form.wording, asked, sent)):
         asked["wording"] = form.wording.name
     if form.corrects is not None and form.journey is not None:
         corrections.name_fact(content, form.corrects)
@@ -146,6 +155,12 @@ def body_of(form: Form, sent: Mapping[str, Sequence[str]]) -> AnyBody:
     elif form.journey is not None:
         complete(content, form.kind.model, form.journey)
     return cast("AnyBody", forms.check(form.kind.model, content, {"kind": form.kind.name}, templated=False))
+
+
+def _rates_in_words(wording: Wording, asked: Mapping[str, Any], sent: Mapping[str, Sequence[str]]) -> bool:
+    """Whether an observation rates what it may rate, in the words that were shown. It is never refused for other words:
+    those that were shown are not known then."""
+    return OBSERVED in asked and firsts(sent).get(WORDING) == wording.sha256
 
 
 async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Mapping[str, str]) -> Form:
@@ -178,9 +193,10 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     words = ALWAYS_ASKED.get(kind.model, {}) if journey is None else names_asked_for(kind, journey)
     fields = offer(fields_of(kind.model, words), kind.model, known)
     fields = tuple(field for field in fields if field.name not in filled)
-    if journey is not None:
-        fields = in_words(fields, words_of(visit, Instrument.CADSS_6, journey), OBSERVED)
     instrument, wording = given.get("instrument"), None
+    if kind.model is Observe and journey is not None:
+        wording = words_of(visit, Instrument.CADSS_6, journey)
+        fields = in_words(fields, wording, OBSERVED)
     if kind.model is RecordInstrument and instrument in tuple(Instrument):
         wording = None if journey is None else words_of(visit, Instrument(instrument), journey)
         answers = answers_of(Instrument(instrument), wording)
@@ -199,6 +215,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         return Form(kind, journey, (), zone, choices=corrections.choices(known.events, zone))
     if isinstance(fact.body, InstrumentRecorded):
         wording = words_of(visit, fact.body.instrument, known.journey)
+    if isinstance(fact.body, SessionObserved):
+        wording = words_of(visit, Instrument.CADSS_6, known.journey)
     return Form(kind, journey, corrections.fields_for(fact, known, wording), zone, corrects=fact, wording=wording)
 
 

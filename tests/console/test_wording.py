@@ -1,13 +1,18 @@
 """A questionnaire is shown in the clinic's words, and with the answers is recorded which they were."""
 
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
+from activities.record.event_codec import load_events
 from application.questionnaires.folder import read_folder
 from tests.cli.clinics import Clinics
 from tests.console.browser import browser_of
 from tests.console.conftest import console_of
 from tests.questionnaires import questionnaire, write
 from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
 
 MARKUP = "Invented <b>words</b> & more"
@@ -52,3 +57,44 @@ async def test_it_is_asked_in_the_words_of_the_file_and_they_are_recorded(clinic
         asked = clinics.world.received[-1].body
         assert isinstance(asked, c.RecordInstrument)
         assert asked.wording is None
+
+
+OBSERVED = {
+    "consciousness": "alert",
+    "breathing_normal": "yes",
+    "vomiting": "no",
+    "vitals/systolic": "118",
+    "vitals/diastolic": "76",
+}
+RATED = {f"cadss/{item}": "1" for item in range(6)}
+
+
+@pytest.mark.parametrize(
+    ("rated", "changes", "recorded"), [(True, False, "2.1"), (True, True, None), (False, False, None)]
+)
+async def test_an_observation_says_in_which_words_it_was_rated_and_waits_for_none(
+    clinics: Clinics, tmp_path: Path, rated: bool, changes: bool, recorded: str | None
+) -> None:
+    content = questionnaire(Instrument.CADSS_6)
+    folder = write(tmp_path / "words" / "cadss.json", content).parent
+    clinics.world.set(questionnaires_dir=folder)
+    clinics.world.down = False
+    console = console_of(clinics.world, tmp_path / "profiles", clinics.held)
+    running = next(each for each in clinics.journeys.values() if any(s.running for s in each.sessions.values()))
+    [session] = [each for each in running.sessions.values() if each.running]
+    assert session.dosed_at is not None
+    clinics.world.at = session.dosed_at + timedelta(minutes=121)
+    room = f"/journeys/{running.id}/room"
+    async with browser_of(console) as browser:
+        await browser.sign_in("session_monitor")
+        assert "Invented words no. 1" in (await browser.go(room)).text
+        if changes:
+            write(folder / "cadss.json", content | {"version": "3"})
+            console.state.questionnaires = read_folder(folder)
+        seen = {**OBSERVED, "minute": "120", **(RATED if rated else {})}
+        done = await browser.send(seen, f"/journeys/{running.id}/session/observe")
+        assert "Done: session observe." in done.text
+    bodies = [each.body for each in await load_events(clinics.record, running.id)]
+    body = next(each for each in reversed(bodies) if isinstance(each, e.SessionObserved))
+    assert (body.dissociation is not None) is rated
+    assert (None if body.wording is None else body.wording.partition("|")[2].partition(" ")[0]) == recorded

@@ -141,6 +141,8 @@ class Plan(InputModel):
 Ratings = SortedDict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]
 """How bad each symptom was since the last contact, as the patient says: 0 is not at all, the protocol says how high it
 goes."""
+Wording = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,220} sha256:[0-9a-f]{64}$")]
+"""The words in which a questionnaire was shown: their FHIR file by its address and version, and the digest of it."""
 
 
 class Vitals(InputModel):

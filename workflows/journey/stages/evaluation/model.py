@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
@@ -13,7 +13,7 @@ from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
 from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Location, PriorTreatment, Ratings
+from workflows.journey.vocabulary import Location, PriorTreatment, Ratings, Wording
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""
@@ -22,8 +22,6 @@ UNSCHEDULED = "unscheduled"
 that nobody owed."""
 ANSWERS_LIMIT = 4 * 1024
 """Most bytes of the answers to one questionnaire as JSON."""
-Wording = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,220} sha256:[0-9a-f]{64}$")]
-"""The words in which a questionnaire was shown: their FHIR file by its address and version, and the digest of it."""
 
 
 def _few_answers(answers: Json) -> Json:

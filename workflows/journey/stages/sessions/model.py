@@ -17,7 +17,7 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.instruments import Score
 from workflows.journey.protocol import Sessions, SignOffKind
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import AT_HOME, KnownDose, Observer, Setting, Vitals
+from workflows.journey.vocabulary import AT_HOME, KnownDose, Observer, Setting, Vitals, Wording
 
 YEAR = 525_600
 """Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
@@ -132,6 +132,7 @@ class Observe(CommandBody):
     vomiting: Flag
     vitals: Vitals | None = None
     cadss: Annotated[tuple[Annotated[Whole, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
+    wording: Wording | None = None
     red_flags: tuple[Identifier, ...] = ()
 
 
@@ -282,8 +283,8 @@ class DoseRecorded(EventBody):
 class SessionObserved(EventBody):
     """One observation, ``minute`` minutes after the dose, and what the protocol's limits make of it.
 
-    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6. ``scheduled`` is the minute of
-    the protocol's schedule that is made by it, if one is.
+    Vital signs are in mmHg, beats a minute and percent; ``dissociation`` is the CADSS-6, ``wording`` the words in which
+    it was shown. ``scheduled`` is the minute of the protocol's schedule that is made by it, if one is.
     """
 
     kind: Literal["session.observed"] = "session.observed"
@@ -295,6 +296,7 @@ class SessionObserved(EventBody):
     vomiting: bool
     vitals: Vitals | None = None
     dissociation: Score | None = None
+    wording: Wording | None = None
     red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
     scheduled: int | None = None
