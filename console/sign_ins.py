@@ -24,8 +24,8 @@ from console.tickets import Tickets
 IDLE, LONGEST = timedelta(minutes=15), timedelta(hours=12)
 """How long somebody stays signed in without doing anything, and at most (NIST SP 800-63B-4, section 2.3.3, AAL3)."""
 SESSION_IDLE = timedelta(hours=1)
-"""The same in the room of a session that runs: it is entered there only every half an hour what is seen (section 2.2.3,
-AAL2: at most an hour)."""
+"""The same for the people of a session, in its room while it runs: it is entered there only every half an hour what is
+seen (section 2.2.3, AAL2: at most an hour)."""
 LINK_IDLE = timedelta(hours=1)
 """The same for whom a link let in: they read before they agree, and a new link takes them a while."""
 MOST = 1000
@@ -64,8 +64,8 @@ class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
     a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
-    ``in_session``: the page they looked at last is the room of a session that runs. ``zone`` is where their browser
-    says they are; None where it said nothing that is known."""
+    ``in_session``: the page they looked at last is the room of a session that runs, and they are named for it. ``zone``
+    is where their browser says they are; None where it said nothing that is known."""
 
     person: Profile
     profile: Path | None

@@ -13,6 +13,7 @@ from application.context import Context
 from application.errors import NotAllowed, NotFound
 from application.history import load_journey, read_journey
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import people_of
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.model import Observation, Session
@@ -71,6 +72,11 @@ class Room(NamedTuple):
         passed = max(int((self.at - self.session.dosed_at) / timedelta(minutes=1)), 0)
         due = [each.minute for each in self.scheduled if each.timeliness == "now" and each.minute <= passed]
         return due[0] if due else passed
+
+    def is_run_by(self, person: str) -> bool:
+        """Whether the session runs, and somebody is named for it."""
+        named = () if self.session is None else (each for _, each in people_of(self.session))
+        return self.moment == "running" and person in named
 
     @property
     def others(self) -> tuple[Observation, ...]:

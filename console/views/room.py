@@ -67,7 +67,7 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
         kind = FORMS.get(room.moment)
         mine = kind is not None and visit.signed_in.person.role in kind.roles
         staff = staff_of(context, room.journey.clinic) if mine and kind is CHECK else None
-    visit.signed_in.in_session = room.moment == "running"
+    visit.signed_in.in_session = room.is_run_by(visit.signed_in.person.id)
     words = words_of(visit, Instrument.CADSS_6, room.journey)
     fields = in_words(_fields(kind, room, staff), words, OBSERVED) if kind is not None and mine else ()
     return page(
