@@ -7,7 +7,7 @@ clinics. A zone that is not known is an error, never UTC.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +19,8 @@ from workflows.journey.calendars import local, zone_info
 SETTING = f"{PREFIX}ZONE"
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
 """Where a machine says its zone: by a link into its zone data, or by name."""
-_OF_BROWSER: ContextVar[ZoneInfo | None] = ContextVar("zone_of_browser", default=None)
-"""Where somebody looks from whose browser said it, during one request; None for everybody else."""
+_OF_REQUEST: ContextVar[ZoneInfo | None] = ContextVar("zone_of_request", default=None)
+"""Where somebody looks from, during one request of a browser; None outside, and where it is not known."""
 
 
 def viewers_zone() -> ZoneInfo:
@@ -29,8 +29,10 @@ def viewers_zone() -> ZoneInfo:
     Raises:
         SettingsError: it is not known.
     """
-    if (of_browser := _OF_BROWSER.get()) is not None:
-        return of_browser
+    return _OF_REQUEST.get() or _zone_of_machine()
+
+
+def _zone_of_machine() -> ZoneInfo:
     for variable in (SETTING, "TZ"):
         if given := os.environ.get(variable, "").strip():
             try:
@@ -56,16 +58,18 @@ def zone_of_browser(name: str) -> ZoneInfo | None:
 @contextmanager
 def one_request() -> Iterator[None]:
     """Know nothing of where anybody else looks from, and forget afterwards what `look_from` said within."""
-    before = _OF_BROWSER.set(None)
+    before = _OF_REQUEST.set(None)
     try:
         yield
     finally:
-        _OF_BROWSER.reset(before)
+        _OF_REQUEST.reset(before)
 
 
 def look_from(zone: ZoneInfo | None) -> None:
-    """Have times of this request be those of a zone; of None, where the machine is."""
-    _OF_BROWSER.set(zone)
+    """Have times of this request be those of a zone; of None, where the machine is, which is asked once."""
+    with suppress(SettingsError):
+        zone = zone or _zone_of_machine()
+    _OF_REQUEST.set(zone)
 
 
 def in_viewers_zone(moment: datetime) -> datetime:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import httpx2
 
+from console.visits import ZONE
 from deploy.local.web import run_console
 from tests.benchmarks.clinics import Clinics, clinics
 from tests.benchmarks.report import Aim, Figure, Section, percentile
@@ -21,6 +22,7 @@ from tests.benchmarks.stage import Servers, processor_seconds
 from workflows.journey.actors import CLINICAL, Actor, Role
 
 FAST = Aim(100.0)
+ZONE_OF_BROWSERS = "America/Los_Angeles"
 PAUSE = (1.0, 2.0)
 """How long people read before they click again (seconds)."""
 FLOOD_SECONDS = 10
@@ -153,7 +155,7 @@ def _by_page(clicked: Clicked) -> Sequence[str]:
 async def _sign_in(url: str, name: str, made: Clinics) -> Clicker:
     person = made.people[name]
     client = httpx2.AsyncClient(base_url=url, timeout=30)
-    answer = await client.post("/sign-in", data={"person": name})
+    answer = await client.post("/sign-in", data={"person": name, ZONE: ZONE_OF_BROWSERS})
     # The cookie is for secure connections, as which browsers count this machine itself.
     client.headers["Cookie"] = answer.headers["set-cookie"].partition(";")[0]
     journeys = [each for clinic in person.clinics for each in made.journeys[clinic]]
