@@ -130,10 +130,10 @@ async def _verify(stack: Stack, record: Record) -> Sequence[object]:
 
 
 async def _perform(stack: Stack, console: Console, begins: datetime | None) -> None:
+    """Play both journeys, while a worker runs."""
     performances = [Performance("PTSD"), Performance("ANXIETY")]
     async with (
         stack.codec() as codec,
-        await run_worker(stack.worker_env, stack.logs / "worker.log"),
         stack.open_record(stack.postgres.database.reader_url) as record,
     ):
         client = await Client.connect(
@@ -173,19 +173,22 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
     directory = Path(".local") / "demo"
     console.print("Starting PostgreSQL and Temporal ...")
     async with local_stack(directory, keep_data=False, time_skipping=True) as stack:
-        await _perform(stack, console, begins)
-        if keep:
-            environment = write_environment(stack, directory)
-            async with (
-                await run_mailbox(stack.logs / "mailbox.log") as mailbox,
-                giving_contact_points(stack),
-                await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as served,
-                await run_worker(mailbox.sending(stack.worker_env, served.url), stack.logs / "worker.log"),
-            ):
-                console.print("Kept up for you to look at (Ctrl-C ends it):")
-                console.print(f"{served.url}, mailbox {mailbox.url}, Temporal UI {stack.ui_url}")
-                with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
-                    await asyncio.Event().wait()
+        if not keep:
+            async with await run_worker(stack.worker_env, stack.logs / "worker.log"):
+                await _perform(stack, console, begins)
+            return
+        environment = write_environment(stack, directory)
+        async with (
+            await run_mailbox(stack.logs / "mailbox.log") as mailbox,
+            giving_contact_points(stack),
+            await run_console({**environment.variables, **mailbox.settings}, stack.logs / "console.log") as served,
+            await run_worker(mailbox.sending(stack.worker_env, served.url), stack.logs / "worker.log"),
+        ):
+            await _perform(stack, console, begins)
+            console.print("Kept up for you to look at (Ctrl-C ends it):")
+            console.print(f"{served.url}, mailbox {mailbox.url}, Temporal UI {stack.ui_url}")
+            with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+                await asyncio.Event().wait()
 
 
 def _moment(given: str) -> datetime:
