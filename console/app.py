@@ -31,7 +31,7 @@ from application.sign_offs.keyring import verified_register
 from application.viewer import one_request
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
-from console.drafts import NO_SESSION, SIGNED_OUT, Drafts
+from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT, Drafts
 from console.limits import Limits, count_try
 from console.sign_ins import SignIns
 from console.views import (
@@ -58,6 +58,7 @@ from console.visits import (
     NotSignedIn,
     NoWorkingSession,
     Opened,
+    OtherSignIn,
     by_script,
     drafts_of,
     sent_with,
@@ -147,6 +148,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, _sign_in_first)
     app.add_exception_handler(NoWorkingSession, _sign_in_first)
+    app.add_exception_handler(OtherSignIn, _sign_in_first)
     app.add_exception_handler(PasskeyAsked, _ask)
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
@@ -177,23 +179,30 @@ async def _ask(request: Request, asked: Exception) -> Response:
 
 async def _sign_in_first(request: Request, raised: Exception) -> Response:
     """Have somebody sign in, or open their working session, and then go on where they were. What they sent is kept for
-    them, not done; the script of a page keeps it itself, and is told which of the two it is."""
+    them, not done; the script of a page keeps it itself, and is told which of the two it is. Who has signed in anew
+    meanwhile goes on at once."""
     if by_script(request):
         return JSONResponse({"signed_in": isinstance(raised, NoWorkingSession)}, 401, media_type=KEPT)
     onward = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     to_sign_in = f"/sign-in?{urlencode({'next': onward})}"
     if request.method == "GET":
         return RedirectResponse(to_sign_in, 303)
-    drafts = drafts_of(request)
+    drafts, why, then = drafts_of(request), SIGNED_OUT, to_sign_in
+    match raised:
+        case NoWorkingSession():
+            why = NO_SESSION
+        case OtherSignIn(anew=True):
+            why, then = SIGNED_IN_ANEW, onward
+        case OtherSignIn():
+            why = OTHER_PERSON
     try:
         count_try(request)
-        why = NO_SESSION if isinstance(raised, NoWorkingSession) else SIGNED_OUT
         token = drafts.keep(request.cookies.get(DRAFTS_COOKIE), request.url.path, await sent_with(request), why)
     except UseCaseError as error:
         return pages.error_page(request, error)
     if token is None:
         return RedirectResponse("/sign-in", 303)
-    answer = RedirectResponse(to_sign_in, 303)
+    answer = RedirectResponse(then, 303)
     answer.set_cookie(DRAFTS_COOKIE, token, secure=True, httponly=True, samesite="strict", path="/")
     return answer
 

@@ -1,5 +1,5 @@
-"""What somebody sent after their sign-in had ended, or without a working session: kept in memory, and shown to them
-again once they can send it.
+"""What somebody sent after their sign-in had ended or was taken the place of by another one in the same browser, or
+without a working session: kept in memory, and shown to them again once they can send it.
 
 Nothing is sent for them. A draft is found by the secret in a cookie of the browser that it came from, and shown to the
 person whose form it was, once. What proves who somebody is is not kept.
@@ -23,6 +23,8 @@ oldest are dropped."""
 NEVER_KEPT = ("form_token", "passphrase", PERSON)
 SIGNED_OUT = "You were signed out before this was sent"
 NO_SESSION = "You had no working session when you sent this"
+SIGNED_IN_ANEW = "You signed in anew after you opened this page"
+OTHER_PERSON = "Somebody else was signed in in this browser when you sent this"
 """Why something was not sent, as it is said with what was entered."""
 SHOWN_AGAIN = "Nothing was sent, and nothing is lost: what you entered is in the form. Look it over, and send it."
 

@@ -35,7 +35,7 @@ from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
 from application.viewer import look_from, zone_of_browser
 from console.drafts import COOKIE as DRAFTS
-from console.drafts import SHOWN_AGAIN, Drafts, Entered
+from console.drafts import PERSON, SHOWN_AGAIN, Drafts, Entered
 from console.sign_ins import Flash, SignIn, SignIns
 from workflows.journey.signed_statement import Signature
 
@@ -54,6 +54,15 @@ SEEN = "carepath-seen"
 
 class NotSignedIn(Exception):
     """Nobody is signed in with this browser, or no more."""
+
+
+class OtherSignIn(Exception):
+    """A form comes from a page of a sign-in that another one in this browser has taken the place of. ``anew``: it is of
+    the same person."""
+
+    def __init__(self, *, anew: bool) -> None:
+        super().__init__(anew)
+        self.anew = anew
 
 
 class NoWorkingSession(Exception):
@@ -269,7 +278,7 @@ async def looks(request: Request) -> Visit:
     if signed_in.passage is not None and not signed_in.passage.opens(request.url.path):
         raise NotAllowed("your link does not open this page", "Go back to your own page, or call us")
     if request.method == "GET" and not by_script(request):
-        signed_in.in_session = False  # The room of a running session says that it is, each time.
+        signed_in.in_session = False  # The room of a running session says that it is theirs, each time.
     return Visit(request, signed_in, {})
 
 
@@ -278,12 +287,16 @@ async def says(request: Request) -> Visit:
 
     Raises:
         NotSignedIn: nobody is signed in.
+        OtherSignIn: it says that it is from a page of an earlier sign-in, and whose.
         NotAllowed: the form is not from a page that this person was shown.
     """
     visit = await looks(request)
     visit.sent = await sent_with(request)
     given = visit.value(FORM_FIELD) or ""
     if not secrets.compare_digest(given.encode(), visit.signed_in.form_token.encode()):
+        entered_by = visit.value(PERSON)
+        if given and entered_by and not visit.by_script:  # A script keeps it itself, and asks who is signed in.
+            raise OtherSignIn(anew=entered_by == visit.signed_in.person.id)
         raise _strange_form()
     return visit
 
@@ -292,7 +305,7 @@ async def acts(request: Request) -> Visit:
     """Return the visit of somebody who sends a form, and has something to act with.
 
     Raises:
-        NotSignedIn, NotAllowed: as `says`.
+        NotSignedIn, OtherSignIn, NotAllowed: as `says`.
         NoWorkingSession: they are signed in to look, and no more.
     """
     visit = await says(request)

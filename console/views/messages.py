@@ -17,12 +17,14 @@ from application.sign_offs.staff import colleagues
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.operations import journey_in
-from console.visits import Acts, Looks, Visit
+from console.visits import Acts, Looks, Visit, firsts
 from workflows.journey.actors import Role
 
 router = APIRouter()
 LISTED: Final = 200
 """How many messages a page has."""
+OF: Final = "of"
+"""The hidden control that says whose point is added; of a patient, its journey is in the address."""
 Change: TypeAlias = Callable[[Context, Whose, Visit], Awaitable[object]]
 
 
@@ -101,7 +103,7 @@ def _point_and_code(visit: Visit) -> tuple[str, str]:
 @router.get("/contact-points")
 async def show_of_staff(visit: Looks, person: str = "") -> Response:
     """Show one's own points, or those of one of the staff."""
-    return await _shown(visit, _of_staff(visit, person))
+    return await _opened(visit, _of_staff(visit, person))
 
 
 @router.post("/contact-points")
@@ -112,7 +114,7 @@ async def change_of_staff(visit: Acts, person: str = "") -> Response:
 @router.get("/journeys/{journey_id}/contact-points")
 async def show_of_patient(visit: Looks, journey_id: UUID, observer: str = "") -> Response:
     """Show the points of a patient, or of an observer of their journey."""
-    return await _shown(visit, _of_journey(journey_id, observer))
+    return await _opened(visit, _of_journey(journey_id, observer))
 
 
 @router.post("/journeys/{journey_id}/contact-points")
@@ -131,6 +133,17 @@ def _of_journey(journey_id: UUID, observer: str) -> Whose:
 def _whose(given: dict[str, str | None]) -> Whose:
     found: Whose = forms.check(Whose, given, templated=False)
     return found
+
+
+async def _opened(visit: Visit, whose: Whose) -> Response:
+    draft = visit.take_draft() or {}
+    if firsts(draft).get(OF) == _name(whose):  # Nobody is given the address of somebody else.
+        visit.sent = draft
+    return await _shown(visit, whose)
+
+
+def _name(whose: Whose) -> str:
+    return whose.observer or whose.person or ""
 
 
 async def _changed(visit: Visit, whose: Whose) -> Response:
@@ -164,4 +177,6 @@ async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) 
         colleagues=others,
         at=at,
         error=error,
+        of=_name(whose),
+        given=firsts(visit.sent),
     )

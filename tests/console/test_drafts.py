@@ -73,6 +73,66 @@ async def test_what_proves_somebody_is_not_kept(clinics: Clinics, browser: Brows
     assert secret not in shown.text
 
 
+FORMS = (
+    ("pathway/hold", "reason"),
+    ("session/check", "location_state"),
+    ("instrument/record?instrument=PHQ-9", "occasion"),
+    ("/contact-points", "address"),
+    ("/start", "reason"),
+    ("/work/hold", "reason"),
+)
+"""Forms, and what is entered in them."""
+
+
+def _address(clinics: Clinics, form: str) -> str:
+    return form if form.startswith("/") else f"/journeys/{clinics.held}/{form}"
+
+
+async def test_whatever_form_was_open_when_a_sign_in_ended_is_filled_in_again(
+    clinics: Clinics, browser: Browser
+) -> None:
+    for form, name in FORMS:
+        await browser.sign_in("coordinator")
+        opened = await browser.go(_address(clinics, form))
+        clinics.world.at += IDLE_TOO_LONG
+        assert (await browser.send({name: REASON})).url.path == "/sign-in", form
+        again = await browser.sign_in("coordinator", onward=opened.url.raw_path.decode())
+        assert REASON in again.text, form
+        assert "You were signed out before this was sent. Nothing was sent, and nothing is lost" in again.text, form
+
+        # In another tab they sign in once more, and send what is still open in the first.
+        await browser.sign_in("coordinator")
+        browser.last = again
+        anew = await browser.send({name: f"{REASON} {REASON}"})
+        assert (anew.status_code, anew.url.path) == (200, opened.url.path), form
+        assert f"{REASON} {REASON}" in anew.text, form
+        assert "You signed in anew after you opened this page. Nothing was sent, and nothing is lost" in anew.text, form
+    assert clinics.world.received == []
+
+
+async def test_two_people_in_two_tabs_send_nothing_for_each_other(clinics: Clinics, browser: Browser) -> None:
+    for form, name in FORMS:
+        address = _address(clinics, form)
+        await browser.sign_in("coordinator")
+        opened = await browser.go(address)
+        await browser.sign_in("clinician")
+        browser.last = opened
+        told = await browser.send({name: REASON})
+        assert told.url.path == "/sign-in", form
+        assert "What somebody else sent last was not sent, and is kept for an hour" in told.text, form
+        assert REASON not in told.text, form
+        assert REASON not in (await browser.go(address)).text, form
+        shown = await browser.sign_in("coordinator", onward=address)
+        assert REASON in shown.text, form
+        assert "Somebody else was signed in in this browser when you sent this. Nothing was sent" in shown.text, form
+    assert clinics.world.received == []
+    # An address that was entered for one person is shown for no other.
+    await browser.go("/contact-points?person=demo-clinician")
+    clinics.world.at += IDLE_TOO_LONG
+    await browser.send({"address": REASON})
+    assert REASON not in (await browser.sign_in("coordinator", onward="/contact-points")).text
+
+
 def test_memory_stays_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafts, "MOST_TEXT", MOST_EACH * 20)
     kept = Drafts(lambda: START)

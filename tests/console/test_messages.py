@@ -102,6 +102,7 @@ async def test_a_coordinator_adds_verifies_orders_and_removes_points(
     await act(browser, "add", channel="email", address="not an address")
     assert browser.page.status_code == 422
     assert "not an address" not in said(browser), "what is refused is not repeated"
+    assert 'value="not an address"' in browser.page.text, "and nobody types it again"
     await act(browser, "add", channel="email", address=ADDRESS)
     assert ADDRESS in said(browser)
     [one] = points(browser)

@@ -85,7 +85,8 @@ async def test_a_form_is_taken_only_from_a_page_of_this_sign_in(
         await other.sign_in("clinician")
         theirs = re.findall(r'name="form_token" value="([^"]+)"', (await other.go("/work")).text)[0]
     given = {"command_id": str(uuid4()), "reason": "invented"}
-    for forged in ({}, {"form_token": ""}, {"form_token": theirs}, {"form_token": token[:-1]}):
+    mine = {"entered_by": "demo-coordinator"}
+    for forged in ({}, {"form_token": ""}, {"form_token": theirs}, {"form_token": token[:-1]}, mine):
         answer = await browser.client.post(address, data={**given, **forged})
         assert answer.status_code == 403, forged
     answer = await browser.client.post(
@@ -148,15 +149,19 @@ async def test_whoever_does_nothing_or_stays_too_long_is_signed_out(clinics: Cli
     assert (await browser.go("/work")).url.path == "/sign-in"
 
 
-async def test_the_hour_of_a_session_is_for_its_room_alone(clinics: Clinics, browser: Browser) -> None:
+@pytest.mark.parametrize("role", ["clinician", "session_monitor", "coordinator", "medical_director", "ops"])
+async def test_the_hour_of_a_session_is_for_its_people_in_its_room_alone(
+    clinics: Clinics, browser: Browser, role: str
+) -> None:
     [room, *_] = [
         f"/journeys/{each.id}/room?session={number}"
         for each in clinics.journeys.values()
         for number, session in each.sessions.items()
         if session.running
     ]
-    for then, idle in ((room, SESSION_IDLE), ("/work", IDLE)):
-        await browser.sign_in("clinician")
+    of_session = SESSION_IDLE if role in ("clinician", "session_monitor") else IDLE
+    for then, idle in ((room, of_session), ("/work", IDLE)):
+        await browser.sign_in(role)
         await browser.go(room)
         await browser.go(then)
         clinics.world.at += idle
