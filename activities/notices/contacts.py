@@ -6,16 +6,18 @@ is stored of one person at one version cannot stand in for another.
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple, Self
 from uuid import UUID, uuid4
 
+import asyncpg
 import structlog
 from cryptography.exceptions import InvalidTag
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from activities.privacy.key_store import SERVICE, KeyStore
+from activities.privacy.key_store import SERVICE, DataKey, KeyStore
 from activities.record.store import Record
 from workflows.journey.actors import Role
 from workflows.journey.base import Flag, Identifier, InputModel, Whole
@@ -25,6 +27,8 @@ log = structlog.get_logger("messages")
 
 EMAIL, WEBHOOK = "email", "webhook"
 _KEY, _NONCE = 16, 12
+PAGE = 100
+"""How many versions are read at a time, where the newest cannot be read."""
 _WORD, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~][A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{0,63}", r"[A-Za-z0-9][A-Za-z0-9-]{0,62}"
 EMAIL_ADDRESS = rf"{_WORD}(\.{_WORD}){{0,9}}@{_LABEL}(\.{_LABEL}){{1,6}}"
 """What an address of e-mail looks like here: nothing in it can begin a header, name a second address or an option."""
@@ -80,6 +84,11 @@ class ContactPoints(InputModel):
     def point(self, point_id: str) -> ContactPoint | None:
         """Return the point with an id."""
         return next((point for point in self.points if point.id == point_id), None)
+
+    def unverified(self) -> Self:
+        """Return the same points as if nobody had verified them."""
+        points = tuple(point.model_copy(update={"verified_at": None}) for point in self.points)
+        return self.model_copy(update={"points": points})
 
     def usable(self, *, alarm: bool) -> tuple[ContactPoint, ...]:
         """Return the points to be tried, in their order. An alarm also goes to points that nobody has verified, after
@@ -152,23 +161,34 @@ class Contacts:
         return patient if patient is None or role == Role.PATIENT else f"{patient}/{person}"
 
     async def find(self, subject: str) -> KeptContact:
-        """Return the newest contact of somebody.
+        """Return the newest contact of somebody that can be read. Below one that cannot, because its key is gone or
+        somebody without the keys put it there, nothing counts as verified: alarms go there, and nothing else.
 
         Raises:
             KeysUnavailable: the key cannot be had now.
             RecordUnavailable, RecordFault: as the record does.
         """
+        newest, below = 0, None
+        while rows := await self._versions(subject, below):
+            newest, below = newest or rows[0]["version"], rows[-1]["version"]
+            keys = await self.keys.find_all({_key_id(row["sealed"]) for row in rows})
+            for row in rows:
+                contact = self._unseal(subject, row["version"], row["sealed"], keys)
+                if contact is not None:
+                    contact = contact if row["version"] == newest else contact.unverified()
+                    return KeptContact(newest, contact, row["given_by"], row["at"])
+                log.error("messages.contact_unreadable", version=row["version"])
+        return NOBODY._replace(version=newest)
+
+    async def _versions(self, subject: str, below: int | None) -> list[asyncpg.Record]:
+        """Return the newest versions, below one."""
         async with self.record.connection() as connection:
-            row = await connection.fetchrow(
+            rows: list[asyncpg.Record] = await connection.fetch(
                 "SELECT version, sealed, given_by, at FROM record.contact WHERE log_id = $1 AND subject = $2 "
-                "ORDER BY version DESC LIMIT 1",
-                self.record.log_id,
-                subject,
+                "AND ($3::integer IS NULL OR version < $3) ORDER BY version DESC LIMIT $4",
+                *(self.record.log_id, subject, below, 1 if below is None else PAGE),
             )
-        if row is None:
-            return NOBODY
-        contact = await self._unseal(subject, row["version"], row["sealed"])
-        return KeptContact(row["version"], contact, row["given_by"], row["at"])
+        return rows
 
     async def keep(self, subject: str, contact: ContactPoints, *, after: int, by: str) -> bool:
         """Keep the next version of a contact. False where there is one already: somebody was faster, and nothing
@@ -206,17 +226,19 @@ class Contacts:
         sealed = key.cipher.encrypt(nonce, contact.model_dump_json().encode(), self._about(subject, version))
         return key.key_id.bytes + nonce + sealed
 
-    async def _unseal(self, subject: str, version: int, sealed: bytes) -> ContactPoints:
-        """What cannot be read any more, because its key is gone, or because somebody put it there, reaches nobody."""
-        key = await self.keys.find(UUID(bytes=sealed[:_KEY])) if len(sealed) > _KEY + _NONCE else None
+    def _unseal(self, subject: str, version: int, sealed: bytes, keys: Mapping[UUID, DataKey]) -> ContactPoints | None:
+        key = keys.get(_key_id(sealed))
         if key is None:
-            return ContactPoints()
+            return None
         try:
             nonce, content = sealed[_KEY : _KEY + _NONCE], sealed[_KEY + _NONCE :]
             return ContactPoints.model_validate_json(key.cipher.decrypt(nonce, content, self._about(subject, version)))
-        except (InvalidTag, ValidationError):
-            log.error("messages.contact_unreadable", version=version)
-            return ContactPoints()
+        except (InvalidTag, ValueError):
+            return None
 
     def _about(self, subject: str, version: int) -> bytes:
         return f"carepath/contact/1\0{self.record.log_id}\0{subject}\0{version}".encode()
+
+
+def _key_id(sealed: bytes) -> UUID:
+    return UUID(bytes=sealed[:_KEY].ljust(_KEY, b"\0"))

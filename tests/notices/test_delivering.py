@@ -22,7 +22,7 @@ from activities.notices.delivering import Sender, delivering, is_taken, quiet_un
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
-from activities.privacy.key_store import KeyStore
+from activities.privacy.key_store import SERVICE, KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.store import NewNotice
@@ -255,6 +255,30 @@ async def test_an_alarm_goes_past_every_wish_and_to_points_that_nobody_verified(
     assert await states(app, reminder) == [(CLIO, "", "muted")]
     assert await waits(app, reminder) is None
     assert [alarm.hex in each for each in mailbox.ids] == [True]
+
+
+async def test_who_has_no_keys_keeps_no_alarm_from_anybody(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
+) -> None:
+    """Whoever has the database role of people's ways in can add versions of a contact, which nobody can read."""
+    subject = of_staff(CLIO)
+    await give(contacts, subject, point("clio@clinic.example"))
+    rubbish = (b"", b"rubbish", bytes(64), (await contacts.keys.newest(SERVICE)).key_id.bytes + bytes(64))
+    async with record.connection() as connection:
+        kept = [
+            await connection.fetchval(
+                "SELECT record.keep_contact(1::smallint, $1, $2, $3, 'mallory')", subject, n + 2, rubbish[n % 4]
+            )
+            for n in range(60)
+        ]
+    assert kept == [True] * 49 + [False] * 11, "so many an hour"
+    known = await contacts.find(subject)
+    assert (known.version, [point.verified_at for point in known.contact.points]) == (50, [None])
+    reminder, alarm = await queued(record), await queued(record, alarm=True)
+    for notice in (reminder, alarm):
+        await see_to(sender, notice)
+    assert [alarm.hex in each for each in mailbox.ids] == [True], "for a reminder it may be an address they gave up"
+    assert await states(app, reminder) == [("", "", "failed")]
 
 
 async def test_a_reminder_is_not_sent_where_nobody_said_that_it_arrives(
