@@ -98,7 +98,8 @@ async def now(record: Record) -> datetime:
 
 
 async def heads(record: Record) -> Sequence[WatchedHead]:
-    """Return all journeys that may wait for something: those that something happened in since they ended are too."""
+    """Return all journeys that may wait for something: those that something happened in since they ended are too, and
+    those of which only the log says that they ended. The type of an event is in clear, and proves nothing."""
     async with record.connection() as connection:
         rows = await connection.fetch(
             "SELECT j.journey_id, j.version, j.journey_hash, n.recorded_at AS unshown_since FROM record.journey j "
@@ -106,7 +107,8 @@ async def heads(record: Record) -> Sequence[WatchedHead]:
             "LEFT JOIN read_model.caseload c ON c.journey_id = j.journey_id "
             "LEFT JOIN record.journey_event n ON n.log_id = j.log_id AND n.journey_id = j.journey_id "
             "AND n.version = coalesce(c.version, 0) + 1 "
-            "WHERE j.log_id = $1 AND e.event_type <> 'pathway.closed' ORDER BY n.recorded_at, j.journey_id",
+            "WHERE j.log_id = $1 AND (e.event_type <> 'pathway.closed' OR n.version IS NOT NULL) "
+            "ORDER BY n.recorded_at, j.journey_id",
             record.log_id,
         )
     return [WatchedHead(*row) for row in rows]

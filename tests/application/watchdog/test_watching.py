@@ -26,7 +26,7 @@ from tests.cli.helpers import invented
 from tests.fixtures.keys import unconnected
 from tests.helpers import eventually
 from tests.journey.play import Play, started
-from tests.record.helpers import Connection, a_notice
+from tests.record.helpers import Connection, a_notice, event
 from tests.record.read_models.courses import catch_up, put, renamed
 from workflows.journey.events import Event
 from workflows.journey.notices import Notice, notices
@@ -265,6 +265,20 @@ async def test_a_journey_that_cannot_be_read_is_paged(
         [told] = await pager.told("journey_unreadable")
         assert [each["journey_id"] for each in told.body["data"]["matters"]] == [str(spoilt.id)]
         await pager.told("step_missed")
+
+
+async def test_a_journey_that_is_only_said_to_have_ended_is_watched(
+    record: Record, pager: Pager, settings: WatchdogSettings
+) -> None:
+    """Whoever has the recorder's role, and no keys, can write the type of an event: it is in clear."""
+    waiting = Waiting(record, MINUTE)
+    await waiting.put()
+    await catch_up(record)
+    await keep_clean_pass(record)
+    await record.append(waiting.id, waiting.kept, [event(event_type="pathway.closed", payload=b"{}")], closes=True)
+    async with watching(settings):
+        [told] = await pager.told("journey_unreadable")
+    assert [each["journey_id"] for each in told.body["data"]["matters"]] == [str(waiting.id)]
 
 
 @pytest.mark.parametrize("given_up", [False, True])
