@@ -75,8 +75,8 @@ LARGE: Mapping[str, type[BaseModel]] = {kind.__name__: kind for kind in (Journey
 """What holds a whole state."""
 SERVERS_FAILURE = "AcceptedUpdateCompletedWorkflow"
 """The type of a failure that Temporal makes itself."""
-KIND = "carepath-kind"
-"""The metadata of a payload that say what it holds."""
+KIND = "kind"
+"""The metadata of a payload that say what it holds, encrypted with it: an activity's question is not its answer."""
 
 
 class _States:
@@ -88,7 +88,7 @@ class _States:
         self._read: OrderedDict[tuple[str, bytes], BaseModel] = OrderedDict()
 
     def read(self, payload: Payload) -> None:
-        """Read a state ahead. What cannot be read is left to whoever needs it."""
+        """Read a large state ahead. What cannot be read is left to whoever needs it."""
         kind = LARGE.get(payload.metadata.get(KIND, b"").decode(errors="replace"))
         if kind is None:
             return
@@ -118,7 +118,7 @@ class _JSON(PydanticJSONPlainPayloadConverter):
 
     def to_payload(self, value: Any) -> Payload | None:
         payload = Payload(metadata={"encoding": self.encoding.encode()}, data=to_json(value, exclude_none=True))
-        if type(value) in LARGE.values() and len(payload.data) > AHEAD_FROM:
+        if isinstance(value, BaseModel | UUID):
             payload.metadata[KIND] = type(value).__name__.encode()
         return payload
 
@@ -164,8 +164,20 @@ class PayloadConverter(CompositePayloadConverter):
             if hint is None or may_be_foreign:
                 return Foreign(payload.data)
             raise NotAuthentic
-        [value] = super().from_payloads([payload], [wanted[0] if may_be_foreign else hint])
+        kind = wanted[0] if may_be_foreign else hint
+        if not _holds(payload, kind):
+            if may_be_foreign:
+                return Foreign(b"")
+            raise NotAuthentic
+        [value] = super().from_payloads([payload], [kind])
         return value
+
+
+def _holds(payload: Payload, kind: Any) -> bool:
+    """Whether a payload holds what is wanted, as far as it says so. Whoever has no keys can put any that was made for
+    a workflow, or for an activity, in the place of any other there."""
+    said = payload.metadata.get(KIND)
+    return said is None or not isinstance(kind, type) or kind in (Any, object) or said == kind.__name__.encode()
 
 
 class FailureConverter(DefaultFailureConverterWithEncodedAttributes):
@@ -198,9 +210,9 @@ def _believed(failure: Failure) -> Failure:
     read = Failure()
     read.CopyFrom(failure)
     info = read.application_failure_info if read.HasField("application_failure_info") else None
-    if is_authentic(read.encoded_attributes):
+    attributes = _attributes(read.encoded_attributes)
+    if attributes is not None and (info is None or {"type", "final"} <= attributes.keys()):
         if info is not None:
-            attributes = json.loads(read.encoded_attributes.data)
             info.type, info.non_retryable = attributes["type"], attributes["final"]
             if not all(map(is_authentic, info.details.payloads)):
                 info.ClearField("details")
@@ -216,6 +228,14 @@ def _believed(failure: Failure) -> Failure:
         info.type = info.type if info.type == SERVERS_FAILURE else NOT_AUTHENTIC
         info.ClearField("details")
     return read
+
+
+def _attributes(payload: Payload) -> dict[str, Any] | None:
+    """Return what a failure of ours keeps encrypted; None if it is none, such as the question of an activity."""
+    if not is_authentic(payload) or KIND in payload.metadata:
+        return None
+    attributes = json.loads(payload.data)
+    return attributes if isinstance(attributes, dict) and "message" in attributes else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -328,7 +348,7 @@ class _Converter(DataConverter):
     async def _decode_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
         decoded = await super()._decode_payload_sequence(payloads)
         for payload in decoded:
-            if KIND in payload.metadata and is_authentic(payload):
+            if len(payload.data) > AHEAD_FROM and KIND in payload.metadata and is_authentic(payload):
                 await asyncio.to_thread(_STATES.read, payload)
         return decoded
 

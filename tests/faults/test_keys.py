@@ -125,27 +125,30 @@ async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothin
 async def test_an_answer_without_the_keys_is_asked_for_again(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    """A rogue worker says once that all is recorded, and once that the record diverged. Neither is believed."""
+    """A rogue worker says that all is recorded, or that the record diverged, or hands the question back as an answer,
+    or as what a failure says: that was made with the keys, and for this very place. None of it is believed."""
     course = Course(client, record, signers, task_queue)
     queue = TaskQueue(name=task_queue)
     async with Worker(client, task_queue=task_queue, workflows=[CareJourney]):
         await start(client, course.opening, task_queue=task_queue)
-        for turn in range(4):
+        for turn in range(8):
             task = await plain.workflow_service.poll_activity_task_queue(
                 PollActivityTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue"),
                 retry=False,
             )
             assert course.opening.actor.id.encode() not in task.SerializeToString()
+            question = task.input.payloads[0] if turn >= 4 else None
             if turn % 2:
                 completed = RespondActivityTaskCompletedRequest(namespace=plain.namespace, task_token=task.task_token)
-                completed.result.payloads.append(
-                    clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}')
-                )
+                said = clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}')
+                completed.result.payloads.append(question or said)
                 await plain.workflow_service.respond_activity_task_completed(completed, retry=True)
             else:
                 failed = RespondActivityTaskFailedRequest(namespace=plain.namespace, task_token=task.task_token)
                 failed.failure.application_failure_info.type = DIVERGED
                 failed.failure.application_failure_info.non_retryable = True
+                if question is not None:
+                    failed.failure.encoded_attributes.CopyFrom(question)
                 await plain.workflow_service.respond_activity_task_failed(failed, retry=True)
     async with at_work(client, record, signers, task_queue):
         recorded = await course.recorded()

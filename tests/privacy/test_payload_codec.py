@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,7 +24,20 @@ from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
 from activities.privacy.patient_keys import PatientKeys
 from workflows.authenticity import Foreign, is_authentic
-from workflows.messages import DIVERGED, NOT_AUTHENTIC
+from workflows.messages import (
+    DIVERGED,
+    NOT_AUTHENTIC,
+    Alarm,
+    Batch,
+    JourneyInput,
+    Others,
+    Receipt,
+    Recorded,
+    RecordedState,
+    SignatureCheck,
+    SignatureResult,
+    StateDigest,
+)
 from workflows.temporal_plugin import COMPRESSED_FROM, HistoryContext, NotAuthentic, data_converter
 
 SAID = "Robin has nightmares"
@@ -112,6 +126,35 @@ async def test_the_answer_of_one_activity_is_none_of_another(sealing: SealingCod
     assert await at(sealing, activity("one")).decode([answer], [str]) == [SAID]
     with pytest.raises(NotAuthentic):
         await at(sealing, activity("two")).decode([answer], [str])
+
+
+QUESTIONS: dict[str, tuple[object, tuple[Any, ...]]] = {
+    "an id": (JOURNEY, (str, bool, Others, SignatureResult)),
+    "a digest": (StateDigest(journey_id=JOURNEY), (RecordedState, Recorded, Receipt, int)),
+    "a batch": (Batch(journey_id=JOURNEY, expected_version=1, commands=()), (Recorded, SignatureResult, bool)),
+    "an alarm": (Alarm(clinic="demo-clinic", notices=()), (bool, str, SignatureResult)),
+    "an answer": (SignatureResult(), (Recorded, SignatureCheck, JourneyInput)),
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+async def test_a_question_is_not_its_answer(sealing: SealingCodec, what: str) -> None:
+    """Whoever takes a task has its question, made with the keys and for this very place, and can hand it back."""
+    asked, answers = QUESTIONS[what]
+    question = await sealed(sealing, activity("one"), asked)
+    there = at(sealing, activity("one"))
+    assert await there.decode([question], [type(asked)]) == [asked]
+    for answer in answers:
+        hint: Any = answer | Foreign
+        assert await there.decode([question], [hint]) == [Foreign(b"")]
+        with pytest.raises(NotAuthentic):
+            await there.decode([question], [answer])
+    failure = Failure(message="diverged")
+    failure.application_failure_info.type = DIVERGED
+    failure.encoded_attributes.CopyFrom(question)
+    back = await there.decode_failure(failure)
+    assert isinstance(back, ApplicationError)
+    assert back.type == NOT_AUTHENTIC
 
 
 def spoil(change: Callable[[Payload], object]) -> Callable[[Payload], Payload]:
