@@ -321,7 +321,10 @@ class CareJourney:
             return self._unconfirmed.get(command.command_id, receipt)
 
         def settled() -> bool:
-            return self._caught_up and answer().version <= self._ledger.outbox.recorded
+            nonlocal receipt
+            receipt = answer()  # kept: another update with this id may be answered first
+            undecided = any(waits.command.command_id == command.command_id for waits in self._unchecked)
+            return self._caught_up and not undecided and receipt.version <= self._ledger.outbox.recorded
 
         try:
             await workflow.wait_condition(lambda: settled() or self._ledger.diverged)

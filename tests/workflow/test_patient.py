@@ -5,11 +5,11 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from application.errors import Refused
-from application.temporal.journey_client import handle_of, start
+from application.temporal.journey_client import SUBMIT, handle_of, start
 from simulation.people import referral
 from tests.workflow.world import Case, World, said
 from workflows.care_journey import DIVERGED_HEALTH, CareJourney
@@ -55,14 +55,31 @@ def release(case: Case) -> Command:
     return said(Role.SESSION_MONITOR, c.ReleaseSession(session=1), of=case.id)
 
 
+async def sent_again(case: Case, command: Command) -> list[bool]:
+    """Send a command three more times at once, each as an update of its own; whether it was accepted each time."""
+
+    async def accepted() -> bool:
+        try:
+            receipt = await case.handle.execute_update(SUBMIT, command, id=str(uuid4()))
+        except WorkflowUpdateFailedError:
+            return False
+        return receipt.refusal is None
+
+    return await asyncio.gather(*(accepted() for _ in range(3)))
+
+
 @pytest.mark.requirement("B27")
 @pytest.mark.timeout(300)
 async def test_of_two_releases_of_one_patient_at_once_one_is_recorded(real_world: World) -> None:
     cases = await two_of_one_patient(real_world)
     await asyncio.gather(*(case.play(until=awaits_release) for case in cases))
-    answers = await asyncio.gather(*(case.submit(release(case)) for case in cases), return_exceptions=True)
+    commands = [release(case) for case in cases]
+    again = asyncio.gather(*map(sent_again, cases, commands))
+    answers = await asyncio.gather(*(case.submit(each) for case, each in zip(cases, commands, strict=True)),
+                                   return_exceptions=True)  # fmt: skip
     refused = [answer for answer in answers if isinstance(answer, Refused)]
     assert len(refused) == 1, answers
+    assert [set(each) for each in await again] == [{not isinstance(answer, Refused)} for answer in answers]
     won, lost = cases if answers[1] is refused[0] else reversed(cases)
     released = [
         [event for event in await case.events() if isinstance(event.body, e.SessionReleased)] for case in (won, lost)
