@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.tiers",
     "tests.fixtures.processes",
     "tests.fixtures.servers",
+    "tests.fixtures.clinics",
     "tests.fixtures.databases",
     "tests.fixtures.keys",
     "tests.fixtures.people",

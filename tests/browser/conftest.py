@@ -17,7 +17,7 @@ from deploy.local.postgres import Postgres
 from tests.browser.chromium import HOW, NAMES, find_browser
 from tests.browser.people import Desk
 from tests.browser.serving import Serving
-from tests.cli.clinics import clinics
+from tests.cli.clinics import record_clinics
 from tests.cli.helpers import invented
 from tests.console.conftest import console_of
 from tests.fixtures.clear import open_clear
@@ -44,7 +44,7 @@ async def desk(
     copy = await postgres.fresh_database(template=postgres.database)
     profiles: Path = tmp_path_factory.mktemp("browser") / "profiles"
     async with open_clear(everything(copy)) as record:
-        made = await clinics(copy, record)
+        made = await record_clinics(copy, record)
         made.world.down = False
         serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys)), shared_keys))
         await serving.start()

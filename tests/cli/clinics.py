@@ -77,6 +77,12 @@ class Clinics:
         [ended] = [journey_id for journey_id, journey in self.journeys.items() if journey.closed]
         return ended
 
+    def copied(self, database: Database, record: Record) -> "Clinics":
+        """The same clinics in a copy of their database."""
+        world = World(database)
+        world.down, world.at = self.world.down, self.world.at
+        return Clinics(world, record, dict(self.journeys))
+
     async def add(self, events: tuple[Event, ...]) -> UUID:
         """Record a course as that of a new journey; nothing is projected."""
         journey_id = uuid4()
@@ -122,7 +128,7 @@ def _as_sorted(row: tuple[bool, datetime, UUID, str]) -> tuple[bool, datetime, s
     return row[0], row[1], str(row[2]), row[3]
 
 
-async def clinics(database: Database, record: Record) -> Clinics:
+async def record_clinics(database: Database, record: Record) -> Clinics:
     """Journeys at many moments, one held, one ended, one in another clinic; all of them projected."""
     world = World(database)
     # There is no Temporal here.

@@ -7,12 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Record
 from deploy.local.postgres import Database
 from simulation import people
 from simulation.keys import Signers
-from tests.cli.clinics import Clinics
-from tests.cli.clinics import clinics as made_clinics
 from tests.cli.helpers import START, World, invented, write_profiles
 from workflows.journey.actors import Role
 from workflows.journey.decide import decide
@@ -64,8 +61,3 @@ def journey(recorded: World) -> UUID:
     """A journey that has begun, in the record of this world."""
     recorded.put(JOURNEY, opening())
     return JOURNEY
-
-
-@pytest.fixture
-async def clinics(migrated: Database, record: Record) -> Clinics:
-    return await made_clinics(migrated, record)

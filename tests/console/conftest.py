@@ -15,19 +15,12 @@ from activities.record import Record
 from application.context import Context, record_of
 from application.settings import Settings
 from console.app import create_app
-from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.clinics import Clinics
-from tests.cli.clinics import clinics as made_clinics
 from tests.cli.helpers import World, write_profiles
 from tests.console.browser import Browser, browser_of
 from tests.fixtures.keys import SharedKeys
 from workflows.journey.actors import Role
-
-
-@pytest.fixture
-async def clinics(migrated: Database, record: Record) -> Clinics:
-    return await made_clinics(migrated, record)
 
 
 @pytest.fixture
