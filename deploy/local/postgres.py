@@ -177,7 +177,8 @@ class Postgres(Supervised):
     async def fresh_database(self, *, template: Database | None = None) -> Database:
         """Create a database owned by the owner role: empty, or a copy of one that nobody is connected to."""
         database = Database(f"fresh_{secrets.token_hex(6)}", self.port)
-        copied = "" if template is None else f' TEMPLATE "{template.name}"'
+        # Copying its files takes half the time of writing all its pages to the log.
+        copied = "" if template is None else f' TEMPLATE "{template.name}" STRATEGY FILE_COPY'
         await self.as_admin(f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}')
         return database
 
