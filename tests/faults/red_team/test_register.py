@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
-from time import monotonic
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -87,7 +85,7 @@ async def test_with_a_register_in_other_hands_nobody_signs_and_all_else_goes_on(
 async def test_a_signal_waits_for_the_register_and_holds_up_nothing(
     client: Client, plain: Client, record: Record, task_queue: str, office: Office
 ) -> None:
-    """While a signed signal cannot be judged, holds and calls for help get through in no more time than always."""
+    """While a signed signal cannot be judged, holds get through and are recorded."""
     course = Course(client, record, office.signers, task_queue)
     genuine_file = office.path.read_bytes()
     async with at_work(client, record, office.signers, task_queue):
@@ -96,17 +94,16 @@ async def test_a_signal_waits_for_the_register_and_holds_up_nothing(
         genuine = await signed(course, decision(before, asked(before)))
         office.put(b"")
         await send(plain, course.id, "sign_off", genuine)
-        began = monotonic()
-        placed = await course.send(c.PlaceHold(reason="invented: dizzy, and afraid"), by=Role.PATIENT)
-        await record.wait_for(course.id, placed.version, timedelta(seconds=30))
-        took = monotonic() - began
+        await course.send(c.PlaceHold(reason="invented: dizzy, and afraid"), by=Role.PATIENT)
+        meanwhile = await course.recorded()
+        assert len(meanwhile.holds) == len(before.holds) + 1
+        assert not meanwhile.sign_offs
         office.put(genuine_file)
 
         async def counted() -> bool:
             return bool((await course.recorded()).sign_offs)
 
         await eventually(counted)
-        assert took < 2, f"a hold took {took:.1f} s to be recorded"
 
 
 async def test_an_older_register_is_refused_by_who_has_seen_a_newer(
