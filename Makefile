@@ -25,7 +25,7 @@ demo: $(LOCAL)  ## play one patient's journey on a local stack
 	@$(PY) -m simulation.demonstration $(ARGS)
 
 up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C
-	@$(PY) -m deploy.up $(ARGS)
+	@$(PY) -m simulation.up $(ARGS)
 
 unit: $(DEV)  ## the tests that need no server
 	@$(PYTEST) $(CORES) -m unit $(ARGS)

@@ -27,12 +27,13 @@ from activities.record.verification.journeys import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
 from application.temporal.journey_client import handle_of
-from deploy.local.contact_points import giving_contact_points
-from deploy.local.stack import Stack, StackError, local_stack, run_worker, write_environment
+from deploy.local.stack import StackError, run_worker
 from deploy.local.web import run_console, run_mailbox
+from simulation.contact_points import giving_contact_points
 from simulation.keys import Signers
 from simulation.people import referral
 from simulation.player import on_servers, play, start_at
+from simulation.stack import StaffedStack, staffed_stack, write_environment
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
@@ -123,13 +124,13 @@ def _print_timeline(console: Console, journey: Journey) -> None:
     console.print(table)
 
 
-async def _verify(stack: Stack, record: Record) -> Sequence[object]:
+async def _verify(stack: StaffedStack, record: Record) -> Sequence[object]:
     """Return what is wrong with the chains or with any signature. Empty if all is well."""
     keys = trusted_keys(stack.signers.register_path.read_bytes(), stack.signers.organisation_key)
     return (await verify_record(record, keys=keys)).findings
 
 
-async def _perform(stack: Stack, console: Console, begins: datetime | None) -> None:
+async def _perform(stack: StaffedStack, console: Console, begins: datetime | None) -> None:
     """Play both journeys, while a worker runs."""
     performances = [Performance("PTSD"), Performance("ANXIETY")]
     async with (
@@ -172,7 +173,7 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
     console = Console()
     directory = Path(".local") / "demo"
     console.print("Starting PostgreSQL and Temporal ...")
-    async with local_stack(directory, keep_data=False, time_skipping=True) as stack:
+    async with staffed_stack(directory, keep_data=False, time_skipping=True) as stack:
         if not keep:
             async with await run_worker(stack.worker_env, stack.logs / "worker.log"):
                 await _perform(stack, console, begins)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -12,7 +11,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import open_key_store, prepare_key_store
@@ -22,8 +20,6 @@ from activities.record.verification.anchors import make_key, read_key
 from deploy.local.postgres import Postgres
 from deploy.local.process import Child, StackError, Supervised
 from deploy.local.temporal import TemporalServer
-from simulation.keys import Signers, invent
-from simulation.people import PEOPLE, profile
 
 __all__ = [
     "Stack",
@@ -32,11 +28,10 @@ __all__ = [
     "local_stack",
     "run_watchdog",
     "run_worker",
-    "write_environment",
 ]
 
 PROFILES = "profiles"
-"""Where the invented people's profiles and keys are, in the stack's directory."""
+"""Where the profiles and keys of those who act are, in the stack's directory."""
 ANCHORS, ANCHOR_KEY = "anchors", f"{PROFILES}/anchor.key"
 KEYRING = "keyring.json"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -44,12 +39,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running local stack."""
+    """A running local stack, with nobody in it yet who could act."""
 
     directory: Path
     postgres: Postgres
     temporal: TemporalServer
-    signers: Signers
     anchor_key: bytes
 
     @property
@@ -67,13 +61,12 @@ class Stack:
 
     @property
     def env(self) -> dict[str, str]:
-        """The variables that people's command line needs to find this stack."""
+        """The variables that a process needs to find this stack."""
         return {
             "CAREPATH_DATABASE_URL": self.postgres.database.reader_url,
             "CAREPATH_KEYS_URL": self.postgres.keys.keys_url,
             "CAREPATH_KEYRING_FILE": str(self.keyring),
             "CAREPATH_DEMONSTRATION": "true",
-            **self.signers.env,
             "CAREPATH_ANCHORS_DIR": str(self.directory / ANCHORS),
             "CAREPATH_ANCHOR_KEY_FILE": str(self.directory / ANCHOR_KEY),
             "CAREPATH_ANCHOR_PUBLIC_KEY": self.anchor_key.hex(),
@@ -163,38 +156,11 @@ async def local_stack(
             await _migrate(postgres)
             if not (directory / KEYRING).exists():
                 make_keyring(directory / KEYRING)
-            yield Stack(
-                directory, postgres, temporal, invent(directory / PROFILES), _anchor_key(directory / ANCHOR_KEY)
-            )
+            yield Stack(directory, postgres, temporal, _anchor_key(directory / ANCHOR_KEY))
         finally:
             await asyncio.gather(postgres.stop(), temporal.stop())
             if not keep_data:
                 _remove_data(postgres, *kept)
-
-
-class Environment(NamedTuple):
-    """What points a person's programs at a stack: a file to source, and the variables in it."""
-
-    path: Path
-    variables: Mapping[str, str]
-
-
-def write_environment(stack: Stack, directory: Path) -> Environment:
-    """Write the profiles of the invented people, and a file to source that points the command line at this stack."""
-    profiles = directory / PROFILES
-    profiles.mkdir(parents=True, exist_ok=True)
-    for role, person in PEOPLE.items():
-        (profiles / f"{role.value}.json").write_text(profile(person))
-    variables = {
-        **stack.env,
-        "CAREPATH_PROFILE": str((profiles / "coordinator.json").resolve()),
-        "CAREPATH_QUESTIONNAIRES_DIR": str(_ROOT / "simulation" / "questionnaires"),
-    }
-    if stack.ui_url is not None:
-        variables["CAREPATH_TEMPORAL_UI"] = f"{stack.ui_url}/namespaces/{stack.temporal.namespace}"
-    environment = directory / "env"
-    environment.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
-    return Environment(environment, variables)
 
 
 class WorkerProcess(Supervised):
@@ -286,6 +252,7 @@ async def _migrate(postgres: Postgres) -> None:
 
 def _anchor_key(path: Path) -> bytes:
     """The public half of the key the stack's worker signs anchors with; made at the first time."""
+    path.parent.mkdir(exist_ok=True)
     return read_key(path).public_key().public_bytes_raw() if path.exists() else make_key(path)
 
 

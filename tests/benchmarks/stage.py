@@ -15,8 +15,9 @@ from temporalio.client import Client, WorkflowHandle
 
 from activities.record.store import Record
 from application.temporal.journey_client import start, submit
-from deploy.local.stack import Stack, WorkerProcess, run_worker
+from deploy.local.stack import WorkerProcess, run_worker
 from simulation.people import person_of, referral
+from simulation.stack import StaffedStack
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
 from tests.fixtures.everything import everything, open_stack
@@ -40,7 +41,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 class Servers:
     """The local stack, its record, and a client with the service's own configuration."""
 
-    stack: Stack
+    stack: StaffedStack
     client: Client
     record: Record
 

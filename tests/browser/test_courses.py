@@ -30,11 +30,12 @@ from application.sign_offs.signers import entry_of, parse_request
 from application.temporal.journey_client import handle_of
 from console.app import create_app
 from console.visits import Opened
-from deploy.local.contact_points import giving_contact_points
-from deploy.local.stack import local_stack, run_worker, write_environment
+from deploy.local.stack import run_worker
 from deploy.local.web import CALL, run_mailbox
+from simulation.contact_points import giving_contact_points
 from simulation.people import PEOPLE, person_of
 from simulation.player import ServerDriver, on_servers, play
+from simulation.stack import staffed_stack, write_environment
 from tests.browser.filling import Wall, fill_in
 from tests.browser.mail import LINK, let_in, mail_of, newest, open_newest
 from tests.browser.people import (
@@ -297,7 +298,7 @@ async def course(
     """A journey that the coordinator has started, on a stack of its own."""
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(
-            local_stack(directory, keep_data=False, time_skipping=True, headless=True)
+            staffed_stack(directory, keep_data=False, time_skipping=True, headless=True)
         )
         for name, value in write_environment(stack, directory).variables.items():
             monkeypatch.setenv(name, value)

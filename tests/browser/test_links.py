@@ -20,9 +20,9 @@ from activities.record import Opening
 from activities.record.event_codec import to_new
 from application.messages.channels import open_channels, service_of
 from application.messages.settings import load_message_settings
-from deploy.local.contact_points import give_contact_points
 from deploy.local.mailbox import Mailbox, create_app, taking_mail
 from deploy.local.web import messages_settings
+from simulation.contact_points import give_contact_points
 from simulation.people import CLINIC
 from tests.browser.filling import Wall, fill_in
 from tests.browser.mail import LINK, let_in, mail_of, open_newest

@@ -13,8 +13,9 @@ from temporalio.client import Client
 from activities.record.event_codec import load_events
 from application.errors import Refused
 from application.temporal.journey_client import register_search_attributes, submit
-from deploy.local.stack import Stack, local_stack, run_worker
+from deploy.local.stack import Stack, run_worker
 from simulation.people import PEOPLE, profile
+from simulation.stack import StaffedStack, staffed_stack
 from tests.faults.helpers import Course, command, reset, run_cli
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -27,7 +28,7 @@ async def scan(directory: Path) -> list[str]:
     seen: set[str] = set()
     watching = asyncio.create_task(_watch_arguments(seen))
     try:
-        async with local_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
+        async with staffed_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
             journey, patient = await _play(stack, planted)
             planted.append(patient)
             notices = await _notices(stack)
@@ -48,7 +49,7 @@ async def scan(directory: Path) -> list[str]:
     return found + [f"the arguments of a process: {word}" for word in planted for line in seen if word in line]
 
 
-async def _play(stack: Stack, planted: Sequence[str]) -> tuple[str, str]:
+async def _play(stack: StaffedStack, planted: Sequence[str]) -> tuple[str, str]:
     """A journey that holds what is planted, with failures everywhere. Return its id and its patient's reference."""
     withheld, asked, refused, unreadable, reason = planted
     worker = await run_worker(stack.worker_env, stack.logs / "worker.log")

@@ -16,11 +16,12 @@ from application.record.export import export_journey
 from application.record.verify import verify
 from application.settings import load_settings
 from console.app import create_app
-from deploy.local.contact_points import giving_contact_points
-from deploy.local.stack import ANCHOR_KEY, local_stack, run_worker, write_environment
+from deploy.local.stack import ANCHOR_KEY, run_worker
 from deploy.local.web import CALL, run_console, run_mailbox
+from simulation.contact_points import giving_contact_points
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
+from simulation.stack import staffed_stack, write_environment
 from tests.console.browser import ADDRESS, browser_of
 from tests.console.enrolment import Register, asked, sign_in
 from tests.helpers import eventually
@@ -46,7 +47,7 @@ REFERRAL = {
 @pytest.mark.server
 @pytest.mark.timeout(300)
 async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with local_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
+    async with staffed_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack:
         environment = write_environment(stack, tmp_path)
         for name, value in environment.variables.items():
             monkeypatch.setenv(name, value)

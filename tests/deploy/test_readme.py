@@ -13,9 +13,10 @@ from uuid import UUID
 
 import pytest
 
-from deploy.local.stack import run_worker, write_environment
+from deploy.local.stack import run_worker
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
+from simulation.stack import write_environment
 from tests.fixtures.everything import everything, open_stack
 from workflows.journey.actors import Role
 

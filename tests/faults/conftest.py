@@ -14,9 +14,9 @@ from activities.record.store import Record
 from application.context import Context
 from application.settings import Settings
 from application.temporal.journey_client import register_search_attributes
-from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers
 from simulation.people import CLINIC, PEOPLE, profile
+from simulation.stack import StaffedStack
 from tests.faults.helpers import As, answers, findings
 from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
@@ -25,7 +25,7 @@ from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
 @pytest_asyncio.fixture(scope="session")
-async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StaffedStack]:
     """Both servers, on files that survive their kills."""
     directory = tmp_path_factory.mktemp("faults")
     async with open_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack:
@@ -35,7 +35,7 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stac
 
 
 @pytest.fixture
-async def stack(ground: Stack) -> AsyncIterator[Stack]:
+async def stack(ground: StaffedStack) -> AsyncIterator[StaffedStack]:
     """The stack, all of it running before and after; whatever a test does, the log must verify."""
     yield ground
     for server in (ground.postgres, ground.temporal):
@@ -46,27 +46,27 @@ async def stack(ground: Stack) -> AsyncIterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def signers(ground: Stack) -> Signers:
+def signers(ground: StaffedStack) -> Signers:
     """Those whom the workers of this stack know."""
     return ground.signers
 
 
 @pytest_asyncio.fixture(scope="session")
-async def codec(ground: Stack) -> AsyncIterator[PathwayCodec]:
+async def codec(ground: StaffedStack) -> AsyncIterator[PathwayCodec]:
     """What the workers of this stack encrypt with."""
     async with ground.codec() as opened:
         yield opened
 
 
 @pytest.fixture
-async def client(stack: Stack, codec: PathwayCodec) -> Client:
+async def client(stack: StaffedStack, codec: PathwayCodec) -> Client:
     return await Client.connect(
         stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
     )
 
 
 @pytest.fixture
-async def record(stack: Stack) -> AsyncIterator[Record]:
+async def record(stack: StaffedStack) -> AsyncIterator[Record]:
     async with stack.open_record(everything(stack.postgres)) as opened:
         yield opened
 
@@ -77,7 +77,7 @@ def task_queue() -> str:
 
 
 @pytest.fixture
-def as_(stack: Stack, signers: Signers, task_queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As:
+def as_(stack: StaffedStack, signers: Signers, task_queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As:
     """A request of the invented person of a role, who knows their id and passphrase."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", stack.temporal.address)
     monkeypatch.setenv("TEMPORAL_NAMESPACE", stack.temporal.namespace)

@@ -14,7 +14,8 @@ from temporalio.client import Client
 from activities.record.event_codec import load_journey
 from application.temporal.journey_client import register_search_attributes, submit
 from application.temporal.runs import find_run
-from deploy.local.stack import Stack, run_worker
+from deploy.local.stack import run_worker
+from simulation.stack import StaffedStack
 from tests.faults.helpers import Course, at_work, command, run_cli, support
 from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
@@ -25,7 +26,7 @@ from workflows.messages import mark_version
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 
-async def connected(stack: Stack, codec: PathwayCodec) -> Client:
+async def connected(stack: StaffedStack, codec: PathwayCodec) -> Client:
     client = await Client.connect(
         stack.temporal.address, namespace=stack.temporal.namespace, plugins=[CarePathwayPlugin(codec)]
     )
@@ -33,11 +34,11 @@ async def connected(stack: Stack, codec: PathwayCodec) -> Client:
     return client
 
 
-async def reconcile(stack: Stack, *options: str) -> tuple[int, Any]:
+async def reconcile(stack: StaffedStack, *options: str) -> tuple[int, Any]:
     return await run_cli(stack, "record", "reconcile", *options)
 
 
-async def notices(stack: Stack) -> Counter[str]:
+async def notices(stack: StaffedStack) -> Counter[str]:
     connection = await asyncpg.connect(everything(stack.postgres))
     try:
         return Counter(str(row["notice_id"]) for row in await connection.fetch("SELECT notice_id FROM record.notice"))

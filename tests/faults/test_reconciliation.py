@@ -41,10 +41,11 @@ from application.temporal.journey_client import ANCHORS, register_search_attribu
 from application.temporal.journeys import Journeys, Run
 from application.temporal.runs import find_run, keep_up, list_runs
 from deploy.local import stack as local
-from deploy.local.stack import Stack, run_worker
+from deploy.local.stack import run_worker
 from deploy.local.temporal import TemporalServer
 from simulation.people import CLINIC as CLINIC_CODE
 from simulation.people import referral
+from simulation.stack import StaffedStack
 from tests.faults.helpers import PROTOCOLS, Course, answers, at_work, blocked, command, run_cli, signal, support
 from tests.faults.test_resets import foreign_event
 from tests.fixtures.everything import everything, open_stack
@@ -77,7 +78,7 @@ class PausingServer(TemporalServer):
 class Ground(NamedTuple):
     """A stack of its own, whose Temporal may be put back, with a worker that is at work."""
 
-    stack: Stack
+    stack: StaffedStack
     client: Client
     record: Record
     settings: Settings
@@ -727,7 +728,7 @@ async def test_record_and_keys_that_were_put_back_together_go_on_with_what_they_
 KEY_TABLES = ("data_key", "journey")
 
 
-async def taken_keys(stack: Stack) -> dict[str, bytes]:
+async def taken_keys(stack: StaffedStack) -> dict[str, bytes]:
     """What the key store holds. Its database stands on the same server here, and has backups of its own."""
     connection = await asyncpg.connect(stack.postgres.keys.admin_url)
     try:
@@ -741,7 +742,7 @@ async def taken_keys(stack: Stack) -> dict[str, bytes]:
         await connection.close()
 
 
-async def put_keys(stack: Stack, taken: dict[str, bytes]) -> None:
+async def put_keys(stack: StaffedStack, taken: dict[str, bytes]) -> None:
     """Let the key store hold this again."""
     connection = await asyncpg.connect(stack.postgres.keys.admin_url)
     try:

@@ -1,4 +1,5 @@
-"""`make up`: the local stack with its worker and its watchdog, kept until Ctrl-C. Its data stays in `.local/`."""
+"""`make up`: the local stack with its processes and the invented people, kept until Ctrl-C. Its data stays in
+`.local/`."""
 
 import asyncio
 import os
@@ -8,16 +9,11 @@ from pathlib import Path
 
 from activities.record.errors import RecordUnavailable
 from application.process import begin, leave
-from deploy.local.contact_points import giving_contact_points
-from deploy.local.stack import (
-    StackError,
-    local_stack,
-    run_watchdog,
-    run_worker,
-    write_environment,
-)
+from deploy.local.stack import StackError, run_watchdog, run_worker
 from deploy.local.web import run_codec_server, run_console, run_mailbox
+from simulation.contact_points import giving_contact_points
 from simulation.keys import PASSPHRASE
+from simulation.stack import staffed_stack, write_environment
 
 HOME = Path(".local")
 
@@ -35,7 +31,7 @@ async def up(directory: Path) -> None:
     Raises:
         StackError: says which step failed and where its log is.
     """
-    async with local_stack(directory, keep_data=True, time_skipping=True) as stack:
+    async with staffed_stack(directory, keep_data=True, time_skipping=True) as stack:
         environment = write_environment(stack, directory)
         async with (
             await run_mailbox(stack.logs / "mailbox.log") as mailbox,

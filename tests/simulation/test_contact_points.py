@@ -9,7 +9,7 @@ from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
-from deploy.local.contact_points import give_to_new_journeys
+from simulation.contact_points import give_to_new_journeys
 from tests.cli.conftest import opening
 from tests.record.read_models.courses import renamed
 
