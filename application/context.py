@@ -199,7 +199,7 @@ class Context:
             if error.variables != (DATABASE,):
                 raise
             self._lacking = error
-        return Settings(database_url=SecretStr("postgresql://not-needed"))
+        return load_settings(database_url=SecretStr("postgresql://not-needed"))
 
     @cached_property
     def profile_path(self) -> Path:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.private_files import NotPrivate, read_private
 from application.addresses import database_problem, is_encrypted
 from workflows.journey.calendars import zone_info
 
@@ -24,6 +25,9 @@ PREFIX = "CAREPATH_"
 WATCHDOG_PREFIX = f"{PREFIX}WATCHDOG_"
 MESSAGES_PREFIX = f"{PREFIX}MESSAGES_"
 OPENID_PREFIX = f"{PREFIX}CONSOLE_OIDC_"
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+LONGEST_SECRET = 4096
+"""How long a file that stands for a variable may be (bytes)."""
 ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
 EXAMPLES = {
     "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
@@ -145,6 +149,7 @@ def _upper(level: Any) -> Any:
 
 PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
+ExistingDirectory = Annotated[Path, AfterValidator(_existing_directory)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 NewFile = Annotated[Path, AfterValidator(_new_file)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_webhook_url)]
@@ -165,8 +170,12 @@ class Settings(BaseSettings):
     projector_url: PostgresqlUrl | None = None
     """The same database as `carepath_projector`, which writes the lists: for workers, and whoever rebuilds lists."""
     owner_url: PostgresqlUrl | None = None
-    """The same database as its owner. Only migrations need it: leave it out of workers and of people's own
-    settings."""
+    """The same database as its owner. Only `record migrate` needs it: leave it out of everything else."""
+    keys_owner_url: PostgresqlUrl | None = None
+    """The key store as the owner of its database, likewise."""
+    secrets_dir: ExistingDirectory | None = None
+    """A directory of files that stand for variables: each has the name of one, such as `CAREPATH_DATABASE_URL`, and its
+    value. Only their owner may read them. So passwords are in no environment, where others may see them."""
     keys_url: PostgresqlUrl | None = None
     """The key store in PostgreSQL, as its own role `carepath_keys`: a database apart from the record, with backups of
     its own. Nothing that reads the record or uses Temporal runs without it."""
@@ -209,9 +218,9 @@ class Settings(BaseSettings):
     `https://temporal.example.org/namespaces/care`. The console links journeys there for ops."""
     demonstration: bool = False
     """Allows illustrative and unsigned protocols. Never where there are patients."""
-    protocols_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
+    protocols_dir: ExistingDirectory | None = None
     """A directory of further protocol files, beside those the service brings."""
-    questionnaires_dir: Annotated[Path, AfterValidator(_existing_directory)] | None = None
+    questionnaires_dir: ExistingDirectory | None = None
     """A directory with the words of questionnaires, as FHIR `Questionnaire` files (`questionnaire check`). The console
     starts with all of them or not at all."""
     log_level: LogLevel = "INFO"
@@ -243,28 +252,38 @@ def projector_url(settings: Settings) -> str:
     return settings.projector_url.get_secret_value()
 
 
-def load_settings() -> Settings:
+def load_settings(**values: Any) -> Settings:
     """Read and check `CAREPATH_*`, but for the settings that the watchdog, channels of messages and the provider of
-    OpenID Connect have of their own.
+    OpenID Connect have of their own. ``values`` are fields that nothing else gives.
 
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    return load(Settings, but=(WATCHDOG_PREFIX, MESSAGES_PREFIX, OPENID_PREFIX))
+    return load(Settings, but=(WATCHDOG_PREFIX, MESSAGES_PREFIX, OPENID_PREFIX), **values)
 
 
-def load(model: type[S], *, but: tuple[str, ...] = ()) -> S:
-    """Read and check the variables that begin with a model's prefix, but for those that begin in another way.
+def load(model: type[S], *, but: tuple[str, ...] = (), secrets: str = SECRETS_DIR, **values: Any) -> S:
+    """Read and check the variables that begin with a model's prefix, but for those that begin in another way, from the
+    environment and from the files of the directory that ``secrets`` names there.
 
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
     prefix = model.model_config.get("env_prefix", PREFIX)
-    problems = list(_unknown_variables(model, prefix, but))
+    known = {f"{prefix}{field.upper()}": field for field in model.model_fields}
+    ours = sorted(name for name in names_given(secrets) if name.startswith(prefix) and not name.startswith(but))
+    problems = list(_unknown_variables(ours, known))
+    for file in _secret_files(secrets):
+        try:
+            if file.name in known and (value := _read_secret(file)):
+                values[known[file.name]] = value
+        except ValueError as wrong:
+            problems.append((file.name, str(wrong)))
     try:
-        settings = model()
+        settings = model(**values)
     except ValidationError as invalid:
-        problems += _problems(invalid, prefix)
+        said = {name for name, _ in problems}
+        problems += [each for each in _problems(invalid, prefix) if each[0] not in said]
     else:
         if not problems:
             return settings
@@ -272,10 +291,37 @@ def load(model: type[S], *, but: tuple[str, ...] = ()) -> S:
     raise SettingsError(problems)
 
 
-def _unknown_variables(model: type[BaseSettings], prefix: str, but: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    known = {f"{prefix}{field.upper()}" for field in model.model_fields}
-    for name in sorted(os.environ):
-        if name.startswith(prefix) and not name.startswith(but) and name not in known:
+def names_given(secrets: str = SECRETS_DIR) -> frozenset[str]:
+    """Return the names of all variables that are set, in the environment or by a file."""
+    return frozenset(os.environ) | {file.name for file in _secret_files(secrets)}
+
+
+def _secret_files(secrets: str) -> tuple[Path, ...]:
+    """The files that stand for variables. That there is no such directory is said by the setting that names it."""
+    directory = os.environ.get(secrets)
+    return tuple(sorted(Path(directory).glob(f"{PREFIX}*"))) if directory else ()
+
+
+def _read_secret(file: Path) -> str:
+    """Read the file that stands for a variable. A line end at its end does not count.
+
+    Raises:
+        ValueError: it cannot be used.
+    """
+    if os.environ.get(file.name):
+        raise ValueError("is given twice, by the environment and by a file")
+    try:
+        return read_private(file, LONGEST_SECRET).decode().removesuffix("\n")
+    except NotPrivate as shared:
+        problem = f"is a file that cannot be used: {shared.reason}. {shared.remedy}"
+    except (OSError, UnicodeDecodeError):
+        problem = "is a file that cannot be read as text"
+    raise ValueError(problem)
+
+
+def _unknown_variables(given: Sequence[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
+    for name in given:
+        if name not in known:
             close = get_close_matches(name, known, n=1)
             yield name, f"is not a setting{f'; is {close[0]} meant?' if close else ''}"
 

@@ -11,6 +11,7 @@ import typer
 from activities.record.reconciliation import Pass
 from activities.record.watching import Look
 from application.errors import InvalidInput
+from application.record.databases import migrate_databases
 from application.record.export import VERIFIER, anchor_record, export_journey, make_anchor_key
 from application.record.passes import is_late, is_silent, last_passes, reconcile_now, watchdog_look
 from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
@@ -73,6 +74,7 @@ ExportKey = Annotated[
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
+    group.command("migrate")(command(migrate_))
     group.command("verify")(command(verify_))
     group.command("export")(command(export, looks=True))
     group.command("anchor-key")(command(anchor_key))
@@ -82,6 +84,19 @@ def add_commands(group: typer.Typer) -> None:
     group.command("models")(command(models))
     group.command("retry")(command(retry))
     group.command("rebuild")(command(rebuild))
+
+
+async def migrate_(call: Call) -> None:
+    """Make the record and the key store in new databases, or bring them up to date, as their owners.
+
+    Run it before the processes of a new version start; it may be run again at any time.
+    """
+    applied = await migrate_databases(call.context)
+    if call.output.json_only:
+        call.output.data(applied)
+    else:
+        for which, files in applied.items():
+            call.output.text(f"{which.replace('_', ' ')}: {', '.join(files) or 'up to date'}")
 
 
 async def verify_(

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.private_files import NotPrivate, read_private
 from application.addresses import is_encrypted
-from application.settings import OPENID_PREFIX, ReadableFile, SettingsError, Words, load
+from application.settings import OPENID_PREFIX, ReadableFile, SettingsError, Words, load, names_given
 
 LONGEST_SECRET = 4096
 """How long the file of the client's secret may be (bytes)."""
@@ -79,7 +79,7 @@ def load_openid_settings() -> OpenIdSettings | None:
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    if not any(value and name.startswith(OPENID_PREFIX) for name, value in os.environ.items()):
+    if not any(name.startswith(OPENID_PREFIX) and os.environ.get(name, "file") for name in names_given()):
         return None
     return load(OpenIdSettings)
 

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from application.sealing import named_keys
 from application.settings import (
     WATCHDOG_PREFIX,
+    ExistingDirectory,
     LogLevel,
     NewFile,
     PostgresqlUrl,
@@ -39,6 +40,9 @@ class WatchdogSettings(BaseSettings):
     """Where pages are sent, `https://…`. A redirection is not followed."""
     webhook_secret: WebhookSecret | None = None
     """What pages are signed with: `whsec_` and the Base64 of 24 to 64 random bytes, known to the receiver too."""
+    secrets_dir: ExistingDirectory | None = None
+    """A directory of files that stand for variables: each has the name of one, such as `CAREPATH_WATCHDOG_KEYS_URL`,
+    and its value. Only their owner may read them."""
     log_only: bool = False
     """Pages are written to the log alone. For demonstrations: nobody is woken by a log."""
     every_seconds: Annotated[int, Field(ge=1, le=300)] = 30
@@ -80,6 +84,6 @@ def load_watchdog_settings() -> WatchdogSettings:
     Raises:
         SettingsError: names every variable that is missing, wrong or unknown.
     """
-    settings = load(WatchdogSettings)
+    settings = load(WatchdogSettings, secrets=f"{WATCHDOG_PREFIX}SECRETS_DIR")
     named_keys(settings)
     return settings

@@ -1,12 +1,19 @@
 """Settings errors name every variable that is wrong, and no value."""
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from application.context import Context
+from application.messages.settings import load_message_settings
+from application.openid.settings import load_openid_settings
 from application.settings import SettingsError, load_settings
 from application.temporal.settings import load_temporal_config
+from application.watchdog.settings import load_watchdog_settings
 
 SECRET = "pw-4711"
 URL = f"postgresql://carepath_reader:{SECRET}@db.internal/carepath"
@@ -314,3 +321,91 @@ def test_a_client_certificate_is_let_through(monkeypatch: pytest.MonkeyPatch, tm
         (tmp_path / name).write_text("invented")
         monkeypatch.setenv(f"TEMPORAL_TLS_CLIENT_{name}_PATH", str(tmp_path / name))
     assert load_temporal_config(demonstration=False)["tls"]
+
+
+Secrets: TypeAlias = Callable[[Mapping[str, str]], Path]
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Secrets:
+    """Write files that stand for variables."""
+
+    def write(files: Mapping[str, str]) -> Path:
+        for name, content in files.items():
+            (tmp_path / name).write_text(content)
+            (tmp_path / name).chmod(0o600)
+        for prefix in ("CAREPATH", "CAREPATH_WATCHDOG"):
+            monkeypatch.setenv(f"{prefix}_SECRETS_DIR", str(tmp_path))
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_file_stands_for_a_variable(secrets: Secrets, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    directory = secrets({"CAREPATH_DATABASE_URL": URL + end, "CAREPATH_WATCHDOG_DATABASE_URL": URL})
+    secrets({"CAREPATH_ZONE": "", "keyring.json": ""})
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", "")
+    settings = load_settings()
+    assert settings.database_url.get_secret_value() == URL
+    assert (settings.zone, settings.secrets_dir) == (None, directory)
+    monkeypatch.setenv("CAREPATH_MESSAGES_SMTP_HOST", "mail.internal")
+    monkeypatch.setenv("CAREPATH_MESSAGES_SMTP_SENDER", "messages@example.org")
+    monkeypatch.setenv("CAREPATH_MESSAGES_SMTP_USER", "carepath")
+    secrets({"CAREPATH_MESSAGES_SMTP_PASSWORD": SECRET})
+    password = load_message_settings().smtp_password
+    assert password is not None
+    assert password.get_secret_value() == SECRET
+    secrets({"CAREPATH_WATCHDOG_LOG_ONLY": "true", "CAREPATH_WATCHDOG_KEYS_URL": URL})
+    secrets({"CAREPATH_WATCHDOG_KEYRING_FILE": str(directory / "keyring.json")})
+    assert load_watchdog_settings().database_url.get_secret_value() == URL
+
+
+def test_an_owner_needs_no_other_address(secrets: Secrets) -> None:
+    secrets({"CAREPATH_OWNER_URL": URL})
+    found = Context().settings.owner_url
+    assert found is not None
+    assert found.get_secret_value() == URL
+
+
+def test_half_of_a_provider_in_files_is_refused(secrets: Secrets) -> None:
+    assert load_openid_settings() is None
+    secrets({"CAREPATH_CONSOLE_OIDC_CLIENT_ID": "carepath"})
+    with pytest.raises(SettingsError, match="CAREPATH_CONSOLE_OIDC_ISSUER: is missing"):
+        load_openid_settings()
+
+
+FILES = [
+    ("CAREPATH_DATABASE_ULR", URL, 0o600, "is CAREPATH_DATABASE_URL meant"),
+    ("CAREPATH_OWNER_URL", URL, 0o640, "others can read it"),
+    ("CAREPATH_OWNER_URL", SECRET, 0o600, "must start with postgresql://"),
+    ("CAREPATH_KEYRING_FILE", SECRET, 0o644, "others can read it"),
+    ("CAREPATH_TASK_QUEUE", " ", 0o600, "at least 1 character"),
+    ("CAREPATH_DATABASE_URL", URL, 0o604, "others can read it"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "mode", "said"), FILES)
+def test_a_file_that_cannot_be_is_named_and_its_content_is_not(
+    secrets: Secrets, name: str, content: str, mode: int, said: str
+) -> None:
+    directory = secrets({"CAREPATH_DATABASE_URL": URL, name: content})
+    (directory / name).chmod(mode)
+    with pytest.raises(SettingsError, match=re.escape(said)) as caught:
+        load_settings()
+    assert caught.value.variables == (name,)
+    assert SECRET not in str(caught.value)
+
+
+def test_a_variable_and_a_file_are_one_too_many(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets({"CAREPATH_DATABASE_URL": URL, "CAREPATH_TASK_QUEUE": "one"})
+    monkeypatch.setenv("CAREPATH_TASK_QUEUE", "two")
+    with pytest.raises(SettingsError, match="CAREPATH_TASK_QUEUE: is given twice"):
+        load_settings()
+
+
+def test_a_directory_of_files_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", URL)
+    monkeypatch.setenv("CAREPATH_SECRETS_DIR", "/nowhere")
+    with pytest.raises(SettingsError, match="CAREPATH_SECRETS_DIR: is not a directory"):
+        load_settings()
