@@ -1,7 +1,7 @@
 """How anything outside talks to a journey: start it, send it a command."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
@@ -73,7 +73,7 @@ class TryAgain(Exception):
 
 
 class SearchAttributeMismatch(Exception):
-    """A search attribute exists with another type. Temporal would silently keep it so."""
+    """A search attribute exists with another type, which Temporal would silently keep so, or may not be added by us."""
 
 
 async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> Command | None:
@@ -419,25 +419,35 @@ async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str)
 
 
 async def register_search_attributes(client: Client) -> None:
-    """Make the search attributes known to the namespace; safe to repeat.
+    """Make the search attributes known to the namespace; safe to repeat. Where all are known, nothing is added.
 
     Raises:
-        SearchAttributeMismatch: one exists with another type.
+        SearchAttributeMismatch: one exists with another type, or may not be added by us.
     """
     wanted = {key.name: _to_indexed_type(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
-    await client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=wanted),
-        retry=True,
-    )
-    known = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace),
-        retry=True,
-    )
+    known = await _known_attributes(client)
+    if missing := {name: kind for name, kind in wanted.items() if name not in known}:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        try:
+            await client.operator_service.add_search_attributes(request, retry=True)
+        except RPCError as refused:
+            if refused.status != RPCStatusCode.PERMISSION_DENIED:
+                raise
+            raise SearchAttributeMismatch(
+                f"search attributes are missing and we may not add them: {', '.join(missing)}; ask ops to, "
+                "then start again"
+            ) from None
+        known = await _known_attributes(client)
     for name, kind in wanted.items():
-        if known.custom_attributes.get(name) != kind:
+        if known.get(name) != kind:
             raise SearchAttributeMismatch(
                 f"search attribute {name} exists with another type; ask ops to remove it, then start again"
             )
+
+
+async def _known_attributes(client: Client) -> Mapping[str, Any]:
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    return (await client.operator_service.list_search_attributes(request, retry=True)).custom_attributes
 
 
 def _to_indexed_type(kind: SearchAttributeIndexedValueType) -> Any:

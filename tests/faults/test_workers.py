@@ -16,7 +16,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
@@ -235,6 +235,23 @@ async def test_workers_that_start_together_register_search_attributes(
         ListSearchAttributesRequest(namespace=namespace), retry=True
     )
     assert {key.name for key in SEARCH_ATTRIBUTES} <= set(known.custom_attributes)
+
+
+async def test_whoever_may_not_add_search_attributes_needs_them_to_be_there(
+    stack: Stack, namespace: str, codec: PathwayCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await Client.connect(stack.temporal.address, namespace=namespace, plugins=[CarePathwayPlugin(codec)])
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise RPCError("Request unauthorized.", RPCStatusCode.PERMISSION_DENIED, b"")
+
+    with monkeypatch.context() as unauthorized:
+        unauthorized.setattr(client.operator_service, "add_search_attributes", refuse)
+        with pytest.raises(SearchAttributeMismatch, match=f"may not add them: .*{CLINIC.name}"):
+            await register_search_attributes(client)
+    await register_search_attributes(client)
+    monkeypatch.setattr(client.operator_service, "add_search_attributes", refuse)
+    await register_search_attributes(client)
 
 
 async def test_a_search_attribute_of_another_type_is_refused(
