@@ -8,7 +8,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import claimed_by
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
-from workflows.journey.decide import REFUSALS_KEPT
+from workflows.journey.decide import REFUSALS_KEPT, decide
 from workflows.journey.decided import Decided, judge, keep, screen
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
@@ -27,6 +27,16 @@ class Ledger:
         self.outbox = Outbox(recorded)
         self.diverged = False
         """Whether the record says something else, so that nothing is decided before ops have looked."""
+
+    @classmethod
+    def begin(cls, start: Command, at: datetime) -> "tuple[Ledger, tuple[Event, ...]] | Refusal":
+        """Begin a journey at a moment (UTC). Return it with its first events, or why there is none."""
+        opened = decide(None, start, at)
+        if isinstance(opened, Refusal):
+            return opened
+        ledger = cls(fold(opened), {}, 0)
+        ledger.queue(opened, Decided(command=start, at=at))
+        return ledger, opened
 
     @property
     def over(self) -> bool:

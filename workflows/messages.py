@@ -39,6 +39,8 @@ ATTEMPT = timedelta(seconds=15)
 MOMENT = timedelta(seconds=2)
 """How long the check of a sender or of a signature may take while somebody waits for the answer; how long the clock
 waits at first for the record; and the pause before the run asks or looks again, or takes commands again."""
+MOMENTARY = timedelta(milliseconds=1)
+"""A pause that lets in what has arrived."""
 TRIED_AGAIN = timedelta(minutes=1)
 """After how long a deadline that could not be passed is tried again."""
 PAYLOAD_BYTES = 4 * EVENT_LIMIT

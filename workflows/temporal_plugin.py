@@ -47,6 +47,7 @@ PASSED_THROUGH = (
     "workflows.outbox",
     "workflows.ledger",
     "workflows.search_attributes",
+    "workflows.shell",
     "zoneinfo",
     "tzdata",
 )

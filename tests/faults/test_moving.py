@@ -22,9 +22,9 @@ from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, blocked, command, reset, support
 from tests.helpers import eventually
 from workflows import messages
-from workflows.care_journey import DIVERGED_HEALTH
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
+from workflows.shell.display import DIVERGED_HEALTH
 
 pytestmark = pytest.mark.server
 

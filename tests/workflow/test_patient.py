@@ -12,7 +12,7 @@ from application.errors import Refused
 from application.temporal.journey_client import SUBMIT, handle_of, start
 from simulation.people import referral
 from tests.workflow.world import Case, World, said
-from workflows.care_journey import DIVERGED_HEALTH, CareJourney
+from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -21,6 +21,7 @@ from workflows.journey.commands import Command, StartPathway
 from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.refusals import RefusalCode
 from workflows.protocols.demonstration import load_demonstration
+from workflows.shell.display import DIVERGED_HEALTH
 
 pytestmark = pytest.mark.server
 

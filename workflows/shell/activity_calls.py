@@ -1,0 +1,72 @@
+"""How a run asks for what is outside: by activities, each under an id that no other one has.
+
+The id is bound to the answer, so that no other answer can stand in for it.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import messages as m
+from workflows.authenticity import Foreign
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+
+async def ask(
+    activity: Callable[[Given], Awaitable[Result | Foreign]],
+    given: Given,
+    summary: str,
+    *,
+    within: timedelta = m.ATTEMPT,
+) -> Result:
+    """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
+    somebody without the keys is not believed: it is asked again.
+
+    Raises:
+        ActivityError: it failed, and says so itself.
+    """
+    while True:
+        try:
+            answer = await workflow.execute_activity(
+                activity,
+                given,
+                activity_id=_new_activity_id(),
+                start_to_close_timeout=within,
+                retry_policy=m.RETRY,
+                summary=summary,
+            )
+        except ActivityError as failed:
+            if isinstance(failed.cause, ApplicationError) and failed.cause.type != m.NOT_AUTHENTIC:
+                raise
+        else:
+            if answer is not None and not isinstance(answer, Foreign):
+                return answer
+        workflow.logger.error("journey.foreign_answer", extra={"activity": summary})
+        await workflow.sleep(m.MOMENT, summary="ask again")
+
+
+async def check_once(presented: m.SignatureCheck, summary: str) -> m.SignatureResult | None:
+    """Check who sent a command, and its signature, once: somebody waits for the answer. None if that cannot be checked
+    at this moment."""
+    try:
+        result = await workflow.execute_activity(
+            m.verify_signature,
+            presented,
+            activity_id=_new_activity_id(),
+            schedule_to_close_timeout=m.MOMENT,
+            retry_policy=m.ONCE,
+            summary=summary,
+        )
+    except ActivityError:
+        return None
+    return result if isinstance(result, m.SignatureResult) else None
+
+
+def _new_activity_id() -> str:
+    """Return an id that no other activity has. It stands in the history, and with each of its payloads."""
+    return workflow.uuid4().hex[:16]

@@ -1,0 +1,141 @@
+"""Keeps a run and its record in agreement.
+
+The record is authoritative: anybody may have started the run with any state, and a reset sets it back.
+"""
+
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import messages as m
+from workflows.journey.decided import Decided, DecidedBy
+from workflows.shell.activity_calls import ask
+from workflows.shell.answers import Refused
+from workflows.shell.decider import Decider
+
+
+class Recorder:
+    """Records what is decided, and reads the record where the run cannot know what it has.
+
+    ``handed`` is the state that the run began with.
+    """
+
+    def __init__(self, decider: Decider, handed: m.StateDigest | None) -> None:
+        self._decider, self._ledger, self._handed = decider, decider.ledger, handed
+        self.caught_up = False
+        """Whether the run knows what the record has."""
+        self.set_back = False
+        """Whether a reset has set the run back, so that it decides nothing before it has caught up."""
+        self.mark = ""
+        """How far the run is recorded, as `record_mark` writes it."""
+        self._caught_up_in, self._times_set_back = "", 0
+        self._told: m.Recorded | None = None
+        self._not_taken: list[UUID] = []
+        self._left_out: UUID | None = None
+
+    async def follow_record(self) -> None:
+        """Catch up with the record, then record events, oldest first, one batch at a time."""
+        while True:
+            if not self.caught_up:
+                await self.catch_up()
+            await workflow.wait_condition(lambda: not self.caught_up or self._ledger.may_be_recorded)
+            # Last of all that a task brings about: a worker that replays may hear of an update before the end of an
+            # earlier append, or after it, and must ask Temporal for the same things in the same order.
+            await workflow.wait_condition(lambda: True)
+            if self.caught_up:
+                await self._append()
+
+    async def catch_up(self) -> None:
+        """Compare the state of this run with the record. What the record does not have is decided again after it."""
+        handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
+        before = self._times_set_back
+        try:
+            read = await ask(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+        except ActivityError:
+            # The record has an event that nobody can read. Whatever this run was handed, it decides nothing more; what
+            # is due and whom it calls go on, until ops have mended the record or its keys and reset the journey.
+            if self._times_set_back == before:
+                self._quarantine()
+                await workflow.wait_condition(lambda: self._times_set_back != before)
+            return
+        if self._times_set_back != before:
+            return  # This answers what was asked before the reset.
+        told, self._told = self._told, None
+        self.caught_up, self._caught_up_in, self.mark = True, read.run_id, read.mark
+        self.set_back = self._ledger.diverged = False
+        if read.state is not None:
+            workflow.logger.warning("journey.read_back")
+            left_out, self._left_out = self._left_out, None
+            self._decider.restart(read.state, told, left_out)
+
+    async def _append(self) -> None:
+        # Not the same in a replay on another build, and nothing that is asked of Temporal depends on it.
+        by = workflow.extern_functions().get(m.DECIDED_BY, DecidedBy)()
+        batch = self._ledger.outbox.next_batch(self._ledger.journey.id, by)
+        try:
+            what = f"record versions {batch.expected_version + 1} to {batch.last_version}"
+            recorded = await ask(m.append_to_record, batch, what)
+        except ActivityError as failed:
+            why = failed.cause.type if isinstance(failed.cause, ApplicationError) else None
+            if why == m.OPEN_JOURNEY:
+                raise Refused(m.ALREADY_OPEN) from None
+            if why == m.NOT_TAKEN and self._goes_on_without(batch.commands[0].decided):
+                return
+            # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
+            # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
+            if self.caught_up:
+                self._quarantine()
+        else:
+            self._ledger.outbox.mark_recorded(recorded.version)
+            if recorded.version < batch.last_version:
+                # It is recorded already, or came too late, or rests on less than is known of the patient. All that
+                # was decided since is decided again, after what is recorded.
+                self._told, self.caught_up = recorded, False
+            else:
+                self.mark = recorded.mark
+                self._decider.take_in(recorded)
+
+    def _goes_on_without(self, decided: Decided) -> bool:
+        """Whether all that waits is decided again after what is recorded, because the record did not take the first of
+        it. Who sent that one, and its signature, are checked again; if it is still not taken then, it is left out. For
+        ops are what the record refuses of the service's own, and that a command is left out."""
+        command_id = decided.command.command_id
+        if command_id in self._not_taken:
+            if decided.own or decided.refusal is not None:
+                return False
+            self._left_out = command_id
+        self._not_taken.append(command_id)
+        self._told, self.caught_up = None, False
+        return True
+
+    def _quarantine(self) -> None:
+        self._ledger.diverged = True
+        workflow.logger.error("journey.diverged")
+
+    # Resets
+
+    async def until_decidable(self) -> None:
+        """Wait until the run knows again where it stands, if a reset has set it back."""
+        if self.set_back:
+            await workflow.wait_condition(lambda: not self.set_back)
+
+    @property
+    def may_be_set_back(self) -> bool:
+        """Whether this run is a reset of another one, and has not caught up with the record itself."""
+        info = workflow.info()
+        return info.run_id not in (info.original_execution_run_id, self._caught_up_in)
+
+    def look_for_reset(self) -> None:
+        """Notice a reset that applies messages again: they come before the SDK reports it.
+
+        The part of the history that a reset copies has no such marker, and the first task of the run's own writes it.
+        """
+        task = f"reset-{workflow.info().get_current_history_length()}"
+        if self.may_be_set_back and not self.set_back and workflow.patched(task):
+            self.notice_reset()
+
+    def notice_reset(self, _seed: int = 0) -> None:
+        """A reset has set this run back to an earlier state. Called by the SDK, and in a replay at the same place."""
+        self.set_back, self.caught_up, self._handed = True, False, None
+        self._times_set_back += 1
