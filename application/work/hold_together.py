@@ -29,7 +29,7 @@ from application.work.caseload import CasePage
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
-from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.base import CODE_DIGITS, Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.decide import decide

@@ -6,8 +6,8 @@ from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
+from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import half_signed
 from workflows.journey.instruments import Instrument

@@ -19,7 +19,7 @@ from tests.cli.helpers import Answer, World, call
 from tests.journey.play import Play
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.rules import release_obstacles
+from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, ReportAdverseEvent, Sign

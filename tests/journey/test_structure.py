@@ -51,6 +51,26 @@ def test_no_circle_of_imports() -> None:
     assert order.index("workflows.journey.aggregate") < order.index("workflows.journey.decide")
 
 
+FOLDERS = sorted({name.rpartition(".")[0] for name in MODULES} - {"workflows", "workflows.journey"})
+"""Not the core itself: of each part the state is below the whole, and the rules are above it."""
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_circle_between_folders(folder: str) -> None:
+    """Nor between a folder and a module beside it."""
+    beside: dict[str, set[str]] = {}
+    for name, path in MODULES.items():
+        if within(folder, name):
+            needed = beside.setdefault(within(folder, name), set())
+            needed |= {within(folder, other) for other in imported(path)} - {"", within(folder, name)}
+    TopologicalSorter(beside).prepare()
+
+
+def within(folder: str, module: str) -> str:
+    """What of a folder a module is, or is in; empty for one that is elsewhere."""
+    return module.removeprefix(f"{folder}.").partition(".")[0] if module.startswith(f"{folder}.") else ""
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_stand_on_top(module: str) -> None:
     tree = ast.parse(MODULES[module].read_text())

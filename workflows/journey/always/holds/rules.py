@@ -10,14 +10,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.rules import is_reviewed
-from workflows.journey.always.death.rules import undecided
-from workflows.journey.always.holds.model import RISK_CAUSES, Hold, place
-from workflows.journey.always.medicines.rules import medicine_obstacles
+from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
-from workflows.journey.stages.screening.rules import excluded
+from workflows.journey.stage import Stage
 
 
 def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -34,26 +31,11 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
         yield place(journey, "missed_deadline", f"{body.obligation} was not answered in time", source=source)
 
 
-def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
-    """Return what must still happen before this hold can be released, whoever signs."""
-    if hold.source in journey.adverse_events and not is_reviewed(journey, hold.source or ""):
-        return ("the adverse event is reviewed and signed",)
-    match hold.cause:
-        case "exclusion" if excluded(journey, "hard"):
-            return ("the hard exclusion no longer holds (correct the screening)",)
-        case "pregnancy" if journey.pregnancy_found:
-            return ("a later pregnancy test is negative",)
-        case "medicine" if medicine_obstacles(journey):
-            return ("a clinician reviews the medicines",)
-        case "death" if undecided(journey) is not None:
-            return ("a second, clinical person decides on the reported death",)
-        case "unreadable_message":
-            message = journey.messages.get(hold.source or "")
-            return () if message is None or message.handled else ("ops have read the message",)
-        case "kept_report":
-            report = journey.reports.get(hold.source or "")
-            return () if report is None or report.settled else ("a clinician has settled the report",)
-    return ()
+def react_moved(journey: Journey, body: e.PatientMoved, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care when the patient lives in another state, until a clinician who is licensed there has decided. Whoever
+    signs needs a licence there, so nobody else can. In the evaluation nothing was decided yet."""
+    if body.left is not None and journey.closing is None and journey.stage != Stage.EVALUATION:
+        yield place(journey, "moved", f"the patient moved from {body.left} to {body.state}")
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -73,4 +55,5 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.ObligationEscalated: react_escalation,
+    e.PatientMoved: react_moved,
 }

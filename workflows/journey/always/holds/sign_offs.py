@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import Hold
-from workflows.journey.always.patient.model import LIMITS, PARTED
+from workflows.journey.always.holds.model import LIMITS, PARTED, Hold
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, SignOffType

@@ -8,10 +8,9 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.holds.model import place
 from workflows.journey.calendars import age_on, holidays_known_at
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.stage import Outcome
 
 
 def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
@@ -136,13 +135,6 @@ def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator
     yield e.PatientMoved(zone=command.zone, state=command.state, left=left)
 
 
-def react_moved(journey: Journey, body: e.PatientMoved, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care when the patient lives in another state, until a clinician who is licensed there has decided. Whoever
-    signs needs a licence there, so nobody else can. In the evaluation nothing was decided yet."""
-    if body.left is not None and journey.closing is None and journey.stage != Stage.EVALUATION:
-        yield place(journey, "moved", f"the patient moved from {body.left} to {body.state}")
-
-
 def withdraw(journey: Journey, command: c.Withdraw, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """End the pathway because the patient wishes it. It needs no reason."""
     yield _ending(journey, Outcome.WITHDRAWN, command.reason or "no reason given")
@@ -191,5 +183,4 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.PathwayEnding: react_ending,
-    e.PatientMoved: react_moved,
 }

@@ -22,8 +22,6 @@ from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import KnownDose
 
-HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
-"""The causes of holds that come from other journeys. They are no risk of their own."""
 CONFIRMED = "confirmed"
 """What a death is called that a second person signed."""
 

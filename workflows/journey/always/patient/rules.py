@@ -15,12 +15,9 @@ from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import open_adverse_event
 from workflows.journey.always.adverse_events.rules import is_reviewed, severity_of
-from workflows.journey.always.holds.model import place
+from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED, place
 from workflows.journey.always.patient.model import (
     CONFIRMED,
-    HISTORY,
-    LIMITS,
-    PARTED,
     Elsewhere,
     KnownRisk,
     Merge,

@@ -11,8 +11,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.holds.rules import release_obstacles
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
+from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, delegations_of, may_decide
 from workflows.journey.evidence import current, half_signed

@@ -1,6 +1,7 @@
 """What is signed of the evaluation."""
 
 from workflows.journey.aggregate import Journey
+from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.sign_off_type import Content, SignOffType
@@ -11,6 +12,18 @@ from workflows.journey.stages.evaluation.model import Measurement
 def measured(measurements: tuple[Measurement, ...]) -> list[Content]:
     """Return what a signature covers of measurements."""
     return [m.model_dump(mode="json", exclude={"version"}) for m in measurements]
+
+
+def response(journey: Journey) -> Content:
+    """Every score, and for each instrument the newest beside the baseline, the best and the last before it. The change
+    is judged anew, not as when each was recorded: an earlier total may have been corrected since."""
+    compared = [instrument for instrument in Instrument if definition_of(instrument).thresholds_of_change]
+    changes = {instrument: journey.comparison(instrument) for instrument in compared}
+    scored = [m for m in journey.measurements if m.instrument in compared]
+    return {
+        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change": True}}) for m in scored],
+        "changes": {name.value: change.model_dump(mode="json") for name, change in changes.items() if change},
+    }
 
 
 def _evaluation(journey: Journey, subject: str | None) -> Content:

@@ -9,7 +9,7 @@ from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, Effect, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.sessions.sign_offs import response
+from workflows.journey.stages.evaluation.sign_offs import response
 from workflows.journey.watch import contacts_watched, hand_over
 
 

@@ -5,7 +5,7 @@ the clinic's protocol; adults only; four candidate criteria; the setting is a cl
 safety and personal factors. Columbia's triage for suicide risk; PHQ-9 item 9 is acted on whatever the total.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -30,7 +30,6 @@ from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.rules import untreated
 from workflows.journey.stages.screening.model import FindingName
-from workflows.journey.stages.sessions.model import Check
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -84,10 +83,9 @@ def _contradiction(
         taken = [each for each in known.medicines if each in journey.medicine_classes]
         return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
     if known.checklist is not None:
-        latest = _latest_check(journey)
         if known.checklist == NOT_PREGNANT and journey.pregnancy_found:
             return "the latest pregnancy test is not negative" if answer == "no" else None
-        speaks = latest is not None and latest.items.get(known.checklist) is False and answer == "no"
+        speaks = _latest_checklist(journey).get(known.checklist) is False and answer == "no"
         return f"the latest checklist says no to {known.checklist}" if speaks else None
     if known.red_flags is not None:
         seen = [flag for flag in known.red_flags if flag in _red_flags(journey)]
@@ -136,9 +134,9 @@ RECORDED = {
 
 
 @recalled
-def _latest_check(journey: Journey) -> Check | None:
+def _latest_checklist(journey: Journey) -> Mapping[str, bool]:
     said = [session.check for session in journey.sessions.values() if session.check is not None]
-    return max(said, key=lambda check: check.at, default=None)
+    return max(said, key=lambda check: check.at).items if said else {}
 
 
 def _basis(journey: Journey, exclusion: Exclusion, risk: tuple[Level, ...]) -> str | None:

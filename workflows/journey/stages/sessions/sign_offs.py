@@ -9,7 +9,6 @@ from workflows.journey.always.adverse_events.model import AdverseEvent
 from workflows.journey.always.holds.model import Hold, place
 from workflows.journey.always.safety.model import Crisis, Support, ask_support
 from workflows.journey.entries import find
-from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
@@ -17,7 +16,7 @@ from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.evaluation.sign_offs import measured
+from workflows.journey.stages.evaluation.sign_offs import measured, response
 from workflows.journey.stages.follow_up.model import OwedContact
 
 CLEARED = dict.fromkeys(
@@ -128,18 +127,6 @@ def _end_session(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody
 def _attestation(journey: Journey, subject: str | None) -> Content:
     session = entry(journey, "sessions", int(subject or 0))
     return {"session": None if session is None else session.model_dump(mode="json")}
-
-
-def response(journey: Journey) -> Content:
-    """Every score, and for each instrument the newest beside the baseline, the best and the last before it. The change
-    is judged anew, not as when each was recorded: an earlier total may have been corrected since."""
-    compared = [instrument for instrument in Instrument if definition_of(instrument).thresholds_of_change]
-    changes = {instrument: journey.comparison(instrument) for instrument in compared}
-    scored = [m for m in journey.measurements if m.instrument in compared]
-    return {
-        "scores": [m.model_dump(mode="json", exclude={"version": True, "score": {"change": True}}) for m in scored],
-        "changes": {name.value: change.model_dump(mode="json") for name, change in changes.items() if change},
-    }
 
 
 def _response_review(journey: Journey, subject: str | None) -> Content:
