@@ -21,13 +21,13 @@ from workflows.journey.obligations import obligations
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
 from workflows.journey.summary import Status, TimelineEntry, timeline
-from workflows.ledger import Ledger
 from workflows.shell.activity_calls import check_once
 from workflows.shell.alarms import Alarms
 from workflows.shell.answers import NotChecked, Refused, TryAgain, Undecided
 from workflows.shell.decider import Decider, without_claims
 from workflows.shell.display import Display
 from workflows.shell.inbox import Inbox
+from workflows.shell.ledger import Ledger
 from workflows.shell.other_journeys import OtherJourneys
 from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits

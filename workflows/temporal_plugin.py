@@ -44,8 +44,6 @@ PASSED_THROUGH = (
     "workflows.authenticity",
     "workflows.fairness",
     "workflows.messages",
-    "workflows.outbox",
-    "workflows.ledger",
     "workflows.search_attributes",
     "workflows.shell",
     "zoneinfo",

@@ -30,7 +30,7 @@ async def course(
 ) -> AsyncIterator[Course]:
     monkeypatch.setattr(messages, "MESSAGES_KEPT", BOUND)
     monkeypatch.setattr("workflows.journey.decide.REFUSALS_KEPT", BOUND)
-    monkeypatch.setattr("workflows.ledger.REFUSALS_KEPT", BOUND)
+    monkeypatch.setattr("workflows.shell.ledger.REFUSALS_KEPT", BOUND)
     begun = Course(client, record, signers, task_queue)
     async with at_work(client, record, signers, task_queue):
         await begun.begin()

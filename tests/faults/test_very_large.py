@@ -30,8 +30,8 @@ from workflows.journey.decide import decide
 from workflows.journey.decided import Decided
 from workflows.journey.obligations import next_deadline
 from workflows.journey.refusals import Refusal
-from workflows.ledger import Ledger
-from workflows.outbox import BATCH_EVENTS
+from workflows.shell.ledger import Ledger
+from workflows.shell.outbox import BATCH_EVENTS
 
 pytestmark = [pytest.mark.server, pytest.mark.soak, pytest.mark.timeout(600)]
 

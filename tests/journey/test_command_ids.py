@@ -18,7 +18,7 @@ from workflows.journey.decided import Decided
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.ledger import Ledger
+from workflows.shell.ledger import Ledger
 
 
 def ledger_of(play: Play) -> Ledger:

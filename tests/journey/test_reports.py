@@ -21,7 +21,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.severity import SEVERITIES, Severity
-from workflows.ledger import Ledger
+from workflows.shell.ledger import Ledger
 
 FAR = timedelta(days=365 * 110)
 

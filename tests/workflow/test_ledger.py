@@ -13,8 +13,8 @@ from workflows.journey.decided import Decided, derive
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
-from workflows.ledger import Ledger
 from workflows.messages import ATTEMPT
+from workflows.shell.ledger import Ledger
 
 MOMENT = timedelta(milliseconds=1)
 

@@ -29,11 +29,11 @@ from workflows.journey.command_ids import own_id
 from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, derive
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
-from workflows.ledger import Ledger
 from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState, SignatureResult
 from workflows.shell.alarms import Alarms
 from workflows.shell.decider import Decider
 from workflows.shell.inbox import Inbox
+from workflows.shell.ledger import Ledger
 from workflows.shell.other_journeys import OtherJourneys
 from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits

@@ -18,9 +18,9 @@ from workflows.journey.folded import JourneyState
 from workflows.journey.obligations import next_deadline
 from workflows.journey.receipts import command_digest
 from workflows.journey.refusals import Refusal
-from workflows.ledger import Ledger
 from workflows.shell.alarms import Alarms
 from workflows.shell.inbox import Inbox
+from workflows.shell.ledger import Ledger
 from workflows.shell.run_limits import RunLimits
 
 

@@ -15,7 +15,7 @@ from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
 from workflows.journey.refusals import Refusal
 from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck
-from workflows.outbox import Outbox
+from workflows.shell.outbox import Outbox
 
 
 class Ledger:
