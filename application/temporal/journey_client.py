@@ -276,6 +276,9 @@ async def _answer(
     except RPCError as error:
         if error.status in _BUSY:
             raise TryAgain("Temporal was busy with this journey") from None
+        if error.status == RPCStatusCode.FAILED_PRECONDITION:
+            # As after an outage of the keys, until Temporal tries the next time.
+            raise TryAgain("no worker could go on with this journey a moment ago; see its tasks in Temporal") from None
         if error.status != RPCStatusCode.NOT_FOUND:
             raise _unanswered(command, "Temporal did not take the command") from error
         # The run that was asked may have ended because another one goes on: after a hand-over, a reset, or when it was

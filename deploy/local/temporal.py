@@ -31,6 +31,8 @@ LIMITS = {
     "limit.blobSize.warn": 300 * 1024,
     "history.maximumSignalsPerExecution": 500,
     "limit.historySize.error": 256 * 1024 * 1024,
+    # A task that fails, such as while the keys are away, is tried again this soon, and not after up to ten minutes.
+    "history.workflowTaskRetryMaxInterval": '"10s"',
 }
 
 # The server also answers on an HTTP port of its own, without a token: any page in a browser could signal all journeys
