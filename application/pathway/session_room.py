@@ -12,6 +12,7 @@ from application.access_log import Query, broke_glass, is_theirs, may_see
 from application.context import Context
 from application.errors import NotAllowed, NotFound
 from application.history import load_journey, read_journey
+from application.pathway.releases import is_proven
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import people_of
 from workflows.journey.setting import setting_of
@@ -19,7 +20,9 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.model import Observation, Session
 from workflows.journey.vocabulary import AT_HOME
 
-Moment: TypeAlias = Literal["not planned", "to check", "checked", "released", "stopped", "running", "ended"]
+Moment: TypeAlias = Literal[
+    "not planned", "to check", "checked", "released", "not proven", "stopped", "running", "ended"
+]
 Timeliness: TypeAlias = Literal["to come", "now", "late", "done", "missed"]
 
 
@@ -85,14 +88,17 @@ class Room(NamedTuple):
 
 
 async def show_session(context: Context, query: ShowSession) -> Room:
-    """Show a session to whoever has a part in it.
+    """Show a session to whoever has a part in it. A release is derived again from what people sent and signed.
 
     Raises:
         NotFound: there is no such journey, or no such session of it.
         NotAllowed: it is not theirs to look at.
     """
     history = await read_journey(context, query, query.journey_id, participants=True)
-    return room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
+    room = room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
+    if room.moment == "released" and not await is_proven(context, history, room.number):
+        return room._replace(moment="not proven")
+    return room
 
 
 async def recorded_since(context: Context, journey_id: UUID, version: str) -> bool:

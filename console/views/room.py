@@ -31,6 +31,7 @@ FORMS: dict[str, CommandKind] = {
     "checked": RELEASE,
     "released": DOSE,
     "stopped": DOSE,
+    "not proven": DOSE,
     "running": OBSERVE,
 }
 """What is done next in a session, by how far it has come."""

@@ -1,0 +1,86 @@
+"""A release is derived again where it is shown: one that somebody wrote into the database lets nobody take a dose."""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from activities.record import StoredEvent
+from activities.record.store import StoredCommand
+from activities.signatures.sessions import ThisLog
+from application.pathway.releases import follows
+from application.pathway.session_room import Room, ShowSession, show_session
+from deploy.local.postgres import Database
+from tests.cli.helpers import World
+from tests.journey.play import JOURNEY, Decision, course
+from tests.record.handed import kept, signed_course
+from tests.signatures.recorded import EARLY, history
+from workflows.journey.events import Event, SessionReleased
+
+HERE = ThisLog("", demonstration=True)
+
+
+def released(events: tuple[Event, ...]) -> bool:
+    return any(isinstance(event.body, SessionReleased) for event in events)
+
+
+def until_release(decisions: list[Decision]) -> list[Decision]:
+    return decisions[: next(n for n, each in enumerate(decisions, 1) if released(each.events))]
+
+
+class Recorded(NamedTuple):
+    """A journey as recorded, up to a release."""
+
+    rows: list[StoredEvent]
+    commands: list[StoredCommand]
+
+
+def changed(row: StoredEvent, old: bytes, new: bytes) -> StoredEvent:
+    assert old in row.payload
+    return row.model_copy(update={"payload": row.payload.replace(old, new)})
+
+
+FORGED: dict[str, Callable[[Recorded], Recorded]] = {
+    "no command of it": lambda r: r._replace(commands=r.commands[:-1]),
+    "no command of something before": lambda r: r._replace(commands=r.commands[1:]),
+    "another dose": lambda r: r._replace(
+        rows=[
+            changed(row, b'"dose_mg":', b'"dose_mg":9') if row.event_type == "session.released" else row
+            for row in r.rows
+        ]
+    ),
+    "what cannot be read": lambda r: r._replace(rows=[r.rows[0].model_copy(update={"payload": b"x"}), *r.rows[1:]]),
+}
+
+
+def test_a_release_of_people_is_shown() -> None:
+    rows, commands = kept(until_release(signed_course()))
+    assert follows(rows, commands, EARLY, HERE, 1)
+    assert not follows(rows, commands, EARLY, HERE, 2)
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_what_somebody_wrote_into_the_database_is_none(what: str) -> None:
+    rows, commands = FORGED[what](Recorded(*kept(until_release(signed_course()))))
+    assert not follows(rows, commands, EARLY, HERE, 1)
+
+
+def test_nor_is_one_that_nobody_signed_for_or_nobody_sent() -> None:
+    unsigned = kept(until_release(list(course("PTSD").decisions)))
+    assert not follows(*unsigned, EARLY, HERE, 1)
+    signed = kept(until_release(signed_course()))
+    assert not follows(*signed, EARLY, ThisLog(""), 1), "nobody has a session"
+
+
+@pytest.mark.parametrize("demonstration", [True, False])
+def test_the_session_room_says_that_it_is_not_proven(migrated: Database, *, demonstration: bool) -> None:
+    world = World(migrated, demonstration=demonstration)
+    events = history()
+    world.put(JOURNEY, events[: next(n for n, event in enumerate(events, 1) if released((event,)))])
+
+    async def shown() -> Room:
+        async with world.context() as context:
+            return await show_session(context, ShowSession(journey_id=JOURNEY))
+
+    assert asyncio.run(shown()).moment == ("released" if demonstration else "not proven")

@@ -1,0 +1,33 @@
+"""The session room says what nobody may rely on."""
+
+import pytest
+
+from application.pathway import session_room
+from tests.cli.clinics import Clinics
+from tests.console.browser import Browser
+from tests.console.test_messages import said
+from tests.record.read_models.courses import course_of
+from workflows.journey.events import SessionReleased
+
+
+@pytest.mark.parametrize("proven", [True, False])
+async def test_a_release_that_is_not_proven_is_shown_as_that(
+    clinics: Clinics, browser: Browser, monkeypatch: pytest.MonkeyPatch, *, proven: bool
+) -> None:
+    async def is_proven(*_: object) -> bool:
+        return proven
+
+    monkeypatch.setattr(session_room, "is_proven", is_proven)
+    release = next(n for n, event in enumerate(course_of(), 1) if isinstance(event.body, SessionReleased))
+    journey = await clinics.add(course_of()[:release])
+    await browser.sign_in("session_monitor")
+    await browser.go(f"/journeys/{journey}/room")
+    assert ("Session 1: released" in said(browser)) == proven
+    for words in (
+        "Session 1: not proven",
+        "The release is not proven",
+        "The dose is not to be taken",
+        "not to be taken",
+    ):
+        assert (words in said(browser)) != proven
+    assert "Record the dose" in said(browser), "what was taken is recorded all the same"
