@@ -120,10 +120,16 @@ def shown_at(moment: datetime | None, zone: str) -> str:
     """Format a moment in the patient's zone, and also in the viewer's where that differs."""
     if moment is None:
         return ""
+    theirs, yours = on_both_clocks(moment, zone)
+    return f"{theirs} ({zone}), for you {yours}" if yours else f"{theirs} ({zone})"
+
+
+def on_both_clocks(moment: datetime, zone: str) -> tuple[str, str]:
+    """Return a moment in the patient's zone, and in the viewer's; the latter is empty where it is the same or not
+    known."""
     theirs = local(moment, zone)
-    patient = f"{theirs:%a %Y-%m-%d %H:%M %Z} ({zone})"
     try:
         same = theirs.utcoffset() == in_viewers_zone(moment).utcoffset()
     except SettingsError:
         same = True
-    return patient if same else f"{patient}, for you {spell(moment)}"
+    return f"{theirs:%a %Y-%m-%d %H:%M %Z}", "" if same else spell(moment)

@@ -1,7 +1,6 @@
 """`patient`: what is known of a patient across their journeys."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
@@ -9,9 +8,6 @@ from application import input as forms
 from application.pathway.patient import PatientNamed, PatientSeen, asked_for, show_patient
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command
-from workflows.journey.always.patient.model import KnownRisk
-from workflows.journey.always.patient.rules import risks
-from workflows.journey.vocabulary import KnownDose
 
 
 def add_commands(group: typer.Typer) -> None:
@@ -100,21 +96,11 @@ def _where(row: dict[str, Any]) -> str:
 
 
 def _doses(seen: PatientSeen) -> list[dict[str, Any]]:
-    """Every dose, the latest first, and the journey it was in if the person may look at that."""
-    shown: list[tuple[KnownDose, UUID | None]]
-    shown = [(dose, journey.id) for journey in seen.journeys for dose in journey.own_doses]
-    shown += [(dose, None) for dose in seen.elsewhere.doses]
-    rows = [dose.model_dump(exclude={"source"}) | {"journey_id": where} for dose, where in shown]
-    return sorted(rows, key=lambda row: row["taken_at"], reverse=True)
+    return [dose.model_dump(exclude={"source"}) | {"journey_id": where} for dose, where in seen.doses]
 
 
 def _risks(seen: PatientSeen) -> list[dict[str, Any]]:
-    """Every risk, those that are not settled first, then the latest."""
-    shown: list[tuple[KnownRisk, UUID | None]]
-    shown = [(risk, journey.id) for journey in seen.journeys for risk in risks(journey)]
-    shown += [(risk, None) for risk in seen.elsewhere.risks]
-    rows = [risk.model_dump(exclude={"source"}) | {"journey_id": where} for risk, where in shown]
-    return sorted(rows, key=lambda row: (row["open"], row["since"]), reverse=True)
+    return [risk.model_dump(exclude={"source"}) | {"journey_id": where} for risk, where in seen.risks]
 
 
 def _aliases(seen: PatientSeen) -> list[str]:

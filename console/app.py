@@ -32,6 +32,7 @@ from application.viewer import one_request
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT, Drafts
+from console.holdings import Holdings
 from console.limits import Limits, count_try
 from console.sign_ins import SignIns
 from console.views import (
@@ -42,6 +43,8 @@ from console.views import (
     messages,
     operations,
     passkeys,
+    past,
+    people,
     protocols,
     record,
     room,
@@ -125,6 +128,7 @@ def create_app(
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
     app.state.limits = Limits(now)
+    app.state.holdings = Holdings()
     app.state.provider = None if openid is None else Provider(openid, now)
     for view in (
         sign_in,
@@ -133,6 +137,8 @@ def create_app(
         links,
         work,
         journeys,
+        past,
+        people,
         room,
         sign_offs,
         start,
@@ -255,6 +261,6 @@ class _Closed:
             except Exception as raised:
                 if begun:
                     raise
-                log.exception("page.failed")
+                log.exception("page.failed", code=pages.reference_of(request))
                 answer = pages.error_page(request, translate(raised))
                 await answer(scope, receive, sealed)

@@ -1,19 +1,23 @@
 """Turns what use cases return into pages, and their errors into pages that say what to do."""
 
-from collections.abc import Sequence
+import re
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import structlog
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from activities.record.read_models import Task
+from activities.record.access_log import AccessLogEntry
 from application.access.break_glass import BREAK
 from application.command_catalog import CommandKind
 from application.errors import (
@@ -29,13 +33,16 @@ from application.errors import (
     Unavailable,
     UseCaseError,
 )
+from application.freshness import TrueUpTo
 from application.operations import in_temporal
 from application.protocols.compare import describe_step
 from application.settings import Settings
-from application.viewer import place, shown_at, spell
+from application.sign_offs.keyring import verified_register
+from application.viewer import on_both_clocks, place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field
 from console.limits import TooOften
+from console.said_here import for_people, said_here
 from console.sign_ins import LONGEST, Flash, SignIn
 from console.titles import TITLES
 from console.visits import KEPT, Visit, sign_ins_of
@@ -57,6 +64,11 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
     (Fault, 500, "Something is wrong with the service"),
 )
 """The status and the heading of each kind of error."""
+
+_YEAR = 365.25 * 86_400
+_DAY = len("Mon 2026-03-02 ")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+log = structlog.get_logger("console")
 
 
 def _words(coded: object) -> str:
@@ -99,8 +111,51 @@ def _ahead(moment: datetime, at: datetime) -> str:
     return f"in {minutes} minutes" if minutes > 0 else "now" if minutes > -2 else f"{-minutes} minutes ago"
 
 
-def _late(task: Task, at: datetime) -> str:
-    return f"overdue by {elapsed((at - task.due).total_seconds())}" if task.due < at else ""
+def _due(due: datetime, at: datetime) -> str:
+    """Say how long there is until something is due, or for how long it is overdue."""
+    left = (due - at).total_seconds()
+    if left >= 2 * _YEAR:
+        return f"in {int(left // _YEAR)} years"
+    return f"in {elapsed(left)}" if left >= 0 else f"overdue by {elapsed(-left)}"
+
+
+def _short(moment: datetime | None, zone: str) -> Markup | str:
+    """Write a moment in the patient's zone, and below it in the viewer's where that differs: for pages that say which
+    zone the patient's is."""
+    if moment is None:
+        return ""
+    theirs, yours = on_both_clocks(moment, zone)
+    if theirs[:_DAY] == yours[:_DAY]:
+        yours = yours[_DAY:]
+    said = Markup('<span class="time">{}</span>').format(theirs)
+    return said + Markup(' <small class="time">for you {}</small>').format(yours) if yours else said
+
+
+def _dated(value: object, zone: str) -> object:
+    """Write a value of the evidence; a time in the patient's zone, and what is no time as it is."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return value
+    return shown_at(datetime.fromisoformat(value), zone)
+
+
+def _readable(described: str) -> str:
+    """Write what an event says for people: without the marks of code."""
+    return described.replace("_", " ").replace(": True", ": yes").replace(": False", ": no")
+
+
+def _named(person: str, called: Callable[[str], str]) -> str:
+    return called(person)
+
+
+def _fresh(true: TrueUpTo) -> str:
+    """Say what may be missing in a list; nothing where all that is recorded is in it."""
+    said = []
+    if true.position < true.record:
+        said.append("What was recorded in the last moments is not in it yet: load this page again.")
+    if true.stale:
+        journeys = "One journey is" if true.stale == 1 else f"{true.stale} journeys are"
+        said.append(f"{journeys} stale, and what is awaited there may be missing: tell ops.")
+    return " ".join(said)
 
 
 class AsTyped(str):
@@ -131,6 +186,13 @@ def _templates() -> Environment:
         "wrong_controls": _wrong_controls,
         "yours": spell,
         "theirs": shown_at,
+        "short": _short,
+        "dated": _dated,
+        "fresh": _fresh,
+        "said_here": said_here,
+        "for_people": for_people,
+        "named": _named,
+        "readable": _readable,
         "described": described,
         "result": result,
         "amount": amount,
@@ -139,7 +201,7 @@ def _templates() -> Environment:
         "as_typed": AsTyped,
         "step": describe_step,
     }
-    environment.globals |= {"place": place, "late": _late, "elapsed": elapsed, "roster_lines": roster_lines}
+    environment.globals |= {"place": place, "due": _due, "elapsed": elapsed, "roster_lines": roster_lines}
     return environment
 
 
@@ -153,12 +215,16 @@ def page(
     status: int = 200,
     *,
     error: UseCaseError | None = None,
+    again: AccessLogEntry | None = None,
     **shown: Any,
 ) -> HTMLResponse:
-    """Return a page. ``shown`` are the values of its template. With an ``error``, its status is that of the error."""
+    """Return a page. ``shown`` are the values of its template. With an ``error``, its status is that of the error.
+    ``again`` is the earlier look that it shows again: nothing can be sent from it."""
     heading = ""
     if error is not None:
         status, heading = _status_of(error)
+        tell = log.info if status < 500 else log.warning
+        tell("page.refused", code=reference_of(request), kind=type(error).__name__)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
     content = PAGES.get_template(name).render(
@@ -167,13 +233,41 @@ def page(
         here=request.url.path,
         query=dict(request.query_params),
         error=error,
+        again=again,
         heading=heading,
+        reference=reference_of(request),
+        called=_names_of_staff(settings),
         demonstration=settings.demonstration,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
     )
     wait = {"Retry-After": str(error.seconds)} if isinstance(error, TooOften) else None
     return HTMLResponse(content, status, wait)
+
+
+def reference_of(request: Request) -> str:
+    """Return by what a page that says that something went wrong is found in the log."""
+    found: str = request.scope.setdefault("carepath.reference", secrets.token_hex(4))
+    return found
+
+
+def _names_of_staff(settings: Settings) -> Callable[[str], str]:
+    """Return what gives the printed name of one of the staff for their id; with the id, where two have the same name.
+    Whom the register does not know, or as long as it cannot be believed, it gives the id."""
+
+    @cache
+    def known() -> Mapping[str, str]:
+        if settings.register_file is None:
+            return {}
+        try:
+            staff = verified_register(settings).staff
+        except UseCaseError:
+            return {}
+        names = {entry.member.id: entry.printed_name for entry in staff}
+        held = Counter(names.values())
+        return {one: name if held[name] == 1 else f"{name} ({one})" for one, name in names.items()}
+
+    return lambda person: known().get(person, person)
 
 
 def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID) -> str | None:

@@ -121,6 +121,11 @@ async def _looks(record: Record, query: ListLooks) -> tuple[AccessLogEntry, ...]
     )
 
 
+def can_be_shown(entry: AccessLogEntry) -> bool:
+    """Whether what somebody saw can be shown again: forms cannot, and nothing was shown to whom it was refused."""
+    return entry.shown and entry.command[0] in {*USE_CASES, ListWork.name, ListQueue.name}
+
+
 async def show_again(context: Context, entry_id: UUID) -> PastLook:
     """Record the new look, and return what somebody saw at an earlier one.
 
@@ -130,7 +135,7 @@ async def show_again(context: Context, entry_id: UUID) -> PastLook:
     Conflict: it was a list of an earlier version of this program.
     """
     entry = await find_access(await context.record(), entry_id)
-    if entry is None or not entry.shown or entry.command[0] not in {*USE_CASES, ListWork.name, ListQueue.name}:
+    if entry is None or not can_be_shown(entry):
         raise NotFound("there is no reading of this id that showed a journey", "See `access list`")
     query = ActOn(action=f"access show {entry_id}", journey_id=entry.journeys[0]) if entry.journeys else None
     if query is not None and len(entry.journeys) == 1:

@@ -2,18 +2,20 @@
 
 from contextlib import suppress
 from typing import Annotated, ClassVar, NamedTuple
+from uuid import UUID
 
 from pydantic import Field
 
 from activities.record.patients import of_patient
-from application.access_log import Query
+from application.access_log import Query, may_see, require_staff
 from application.context import Context
 from application.errors import Fault, NotAllowed, NotFound
-from application.history import load_journey, read_journeys
+from application.history import load_journey, read_journey, read_journeys
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.patient.model import Elsewhere
-from workflows.journey.always.patient.rules import see_elsewhere
+from workflows.journey.always.patient.model import Elsewhere, KnownRisk
+from workflows.journey.always.patient.rules import risks, see_elsewhere
 from workflows.journey.base import Identifier, InputModel
+from workflows.journey.vocabulary import KnownDose
 
 
 class PatientNamed(InputModel):
@@ -39,6 +41,22 @@ class PatientSeen(NamedTuple):
     journeys: tuple[Journey, ...]
     elsewhere: Elsewhere
     not_readable: bool
+
+    @property
+    def doses(self) -> list[tuple[KnownDose, UUID | None]]:
+        """Every dose, the latest first, and the journey it was in if the person may look at that."""
+        found: list[tuple[KnownDose, UUID | None]]
+        found = [(dose, journey.id) for journey in self.journeys for dose in journey.own_doses]
+        found += [(dose, None) for dose in self.elsewhere.doses]
+        return sorted(found, key=lambda each: each[0].taken_at, reverse=True)
+
+    @property
+    def risks(self) -> list[tuple[KnownRisk, UUID | None]]:
+        """Every risk, those that are not settled first, then the latest, and its journey as with `doses`."""
+        found: list[tuple[KnownRisk, UUID | None]]
+        found = [(risk, journey.id) for journey in self.journeys for risk in risks(journey)]
+        found += [(risk, None) for risk in self.elsewhere.risks]
+        return sorted(found, key=lambda each: (each[0].open, each[0].since), reverse=True)
 
 
 async def asked_for(context: Context, named: PatientNamed) -> ShowPatient:
@@ -79,3 +97,17 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
         )
     seen = [journey.id for journey in theirs]
     return PatientSeen(theirs, see_elsewhere((each for each in known if each.id not in seen), ""), not_readable)
+
+
+async def show_patient_of(context: Context, journey_id: UUID) -> PatientSeen:
+    """What is known of the patient of a journey across their journeys. For staff who may look at this one.
+
+    Raises:
+        NotFound, NotAllowed: there is no such journey, or it is not theirs to look at. The attempt is kept.
+    """
+    require_staff(context, "what is known of a patient across journeys")
+    journey = await load_journey(context, journey_id)
+    query = await asked_for(context, PatientNamed(ref=journey.patient.ref))
+    if not may_see(context, journey):
+        await read_journey(context, query, journey_id)
+    return await show_patient(context, query)

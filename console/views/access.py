@@ -18,6 +18,7 @@ from console.pages import page
 from console.sign_ins import Flash
 from console.titles import TITLES
 from console.views.commands import command_id, command_id_of, with_id
+from console.views.past import shows_again
 from console.visits import Acts, Looks, Visit
 from workflows.journey.commands import BreakGlass
 
@@ -121,6 +122,7 @@ async def show(visit: Looks, journey_id: UUID, before: UUID | None = None) -> Re
         found=found,
         journey_id=journey_id,
         seen=seen,
+        shows_again=shows_again,
         purposes=PURPOSES,
     )
 

@@ -1,16 +1,20 @@
 """A patient's pages: where the journey stands, why it waits, what happened."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from application.command_catalog import KINDS, CommandKind, forms_for
+from activities.record.access_log import AccessLogEntry
+from application.command_catalog import KINDS, CommandKind, Form, forms_for
 from application.pathway.show import (
+    JourneyAt,
     ShowJourney,
     ShowPatientView,
     ShowTimeline,
+    Timeline,
     UnreadEvent,
     show_journey,
     show_patient_page,
@@ -22,62 +26,109 @@ from console.charts import charts_of
 from console.corrections import choices
 from console.pages import page
 from console.titles import TITLES
-from console.visits import Looks
+from console.visits import Looks, Visit
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import Amend
+from workflows.journey.commands import Amend, DoubtDeath
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
-from workflows.journey.summary import count_others, health, step_shown, why
+from workflows.journey.patient_view import PatientSummary
+from workflows.journey.requirements import Obligation
+from workflows.journey.summary import count_others, health, otherwise, step_shown
 
 router = APIRouter()
+AWAITED = "obligations.updated"
+"""What follows from other events: what is awaited since. Left out of the timeline unless it is asked for."""
+SOON = timedelta(days=7)
 LISTED = 200
 """How many events a page of the timeline has."""
 
 
 @router.get("/journeys/{journey_id}")
-async def show(visit: Looks, journey_id: UUID) -> Response:
+async def show(visit: Looks, journey_id: UUID, at: str = "", corrected: str = "") -> Response:
+    """Where a journey stands; ``at`` a version, as it was known then."""
     if visit.signed_in.person.role == Role.PATIENT:
         return await show_to_patient(visit, journey_id)
     if visit.signed_in.person.role == Role.OBSERVER:
         return RedirectResponse(f"/journeys/{journey_id}/room", 303)
+    query = ShowJourney(journey_id=journey_id, at=at or None, corrected=corrected == "yes")
     async with visit.context() as context:
-        journey, at = await show_journey(context, ShowJourney(journey_id=journey_id))
+        shown = await show_journey(context, query)
+    return journey_page(visit, shown, then=query.at)
+
+
+def journey_page(
+    visit: Visit, shown: JourneyAt, *, then: str | None = None, again: AccessLogEntry | None = None
+) -> Response:
+    """Return the page of a journey. As it was ``then``, or as it is shown ``again``, nothing can be sent from it."""
+    journey, at = shown
     waiting = most_urgent(journey, SENTENCES)
+    past = then is not None or again is not None
     return page(
         visit.request,
         "journey.html",
         visit.signed_in,
+        again=again,
         journey=journey,
+        then=then,
         at=at,
         zone=journey.patient.zone,
         health=health(journey),
         step=step_shown(journey),
         waiting=[
-            (each, why(each, journey), until(each, at), forms_for(each, journey), lacks(each, journey))
+            (
+                each,
+                otherwise(each, journey),
+                until(each, at),
+                () if past else forms_for(each, journey),
+                lacks(each, journey),
+            )
             for each in waiting
         ],
+        near=near(waiting, at),
         others=count_others(journey, SENTENCES),
         charts=charts_of(journey),
         signed=[(each, status_of(journey, each)) for each in reversed(journey.sign_offs)],
-        offered=offered(journey, visit.signed_in.person),
+        offered={"": []} if past else offered(journey, visit.signed_in.person),
     )
 
 
 @router.get("/journeys/{journey_id}/timeline")
 async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, kind: str = "") -> Response:
     async with visit.context() as context:
-        events, zone, late, _ = await show_timeline(context, ShowTimeline(journey_id=journey_id))
+        shown = await show_timeline(context, ShowTimeline(journey_id=journey_id))
+    return timeline_page(visit, journey_id, shown, before, kind)
+
+
+def near(waiting: Sequence[Obligation], at: datetime) -> int:
+    """Return how many of what is awaited, the most urgent first, are shown at once: three, and all that is overdue or
+    due soon. The others are folded."""
+    count = max((n for n, each in enumerate(waiting, 1) if each.deadline <= at + SOON), default=0)
+    return max(count, min(3, len(waiting)))
+
+
+def timeline_page(
+    visit: Visit,
+    journey_id: UUID,
+    shown: Timeline,
+    before: int | None = None,
+    kind: str = "",
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return the page of what happened in a journey, before a version and of one kind where they are given."""
+    events, zone, late, _ = shown
     kinds, role = sorted({_kind(event) for event in events}), visit.signed_in.person.role
     wanted = [
         event
         for event in reversed(events)
-        if (before is None or event.version < before) and (not kind or _kind(event) == kind)
+        if (before is None or event.version < before) and _is_wanted(_kind(event), kind)
     ]
     return page(
         visit.request,
         "timeline.html",
         visit.signed_in,
+        again=again,
         journey_id=journey_id,
         events=wanted[:LISTED],
         earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
@@ -88,6 +139,10 @@ async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, ki
         kind=kind,
         unreadable=UNREADABLE,
     )
+
+
+def _is_wanted(kind: str, asked_for: str) -> bool:
+    return kind == asked_for if asked_for not in ("", "all") else kind != AWAITED or asked_for == "all"
 
 
 def _read(events: Iterable[Event | UnreadEvent]) -> list[Event]:
@@ -102,6 +157,19 @@ def _kind(event: Event | UnreadEvent) -> str:
 async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
         seen, forms, questionnaires = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
+    return patient_page(visit, journey_id, seen, forms, questionnaires)
+
+
+def patient_page(
+    visit: Visit,
+    journey_id: UUID,
+    seen: PatientSummary,
+    forms: Sequence[Sequence[Form]] = (),
+    questionnaires: Sequence[Form] = (),
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return what a patient sees. Shown ``again``, nothing can be sent from it."""
     passage = visit.signed_in.passage
     mine = [
         kind
@@ -112,18 +180,27 @@ async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
         visit.request,
         "patient.html",
         visit.signed_in,
+        again=again,
         seen=seen,
-        forms=[[form for form in each if form[0] in mine] for each in forms],
+        forms=[[form for form in each if form[0] in mine] for each in forms] or [[] for _ in seen.tasks],
         questionnaires=[form for form in questionnaires if form[0] in mine],
         journey_id=journey_id,
-        offered=_grouped(mine),
+        offered=_grouped([] if again else mine),
     )
 
 
 def offered(journey: Journey, person: Actor) -> dict[str, list[CommandKind]]:
     """Return the commands that a person may send to a journey as it stands, by what they are about; first what
     anybody may send at any time."""
-    return _grouped([kind for kind in KINDS if person.role in kind.roles and journey.stage in kind.model.stages])
+    return _grouped(
+        [
+            kind
+            for kind in KINDS
+            if person.role in kind.roles
+            and journey.stage in kind.model.stages
+            and (kind.model is not DoubtDeath or journey.deaths)
+        ]
+    )
 
 
 def _grouped(kinds: list[CommandKind]) -> dict[str, list[CommandKind]]:

@@ -6,13 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from activities.record.access_log import AccessLogEntry
 from application.errors import InvalidInput
 from application.operations import retry_stale, show_service
 from application.record.verification_report import MEANINGS
-from application.sign_offs.refused_attempts import ListAttempts, list_attempts
+from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
 from console.pages import page
 from console.sign_ins import Flash
-from console.visits import Acts, Looks
+from console.visits import Acts, Looks, Visit
 
 router = APIRouter()
 MATTERS: Final = {
@@ -52,7 +53,12 @@ async def retry(visit: Acts) -> Response:
 async def show_attempts(visit: Looks) -> Response:
     async with visit.context() as context:
         found = await list_attempts(context, ListAttempts())
-    return page(visit.request, "attempts.html", visit.signed_in, found=found)
+    return attempts_page(visit, found)
+
+
+def attempts_page(visit: Visit, found: Attempts, *, again: AccessLogEntry | None = None) -> Response:
+    """Return the page of refused attempts."""
+    return page(visit.request, "attempts.html", visit.signed_in, again=again, found=found)
 
 
 @router.get("/journey/{journey_id}")

@@ -9,11 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from application.pathway.show import ShowRecord, show_record
+from activities.record.access_log import AccessLogEntry
+from application.pathway.show import ShowRecord, WholeRecord, show_record
 from application.viewer import shown_at
 from application.wording import described
 from console.pages import page
-from console.visits import Looks
+from console.visits import Looks, Visit
 from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted
 
 router = APIRouter()
@@ -26,9 +27,17 @@ key says nothing to anybody."""
 async def show(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
         seen = await show_record(context, ShowRecord(journey_id=journey_id))
+    return record_page(visit, seen)
+
+
+def record_page(visit: Visit, seen: WholeRecord, *, again: AccessLogEntry | None = None) -> Response:
+    """Return a record to be printed."""
     zone = seen.journey.patient.zone
     facts = [(event, facts_of(event, zone)) for event in seen.events]
-    return page(visit.request, "record.html", visit.signed_in, seen=seen, journey=seen.journey, zone=zone, facts=facts)
+    return page(
+        visit.request, "record.html", visit.signed_in, again=again, seen=seen, journey=seen.journey, zone=zone,
+        facts=facts,
+    )  # fmt: skip
 
 
 def facts_of(event: Event, zone: str) -> Any:

@@ -6,10 +6,11 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from activities.record.access_log import AccessLogEntry
 from application import input as forms
 from application.errors import InvalidInput, UseCaseError
 from application.pathway.commands import submit, wait_until_recorded
-from application.sign_offs.queue import ListQueue, list_queue
+from application.sign_offs.queue import ListQueue, QueuePage, list_queue
 from application.sign_offs.requests import (
     Reasons,
     ShownDecision,
@@ -28,6 +29,7 @@ from console.views.work import onward, query_in
 from console.visits import Acts, Looks, Visit
 from workflows.journey.base import short_code
 from workflows.journey.codes import code_in
+from workflows.journey.refusals import Refusal
 
 router = APIRouter()
 
@@ -38,9 +40,14 @@ async def list_open(visit: Looks) -> Response:
     query: ListQueue = query_in(ListQueue, given)
     async with visit.context() as context:
         found = await list_queue(context, query)
+    return queue_page(visit, found, mine=query.mine)
+
+
+def queue_page(visit: Visit, found: QueuePage, *, mine: bool, again: AccessLogEntry | None = None) -> Response:
+    """Return a page of what waits for a signature."""
     return page(
-        visit.request, "sign_offs.html", visit.signed_in, found=found, mine=query.mine,
-        more=onward(given, found.answer.next),
+        visit.request, "sign_offs.html", visit.signed_in, again=again, found=found, mine=mine,
+        more=onward(visit.request.query_params, found.answer.next),
     )  # fmt: skip
 
 
@@ -80,11 +87,25 @@ async def _shown(
     async with visit.context() as context:
         shown = await show_request(context, ShowRequest(journey_id=journey_id, request=request_id))
         objection = shown.asked.objection(context, context.actor) if isinstance(shown, ShownRequest) else None
+    return sign_off_page(visit, shown, once, objection, error)
+
+
+def sign_off_page(
+    visit: Visit,
+    shown: ShownRequest | ShownDecision,
+    once: UUID,
+    objection: Refusal | None = None,
+    error: UseCaseError | None = None,
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return the page of a request, or of a decision. Shown ``again``, nothing can be signed on it."""
     asked = None if isinstance(shown, ShownDecision) else shown.asked
     return page(
         visit.request,
         "sign_off.html",
         visit.signed_in,
+        again=again,
         journey=shown.journey if isinstance(shown, ShownDecision) else shown.asked.journey,
         asked=asked,
         evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,

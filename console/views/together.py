@@ -1,21 +1,25 @@
 """What concerns many journeys at once: hold them for one reason, release them one by one, and permissions that end."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from markupsafe import Markup
 
+from activities.record.access_log import AccessLogEntry
 from application import input as forms
 from application.access_log import require_staff
 from application.errors import InvalidInput, UseCaseError
 from application.protocols.shown import list_protocols
 from application.sign_offs.staff import colleagues
+from application.work.caseload import CasePage
 from application.work.hold_together import (
     DIGEST,
     FindConcerned,
     HeldTogether,
+    PreparedRelease,
     PrepareReleases,
     WhatToHold,
     find_concerned,
@@ -23,7 +27,8 @@ from application.work.hold_together import (
     prepare_releases,
 )
 from application.work.permissions import WARNED_BEFORE, ListPermissions, list_permissions, stops
-from console.pages import page
+from console.holdings import Holding, Holdings
+from console.pages import PAGES, page
 from console.views.commands import command_id, command_id_of, with_id
 from console.visits import Acts, Looks, Visit
 from workflows.journey.actors import Role
@@ -39,6 +44,8 @@ BECAME: Final = {
     "failed": "not held",
 }
 """What became of a journey, in words."""
+MARK: Final = Markup("\x1e")
+"""Where a page goes on once more is known. No text that is shown has this character."""
 
 
 @router.get("/work/hold")
@@ -52,7 +59,8 @@ async def show_form(visit: Looks, once: str = "") -> Response:
 
 @router.post("/work/hold")
 async def hold(visit: Acts) -> Response:
-    """Hold what is concerned, or say what would happen. The same may be sent again from its form at any time."""
+    """Hold what is concerned, or say what would happen. The same may be sent again from its form at any time: it is
+    held once."""
     dry_run = visit.value("try") is not None
     form = command_id(visit)
     try:
@@ -70,10 +78,54 @@ async def hold(visit: Acts) -> Response:
         query = forms.check(FindConcerned, {**asked, **more}, templated=False)
         async with visit.context() as context:
             cases = (await find_concerned(context, query)).answer.rows
-            found = [each async for each in hold_together(context, query, cases, reason, request, dry_run=dry_run)]
+            trying = hold_together(context, query, cases if dry_run else (), reason, request, dry_run=True)
+            found = [each async for each in trying]
     except UseCaseError as error:
         return await _shown(visit, form, error=error)
-    return await _shown(visit, form, found, of=len(cases), request=None if dry_run else request)
+    if dry_run or not cases:
+        return await _shown(visit, form, found, of=len(cases))
+
+    async def hold_all(holding: Holding) -> None:
+        async with visit.context() as context:
+            async for each in hold_together(context, query, cases, reason, request, dry_run=False):
+                holding.add(each)
+
+    again = {"form": str(form), "reason": reason, **meant}
+    if (clinic := visit.value("clinic")) is not None:
+        again["clinic"] = clinic
+    holdings_of(visit).begin(request, Holding(visit.signed_in.person.id, len(cases), again), hold_all)
+    return RedirectResponse(f"/work/hold/{request}", 303)
+
+
+@router.get("/work/hold/{together}")
+async def show_progress(visit: Looks, together: UUID) -> Response:
+    """Show what becomes of each journey, as soon as it is known. Where this is not known here any more, what was held
+    is among the releases."""
+    async with visit.context() as context:
+        require_staff(context, "to hold several journeys at once")
+    holding = holdings_of(visit).find(together, visit.signed_in.person.id)
+    if holding is None:
+        return RedirectResponse(f"/work/releases/{together}", 303)
+    whole = page(visit.request, "holding.html", visit.signed_in, holding=holding, mark=MARK)
+    return StreamingResponse(_as_it_goes(visit, whole, holding, together), media_type="text/html")
+
+
+async def _as_it_goes(visit: Visit, whole: Response, holding: Holding, together: UUID) -> AsyncIterator[str]:
+    begin, between, end = bytes(whole.body).decode().split(MARK)
+    parts: Any = PAGES.get_template("holding_parts.html").module
+    yield begin
+    async for each in holding.results():
+        yield parts.row(each, BECAME)
+    yield between
+    form = UUID(holding.given["form"])
+    yield parts.outcome(holding, together, form, visit.signed_in.form_token)
+    yield end
+
+
+def holdings_of(visit: Visit) -> Holdings:
+    """Return what is being held by this server."""
+    found: Holdings = visit.request.app.state.holdings
+    return found
 
 
 def _request(form: UUID, meant: Mapping[str, str], reason: str) -> UUID:
@@ -89,7 +141,6 @@ async def _shown(
     *,
     error: UseCaseError | None = None,
     of: int | None = None,
-    request: UUID | None = None,
 ) -> Response:
     async with visit.context() as context:
         require_staff(context, "to hold several journeys at once")
@@ -101,13 +152,11 @@ async def _shown(
         "hold_many.html",
         visit.signed_in,
         form=form,
-        together=request,
         protocols={each.digest: f"{each.title}, version {each.version}, as it is now" for each in known},
         clinicians=clinicians,
         given={name: visit.value(name) or "" for name in ("reason", "protocol", "code", "lot", "clinician", "clinic")},
         found=found,
         of=of,
-        failed=sum(each.outcome in ("failed", "accepted") for each in found),
         became=BECAME,
         error=error,
     )
@@ -117,7 +166,14 @@ async def _shown(
 async def show_releases(visit: Looks, together: UUID) -> Response:
     async with visit.context() as context:
         prepared = await prepare_releases(context, PrepareReleases(request=together))
-    return page(visit.request, "releases.html", visit.signed_in, prepared=prepared)
+    return releases_page(visit, prepared)
+
+
+def releases_page(
+    visit: Visit, prepared: Sequence[PreparedRelease], *, again: AccessLogEntry | None = None
+) -> Response:
+    """Return the page of the releases of what was held together."""
+    return page(visit.request, "releases.html", visit.signed_in, again=again, prepared=prepared)
 
 
 @router.get("/work/permissions")
@@ -125,10 +181,16 @@ async def show_permissions(visit: Looks, after: str = "") -> Response:
     async with visit.context() as context:
         require_staff(context, "which permissions end")
         found = await list_permissions(context, ListPermissions(after=after or None))
+    return permissions_page(visit, found)
+
+
+def permissions_page(visit: Visit, found: CasePage, *, again: AccessLogEntry | None = None) -> Response:
+    """Return the page of permissions that end."""
     return page(
         visit.request,
         "permissions.html",
         visit.signed_in,
+        again=again,
         found=found,
         stopped=stops(found, WARNED_BEFORE[0]),
         within=WARNED_BEFORE[0],

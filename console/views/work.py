@@ -1,6 +1,6 @@
 """The worklist and the caseload."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,15 +9,16 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
+from activities.record.access_log import AccessLogEntry
 from application import input as forms
 from application.errors import InvalidInput
 from application.work.caseload import CasePage, ListJourneys, list_journeys
 from application.work.claims import claim_task, release_task
-from application.work.worklist import ListWork, changes_since, list_work, mark_of, roles_asked
+from application.work.worklist import ListWork, WorkPage, changes_since, list_work, mark_of, roles_asked
 from console.pages import news, page
 from console.sign_ins import Flash
-from console.visits import Acts, Looks
-from workflows.journey.actors import ANYONE
+from console.visits import Acts, Looks, Visit
+from workflows.journey.actors import ANYONE, Role
 from workflows.journey.stage import Stage
 
 router = APIRouter()
@@ -42,11 +43,17 @@ async def show_work(visit: Looks) -> Response:
     async with visit.context() as context:
         found = await list_work(context, query)
         roles = roles_asked(query, context.person)
+    return work_page(visit, found, roles)
+
+
+def work_page(visit: Visit, found: WorkPage, roles: Sequence[Role], *, again: AccessLogEntry | None = None) -> Response:
+    """Return a page of the worklist."""
     given = visit.request.query_params
     view = urlencode({name: value for name, value in given.items() if name != "after"})
     return page(
-        visit.request, "work.html", visit.signed_in, found=found, views=VIEWS, roles=roles, offered=ANYONE, view=view,
-        more=onward(given, found.answer.next), seen=",".join(map(mark_of, found.answer.rows)),
+        visit.request, "work.html", visit.signed_in, again=again, found=found, views=VIEWS, roles=roles,
+        offered=ANYONE, view=view, more=onward(given, found.answer.next),
+        seen=",".join(map(mark_of, found.answer.rows)),
     )  # fmt: skip
 
 
@@ -79,8 +86,13 @@ async def show_caseload(visit: Looks) -> Response:
     async with visit.context() as context:
         found = await list_journeys(context, query)
     assert isinstance(found, CasePage)
+    return caseload_page(visit, found)
+
+
+def caseload_page(visit: Visit, found: CasePage, *, again: AccessLogEntry | None = None) -> Response:
+    """Return a page of the caseload."""
     return page(
-        visit.request, "caseload.html", visit.signed_in, found=found, stages=tuple(Stage),
+        visit.request, "caseload.html", visit.signed_in, again=again, found=found, stages=tuple(Stage),
         more=onward(visit.request.query_params, found.answer.next),
     )  # fmt: skip
 

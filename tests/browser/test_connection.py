@@ -165,7 +165,7 @@ async def test_what_waited_and_is_refused_can_be_corrected(desk: Desk) -> None:
         assert await findings(page) == []
         await page.get_by_label(re.compile("^Minute")).fill("14")
         await page.get_by_role("button", name=re.compile("^Send")).click()
-        await expect(page.get_by_role("status").first).to_contain_text("Done: session observe.")
+        await expect(page.get_by_role("status").first).to_contain_text("Done: Record an observation in a session.")
     assert await _minutes(desk, journey) == [15, 14]
 
 
@@ -199,7 +199,7 @@ async def test_leaving_warns_of_what_was_not_sent(desk: Desk) -> None:
         async with page.expect_event("dialog"):
             await page.close(run_before_unload=True)
         await page.get_by_role("button", name=SEND).click()
-        await expect(page.get_by_role("status")).to_contain_text("Done: session observe.")
+        await expect(page.get_by_role("status")).to_contain_text("Done: Record an observation in a session.")
         await page.reload()
         assert warned == ["beforeunload"]
         await page.context.set_offline(True)
@@ -280,7 +280,7 @@ async def test_who_looks_only_opens_a_working_session_and_it_is_sent_then(desk: 
         assert monitor.seen == called
         monitor.looks_only = False
         await _connect(page)
-        await expect(page.get_by_role("status").first).to_contain_text("Done: session observe.")
+        await expect(page.get_by_role("status").first).to_contain_text("Done: Record an observation in a session.")
     assert await _minutes(desk, play.journey.id) == [15]
 
 

@@ -29,6 +29,7 @@ from application.settings import load_settings
 from application.sign_offs.signers import entry_of, parse_request
 from application.temporal.journey_client import handle_of
 from console.app import create_app
+from console.titles import TITLES
 from console.visits import Opened
 from deploy.local.stack import run_worker
 from deploy.local.web import CALL, run_mailbox
@@ -190,7 +191,7 @@ class Clinic:
             await _follow(page, page.get_by_role("button", name="Show its answers as fields"))
         await fill_in(form, content, self._wall(journey.patient.zone), known=KNOWN.get(kind, ()))
         await form.locator("button.send").click()
-        await self._done(page, f"Done: {kind.replace('.', ' ')}.")
+        await self._done(page, f"Done: {TITLES[kind]}.")
 
     async def _sign(self, page: Page, journey: Journey, body: Sign) -> None:
         address = f"/journeys/{journey.id}/sign-offs/{quote(body.request)}"

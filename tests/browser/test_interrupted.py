@@ -95,7 +95,7 @@ async def test_back_and_a_double_click_do_nothing_twice(desk: Desk) -> None:
         # The browser puts in again what was typed.
         await expect(page.get_by_label("Reason")).to_have_value(REASON)
         await _send(page)
-        await expect(page.get_by_role("status")).to_contain_text("Done: pathway hold.")
+        await expect(page.get_by_role("status")).to_contain_text("Done: Hold care.")
         await page.reload()
         await expect(page.get_by_role("heading", name="Care is held")).to_be_visible()
     assert await _count(desk, journey, "hold.placed") == 1

@@ -113,7 +113,7 @@ async def test_from_a_message_to_the_answered_task(
         form = page.locator("form.entry")
         await fill_in(form, said, Wall(journey.patient.zone, desk.clinics.world.at))
         await form.locator("button.send").click()
-        await expect(page.get_by_role("status")).to_contain_text("Done: check-in complete.")
+        await expect(page.get_by_role("status")).to_contain_text("Done: Answer a check-in.")
         assert (await desk.recorded(journey_id)).contacts[CHECK_IN].done_at is not None
 
         await page.goto(link)

@@ -54,7 +54,7 @@ async def test_a_session_monitor_observes_on_a_phone(desk: Desk) -> None:
         await page.get_by_role("group", name="Vomiting").get_by_label("no").check()
         assert await overflow(page) == []
         await page.get_by_role("button", name="Send the observation").click()
-        await expect(page.get_by_role("status")).to_contain_text("Done: session observe.")
+        await expect(page.get_by_role("status")).to_contain_text("Done: Record an observation in a session.")
         await expect(page.get_by_role("heading", name="Session 1: running")).to_be_visible()
     seen = (await desk.recorded(play.journey.id)).sessions[1].observations[-1]
     assert (seen.minute, seen.scheduled, seen.vitals is not None) == (40, 40, True)
@@ -86,7 +86,7 @@ async def test_everybody_sees_their_work_and_may_hold_care(desk: Desk, role: Rol
         await page.get_by_role("link", name="Hold care").click()
         await page.get_by_label("Reason").fill("Invented: something is not right.")
         await page.get_by_role("button", name="Send: Hold care").click()
-        await expect(page.get_by_role("status")).to_contain_text("Done: pathway hold.")
+        await expect(page.get_by_role("status")).to_contain_text("Done: Hold care.")
     assert (await desk.recorded(play.journey.id)).held
 
 

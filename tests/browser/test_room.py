@@ -86,7 +86,7 @@ async def test_an_observer_sees_the_session_and_nothing_else(desk: Desk) -> None
         await page.get_by_role("group", name="Breathing normal").get_by_label("yes").check()
         await page.get_by_role("group", name="Vomiting").get_by_label("no").check()
         await page.get_by_role("button", name="Send the observation").click()
-        await expect(page.get_by_role("status")).to_contain_text("Done: session observe.")
+        await expect(page.get_by_role("status")).to_contain_text("Done: Record an observation in a session.")
         for hidden in ("timeline", "patient-view"):
             await page.goto(f"/journeys/{play.journey.id}/{hidden}")
             await expect(page.get_by_role("heading", name="This is not allowed")).to_be_visible()

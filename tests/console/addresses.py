@@ -17,6 +17,6 @@ def addresses(console: FastAPI, journey: UUID, form: str = "pathway.hold") -> li
     """Return every address of the console with its method, about a journey, and of its forms this one."""
     noun, _, verb = form.partition(".")
     given = {"journey_id": str(journey), "noun": noun, "verb": verb, "request_id": "evaluation", "token": TOKEN,
-             "name": PROTOCOL, "together": str(journey)}  # fmt: skip
+             "name": PROTOCOL, "together": str(journey), "entry_id": str(journey), "version": "1"}  # fmt: skip
     routes = [route for route in console.routes if isinstance(route, APIRoute)]
     return [(method, route.path.format(**given)) for route in routes for method in sorted(route.methods or ())]

@@ -38,7 +38,7 @@ async def test_what_was_entered_is_in_the_form_again_and_sent_once(clinics: Clin
     assert REASON in shown.text
     assert "You were signed out before this was sent. Nothing was sent, and nothing is lost" in shown.text
     browser.last = shown
-    assert "Done: pathway hold." in (await browser.send({"reason": REASON})).text
+    assert "Done: Hold care." in (await browser.send({"reason": REASON})).text
     assert len(clinics.world.received) == 1
     # It was shown once.
     assert REASON not in (await browser.go(address)).text

@@ -1,14 +1,18 @@
 """Many journeys are held at once in the console, each by itself, and once however often it is sent."""
 
+import asyncio
 import re
-from uuid import UUID
+from urllib.parse import urljoin
+from uuid import UUID, uuid4
 
 import pytest
 
 from activities.record.event_codec import load_journey
+from application.work.hold_together import HeldTogether
+from console.holdings import Holding, Holdings
 from simulation.people import CLINIC
 from tests.cli.clinics import Clinics
-from tests.console.browser import Browser
+from tests.console.browser import Browser, Form
 from tests.console.test_messages import said
 from tests.record.read_models.courses import catch_up
 from workflows.journey.base import short_code
@@ -40,14 +44,14 @@ async def test_a_lot_is_recalled_and_each_hold_is_released_by_itself(clinics: Cl
     assert concerned
     await browser.sign_in("coordinator")
     assert 'href="/work/hold"' in (await browser.go("/journeys")).text
-    await browser.go("/work/hold")
+    form = str((await browser.go("/work/hold")).url)
     before = len(clinics.world.received)
     await browser.send({"lot": LOT, "reason": REASON, "try": "yes"})
     assert f"{len(concerned)} journeys are concerned. Nothing was sent." in said(browser)
     assert len(clinics.world.received) == before
     requests, held = set[str](), dict[UUID, int]()
     for _ in range(2):
-        await browser.go(str(browser.page.url))  # the page anew, as after going back
+        await browser.go(form)  # the page anew, as after going back
         await browser.send({"lot": LOT, "reason": REASON})
         assert f"{len(concerned)} of {len(concerned)} are held or have ended." in said(browser)
         requests.add(request_of(browser))
@@ -65,9 +69,10 @@ async def test_what_is_held_for_another_reason_is_held_once_more(clinics: Clinic
     """A release for the first reason must not let go on what is held for the second."""
     clinics.world.down = False
     await browser.sign_in("coordinator")
-    await browser.go("/work/hold")
+    form = str((await browser.go("/work/hold")).url)
     held = []
     for reason in (REASON, "Invented: another fault of this lot"):
+        await browser.go(form)
         await browser.send({"lot": LOT, "reason": reason})
         held.append(await held_by(clinics, request_of(browser)))
         assert "held before" not in said(browser)
@@ -111,3 +116,47 @@ async def test_what_ends_is_listed_for_staff(clinics: Clinics, browser: Browser,
     answer = await browser.go("/work/permissions")
     assert answer.status_code == (200 if role == "coordinator" else 403)
     assert (await browser.go("/work/releases/00000000-0000-4000-8000-000000000000")).status_code in (403, 404)
+
+
+async def test_a_double_submit_holds_once_and_an_outage_is_gone_on_from(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    address = str((await browser.go("/work/hold")).url)
+    form = Form("")
+    form.feed(browser.page.text)
+    sent = {**form.values, "lot": [LOT], "reason": [REASON]}
+    clinics.world.down = True
+    await browser.send({"lot": LOT, "reason": REASON})
+    assert "Send it again to go on: nothing is held twice." in said(browser)
+    clinics.world.down = False
+    answers = await asyncio.gather(*(browser.client.post(address, data=sent) for _ in range(3)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({str(answer.url) for answer in answers}) == 1
+    progress = urljoin(address, str(answers[0].url))
+    await browser.go(progress)
+    assert re.search(r"(\d+) of \1 are held or have ended.", said(browser)), "its address shows it at any time"
+    assert {*(await held_by(clinics, request_of(browser))).values()} == {1}
+    await browser.sign_in("clinician")
+    await browser.go(progress)
+    assert "/work/releases/" in str(browser.page.url), "who did not send it sees what is recorded"
+
+
+async def test_what_becomes_of_each_is_told_as_soon_as_it_is_known() -> None:
+    step, holdings, request = asyncio.Queue[bool](), Holdings(), uuid4()
+
+    async def hold(holding: Holding) -> None:
+        while await step.get():
+            holding.add(HeldTogether(uuid4(), CLINIC, "held"))
+
+    holdings.begin(request, Holding("invented-1", 2, {}), hold)
+    holdings.begin(request, Holding("invented-1", 9, {}), hold)
+    found = holdings.find(request, "invented-1")
+    assert found is not None
+    assert (found.of, holdings.find(request, "invented-2")) == (2, None)
+    results = found.results()
+    for _ in range(2):
+        step.put_nowait(True)
+        assert (await anext(results)).outcome == "held"
+    step.put_nowait(False)
+    assert [each async for each in results] == []
+    assert not found.to_repeat
+    assert len([each async for each in found.results()]) == 2, "whoever comes later is told all"

@@ -91,21 +91,26 @@ def why(waiting: Obligation, journey: Journey) -> str:
     """Describe an obligation in one sentence: what is awaited, of whom, since when, until when, and what happens
     otherwise."""
     zone = journey.patient.zone
-    step = next_escalation_step(waiting, journey)
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
     said += f", due {shown_at(waiting.deadline, zone)}"
     if beyond_known_holidays(waiting, journey):
         until = journey.protocol.working_time.holidays_known_until
         said += f" (early if the clinic has a holiday after {until}: its list ends there)"
-    if step is None or waiting.next_step is None:
-        return f"{said}; every step of its escalation policy has been taken."
-    if waiting.acknowledged is not None:
+    if waiting.acknowledged is not None and waiting.next_step is not None:
         said += f", acknowledged by {waiting.acknowledged.by} {shown_at(waiting.acknowledged.at, zone)}"
+    return f"{said}; {otherwise(waiting, journey)}."
+
+
+def otherwise(waiting: Obligation, journey: Journey) -> str:
+    """Say what happens to an obligation if nothing comes."""
+    step = next_escalation_step(waiting, journey)
+    if step is None or waiting.next_step is None:
+        return "every step of its escalation policy has been taken"
     then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
     held = " and care is held" if step.hold else ""
     again = "" if step.repeat_minutes is None else f", then every {step.repeat_minutes} minutes"
-    return f"{said}; if nothing comes: {then} at {shown_at(waiting.next_step, zone)}{again}{held}."
+    return f"if nothing comes: {then} at {shown_at(waiting.next_step, journey.patient.zone)}{again}{held}"
 
 
 def count_others(journey: Journey, shown: int) -> tuple[str, ...]:

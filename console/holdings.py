@@ -1,0 +1,94 @@
+"""Journeys that are being held together. It goes on whoever looks, and whoever sent it may look at any time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Final
+from uuid import UUID
+
+from application.errors import UseCaseError, translate
+from application.work.hold_together import HeldTogether
+
+KEPT: Final = 100
+"""How many are remembered. What was held is in the record for good (`prepare_releases`)."""
+
+
+class Holding:
+    """One request to hold journeys: by whom, of how many, what their form said, and what became of each so far."""
+
+    def __init__(self, by: str, of: int, given: Mapping[str, str]) -> None:
+        self.by = by
+        self.of = of
+        self.given = given
+        self.found: list[HeldTogether] = []
+        self.problem: UseCaseError | None = None
+        self.over = False
+        self._more = asyncio.Event()
+
+    def add(self, held: HeldTogether) -> None:
+        """Note what became of one of the journeys."""
+        self.found.append(held)
+        self._tell()
+
+    def end(self, problem: UseCaseError | None = None) -> None:
+        """Note that nothing more comes; a ``problem`` is why it ended early."""
+        self.problem, self.over = problem, True
+        self._tell()
+
+    @property
+    def to_repeat(self) -> bool:
+        """Whether it is over and was not done, or not seen to be done, for all of them."""
+        unsure = any(each.outcome in ("failed", "accepted") for each in self.found)
+        return self.over and (unsure or self.problem is not None or len(self.found) < self.of)
+
+    async def results(self) -> AsyncIterator[HeldTogether]:
+        """Yield what became of each journey, as soon as it is known, until it is over."""
+        told = 0
+        while True:
+            more = self._more
+            for each in self.found[told:]:
+                told += 1
+                yield each
+            if self.over and told == len(self.found):
+                return
+            if told == len(self.found):
+                await more.wait()
+
+    def _tell(self) -> None:
+        self._more.set()
+        self._more = asyncio.Event()
+
+
+class Holdings:
+    """What is being held, and what was lately, by request. The same request sent again begins nothing while it is under
+    way, and nothing once it is done."""
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, Holding] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def find(self, request: UUID, by: str) -> Holding | None:
+        """Return what became of a request of this person; None where it is theirs not, or not known here any more."""
+        found = self._known.get(request)
+        return found if found is not None and found.by == by else None
+
+    def begin(self, request: UUID, holding: Holding, hold: Callable[[Holding], Awaitable[None]]) -> None:
+        """Begin to hold journeys, unless it is under way or done."""
+        known = self._known.get(request)
+        if known is not None and not known.to_repeat:
+            return
+        self._known.pop(request, None)
+        self._known[request] = holding
+        while len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        task = asyncio.create_task(_run(holding, hold))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _run(holding: Holding, hold: Callable[[Holding], Awaitable[None]]) -> None:
+    try:
+        await hold(holding)
+    except Exception as raised:
+        holding.end(translate(raised))
+    else:
+        holding.end()

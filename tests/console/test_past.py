@@ -1,0 +1,156 @@
+"""What was: how an event came about, what changed, an earlier look shown again; and who works here."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from activities.record.access_log import list_access
+from activities.record.event_codec import to_new
+from activities.record.patients import opening_of
+from application.access.show_again import USE_CASES
+from application.command_catalog import KINDS
+from console.said_here import for_people, said_here
+from console.views.past import AGAIN
+from simulation.people import PEOPLE
+from tests.cli.clinics import Clinics
+from tests.console.browser import Browser
+from tests.console.test_messages import said
+from tests.journey.play import started
+from workflows.journey.actors import Role
+
+
+async def newest_look(clinics: Clinics) -> UUID:
+    """The id of the latest look of anybody."""
+    [look] = await list_access(clinics.record, limit=1)
+    return look.entry_id
+
+
+def pages(clinics: Clinics) -> tuple[str, ...]:
+    """Pages whose look can be shown again."""
+    journey = f"/journeys/{clinics.held}"
+    views = (
+        "",
+        "?at=20",
+        "/timeline",
+        "/print",
+        "/patient-view",
+        "/events/20",
+        "/changes?earlier=20",
+    )
+    return (
+        "/work", "/journeys", "/sign-offs", "/ops/attempts", "/work/permissions",
+        *(journey + view for view in views),
+    )  # fmt: skip
+
+
+async def test_every_look_is_shown_again_as_it_was_whatever_comes(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("clinician")
+    shown = {}
+    for address in pages(clinics):
+        answer = await browser.go(address)
+        assert answer.status_code == 200, (address, answer.text)
+        shown[address] = await newest_look(clinics)
+    assert len({*shown.values()}) == len(shown)
+    await browser.sign_in("medical_director")
+    for address, look in shown.items():
+        answer = await browser.go(f"/looks/{look}")
+        assert answer.status_code == 200, (address, answer.text)
+        assert "Shown again: what" in said(browser), address
+        assert "class=again" in answer.text
+    journey = clinics.held
+    before = clinics.journeys[journey].version
+    await browser.sign_in("clinician")
+    await browser.go(f"/journeys/{journey}")
+    assert f"version {before}" in said(browser)
+    look = await newest_look(clinics)
+    clinics.world.down = False
+    await browser.go(f"/journeys/{journey}/pathway/hold")
+    await browser.send({"reason": "Invented: one more reason"})
+    await browser.go(f"/journeys/{journey}")
+    assert f"version {before}" not in said(browser)
+    await browser.go(f"/looks/{look}")
+    assert f"version {before}" in said(browser)
+    assert "Invented: one more reason" not in said(browser)
+    await browser.go(f"/journeys/{journey}/looks")
+    assert f'href="/looks/{look}"' in browser.page.text
+    assert (await browser.go(f"/looks/{uuid4()}")).status_code == 404
+
+
+def test_the_console_shows_again_what_it_showed() -> None:
+    assert {*USE_CASES} - {*AGAIN} == {"signoff list"}, "that one is a list of the command line alone"
+
+
+async def test_moments_of_a_journey_and_who_works_here(clinics: Clinics, browser: Browser) -> None:
+    journey = f"/journeys/{clinics.held}"
+    begun = clinics.journeys[clinics.held].started_at
+    await browser.sign_in("clinician", zone="America/Los_Angeles")
+    await browser.go(f"{journey}?at=20")
+    assert "This is how the journey stood at version 20" in said(browser)
+    assert "/pathway/hold" not in browser.page.text, "nothing is sent to what was"
+    for address, words in (
+        ("/changes?earlier=20", "From version 20 to version"),
+        (f"/changes?earlier=1&later={begun.date()} 23:00", "From version 1 to version"),
+        ("/events/1", "How version 1 came about"),
+        ("/events/20", "How version 20 came about"),
+    ):
+        answer = await browser.go(journey + address)
+        assert (answer.status_code, words in said(browser)) == (200, True), address
+    for address, status, words in (
+        ("?at=nonsense", 422, "neither a version nor a time"),
+        ("/changes?earlier=soon", 422, "such as 12"),
+        ("/changes?earlier=1&later=2026-13-01 10:00", 422, "such as 12"),
+        ("/events/9999", 404, "no such version"),
+    ):
+        with capture_logs() as logged:
+            answer = await browser.go(journey + address)
+        assert (answer.status_code, words in said(browser)) == (status, True), address
+        [line] = [each for each in logged if each["event"] == "page.refused"]
+        assert f"the reference {line['code']}" in said(browser)
+    clinician = PEOPLE[Role.CLINICIAN]
+    assert clinician.name is not None
+    for role in ("coordinator", "ops", "session_monitor"):
+        await browser.sign_in(role)
+        assert (await browser.go("/people")).status_code == 200
+        assert clinician.id in said(browser)
+        assert clinician.name in said(browser)
+
+
+async def test_a_patient_across_journeys(clinics: Clinics, browser: Browser) -> None:
+    play = started().go_on(lambda journey: bool(journey.doses))
+    journey = play.journey
+    opening = opening_of(clinics.record.patients, journey)
+    await clinics.record.append(journey.id, 0, [to_new(event) for event in play.events], opening=opening)
+    await browser.sign_in("clinician")
+    await browser.go(f"/journeys/{journey.id}/patient")
+    assert journey.patient.ref in said(browser)
+    assert f"{len(journey.own_doses)}, the latest first" in said(browser)
+    for address in ("patient", f"sign-offs/{journey.sign_offs[0].request}"):
+        assert (await browser.go(f"/journeys/{journey.id}/{address}")).status_code == 200
+        answer = await browser.go(f"/looks/{await newest_look(clinics)}")
+        assert (answer.status_code, journey.patient.ref in said(browser)) == (200, True), address
+    await browser.sign_in("patient")
+    assert (await browser.go(f"/journeys/{journey.id}/patient")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("told", "here"),
+    [
+        ("See `pathway list`; ids look like x", "See “Patients”; ids look like x"),
+        ("Run it again", "Try again"),
+        ("in an emergency: `access break-glass 00`", "in an emergency: “Look in an emergency”, on the patient's page"),
+        ("have them run `pathway reassign` for x", "have them use “Hand a duty to somebody else” for x"),
+        ("Correct it and run `protocol check FILE`", "Correct it and run `protocol check FILE`"),
+        ("Tell ops: `record verify 00`", "Tell ops: `record verify 00`"),
+        ("correct it with `pathway amend`", "correct it with “Correct a recorded fact”"),
+        ("say in `without_visits_because` why", "say in `without_visits_because` why"),
+        ("nothing of the kind", "nothing of the kind"),
+    ],
+)  # fmt: skip
+def test_the_console_names_its_own_places(told: str, here: str) -> None:
+    assert said_here(told) == here
+
+
+def test_every_form_says_what_it_is_for_without_names_of_fields() -> None:
+    said = {kind.name: for_people(kind.summary) for kind in KINDS}
+    assert [name for name, words in said.items() if not words or "`" in words] == []
