@@ -200,6 +200,7 @@ class RecordActivities:
         self._demonstrations = demonstrations
         self._log = log
         self._recorded = RecordedJourneys()
+        self._proofs: dict[tuple[UUID, bytes | None], asyncio.Task[None]] = {}
 
     @activity.defn(name=append_to_record.__name__)
     async def append(self, batch: Batch) -> Recorded:
@@ -272,11 +273,8 @@ class RecordActivities:
         self._require_allowed(events)
         await self._prove_staff(after.journey.clinic, found)
         if not after.proven and any(map(_moves, found)):
-            if not standing.rows:
-                standing = await self._read(batch)
-            commands = await self._record.commands(batch.journey_id, until_version=batch.expected_version)
             try:
-                prove_recorded(standing.rows, commands, await self._registers.current())
+                await self._prove(batch, standing)
             except Unproven as problem:
                 raise Unproven(str(problem), _first_in_the_way(found)) from None
             after = after._replace(proven=True)
@@ -305,6 +303,26 @@ class RecordActivities:
         self._recorded.keep(after._replace(journey_hash=appended.journey_hash))
         earlier = None if before is None else before.journey
         return await self._leave(earlier, events, after.journey, appended.position, appended.journey_hash)
+
+    async def _prove(self, batch: Batch, standing: _Standing) -> None:
+        """Prove what is recorded before a batch. Of a very long journey that takes longer than one attempt may: nobody
+        else waits for it, and the next attempt for the same proof.
+
+        Raises:
+            Unproven: it does not follow, or somebody did not sign.
+        """
+
+        async def prove() -> None:
+            rows = standing.rows or (await self._read(batch)).rows
+            commands = await self._record.commands(batch.journey_id, until_version=batch.expected_version)
+            await asyncio.to_thread(prove_recorded, rows, commands, await self._registers.current())
+
+        what = (batch.journey_id, standing.before and standing.before.journey_hash)
+        proof = self._proofs.get(what)
+        if proof is None:
+            proof = self._proofs[what] = asyncio.create_task(prove())
+            proof.add_done_callback(lambda _: self._proofs.pop(what, None))
+        await asyncio.shield(proof)
 
     async def _leave(
         self, before: Journey | None, events: Sequence[Event], journey: Journey, position: int, journey_hash: bytes

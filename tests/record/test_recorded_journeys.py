@@ -1,7 +1,10 @@
 """What a worker remembers of journeys spares reading them, and never changes what is recorded."""
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,9 +12,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.record import Record, StoredEvent
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
+from activities.record.verification.batches import prove_recorded
 from activities.record_activities import RecordActivities
 from simulation.people import PEOPLE
 from tests.fixtures.clear import Clear
+from tests.helpers import eventually
 from tests.journey.play import JOURNEY, Decision, started
 from tests.record.connections import Through
 from tests.record.handed import batch, handed, signed_course
@@ -74,6 +79,38 @@ async def test_what_is_remembered_changes_nothing(record: Record, tmp_path: Path
         known = remembering if number % 5 else activities(record, tmp_path)
         answer = await known.append(each)
         assert answer == await activities(record, tmp_path).append(each) == await remembering.append(each)
+
+
+async def test_a_proof_is_made_once_and_nobody_else_waits_for_it(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a very long journey takes longer than one attempt may, and the next ones come meanwhile."""
+    every = list(batches())
+    moving = next(n for n, each in enumerate(signed_course()) if isinstance(each.events[0].body, e.SignedOff))
+    before = activities(record, tmp_path)
+    for each in every[:moving]:
+        await before.append(each)
+    may_end, proofs = threading.Event(), list[int]()
+
+    def slow(history: Any, commands: Any, register: Any) -> None:
+        proofs.append(len(history))
+        assert may_end.wait(60)
+        prove_recorded(history, commands, register)
+
+    monkeypatch.setattr("activities.record_activities.prove_recorded", slow)
+    recording = activities(record, tmp_path)
+    attempts = [asyncio.create_task(recording.append(every[moving])) for _ in range(3)]
+
+    async def is_proving() -> bool:
+        return bool(proofs)
+
+    await eventually(is_proving)
+    assert len(await record.load(JOURNEY)) == every[moving].expected_version
+    attempts[0].cancel()
+    may_end.set()
+    answers = [await each for each in attempts[1:]]
+    assert {answer.version for answer in answers} == {every[moving].last_version}
+    assert proofs == [every[moving].expected_version]
 
 
 FORGERIES = {
