@@ -108,9 +108,16 @@ async def rewrap(context: Context) -> int:
     """Wrap every data key by the current master key, and return how many were wrapped by another.
 
     Raises:
+        InvalidInput: the role that is connected may not: no process of the service changes a key.
         Unavailable: not all are yet; run it again.
     """
     async with _store(context) as store:
+        if not await store.may_rewrap():
+            raise InvalidInput(
+                "this role of the key store wraps no key anew",
+                "Give CAREPATH_KEYS_URL with the role carepath_key_keeper, for this command alone",
+                state=NOTHING_WRITTEN,
+            )
         return await store.rewrap()
 
 

@@ -239,6 +239,15 @@ class KeyStore:
                 wrapped_anew += 1
         return wrapped_anew
 
+    async def may_rewrap(self) -> bool:
+        """Whether the role that is connected may wrap keys anew.
+
+        Raises:
+            KeysUnavailable: it cannot be said now.
+        """
+        row = await self._ask("SELECT has_column_privilege('keys.data_key', 'wrapped', 'UPDATE') AS may")
+        return bool(row is not None and row["may"])
+
     async def count(self) -> Mapping[str, int]:
         """Return how many data keys each master key wraps, by its id.
 

@@ -1,15 +1,29 @@
 -- The key store. It may stand in a database of its own, with backups of its own: who has the record and not this one,
 -- or this one and not the master keys, reads nothing.
+--
+-- carepath_keys         every process: reads keys, and adds new ones
+-- carepath_key_keeper   whoever replaces a master key: also wraps keys anew
 DO $$
+DECLARE
+    _role text;
+    _setting text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'carepath_keys') THEN
-        CREATE ROLE carepath_keys LOGIN;
-        ALTER ROLE carepath_keys SET statement_timeout = '10s';
-        ALTER ROLE carepath_keys SET lock_timeout = '2s';
-        ALTER ROLE carepath_keys SET idle_in_transaction_session_timeout = '10s';
-    END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL;
+    FOREACH _role IN ARRAY ARRAY['carepath_keys', 'carepath_key_keeper'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = _role) THEN
+                EXECUTE format('CREATE ROLE %I LOGIN', _role);
+                FOREACH _setting IN ARRAY ARRAY['statement_timeout = ''10s''', 'lock_timeout = ''2s''',
+                                                'idle_in_transaction_session_timeout = ''10s'''] LOOP
+                    EXECUTE format('ALTER ROLE %I SET %s', _role, _setting);
+                END LOOP;
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
+    -- Whoever connects is named here, and no role of the record is let in.
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_keys, carepath_key_keeper', current_database());
 END
 $$;
 CREATE SCHEMA IF NOT EXISTS keys;
@@ -30,7 +44,7 @@ CREATE TABLE IF NOT EXISTS keys.journey (
     subject text NOT NULL
 );
 CREATE INDEX IF NOT EXISTS journey_subject ON keys.journey (subject);
-GRANT USAGE ON SCHEMA keys TO carepath_keys;
--- No key is deleted by the service. A data key is wrapped anew, and stays the same.
-GRANT SELECT, INSERT, UPDATE (master, wrapped) ON keys.data_key TO carepath_keys;
-GRANT SELECT, INSERT ON keys.journey TO carepath_keys;
+GRANT USAGE ON SCHEMA keys TO carepath_keys, carepath_key_keeper;
+-- No process changes or deletes a key: who has taken one over destroys nothing. Wrapped anew, a data key stays the same.
+GRANT SELECT, INSERT ON keys.data_key, keys.journey TO carepath_keys, carepath_key_keeper;
+GRANT UPDATE (master, wrapped) ON keys.data_key TO carepath_key_keeper;

@@ -17,7 +17,7 @@ def ops(keys_database: Database, tmp_path: Path) -> World:
     world = World()
     made = call(world, "keys", "make", str(tmp_path / "mine.json"), "--json")
     assert json.loads(made.out)["master_key"]
-    world.set(keys_url=SecretStr(keys_database.keys_url), keyring_file=tmp_path / "mine.json")
+    world.set(keys_url=SecretStr(keys_database.key_keeper_url), keyring_file=tmp_path / "mine.json")
     return world
 
 
@@ -39,6 +39,14 @@ def test_a_master_key_is_replaced_step_by_step(ops: World) -> None:
     assert told(ops, "rotate") == {"new_keys": 1}
     assert told(ops, "list") == [{"id": new, "current": True, "wraps": 2, "here": True}]
     assert new in call(ops, "keys", "list").out
+
+
+def test_who_has_the_role_of_a_process_wraps_no_key_anew(ops: World, keys_database: Database) -> None:
+    told(ops, "use", told(ops, "add")["master_key"])
+    ops.set(keys_url=SecretStr(keys_database.keys_url))
+    refused = call(ops, "keys", "rewrap")
+    assert (refused.code, "carepath_key_keeper" in refused.err) == (ExitCode.USAGE, True)
+    assert told(ops, "rotate") == {"new_keys": 1}
 
 
 def test_no_answer_shows_a_key(ops: World) -> None:

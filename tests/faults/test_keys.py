@@ -175,7 +175,7 @@ async def own_keys(stack: Stack, tmp_path: Path) -> AsyncIterator[KeysOfTheirOwn
     await server.start()
     try:
         await prepare_key_store(server.keys.owner_url)
-        async with open_key_store(server.keys.keys_url, Keyring(keyring), lifetime=timedelta(0)) as store:
+        async with open_key_store(server.keys.key_keeper_url, Keyring(keyring), lifetime=timedelta(0)) as store:
             plugin = CarePathwayPlugin(SealingCodec(store))
             client = await Client.connect(stack.temporal.address, namespace=stack.temporal.namespace, plugins=[plugin])
             yield KeysOfTheirOwn(server, keyring, store, client)

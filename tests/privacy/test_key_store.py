@@ -185,3 +185,38 @@ async def test_a_store_that_is_away_raises_an_ordinary_error_and_comes_back(tmp_
     finally:
         await server.stop("immediate")
         server.remove_data()
+
+
+DESTROYS = (
+    "UPDATE keys.data_key SET wrapped = ''",
+    "UPDATE keys.data_key SET master = 'none'",
+    "UPDATE keys.data_key SET number = 0",
+    "DELETE FROM keys.data_key",
+    "TRUNCATE keys.data_key",
+    "UPDATE keys.journey SET subject = 'service'",
+    "DELETE FROM keys.journey",
+    "DROP TABLE keys.data_key",
+    "CREATE TABLE keys.more (name text)",
+    "CREATE SCHEMA evil",
+    "CREATE TEMPORARY TABLE data_key (subject text)",
+    "LOCK TABLE keys.data_key IN ACCESS EXCLUSIVE MODE",
+    "SET ROLE carepath_key_keeper",
+)
+
+
+async def test_who_has_the_role_of_a_process_destroys_no_key(key_store: KeyStore, keys_database: Database) -> None:
+    await key_store.newest(SERVICE)
+    connection = await asyncpg.connect(keys_database.keys_url)
+    try:
+        for attempt in DESTROYS:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await connection.execute(attempt)
+    finally:
+        await connection.close()
+
+
+async def test_no_role_of_the_record_is_let_into_the_key_store(keys_database: Database) -> None:
+    for url in (keys_database.reader_url, keys_database.recorder_url, keys_database.projector_url):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(url)
