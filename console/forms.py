@@ -299,13 +299,12 @@ def _whole(value: str) -> int | str:
 
 
 def _number(value: str) -> int | float:
-    try:
-        found = forms.strict_json(value.replace(",", ".").encode())
-    except forms.NotStrictJson:
-        found = None
-    if not isinstance(found, int | float) or isinstance(found, bool):
-        raise ValueError("is not a number")
-    return found
+    """Return an amount that can only be read in one way: 1,000 is a thousand to some and one to others."""
+    if "," in value:
+        raise ValueError("has a comma: write 1000 for a thousand, and 1.5 for one and a half")
+    if not re.fullmatch(r"-?(0|[1-9][0-9]{0,9})([.][0-9]{1,9})?", value):
+        raise ValueError("is not a number: write it as 1000 or 1.5")
+    return float(value) if "." in value else int(value)
 
 
 def _moment(value: str, zone: ZoneInfo) -> str:

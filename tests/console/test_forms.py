@@ -324,6 +324,11 @@ def test_an_answer_that_is_missing_is_missing_and_the_others_keep_their_places(i
         ("number", "five", "is not a number"),
         ("number", "true", "is not a number"),
         ("number", "1 2", "is not a number"),
+        *(("number", sent, "comma") for sent in ("1,000", "1,5", "0,1", "1.000,5", "1,000.5", ",5")),
+        *(
+            ("number", sent, "is not a number")
+            for sent in ("1e3", "1E-3", "-", "+1", "01", ".5", "5.", "0x1F", "1_000", "٣")
+        ),
         ("number", "NaN", "is not a number"),
         ("number", "-1e999", "is not a number"),
         ("number", "[" * 5000, "is not a number"),
@@ -343,6 +348,14 @@ def test_what_cannot_be_read_is_told_with_its_field(control: Any, sent: str, sai
     [problem] = refused.value.fields
     assert problem.field == "plan.weighed_at"
     assert said in problem.problem
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"), [("0", 0), ("100", 100), ("1000", 1000), ("0.5", 0.5), ("1.50", 1.5), ("-3", -3), (" 7 ", 7)]
+)
+def test_an_amount_is_read_as_it_is_written(sent: str, meant: float) -> None:
+    field = Field(("plan", "dose_mg"), "number", required=True)
+    assert read_back((field,), {field.name: [sent]}, ZONE) == {"plan": {"dose_mg": meant}}
 
 
 def test_times_are_on_the_clock_of_the_patient_unless_they_say_their_offset() -> None:
