@@ -496,6 +496,7 @@ def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
     first = play.journey.protocol.exclusions[0].code
     play.do(c.RecordScreening(exclusions={first: c.ScreeningAnswer(answer="no")}))
     mark(play, "screening.recorded", 0)
+    confirm(play)
     assert list(play.journey.screening.exclusions) == [first]
     assert play.waits_for("screening") is not None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simulation.people import observation
-from tests.journey.play import PROTOCOLS, Play, after, before, collected, course, one, person, ruled, standing
+from tests.journey.play import PROTOCOLS, START, Play, after, before, collected, course, one, person, ruled, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Role
@@ -176,7 +176,7 @@ def test_what_one_person_says_again_makes_no_request_stale_and_grows_nothing() -
 
 def test_what_somebody_writes_calls_no_clinician_off() -> None:
     play = died(collected(after("session.end")))
-    play.do(c.RequestSupport(urgency="routine", text=SEEN_ALIVE), Role.PATIENT)
+    play.do(c.RequestSupport(urgency="routine", text=SEEN_ALIVE), Role.OBSERVER)
     calls = one(play.do(c.DoubtDeath(death="death-1", reason="x"), Role.COORDINATOR), e.SupportRequested)
     assert calls.urgency == "urgent"
 
@@ -233,6 +233,43 @@ def test_what_only_the_living_do_calls_a_clinician(what: str) -> None:
     assert one(bodies, e.SupportRequested).urgency == "urgent"
     assert play.waits_for("support") is not None
     assert play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
+
+
+SENT = {
+    "a call for help": c.RequestSupport(urgency="routine", text="When is my visit? (invented)"),
+    "a question": c.AskQuestion(text="What now? (invented)"),
+    "a hold": c.PlaceHold(reason="I want to stop (invented)"),
+    "harm": c.ReportAdverseEvent(what="headache (invented)", grade=1, serious=False, onset=START),
+    "a count": c.CountSupply(doses=1, counted_at=START),
+    "a consent": c.WithdrawConsent(consent="treatment", reason="x"),
+    "a medicine": c.AddMedicine(what="aspirin", dosage="one", classes=()),
+}
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+@pytest.mark.parametrize("what", SENT)
+def test_whatever_the_patient_sends_after_their_death_is_known_to_who_decides_on_it(what: str, confirmed: bool) -> None:
+    play = after("session.end")
+    play.do(c.RecordDeath(related="unknown", reason="x"), Role.OBSERVER)
+    if confirmed:
+        play.sign(SignOffKind.DEATH, "death-1")
+        play.do(SENT[what], Role.PATIENT)
+        assert play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
+        assert any(support.open and support.cause == "life" for support in play.journey.support.values())
+        return
+    early = play.signature(SignOffKind.DEATH, "death-1")
+    play.do(SENT[what], Role.PATIENT)
+    play.refused(early, Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, field="request", says="superseded")
+    assert not play.journey.died
+
+
+def test_what_the_patient_sends_again_asks_nobody_again() -> None:
+    play = after("session.end")
+    play.do(c.RecordDeath(related="unknown", reason="x"), Role.OBSERVER)
+    for _ in range(3):
+        play.do(SENT["a call for help"], Role.PATIENT)
+    assert len(play.journey.deaths["death-1"].doubts) == 1
+    assert [event.body.kind for event in play.events].count("death.doubted") == 1
 
 
 def test_the_clock_confirms_no_death() -> None:

@@ -126,3 +126,12 @@ def test_what_was_found_is_named_where_the_release_is_signed() -> None:
     assert isinstance(play.take(play.command(early, Role.MEDICAL_DIRECTOR)), Refusal)
     play.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
     assert not play.journey.held
+
+
+@pytest.mark.parametrize(("answers", "acts"), [([4] * 6, True), ([4, 4, 4, 4, 4, 0], True), ([2] * 6, False)])
+def test_dissociation_acts_by_whatever_form_it_is_told(answers: list[int], acts: bool) -> None:
+    play = before("session.check")
+    form = c.RecordInstrument.model_validate({"instrument": "CADSS-6", "occasion": "unscheduled", "answers": answers})
+    followed = play.do(form, Role.CLINICIAN)
+    assert any(isinstance(body, e.HoldPlaced) and body.cause == "session_alert" for body in followed) is acts
+    assert any(isinstance(body, e.SupportRequested) and body.urgency == "urgent" for body in followed) is acts

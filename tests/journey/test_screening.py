@@ -265,7 +265,10 @@ def test_hard_exclusion_found_later_holds_care_until_it_no_longer_holds() -> Non
         code=RefusalCode.INCOMPLETE,
         says="hard exclusion no longer holds",
     )
-    play.do(c.RecordScreening(exclusions={HARD: NO}))
+    version, no = play.version_of("screening.recorded"), c.RecordScreening(exclusions={HARD: NO})
+    play.do(c.Amend(version=version, reason="it has healed (invented)", correction=no))
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), Role.MEDICAL_DIRECTOR)
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
 

@@ -8,6 +8,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.care_team.rules import has_part, require_fit, require_part, with_named
+from workflows.journey.always.death import rules as death
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.reports import rules as reports
@@ -55,6 +56,7 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         require_fit(known, command.body, at)
         decided = [*named, *decision(known, command.body, command.actor, at)]
         decided += reports.corrected(journey, command)
+        decided += death.heard_from(known, command)
         if not has_part(journey, command.actor):
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
         return _unfold(journey, decided, command, seen, at)

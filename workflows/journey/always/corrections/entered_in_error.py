@@ -304,7 +304,9 @@ MARKABLE: Mapping[str, Markable] = {
     "instrument.recorded": Markable(
         _instrument, lambda body: body.occasion, parts=lambda body: (body.instrument.value,)
     ),
-    "screening.recorded": Markable(_screening, parts=_screened, loosens=False),
+    "screening.recorded": Markable(
+        _screening, parts=_screened, loosens=lambda fact: any(part.startswith("exclusions.") for part in fact.parts)
+    ),
     "education.explained": Markable(_taught, parts=lambda body: body.topics, loosens=False),
     "education.acknowledged": Markable(_taught, parts=lambda body: body.statements, loosens=False),
     "question.asked": Markable(_question, lambda body: body.question),

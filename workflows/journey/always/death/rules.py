@@ -111,9 +111,27 @@ def react_doubt(journey: Journey, body: e.DeathDoubted, at: datetime) -> Iterato
 
 def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
     """Doubt the death where something was recorded after it that only a living patient does."""
+    yield from _doubted(journey)
+
+
+def _doubted(journey: Journey) -> Iterator[e.EventBody]:
     death = standing(journey)
-    if death is not None and death.confirmed and not (_asked(journey, death) and _called(journey)):
+    if death is not None and not _is_doubted(journey, death):
         yield e.DeathDoubted(death=death.id, reason=LIVES, asked=_asked(journey, death))
+
+
+def heard_from(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
+    """Doubt the death where the patient sends something, whatever it is. Who decides on it knows of that."""
+    said = isinstance(command.body, c.RecordDeath | c.DoubtDeath)
+    if command.actor.role == Role.PATIENT and command.actor.id == journey.patient.ref and not said:
+        yield from _doubted(journey)
+
+
+def _is_doubted(journey: Journey, death: Death) -> bool:
+    """Whether somebody who is to decide on a death sees that the patient may live."""
+    if not death.confirmed:
+        return bool(death.doubts)
+    return _asked(journey, death) and _called(journey)
 
 
 def _asked(journey: Journey, death: Death) -> bool:

@@ -1,7 +1,7 @@
 """Screening: commands, events and state."""
 
-from collections.abc import Container
-from typing import ClassVar, Literal, TypeVar
+from collections.abc import Container, Mapping
+from typing import Any, ClassVar, Literal, TypeVar
 
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
@@ -52,7 +52,8 @@ class AnswersReopened(EventBody):
 
 class Screening(ImmutableModel):
     """``authors`` is everybody who wrote of it, ``answered_by`` who answered exclusions. ``reopened`` are the answers
-    that do not count any more, each with the reason."""
+    that do not count any more, each with the reason. ``changes`` counts how often what was answered became another
+    answer, or none: what was signed over the first one is not signed because that comes back."""
 
     authors: tuple[Identifier, ...] = ()
     answered_by: tuple[Identifier, ...] = ()
@@ -64,6 +65,7 @@ class Screening(ImmutableModel):
     rests_on: dict[Identifier, Text] = {}
     reopened: dict[Identifier, Text] = {}
     findings: dict[FindingName, Finding] = {}
+    changes: int = 0
 
 
 class ScreeningState(PathwayState):
@@ -89,8 +91,20 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
             rests_on=_without(known.rests_on, body.exclusions) | body.rests_on,
             reopened=_without(known.reopened, body.exclusions),
             findings={**known.findings, **body.findings},
+            changes=known.changes + _differs(known, body),
         )
     }
+
+
+def _differs(known: Screening, body: ScreeningRecorded) -> bool:
+    """Whether an answer is another one than before."""
+    parts: tuple[tuple[Mapping[Any, object], Mapping[Any, object]], ...] = (
+        (known.exclusions, body.exclusions),
+        (known.criteria, body.criteria),
+        (known.factors, body.factors),
+        (known.findings, body.findings),
+    )
+    return any(before.get(name, given) != given for before, now in parts for name, given in now.items())
 
 
 def _reopened(state: ScreeningState, body: AnswersReopened, event: EventHeader) -> Changes:
@@ -99,6 +113,7 @@ def _reopened(state: ScreeningState, body: AnswersReopened, event: EventHeader) 
         "exclusions": _without(known.exclusions, body.answers),
         "rests_on": _without(known.rests_on, body.answers),
         "reopened": {**known.reopened, **body.answers},
+        "changes": known.changes + 1,
     }
     return {"screening": known.model_copy(update=changed)}
 

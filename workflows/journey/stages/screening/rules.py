@@ -24,7 +24,7 @@ from workflows.journey.instruments import Comparison, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.recall import recalled
-from workflows.journey.refusals import RefusalCode, refuse, require_known
+from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
@@ -56,6 +56,21 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
         **command.model_dump(exclude={"kind"}),
         rests_on={code: basis for code, basis in known.items() if basis is not None},
     )
+
+
+def answer(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Record answers. That a hard exclusion does not hold after all is no new answer: it is a correction, which a
+    second, clinical person confirms."""
+    hard = excluded(journey, "hard")
+    back = [code for code, given in command.exclusions.items() if code in hard and given.answer != "yes"]
+    if back:
+        refuse(
+            RefusalCode.CONTRADICTS,
+            f"{list_some(back, ', ')} was answered yes, which excludes the patient",
+            "Correct that answer (`pathway amend`); a second, clinical person confirms it",
+            f"exclusions.{back[0]}",
+        )
+    yield from record_screening(journey, command, by, at)
 
 
 def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datetime) -> str | None:
@@ -319,7 +334,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 DECISIONS: Decisions = {
-    c.RecordScreening: record_screening,
+    c.RecordScreening: answer,
 }
 REACTIONS: Reactions = {
     e.InstrumentRecorded: react_change,

@@ -20,7 +20,7 @@ from workflows.journey.always.adverse_events.findings import observed_emergencie
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import Instrument, score
+from workflows.journey.instruments import Flag, Instrument, score
 from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
@@ -159,6 +159,14 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
             OF_OBSERVATION["notify"],
             f"session {body.session}: an observation met the protocol's rule to tell the clinician",
         )
+
+
+def react_dissociation(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Act on dissociation (CADSS-6) that is recorded as a questionnaire as on that of an observation."""
+    if Flag.ESCALATE in body.score.flags:
+        what = f"{body.instrument} met the protocol's rule to tell the clinician"
+        yield place(journey, "session_alert", what, source=f"version-{journey.version}")
+        yield ask_support(journey, OF_OBSERVATION["notify"], what)
 
 
 def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -324,5 +332,6 @@ DECISIONS: Decisions = {
     c.EndSession: end,
 }
 REACTIONS: Reactions = {
+    e.InstrumentRecorded: react_dissociation,
     e.SessionObserved: react_observation,
 }

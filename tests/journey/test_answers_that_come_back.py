@@ -1,0 +1,113 @@
+"""An answer that was turned and comes back is not signed by what was signed before; a hard exclusion is taken back
+only by two people."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.journey.play import Play, before
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.evidence import approved
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+HARD = "X03"
+
+
+def answered(**given_: Any) -> c.RecordScreening:
+    return c.RecordScreening.model_validate(given_)
+
+
+def turned(play: Play, group: str, name: str) -> tuple[c.RecordScreening, c.RecordScreening]:
+    """An answer turned into another one, and back as it was."""
+    known = getattr(play.journey.screening, group)[name]
+    other: Any = not known
+    if group == "factors":
+        other = "something else (invented)"
+    if group == "findings":
+        other = {"holds": False, "because": "something speaks against it (invented)"}
+    if group == "exclusions":
+        other = {"answer": "unknown"}
+    as_it_was = known if isinstance(known, bool | str) else known.model_dump()
+    return answered(**{group: {name: other}}), answered(**{group: {name: as_it_was}})
+
+
+def answers(play: Play) -> list[tuple[str, str]]:
+    groups = ("exclusions", "criteria", "factors", "findings")
+    return [(group, name) for group in groups for name in getattr(play.journey.screening, group)]
+
+
+@pytest.mark.requirement("A45")
+@pytest.mark.parametrize(("group", "name"), answers(before("session.release")))
+def test_an_answer_that_comes_back_is_signed_again_before_a_dose(group: str, name: str) -> None:
+    """A finding that it is not safe, turned true a minute later, was released."""
+    play = before("session.release")
+    assert dose_gate(play.journey, 1, play.at) == ()
+    there, back = turned(play, group, name)
+    play.do(there)
+    play.later(minutes=1).do(back)
+    assert not approved(play.journey, SignOffKind.ELIGIBILITY)
+    refused = play.take(play.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR))
+    assert isinstance(refused, Refusal)
+    assert "eligibility not signed as it now is" in refused.reason
+
+
+@given(st.lists(st.sampled_from(answers(before("session.release"))), min_size=1, max_size=4, unique=True))
+def test_however_answers_turn_and_come_back(turns: list[tuple[str, str]]) -> None:
+    play = before("session.release")
+    forms = [turned(play, *turn) for turn in turns]
+    for there, _ in forms:
+        play.do(there)
+    for _, back in reversed(forms):
+        play.do(back)
+    assert not approved(play.journey, SignOffKind.ELIGIBILITY)
+
+
+def test_the_same_answers_again_make_nothing_stale() -> None:
+    """As when the screening is repeated before it expires."""
+    play = before("session.release")
+    for group, name in answers(play):
+        play.do(turned(play, group, name)[1])
+    assert approved(play.journey, SignOffKind.ELIGIBILITY)
+
+
+# A hard exclusion
+
+
+def excluded() -> Play:
+    play = before("session.release")
+    play.do(answered(exclusions={HARD: {"answer": "yes", "note": "found (invented)"}}))
+    assert [hold.cause for hold in play.journey.standing_holds] == ["exclusion"]
+    return play
+
+
+@pytest.mark.requirement("B43")
+@pytest.mark.parametrize("answer", ["no", "unknown"])
+@pytest.mark.parametrize("by", [Role.CLINICIAN, Role.MEDICAL_DIRECTOR, Role.ON_CALL_CLINICIAN])
+def test_nobody_alone_takes_a_hard_exclusion_back(answer: str, by: Role) -> None:
+    play = excluded()
+    no = answered(exclusions={HARD: {"answer": answer}})
+    play.refused(no, by, code=RefusalCode.CONTRADICTS, field=f"exclusions.{HARD}", says="excludes the patient")
+    play.do(c.MarkInError(version=play.version_of("screening.recorded"), reason="x"), by)
+    assert play.journey.unconfirmed, "nor by a mark as entered in error"
+    play.refused(no, by, code=RefusalCode.CONTRADICTS, field=f"exclusions.{HARD}")
+    release = play.signature(SignOffKind.HOLD_RELEASE, "hold-1")
+    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE)
+
+
+def test_two_people_take_a_hard_exclusion_back_and_what_it_stopped_is_signed_again() -> None:
+    play = excluded()
+    no = answered(exclusions={HARD: {"answer": "no"}})
+    version = play.version_of("screening.recorded")
+    play.do(c.Amend(version=version, reason="another patient's (invented)", correction=no), Role.CLINICIAN)
+    [correction] = play.journey.unconfirmed
+    confirm = c.ConfirmCorrection(correction=correction, reason="seen")
+    play.refused(confirm, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED)
+    play.do(confirm, Role.MEDICAL_DIRECTOR)
+    play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
+    assert not play.journey.held
+    assert play.asks_for(SignOffKind.ELIGIBILITY)
