@@ -48,6 +48,7 @@ from workflows.messages import (
     Batch,
     JourneyInput,
     Recorded,
+    RecordedState,
     Signal,
     Signals,
     append_to_record,
@@ -80,6 +81,7 @@ DEPLOYMENT = "care-pathway"
 
 _BATCH: Any = Batch | Foreign
 _RECORDED: Any = Recorded | Foreign
+_RECORDED_STATE: Any = RecordedState | Foreign
 _INPUT: Any = JourneyInput | Foreign
 RunState = Literal["running", "paused", "ended", "completed"]
 
@@ -212,14 +214,15 @@ async def _newest_answer(client: Client, run: Run) -> _Answer:
             if isinstance(failed, ApplicationError) and failed.type == DIVERGED:
                 conflict |= not failed.message.startswith(UNPROVEN)
         for payload in event.activity_task_completed_event_attributes.result.payloads:
-            try:
-                [answer] = await converter.decode([payload], [dict])
-            except KeysUnavailable:
-                raise
-            except Exception:  # noqa: S112 - another activity's answer, or one that nobody with the keys gave
-                continue
-            if isinstance(answer, dict) and answer.get("mark"):
-                return _Answer(str(answer["mark"]), conflict, unreplayable)
+            for kind in (_RECORDED, _RECORDED_STATE):
+                try:
+                    [answer] = await converter.decode([payload], [kind])
+                except KeysUnavailable:
+                    raise
+                except Exception:  # noqa: S112 - another activity's answer, or one that nobody with the keys gave
+                    continue
+                if not isinstance(answer, Foreign) and answer.mark:
+                    return _Answer(answer.mark, conflict, unreplayable)
     return _Answer("", conflict, unreplayable)
 
 
