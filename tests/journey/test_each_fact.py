@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.people import checklist
 from tests.journey.play import Play, after, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.vocabulary import KnownDose
 
 Facts = Callable[[Play], Iterator[list[e.EventBody]]]
@@ -29,7 +30,7 @@ def concerns(play: Play) -> Iterator[list[e.EventBody]]:
 
 
 def counts(play: Play) -> Iterator[list[e.EventBody]]:
-    for doses in (1, 0, 5):
+    for doses in (1, 1, 5):
         yield play.do(c.CountSupply(doses=doses, counted_at=play.at), Role.COORDINATOR)
 
 
@@ -125,6 +126,25 @@ def test_what_was_found_is_named_where_the_release_is_signed() -> None:
     assert {*play.journey.parted} == {"b", "c"}
     assert isinstance(play.take(play.command(early, Role.MEDICAL_DIRECTOR)), Refusal)
     play.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
+    assert not play.journey.held
+
+
+@pytest.mark.parametrize(("before_", "after_"), [(165, 165), (165, 205), (205, 165)])
+def test_a_no_go_is_lifted_over_the_checklist_as_it_was_recorded_last(before_: int, after_: int) -> None:
+    play = before("session.check")
+
+    def checked(systolic: int) -> None:
+        measured = c.Vitals(systolic=systolic, diastolic=90, measured_at=play.at)
+        form = checklist(play.journey, 1, play.at).model_copy(update={"vitals": measured})
+        play.do(form, Role.SESSION_MONITOR)
+
+    checked(before_)
+    [hold] = play.journey.standing_holds
+    early = play.signature(SignOffKind.HOLD_RELEASE, hold.id)
+    play.later(minutes=1)
+    checked(after_)
+    play.refused(early, code=RefusalCode.STALE, field="request")
+    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
     assert not play.journey.held
 
 

@@ -20,17 +20,21 @@ def _hold_release(journey: Journey, subject: str | None) -> Content:
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
         "hold": None if hold is None else hold.model_dump(mode="json", exclude={"released"}),
         "adverse_event": None if event is None else event.model_dump(mode="json"),
-        "elsewhere": None if hold is None else _elsewhere(journey, hold),
+        "found": None if hold is None else _found(journey, hold),
     }
 
 
-def _elsewhere(journey: Journey, hold: Hold) -> Content | None:
-    """What a hold rests on that came from other journeys, as it is known now: what becomes known after a release was
-    signed is not covered by it."""
+def _found(journey: Journey, hold: Hold) -> Content | None:
+    """What a hold rests on, as it is known now, where that may go on while it stands: what becomes known after a
+    release was signed is not covered by it."""
     if hold.cause == LIMITS:
         return {"doses": [known.model_dump(mode="json") for known in journey.known_doses]}
     if hold.cause == PARTED:
         return {"parted": dict(journey.parted), "counts_now": journey.elsewhere.model_dump(mode="json")}
+    if hold.cause == "no_go":
+        checks = {f"session-{session.number}": session.check for session in journey.sessions.values()}
+        check = checks.get(hold.source or "")
+        return {"checklist": None if check is None else check.model_dump(mode="json")}
     return None
 
 

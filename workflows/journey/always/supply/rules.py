@@ -92,8 +92,7 @@ def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iter
 def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
     """Hold care for each finding, and ask a clinician: a dose that is not accounted for may be taken by anybody, at any
     time."""
-    if not any(hold.cause == "supply" and hold.reason == what for hold in journey.standing_holds):
-        yield place(journey, "supply", what)
+    yield place(journey, "supply", what)
     yield ask_support(journey, "clinical", what)
 
 
