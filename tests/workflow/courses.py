@@ -89,12 +89,29 @@ async def late(case: Case) -> None:
     await case.play(late=(LATE,), unwell=(UNWELL,))
 
 
+FIRST_DAY = ("check-in-1-4h", "check-in-1-24h")
+SOUGHT = 5
+"""How often it is looked for a patient again before somebody decides."""
+
+
 async def silent(case: Case) -> None:
-    """After session 1 the patient never answers again; a clinician decides that they are lost to follow-up. The dose
-    that is left is collected."""
+    """After session 1 the patient never answers again. Somebody looks for them again and again, until a clinician
+    settles the missed check-ins of the first day, and in the end decides that they are lost to follow-up. The dose that
+    is left is collected."""
     decisions = (SignOffKind.ATTESTATION, SignOffKind.LOST_TO_FOLLOW_UP)
+
+    def sees(waiting: Obligation) -> bool:
+        return waiting.sign_off in decisions or waiting.kind == "leftovers"
+
+    def sought(journey: Journey) -> bool:
+        waiting = journey.waiting.get(f"check_in:{missed}")
+        return waiting is not None and waiting.repeated >= SOUGHT
+
     await case.play(until=lambda journey: bool(journey.ended_sessions))
-    await case.play(sees=lambda waiting: waiting.sign_off in decisions or waiting.kind == "leftovers")
+    for missed in FIRST_DAY:
+        await case.play(until=sought, sees=sees)
+        await case.act(Role.CLINICIAN, c.SettleContact(contact=missed, reason="Invented: sought, and not found"))
+    await case.play(sees=sees)
 
 
 async def in_clinic(case: Case) -> None:

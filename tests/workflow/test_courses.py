@@ -10,7 +10,7 @@ import pytest
 from activities.record.verification.chains import verify_chains
 from tests.fixtures.everything import everything
 from tests.helpers import task_failures
-from tests.workflow.courses import ALARM, COURSES, LATE, MALFORMED, SHORTLY, UNWELL, Played
+from tests.workflow.courses import ALARM, COURSES, FIRST_DAY, LATE, MALFORMED, SHORTLY, SOUGHT, UNWELL, Played
 from tests.workflow.escalations import (
     answered_at,
     assert_every_contact_due_as_the_protocol_says,
@@ -91,8 +91,13 @@ def late(events: Sequence[Event], journey: Journey) -> None:
 
 
 def silent(events: Sequence[Event], journey: Journey) -> None:
-    """Every escalation policy ran to its top, and only then did a clinician decide that the patient is lost."""
+    """Every escalation policy ran to its top, and over again while nobody decided. Only then did a clinician decide
+    that the patient is lost."""
     due = due_at(events)
+    for missed in FIRST_DAY:
+        [life] = [life for life in lives(events) if life.opened.key == f"check_in:{missed}"]
+        again = [step.repetition for _, step in life.taken if step.repetition]
+        assert again[:SOUGHT] == [*range(1, SOUGHT + 1)]
     routine = next(name for name in due if name.endswith("-72h"))
     lost = next(
         event
