@@ -25,19 +25,24 @@ class CommandLine:
     world: World
     journey: UUID
     profiles: dict[Role, str]
+    seen: Journey | None = None
+    """The journey as it was looked at last. Nobody else acts in it."""
 
     async def look(self) -> tuple[Journey, datetime]:
-        return self.world.state(self.journey), self.world.at
+        self.seen = self.world.state(self.journey)
+        return self.seen, self.world.at
 
     async def submit(self, command: Command) -> None:
+        assert self.seen is not None
         why = call(self.world, "pathway", "why", str(self.journey), "--json").json["sentences"]
-        left = len(self.world.state(self.journey).waiting) - SENTENCES
+        left = len(self.seen.waiting) - SENTENCES
         assert len(why) >= SENTENCES + min(left, 0)
         assert left <= 0 or any(said.startswith(f"and {left} more.") for said in why)
         send(self.world, self.journey, command, self.profiles)
 
     async def wait_until(self, moment: datetime) -> None:
-        play = Play(self.world.state(self.journey), self.world.at)
+        assert self.seen is not None
+        play = Play(self.seen, self.world.at)
         play.wait(seconds=(moment - play.at).total_seconds())
         self.world.put(self.journey, play.events)
         self.world.at = play.at

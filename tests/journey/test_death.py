@@ -275,7 +275,7 @@ def test_what_the_patient_sends_again_asks_nobody_again() -> None:
 def test_the_clock_confirms_no_death() -> None:
     play = after("session.end")
     play.do(REPORT, Role.PATIENT)
-    play.wait(days=30)
+    play.wait(days=7)
     assert not play.journey.died
     assert not play.journey.closed
     play.refused(play.signature(SignOffKind.DEATH, "death-1"), CLOCK, code=RefusalCode.NOT_ALLOWED)
