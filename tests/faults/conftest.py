@@ -34,15 +34,21 @@ async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Staf
         yield stack
 
 
+@pytest_asyncio.fixture(scope="module")
+async def verified(ground: StaffedStack) -> AsyncIterator[None]:
+    """Whatever the tests of a file do, the whole log must verify after them."""
+    yield
+    assert await findings(ground) == ()
+
+
 @pytest.fixture
-async def stack(ground: StaffedStack) -> AsyncIterator[StaffedStack]:
-    """The stack, all of it running before and after; whatever a test does, the log must verify."""
+async def stack(ground: StaffedStack, verified: None) -> AsyncIterator[StaffedStack]:
+    """The stack, all of it running before and after."""
     yield ground
     for server in (ground.postgres, ground.temporal):
         if not server.running:
             await server.start()
     await eventually(lambda: answers(ground))
-    assert await findings(ground) == ()
 
 
 @pytest.fixture(scope="session")
