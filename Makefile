@@ -13,6 +13,8 @@ PY := .venv/bin/python
 LOCAL := .venv/.installed-local
 DEV := .venv/.installed-dev
 ARGS ?=
+# Containers often ask Python to keep nothing it has compiled. Tests start many processes, and each would begin anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(PY) -m pytest --quiet --dist load --durations 25 --durations-min 1 -n
 # A test with servers mostly waits for them.
 CORES := $(shell nproc)
