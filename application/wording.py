@@ -24,7 +24,7 @@ from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
 from workflows.journey.severity import Severity
 from workflows.journey.stages.education.rules import not_understood, untaught
-from workflows.journey.stages.evaluation.rules import missing
+from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.summary import count_others, why
 
 SENTENCES = 20
@@ -58,7 +58,7 @@ def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
 def lacks(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
     """Say what an obligation of several parts still lacks, part by part; nothing for one that is done at once."""
     if waiting.kind == EVALUATION.kind:
-        return missing(journey)
+        return find_missing(journey)
     if waiting.kind == EDUCATION.kind:
         return (
             *(f"{topic} explained" for topic in untaught(journey)),

@@ -17,7 +17,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import short_code
 from workflows.journey.obligations import most_urgent, obligations
-from workflows.journey.summary import count_others, health, step_shown
+from workflows.journey.summary import count_others, health, name_step
 
 Shown = dict[str, object]
 
@@ -27,7 +27,7 @@ def summary(journey: Journey) -> Shown:
     return {
         "illustrative": journey.illustrative,
         "health": health(journey),
-        "step": step_shown(journey),
+        "step": name_step(journey),
         "obligations": [waiting.model_dump(mode="json") for waiting in obligations(journey)],
         "journey": journey.model_dump(mode="json", exclude={"waiting", "protocol", "code_key"}),
         "protocol": {
@@ -205,7 +205,7 @@ def _mark(word: str, stale: str | None) -> str:
 
 
 def _steps(journey: Journey) -> str:
-    now = step_shown(journey)
+    now = name_step(journey)
     spoken = [(step.name == now, step.name.replace("_", " ")) for step in journey.protocol.steps_shown]
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 

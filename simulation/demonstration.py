@@ -38,7 +38,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
-from workflows.journey.summary import shown_at, step_shown, timeline
+from workflows.journey.summary import format_moment, name_step, timeline
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -82,8 +82,8 @@ def _board(performances: Sequence[Performance]) -> Group:
         else:
             first = next(iter(obligations(journey)), None)
             awaited = "" if first is None else f"waiting for {first.owner.value} to {first.what}"
-            when = shown_at(performance.now, journey.patient.zone).rpartition(" ")[0]
-            step = step_shown(journey).replace("_", " ")
+            when = format_moment(performance.now, journey.patient.zone).rpartition(" ")[0]
+            step = name_step(journey).replace("_", " ")
             table.add_row(step, when, f"{performance.doing}\n[dim]{awaited}[/dim]")
         tables.append(table)
     return Group(*tables)
@@ -117,7 +117,7 @@ def _print_timeline(console: Console, journey: Journey) -> None:
     for heading in ("what", f"due ({zone})", "done", "late"):
         table.add_column(heading)
     for entry in timeline(journey):
-        due, done = (None if t is None else shown_at(t, zone).rpartition(" ")[0] for t in (entry.due, entry.done))
+        due, done = (None if t is None else format_moment(t, zone).rpartition(" ")[0] for t in (entry.due, entry.done))
         late = entry.done - entry.due if entry.due and entry.done else timedelta()
         shown = str(late - timedelta(microseconds=late.microseconds)) if late > timedelta(minutes=1) else ""
         table.add_row(entry.what, due or "", done or "", shown)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import looked_up_for
+from workflows.journey.always.care_team.rules import list_people_to_look_up
 from workflows.journey.base import digest
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.protocol import Protocol
@@ -108,7 +108,7 @@ def member_of(person: Actor) -> CareTeamMember:
 
 def look_up(journey: Journey | None, body: c.CommandBody) -> tuple[CareTeamMember, ...]:
     """Return what the invented register says of the staff whom a command names."""
-    named = looked_up_for(journey, body)
+    named = list_people_to_look_up(journey, body)
     return tuple(member_of(person) for person in STAFF if person.id in named)
 
 

@@ -18,7 +18,7 @@ from application.sign_offs.keyring import verified_register
 from application.sign_offs.signers import change_register
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import looked_up_for, named_in
+from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
 from workflows.journey.base import Identifier, InputModel, Short
 from workflows.journey.commands import Command, CommandBody, ReleaseSession, StartPathway
 from workflows.journey.protocol import Part
@@ -43,7 +43,7 @@ def with_register(context: Context, journey: Journey | None, command: Command) -
         NotAllowed: the register does not know somebody, or the clinic, that it names; it says whom it knows.
         InvalidInput, NotVerified: as `looked_up`.
     """
-    named = looked_up_for(journey, command.body)
+    named = list_people_to_look_up(journey, command.body)
     if not named:
         return command
     register = verified_register(context.settings)

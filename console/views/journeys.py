@@ -34,7 +34,7 @@ from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
 from workflows.journey.patient_view import PatientSummary
 from workflows.journey.requirements import Obligation
-from workflows.journey.summary import count_others, health, otherwise, step_shown
+from workflows.journey.summary import count_others, health, name_step, otherwise
 
 router = APIRouter()
 AWAITED = "obligations.updated"
@@ -74,7 +74,7 @@ def journey_page(
         at=at,
         zone=journey.patient.zone,
         health=health(journey),
-        step=step_shown(journey),
+        step=name_step(journey),
         waiting=[
             (
                 each,

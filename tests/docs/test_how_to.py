@@ -13,7 +13,7 @@ from tests.journey.play import before, started
 from workflows.journey import commands as c
 from workflows.journey.protocol import Protocol
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.screening.rules import eligibility_obstacles, unanswered
+from workflows.journey.stages.screening.rules import eligibility_obstacles, find_unanswered
 from workflows.protocols import check, find, load, resolve
 from workflows.protocols.demonstration import load_demonstration
 
@@ -61,7 +61,7 @@ def with_exclusion(tmp_path: Path) -> Protocol:
 def test_the_exclusion_of_the_page_is_asked_and_blocks(with_exclusion: Protocol) -> None:
     play = before("screening.record")
     play = play.changed(protocol=with_exclusion)
-    assert "exclusion X99" in unanswered(play.journey)
+    assert "exclusion X99" in find_unanswered(play.journey)
     play.go_on(lambda journey: journey.screening.completed_at is not None)
     play.do(c.RecordScreening(exclusions={"X99": c.ScreeningAnswer(answer="yes", note="invented")}))
     assert "hard exclusion X99" in eligibility_obstacles(play.journey, play.at)

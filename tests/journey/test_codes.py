@@ -15,7 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
-from workflows.journey.base import abbreviated, canonical, digest
+from workflows.journey.base import abbreviate, canonical, digest
 from workflows.journey.codes import code_in, code_of
 from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide
@@ -57,7 +57,7 @@ def test_the_same_is_asked_for_under_other_ids_in_another_journey() -> None:
 def test_whoever_may_read_the_journey_derives_its_codes() -> None:
     journey = under("a" * 64).journey
     for signed in journey.sign_offs:
-        assert code_in(signed.request) == abbreviated(code_of(journey.code_key, signed.evidence))
+        assert code_in(signed.request) == abbreviate(code_of(journey.code_key, signed.evidence))
 
 
 REFUSAL = Refusal(code=RefusalCode.SIGNATURE, reason="invented", remedy="invented")

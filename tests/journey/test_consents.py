@@ -13,7 +13,7 @@ from workflows.journey.actors import STAFF, Actor, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
-from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
@@ -26,7 +26,7 @@ def paper(play: Play, **ago: float) -> c.EnterPaperConsent:
 def test_consent_on_paper_counts_once_a_second_person_has_witnessed_it() -> None:
     play = before("consent.give")
     assert kinds(play.do(paper(play, hours=1), Role.COORDINATOR)) == ["consent.paper-entered"]
-    assert unconsented(play.journey)
+    assert find_unconsented(play.journey)
     waiting = play.waits_for("witness", "paper-1")
     assert waiting is not None
     assert waiting.owner == Role.CLINICIAN
@@ -36,7 +36,7 @@ def test_consent_on_paper_counts_once_a_second_person_has_witnessed_it() -> None
     play.refused(witness, Role.OBSERVER, code=RefusalCode.NOT_ALLOWED)
     followed = play.do(witness, Role.CLINICIAN)
     assert e.ConsentWitnessed in map(type, followed)
-    assert unconsented(play.journey) == ()
+    assert find_unconsented(play.journey) == ()
     assert play.journey.stage == Stage.SESSIONS
     assert play.waits_for("witness") is None
     play.refused(witness, Role.CLINICIAN, code=RefusalCode.UNKNOWN, field="paper")
@@ -70,7 +70,7 @@ def test_no_witness_brings_back_what_the_patient_withdrew() -> None:
     play.refused(paper(play, minutes=1.5), Role.COORDINATOR, code=RefusalCode.STALE, field="signed_at")
     play.do(paper(play), Role.COORDINATOR)
     play.do(c.WitnessConsent(paper="paper-2"))
-    assert unconsented(play.journey) == ()
+    assert find_unconsented(play.journey) == ()
 
 
 def proposed(kind: str) -> Play:
@@ -84,15 +84,15 @@ def proposed(kind: str) -> Play:
 @pytest.mark.parametrize("kind", ["session.schedule", "session.check", "session.release"])
 def test_a_new_version_counts_once_signed_and_then_the_patient_is_asked_again(kind: str) -> None:
     play = proposed(kind)
-    assert unconsented(play.journey) == (), "nothing changes before it is signed"
+    assert find_unconsented(play.journey) == (), "nothing changes before it is signed"
     play.sign(SignOffKind.CONSENT_VERSION, "treatment")
-    assert unconsented(play.journey) == ("treatment",)
+    assert find_unconsented(play.journey) == ("treatment",)
     assert "consent treatment not in force" in dose_gate(play.journey, 1, play.at)
     assert play.waits_for("consent") is not None
     old = c.GiveConsent(consents={"treatment": "treatment-1"})
     play.refused(old, Role.PATIENT, code=RefusalCode.STALE, field="consents")
     play.do(c.GiveConsent(consents={"treatment": "treatment-2"}), Role.PATIENT)
-    assert unconsented(play.journey) == ()
+    assert find_unconsented(play.journey) == ()
     assert play.waits_for("consent") is None
 
 

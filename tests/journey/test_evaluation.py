@@ -14,7 +14,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.evaluation.rules import missing
+from workflows.journey.stages.evaluation.rules import find_missing
 
 PHQ_9_CLEAR = [1, 1, 1, 1, 1, 1, 1, 1, 0]
 
@@ -55,7 +55,7 @@ def test_every_section_is_required(section: str) -> None:
     form = after("evaluation.record").moves[0][1].body
     assert isinstance(form, c.RecordEvaluation)
     play = recorded(sections={name: text for name, text in form.sections.items() if name != section})
-    assert missing(play.journey) == (f"section {section}",)
+    assert find_missing(play.journey) == (f"section {section}",)
     assert not can_be_signed(play)
     play.do(c.RecordEvaluation(sections={section: "invented"}))
     assert can_be_signed(play)
@@ -66,7 +66,7 @@ def test_function_is_required(area: str) -> None:
     form = after("evaluation.record").moves[0][1].body
     assert isinstance(form, c.RecordEvaluation)
     play = recorded(function={name: text for name, text in form.function.items() if name != area})
-    assert missing(play.journey) == (f"function {area}",)
+    assert find_missing(play.journey) == (f"function {area}",)
     assert not can_be_signed(play)
 
 
@@ -104,7 +104,7 @@ def test_standard_treatments_come_first(
     pathway: Pathway, tried: list[tuple[str, str]], lacking: tuple[str, ...]
 ) -> None:
     play = recorded(pathway, prior_treatments=tuple(treatment(*each) for each in tried))
-    assert missing(play.journey) == lacking
+    assert find_missing(play.journey) == lacking
     assert can_be_signed(play) is (not lacking)
 
 
@@ -152,13 +152,13 @@ def test_incomplete_questionnaire_has_no_score_and_does_not_complete_the_baselin
     [body] = play.do(c.RecordInstrument(instrument=primary, occasion="baseline", answers=answers), Role.PATIENT)
     assert isinstance(body, e.InstrumentRecorded)
     assert body.score.total is None
-    assert f"baseline {primary} complete" in missing(play.journey)
+    assert f"baseline {primary} complete" in find_missing(play.journey)
 
 
 def test_baseline_c_ssrs_filled_in_by_the_patient_alone_does_not_count() -> None:
     play = before("instrument.record", 3)
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="baseline", answers=no_risk()), Role.PATIENT)
-    assert missing(play.journey) == ("baseline C-SSRS asked by a clinician",)
+    assert find_missing(play.journey) == ("baseline C-SSRS asked by a clinician",)
     play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="baseline", answers=no_risk()))
     assert can_be_signed(play)
 

@@ -14,7 +14,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.rules import missing
+from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
 HERE = {"state": "CA", "confirmed": True}
@@ -91,13 +91,13 @@ def test_a_follow_up_visit_asks_about_function_and_each_symptom_again(lacks: dic
 def test_the_evaluation_rates_each_symptom_and_says_since_when_they_last() -> None:
     play = before("evaluation.record")
     assert {f"symptom {name} rated" for name in PTSD} | {"since when the symptoms have lasted"} <= {
-        *missing(play.journey)
+        *find_missing(play.journey)
     }
     today = play.at.date()
     tomorrow = c.RecordEvaluation(symptoms_since=today + timedelta(days=2))
     play.refused(tomorrow, code=RefusalCode.WRONG_TIME, field="symptoms_since")
     play.do(c.RecordEvaluation(symptoms_since=date(2024, 1, 1), symptoms=dict.fromkeys(PTSD, 7)))
-    assert not [lacking for lacking in missing(play.journey) if "symptom" in lacking and "section" not in lacking]
+    assert not [lacking for lacking in find_missing(play.journey) if "symptom" in lacking and "section" not in lacking]
 
 
 def rated_before(rating: int) -> Play:

@@ -14,7 +14,7 @@ from workflows.journey.actors import Role
 from workflows.journey.always.medicines.model import MedicationStatus
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stages.evaluation.rules import missing
+from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 SEDATIVE = c.AddMedicine(what="invented", classes=("benzodiazepine",), dosage="at night (invented)")
@@ -129,12 +129,12 @@ def test_medicines_are_reconciled_at_each_visit() -> None:
 
 def test_the_evaluation_is_complete_once_the_list_is_reviewed() -> None:
     play = started()
-    assert "the list of medicines, reviewed by a clinician" in missing(play.journey)
+    assert "the list of medicines, reviewed by a clinician" in find_missing(play.journey)
     play.do(HARMLESS)
     play.do(reviewed(play))
-    assert "the list of medicines, reviewed by a clinician" not in missing(play.journey)
+    assert "the list of medicines, reviewed by a clinician" not in find_missing(play.journey)
     play.do(SEDATIVE, Role.PATIENT)
-    assert "the list of medicines, reviewed by a clinician" in missing(play.journey)
+    assert "the list of medicines, reviewed by a clinician" in find_missing(play.journey)
 
 
 def test_no_answer_contradicts_the_list() -> None:

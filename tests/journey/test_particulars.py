@@ -11,7 +11,7 @@ from workflows.journey.actors import Role
 from workflows.journey.evidence import approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
-from workflows.journey.stages.evaluation.rules import missing
+from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 ELSEWHERE = c.Location(state="TX", confirmed=True)
@@ -95,9 +95,9 @@ def test_another_adult_birth_date_holds_nothing_and_is_signed_anew() -> None:
 def test_an_evaluation_without_a_confirmed_location_is_not_complete(location: c.Location | None) -> None:
     play = started()
     play.do(c.RecordEvaluation(sections={"overall_needs": "x"}, location=location))
-    assert "location of the patient, confirmed" in missing(play.journey)
+    assert "location of the patient, confirmed" in find_missing(play.journey)
     play.do(c.RecordEvaluation(location=HERE))
-    assert "location of the patient, confirmed" not in missing(play.journey)
+    assert "location of the patient, confirmed" not in find_missing(play.journey)
 
 
 @pytest.mark.requirement("A12")

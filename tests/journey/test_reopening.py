@@ -13,7 +13,7 @@ from workflows.journey.evidence import approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
-from workflows.journey.stages.screening.rules import unanswered
+from workflows.journey.stages.screening.rules import find_unanswered
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 SIGNED = (SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
@@ -44,7 +44,7 @@ def test_a_move_to_another_state_opens_what_rested_on_it_and_holds_care() -> Non
     assert list(opened(bodies)) == ["X34"]
     assert one(bodies, e.HoldPlaced).cause == "moved"
     assert stale(play)
-    assert "exclusion X34" in unanswered(play.journey)
+    assert "exclusion X34" in find_unanswered(play.journey)
     assert "exclusion X34" in dose_gate(play.journey, 2, play.at)
     away = person("away", Role.CLINICIAN, states=("CA",))
     release = play.signature(SignOffKind.HOLD_RELEASE, "hold-1")

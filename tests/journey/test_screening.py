@@ -15,7 +15,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.screening.rules import unanswered
+from workflows.journey.stages.screening.rules import find_unanswered
 
 YES, NO, UNKNOWN = (c.ScreeningAnswer.model_validate({"answer": word}) for word in ("yes", "no", "unknown"))
 HARD, REVIEW = "X09", "X07"
@@ -68,7 +68,7 @@ def test_signed_at_home_decision_enters_education() -> None:
 )
 def test_nothing_unanswered_or_unknown_passes(changed: dict[str, Any], lacking: str) -> None:
     play = screened(**changed)
-    assert unanswered(play.journey) == (lacking,)
+    assert find_unanswered(play.journey) == (lacking,)
     assert play.waits_for("screening") is not None
     assert play.waits_for("eligibility") is None
 
@@ -281,7 +281,7 @@ def test_appropriateness_and_safety_are_found_apart_before_the_setting_is_decide
     assert isinstance(move, c.RecordScreening)
     others = {found: each for found, each in move.findings.items() if found != name}
     play.do(move.model_copy(update={"findings": others}))
-    assert unanswered(play.journey) == (f"finding {name}",)
+    assert find_unanswered(play.journey) == (f"finding {name}",)
     assert not play.asks_for(SignOffKind.ELIGIBILITY)
     no = c.RecordScreening.model_validate({"findings": {name: {"holds": False, "because": "invented"}}})
     play.do(no)

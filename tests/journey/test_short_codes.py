@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.journey.actors import Role
-from workflows.journey.base import CODE_DIGITS, abbreviated, digest, short_code, stands_for
+from workflows.journey.base import CODE_DIGITS, abbreviate, digest, short_code, stands_for
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
 
@@ -16,15 +16,15 @@ DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 def test_a_code_carries_eighty_bits_in_groups_of_four(whole: str) -> None:
     groups = short_code(whole).split("-")
     assert {len(group) for group in groups} == {4}
-    assert "".join(groups) == abbreviated(whole) == whole[: len(abbreviated(whole))]
-    assert 4 * len(abbreviated(whole)) >= 80
+    assert "".join(groups) == abbreviate(whole) == whole[: len(abbreviate(whole))]
+    assert 4 * len(abbreviate(whole)) >= 80
 
 
 @given(DIGESTS, st.integers(0, 19))
 def test_digests_that_differ_early_share_no_code_and_no_request(whole: str, at: int) -> None:
     other = f"{whole[:at]}{'0' if whole[at] != '0' else '1'}{whole[at + 1 :]}"
     assert short_code(whole) != short_code(other)
-    asked = [_requirement(abbreviated(code)).id for code in (whole, other)]
+    asked = [_requirement(abbreviate(code)).id for code in (whole, other)]
     assert asked[0] != asked[1]
     assert not stands_for(short_code(whole), other)
 

@@ -13,7 +13,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.stages.sessions.validity import lapsed, lapses
+from workflows.journey.stages.sessions.validity import find_lapsed, lapses
 
 VALID = PROTOCOLS["PTSD"].validity
 WEIGHT_DAYS = PROTOCOLS["PTSD"].dose.weight_max_age_days
@@ -30,7 +30,7 @@ DAYS = {
 
 
 def names(play: Play) -> set[str]:
-    return {found.partition(" has lapsed")[0] for found in lapsed(play.journey, play.at)}
+    return {found.partition(" has lapsed")[0] for found in find_lapsed(play.journey, play.at)}
 
 
 @pytest.mark.requirement("B44", "B49")
@@ -109,7 +109,7 @@ def test_what_lapses_first_is_asked_for_before_it_does_and_people_renew_all_of_i
     assert names(play) == set(DAYS)
     play.go_on(lambda journey: bool(journey.doses))
     assert play.journey.last_dose_at is not None
-    assert lapsed(play.journey, play.journey.last_dose_at) == ()
+    assert find_lapsed(play.journey, play.journey.last_dose_at) == ()
 
 
 def test_to_weigh_and_plan_again_renews_weight_and_plan() -> None:

@@ -12,7 +12,7 @@ from workflows.journey.actors import Role
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import Protocol
 from workflows.journey.stage import Outcome
-from workflows.journey.summary import step_shown
+from workflows.journey.summary import name_step
 from workflows.protocols import check, find, list_pathways, load
 from workflows.protocols.demonstration import load_demonstration
 
@@ -60,7 +60,7 @@ def test_it_is_measured_by_its_own_instrument(played: Play, protocol: Protocol) 
 
 
 def test_it_shows_its_own_steps(played: Play, protocol: Protocol) -> None:
-    shown = [step_shown(journey) for journey, _, _ in played.moves]
+    shown = [name_step(journey) for journey, _, _ in played.moves]
     assert list(dict.fromkeys(shown)) == [step.name for step in protocol.steps_shown]
 
 

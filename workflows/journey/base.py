@@ -88,7 +88,7 @@ CODE_DIGITS = 20
 share 48 are found within minutes."""
 
 
-def abbreviated(digest: str) -> str:
+def abbreviate(digest: str) -> str:
     """The beginning of a digest, long enough to stand for it among people."""
     return digest[:CODE_DIGITS]
 

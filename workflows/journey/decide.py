@@ -7,7 +7,7 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.always.care_team.rules import has_part, require_fit, require_part, with_named
+from workflows.journey.always.care_team.rules import add_named, has_part, require_fit, require_part
 from workflows.journey.always.death import rules as death
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
@@ -52,10 +52,10 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         if has_part(journey, command.actor):  # Nobody else learns when the patient was born.
             require_plausible(journey, command.body, at)
         decision = DECISIONS[type(command.body)]
-        known, named = with_named(journey, command)
+        known, named = add_named(journey, command)
         require_fit(known, command.body, at)
         decided = [*named, *decision(known, command.body, command.actor, at)]
-        decided += reports.corrected(journey, command)
+        decided += reports.settle_repeated(journey, command)
         decided += death.heard_from(known, command)
         if not has_part(journey, command.actor):
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
@@ -125,7 +125,7 @@ def _keep_report(
 ) -> tuple[e.Event, ...]:
     seen = command_digest(command)
     derived = own_id(command.command_id, f"kept:{code_of(journey.code_key, seen)}")
-    kept = [] if derived in receipts else [*reports.kept(journey, command, refusal)]
+    kept = [] if derived in receipts else [*reports.keep_refused(journey, command, refusal)]
     if not kept:
         return ()
     if not has_part(journey, command.actor):
@@ -153,7 +153,7 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
         proof=command.proof,
     )
     journey = begin(opening)
-    known, named = with_named(journey, command)
+    known, named = add_named(journey, command)
     require_fit(known, body, at)
     return (opening, *_unfold(journey, [*named], command, seen, at, ordinal=1))
 

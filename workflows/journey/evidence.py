@@ -9,7 +9,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners
-from workflows.journey.base import abbreviated, digest
+from workflows.journey.base import abbreviate, digest
 from workflows.journey.codes import code_of
 from workflows.journey.obligation_types import RETURNED
 from workflows.journey.protocol import SignOffKind
@@ -140,6 +140,6 @@ def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | No
         what=what if first is None else f"{what} as the second person",
         sign_off=kind,
         evidence=asked,
-        code=abbreviated(code_of(journey.code_key, asked)),
+        code=abbreviate(code_of(journey.code_key, asked)),
         care=about.care,
     )

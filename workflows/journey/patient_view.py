@@ -12,7 +12,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Balance
 from workflows.journey.severity import Severity
-from workflows.journey.summary import step_shown
+from workflows.journey.summary import name_step
 
 
 class PatientTask(ImmutableModel):
@@ -54,7 +54,7 @@ def patient_summary(journey: Journey) -> PatientSummary:
         illustrative=journey.illustrative,
         zone=journey.patient.zone,
         steps=tuple(step.name for step in protocol.steps_shown),
-        step=None if journey.closed else step_shown(journey),
+        step=None if journey.closed else name_step(journey),
         where=told.where,
         next=following,
         tasks=tuple(

@@ -58,7 +58,7 @@ class SessionStatement(InputModel):
 
     def signed_bytes(self) -> bytes:
         """The bytes that the person, or the service that let them in, signs."""
-        return canonical({"domain": SESSION, **spelled_session(self)})
+        return canonical({"domain": SESSION, **spell_session(self)})
 
 
 class SessionCertificate(SessionStatement, SignatureValue):
@@ -67,7 +67,7 @@ class SessionCertificate(SessionStatement, SignatureValue):
     @property
     def session_id(self) -> str:
         """What tells this session from every other one."""
-        return sha256(canonical({**spelled_session(self), "value": self.value})).hexdigest()
+        return sha256(canonical({**spell_session(self), "value": self.value})).hexdigest()
 
 
 class Proof(InputModel):
@@ -77,7 +77,7 @@ class Proof(InputModel):
     value: Ed25519
 
 
-def spelled_session(session: SessionStatement) -> dict[str, object]:
+def spell_session(session: SessionStatement) -> dict[str, object]:
     """Return what a session says as it is signed. Times have microseconds and the offset +00:00; what is absent is
     null."""
     return {

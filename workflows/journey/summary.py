@@ -41,7 +41,7 @@ class Status(ImmutableModel):
     due: Instant | None = None
 
 
-def step_shown(journey: Journey) -> str:
+def name_step(journey: Journey) -> str:
     """Return the step that this pathway shows to people. Pathways group stages differently."""
     for step in journey.protocol.steps_shown:
         if journey.stage.value in step.stages:
@@ -63,7 +63,7 @@ def status(journey: Journey, recorded: int) -> Status:
     first = next(iter(first_obligations(journey, 1)), None)
     return Status(
         stage=journey.stage,
-        step=step_shown(journey),
+        step=name_step(journey),
         pathway=journey.protocol.pathway,
         version=journey.version,
         recorded=recorded,
@@ -74,7 +74,7 @@ def status(journey: Journey, recorded: int) -> Status:
     )
 
 
-def shown_at(moment: datetime, zone: str) -> str:
+def format_moment(moment: datetime, zone: str) -> str:
     """Format a moment in ``zone``, with the name of the zone."""
     return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
 
@@ -92,13 +92,13 @@ def why(waiting: Obligation, journey: Journey) -> str:
     otherwise."""
     zone = journey.patient.zone
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
-    said = f"Waiting for {whom} to {waiting.what}, since {shown_at(waiting.since, zone)}"
-    said += f", due {shown_at(waiting.deadline, zone)}"
+    said = f"Waiting for {whom} to {waiting.what}, since {format_moment(waiting.since, zone)}"
+    said += f", due {format_moment(waiting.deadline, zone)}"
     if beyond_known_holidays(waiting, journey):
         until = journey.protocol.working_time.holidays_known_until
         said += f" (early if the clinic has a holiday after {until}: its list ends there)"
     if waiting.acknowledged is not None and waiting.next_step is not None:
-        said += f", acknowledged by {waiting.acknowledged.by} {shown_at(waiting.acknowledged.at, zone)}"
+        said += f", acknowledged by {waiting.acknowledged.by} {format_moment(waiting.acknowledged.at, zone)}"
     return f"{said}; {otherwise(waiting, journey)}."
 
 
@@ -110,7 +110,7 @@ def otherwise(waiting: Obligation, journey: Journey) -> str:
     then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
     held = " and care is held" if step.hold else ""
     again = "" if step.repeat_minutes is None else f", then every {step.repeat_minutes} minutes"
-    return f"if nothing comes: {then} at {shown_at(waiting.next_step, journey.patient.zone)}{again}{held}"
+    return f"if nothing comes: {then} at {format_moment(waiting.next_step, journey.patient.zone)}{again}{held}"
 
 
 def count_others(journey: Journey, shown: int) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def _kinds(entries: Mapping[str, Obligation]) -> tuple[Counter[str]]:
 
 def details(journey: Journey) -> str:
     """Markdown for the Temporal UI: stage, what is awaited, of whom, until when. No clinical content."""
-    head = f"**{step_shown(journey).replace('_', ' ')}** · {health(journey)} · version {journey.version}"
+    head = f"**{name_step(journey).replace('_', ' ')}** · {health(journey)} · version {journey.version}"
     if journey.illustrative:
         head += " · **ILLUSTRATIVE, not for patients**"
     if journey.refusals:
@@ -140,7 +140,7 @@ def details(journey: Journey) -> str:
     # A list: Temporal's UI joins the cells of a table without a space.
     awaited = [
         f"- {waiting.what}: {waiting.owner.value.replace('_', ' ')}, "
-        f"until {shown_at(waiting.deadline, journey.patient.zone)}"
+        f"until {format_moment(waiting.deadline, journey.patient.zone)}"
         for waiting in most_urgent(journey, DETAILED)
     ]
     awaited += [f"- {more}" for more in count_others(journey, DETAILED)]

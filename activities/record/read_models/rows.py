@@ -21,7 +21,7 @@ from workflows.journey.always.permissions.rules import licensed_before, permitte
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.signing_rights import signing_rights
-from workflows.journey.summary import health, step_shown, why
+from workflows.journey.summary import health, name_step, why
 
 DEFINITION = 1
 """The number of this definition. Tables of another definition are left alone."""
@@ -267,7 +267,7 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         clinic=journey.clinic,
         pathway=journey.protocol.pathway,
         stage=journey.stage.value,
-        step=step_shown(journey),
+        step=name_step(journey),
         health=health(journey),
         outcome=None if journey.outcome is None else journey.outcome.value,
         held=journey.held,

@@ -40,7 +40,7 @@ from workflows.journey.calendars import LAST_DAY
 from workflows.journey.events import Event
 from workflows.journey.evidence import approved, current, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.screening.rules import excluded
+from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 Reason: TypeAlias = Literal[
@@ -310,7 +310,7 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
             yield "released_unsigned"
     else:
         needed = [SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN]
-        if excluded(journey, "review"):
+        if list_exclusions(journey, "review"):
             needed.append(SignOffKind.EXCLUSION_REVIEW)
         cleared = current(journey, SignOffKind.CLEARANCE, str(body["session"]))
         named = cleared is not None and (cleared.decision, cleared.request) == ("approve", body["clearance"])

@@ -15,7 +15,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve
 from workflows.journey.always.adverse_events.rules import is_reviewed
-from workflows.journey.always.death.rules import undecided
+from workflows.journey.always.death.rules import find_undecided
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.receipts import add_receipts
@@ -171,7 +171,7 @@ def open_watch(journey: Journey) -> list[str]:
     found += [crisis.id for crisis in journey.open_crises if not crisis.reached]
     found += [support.id for support in journey.support.values() if support.open]
     found += [event.id for event in journey.adverse_events.values() if not is_reviewed(journey, event.id)]
-    death = undecided(journey)
+    death = find_undecided(journey)
     return found if death is None else [*found, death.id]
 
 

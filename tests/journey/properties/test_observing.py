@@ -12,7 +12,7 @@ from tests.journey.play import after, before, standing
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal
-from workflows.journey.stages.sessions.observing import observed
+from workflows.journey.stages.sessions.observing import judge_observation
 
 ALERTS = ("none", "notify", "emergency")
 CONSCIOUSNESS = ("alert", "voice", "pain", "unresponsive")
@@ -63,7 +63,7 @@ def worsened(draw: st.DrawFn) -> tuple[c.Observe, c.Observe]:
 
 @given(worsened())
 def test_what_is_worse_is_never_answered_with_less(pair: tuple[c.Observe, c.Observe]) -> None:
-    milder, worse = (observed(DOSED.journey, command, DOSED.at) for command in pair)
+    milder, worse = (judge_observation(DOSED.journey, command, DOSED.at) for command in pair)
     assert ALERTS.index(milder.alert) <= ALERTS.index(worse.alert)
 
 

@@ -19,7 +19,7 @@ from tests.journey.properties.journeys import draw_command, pauses
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always.care_team.rules import looked_up_for
+from workflows.journey.always.care_team.rules import list_people_to_look_up
 from workflows.journey.calendars import LAST_DAY
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Pathway
@@ -83,7 +83,7 @@ class Clinic(Play):
     def by(self, command: c.Command, actor: Actor) -> c.Command:
         """The command as one of them sends it, with names of the clinic in place of those it does not have."""
         body = renamed(command.body, self.staff)
-        asked = looked_up_for(self.journey, body)
+        asked = list_people_to_look_up(self.journey, body)
         entered = tuple(entry(each) for each in actors(self.staff) if each.id in asked)
         once = command.command_id if actor == command.actor else uuid5(command.command_id, f"{actor.id}:{actor.role}")
         changed = command.model_copy(update={"command_id": once, "actor": actor, "body": body, "named": entered})

@@ -100,7 +100,7 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
         yield Part.REACHABLE_CLINICIAN, session.check.reachable_clinician
 
 
-def looked_up_for(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
+def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
     """Return the people whom the register is asked about before a command is decided: whom it names, and, for a
     release, everybody of the session."""
     named = [person for part, person, _ in named_in(body) if part != Part.OBSERVER]
@@ -112,11 +112,11 @@ def looked_up_for(journey: Journey | None, body: CommandBody) -> tuple[str, ...]
 def claimed_by(journey: Journey, command: c.Command) -> tuple[CareTeamMember, ...]:
     """Return what a command claims that the register says: of whom it names, and of others it rests on as last looked
     up."""
-    ids, asked = [member.id for member in command.named], looked_up_for(journey, command.body)
+    ids, asked = [member.id for member in command.named], list_people_to_look_up(journey, command.body)
     return (*command.named, *(m for m in journey.members if m.id in asked and m.id not in ids))
 
 
-def with_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.EventBody, ...]]:
+def add_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.EventBody, ...]]:
     """Return the journey that knows what the register says of whom a command names, and the event that says so, if
     that is new. What anybody may send brings no such news."""
     news = tuple(member for member in command.named if member not in journey.members)
@@ -141,7 +141,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
             why = unfit(journey, part, person, moment)
             if why is not None:
                 remedy = "Name somebody else, or have the register corrected (`clinician enter`)"
-                refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {spoken(part)} {why}", remedy, field)
+                refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {name_part(part)} {why}", remedy, field)
     number = getattr(body.correction if isinstance(body, c.Amend) else body, "session", None)
     parts = [part for part, _, _ in named]
     others = people_of(journey.sessions[number]) if named and number in journey.sessions else ()
@@ -149,7 +149,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
     for one, other in _confused(journey, together):
         if one in parts or other in parts:
             field = next(field for part, _, field in named if part in (one, other))
-            why = f"{spoken(one)} and {spoken(other)} may not be one person"
+            why = f"{name_part(one)} and {name_part(other)} may not be one person"
             refuse(RefusalCode.NOT_ALLOWED, why, "Name somebody else", field)
 
 
@@ -159,9 +159,9 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
     for part, person in people:
         why = unfit(journey, part, person, at)
         if why is not None:
-            yield f"the {spoken(part)} {why}"
+            yield f"the {name_part(part)} {why}"
     for one, other in _confused(journey, people):
-        yield f"{spoken(one)} and {spoken(other)} are one person"
+        yield f"{name_part(one)} and {name_part(other)} are one person"
     if session.number in journey.protocol.sessions.live_clinician_sessions and session.live_clinician is None:
         yield "no live clinician is named"
 
@@ -194,6 +194,6 @@ def _confused(journey: Journey, people: list[tuple[Part, str]]) -> Iterator[tupl
             yield one, other
 
 
-def spoken(part: Part) -> str:
+def name_part(part: Part) -> str:
     """Return a part in words."""
     return part.value.replace("_", " ")

@@ -40,25 +40,25 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
         case c.RecordEvaluation():
             [corrected] = evaluation.record_evaluation(journey, fact, by, at)
         case c.RecordInstrument():
-            corrected = evaluation.corrected_instrument(journey, fact, command.version)
+            corrected = evaluation.correct_instrument(journey, fact, command.version)
         case c.RecordScreening():
             [corrected] = screening.record_screening(journey, fact, by, at)
         case c.CheckSession():
             _require_session(journey, fact.session, "check")
             checklist.require_whole(journey, fact)
             _require_measured_then(journey, fact)
-            corrected = checklist.checked(journey, fact, at)
+            corrected = checklist.judge_checklist(journey, fact, at)
         case c.RecordDose():
-            corrected = dosing.corrected_dose(journey, fact, command.version, by, at)
+            corrected = dosing.correct_dose(journey, fact, command.version, by, at)
         case c.Observe():
             _require_session(journey, fact.session, "dosed_at")
             observing.require_seen(journey, fact, at)
-            corrected = observing.observed(journey, fact, at)
+            corrected = observing.judge_observation(journey, fact, at)
         case _:
             contact = journey.contacts.get(fact.visit or "")
             if contact is None or contact.done_at is None:
                 refuse(RefusalCode.UNKNOWN, "no such visit is recorded", "Record it first", "correction.visit")
-            corrected = follow_up.visited(fact, late=contact.late)
+            corrected = follow_up.make_visit(fact, late=contact.late)
     said = {"version": command.version, "reason": command.reason, "correction": corrected}
     yield e.FactAmended.model_validate(said)
 

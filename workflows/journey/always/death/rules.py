@@ -40,28 +40,28 @@ SIGNS_OF_LIFE = (
 who lives is overlooked."""
 
 
-def standing(journey: Journey) -> Death | None:
+def find_standing(journey: Journey) -> Death | None:
     """Return the death that was reported and is neither refuted nor in error, confirmed or not."""
     return next(
-        (death for death in journey.deaths.values() if not death.in_error and not refuted(journey, death)), None
+        (death for death in journey.deaths.values() if not death.in_error and not is_refuted(journey, death)), None
     )
 
 
-def refuted(journey: Journey, death: Death) -> bool:
+def is_refuted(journey: Journey, death: Death) -> bool:
     """Whether a clinical person decided that the patient did not die."""
     decided = current(journey, SignOffKind.DEATH, death.id)
     return not death.confirmed and decided is not None and decided.decision == "decline"
 
 
-def undecided(journey: Journey) -> Death | None:
+def find_undecided(journey: Journey) -> Death | None:
     """Return the death that was reported and waits for the second person, if one does."""
-    death = standing(journey)
+    death = find_standing(journey)
     return None if death is None or death.confirmed else death
 
 
 def report(journey: Journey, related: str, reason: str) -> e.DeathReported:
     """Return the report of a death. What is said again is added to the report that stands."""
-    known = standing(journey)
+    known = find_standing(journey)
     name = f"death-{len(journey.deaths) + 1}" if known is None else known.id
     return e.DeathReported.model_validate({"death": name, "related": related, "reason": reason})
 
@@ -69,7 +69,7 @@ def report(journey: Journey, related: str, reason: str) -> e.DeathReported:
 def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record that somebody says the patient died. Unless it is known to be unrelated, the death is an adverse event of
     grade 5 (CTCAE) that is reviewed."""
-    first = standing(journey) is None
+    first = find_standing(journey) is None
     yield report(journey, command.related, command.reason)
     if first and command.related != "no":
         yield e.AdverseEventReported(
@@ -97,7 +97,7 @@ def react_adverse_event(
 ) -> Iterator[e.EventBody]:
     """Grade 5 (CTCAE) reports a death, and confirms none."""
     event = journey.adverse_events[body.adverse_event]
-    if event.grade == 5 and standing(journey) is None:
+    if event.grade == 5 and find_standing(journey) is None:
         related = "no" if event.report.causality == "unrelated" else "unknown"
         yield report(journey, related, "reported as an adverse event of grade 5")
 
@@ -115,7 +115,7 @@ def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.
 
 
 def _doubted(journey: Journey) -> Iterator[e.EventBody]:
-    death = standing(journey)
+    death = find_standing(journey)
     if death is not None and not _is_doubted(journey, death):
         yield e.DeathDoubted(death=death.id, reason=LIVES, asked=_asked(journey, death))
 
@@ -149,7 +149,7 @@ def doubt(journey: Journey, command: c.DoubtDeath, by: Actor, at: datetime) -> I
     death = journey.deaths.get(command.death)
     if death is None:
         refuse(RefusalCode.UNKNOWN, "no such death was reported", "See `pathway show`", "death")
-    if death.in_error or refuted(journey, death):
+    if death.in_error or is_refuted(journey, death):
         refuse(RefusalCode.ALREADY_DONE, "this death counts no more", "Nothing is left to doubt", "death")
     yield e.DeathDoubted(death=death.id, reason=command.reason, asked=_asked(journey, death))
 
@@ -163,12 +163,12 @@ def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask a second, clinical person to confirm or to refute a death that was reported. Until then it is an emergency:
     the patient may live. Ask for a decision, too, where somebody says that a patient who counts as dead lives."""
-    doubted = standing(journey)
+    doubted = find_standing(journey)
     if doubted is not None and doubted.confirmed and doubted.doubts:
         correction = sign_off_requirement(journey, SignOffKind.DEATH_CORRECTION, doubted.id)
         if correction:
             yield correction
-    death = undecided(journey)
+    death = find_undecided(journey)
     if death is None:
         return
     yield require(

@@ -8,7 +8,7 @@ from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
-from workflows.journey.stages.evaluation.sign_offs import response
+from workflows.journey.stages.evaluation.sign_offs import dump_response
 
 
 def _own_limits(journey: Journey, subject: str | None) -> Content:
@@ -28,7 +28,7 @@ def _override(journey: Journey, subject: str | None) -> Content:
         "proposed": None if proposed is None else proposed.model_dump(mode="json"),
         "in_force": {name.value: value for name, value in limits(journey).items()},
         "doses": [known.model_dump(mode="json") for known in journey.known_doses],
-        **response(journey),
+        **dump_response(journey),
     }
 
 

@@ -57,7 +57,7 @@ def react_birth_date(journey: Journey, body: e.BirthDateCorrected, at: datetime)
         yield place(journey, "under_age", "by the corrected birth date the patient is under age", severe=True)
 
 
-def located(journey: Journey, location: Location | SaidLocation | None, where: str) -> Iterator[e.EventBody]:
+def check_location(journey: Journey, location: Location | SaidLocation | None, where: str) -> Iterator[e.EventBody]:
     """Ask a clinician when the patient was somewhere else than where they live: a licence counts where the patient is,
     and emergency services go where they are."""
     if location is not None and location.state != journey.patient.state:
@@ -66,17 +66,17 @@ def located(journey: Journey, location: Location | SaidLocation | None, where: s
 
 def react_evaluation(journey: Journey, body: e.EvaluationRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Ask a clinician when the patient was elsewhere at the evaluation."""
-    yield from located(journey, body.location, "the evaluation")
+    yield from check_location(journey, body.location, "the evaluation")
 
 
 def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Ask a clinician when the patient was elsewhere at a visit."""
-    yield from located(journey, body.location, body.visit)
+    yield from check_location(journey, body.location, body.visit)
 
 
 def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> Iterator[e.EventBody]:
     """Ask a clinician when the patient was elsewhere at a check-in."""
-    yield from located(journey, body.location, body.check_in)
+    yield from check_location(journey, body.location, body.check_in)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

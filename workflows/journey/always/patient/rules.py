@@ -31,8 +31,8 @@ from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
 from workflows.journey.severity import OF_CRISIS, OF_OTHER_DOSE, Severity, at_least, worst
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.screening.rules import excluded
-from workflows.journey.stages.sessions.dose_gate import declined, limit_obstacles
+from workflows.journey.stages.screening.rules import list_exclusions
+from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obstacles
 from workflows.journey.vocabulary import KnownDose
 
 ELSEWHERE = "from another journey of this patient"
@@ -144,7 +144,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         urgency = Severity(support.urgency)
         if support.open and at_least(urgency, Severity.URGENT) and support.cause != "elsewhere":
             yield _risk(journey, "support", support.id, support.urgency, support.at, urgency, unsettled=True)
-    for code in excluded(journey, "hard"):
+    for code in list_exclusions(journey, "hard"):
         since = journey.screening.recorded_at or journey.started_at
         yield _risk(journey, "exclusion", code, code, since, unsettled=True)
     ended = journey.closing
@@ -236,7 +236,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     if journey.closed:
         return
     if body.parted and not _held_for_parting(journey, body.parted):
-        yield from hold_parted(journey, f"history-{body.position}")
+        yield from hold_after_parting(journey, f"history-{body.position}")
     news = [risk for risk in body.elsewhere.risks if risk.source in body.unsettled]
     planned = journey.sessions.get(journey.next_session)
     obstacles: tuple[str, ...] = ()
@@ -261,7 +261,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         yield ask_support(journey, severity, f"{ELSEWHERE}, which has ended: {found}"[:4000], "elsewhere")
 
 
-def hold_parted(journey: Journey, source: str) -> Iterator[e.EventBody]:
+def hold_after_parting(journey: Journey, source: str) -> Iterator[e.EventBody]:
     """Hold care until two people have looked at what rested on somebody else's history. Each parting holds, also beside
     another one: whoever releases that has not looked at this."""
     if not journey.closed:
@@ -277,7 +277,7 @@ def _held_for_parting(journey: Journey, parted: tuple[str, ...]) -> bool:
 
 def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> Iterator[e.EventBody]:
     """Hold care where the merge was. What the other journeys said counts until the record says what counts now."""
-    yield from hold_parted(journey, body.merge)
+    yield from hold_after_parting(journey, body.merge)
 
 
 def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:
@@ -319,7 +319,7 @@ def propose_merge(journey: Journey, command: c.ProposeMerge, by: Actor, at: date
     if command.other == journey.patient.ref:
         refuse(RefusalCode.CONTRADICTS, "this is the patient's own reference", "Give the other one", "other")
     said = (merge for merge in journey.merges.values() if merge.other == command.other and not merge.undone)
-    if any(not declined(journey, merge) for merge in said):
+    if any(not is_declined(journey, merge) for merge in said):
         refuse(RefusalCode.ALREADY_DONE, "this was said before", "See `signoff list`", "other")
     yield e.MergeProposed(merge=f"merge-{len(journey.merges) + 1}", other=command.other, reason=command.reason)
 

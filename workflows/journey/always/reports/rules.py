@@ -41,7 +41,7 @@ KEPT_BYTES = 15_000
 Said = Mapping[str, Any]
 
 
-def severity_said(journey: Journey, about: str, said: Said, fields: tuple[str, ...]) -> Severity | None:
+def judge_severity(journey: Journey, about: str, said: Said, fields: tuple[str, ...]) -> Severity | None:
     """Return how severe what somebody said is, as far as it can be read, without the ``fields`` that are wrong; the
     worst it could be where it cannot. None for what is not about harm."""
     told = {name: value for name, value in said.items() if name not in fields}
@@ -102,15 +102,15 @@ def _shows_risk(told: Said) -> bool:
 
 def spell(said: Said) -> str:
     """Return what was said as it is kept."""
-    return cut(canonical(said).decode())
+    return shorten(canonical(said).decode())
 
 
-def cut(text: str) -> str:
+def shorten(text: str) -> str:
     """Return as much of a text as is kept."""
     return text.encode()[:KEPT_BYTES].decode(errors="ignore")
 
 
-def said_by(body: c.CommandBody) -> dict[str, Any]:
+def dump_said(body: c.CommandBody) -> dict[str, Any]:
     """Return what a command says."""
     return body.model_dump(mode="json", exclude={"kind"}, exclude_none=True)
 
@@ -120,13 +120,13 @@ def keeps(journey: Journey, command: c.Command, refusal: Refusal) -> bool:
     about = command.body.kind
     if refusal.code not in ABOUT_THE_FORM or about not in HARM:
         return False
-    return severity_said(journey, about, said_by(command.body), _wrong(refusal)) is not None
+    return judge_severity(journey, about, dump_said(command.body), _wrong(refusal)) is not None
 
 
-def kept(journey: Journey, command: c.Command, refusal: Refusal) -> Iterator[e.EventBody]:
+def keep_refused(journey: Journey, command: c.Command, refusal: Refusal) -> Iterator[e.EventBody]:
     """Keep a refused command as it was said, once."""
-    about, said, fields = command.body.kind, said_by(command.body), _wrong(refusal)
-    severity = severity_said(journey, about, said, fields)
+    about, said, fields = command.body.kind, dump_said(command.body), _wrong(refusal)
+    severity = judge_severity(journey, about, said, fields)
     if severity is not None:
         meant, by = command.command_id, command.actor
         yield from _keep(journey, by, about, spell(said), fields, meant, severity)
@@ -135,15 +135,15 @@ def kept(journey: Journey, command: c.Command, refusal: Refusal) -> Iterator[e.E
 def keep_report(journey: Journey, command: c.KeepReport, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Keep a report that never became a command. What nobody can read may be the worst that its form tells of."""
     said = _read(command.said)
-    severity = severity_said(journey, command.about, said, command.fields)
+    severity = judge_severity(journey, command.about, said, command.fields)
     if severity is None and command.about in HARM and not said:
         severity = Severity.URGENT
     if severity is None:
         refuse(RefusalCode.UNKNOWN, "this tells of no harm", "Send it in its own form, or ask for support", "said")
-    kept = [*_keep(journey, by, command.about, cut(command.said), command.fields, command.meant, severity)]
-    if not kept:
+    told = [*_keep(journey, by, command.about, shorten(command.said), command.fields, command.meant, severity)]
+    if not told:
         refuse(RefusalCode.ALREADY_DONE, "this is kept already", "Send it in its own form", "said")
-    yield from kept
+    yield from told
 
 
 def _keep(
@@ -169,11 +169,11 @@ def _keep(
     )
 
 
-def corrected(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
+def settle_repeated(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
     """Settle the kept reports that a command says again, by the same person and in the right form."""
     about = command.body.kind
     if about in HARM:
-        said = said_by(command.body)
+        said = dump_said(command.body)
         for report in _open(journey, command.actor, about):
             if _same(report, command.command_id, said, ()):
                 yield e.ReportRepeated(report=report.id)

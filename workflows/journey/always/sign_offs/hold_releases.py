@@ -2,10 +2,10 @@
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.adverse_events.rules import is_reviewed
-from workflows.journey.always.death.rules import undecided
+from workflows.journey.always.death.rules import find_undecided
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.medicines.rules import medicine_obstacles
-from workflows.journey.stages.screening.rules import excluded
+from workflows.journey.stages.screening.rules import list_exclusions
 
 
 def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
@@ -13,13 +13,13 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     if hold.source in journey.adverse_events and not is_reviewed(journey, hold.source or ""):
         return ("the adverse event is reviewed and signed",)
     match hold.cause:
-        case "exclusion" if excluded(journey, "hard"):
+        case "exclusion" if list_exclusions(journey, "hard"):
             return ("the hard exclusion no longer holds (correct the screening)",)
         case "pregnancy" if journey.pregnancy_found:
             return ("a later pregnancy test is negative",)
         case "medicine" if medicine_obstacles(journey):
             return ("a clinician reviews the medicines",)
-        case "death" if undecided(journey) is not None:
+        case "death" if find_undecided(journey) is not None:
             return ("a second, clinical person decides on the reported death",)
         case "unreadable_message":
             message = journey.messages.get(hold.source or "")

@@ -207,7 +207,7 @@ def not_understood(journey: Journey) -> tuple[str, ...]:
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.understood)
 
 
-def unacknowledged(journey: Journey) -> tuple[str, ...]:
+def find_unacknowledged(journey: Journey) -> tuple[str, ...]:
     """Statements of the protocol that the patient has not acknowledged."""
     known = journey.education.acknowledged
     return tuple(statement for statement in journey.protocol.acknowledgements if statement not in known)
@@ -222,7 +222,7 @@ def _unanswered(questions: Mapping[str, Question]) -> tuple[str, ...]:
     return tuple(q.id for q in questions.values() if q.answer is None and not q.in_error)
 
 
-def unconsented(journey: Journey) -> tuple[str, ...]:
+def find_unconsented(journey: Journey) -> tuple[str, ...]:
     """Consents that are not in force at the version that counts."""
     return tuple(name for name, v in journey.consent_versions.items() if journey.consents.get(name) != v)
 
@@ -244,14 +244,14 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield _mine(journey, EDUCATION, "explain the education topics")
     elif not_understood(journey):
         yield _mine(journey, EDUCATION, "hear from the patient, in their own words, what was explained")
-    elif unacknowledged(journey):
+    elif find_unacknowledged(journey):
         yield require(
             ACKNOWLEDGEMENT,
             owner=Role.PATIENT,
             what="acknowledge what this treatment is and is not",
         )
     informed = not untaught(journey) and not not_understood(journey) and not unanswered_questions(journey)
-    if informed and unconsented(journey):
+    if informed and find_unconsented(journey):
         yield require(CONSENT, owner=Role.PATIENT, what="decide about the consents")
 
 
@@ -298,9 +298,9 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     ready = not (
         untaught(journey)
         or not_understood(journey)
-        or unacknowledged(journey)
+        or find_unacknowledged(journey)
         or unanswered_questions(journey)
-        or unconsented(journey)
+        or find_unconsented(journey)
     )
     if ready and approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)

@@ -67,7 +67,7 @@ def require_rated(journey: Journey, symptoms: dict[str, int]) -> None:
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation; one
     that is filled in before its window opens is not the one that is due then."""
-    result = scored(journey, command, journey.measurements)
+    result = score_answers(journey, command, journey.measurements)
     misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
     if misplaced and not result.needs_c_ssrs and result.gate_level in (None, Level.NONE):
         refuse(
@@ -89,7 +89,7 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
     )
 
 
-def corrected_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
+def correct_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
     """Score a wrongly recorded questionnaire again. Who filled it in stays the same, whoever corrects it.
 
     Raises:
@@ -102,7 +102,7 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
                 instrument=command.instrument,
                 occasion=command.occasion,
                 answers=command.answers,
-                score=scored(journey, command, journey.measurements[:place]),
+                score=score_answers(journey, command, journey.measurements[:place]),
                 administered_by=known.administered_by,
                 wording=command.wording,
             )
@@ -114,13 +114,13 @@ def corrected_instrument(journey: Journey, command: c.RecordInstrument, version:
     )
 
 
-def scored(journey: Journey, command: c.RecordInstrument, before: tuple[Measurement, ...]) -> Score:
+def score_answers(journey: Journey, command: c.RecordInstrument, before: tuple[Measurement, ...]) -> Score:
     """Score a questionnaire with the thresholds of the journey's protocol, beside those ``before`` it."""
     thresholds = journey.protocol.instruments.thresholds.get(command.instrument, Thresholds())
     return score(command.instrument, command.answers, thresholds, totals(before, command.instrument))
 
 
-def missing(journey: Journey) -> tuple[str, ...]:
+def find_missing(journey: Journey) -> tuple[str, ...]:
     """Return what the evaluation still lacks, in words; empty when it can be signed."""
     eligibility, found = journey.protocol.eligibility, journey.evaluation
     lacking = [f"section {name}" for name in eligibility.evaluation_sections if name not in found.sections]
@@ -128,7 +128,7 @@ def missing(journey: Journey) -> tuple[str, ...]:
     lacking += [f"symptom {name} rated" for name in journey.protocol.symptoms.names if name not in found.symptoms]
     if found.symptoms_since is None:
         lacking.append("since when the symptoms have lasted")
-    lacking += untreated(journey)
+    lacking += find_untreated(journey)
     if found.location is None or not found.location.confirmed:
         lacking.append("location of the patient, confirmed")
     if journey.reconciled_at is None or journey.unreviewed_medicine_changes:
@@ -140,7 +140,7 @@ def missing(journey: Journey) -> tuple[str, ...]:
     return tuple(lacking)
 
 
-def untreated(journey: Journey) -> list[str]:
+def find_untreated(journey: Journey) -> list[str]:
     """Return what the evaluation lacks of the standard treatments that come first, in words."""
     rule, found = journey.protocol.eligibility.prior_treatments, journey.evaluation
     if found.treatment_exception is not None:
@@ -158,7 +158,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the evaluation until it is complete, then for its signature."""
     if journey.stage != Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
         return
-    lacking = missing(journey)
+    lacking = find_missing(journey)
     if lacking:
         yield require(
             EVALUATION,

@@ -9,12 +9,12 @@ from workflows.journey.signed_statement import Meaning
 from workflows.journey.stages.evaluation.model import Measurement
 
 
-def measured(measurements: tuple[Measurement, ...]) -> list[Content]:
+def dump_measurements(measurements: tuple[Measurement, ...]) -> list[Content]:
     """Return what a signature covers of measurements."""
     return [m.model_dump(mode="json", exclude={"version"}) for m in measurements]
 
 
-def response(journey: Journey) -> Content:
+def dump_response(journey: Journey) -> Content:
     """Every score, and for each instrument the newest beside the baseline, the best and the last before it. The change
     is judged anew, not as when each was recorded: an earlier total may have been corrected since."""
     compared = [instrument for instrument in Instrument if definition_of(instrument).thresholds_of_change]
@@ -30,7 +30,7 @@ def _evaluation(journey: Journey, subject: str | None) -> Content:
     return {
         "evaluation": journey.evaluation.model_dump(mode="json"),
         "born": journey.patient.born.isoformat(),
-        "baseline": measured(_baseline(journey)),
+        "baseline": dump_measurements(_baseline(journey)),
     }
 
 

@@ -37,7 +37,7 @@ from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
-from workflows.journey.stages.follow_up.trends import worsened
+from workflows.journey.stages.follow_up.trends import find_worsened
 from workflows.journey.vocabulary import not_a_state
 from workflows.journey.watch import is_owed_after_dose
 
@@ -75,7 +75,7 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
     found = []
     if body.feeling == "unwell":
         found.append((OF_UNWELL, f"feels unwell at {body.check_in}"))
-    if body.check_in in worsened(journey):
+    if body.check_in in find_worsened(journey):
         found.append((OF_WORSENING, "a symptom was rated very high, or worse again and again"))
     if found:
         yield ask_support(journey, worst(*(severity for severity, _ in found)), "; ".join(what for _, what in found))
@@ -110,12 +110,12 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
     if contact is None or at < contact.opens or contact.replaced:
         unscheduled = _unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
-        yield visited(command.model_copy(update={"visit": unscheduled.id}))
+        yield make_visit(command.model_copy(update={"visit": unscheduled.id}))
     else:
-        yield visited(command, late=at > contact.closes)
+        yield make_visit(command, late=at > contact.closes)
 
 
-def visited(command: c.RecordVisit, *, late: bool = False) -> e.VisitRecorded:
+def make_visit(command: c.RecordVisit, *, late: bool = False) -> e.VisitRecorded:
     """Return the event of a visit."""
     return e.VisitRecorded(**command.model_dump(exclude={"kind"}), late=late)
 

@@ -9,7 +9,7 @@ from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, Effect, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome
-from workflows.journey.stages.evaluation.sign_offs import response
+from workflows.journey.stages.evaluation.sign_offs import dump_response
 from workflows.journey.watch import contacts_watched, hand_over
 
 
@@ -35,7 +35,7 @@ def _discharge(journey: Journey, subject: str | None) -> Content:
     return {
         "proposal": None if proposal is None else proposal.model_dump(mode="json"),
         "sessions": len(journey.ended_sessions),
-        **response(journey),
+        **dump_response(journey),
         "visits": [
             c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
         ],

@@ -20,7 +20,7 @@ def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
 
 
 @recalled
-def worsened(journey: Journey) -> tuple[str, ...]:
+def find_worsened(journey: Journey) -> tuple[str, ...]:
     """Return the contacts at which a symptom was very high, came to be worse so many times in a row, or rose further
     after that."""
     done = sorted(

@@ -28,7 +28,7 @@ from workflows.journey.refusals import RefusalCode, list_some, refuse, require_k
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.rules import untreated
+from workflows.journey.stages.evaluation.rules import find_untreated
 from workflows.journey.stages.screening.model import FindingName
 
 
@@ -61,7 +61,7 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
 def answer(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record answers. That a hard exclusion does not hold after all is no new answer: it is a correction, which a
     second, clinical person confirms."""
-    hard = excluded(journey, "hard")
+    hard = list_exclusions(journey, "hard")
     back = [code for code, given in command.exclusions.items() if code in hard and given.answer != "yes"]
     if back:
         refuse(
@@ -129,7 +129,7 @@ def _monitoring_concern(journey: Journey) -> str | None:
 
 
 def _no_standard_treatment(journey: Journey) -> str | None:
-    lacking = untreated(journey)
+    lacking = find_untreated(journey)
     return f"the evaluation has no {' and no '.join(lacking)}" if lacking else None
 
 
@@ -177,7 +177,7 @@ def _risk_is(level: Level) -> str:
     return f"suicide risk {level.value}"
 
 
-def reopening(journey: Journey, at: datetime) -> dict[str, str]:
+def find_reopened(journey: Journey, at: datetime) -> dict[str, str]:
     """Return the exclusions whose answers do not count any more at a moment (UTC), each with the reason: what they
     rested on is not as it was, or what is known now speaks against them. Lower suicide risk opens nothing."""
     return dict(_reopening(journey, known_levels(journey, at), _age(journey, at)))
@@ -223,12 +223,12 @@ def _answered_no(journey: Journey, code: str) -> bool:
 
 def reopen(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Open the answers again that do not count any more, in every stage and under every hold."""
-    found = reopening(journey, at)
+    found = find_reopened(journey, at)
     if found:
         yield e.AnswersReopened(answers=found)
 
 
-def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
+def list_exclusions(journey: Journey, rule: str) -> tuple[str, ...]:
     """Return the codes of exclusions with this rule (hard, review) that are answered yes."""
     answers = journey.screening.exclusions
     return tuple(
@@ -238,7 +238,7 @@ def excluded(journey: Journey, rule: str) -> tuple[str, ...]:
     )
 
 
-def unanswered(journey: Journey) -> tuple[str, ...]:
+def find_unanswered(journey: Journey) -> tuple[str, ...]:
     """Return what the screening still lacks, in words. Unknown is not an answer."""
     answers, eligibility = journey.screening, journey.protocol.eligibility
     known = [code for code, given in answers.exclusions.items() if given.answer != "unknown"]
@@ -252,10 +252,10 @@ def unanswered(journey: Journey) -> tuple[str, ...]:
 def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return why treatment in any setting cannot be approved now. If nothing is returned, a clinician may decide;
     nothing is approved by that."""
-    found = list(unanswered(journey))
-    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
-    found += [f"hard exclusion {code}" for code in excluded(journey, "hard")]
-    if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
+    found = list(find_unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in find_reopened(journey, at).items()]
+    found += [f"hard exclusion {code}" for code in list_exclusions(journey, "hard")]
+    if list_exclusions(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     criteria = journey.screening.criteria
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
@@ -289,7 +289,7 @@ def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once when a hard exclusion is answered yes after eligibility was signed."""
     if journey.stage in (Stage.EDUCATION, Stage.SESSIONS):
-        new = tuple(code for code in excluded(journey, "hard") if code in body.exclusions)
+        new = tuple(code for code in list_exclusions(journey, "hard") if code in body.exclusions)
         if new:
             yield place(journey, "exclusion", f"hard exclusion {', '.join(new)} answered yes")
 
@@ -299,7 +299,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     eligibility = journey.protocol.eligibility
     if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         return
-    if unanswered(journey):
+    if find_unanswered(journey):
         yield require(
             SCREENING,
             owner=Role.CLINICIAN,
@@ -307,7 +307,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             what="answer the screening",
         )
         return
-    if excluded(journey, "review"):
+    if list_exclusions(journey, "review"):
         review = sign_off_requirement(journey, SignOffKind.EXCLUSION_REVIEW)
         if review:
             yield review

@@ -23,7 +23,7 @@ from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_NO_GO, Severity, at_least
-from workflows.journey.stages.sessions.dose_gate import is_watched, scheduled
+from workflows.journey.stages.sessions.dose_gate import is_watched, require_scheduled
 from workflows.journey.stages.sessions.model import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
 from workflows.journey.vocabulary import not_a_state
@@ -38,7 +38,7 @@ VITAL_SIGNS = "vital_signs"
 def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record the checklist before a dose: every item answered, with recent vital signs. After the release too: what is
     found then holds care, and a dose that is taken all the same is a deviation."""
-    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    session, rules = require_scheduled(journey, command.session), journey.protocol.sessions
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe, or correct it with `pathway amend`")
     require_whole(journey, command)
@@ -49,7 +49,7 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
             "Measure again",
             "vitals.measured_at",
         )
-    yield checked(journey, command, at)
+    yield judge_checklist(journey, command, at)
 
 
 def require_whole(journey: Journey, command: c.CheckSession) -> None:
@@ -72,7 +72,7 @@ def _asked(journey: Journey, session: int) -> tuple[str, ...]:
     return journey.protocol.sessions.checklist_in(journey.sessions[session].setting)
 
 
-def checked(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
+def judge_checklist(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
     """Return the event of a checklist at a moment (UTC), judged by the protocol, with what in it is a no-go."""
     rules, asked = journey.protocol.sessions, _asked(journey, command.session)
     verdict, recheck = _judge_vitals(journey, command.vitals, at)

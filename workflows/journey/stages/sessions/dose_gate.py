@@ -33,11 +33,11 @@ from workflows.journey.patient_limits import (
 from workflows.journey.protocol import DoseLimit, SettingRules, SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.setting import setting_of
-from workflows.journey.stages.education.rules import unacknowledged, unconsented, untaught
-from workflows.journey.stages.screening.rules import excluded, reopening, unanswered
+from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented, untaught
+from workflows.journey.stages.screening.rules import find_reopened, find_unanswered, list_exclusions
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
-from workflows.journey.stages.sessions.validity import lapsed, measure_obstacles
+from workflows.journey.stages.sessions.validity import find_lapsed, measure_obstacles
 from workflows.journey.vocabulary import Observer
 
 WEEK = timedelta(days=7)
@@ -74,24 +74,24 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     if journey.plan_owed_since is not None:
         found.append("a review asked for a new plan")
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
-    found += [f"exclusion {code} open" for code in excluded(journey, "hard")] + list(unanswered(journey))
-    found += [f"exclusion {code}: {why}" for code, why in reopening(journey, at).items()]
-    if excluded(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
+    found += [f"exclusion {code} open" for code in list_exclusions(journey, "hard")] + list(find_unanswered(journey))
+    found += [f"exclusion {code}: {why}" for code, why in find_reopened(journey, at).items()]
+    if list_exclusions(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     screened = journey.screening.completed_at
     if screened is None or at - screened > timedelta(days=protocol.eligibility.screening_valid_days):
         found.append("the screening has expired")
     if age_on(journey.patient.born, at, journey.patient.zone) < protocol.eligibility.min_age_years:
         found.append("the patient is under age")
-    found += [f"consent {name} not in force" for name in unconsented(journey)]
+    found += [f"consent {name} not in force" for name in find_unconsented(journey)]
     found += [f"topic {topic} not explained" for topic in untaught(journey)]
-    found += [f"statement {statement} not acknowledged" for statement in unacknowledged(journey)]
+    found += [f"statement {statement} not acknowledged" for statement in find_unacknowledged(journey)]
     found += suicide_risk_obstacles(journey, at)
     risk = journey.asked_risk
     valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
-    found += lapsed(journey, at)
+    found += find_lapsed(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")
     found += interval_obstacles(journey, at)
@@ -237,7 +237,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     """What another journey of the patient has open that may be a dose, or become one."""
     if journey.elsewhere.same_medicine_open:
         yield "another journey of this patient with this medicine is open"
-    if any(merge.proposed and not declined(journey, merge) for merge in journey.merges.values()):
+    if any(merge.proposed and not is_declined(journey, merge) for merge in journey.merges.values()):
         yield "whether another patient is this one is not decided"
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
@@ -248,7 +248,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
         yield "another session of this patient was released, and whether its dose was taken is not known"
 
 
-def declined(journey: Journey, merge: Merge) -> bool:
+def is_declined(journey: Journey, merge: Merge) -> bool:
     """Whether it was decided that another reference is somebody else's."""
     decided = current(journey, SignOffKind.PATIENT_MERGE, merge.id)
     return decided is not None and decided.decision == "decline"
@@ -256,7 +256,7 @@ def declined(journey: Journey, merge: Merge) -> bool:
 
 def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Release a session if the dose gate lets it pass, and refuse otherwise."""
-    session = scheduled(journey, command.session)
+    session = require_scheduled(journey, command.session)
     if session.stopped_at is not None:
         refuse(
             RefusalCode.ALREADY_DONE,
@@ -281,7 +281,7 @@ def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime
     yield e.SessionReleased(session=command.session, clearance=cleared.request, dose_mg=journey.plan.dose_mg)
 
 
-def scheduled(journey: Journey, number: int) -> Session:
+def require_scheduled(journey: Journey, number: int) -> Session:
     """Return the session with this number if it is scheduled and has not ended; refuse otherwise."""
     session = journey.sessions.get(number)
     if session is None:

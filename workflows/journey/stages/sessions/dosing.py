@@ -43,7 +43,7 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
             "Correct it with `pathway amend`, or give the time of the other dose",
             "taken_at",
         )
-    yield dosed(journey, command, by, _next_dose(journey), session, at)
+    yield make_dose(journey, command, by, _next_dose(journey), session, at)
 
 
 def _next_dose(journey: Journey) -> str:
@@ -118,7 +118,7 @@ def expected_doses_left(journey: Journey) -> int:
     return balance(journey) - 1
 
 
-def dosed(
+def make_dose(
     journey: Journey, command: c.RecordDose, by: Actor, dose: str, session: Session | None, at: datetime
 ) -> e.DoseRecorded:
     """Return the event of a dose, with the due times (UTC) of its observations."""
@@ -140,7 +140,7 @@ def dosed(
     )
 
 
-def corrected_dose(journey: Journey, command: c.RecordDose, version: int, by: Actor, at: datetime) -> e.DoseRecorded:
+def correct_dose(journey: Journey, command: c.RecordDose, version: int, by: Actor, at: datetime) -> e.DoseRecorded:
     """Return the event that corrects the dose recorded at this version, or by an earlier correction there.
 
     Raises:

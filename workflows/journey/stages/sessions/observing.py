@@ -24,7 +24,7 @@ from workflows.journey.instruments import Flag, Instrument, score
 from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
-from workflows.journey.stages.sessions.dose_gate import scheduled
+from workflows.journey.stages.sessions.dose_gate import require_scheduled
 from workflows.journey.stages.sessions.model import Observation, Session, is_measured_then, made_minute
 
 
@@ -39,7 +39,7 @@ def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> It
             "session",
         )
     require_seen(journey, command, at)
-    yield observed(journey, command, at)
+    yield judge_observation(journey, command, at)
 
 
 def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
@@ -53,7 +53,7 @@ def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
         refuse(RefusalCode.WRONG_TIME, "this minute is still to come", "Record it when it was observed", "minute")
 
 
-def observed(journey: Journey, command: c.Observe, at: datetime) -> e.SessionObserved:
+def judge_observation(journey: Journey, command: c.Observe, at: datetime) -> e.SessionObserved:
     """Return the event of an observation that is entered at a moment (UTC), judged by the protocol's limits."""
     rules = journey.protocol.sessions
     thresholds = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
@@ -89,7 +89,7 @@ def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at:
 
 def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record that a scheduled observation was not made, or lacks its vital signs, once its time is over."""
-    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    session, rules = require_scheduled(journey, command.session), journey.protocol.sessions
     if not session.running or session.dosed_at is None:
         refuse(RefusalCode.WRONG_TIME, "the session is not running", "Observations belong between dose and end")
     if command.minute not in rules.observe_minutes:
@@ -176,7 +176,7 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
     A criterion that observations tell of is computed from them, whatever is answered; a no is always believed. At least
     two hours of observation, until the patient may be left with their observer (esketamine label, 5.1 to 5.3).
     """
-    session, rules = scheduled(journey, command.session), journey.protocol.sessions
+    session, rules = require_scheduled(journey, command.session), journey.protocol.sessions
     require_endable(journey, session, at)
     asked = rules.criteria_in(session.setting)
     require_known({**command.criteria}, asked, "criteria")

@@ -7,7 +7,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.stage import Stage
-from workflows.journey.stages.follow_up.trends import contacts_with_record, worsened
+from workflows.journey.stages.follow_up.trends import contacts_with_record, find_worsened
 
 
 @recalled
@@ -47,7 +47,7 @@ def _sessions(journey: Journey) -> Iterator[str]:
 def _contacts(journey: Journey) -> tuple[str, ...]:
     """Every visit that found what the protocol has reviewed, such as worsening, and every contact at which the
     patient's own ratings alert."""
-    alerting, reviewed = worsened(journey), journey.protocol.follow_up.outcomes_to_review
+    alerting, reviewed = find_worsened(journey), journey.protocol.follow_up.outcomes_to_review
     return tuple(
         contact.id
         for contact in contacts_with_record(journey)

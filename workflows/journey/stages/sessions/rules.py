@@ -35,10 +35,15 @@ from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.setting import setting_of
 from workflows.journey.stage import Stage
-from workflows.journey.stages.education.rules import unconsented
+from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 from workflows.journey.stages.sessions import validity
-from workflows.journey.stages.sessions.dose_gate import interval_obstacles, outside_hours, scheduled, standing_no_go
+from workflows.journey.stages.sessions.dose_gate import (
+    interval_obstacles,
+    outside_hours,
+    require_scheduled,
+    standing_no_go,
+)
 from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
 
@@ -57,7 +62,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             refuse(RefusalCode.INCOMPLETE, f"the {kind.value} is not signed as it now is", "Have it signed first")
     if reviews_owed(journey):
         refuse(RefusalCode.INCOMPLETE, "a response review is open", "A clinician decides it first")
-    if unconsented(journey):
+    if find_unconsented(journey):
         refuse(RefusalCode.INCOMPLETE, "consents are not complete", "The patient decides about them first")
     if command.starts_at < at:
         refuse(RefusalCode.WRONG_TIME, "this start is in the past", "Give a time that is still to come", "starts_at")
@@ -99,7 +104,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
 
 def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Cancel a session whose dose was not taken."""
-    session = scheduled(journey, command.session)
+    session = require_scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
     yield e.SessionCancelled(session=command.session, reason=command.reason)
@@ -107,7 +112,7 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record that the patient got the instructions for a session."""
-    scheduled(journey, command.session)
+    require_scheduled(journey, command.session)
     yield e.SessionInstructed(session=command.session, content_version=command.content_version)
 
 
@@ -115,7 +120,7 @@ def acknowledge_instructions(
     journey: Journey, command: c.AcknowledgeInstructions, by: Actor, at: datetime
 ) -> Iterator[e.EventBody]:
     """Record that the patient acknowledged the instructions that were delivered last."""
-    session = scheduled(journey, command.session)
+    session = require_scheduled(journey, command.session)
     if session.instructed is None:
         refuse(RefusalCode.INCOMPLETE, "no instructions were delivered", "The coordinator delivers them", "session")
     if session.instructed != command.content_version:
@@ -160,7 +165,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     session, subject = journey.sessions.get(number), str(number)
-    if unconsented(journey):
+    if find_unconsented(journey):
         return
     if number in journey.protocol.instrument_schedule.before_session:
         counts = timedelta(days=journey.protocol.validity.before_session_days)
@@ -168,7 +173,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             if instrument in C_SSRS_FORMS:
                 continue
             occasion = measure_name(journey, f"session-{number}", instrument)
-            measured = validity.measured_before(journey, number, instrument)
+            measured = validity.find_measurement_before(journey, number, instrument)
             opens = None if session is None or measured is None else session.starts_at - counts
             if measured is None or (opens is not None and measured.at < opens):
                 yield require(

@@ -16,7 +16,7 @@ from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.evaluation.sign_offs import measured, response
+from workflows.journey.stages.evaluation.sign_offs import dump_measurements, dump_response
 from workflows.journey.stages.follow_up.model import OwedContact
 
 CLEARED = dict.fromkeys(
@@ -73,7 +73,7 @@ def _happened_since(journey: Journey, since: datetime) -> Content:
         "crises": [*find(journey.crises, _crises, since)],
         "support": [*find(journey.support, _support, since)],
         "contacts": [*find(journey.contacts, _contacts, since)],
-        "measured": measured(tuple(m for m in journey.measurements if m.at >= since)),
+        "measured": dump_measurements(tuple(m for m in journey.measurements if m.at >= since)),
         "sessions": [s.model_dump(mode="json") for s in journey.ended_sessions if s.ended_at and s.ended_at >= since],
     }
 
@@ -131,7 +131,7 @@ def _attestation(journey: Journey, subject: str | None) -> Content:
 
 def _response_review(journey: Journey, subject: str | None) -> Content:
     return {
-        **response(journey),
+        **dump_response(journey),
         "visits": [k.record.model_dump(mode="json") for k in journey.contacts.values() if k.record is not None],
         "sessions": [session.model_dump(mode="json") for session in journey.ended_sessions],
         "therapy": [session.model_dump(mode="json") for session in journey.therapy],

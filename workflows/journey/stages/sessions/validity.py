@@ -64,12 +64,12 @@ def lapses(journey: Journey) -> Iterator[Lapse]:
             yield Lapse(name, min(times.values()) + timedelta(days=days), renewed, owner)
 
 
-def lapsed(journey: Journey, at: datetime) -> tuple[str, ...]:
+def find_lapsed(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return what no longer carries a dose at a moment (UTC), and how it is renewed."""
     return tuple(f"{lapse.name} has lapsed: {lapse.renewed}" for lapse in lapses(journey) if at > lapse.until)
 
 
-def measured_before(journey: Journey, number: int, instrument: Instrument) -> Measurement | None:
+def find_measurement_before(journey: Journey, number: int, instrument: Instrument) -> Measurement | None:
     """Return the answers that are those before a session: what was filled in before the last dose is not."""
     last = journey.last_dose_at
     measured = journey.latest(instrument, occasion=measure_name(journey, f"session-{number}", instrument))
@@ -84,7 +84,7 @@ def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     for instrument in scheduled_instruments(journey):
         if instrument in C_SSRS_FORMS:
             continue
-        measured = measured_before(journey, number, instrument)
+        measured = find_measurement_before(journey, number, instrument)
         if measured is None:
             found.append(f"{instrument} before session {number} is not filled in")
         elif at - measured.at > counts:
