@@ -1,14 +1,20 @@
 """Rules about the patient, where they are recorded: over several journeys, on real servers."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
+from activities import record_activities
+from activities.record import Record
+from activities.record.patients import Parted, part, part_again
+from activities.record.recorded_journeys import RecordedJourneys
 from application.errors import Refused
+from application.record.reconcile import Drift, compare
+from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import SUBMIT, handle_of, start
 from simulation.people import referral
 from tests.workflow.world import Case, World, said
@@ -141,6 +147,39 @@ async def test_a_merge_that_was_wrong_is_undone_and_each_journey_says_so(real_wo
         of_each = await real_world.record.journeys_of(real_world.record.patients.of_ref(case.journey.patient.ref))
         assert of_each == (case.id,)
     assert not one.journey.is_patient(ref)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+async def test_who_could_not_be_taken_apart_is_by_the_next_pass(
+    real_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a journey of either could not be read while the undoing was recorded: ops see it, a pass mends it."""
+    one, other = await two_of_one_patient(real_world)
+    record, journeys = real_world.record, TemporalJourneys(real_world.client, real_world.task_queue)
+
+    async def nobody(record: Record, journey: Journey, other: str, known: RecordedJourneys | None = None) -> Parted:
+        return Parted((), (await part(record, journey, other, known)).position)
+
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(record_activities, "part", nobody)
+        await one.act(Role.COORDINATOR, c.ProposeUnmerge(merge="merge-1", reason="Invented: two people"))
+        await one.play(until=lambda journey: journey.merges["merge-1"].undone)
+    _, found = await compare(record, journeys, now=datetime.now(UTC))
+    assert [each.drift for each in found if each.journey_id == one.id] == [Drift.UNPARTED]
+    parted = await part_again(record, one.id)
+    assert parted is not None
+    assert {one.id, other.id} <= parted
+    for each in (one, other):
+        await journeys.look(each.id)
+    _, found = await compare(record, journeys, now=datetime.now(UTC))
+    assert Drift.UNPARTED not in [each.drift for each in found if each.journey_id == one.id]
+    while not other.journey.held:
+        await other.reach(other.journey.version + 1)
+    while one.journey.elsewhere.also_known_as:
+        await one.reach(one.journey.version + 1)
+    for case in (one, other):
+        assert {hold.cause for hold in case.journey.standing_holds} == {"patients_parted"}
 
 
 @pytest.mark.requirement("B27")
