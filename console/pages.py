@@ -147,6 +147,11 @@ def _named(person: str, called: Callable[[str], str]) -> str:
     return called(person)
 
 
+def _bounds(hint: str) -> str:
+    """Say between which numbers a number may be, where that tells people anything."""
+    return "" if re.search(r"\d{5}", hint) else hint
+
+
 def _fresh(true: TrueUpTo) -> str:
     """Say what may be missing in a list; nothing where all that is recorded is in it."""
     said = []
@@ -188,6 +193,7 @@ def _templates() -> Environment:
         "theirs": shown_at,
         "short": _short,
         "dated": _dated,
+        "bounds": _bounds,
         "fresh": _fresh,
         "said_here": said_here,
         "for_people": for_people,

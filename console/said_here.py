@@ -27,15 +27,45 @@ PLACES: Final = {
 }
 """Where in the console is what a command of the terminal shows."""
 
-_COMMAND = re.compile(
-    r"(?P<run>\brun )?`(?P<noun>[a-z]+(?:-[a-z]+)*) (?P<verb>[a-z]+(?:-[a-z]+)*)(?P<more>(?: [^`]*)?)`"
+_INSTEAD: Final = tuple(
+    (re.compile(said), here)
+    for said, here in (
+        (r"Run it again with --command-id [0-9a-f-]+", "Send the form again"),
+        (r"send it again with --command-id [0-9a-f-]+", "send the form again"),
+        (r"Leave --command-id out; the earlier command stands", "The earlier one stands"),
+        (r"Run the same (?:command|request) again", "Try again"),
+        (r"Run it again", "Try again"),
+        (r"run it again", "load it again"),
+        (r"Leave --after out", "Begin at the first page of the list"),
+        (r"[.] Choose another profile with --profile", ""),
+        (r"Write it from `--template`, or see `--schema`", "Each row is one referral as JSON, and nothing else"),
+        (r"start over with --anew", "set the earlier signatures aside and start over"),
+        (r"Give --review-by the last day", "Give the last day"),
+        (r"Leave --clinic out to sign for those", "Sign for those"),
+        (r"Give --clinic with the id of a clinic, as in the register, once for each", "Choose the clinics"),
+        (r"^Temporal cannot be reached", "what takes your commands (Temporal) cannot be reached"),
+    )
 )
+"""What only makes sense at a terminal, and what is said here in its place."""
+
+_SENT = re.compile(r"may not send ([a-z-]+) ([a-z-]+)")
+_CODE = re.compile(r"(?<=[a-z])_(?=[a-z])")
+_WORD = "[a-z]+(?:-[a-z]+)*"
+_COMMAND = re.compile(rf"(?P<run>\brun )?`(?P<noun>{_WORD}) (?P<verb>{_WORD})(?: [^`]*)?`")
 
 
 def said_here(text: str) -> str:
     """Return what a use case says with places of the console for commands. Commands that are only for a terminal, such
     as those of ops, stay."""
-    return _COMMAND.sub(_place, text).replace("Run it again", "Try again").replace("run it again", "load it again")
+    for said, here in _INSTEAD:
+        text = said.sub(here, text)
+    text = _COMMAND.sub(_place, _SENT.sub(_not_sent, text))
+    return text if "`" in text else _CODE.sub(" ", text)
+
+
+def _not_sent(found: re.Match[str]) -> str:
+    title = TITLES.get(".".join(found.groups()))
+    return found[0] if title is None else f"may not send “{title}”"
 
 
 def for_people(summary: str) -> str:
@@ -46,6 +76,8 @@ def for_people(summary: str) -> str:
 
 
 def _place(found: re.Match[str]) -> str:
+    if "--batch" in found[0]:
+        return found[0]
     name = f"{found['noun']} {found['verb']}"
     title = TITLES.get(name.replace(" ", "."))
     place = PLACES.get(name) or (title and f"“{title}”")

@@ -145,6 +145,13 @@ async def test_a_patient_across_journeys(clinics: Clinics, browser: Browser) -> 
         ("correct it with `pathway amend`", "correct it with “Correct a recorded fact”"),
         ("say in `without_visits_because` why", "say in `without_visits_because` why"),
         ("nothing of the kind", "nothing of the kind"),
+        ("Run it again with --command-id 00-ab: it happens once", "Send the form again: it happens once"),
+        ("Correct it, and send it again with --command-id 00-ab: it", "Correct it, and send the form again: it"),
+        ("It is for: on_call_clinician. Choose another profile with --profile", "It is for: on call clinician"),
+        ("a coordinator may not send plan record", "a coordinator may not send “Write the plan”"),
+        ("Leave --after out", "Begin at the first page of the list"),
+        ("larger files are for `pathway start --batch`", "larger files are for `pathway start --batch`"),
+        ("Temporal cannot be reached", "what takes your commands (Temporal) cannot be reached"),
     ],
 )  # fmt: skip
 def test_the_console_names_its_own_places(told: str, here: str) -> None:

@@ -102,6 +102,10 @@ def why(waiting: Obligation, journey: Journey) -> str:
     return f"{said}; {otherwise(waiting, journey)}."
 
 
+def _spell_minutes(count: int) -> str:
+    return f"{count} minutes" if count % 60 or count < 120 else f"{count // 60} hours"
+
+
 def otherwise(waiting: Obligation, journey: Journey) -> str:
     """Say what happens to an obligation if nothing comes."""
     step = next_escalation_step(waiting, journey)
@@ -109,7 +113,7 @@ def otherwise(waiting: Obligation, journey: Journey) -> str:
         return "every step of its escalation policy has been taken"
     then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
     held = " and care is held" if step.hold else ""
-    again = "" if step.repeat_minutes is None else f", then every {step.repeat_minutes} minutes"
+    again = "" if step.repeat_minutes is None else f", then every {_spell_minutes(step.repeat_minutes)}"
     return f"if nothing comes: {then} at {format_moment(waiting.next_step, journey.patient.zone)}{again}{held}"
 
 
