@@ -1,12 +1,13 @@
 """Each list answers what a look at every journey's own state would, page by page, in one order."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import pytest_asyncio
 
 from activities.record import Record
 from activities.record.event_codec import load_events, load_journey
@@ -26,7 +27,10 @@ from activities.record.read_models.queries import (
 )
 from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
 from application.history import as_known
+from deploy.local.postgres import Database, Postgres
 from simulation.people import STAFF
+from tests.fixtures.clear import open_clear
+from tests.fixtures.everything import everything
 from tests.journey.play import started
 from tests.record.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
 from workflows.journey.actors import Role
@@ -40,9 +44,32 @@ from workflows.journey.summary import health, why
 COUNTS = (1, 3, 9, 9, 14, 25, 40, 77, 120, 150, 190, 196)
 
 
+Journeys = dict[UUID, Journey]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def made(postgres: Postgres) -> AsyncIterator[tuple[Database, Journeys]]:
+    """The journeys, in the database that each test's is a copy of."""
+    database = await postgres.fresh_database(template=postgres.database)
+    async with open_clear(everything(database)) as record:
+        journeys = await _make(record)
+    # Nobody may be connected to what is copied.
+    yield database, journeys
+    await postgres.drop_database(database)
+
+
 @pytest.fixture
-async def journeys(record: Record) -> dict[UUID, Journey]:
+def template(request: pytest.FixtureRequest, postgres: Postgres, made: tuple[Database, Journeys]) -> Database:
+    return made[0] if "journeys" in request.fixturenames else postgres.database
+
+
+@pytest.fixture
+def journeys(made: tuple[Database, Journeys], record: Record) -> Journeys:
     """Journeys at many moments of their course, one of them held, as a fold of the record makes them."""
+    return dict(made[1])
+
+
+async def _make(record: Record) -> Journeys:
     known = [await put_course(record, count) for count in COUNTS]
     held = started().go_on(lambda journey: journey.stage == Stage.SESSIONS).go_on(
         lambda journey: journey.held, unwell=("check-in-1-24h",), late=("check-in-1-24h",)
