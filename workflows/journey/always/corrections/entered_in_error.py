@@ -2,8 +2,9 @@
 
 The event stays in the record as it was, with the status that FHIR calls entered-in-error, by whom and why. Here is what
 of the state goes with it. One that could have stood in the way of something (``loosens``) counts until a second,
-clinical person has confirmed it. What is asked for again (a check-in in which the patient is well, an answer, a
-checklist) needs no second person: nothing becomes possible by it that was not.
+clinical person has confirmed it; so does a form with answers to exclusions, of which one may exclude the patient. What
+is asked for again (a check-in in which the patient is well, another answer, a checklist) needs no second person:
+nothing becomes possible by it that was not.
 """
 
 from collections.abc import Callable, Mapping
