@@ -18,12 +18,15 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
+    PollActivityTaskQueueResponse,
     RespondActivityTaskCompletedRequest,
     RespondActivityTaskFailedRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.converter import ActivitySerializationContext
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.payload_codec import SealingCodec
@@ -43,7 +46,7 @@ from tests.replay.replay import replay
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.messages import DIVERGED
+from workflows.messages import DIVERGED, LIMIT
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 
@@ -126,36 +129,54 @@ async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothin
 async def test_an_answer_without_the_keys_is_asked_for_again(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    """A rogue worker says that all is recorded, or that the record diverged, or hands the question back as an answer,
-    or as what a failure says: that was made with the keys, and for this very place. None of it is believed."""
-    course = Course(client, record, signers, task_queue)
+    """A rogue worker says that all is recorded, or that the record diverged; hands the question back as an answer, or
+    as what a failure says; or hands in as the last failure one that was to be retried. The latter were made with the
+    keys, and for this very place. None of it is believed."""
+    courses = [Course(client, record, signers, task_queue) for _ in range(5)]
     queue = TaskQueue(name=task_queue)
     async with Worker(client, task_queue=task_queue, workflows=[CareJourney]):
-        await start(client, course.opening, task_queue=task_queue)
-        for turn in range(8):
+        for course in courses:
+            await start(client, course.opening, task_queue=task_queue)
+        for attack in ("answer", "failure", "question", "question as failure", "retried failure"):
             task = await plain.workflow_service.poll_activity_task_queue(
                 PollActivityTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue"),
                 retry=False,
             )
-            assert course.opening.actor.id.encode() not in task.SerializeToString()
-            question = task.input.payloads[0] if turn >= 4 else None
-            if turn % 2:
+            assert courses[0].opening.actor.id.encode() not in task.SerializeToString()
+            if attack in ("answer", "question"):
                 completed = RespondActivityTaskCompletedRequest(namespace=plain.namespace, task_token=task.task_token)
                 said = clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}')
-                completed.result.payloads.append(question or said)
+                completed.result.payloads.append(task.input.payloads[0] if attack == "question" else said)
                 await plain.workflow_service.respond_activity_task_completed(completed, retry=True)
+                continue
+            failed = RespondActivityTaskFailedRequest(namespace=plain.namespace, task_token=task.task_token)
+            if attack == "retried failure":
+                seen = ApplicationError("the record is away", type=LIMIT)
+                await client.data_converter.with_context(_place(client, task)).encode_failure(seen, failed.failure)
             else:
-                failed = RespondActivityTaskFailedRequest(namespace=plain.namespace, task_token=task.task_token)
                 failed.failure.application_failure_info.type = DIVERGED
-                failed.failure.application_failure_info.non_retryable = True
-                if question is not None:
-                    failed.failure.encoded_attributes.CopyFrom(question)
-                await plain.workflow_service.respond_activity_task_failed(failed, retry=True)
+            if attack == "question as failure":
+                failed.failure.encoded_attributes.CopyFrom(task.input.payloads[0])
+            failed.failure.application_failure_info.non_retryable = True
+            await plain.workflow_service.respond_activity_task_failed(failed, retry=True)
     async with at_work(client, record, signers, task_queue):
-        recorded = await course.recorded()
-        assert recorded.version >= 1
-        assert (await course.status()).health != "diverged"
-        assert task_failures(await histories(course)) == []
+        for course in courses:
+            recorded = await course.recorded()
+            assert recorded.version >= 1
+            assert (await course.status()).health != "diverged"
+            assert task_failures(await histories(course)) == []
+
+
+def _place(client: Client, task: PollActivityTaskQueueResponse) -> ActivitySerializationContext:
+    return ActivitySerializationContext(
+        namespace=client.namespace,
+        activity_id=task.activity_id,
+        activity_type=task.activity_type.name,
+        activity_task_queue=None,
+        workflow_id=task.workflow_execution.workflow_id,
+        workflow_type="CareJourney",
+        is_local=False,
+    )
 
 
 class KeysOfTheirOwn(NamedTuple):

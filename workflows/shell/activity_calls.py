@@ -41,7 +41,9 @@ async def ask(
                 summary=summary,
             )
         except ActivityError as failed:
-            if isinstance(failed.cause, ApplicationError) and failed.cause.type != m.NOT_AUTHENTIC:
+            # A failure that was to be retried ends nothing: whoever saw one can hand it in again as the last.
+            cause = failed.cause
+            if isinstance(cause, ApplicationError) and cause.non_retryable and cause.type != m.NOT_AUTHENTIC:
                 raise
         else:
             if answer is not None and not isinstance(answer, Foreign):
