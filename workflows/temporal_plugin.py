@@ -49,9 +49,9 @@ PASSED_THROUGH = (
     "zoneinfo",
     "tzdata",
 )
-"""Modules that are imported once for all workflows. A test proves the core pure. A copy of it for each cached journey
-would cost fifteen times the memory and six times the time to start. The core reads zone data with `zoneinfo`, which
-does not work with the sandbox's own copies of `datetime`."""
+"""Modules that are imported once for all workflows. A test proves the core pure, and that the shell asks only Temporal.
+A copy of the core for each cached journey would cost fifteen times the memory and six times the time to start. It reads
+zone data with `zoneinfo`, which does not work with the sandbox's own copies of `datetime`."""
 
 
 COMPRESSED_FROM = 96
