@@ -35,6 +35,8 @@ def _addresses(desk: Desk, role: Role) -> Iterator[str]:
         ):
             yield route.path.format(**given)
     yield f"/protocols/{PROTOCOL}"
+    yield f"/journeys/{clinics.held}/events/20"
+    yield f"/journeys/{clinics.held}?at=20"
     yield from ("/work?all=yes", "/work?mine=yes", "/journeys?closed=yes", "/no-such-page")
     yield f"/journeys/{UUID(int=4, version=4)}"
     for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.ended,):
