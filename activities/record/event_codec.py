@@ -112,13 +112,19 @@ def _opening_payload(stored: bytes) -> dict[str, Any] | None:
     return {**payload, "body": PathwayStarted.model_construct(opening.model_fields_set, **dict(opening))}
 
 
-async def load_events(record: Record, journey_id: UUID) -> tuple[Event, ...]:
-    """Load all recorded events of a journey, oldest first; none when it is unknown.
+async def load_events(record: Record, journey_id: UUID, *, after_version: int = 0) -> tuple[Event, ...]:
+    """Load the recorded events of a journey after a version, all unless told otherwise, oldest first; none when it is
+    unknown.
 
     Raises:
         UnreadableEvent: one of them cannot be read.
     """
-    return tuple(from_stored(stored) for stored in await record.load(journey_id))
+    events: list[Event] = []
+    async for page in record.read(journey_id, after_version=after_version):
+        events += map(from_stored, page)
+        # Reading them takes the processor: give other tasks of this loop their turn.
+        await asyncio.sleep(0)
+    return tuple(events)
 
 
 async def load_journey(record: Record, journey_id: UUID, *, until_version: int | None = None) -> Journey | None:

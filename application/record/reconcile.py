@@ -57,7 +57,11 @@ recorded."""
 OVERDUE = timedelta(minutes=5)
 """How late what happens by itself may be before a journey's clock counts as stopped."""
 EACH = timedelta(seconds=30)
-"""How long one journey may take. One that does not answer holds up no other."""
+"""How long it may take to look at one journey. One that does not answer holds up no other."""
+MENDING = timedelta(minutes=3)
+"""How long it may take to mend one journey: a long one is read from its beginning."""
+NOTICES_AT_ONCE = 500
+"""How many notices one statement delivers."""
 MENDED_WITHIN = timedelta(seconds=10)
 """How long a journey that was mended may take to show it. It may come later; the next pass sees it."""
 
@@ -161,7 +165,7 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
         mended = False
         try:
             if repair:
-                async with asyncio.timeout(EACH.total_seconds()):
+                async with asyncio.timeout(MENDING.total_seconds()):
                     mended = await _mend(context, record, journeys, drifted)
         except RecordUnavailable:
             raise
@@ -501,7 +505,7 @@ async def begin_anew(
     Raises:
         UnreadableEvent: an event cannot be read. What runs goes on.
     """
-    await load_events(record, journey_id)  # before its run is ended
+    events = await load_events(record, journey_id)  # before its run is ended
     taken = () if last is None else await journeys.taken(last)
     if last is not None:
         # First its end: what it records afterwards would contradict the run that goes on from the record.
@@ -509,11 +513,14 @@ async def begin_anew(
         with suppress(UseCaseError):
             taken = await journeys.taken(last)
         await _until_quiet(record, journeys, last)
-    events = await load_events(record, journey_id)
+    events += await load_events(record, journey_id, after_version=len(events))
+    # In a thread: of a long journey it takes seconds, and whoever stands still for ten loses the lock.
+    journey, known = await asyncio.to_thread(lambda: (fold(events), receipts_of(events)))
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
     told = [notice for event in events for notice in notices(event)]
-    await deliver(record, told, clinic=fold(events).clinic, register=None, at=events[-1].at)
-    known = receipts_of(events)
+    for first in range(0, len(told), NOTICES_AT_ONCE):
+        some = told[first : first + NOTICES_AT_ONCE]
+        await deliver(record, some, clinic=journey.clinic, register=None, at=events[-1].at)
     messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
 
     def is_recorded(each: Taken) -> bool:

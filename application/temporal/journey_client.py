@@ -360,9 +360,11 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str, 
         Squatted: something else runs under its id.
         Unavailable: Temporal did not take it, or the record cannot keep a large state; ask again.
     """
-    journey = fold(recorded)
+    # In a thread: of a long journey it takes seconds.
+    journey = await asyncio.to_thread(fold, recorded)
     await _assign(client, journey)
-    handed = _make_input(journey, recorded).model_copy(update={"signals": tuple(signals)})
+    handed = await asyncio.to_thread(_make_input, journey, recorded)
+    handed = handed.model_copy(update={"signals": tuple(signals)})
     try:
         await client.start_workflow(
             CareJourney.run,

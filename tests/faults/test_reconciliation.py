@@ -7,7 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,8 +54,9 @@ from tests.helpers import eventually
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import fold
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, HandleMessage
+from workflows.journey.events import Event
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.receipts import receipts_of
 from workflows.messages import JourneyInput, JourneyResult, Signal, Unchecked, mark_version
@@ -263,6 +265,37 @@ async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: 
     await eventually(answers)
     assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
     await eventually(lambda: knows(course, accepted.command_id))
+
+
+async def test_others_have_their_turn_while_a_long_journey_is_begun_anew(
+    working: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands still for ten seconds loses the lock, and then nothing would ever be mended."""
+    ground = working
+    monkeypatch.setattr("application.temporal.runs.LONG_HISTORY", 1)
+    [course] = await ground.begin(1)
+    await ended(ground, course)
+    turns, meanwhile = 0, list[int]()
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.01)
+
+    def slow(events: Iterable[Event]) -> Journey:
+        before = turns
+        time.sleep(0.5)
+        meanwhile.append(turns - before)
+        return fold(events)
+
+    monkeypatch.setattr("application.record.reconcile.fold", slow)
+    monkeypatch.setattr("application.temporal.journey_client.fold", slow)
+    turning = asyncio.create_task(turn())
+    assert (await ground.reconcile())[course.id] == (Drift.ENDED, True)
+    turning.cancel()
+    assert len(meanwhile) >= 2
+    assert all(meanwhile)
 
 
 async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
@@ -723,6 +756,7 @@ async def test_record_and_keys_that_were_put_back_together_go_on_with_what_they_
     _, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
     brought_back = {str(course.id) for course in (more, kept)}
     assert [each for each in verified["findings"] if each["journey_id"] in {None, *brought_back}] == []
+    await young.handle.terminate("the end of this test")
 
 
 KEY_TABLES = ("data_key", "journey")
