@@ -16,9 +16,9 @@ from tests.benchmarks.stage import QUEUE, servers
 from tests.faults.helpers import Course, at_work, command, reset, run_cli, support
 from workflows import messages
 
-pytestmark = [pytest.mark.server, pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.server, pytest.mark.soak, pytest.mark.timeout(900)]
 
-SENT = 600
+SENT = 2_200
 UPDATE = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
 
 
