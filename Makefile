@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up unit test browser browser-deps soak drill canary dates coverage bench lint format docs hooks lock clean
+.PHONY: help demo up unit test uncached browser browser-deps soak drill canary dates coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -34,6 +34,10 @@ unit: $(DEV)  ## the tests that need no server
 
 test: browser-deps lint  ## all that guards a merge: linters, types, import contracts, tests
 	@$(PYTEST) $(TWICE) -m "not soak and not browser" --hypothesis-profile ci $(ARGS)
+
+uncached: $(DEV)  ## the tests of workflows with workers that keep no journey in memory: every task is a replay
+	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci --workflow-cache 0 -o faulthandler_timeout=0 \
+		tests/workflow $(ARGS)
 
 browser: browser-deps  ## the console in a real browser: every page, keyboard, phone, two browsers, restarts
 	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci tests/browser $(ARGS)
