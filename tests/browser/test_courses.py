@@ -1,9 +1,9 @@
 """Whole courses, from the referral to the discharge, on real servers and in real browsers.
 
 Everything is done on pages of the console, by the person whose it is, in a browser of their own: staff with a passkey
-of their own; the patient and the observer on a phone, let in by links in messages. Only the time between their moves
-is skipped. Who does what next is said by the invented people of the demonstrations; some of it is done by others here,
-so that everybody has something to do.
+of their own; the patient and the observer let in by links in messages. They and the session monitor have a phone. Only
+the time between their moves is skipped. Who does what next is said by the invented people of the demonstrations; some
+of it is done by others here, so that everybody has something to do.
 """
 
 from collections import Counter
@@ -41,6 +41,7 @@ from tests.browser.filling import Wall, fill_in
 from tests.browser.mail import LINK, let_in, mail_of, newest, open_newest
 from tests.browser.people import (
     ask_for_passkey,
+    findings,
     has_authenticator,
     open_browser,
     overflow,
@@ -59,7 +60,8 @@ from workflows.temporal_plugin import CarePathwayPlugin
 pytestmark = pytest.mark.browser
 
 HOUSEHOLD = (Role.PATIENT, Role.OBSERVER)
-"""They have no key, and come by links, on a phone."""
+"""They have no key, and come by links."""
+ON_A_PHONE = (*HOUSEHOLD, Role.SESSION_MONITOR)
 IN_THE_ROOM = ("session.check", "session.release", "session.dose", "session.observe", "session.end")
 KNOWN = {"session.observe": ("vitals/measured_at",)}
 """What the console fills in itself: vital signs are those of the minute that was observed."""
@@ -105,6 +107,10 @@ class Clinic:
     pages: dict[Role, Page] = field(default_factory=dict)
     given: Counter[Role] = field(default_factory=Counter)
     unasked: set[tuple[Role, str]] = field(default_factory=set)
+    script_at_home: bool = True
+    looked_at: set[tuple[Role, str]] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+    """What axe found, and where the focus was not on what was done."""
 
     def _wall(self, zone: str) -> Wall:
         return Wall(zone, self.clock.now())
@@ -113,8 +119,10 @@ class Clinic:
         """The browser of somebody; staff make a passkey in it first, and two others enrol it."""
         if role not in self.pages:
             home = role in HOUSEHOLD
-            phone: dict[str, Any] = {"phone": True, "is_mobile": True, "has_touch": True} if home else {}
-            page = await self.exits.enter_async_context(open_browser(self.chromium, self.address, **phone))
+            given: dict[str, Any] = {"script": self.script_at_home or not home}
+            if role in ON_A_PHONE:
+                given |= {"phone": True, "is_mobile": True, "has_touch": True}
+            page = await self.exits.enter_async_context(open_browser(self.chromium, self.address, **given))
             self.pages[role] = page
             if not home:
                 await has_authenticator(page)
@@ -177,7 +185,7 @@ class Clinic:
         page = await self.page_for(journey, command)
         self.given[role] += 1
         if isinstance(body, Sign):
-            await self._sign(page, journey, body)
+            await self._sign(page, role, journey, body)
             return
         content = body.model_dump(exclude={"kind"}, exclude_none=True)
         kind: str = body.kind
@@ -190,10 +198,19 @@ class Clinic:
             await page.locator("form.filters select").select_option(str(content["instrument"]))
             await _follow(page, page.get_by_role("button", name="Show its answers as fields"))
         await fill_in(form, content, self._wall(journey.patient.zone), known=KNOWN.get(kind, ()))
+        await self._look_over(page, role, kind)
         await form.locator("button.send").click()
         await self._done(page, f"Done: {TITLES[kind]}.")
 
-    async def _sign(self, page: Page, journey: Journey, body: Sign) -> None:
+    async def _look_over(self, page: Page, role: Role, what: str) -> None:
+        """Look with axe at a page that is filled in, and on a phone whether it is too wide; once for each role."""
+        if (role, what) not in self.looked_at:
+            self.looked_at.add((role, what))
+            found = await overflow(page) if role in ON_A_PHONE else []
+            found += await findings(page) if self.script_at_home or role not in HOUSEHOLD else []
+            self.wrong += [f"{role.value} {what}: {each}" for each in found]
+
+    async def _sign(self, page: Page, role: Role, journey: Journey, body: Sign) -> None:
         address = f"/journeys/{journey.id}/sign-offs/{quote(body.request)}"
         await _follow(page, page.locator(f'main a[href="{address}"]').first)
         form = page.locator("form.entry")
@@ -201,6 +218,7 @@ class Clinic:
             include={"decision", "evidence", "rationale", "choice", "referral"}, exclude_none=True
         )
         await fill_in(form, content, self._wall(journey.patient.zone))
+        await self._look_over(page, role, str(journey.waiting[body.request].sign_off))
         await form.get_by_role("button", name="Sign", exact=True).click()
         await self._done(page, f"Signed and recorded: {body.decision}.")
 
@@ -234,6 +252,10 @@ class Clinic:
         answer = page.locator("main .notice[role=status], main .problem[role=alert]").first
         await expect(answer).to_be_visible()
         assert said in await answer.inner_text(), f"{page.url}: {await answer.inner_text()}"
+        try:
+            await expect(answer).to_be_focused()
+        except AssertionError:
+            self.wrong.append(f"{page.url}: {said!r} has not the focus")
 
 
 async def _follow(page: Page, link: Locator) -> None:
@@ -294,9 +316,15 @@ def by_others(journey: Journey, command: Command) -> Command:
 
 @asynccontextmanager
 async def course(
-    pathway: Pathway, chromium: Browser, directory: Path, monkeypatch: pytest.MonkeyPatch
+    pathway: Pathway,
+    chromium: Browser,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    script_at_home: bool = True,
 ) -> AsyncIterator[InBrowsers]:
-    """A journey that the coordinator has started, on a stack of its own."""
+    """A journey that the coordinator has started, on a stack of its own. ``script_at_home``: the phones of the patient
+    and the observer run scripts."""
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(
             staffed_stack(directory, keep_data=False, time_skipping=True, headless=True)
@@ -326,7 +354,7 @@ async def course(
         sending = mailbox.sending(stack.worker_env, serving.address)
         await exits.enter_async_context(await run_worker(sending, stack.logs / "worker.log"))
         register = Register(stack.signers.register_path, stack.signers.register_path, serving.address)
-        clinic = Clinic(chromium, serving.address, mailbox.url, register, clock, exits)
+        clinic = Clinic(chromium, serving.address, mailbox.url, register, clock, exits, script_at_home=script_at_home)
         journey_id = await clinic.start(pathway)
         driving = InBrowsers(clinic, client, record, on_servers(client, record, stack.signers, journey_id))
         yield driving
@@ -347,6 +375,7 @@ async def _agree(driving: InBrowsers) -> None:
     signed = sum(event.body.kind == "signoff.signed" for event in events)
     assert (found.findings, found.examined.sign_offs) == ((), signed)
     assert clinic.unasked <= UNASKED
+    assert clinic.wrong == []
 
     page = await clinic.open(Role.COORDINATOR, f"/journeys/{journey.id}")
     await expect(page.get_by_text("Nothing is awaited.")).to_be_visible()
@@ -369,11 +398,11 @@ async def test_from_the_referral_to_a_plan_and_out(
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("pathway", ["PTSD", "ANXIETY"])
+@pytest.mark.parametrize(("pathway", "script_at_home"), [("PTSD", True), ("ANXIETY", False)])
 async def test_from_the_referral_to_the_discharge(
-    pathway: Pathway, chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pathway: Pathway, script_at_home: bool, chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with course(pathway, chromium, tmp_path, monkeypatch) as driving:
+    async with course(pathway, chromium, tmp_path, monkeypatch, script_at_home=script_at_home) as driving:
         await play(driving, until=lambda journey: journey.stage == Stage.SCREENING)
         await driving.send_what_nobody_can_read()
         journey = await play(driving, until=lambda journey: journey.stage == Stage.SESSIONS)
