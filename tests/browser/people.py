@@ -11,11 +11,11 @@ from uuid import UUID, uuid4
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-from activities.record.event_codec import load_events, load_journey
+from activities.record.event_codec import load_events, load_journey, to_new
+from activities.record.patients import opening_of
 from simulation.people import person_of, profile, referral
 from tests.browser.serving import Serving
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import append
 from tests.journey.play import PROTOCOLS, START, Play
 from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Actor, Role
@@ -42,6 +42,10 @@ class Desk:
     chromium: Browser
     serving: Serving
     profiles: Path
+    reached: UUID | None = None
+    """A journey with a session that runs, whose patient is reached in every way that there is."""
+    asked: str = ""
+    """The page of a request that waits for a signature."""
 
     @property
     def address(self) -> str:
@@ -76,7 +80,9 @@ class Desk:
                 waiting.id.startswith(awaited) if some else waiting.id == awaited for waiting in obligations(journey)
             )
         )
-        await append(self.clinics.record, play.journey.id, play.events)
+        record = self.clinics.record
+        begun = opening_of(record.patients, play.journey)
+        await record.append(play.journey.id, 0, [to_new(event) for event in play.events], opening=begun)
         await catch_up(self.clinics.record)
         self.clinics.world.at = play.at + timedelta(minutes=1)
         return play
@@ -98,6 +104,12 @@ class Desk:
     def observer(self, journey_id: UUID) -> str:
         """The reference of the adult who stays with the patient of a journey."""
         return person_of(journey_id, Role.OBSERVER).id
+
+    def who_sends(self, role: Role) -> tuple[str, UUID]:
+        """The name of the profile of somebody of a role, and a journey in which they may send what their role may."""
+        if role in (Role.PATIENT, Role.OBSERVER) and self.reached is not None:
+            return self.household(self.reached, role), self.reached
+        return role.value, self.clinics.held
 
     def household(self, journey_id: UUID, role: Role) -> str:
         """Offer the patient or the observer of a journey for signing in; the name of the profile."""

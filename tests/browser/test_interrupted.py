@@ -4,7 +4,7 @@ Nothing is lost, nothing happens twice, and the words are clear.
 """
 
 import re
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from playwright.async_api import Page, expect
@@ -18,6 +18,8 @@ from workflows.journey.actors import Role
 pytestmark = pytest.mark.browser
 
 REASON = "Invented: wait for the laboratory."
+TASK = ("journey", "obligation")
+"""The hidden controls that say which task is claimed."""
 
 
 async def _hold(page: Page, journey: UUID, reason: str = REASON) -> None:
@@ -84,6 +86,37 @@ async def test_a_stale_page_signs_nothing(desk: Desk) -> None:
     assert await _count(desk, journey, "signoff.signed") == 0
 
 
+async def test_a_stale_list_claims_nothing_of_somebody_else(desk: Desk) -> None:
+    async with desk.person("coordinator") as one, desk.person("medical_director") as two:
+        for page in (one, two):
+            await page.goto("/work?all=yes&unassigned=yes")
+        first = one.locator("form[action='/work/claim']").first
+        task = "".join(
+            [f":has([name={name}][value='{await first.locator(f'[name={name}]').input_value()}'])" for name in TASK]
+        )
+        await one.locator(f"form{task} button").click()
+        await expect(one.get_by_role("status")).to_contain_text("You said that you will")
+        await two.locator(f"form{task} button").click()
+        await expect(two.get_by_role("alert")).to_contain_text("What to do:")
+        await two.goto("/work?all=yes")
+        await expect(two.locator(f"form{task}")).to_contain_text(PEOPLE[Role.COORDINATOR].id)
+
+
+async def test_a_stale_page_changes_no_address_that_is_gone(desk: Desk) -> None:
+    journey = (await desk.journey("evaluation")).journey.id
+    address = f"{uuid4().hex[:8]}@invented.example"
+    async with desk.person("coordinator") as one, desk.person("coordinator") as two:
+        await one.goto(f"/journeys/{journey}/contact-points")
+        await one.get_by_label("Address").fill(address)
+        await one.get_by_role("button", name="Add, and send a code there").click()
+        await two.goto(f"/journeys/{journey}/contact-points")
+        await one.get_by_role("button", name=f"Remove: {address}").click()
+        await expect(one.get_by_role("status")).to_contain_text("It is used no more.")
+        await two.get_by_role("button", name=f"Send another code to {address}").click()
+        await expect(two.get_by_role("alert")).to_contain_text("What to do:")
+        await expect(two.get_by_role("row").filter(has_text=address)).to_have_count(0)
+
+
 async def test_back_and_a_double_click_do_nothing_twice(desk: Desk) -> None:
     journey = (await desk.journey("evaluation")).journey.id
     async with desk.person("coordinator") as page:
@@ -99,6 +132,54 @@ async def test_back_and_a_double_click_do_nothing_twice(desk: Desk) -> None:
         await page.reload()
         await expect(page.get_by_role("heading", name="Care is held")).to_be_visible()
     assert await _count(desk, journey, "hold.placed") == 1
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_double_click_starts_a_patient_once(desk: Desk, script: bool) -> None:
+    ref = f"demo-patient-{uuid4().hex[:12]}"
+    async with desk.person("coordinator", script=script) as page:
+        await page.goto("/start?example=PTSD")
+        await page.get_by_label("reference, an opaque id and no name").fill(ref)
+        await page.get_by_role("button", name="Start", exact=True).dblclick()
+        await expect(page.get_by_role("status")).to_contain_text(re.compile("is started|was sent before"))
+        started = page.url
+        await page.go_back()
+        await expect(page.get_by_label("reference, an opaque id and no name")).to_have_value(ref)
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(page.get_by_role("status")).to_contain_text("This referral was sent before.")
+        assert page.url == started
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_double_click_signs_once(desk: Desk, script: bool) -> None:
+    journey = (await desk.journey("evaluation:")).journey.id
+    async with desk.person("clinician", script=script) as page:
+        await _open_request(page, journey, "evaluation")
+        await page.get_by_role("button", name="Sign", exact=True).dblclick()
+        await expect(page.get_by_role("status")).to_contain_text("Signed and recorded: approve.")
+        await page.go_back()
+        # What was signed is not asked again.
+        await expect(page.get_by_role("heading", name=re.compile("^Decided: approve"))).to_be_visible()
+    assert await _count(desk, journey, "signoff.signed") == 1
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_double_click_claims_and_adds_once(desk: Desk, script: bool) -> None:
+    journey = (await desk.journey("evaluation")).journey.id
+    address = f"{uuid4().hex[:8]}@invented.example"
+    async with desk.person("coordinator", script=script) as page:
+        await page.goto("/work?unassigned=yes")
+        await page.get_by_role("button", name=re.compile("^I will: ")).first.dblclick()
+        await expect(page.get_by_role("status")).to_contain_text("You said that you will")
+        await page.goto(f"/journeys/{journey}/contact-points")
+        await page.get_by_label("Address").fill(address)
+        await page.get_by_role("button", name="Add, and send a code there").dblclick()
+        await expect(page.get_by_role("row").filter(has_text=address)).to_have_count(1)
+        await page.go_back()
+        await page.get_by_label("Address").fill(address)
+        await page.get_by_role("button", name="Add, and send a code there").click()
+        await expect(page.get_by_role("alert")).to_contain_text("This point is there already")
+        await expect(page.get_by_role("row").filter(has_text=address)).to_have_count(1)
 
 
 @pytest.mark.parametrize("how", ["idle", "restart"])

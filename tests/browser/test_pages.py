@@ -18,11 +18,12 @@ STAFF = (Role.COORDINATOR, Role.CLINICIAN, Role.OPS)
 """Those among staff whose pages differ; forms are looked at for whoever may send them."""
 HALF = ViewportSize(width=640, height=450)
 """What a window of 1280 × 900 shows at a zoom of 200 %."""
+THERE_IS_NONE = f"/journeys/{UUID(int=4, version=4)}"
 PAPER = ViewportSize(width=680, height=1000)
 """What fits on a sheet between its margins (A4, in CSS pixels)."""
 
 
-def _addresses(desk: Desk, role: Role) -> Iterator[str]:
+def addresses(desk: Desk, role: Role) -> Iterator[str]:
     """Yield every page of the console but the forms of commands, and further views of some."""
     clinics, app = desk.clinics, desk.serving.app
     assert app is not None
@@ -37,19 +38,23 @@ def _addresses(desk: Desk, role: Role) -> Iterator[str]:
     yield f"/protocols/{PROTOCOL}"
     yield f"/journeys/{clinics.held}/events/20"
     yield f"/journeys/{clinics.held}?at=20"
+    if role == Role.COORDINATOR:
+        points = f"/journeys/{desk.reached}/contact-points"
+        yield from (points, f"{points}?observer=demo-observer", "/contact-points?person=demo-clinician")
     yield from ("/work?all=yes", "/work?mine=yes", "/journeys?closed=yes", "/no-such-page")
-    yield f"/journeys/{UUID(int=4, version=4)}"
+    yield THERE_IS_NONE
     for journey in clinics.journeys if role == Role.CLINICIAN else (clinics.ended,):
         yield f"/journeys/{journey}"
-    for request in clinics.journeys[clinics.held].waiting.values():
-        if request.sign_off is not None:
-            yield f"/journeys/{clinics.held}/sign-offs/{request.id}"
+    yield desk.asked
 
 
-async def wrong_with(page: Page, address: str) -> list[str]:
-    """What is wrong with a page: at its full width, at 200 % zoom, on a phone, and with letters of twice the size."""
-    await page.goto(address)
+async def wrong_with(page: Page, address: str, *, theirs: bool = False) -> list[str]:
+    """What is wrong with a page: at its full width, at 200 % zoom, on a phone, and with letters of twice the size; and
+    where it is ``theirs``, that they are not shown it."""
+    answer = await page.goto(address)
     found = await findings(page)
+    if theirs and not (answer is not None and answer.ok):
+        found.append("is refused")
     for window in (HALF, PHONE):
         await page.set_viewport_size(window)
         found += await overflow(page)
@@ -62,7 +67,7 @@ async def wrong_with(page: Page, address: str) -> list[str]:
 @pytest.mark.parametrize("role", STAFF)
 async def test_pages_of_staff(desk: Desk, role: Role) -> None:
     async with desk.person(role.value) as page:
-        found = [each for address in _addresses(desk, role) for each in await wrong_with(page, address)]
+        found = [each for address in addresses(desk, role) for each in await wrong_with(page, address)]
     assert found == []
 
 
@@ -74,25 +79,23 @@ async def test_every_form(desk: Desk) -> None:
         left -= {kind for kind in left if role in kind.roles}
         if not mine or role == Role.SYSTEM:
             continue
-        journey = desk.clinics.held
-        person = desk.household(journey, role) if role in (Role.PATIENT, Role.OBSERVER) else role.value
+        person, journey = desk.who_sends(role)
         async with desk.person(person) as page:
             for name in mine:
-                found += await wrong_with(page, f"/journeys/{journey}/{name.replace('.', '/')}")
+                found += await wrong_with(page, f"/journeys/{journey}/{name.replace('.', '/')}", theirs=True)
     assert (found, left) == ([], set())
 
 
 @pytest.mark.parametrize("role", [Role.PATIENT, Role.OBSERVER])
 async def test_pages_of_patients_and_observers(desk: Desk, role: Role) -> None:
-    play = await desk.journey("consent")
-    async with desk.person(desk.household(play.journey.id, role), phone=True) as page:
+    person, journey = desk.who_sends(role)
+    if role == Role.PATIENT:
+        journey = (await desk.journey("consent")).journey.id
+        person = desk.household(journey, role)
+    async with desk.person(person, phone=True) as page:
         found = []
-        for address in (
-            "/work?mine=yes",
-            f"/journeys/{play.journey.id}",
-            f"/journeys/{play.journey.id}/support/request",
-        ):
-            found += await wrong_with(page, address)
+        for address in ("/work?mine=yes", f"/journeys/{journey}", f"/journeys/{journey}/support/request"):
+            found += await wrong_with(page, address, theirs=True)
     assert found == []
 
 
