@@ -132,7 +132,7 @@ async def part_again(record: Record, journey_id: UUID) -> frozenset[UUID] | None
         if not parted.keys:
             return None
         try:
-            await record.part_again(journey_id, parted.keys, parted.position)
+            await record.part_again(journey_id, journey.version, parted.keys, parted.position)
         except MoreIsKnown:
             return None
     return (await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)).open

@@ -619,13 +619,15 @@ class Record:
         )
         return tuple(row["journey_id"] for row in rows)
 
-    async def part_again(self, journey_id: UUID, parts: Sequence[bytes], read: int) -> None:
-        """Make one patient two again where a merge was undone in this journey: `parts` are all keys of the other one,
-        as read up to a position.
+    async def part_again(self, journey_id: UUID, version: int, parts: Sequence[bytes], read: int) -> None:
+        """Make one patient two again where a merge was undone in this journey, as it was read at a version: `parts` are
+        all keys of the other one, as read up to a position.
 
         Raises NotAppendable, MoreIsKnown.
         """
-        await self._fetch("SELECT record.part_again($1, $2, $3, $4)", self._log_id, journey_id, list(parts), read)
+        await self._fetch(
+            "SELECT record.part_again($1, $2, $3, $4, $5)", self._log_id, journey_id, version, list(parts), read
+        )
 
     async def deliver_notices(self, notices: Sequence[NewNotice]) -> frozenset[UUID]:
         """Record and queue notices, each once, and return the ids of those that were not before."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 
 from activities.record import MoreIsKnown, NotAppendable, Record
 from activities.record.event_codec import to_new
-from activities.record.patients import find_unparted, look_elsewhere, must_look, opening_of, part, part_again
+from activities.record.patients import Parted, find_unparted, look_elsewhere, must_look, opening_of, part, part_again
 from activities.record.reconciliation import went_on_beside
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
@@ -295,10 +296,30 @@ async def test_a_merge_is_not_undone_by_what_was_read_before_somebody_said_who_i
         await record_all(record, second, parts=read.keys, parts_read=read.position)
 
 
+async def test_who_is_merged_anew_meanwhile_is_not_taken_apart_again(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pass has read that the merge was undone; then two people sign in the same journey that they are one after
+    all. Taken apart, neither would know of the other's doses."""
+    first, second = await taken_for_one(record)
+    await record_all(record, second)
+    other = first.journey.patient.ref
+
+    async def late(*given: Any) -> Parted:
+        second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
+        second.sign(SignOffKind.PATIENT_MERGE, "merge-2")
+        await record_all(record, second, [patient_key(other)])
+        return await part(*given)
+
+    monkeypatch.setattr("activities.record.patients.part", late)
+    assert await part_again(record, second.journey.id) is None
+    assert patient_key(other) in await record.keys_beside(patient_key(SECOND_REF))
+
+
 async def test_nobody_is_parted_where_no_merge_was_undone(record: Record) -> None:
     first, second = await taken_for_one(record)
     with pytest.raises(NotAppendable):
-        await record.part_again(second.journey.id, [patient_key(first.journey.patient.ref)], 1)
+        await record.part_again(second.journey.id, 1, [patient_key(first.journey.patient.ref)], 1)
 
 
 def taken_in(play: Play) -> list[e.HistoryTakenIn]:
