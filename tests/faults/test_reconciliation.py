@@ -316,6 +316,9 @@ async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
     assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
     await eventually(lambda: knows(course, accepted.command_id))
     assert [message.name for message in (await course.recorded()).messages.values()] == ["noise"]
+    # Its next page to ops is due within minutes: a pass that looks from `LATER` would miss it.
+    await course.send(HandleMessage(message="message-1", text="invented: seen"), by=Role.OPS)
+    await course.recorded()
 
 
 async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(working: Ground) -> None:
