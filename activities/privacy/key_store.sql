@@ -47,4 +47,6 @@ CREATE INDEX IF NOT EXISTS journey_subject ON keys.journey (subject);
 GRANT USAGE ON SCHEMA keys TO carepath_keys, carepath_key_keeper;
 -- No process changes or deletes a key: who has taken one over destroys nothing. Wrapped anew, a data key stays the same.
 GRANT SELECT, INSERT ON keys.data_key, keys.journey TO carepath_keys, carepath_key_keeper;
+-- A store that was made before had it so.
+REVOKE UPDATE ON keys.data_key FROM carepath_keys;
 GRANT UPDATE (master, wrapped) ON keys.data_key TO carepath_key_keeper;

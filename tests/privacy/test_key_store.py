@@ -216,6 +216,19 @@ async def test_who_has_the_role_of_a_process_destroys_no_key(key_store: KeyStore
         await connection.close()
 
 
+async def test_a_store_that_let_processes_change_keys_is_closed_to_them(keys_database: Database) -> None:
+    """It was made by an earlier build. Made ready again, as by `record migrate`, it is as a new one."""
+    owner = await asyncpg.connect(keys_database.owner_url)
+    changes = "SELECT has_any_column_privilege('carepath_keys', 'keys.data_key', 'UPDATE')"
+    try:
+        await owner.execute("GRANT UPDATE (master, wrapped) ON keys.data_key TO carepath_keys")
+        assert await owner.fetchval(changes)
+        await prepare_key_store(keys_database.owner_url)
+        assert not await owner.fetchval(changes)
+    finally:
+        await owner.close()
+
+
 async def test_no_role_of_the_record_is_let_into_the_key_store(keys_database: Database) -> None:
     for url in (keys_database.reader_url, keys_database.recorder_url, keys_database.projector_url):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
