@@ -3,6 +3,8 @@ dose."""
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
@@ -14,7 +16,11 @@ from application.context import Context
 from application.errors import UseCaseError
 from application.history import History
 from application.sign_offs.keyring import verified_register
+from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import SessionReleased
+from workflows.journey.evidence import current
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
 async def is_proven(context: Context, history: History, session: int) -> bool:
@@ -36,15 +42,31 @@ async def is_proven(context: Context, history: History, session: int) -> bool:
 def follows(
     stored: Sequence[StoredEvent], commands: Sequence[StoredCommand], register: Register, log: ThisLog, session: int
 ) -> bool:
-    """Whether the release of a session follows from the commands of its journey and everything signed in it counts, and
-    who released it is proven."""
+    """Whether the release of a session follows from the commands of its journey and everything signed in it counts, the
+    dose gate was open, and who released it is proven. The gate is asked by itself: whoever writes a release can say
+    that other rules decided it, and what those decided is not derived."""
     try:
         rows = [(each, from_stored(each)) for each in stored]
         prove_recorded(rows, commands, register)
     except (Unproven, UnreadableEvent):
         return False
     events = [event for _, event in rows]
-    by = {each.command_id for each in events if isinstance(each.body, SessionReleased) and each.body.session == session}
+    journey: Journey | None = None
+    by = set[UUID]()
+    for event in events:
+        match event.body:
+            case SessionReleased() as body if body.session == session:
+                if journey is None or not _was_open(journey, body, event.at):
+                    return False
+                by.add(event.command_id)
+        journey = begin(event) if journey is None else evolve(journey, event)
     clinic = getattr(events[0].body, "clinic", "")
     together = [each for each in events if each.command_id in by]
     return bool(together) and next(unproven_events(register, log, clinic, together), None) is None
+
+
+def _was_open(journey: Journey, body: SessionReleased, at: datetime) -> bool:
+    """Whether the dose gate was open at a moment (UTC), by the clearance that a release names and for its dose."""
+    cleared, plan = current(journey, SignOffKind.CLEARANCE, str(body.session)), journey.plan
+    named = cleared is not None and (cleared.decision, cleared.request) == ("approve", body.clearance)
+    return named and plan is not None and plan.dose_mg == body.dose_mg and not dose_gate(journey, body.session, at)

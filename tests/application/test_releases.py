@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from tests.cli.helpers import World
 from tests.journey.play import JOURNEY, Decision, course
 from tests.record.handed import kept, signed_course
 from tests.signatures.recorded import EARLY, history
+from workflows.journey.decided import DecidedBy
 from workflows.journey.events import Event, SessionReleased
 
 HERE = ThisLog("", demonstration=True)
@@ -64,6 +66,29 @@ def test_a_release_of_people_is_shown() -> None:
 def test_what_somebody_wrote_into_the_database_is_none(what: str) -> None:
     rows, commands = FORGED[what](Recorded(*kept(until_release(signed_course()))))
     assert not follows(rows, commands, EARLY, HERE, 1)
+
+
+OTHERWISE: dict[str, Callable[[Event], Event]] = {
+    "another dose": lambda event: _saying(event, dose_mg=999.0),
+    "another clearance": lambda event: _saying(event, clearance="clearance:1:0"),
+    "long after the vital signs": lambda event: event.model_copy(update={"at": event.at + timedelta(days=1)}),
+}
+
+
+def _saying(event: Event, **changes: object) -> Event:
+    return event.model_copy(update={"body": event.body.model_copy(update=changes)})
+
+
+def test_nor_is_one_that_other_rules_are_said_to_have_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other rules decided is not derived again, as after an upgrade. The dose gate is asked all the same."""
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: DecidedBy(core="0" * 64, zones="0" * 64))
+    *before, last = until_release(signed_course())
+    assert follows(*kept([*before, last]), EARLY, HERE, 1)
+    for what, change in OTHERWISE.items():
+        events = tuple(change(each) if released((each,)) else each for each in last.events)
+        assert events != last.events
+        forged = kept([*before, Decision(last.decided, events)])
+        assert not follows(*forged, EARLY, HERE, 1), what
 
 
 def test_nor_is_one_that_nobody_signed_for_or_nobody_sent() -> None:
