@@ -112,11 +112,12 @@ def create_app(
     Raises:
         SettingsError: the secret of ``openid`` cannot be read, or questionnaires are not those of their instruments.
     """
-    opened = Opened(settings)
+    opened, holdings = Opened(settings), Holdings()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await holdings.stop()
         await opened.close()
 
     app = FastAPI(title="Care pathways", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
@@ -128,7 +129,7 @@ def create_app(
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
     app.state.limits = Limits(now)
-    app.state.holdings = Holdings()
+    app.state.holdings = holdings
     app.state.provider = None if openid is None else Provider(openid, now)
     for view in (
         sign_in,

@@ -1,23 +1,28 @@
 """Journeys that are being held together. It goes on whoever looks, and whoever sent it may look at any time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
-from application.errors import UseCaseError, translate
+import structlog
+
+from application.errors import UNKNOWN_STATE, Unavailable, UseCaseError, translate
 from application.work.hold_together import HeldTogether
 
 KEPT: Final = 100
 """How many are remembered. What was held is in the record for good (`prepare_releases`)."""
 
+STOPPED: Final = Unavailable("the server was stopped", "Send it again", state=UNKNOWN_STATE)
+log = structlog.get_logger("console")
+
 
 class Holding:
-    """One request to hold journeys: by whom, of how many, what their form said, and what became of each so far."""
+    """One request to hold journeys: by whom, which, what their form said, and what became of each so far."""
 
-    def __init__(self, by: str, of: int, given: Mapping[str, str]) -> None:
+    def __init__(self, by: str, concerned: Iterable[UUID], given: Mapping[str, str]) -> None:
         self.by = by
-        self.of = of
+        self.concerned = frozenset(concerned)
         self.given = given
         self.found: list[HeldTogether] = []
         self.problem: UseCaseError | None = None
@@ -33,6 +38,15 @@ class Holding:
         """Note that nothing more comes; a ``problem`` is why it ended early."""
         self.problem, self.over = problem, True
         self._tell()
+
+    @property
+    def of(self) -> int:
+        """How many journeys are concerned."""
+        return len(self.concerned)
+
+    def covers(self, other: "Holding") -> bool:
+        """Whether all that the other one holds is held by this one, for the same person."""
+        return self.by == other.by and other.concerned <= self.concerned and not self.to_repeat
 
     @property
     def to_repeat(self) -> bool:
@@ -60,7 +74,7 @@ class Holding:
 
 class Holdings:
     """What is being held, and what was lately, by request. The same request sent again begins nothing while it is under
-    way, and nothing once it is done."""
+    way, and nothing once it is done: unless it concerns more journeys by then."""
 
     def __init__(self) -> None:
         self._known: dict[UUID, Holding] = {}
@@ -72,9 +86,9 @@ class Holdings:
         return found if found is not None and found.by == by else None
 
     def begin(self, request: UUID, holding: Holding, hold: Callable[[Holding], Awaitable[None]]) -> None:
-        """Begin to hold journeys, unless it is under way or done."""
+        """Begin to hold journeys, unless that is under way or done for all of them."""
         known = self._known.get(request)
-        if known is not None and not known.to_repeat:
+        if known is not None and known.covers(holding):
             return
         self._known.pop(request, None)
         self._known[request] = holding
@@ -84,11 +98,22 @@ class Holdings:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def stop(self) -> None:
+        """Stop all that is under way, because the server stops. What was held is held; the same request goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
 
 async def _run(holding: Holding, hold: Callable[[Holding], Awaitable[None]]) -> None:
     try:
         await hold(holding)
     except Exception as raised:
-        holding.end(translate(raised))
+        problem = translate(raised)
+        log.exception("holding.failed", kind=type(problem).__name__)
+        holding.end(problem)
+    except asyncio.CancelledError:
+        holding.end(STOPPED)
+        raise
     else:
         holding.end()

@@ -167,9 +167,12 @@ async def hold_together(
             done.put_nowait(None)
 
     working = asyncio.create_task(work_all())
-    while (result := await done.get()) is not None:
-        yield result
-    await working
+    try:
+        while (result := await done.get()) is not None:
+            yield result
+        await working
+    finally:
+        working.cancel()
 
 
 async def prepare_releases(context: Context, query: PrepareReleases) -> tuple[PreparedRelease, ...]:

@@ -93,7 +93,8 @@ async def hold(visit: Acts) -> Response:
     again = {"form": str(form), "reason": reason, **meant}
     if (clinic := visit.value("clinic")) is not None:
         again["clinic"] = clinic
-    holdings_of(visit).begin(request, Holding(visit.signed_in.person.id, len(cases), again), hold_all)
+    holding = Holding(visit.signed_in.person.id, (case.journey_id for case in cases), again)
+    holdings_of(visit).begin(request, holding, hold_all)
     return RedirectResponse(f"/work/hold/{request}", 303)
 
 

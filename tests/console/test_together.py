@@ -6,15 +6,17 @@ from urllib.parse import urljoin
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.record.event_codec import load_journey
 from application.work.hold_together import HeldTogether
 from console.holdings import Holding, Holdings
-from simulation.people import CLINIC
+from simulation.people import CLINIC, PEOPLE
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, Form
 from tests.console.test_messages import said
 from tests.record.read_models.courses import catch_up
+from workflows.journey.actors import Role
 from workflows.journey.base import short_code
 
 REASON = "Invented recall"
@@ -147,11 +149,12 @@ async def test_what_becomes_of_each_is_told_as_soon_as_it_is_known() -> None:
         while await step.get():
             holding.add(HeldTogether(uuid4(), CLINIC, "held"))
 
-    holdings.begin(request, Holding("invented-1", 2, {}), hold)
-    holdings.begin(request, Holding("invented-1", 9, {}), hold)
+    concerned = {uuid4(), uuid4()}
+    holdings.begin(request, Holding("invented-1", concerned, {}), hold)
+    holdings.begin(request, Holding("invented-1", concerned, {"sent": "twice"}), hold)
     found = holdings.find(request, "invented-1")
     assert found is not None
-    assert (found.of, holdings.find(request, "invented-2")) == (2, None)
+    assert (found.given, found.of, holdings.find(request, "invented-2")) == ({}, 2, None)
     results = found.results()
     for _ in range(2):
         step.put_nowait(True)
@@ -160,3 +163,43 @@ async def test_what_becomes_of_each_is_told_as_soon_as_it_is_known() -> None:
     assert [each async for each in results] == []
     assert not found.to_repeat
     assert len([each async for each in found.results()]) == 2, "whoever comes later is told all"
+
+
+async def test_more_journeys_are_held_by_the_same_form_sent_for_more(clinics: Clinics, browser: Browser) -> None:
+    """As after going back: first for one clinic alone, then for all."""
+    clinics.world.down = False
+    await browser.sign_in("coordinator")
+    form = str((await browser.go("/work/hold")).url)
+    held = []
+    for clinic in (CLINIC, ""):
+        await browser.go(form)
+        await browser.send({"clinician": PEOPLE[Role.CLINICIAN].id, "reason": REASON, "clinic": clinic})
+        assert re.search(r"(\d+) of \1 are held or have ended.", said(browser))
+        held.append(await held_by(clinics, request_of(browser)))
+    assert {clinics.journeys[each].clinic for each in held[0]} == {CLINIC}
+    assert {*held[1]} == {each for each, journey in clinics.journeys.items() if not journey.closed} > {*held[0]}
+    assert {*held[1].values()} == {1}
+
+
+async def test_whoever_looks_is_told_when_it_ends_early() -> None:
+    holdings, request, begun = Holdings(), uuid4(), asyncio.Event()
+
+    async def fail(_: Holding) -> None:
+        raise ZeroDivisionError
+
+    async def wait(_: Holding) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    for hold, why in ((fail, "a defect in this program"), (wait, "the server was stopped")):
+        holding = Holding("invented-1", {uuid4()}, {})
+        with capture_logs() as logged:
+            holdings.begin(request, holding, hold)
+            if hold is wait:
+                await begun.wait()
+                await holdings.stop()
+            assert [each async for each in holding.results()] == []
+        assert holding.problem is not None
+        assert why in holding.problem.reason
+        assert holding.to_repeat
+        assert [each["event"] for each in logged] == (["holding.failed"] if hold is fail else [])
