@@ -7,7 +7,7 @@ invented person of a demonstration can also be signed in by a button.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -57,6 +57,12 @@ class Passage:
             return address in ("/sign-out", "/stay")
         page = within.rstrip("/")
         return page.partition("/")[0] in self.pages or page.replace("/", ".") in self.kinds
+
+    def beside(self, earlier: "Passage") -> "Passage":
+        """Return this one with what an earlier link opens of the same journey: its form may still stand open."""
+        if earlier.journey_id != self.journey_id:
+            return self
+        return replace(self, kinds=self.kinds | earlier.kinds)
 
 
 @dataclass
@@ -158,8 +164,12 @@ class SignIns:
         """Sign in who opened a working session with their passkey."""
         return self._opened(passkey.person, None, passkey.session)
 
-    def let_in(self, person: Profile, passage: Passage) -> SignIn:
-        """Let in whom a link and a code are for, to what the link opens."""
+    def let_in(self, person: Profile, passage: Passage, before: str | None = None) -> SignIn:
+        """Let in whom a link and a code are for, to what the link opens. ``before`` is the secret that their browser
+        has: if an earlier link let the same person in, what that one opens stays open."""
+        earlier = self.find(before, does=False)
+        if earlier is not None and earlier.passage is not None and earlier.person == person:
+            passage = passage.beside(earlier.passage)
         return self._opened(person, None, None, passage)
 
     def sign_in_to_look(self, person: Profile) -> SignIn:

@@ -51,6 +51,8 @@ page says what is new and a form what came of it; nothing else tells them from w
 SEEN = "carepath-seen"
 """The header in which the script says what its page shows."""
 
+KEPT_FOR_LINK = "Nothing was sent. What you entered is kept for an hour: open the link of that page again."
+
 
 class NotSignedIn(Exception):
     """Nobody is signed in with this browser, or no more."""
@@ -269,28 +271,25 @@ async def looks(request: Request) -> Visit:
     """Return the visit of somebody who looks.
 
     Raises:
-        NotSignedIn: nobody is signed in.
+        NotSignedIn: nobody is signed in; or a link let them in to something else, and the script of a page asks.
         NotAllowed: a link let them in, and it opens something else.
     """
-    signed_in = signed_in_with(request)
-    if signed_in is None:
-        raise NotSignedIn
-    if signed_in.passage is not None and not signed_in.passage.opens(request.url.path):
-        raise NotAllowed("your link does not open this page", "Go back to your own page, or call us")
-    if request.method == "GET" and not by_script(request):
-        signed_in.in_session = False  # The room of a running session says that it is theirs, each time.
-    return Visit(request, signed_in, {})
+    visit = _visit_of(request)
+    _require_opened(visit)
+    if request.method == "GET" and not visit.by_script:
+        visit.signed_in.in_session = False  # The room of a running session says that it is theirs, each time.
+    return visit
 
 
 async def says(request: Request) -> Visit:
     """Return the visit of somebody who sends a form. It must come from a page of this server, for this sign-in.
 
     Raises:
-        NotSignedIn: nobody is signed in.
+        NotSignedIn: as `looks`.
         OtherSignIn: it says that it is from a page of an earlier sign-in, and whose.
-        NotAllowed: the form is not from a page that this person was shown.
+        NotAllowed: the form is not from a page that this person was shown, or as `looks`.
     """
-    visit = await looks(request)
+    visit = _visit_of(request)
     visit.sent = await sent_with(request)
     given = visit.value(FORM_FIELD) or ""
     if not secrets.compare_digest(given.encode(), visit.signed_in.form_token.encode()):
@@ -298,7 +297,30 @@ async def says(request: Request) -> Visit:
         if given and entered_by and not visit.by_script:  # A script keeps it itself, and asks who is signed in.
             raise OtherSignIn(anew=entered_by == visit.signed_in.person.id)
         raise _strange_form()
+    _require_opened(visit)
     return visit
+
+
+def _visit_of(request: Request) -> Visit:
+    signed_in = signed_in_with(request)
+    if signed_in is None:
+        raise NotSignedIn
+    return Visit(request, signed_in, {})
+
+
+def _require_opened(visit: Visit) -> None:
+    """Require that a link opens this page, if one let them in. A script keeps what was entered until its own does."""
+    request, passage = visit.request, visit.signed_in.passage
+    if passage is None or passage.opens(request.url.path):
+        return
+    if visit.by_script:
+        raise NotSignedIn
+    kept = drafts_of(request).has(request.cookies.get(DRAFTS))
+    raise NotAllowed(
+        "your link does not open this page",
+        "Go back to your own page, or call us",
+        state=KEPT_FOR_LINK if kept else NOTHING_HAPPENED,
+    )
 
 
 async def acts(request: Request) -> Visit:

@@ -101,10 +101,11 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
 
 
 def _let_in(request: Request, entered: LinkEntry, zone: ZoneInfo | None) -> Response:
-    opened = sign_ins_of(request).let_in(entered.person, passage_of(entered))
+    before = request.cookies.get(COOKIE)
+    opened = sign_ins_of(request).let_in(entered.person, passage_of(entered), before)
     assert opened.passage is not None
     answer = RedirectResponse(opened.passage.home, 303)
-    hand_over(request, answer, opened, request.cookies.get(COOKIE), zone)
+    hand_over(request, answer, opened, before, zone)
     return answer
 
 

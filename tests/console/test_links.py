@@ -30,7 +30,7 @@ from console import limits as console_limits
 from console.app import create_app
 from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import LINK_IDLE, Passage
-from console.visits import COOKIE, ZONE
+from console.visits import COOKIE, KEPT, ZONE
 from deploy.local.postgres import Database
 from simulation.keys import SERVICE_KEY
 from simulation.people import CLINIC, PEOPLE
@@ -227,6 +227,35 @@ async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home)
         assert (await browser.go(f"{start}/{always}")).status_code == 200, always
     home.world.at += LINK_IDLE + timedelta(seconds=1)
     assert (await browser.go(start)).url.path == "/sign-in"
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_opens_another_link_loses_nothing_that_they_entered(
+    home: Home, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    browser, right, words = home.browser, {"code": "blue7kite"}, "Invented: what they entered"
+    form = await browser.client.post(await home.link(), data=right)
+    assert form.url.path.endswith("/check-in/complete")
+
+    async def of_something_else(*_: object) -> tuple[()]:
+        return ()
+
+    with monkeypatch.context() as changed:
+        changed.setattr("application.messages.links._tasks", of_something_else)
+        home.world.at += timedelta(0) if at_once else LINK_IDLE + timedelta(seconds=1)
+        assert (await browser.client.post(await home.link(again=True), data=right)).status_code == 200
+    browser.last = form
+    answer = await browser.send({"location/state": words})
+    if not at_once:
+        assert (answer.status_code, "kept for an hour" in answer.text) == (403, True)
+        asks = await browser.client.get(str(form.url), headers={"accept": KEPT})
+        assert asks.status_code == 401, "the script of the page keeps what was entered"
+        answer = await browser.client.post(await home.link(again=True), data=right)
+    assert (answer.status_code, answer.url.path) == (200, form.url.path)
+    assert words in answer.text
+    assert "You signed in anew after you opened this page. Nothing was sent, and nothing is lost" in answer.text
 
 
 @pytest.mark.server
