@@ -100,9 +100,15 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
     if given.get(AFTER):
         values[AFTER] = [given[AFTER]]
     draft = visit.take_draft()
-    if draft:
-        form = form._replace(zone=_clock_of(draft) or form.zone)
-    return _shown(visit, journey_id, form, draft or values, once)
+    if not draft:
+        return _shown(visit, journey_id, form, values, once)
+    entered = firsts(draft)
+    if any(entered.get(name) != given.get(name) for name in CHOSEN if name in entered):
+        # What was entered is of another questionnaire or fact than the address: answers stay with their questions.
+        form = await _form(visit, journey_id, noun, verb, {**given, **entered})
+    form = form._replace(zone=_clock_of(draft) or form.zone)
+    # Perhaps it arrived, and only the answer did not: sent again it is the same.
+    return _shown(visit, journey_id, form, draft, command_id_of(entered.get("command_id")) or once)
 
 
 @router.post("/journeys/{journey_id}/{noun}/{verb}")

@@ -10,7 +10,7 @@ from console.drafts import LASTS, MOST, MOST_EACH, PERSON, Drafts
 from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import IDLE
 from tests.cli.clinics import Clinics
-from tests.console.browser import Browser, browser_of
+from tests.console.browser import Browser, Form, browser_of
 from tests.journey.play import START
 
 REASON = "Invented: entered before the sign-in ended."
@@ -42,6 +42,23 @@ async def test_what_was_entered_is_in_the_form_again_and_sent_once(clinics: Clin
     assert len(clinics.world.received) == 1
     # It was shown once.
     assert REASON not in (await browser.go(address)).text
+
+
+async def test_answers_stay_with_their_questionnaire_and_under_their_id(clinics: Clinics, browser: Browser) -> None:
+    address = f"/journeys/{clinics.held}/instrument/record?instrument="
+    await browser.sign_in("coordinator")
+    opened = await browser.go(f"{address}PHQ-9")
+    clinics.world.at += IDLE_TOO_LONG
+    await browser.send({"answers/8": "3"})
+    shown = await browser.sign_in("coordinator", onward=f"{address}GAD-7")
+    assert 'name="answers/8" value="3" checked' in shown.text
+    for name in ("instrument", "command_id"):
+        values = [Form(""), Form("")]
+        for form, page in zip(values, (opened, shown), strict=True):
+            form.feed(page.text)
+        assert values[0].values[name] == values[1].values[name], name
+    again = await browser.go(f"{address}GAD-7")
+    assert 'name="answers/8"' not in again.text
 
 
 async def test_nobody_else_sees_it(clinics: Clinics, browser: Browser, console: FastAPI) -> None:
