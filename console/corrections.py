@@ -66,6 +66,21 @@ def recorded(fact: e.Event, fields: Sequence[Field], zone: str) -> Mapping[str, 
     return filled_in(fields, {CORRECTION: content}, zone)
 
 
+def not_kept(fact: e.Event) -> tuple[tuple[str, str], ...]:
+    """Say what of a fact is not filled in, because it is not kept: the ratings of which only the total is."""
+    rated = fact.body.dissociation if isinstance(fact.body, e.SessionObserved) else None
+    if rated is None:
+        return ()
+    total = "incomplete" if rated.total is None else f"{rated.total} altogether"
+    return (
+        (
+            f"{rated.instrument.value}, as it was recorded",
+            f"{total}. The single ratings are not kept: enter all of them again. Left empty, the corrected observation "
+            f"has no {rated.instrument.value}.",
+        ),
+    )
+
+
 def name_fact(content: Content, fact: e.Event) -> None:
     """Put in which fact is corrected, and of which kind a correction is."""
     content[VERSION] = fact.version

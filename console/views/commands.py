@@ -224,7 +224,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         wording = words_of(visit, fact.body.instrument, known.journey)
     if isinstance(fact.body, SessionObserved):
         wording = words_of(visit, Instrument.CADSS_6, known.journey)
-    return Form(kind, journey, corrections.fields_for(fact, known, wording), zone, corrects=fact, wording=wording)
+    fields, about = corrections.fields_for(fact, known, wording), corrections.not_kept(fact)
+    return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about)
 
 
 def _clock_of(entered: Mapping[str, Sequence[str]]) -> str | None:

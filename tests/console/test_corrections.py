@@ -31,6 +31,9 @@ def test_every_fact_that_can_be_corrected_is_offered_as_it_was_recorded(pathway:
         assert amend.version == choice.version
         said = amend.correction.model_dump(exclude={"kind"}, exclude_none=True)
         assert said == fact.body.model_dump(include={*said}, exclude_none=True)
+        rated = getattr(fact.body, "dissociation", None)
+        told = [words for _, words in corrections.not_kept(fact)]
+        assert [f"{rated.total} altogether" in words for words in told] == ([] if rated is None else [True])
         corrected.add(type(fact.body))
     assert corrected == {*corrections.FORMS}
 
