@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from activities.notices import links
 from activities.notices.contacts import Code, ContactPoint, ContactPoints, Contacts, KeptContact, Owner, of_staff
@@ -85,14 +85,14 @@ async def show_contact(context: Context, whose: Whose) -> Reached:
         return Reached(await contacts.find(found.subject), found.observers)
 
 
-async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
-    """Add a contact point, and have a code sent there.
+async def add_point(context: Context, whose: Whose, new: NewPoint, once: UUID | None = None) -> Changed:
+    """Add a contact point, and have a code sent there. What is sent again under the same id happens once.
 
     Raises:
         InvalidInput: it is none.
         NotFound, NotAllowed, Conflict, Unavailable: nothing happened.
     """
-    point_id = f"{new.channel}-{secrets.token_hex(3)}"
+    point_id = f"{new.channel}-{uuid5(once or uuid4(), f'{new.channel}/{new.address}').hex[:6]}"
     try:
         point = ContactPoint.model_validate({"id": point_id, **new.model_dump()})
     except ValueError:
@@ -102,14 +102,22 @@ async def add_point(context: Context, whose: Whose, new: NewPoint) -> Changed:
     point = point.model_copy(update={"code": _new_code(context)})
 
     def added(contact: ContactPoints) -> ContactPoints:
-        if any((each.channel, each.address) == (point.channel, point.address) for each in contact.points):
+        for each in contact.points:
+            if (each.channel, each.address) != (point.channel, point.address):
+                continue
+            if each.id == point.id:
+                return contact
             raise Conflict("this point is there already", "Look at the points again", state=NOTHING_CHANGED)
         try:
             return ContactPoints.model_validate({**dict(contact), "points": (*contact.points, point)})
         except ValueError:
             raise Conflict("somebody has ten points at most", "Remove one first", state=NOTHING_CHANGED) from None
 
-    return await _change(context, whose, "add", added, point.id, ask=True)
+    try:
+        return await _change(context, whose, "add", added, point.id, ask=True)
+    except Conflict:
+        # Perhaps it was pressed twice, and the other one was kept a moment ago.
+        return await _change(context, whose, "add", added, point.id, ask=True)
 
 
 async def send_code(context: Context, whose: Whose, point_id: str) -> Changed:
@@ -254,6 +262,8 @@ async def _change(
         subject, owner, _ = await _find(context, contacts, whose, what)
         known = await contacts.find(subject)
         contact = change(known.contact)
+        if contact is known.contact:
+            return Changed(known, None if point_id is None else contact.point(point_id))
         by = context.person.id
         if not await contacts.keep(subject, contact, after=known.version, by=by):
             raise Conflict("somebody else has just changed it", "Look at it, and try again", state=NOTHING_CHANGED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
@@ -16,6 +16,7 @@ from application.messages.messages import ListMessages, handle_message, show_mes
 from application.sign_offs.staff import colleagues
 from console.pages import page
 from console.sign_ins import Flash
+from console.views.commands import command_id_of
 from console.views.operations import journey_in
 from console.visits import Acts, Looks, Visit, firsts
 from workflows.journey.actors import Role
@@ -54,7 +55,8 @@ async def handle(visit: Acts) -> Response:
 
 async def _add(context: Context, whose: Whose, visit: Visit) -> Changed:
     given = {name: visit.value(name) or "" for name in NewPoint.model_fields}
-    return await use.add_point(context, whose, NewPoint.model_validate(given))
+    once = command_id_of(visit.value("command_id"))
+    return await use.add_point(context, whose, NewPoint.model_validate(given), once)
 
 
 async def _wish(context: Context, whose: Whose, visit: Visit) -> Changed:
@@ -178,5 +180,6 @@ async def _shown(visit: Visit, whose: Whose, error: UseCaseError | None = None) 
         at=at,
         error=error,
         of=_name(whose),
+        command_id=command_id_of(visit.value("command_id")) or uuid4(),
         given=firsts(visit.sent),
     )

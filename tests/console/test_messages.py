@@ -1,5 +1,6 @@
 """Messages and contact points in the console: what reached nobody is seen to, and a point counts once its code came."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
 from tests.cli.conftest import JOURNEY, opening
 from tests.cli.helpers import World, invented
-from tests.console.browser import Browser
+from tests.console.browser import Browser, Form
 from tests.console.conftest import console_of
 from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
@@ -124,6 +125,24 @@ async def test_a_coordinator_adds_verifies_orders_and_removes_points(
     await act(browser, "remove", point=two)
     assert points(browser) == [one]
     assert ADDRESS not in str(browser.page.url)
+
+
+async def test_a_point_whose_button_is_pressed_twice_is_added_once(world: World, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    await browser.go(POINTS)
+    form = Form("")
+    form.feed(browser.page.text)
+    sent = {**form.values, "do": ["add"], "channel": ["email"], "address": [ADDRESS]}
+    for answer in await asyncio.gather(*(browser.client.post(POINTS, data=sent) for _ in range(2))):
+        assert "This point is there already" not in answer.text
+        assert ADDRESS in answer.text
+    assert [message.address for message in await deliver(world)] == [ADDRESS]
+    await browser.go(POINTS)
+    assert len(points(browser)) == 1
+    browser.last = await browser.client.post(POINTS, data={**sent, "address": ["other@home.example"]})
+    assert len(points(browser)) == 2
+    await act(browser, "add", channel="email", address=ADDRESS)
+    assert "This point is there already" in said(browser)
 
 
 async def test_a_coordinator_sets_the_agreed_code_and_sends_links(world: World, browser: Browser) -> None:
