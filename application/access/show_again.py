@@ -132,7 +132,7 @@ async def show_again(context: Context, entry_id: UUID) -> PastLook:
     Raises:
         NotFound: there is no look with this id that showed anything.
         NotAllowed: the person may not look at it.
-    Conflict: it was a list of an earlier version of this program.
+        Conflict: it was a list of an earlier version of this program.
     """
     entry = await find_access(await context.record(), entry_id)
     if entry is None or not can_be_shown(entry):

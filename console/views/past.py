@@ -147,12 +147,14 @@ async def look_again(visit: Looks, entry_id: UUID) -> Response:
     async with visit.context() as context:
         require_staff(context, "what somebody saw")
         past = await show_again(context, entry_id)
-    render = AGAIN.get(past.entry.command[0])
-    if render is None:
+    if not shows_again(past.entry):
         raise NotFound("no page of the console shows this look again", "`access show` at a terminal does")
-    return render(visit, past.entry, past.answer)
+    return AGAIN[past.entry.command[0]](visit, past.entry, past.answer)
 
 
 def shows_again(look: AccessLogEntry) -> bool:
-    """Whether a page shows a look again."""
-    return can_be_shown(look) and look.command[0] in AGAIN
+    """Whether a page shows a look again. A list of how journeys stood earlier is one of the terminal alone."""
+    if not can_be_shown(look) or look.command[0] not in AGAIN:
+        return False
+    name, kept = look.command
+    return name != ListJourneys.name or ListJourneys.model_validate_json(kept).at is None

@@ -10,6 +10,7 @@ from activities.record.event_codec import to_new
 from activities.record.patients import opening_of
 from application.access.show_again import USE_CASES
 from application.command_catalog import KINDS
+from application.work.caseload import ListJourneys, list_journeys
 from console.said_here import for_people, said_here
 from console.views.past import AGAIN
 from simulation.people import PEOPLE
@@ -75,6 +76,17 @@ async def test_every_look_is_shown_again_as_it_was_whatever_comes(clinics: Clini
     await browser.go(f"/journeys/{journey}/looks")
     assert f'href="/looks/{look}"' in browser.page.text
     assert (await browser.go(f"/looks/{uuid4()}")).status_code == 404
+
+
+async def test_a_list_of_the_terminal_alone_is_offered_on_no_page(clinics: Clinics, browser: Browser) -> None:
+    async with clinics.world.context() as context:
+        await list_journeys(context, ListJourneys(at=clinics.position))
+    look = await newest_look(clinics)
+    await browser.sign_in("medical_director")
+    await browser.go(f"/journeys/{clinics.held}/looks")
+    assert f'href="/looks/{look}"' not in browser.page.text
+    assert (await browser.go(f"/looks/{look}")).status_code == 404
+    assert "`access show` at a terminal does" in said(browser)
 
 
 def test_the_console_shows_again_what_it_showed() -> None:
