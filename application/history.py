@@ -161,9 +161,9 @@ def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -
 
 
 def _version_at(events: Sequence[Event], moment: str) -> int:
-    if moment.isdigit():
-        return int(moment)
     try:
+        if moment.isdigit():
+            return int(moment)
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None:
             raise ValueError

@@ -49,7 +49,8 @@ _INSTEAD: Final = tuple(
 """What only makes sense at a terminal, and what is said here in its place."""
 
 _SENT = re.compile(r"may not send ([a-z-]+) ([a-z-]+)")
-_CODE = re.compile(r"(?<=[a-z])_(?=[a-z])")
+_CODE = re.compile(r"(?<![\w.:+/-])[a-z]+(?:_[a-z]+)+(?![\w:+/-]|[.]\w)")
+"""A coded word of several parts, such as a role; ids and names of files are left as they are."""
 _WORD = "[a-z]+(?:-[a-z]+)*"
 _COMMAND = re.compile(rf"(?P<run>\brun )?`(?P<noun>{_WORD}) (?P<verb>{_WORD})(?: [^`]*)?`")
 
@@ -60,7 +61,7 @@ def said_here(text: str) -> str:
     for said, here in _INSTEAD:
         text = said.sub(here, text)
     text = _COMMAND.sub(_place, _SENT.sub(_not_sent, text))
-    return text if "`" in text else _CODE.sub(" ", text)
+    return text if "`" in text else _CODE.sub(lambda code: code[0].replace("_", " "), text)
 
 
 def _not_sent(found: re.Match[str]) -> str:

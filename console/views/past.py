@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from activities.record.access_log import AccessLogEntry
 from application.access.show_again import can_be_shown, show_again
 from application.access_log import require_staff
-from application.errors import NotFound, UseCaseError
+from application.errors import InvalidInput, NotFound, UseCaseError
 from application.pathway.patient import PatientSeen, ShowPatient, show_patient_of
 from application.pathway.show import (
     Compared,
@@ -68,9 +68,7 @@ async def compare(visit: Looks, journey_id: UUID, earlier: str = "1", later: str
     try:
         async with visit.context() as context:
             found = await compare_moments(context, query)
-    except UseCaseError as error:
-        if isinstance(error, NotFound) or not error.remedy.startswith("Give one"):
-            raise
+    except InvalidInput as error:
         return changes_page(visit, journey_id, None, given, error)
     return changes_page(visit, journey_id, found, given)
 

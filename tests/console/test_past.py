@@ -110,6 +110,8 @@ async def test_moments_of_a_journey_and_who_works_here(clinics: Clinics, browser
         assert (answer.status_code, words in said(browser)) == (200, True), address
     for address, status, words in (
         ("?at=nonsense", 422, "neither a version nor a time"),
+        ("?at=²", 422, "neither a version nor a time"),
+        (f"?at={'9' * 5000}", 422, "neither a version nor a time"),
         ("/changes?earlier=soon", 422, "such as 12"),
         ("/changes?earlier=1&later=2026-13-01 10:00", 422, "such as 12"),
         ("/events/9999", 404, "no such version"),
@@ -163,6 +165,8 @@ async def test_a_patient_across_journeys(clinics: Clinics, browser: Browser) -> 
         ("a coordinator may not send plan record", "a coordinator may not send “Write the plan”"),
         ("Leave --after out", "Begin at the first page of the list"),
         ("larger files are for `pathway start --batch`", "larger files are for `pathway start --batch`"),
+        ("a defect: Fault at contact_points.py:7", "a defect: Fault at contact_points.py:7"),
+        ("the id of clinic night_clinic_2 and dr_lee-2", "the id of clinic night_clinic_2 and dr_lee-2"),
         ("Temporal cannot be reached", "what takes your commands (Temporal) cannot be reached"),
     ],
 )  # fmt: skip
