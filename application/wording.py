@@ -1,6 +1,6 @@
 """What is shown of a journey, in words: the same for every way in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from application.sign_offs.staff import Roster
@@ -126,9 +126,9 @@ def _short(value: object) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
-def roster_lines(roster: Roster) -> Iterator[str]:
-    """Yield a roster in words."""
-    people = roster.now.people
+def roster_lines(roster: Roster, called: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield a roster in words. ``called`` gives what somebody is called for their id."""
+    people = [*map(called, roster.now.people)]
     stands_in = f"; {', '.join(people[1:])} stands in" if len(people) > 1 else ""
     who = f"{people[0]}{stands_in}" if people else "nobody: the clinic has no clinician"
     yield f"On call for {roster.clinic}: {who}{' (the rota has nobody)' if roster.now.gap else ''}."
