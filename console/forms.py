@@ -28,6 +28,7 @@ ANSWERS, OBSERVED = "answers", "cadss"
 """The fields that hold the answers to a questionnaire, and to the one that is asked in a session."""
 ROWS = 3
 """How many entries of a list of objects a form offers."""
+_NUMBERED = re.compile(r"\b(X[0-9]+[a-z]?)_(\w+)")
 
 
 class Field(NamedTuple):
@@ -68,7 +69,12 @@ class Field(NamedTuple):
 
 
 def _spoken(part: str) -> str:
-    return f"no. {int(part) + 1}" if part.isdigit() else part.replace("_", " ")
+    return f"no. {int(part) + 1}" if part.isdigit() else put_number_last(part).replace("_", " ")
+
+
+def put_number_last(coded: str) -> str:
+    """Return coded words with the number of an exclusion behind what it is about, such as `fasted (X35)`."""
+    return _NUMBERED.sub(r"\2 (\1)", coded)
 
 
 def fields_of(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Field, ...]:

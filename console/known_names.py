@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from console import names as n
 from console.forms import Field
 from console.names import Anywhere, FormContext, Names, Offer
+from console.titles import CALLED
 from workflows.journey import commands as c
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.protocol import Part
@@ -113,6 +114,7 @@ def offer(fields: tuple[Field, ...], model: type[c.CommandBody], known: FormCont
 
 def _offered(field: Field, model: type[c.CommandBody], known: FormContext | None) -> Field:
     name = "/".join(part for part in field.path if not part.isdigit())
+    field = field._replace(called=CALLED.get((model.model_fields["kind"].default, name), field.called))
     offers = KNOWN.get(model, {}).get(name)
     if offers is None:
         suggests = SUGGESTED.get(model, {}).get(name)

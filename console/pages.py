@@ -40,7 +40,7 @@ from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.viewer import on_both_clocks, place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
-from console.forms import Field
+from console.forms import Field, put_number_last
 from console.limits import TooOften
 from console.said_here import for_people, said_here
 from console.sign_ins import LONGEST, Flash, SignIn
@@ -72,7 +72,7 @@ log = structlog.get_logger("console")
 
 
 def _words(coded: object) -> str:
-    return str(coded).replace("_", " ").replace("-", " ")
+    return put_number_last(str(coded)).replace("_", " ").replace("-", " ")
 
 
 class Group(NamedTuple):
@@ -140,7 +140,7 @@ def _dated(value: object, zone: str) -> object:
 
 def _readable(described: str) -> str:
     """Write what an event says for people: without the marks of code."""
-    return described.replace("_", " ").replace(": True", ": yes").replace(": False", ": no")
+    return put_number_last(described).replace("_", " ").replace(": True", ": yes").replace(": False", ": no")
 
 
 def _named(person: str, called: Callable[[str], str]) -> str:

@@ -1,4 +1,4 @@
-"""What the form of each command is called on its page and on the buttons that lead to it."""
+"""What the form of each command is called on its page and on the buttons that lead to it, and some of its fields."""
 
 TITLES = {
     # What anybody may say at any time, the most urgent first: in this order the buttons stand.
@@ -87,3 +87,17 @@ TITLES = {
     "access.review": "Review an emergency access",
 }
 """The title of each command's form, by the command's name."""
+
+CALLED = {
+    ("adverse-event.report", "what"): "what happened",
+    ("adverse-event.report", "grade"): "grade, from 1 (mild) to 5 (death)",
+    ("crisis.report", "what"): "what happens",
+    ("education.read", "content_version"): "version that you read",
+    ("question.ask", "text"): "your question",
+    ("report.keep", "about"): "what it is about",
+    ("report.keep", "said"): "what happened, in your own words",
+    ("session.acknowledge-instructions", "content_version"): "version that you read",
+    ("support.request", "text"): "what you need",
+    ("support.request", "urgency"): "how urgent it is",
+}
+"""What people call the fields of a command whose names do not say it, by the command's name and the field."""

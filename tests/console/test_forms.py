@@ -20,7 +20,7 @@ from console.forms import Field, answers_of, as_said, fields_of, read_back
 from console.known_names import ANYWHERE, KNOWN, SUGGESTED, offer
 from console.names import FormContext
 from console.pages import PAGES
-from console.titles import TITLES
+from console.titles import CALLED, TITLES
 from console.views.commands import BY_NAME
 from simulation.people import PEOPLE, STAFF, member_of
 from tests.cli.valid import FORMS
@@ -287,6 +287,16 @@ def test_a_renewal_leads_to_what_is_renewed(subject: str) -> None:
     [(kind, given)] = forms_for(waiting, journey())
     assert kind.model == RENEWALS.get(subject, c.RecordInstrument)
     assert given == ({} if subject in RENEWALS else {"instrument": "PCL-5"})
+
+
+def test_fields_are_called_by_what_they_ask_for() -> None:
+    for (command, name), words in CALLED.items():
+        [kind] = [each for each in KINDS if each.name == command]
+        asked = offer(fields_of(kind.model), kind.model, None)
+        assert [field.label for field in asked if field.name == name] == [words], (command, name)
+    item = Field(("items", "X28_no_alcohol_today"), "yes_no", required=True)
+    assert item.label == "no alcohol today (X28)"
+    assert PAGES.filters["words"]("X35_fasted, devices_work") == "fasted (X35), devices work"
 
 
 def test_every_form_has_a_title_of_its_own_in_plain_words() -> None:
