@@ -16,6 +16,8 @@ Entered: TypeAlias = Mapping[str, Sequence[str]]
 COOKIE = "__Host-carepath-drafts"
 PERSON = "entered_by"
 """The hidden control that says whose form it is."""
+ID = "command_id"
+"""The hidden control that tells one form from another."""
 LASTS = timedelta(hours=1)
 MOST, MOST_EACH, MOST_TEXT = 1000, 20, 64 * 1024 * 1024
 """How many browsers' drafts are kept at most, how many of each, and how much text of all (characters). Beyond it, the
@@ -44,11 +46,12 @@ class Draft(NamedTuple):
 
 
 class Drafts:
-    """The drafts of all browsers, by their secrets and the addresses of the forms. ``now`` gives the time (UTC)."""
+    """The drafts of all browsers, by their secrets, and each by the address and the id of its form: two that were open
+    at one address are two. ``now`` gives the time (UTC)."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._kept: dict[str, dict[str, Draft]] = {}
+        self._kept: dict[str, dict[tuple[str, str], Draft]] = {}
 
     def keep(self, token: str | None, address: str, sent: Entered, why: str = SIGNED_OUT) -> str | None:
         """Keep what was sent from the form of an address; the browser's secret. None where it is nobody's form."""
@@ -63,8 +66,9 @@ class Drafts:
             if name not in NEVER_KEPT and not name.startswith(ANSWER)
         }
         mine = self._kept[token] = self._kept.pop(token, {})
-        mine.pop(address, None)
-        mine[address] = Draft(person, entered, why, self._now())
+        form = address, next(iter(sent.get(ID, ())), "")
+        mine.pop(form, None)
+        mine[form] = Draft(person, entered, why, self._now())
         if len(mine) > MOST_EACH:
             del mine[next(iter(mine))]
         while len(self._kept) > MOST or self._size() > MOST_TEXT:
@@ -80,17 +84,16 @@ class Drafts:
         return token in self._kept
 
     def take(self, token: str | None, address: str, person: str) -> Draft | None:
-        """Return what this person entered in the form of an address, once."""
+        """Return what this person entered last in a form of an address, once."""
         self._drop_old()
         mine = self._kept.get(token or "", {})
-        if address not in mine or mine[address].person != person:
-            return None
-        return mine.pop(address)
+        forms = [form for form, draft in mine.items() if (form[0], draft.person) == (address, person)]
+        return mine.pop(forms[-1]) if forms else None
 
     def _drop_old(self) -> None:
         oldest = self._now() - LASTS
         self._kept = {
             token: left
             for token, drafts in self._kept.items()
-            if (left := {address: draft for address, draft in drafts.items() if draft.at > oldest})
+            if (left := {form: draft for form, draft in drafts.items() if draft.at > oldest})
         }

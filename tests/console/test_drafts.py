@@ -150,6 +150,15 @@ async def test_two_people_in_two_tabs_send_nothing_for_each_other(clinics: Clini
     assert REASON not in (await browser.sign_in("coordinator", onward="/contact-points")).text
 
 
+def test_two_forms_of_one_address_are_two() -> None:
+    kept, token = Drafts(lambda: START), None
+    for form, person in (("1", "one"), ("2", "one"), ("2", "one"), ("3", "another")):
+        token = kept.keep(token, "/x", {PERSON: [person], "command_id": [form], "reason": [f"{person} {form}"]})
+    found = [kept.take(token, "/x", "one") for _ in range(3)]
+    assert [each and each.entered["reason"] for each in found] == [("one 2",), ("one 1",), None]
+    assert kept.take(token, "/x", "another") is not None
+
+
 def test_memory_stays_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drafts, "MOST_TEXT", MOST_EACH * 20)
     kept = Drafts(lambda: START)
