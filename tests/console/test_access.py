@@ -11,6 +11,7 @@ from activities.record.event_codec import load_events
 from application.command_catalog import KINDS
 from application.viewer import spell
 from console.views import access
+from simulation.people import PEOPLE
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
@@ -68,7 +69,8 @@ async def test_from_a_closed_door_to_the_review(clinics: Clinics, browser: Brows
     await browser.sign_in("medical_director")
     form = f"/journeys/{journey}/access/review?access={review.subject}"
     assert form in (await browser.go(f"/journeys/{journey}/looks")).text
-    for words in (REASON, "demo-session-monitor", "the patient's page", "everything that happened", "not yet"):
+    who = str(PEOPLE[Role.SESSION_MONITOR].name)
+    for words in (REASON, who, "the patient's page", "everything that happened", "not yet"):
         assert words in said(browser)
     await browser.go(form)
     for words in (REASON, "demo-session-monitor", "What they looked at"):

@@ -259,7 +259,7 @@ async def test_an_error_says_what_happened_what_is_lost_and_what_to_do(clinics: 
     answer = await browser.send({"reason": "invented: wait for the laboratory"})
     assert answer.status_code == 503
     assert 'role="alert"' in answer.text
-    for said in ("Temporal cannot be reached", "Nothing was sent", "What to do:"):
+    for said in ("(Temporal) cannot be reached", "Nothing was sent", "What to do:"):
         assert said in answer.text
     # What was entered is still there, and so is the id under which it is sent again.
     assert "wait for the laboratory" in answer.text

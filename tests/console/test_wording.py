@@ -93,7 +93,7 @@ async def test_an_observation_says_in_which_words_it_was_rated_and_waits_for_non
             console.state.questionnaires = read_folder(folder)
         seen = {**OBSERVED, "minute": "120", **(RATED if rated else {})}
         done = await browser.send(seen, f"/journeys/{running.id}/session/observe")
-        assert "Done: session observe." in done.text
+        assert "Done: Record an observation in a session." in done.text
     bodies = [each.body for each in await load_events(clinics.record, running.id)]
     body = next(each for each in reversed(bodies) if isinstance(each, e.SessionObserved))
     assert (body.dissociation is not None) is rated

@@ -97,7 +97,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
 
             await coordinator.go(f"{journey}/pathway/hold")
             held = await coordinator.send({"reason": "Invented: wait for the laboratory."})
-            assert "Done: pathway hold." in held.text
+            assert "Done: Hold care." in held.text
             assert "Care is held" in held.text
 
             await clinician.sign_in("clinician")
@@ -116,7 +116,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             clinician.last = refused
             assert "Signed and recorded" in (await clinician.send({**decision, "passphrase": PASSPHRASE})).text
             timeline = (await clinician.go(f"{journey}/timeline?kind=hold.released")).text
-            assert timeline.count(">hold.released</td>") == 1
+            assert timeline.count(">Hold: released</td>") == 1
 
             # With a passkey: signed in, held and released, and all of it holds where the record is verified.
             register = Register(stack.signers.register_path, stack.signers.register_path, ADDRESS)
