@@ -90,7 +90,8 @@ lock: $(PY)  ## write the three requirement files anew from pyproject.toml
 	@$(COMPILE) --extra local --constraint requirements-dev.txt --output-file requirements-local.txt $(ARGS)
 	@$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt $(ARGS)
 
-clean:  ## remove the environment, the local stack's data and all caches
+clean:  ## remove the environment, the local stack's data, what tests left, and all caches
+	@if $(PY) -c 'import psutil' 2>/dev/null; then $(PY) -m tests.fixtures.run_directory; fi
 	@rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
