@@ -29,6 +29,7 @@ SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
 LONGEST_SECRET = 4096
 """How long a file that stands for a variable may be (bytes)."""
 ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
+OWN_RIGHTS = "check its owner and its rights"
 EXAMPLES = {
     "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
     "int_parsing": "10",
@@ -62,28 +63,29 @@ def _postgresql_url(url: SecretStr) -> SecretStr:
 
 
 def _existing_directory(path: Path) -> Path:
-    if not path.is_dir():
+    if not os.access(path, os.R_OK | os.X_OK) or not path.is_dir():
         raise ValueError("is not a directory that exists and can be read")
     return path
 
 
 def _readable_file(path: Path) -> Path:
     """What is not there yet may be made; a directory, or a file of somebody else, is a mistake."""
-    if path.is_dir():
+    there = os.access(path, os.F_OK)
+    if there and path.is_dir():
         raise ValueError("is a directory; name a file")
-    if path.exists() and not os.access(path, os.R_OK):
-        raise ValueError("is a file that cannot be read; check its owner and its rights")
+    if there and not os.access(path, os.R_OK):
+        raise ValueError(f"is a file that cannot be read; {OWN_RIGHTS}")
     return path
 
 
 def _directory(path: Path) -> Path:
-    if path.exists() and not path.is_dir():
+    if os.access(path, os.F_OK) and not path.is_dir():
         raise ValueError("is a file; name a directory")
     return path
 
 
 def _new_file(path: Path) -> Path:
-    if path.is_dir() or not path.parent.is_dir():
+    if not os.access(path.parent, os.X_OK) or path.is_dir() or not path.parent.is_dir():
         raise ValueError("is no place for a file; name one in a directory that exists")
     return path
 
@@ -299,7 +301,9 @@ def names_given(secrets: str = SECRETS_DIR) -> frozenset[str]:
 def _secret_files(secrets: str) -> tuple[Path, ...]:
     """The files that stand for variables. That there is no such directory is said by the setting that names it."""
     directory = os.environ.get(secrets)
-    return tuple(sorted(Path(directory).glob(f"{PREFIX}*"))) if directory else ()
+    if not directory or not os.access(directory, os.R_OK | os.X_OK):
+        return ()
+    return tuple(sorted(Path(directory).glob(f"{PREFIX}*")))
 
 
 def _read_secret(file: Path) -> str:
@@ -311,11 +315,16 @@ def _read_secret(file: Path) -> str:
     if os.environ.get(file.name):
         raise ValueError("is given twice, by the environment and by a file")
     try:
-        return read_private(file, LONGEST_SECRET).decode().removesuffix("\n")
+        content = read_private(file, LONGEST_SECRET + 1)
+        if len(content) <= LONGEST_SECRET:
+            return content.decode().removesuffix("\n")
+        problem = f"is a file of more than {LONGEST_SECRET} bytes"
     except NotPrivate as shared:
         problem = f"is a file that cannot be used: {shared.reason}. {shared.remedy}"
-    except (OSError, UnicodeDecodeError):
-        problem = "is a file that cannot be read as text"
+    except OSError:
+        problem = f"is a file that cannot be read; {OWN_RIGHTS}"
+    except UnicodeDecodeError:
+        problem = "is a file that is no text"
     raise ValueError(problem)
 
 

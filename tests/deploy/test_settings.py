@@ -382,6 +382,7 @@ FILES = [
     ("CAREPATH_KEYRING_FILE", SECRET, 0o644, "others can read it"),
     ("CAREPATH_TASK_QUEUE", " ", 0o600, "at least 1 character"),
     ("CAREPATH_DATABASE_URL", URL, 0o604, "others can read it"),
+    ("CAREPATH_TASK_QUEUE", "q" * 4097, 0o600, "more than 4096 bytes"),
 ]
 
 
@@ -409,3 +410,20 @@ def test_a_directory_of_files_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CAREPATH_SECRETS_DIR", "/nowhere")
     with pytest.raises(SettingsError, match="CAREPATH_SECRETS_DIR: is not a directory"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["CAREPATH_SECRETS_DIR", "CAREPATH_READY_FILE"])
+def test_a_place_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv("CAREPATH_DATABASE_URL", URL)
+    monkeypatch.setenv(name, str(tmp_path if name.endswith("DIR") else tmp_path / "ready"))
+    load_settings()
+
+    def refuse(path: Path, *_: object) -> bool:
+        raise PermissionError
+
+    # Root may reach everything, so what others meet is put in its place.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.variables == (name,)
