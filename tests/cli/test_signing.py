@@ -1,16 +1,21 @@
 """Signing: what is shown is what is bound, by whom the profile says, with the protocol's meaning."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from activities.record import StoredEvent
+from activities.record.event_codec import from_stored
 from activities.signatures.keys import PrivateKey, session_mark
 from activities.signatures.verifying import SignatureProblem, check
+from application import history
 from cli import signoff
 from simulation.keys import Signers
 from simulation.people import PEOPLE, scope_of
@@ -23,6 +28,7 @@ from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, ReportAdverseEvent, Sign
+from workflows.journey.events import Event
 from workflows.journey.requirements import Obligation
 
 WHY = {"rationale": "Invented: weighed case by case"}
@@ -102,6 +108,36 @@ def test_a_signature_binds_what_was_shown(
     assert check(statement, signature, keys.register.current(), at=world.at, scope=statement.scope) is None
     [*_, signed] = world.state(journey).sign_offs
     assert (signed.by, signed.name, signed.meaning) == (person.id, person.name, "setting_decided")
+
+
+def test_one_walk_reads_each_thing_once(
+    world: World, journey: UUID, request_id: str, clinician: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the command to what is shown at its end: settings, record and Temporal once, and each event once."""
+    opened: Counter[str] = Counter()
+    parsed: list[int] = []
+
+    def count(name: str) -> None:
+        of_world = getattr(world, name)
+
+        def counted(*given: Any) -> Any:
+            opened[name] += 1
+            return of_world(*given)
+
+        monkeypatch.setattr(world, name, counted)
+
+    def parse(stored: StoredEvent) -> Event:
+        parsed.append(stored.version)
+        return from_stored(stored)
+
+    for name in ("load_settings", "record", "connect"):
+        count(name)
+    monkeypatch.setattr(history, "from_stored", parse)
+    words = ("signoff", "approve", str(journey), request_id, "--choice", "at_home", *clinician, "--json")
+    answer = call(world, *words, given=WHY)
+    assert answer.code == 0, answer.err
+    assert opened == {"load_settings": 1, "record": 1, "connect": 1}
+    assert parsed == [event.version for event in world.events(journey)]
 
 
 @pytest.mark.parametrize(
