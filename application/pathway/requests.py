@@ -126,13 +126,13 @@ class BatchRows:
             raise reused(found, f" in row {first}")
         return first
 
-    def enrolled(self, wanted: WantedEnrolment) -> Sequence[WantedEnrolment]:
-        """Return those of everybody this one may be whom a dry run has had enrolled. What was refused changes nothing
+    def enrolled(self, keys: Iterable[bytes]) -> Sequence[WantedEnrolment]:
+        """Return those whom a dry run has had enrolled for the patient of these keys. What was refused changes nothing
         for those after it."""
-        known = [self._enrolled.get(key, ()) for key in wanted.opening.patient_keys]
-        return tuple({id(each): each for some in known for each in some}.values())
+        found = [each for key in keys for each in self._enrolled.get(key, ())]
+        return tuple({id(each): each for each in found}.values())
 
-    def keep(self, *enrolled: WantedEnrolment) -> None:
-        """Keep that a dry run had these enrolled, all for one patient."""
-        keys = {key for each in enrolled for key in each.opening.patient_keys}
-        self._enrolled.update(dict.fromkeys(keys, enrolled))
+    def keep(self, keys: Iterable[bytes], *enrolled: WantedEnrolment) -> None:
+        """Keep that a dry run had these enrolled, all for the patient of these keys."""
+        theirs = {*keys, *(key for each in enrolled for key in each.opening.patient_keys)}
+        self._enrolled.update(dict.fromkeys(theirs, enrolled))

@@ -186,13 +186,16 @@ class Starter:
             return decided
         record = await self._context.record()
         wanted = _wanted(record, referral, decided)
-        before = () if rows is None else rows.enrolled(wanted)
+        keys = set(wanted.opening.patient_keys)
+        for key in () if rows is None else wanted.opening.patient_keys:
+            keys |= await record.keys_beside(key)
+        before = () if rows is None else rows.enrolled(keys)
         try:
             enrolment = await record.rehearse([*before, wanted])
         except TwoPatients:
             raise requests.two_patients() from None
         if rows is not None and enrolment.outcome == "enrolled":
-            rows.keep(*before, wanted)
+            rows.keep(keys, *before, wanted)
         return await self._known(record, referral, command, enrolment) or decided
 
     async def start(self, referral: Referral, command: Command) -> Started:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from application.pathway import start as start_use_case
@@ -424,8 +424,26 @@ BATCHES = st.lists(
 )
 
 
+def batch_row(who: str, number: str | None, request: str | None, reason: str) -> dict[str, Any]:
+    return {
+        "who": who,
+        "number": number,
+        "request": request,
+        "reason": reason,
+        "born": "1986-04-02",
+        "clinic": "demo-clinic",
+    }
+
+
 @settings(
-    max_examples=8, deadline=None, phases=(Phase.generate,), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@example(
+    made=[batch_row("b", "2", "y", "two"), batch_row("a", "2", None, "one"), batch_row("b", None, None, "one")],
+    closing=True,
 )
 @given(made=BATCHES, closing=st.booleans())
 def test_a_dry_run_says_of_each_row_what_the_run_does(
