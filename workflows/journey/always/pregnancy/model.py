@@ -1,6 +1,6 @@
 """Pregnancy tests: commands, events and state."""
 
-from functools import reduce
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, Role
@@ -73,7 +73,11 @@ class PregnancyState(PathwayState):
     def pregnancy_test(self) -> PregnancyTest | None:
         """The test that counts: the last that is not negative, however late it was told, unless staff have seen a
         negative one that was made after it; or else the latest negative one that staff saw."""
-        return reduce(_outweigh, self.pregnancy_tests, None)
+        found = max((test for test in self.pregnancy_tests if test.result != "negative"), key=_when, default=None)
+        negative = (test for test in self.pregnancy_tests if test.result == "negative" and test.seen_by_staff)
+        # Of two results of one moment, the one that is not negative counts.
+        later = (test for test in negative if found is None or test.taken_at > found.taken_at)
+        return max(later, key=_when, default=found)
 
     @property
     def pregnancy_found(self) -> bool:
@@ -81,16 +85,8 @@ class PregnancyState(PathwayState):
         return self.pregnancy_test is not None and self.pregnancy_test.result != "negative"
 
 
-def _outweigh(known: PregnancyTest | None, test: PregnancyTest) -> PregnancyTest | None:
-    """Which of two tests counts. A negative one clears only what it came after: of two results of one moment, the one
-    that is not negative counts."""
-    if test.result != "negative":
-        return test
-    if not test.seen_by_staff:
-        return known
-    after = known is None or test.taken_at > known.taken_at
-    same = known is not None and known.result == "negative" and test.taken_at == known.taken_at
-    return test if after or same else known
+def _when(test: PregnancyTest) -> tuple[datetime, int]:
+    return test.taken_at, test.version
 
 
 def _tested(state: PregnancyState, body: PregnancyTested, event: EventHeader) -> Changes:
