@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.clear",
     "tests.fixtures.tiers",
+    "tests.fixtures.logs",
     "tests.fixtures.processes",
     "tests.fixtures.servers",
     "tests.fixtures.clinics",
