@@ -107,6 +107,7 @@ MEANINGS: Mapping[str, str] = {
     "workflow_silent": "The journey's tasks fail, or Temporal did not answer about it.",
     "workflow_unstarted": "A patient is enrolled, and the journey never began.",
     "workflow_unrecorded": "Temporal runs a journey that nothing is recorded of.",
+    "workflow_unparted": "Two people signed that the patient and another one are two, and they still count as one.",
     "workflow_unreviewed": "Somebody looked at the journey in an emergency, and nobody is asked to review that.",
 }
 """Every reason a finding can have, and what it means."""

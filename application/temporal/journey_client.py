@@ -64,11 +64,11 @@ NOT_THE_ANSWER = "what came is the answer to another command: tell ops that some
 KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
 
 
-class NotChecked(Unavailable):
+class SignatureUnchecked(Unavailable):
     """A signature could not be checked at this moment. Nothing happened; send the same command again."""
 
 
-class TryAgain(Exception):
+class NotTaken(Exception):
     """The journey begins a new run, or is busy: asked again, it answers."""
 
 
@@ -145,7 +145,7 @@ async def submit(
     Raises:
         Refused: the journey refused it.
         NotFound: Temporal knows no journey of this id, or it has come to its end.
-        NotChecked: its signature cannot be checked now; nothing happened.
+        SignatureUnchecked: its signature cannot be checked now; nothing happened.
         Unavailable: no answer; whether it arrived is not known.
     """
     handle, first = handle_of(client, journey_id), await _update_id(client, command)
@@ -157,12 +157,12 @@ async def submit(
             return await _answer(
                 handle, command, handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=within)
             )
-        except NotChecked:
+        except SignatureUnchecked:
             if update_id != first:
                 raise
             # It may be the answer of an earlier time: Temporal keeps it under its id.
             update_id = f"{update_id}/{uuid4()}"
-            raise TryAgain("the signature could not be checked") from None
+            raise NotTaken("the signature could not be checked") from None
 
     return await _until_answered(client, journey_id, command, ask, timeout)
 
@@ -193,7 +193,7 @@ async def _asked_again(command: Command, ask: Callable[[timedelta], Awaitable[Re
     while True:
         try:
             return await ask(timedelta(seconds=max(until - monotonic(), 1)))
-        except TryAgain as again:
+        except NotTaken as again:
             if monotonic() > until:
                 raise _unanswered(command, str(again)) from None
         await asyncio.sleep(pause)
@@ -211,7 +211,7 @@ async def reopen(
     """Send a command to a journey that has ended: it runs on from its recorded events for as long as it waits then.
 
     Raises:
-        Refused, NotChecked, Unavailable: as `submit`.
+        Refused, SignatureUnchecked, Unavailable: as `submit`.
     """
     journey, update_id = fold(recorded), await _update_id(client, command)
     await _assign(client, journey)
@@ -238,11 +238,11 @@ async def reopen(
             return await _answer(handle_of(client, journey.id), command, asked)
         except NotFound:
             # The run that was asked came to its end meanwhile.
-            raise TryAgain("the journey was coming to its end") from None
+            raise NotTaken("the journey was coming to its end") from None
 
     try:
         return await _until_answered(client, journey.id, command, ask, timeout)
-    except NotChecked:
+    except SignatureUnchecked:
         return await submit(client, journey.id, command, timeout=timeout)
 
 
@@ -275,17 +275,17 @@ async def _answer(
         raise _unanswered(command, str(error)) from None
     except RPCError as error:
         if error.status in _BUSY:
-            raise TryAgain("Temporal was busy with this journey") from None
+            raise NotTaken("Temporal was busy with this journey") from None
         if error.status == RPCStatusCode.FAILED_PRECONDITION:
             # As after an outage of the keys, until Temporal tries the next time.
-            raise TryAgain("no worker could go on with this journey a moment ago; see its tasks in Temporal") from None
+            raise NotTaken("no worker could go on with this journey a moment ago; see its tasks in Temporal") from None
         if error.status != RPCStatusCode.NOT_FOUND:
             raise _unanswered(command, "Temporal did not take the command") from error
         # The run that was asked may have ended because another one goes on: after a hand-over, a reset, or when it was
         # taken up again from the record.
         status = await _status(handle)
         if status not in (None, WorkflowExecutionStatus.COMPLETED):
-            raise TryAgain(_MOVING if status in _GOES_ON else _ENDED) from None
+            raise NotTaken(_MOVING if status in _GOES_ON else _ENDED) from None
         raise NotFound("no journey runs under this id", "See `pathway list`", ids=_ids(command)) from None
     if receipt.answers != command_digest(command):
         raise _unanswered(command, NOT_THE_ANSWER)
@@ -301,14 +301,14 @@ def failure_of(command: Command, failed: WorkflowUpdateFailedError) -> Exception
     if not isinstance(cause, ApplicationError):
         return _unanswered(command, "the journey could not read the command")
     if cause.type == SERVERS_FAILURE:
-        return TryAgain("the journey was busy")
+        return NotTaken("the journey was busy")
     *said, answers = cause.details or (None,)
     if answers != command_digest(command):
         return _unanswered(command, NOT_THE_ANSWER)
     if cause.type == TRY_AGAIN:
-        return TryAgain("the journey was busy")
+        return NotTaken("the journey was busy")
     if cause.type == NOT_CHECKED:
-        return NotChecked(cause.message, _again(command), ids=_ids(command))
+        return SignatureUnchecked(cause.message, _again(command), ids=_ids(command))
     if cause.type == UNDECIDED or not said:
         return _unanswered(command, cause.message)
     return _refused(command, Refusal.model_validate(said[0]))

@@ -17,7 +17,7 @@ from activities.record.verification.journeys import verify_record
 from application.command_catalog import KINDS
 from application.errors import Refused, Unavailable
 from application.pathway import commands
-from application.temporal.journey_client import NOT_THE_ANSWER, NotChecked, TryAgain, failure_of, submit
+from application.temporal.journey_client import NOT_THE_ANSWER, NotTaken, SignatureUnchecked, failure_of, submit
 from application.temporal.squatters import Squatted
 from deploy.local.stack import Stack
 from simulation.keys import Signers
@@ -179,12 +179,12 @@ def test_whoever_shows_that_nothing_happened_to_another_command_is_not_believed(
         return failure_of(sent, WorkflowUpdateFailedError(ApplicationError("invented", *details, type=kind)))
 
     believed = told(command_digest(sent))
-    assert isinstance(believed, {TRY_AGAIN: TryAgain, NOT_CHECKED: NotChecked, UNDECIDED: Unavailable}[kind])
+    assert isinstance(believed, {TRY_AGAIN: NotTaken, NOT_CHECKED: SignatureUnchecked, UNDECIDED: Unavailable}[kind])
     assert NOT_THE_ANSWER not in str(believed)
     for details in ((), (None,), ("",), (command_digest(other),), (command_digest(sent), command_digest(other))):
         answer = told(*details)
         assert isinstance(answer, Unavailable), details
-        assert not isinstance(answer, NotChecked), details
+        assert not isinstance(answer, SignatureUnchecked), details
         assert NOT_THE_ANSWER in str(answer), details
 
 

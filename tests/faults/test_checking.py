@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 from activities.notice_activities import NoticeActivities
 from activities.record.store import Record
 from activities.record_activities import RecordActivities
-from application.temporal.journey_client import SUBMIT, NotChecked, submit
+from application.temporal.journey_client import SUBMIT, SignatureUnchecked, submit
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.attackers import asked, decision, held, office_on, signed
@@ -96,7 +96,7 @@ async def test_what_could_not_be_checked_may_be_sent_again_as_it_is(
             genuine = await signed(course, decision(before, asked(before)))
             office.put(b"")
             for _ in range(2):
-                with pytest.raises(NotChecked):
+                with pytest.raises(SignatureUnchecked):
                     await submit(client, course.id, genuine)
             assert await course.recorded() == before
             office.put(register)
