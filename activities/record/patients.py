@@ -5,7 +5,8 @@ recorded, that this is what the patient's other journeys say: first by content, 
 none of them has gone on since. Who knew too little is told, and nothing is recorded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -44,22 +45,29 @@ def patient_keys(patients: PatientKeys, clinic: str, patient: Patient) -> tuple[
     return (patients.of_ref(patient.ref), *number)
 
 
-def known_as(patients: PatientKeys, journey: Journey) -> frozenset[bytes]:
-    """Return all keys by which a journey knows its patient: its own, and those that were merged into them."""
-    merged = (patients.of_ref(merge.other) for merge in journey.merges.values() if merge.merged)
+def known_as(patients: PatientKeys, journey: Journey, still: Container[str] = ()) -> frozenset[bytes]:
+    """Return all keys by which a journey knows its patient: its own, and those that were merged into them. ``still``
+    are references that count although their merge was undone."""
+    merges = journey.merges.values()
+    merged = (patients.of_ref(each.other) for each in merges if each.merged or (each.undone and each.other in still))
     return frozenset((*patient_keys(patients, journey.clinic, journey.patient), *merged))
 
 
-def of_patient(patients: PatientKeys, journeys: Iterable[Journey], key: bytes) -> tuple[Journey, ...]:
-    """Return those of these journeys that are of the patient with this key, by what they say of it themselves."""
+def of_patient(
+    patients: PatientKeys, journeys: Iterable[Journey], key: bytes, still: Container[str] = ()
+) -> tuple[Journey, ...]:
+    """Return those of these journeys that are of the patient with this key, by what they say of it themselves.
+    ``still`` as in `known_as`."""
     every = tuple(journeys)
-    keys = keys_of_one(patients, every, key)
+    keys = keys_of_one(patients, every, key, still)
     return tuple(each for each in every if keys & {*patient_keys(patients, each.clinic, each.patient)})
 
 
-def keys_of_one(patients: PatientKeys, journeys: Iterable[Journey], key: bytes) -> set[bytes]:
-    """Return all keys of the patient with this one, by what these journeys say."""
-    known = [known_as(patients, each) for each in journeys]
+def keys_of_one(
+    patients: PatientKeys, journeys: Iterable[Journey], key: bytes, still: Container[str] = ()
+) -> set[bytes]:
+    """Return all keys of the patient with this one, by what these journeys say. ``still`` as in `known_as`."""
+    known = [known_as(patients, each, still) for each in journeys]
     keys = {key}
     while more := {each for theirs in known if keys & theirs for each in theirs} - keys:
         keys |= more
@@ -120,21 +128,22 @@ async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None
     return tuple(each for each in undone if each not in merged and record.patients.of_ref(each) in beside)
 
 
-async def part_again(record: Record, journey_id: UUID) -> frozenset[UUID] | None:
-    """Take patients apart whose merge was undone in this journey while that could not be done. Return the open journeys
-    of all of them, which have to look anew; None where it still cannot be done."""
+async def part_again(record: Record, journey_id: UUID) -> frozenset[UUID]:
+    """Take patients apart whose merge was undone in this journey while that could not be done, each for itself. Return
+    the open journeys of all of them, which have to look anew; none where nobody could be taken apart."""
     others = await _still_one(record, journey_id)
     journey = await load_journey(record, journey_id) if others else None
     if journey is None:
-        return None if others is None else frozenset()
+        return frozenset()
+    apart = False
     for other in others or ():
         parted = await part(record, journey, other)
-        if not parted.keys:
-            return None
-        try:
-            await record.part_again(journey_id, journey.version, parted.keys, parted.position)
-        except MoreIsKnown:
-            return None
+        if parted.keys:
+            with suppress(MoreIsKnown):
+                await record.part_again(journey_id, journey.version, parted.keys, parted.position)
+                apart = True
+    if not apart:
+        return frozenset()
     return (await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)).open
 
 

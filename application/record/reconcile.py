@@ -488,12 +488,12 @@ async def announce_access(context: Context, record: Record, journey_id: UUID) ->
 
 
 async def _part(record: Record, journeys: Journeys, journey_id: UUID) -> bool:
-    """Take patients apart that a journey says to be two, and have all their journeys look."""
-    parted = await part_again(record, journey_id)
-    for each in parted or ():
+    """Take patients apart that a journey says to be two, and have all their journeys look. Return whether nobody is
+    left who counts as one with its patient."""
+    for each in await part_again(record, journey_id):
         with suppress(UseCaseError):  # It has no run now, and looks when it has one again.
             await journeys.look(each)
-    return parted is not None
+    return journey_id not in await find_unparted(record)
 
 
 async def begin_anew(

@@ -6,6 +6,7 @@ The journeys of a patient are judged together, in the order of the log: at each 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -13,11 +14,14 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record.patients import of_patient
 from activities.record.verification.chains import Connection, RecordFinding
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
 from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
 
 Difference: TypeAlias = Literal["history_differs", "rests_on_less", "second_journey", "patient_differs"]
 """What may be wrong between the journeys of one patient."""
+UNDONE_TRIED = 8
+"""Of how many undone merges each may have counted or not. Patients have one, if any."""
 
 
 def _differs(position: int, journey_id: UUID, version: int | None, difference: Difference) -> RecordFinding:
@@ -98,14 +102,14 @@ def check_patient(patients: PatientKeys, journeys: Mapping[UUID, Sequence[Placed
             at = body.position if isinstance(body, HistoryTakenIn) else placed.position
             if not (isinstance(body, HistoryTakenIn | PathwayStarted) or rests_on_patient(body)):
                 continue
-            seen = see_elsewhere(_others(patients, past, journey_id, at), states[0].protocol.dose.medicine)
+            said = _said_by_others(patients, past, journey_id, at)
             if isinstance(body, PathwayStarted):
-                if seen.same_medicine_open:
+                if next(said).same_medicine_open:
                     yield _differs(*place, "second_journey")
             elif isinstance(body, HistoryTakenIn):
-                if body.elsewhere != seen:
+                if body.elsewhere not in said:
                     yield _differs(*place, "history_differs")
-            elif before is None or before.elsewhere != seen:
+            elif before is None or before.elsewhere not in said:
                 yield _differs(*place, "rests_on_less")
 
 
@@ -120,12 +124,19 @@ def _states(events: Sequence[Placed]) -> tuple[list[int], list[Journey]]:
     return [placed.position for placed in events[: len(states)]], states
 
 
-def _others(
+def _said_by_others(
     patients: PatientKeys, past: Mapping[UUID, tuple[list[int], list[Journey]]], journey_id: UUID, at: int
-) -> Iterator[Journey]:
-    """The other journeys of the patient as they were at a position of the log."""
+) -> Iterator[Elsewhere]:
+    """What the other journeys of the patient said at a position of the log; then also with those of somebody who was
+    taken for the patient and signed not to be: the record counts the two as one until it can take them apart."""
     then = [
         states[bisect_right(positions, at) - 1] for positions, states in past.values() if states and positions[0] <= at
     ]
-    key = patients.of_ref(past[journey_id][1][0].patient.ref)
-    return (journey for journey in of_patient(patients, then, key) if journey.id != journey_id)
+    opening = past[journey_id][1][0]
+    key, medicine = patients.of_ref(opening.patient.ref), opening.protocol.dose.medicine
+    undone = dict.fromkeys(merge.other for each in then for merge in each.merges.values() if merge.undone)
+    known = [*undone][-UNDONE_TRIED:]
+    for many in range(len(known) + 1):
+        for still in combinations(known, many):
+            others = (each for each in of_patient(patients, then, key, still) if each.id != journey_id)
+            yield see_elsewhere(others, medicine)

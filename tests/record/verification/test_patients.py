@@ -264,7 +264,7 @@ async def test_who_is_one_by_another_statement_too_is_found_until_that_is_undone
     first.do(c.ProposeMerge(other=SECOND_REF, reason="invented"), Role.COORDINATOR)
     first.sign(SignOffKind.PATIENT_MERGE, "merge-1")
     await record_all(record, first, [patient_key(SECOND_REF)])
-    assert await part_again(record, second.journey.id) is None
+    assert await part_again(record, second.journey.id) == frozenset()
     assert await find_unparted(record) == (second.journey.id,)
     first.do(c.ProposeUnmerge(merge="merge-1", reason="invented"), Role.COORDINATOR)
     first.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
@@ -272,6 +272,40 @@ async def test_who_is_one_by_another_statement_too_is_found_until_that_is_undone
     assert await find_unparted(record) == tuple(sorted((first.journey.id, second.journey.id)))
     assert await part_again(record, first.journey.id)
     assert await find_unparted(record) == ()
+
+
+async def test_who_can_be_taken_apart_is_although_another_cannot_yet(record: Record) -> None:
+    first, second = await taken_for_one(record)
+    third = another(first, with_medicine("invented-3"), ref="demo-patient-third", journey_id=uuid4())
+    await record_all(record, third)
+    second.do(c.ProposeMerge(other="demo-patient-third", reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-2")
+    second.do(c.ProposeUnmerge(merge="merge-2", reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_UNMERGE, "merge-2")
+    first.do(c.ProposeMerge(other=SECOND_REF, reason="invented"), Role.COORDINATOR)
+    first.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, first)
+    await record_all(record, second, [patient_key("demo-patient-third")])
+    assert await part_again(record, SECOND) == {first.journey.id, SECOND, third.journey.id}, "all of them look"
+    assert await record.journeys_of(patient_key("demo-patient-third")) == (third.journey.id,)
+    assert await find_unparted(record) == (SECOND,), "the first is one with the second by its own statement"
+
+
+async def test_what_was_taken_in_until_they_could_be_taken_apart_is_right_for_its_time(record: Record) -> None:
+    """The record counted the two as one until then, and so did what was taken in."""
+    _, second = await taken_for_one(record)
+    await record_all(record, second)
+    for late in (True, False):
+        seen = await look_elsewhere(record, second.journey)
+        assert bool(seen.elsewhere.doses) is late, "of the first, who is somebody else"
+        take_in(second, seen.elsewhere, seen.position)
+        await record_all(record, second)
+        assert bool(await part_again(record, SECOND)) is late
+    assert await found(record) == []
+    seen = await look_elsewhere(record, second.journey)
+    take_in(second, seen.elsewhere.model_copy(update={"unconfirmed": True}), seen.position)
+    await record_all(record, second)
+    assert await found(record) == ["history_differs"]
 
 
 async def test_a_merge_is_undone_although_the_others_go_on_meanwhile(record: Record) -> None:
@@ -312,7 +346,7 @@ async def test_who_is_merged_anew_meanwhile_is_not_taken_apart_again(
         return await part(*given)
 
     monkeypatch.setattr("activities.record.patients.part", late)
-    assert await part_again(record, second.journey.id) is None
+    assert await part_again(record, second.journey.id) == frozenset()
     assert patient_key(other) in await record.keys_beside(patient_key(SECOND_REF))
 
 
