@@ -607,13 +607,14 @@ def test_of_a_parting_the_patient_is_told_once_also_in_a_chain(chain: list[str])
     assert patients_told(play, known) == 2, "that somebody else parted is news"
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["known by both", "known here alone"])
 @pytest.mark.parametrize("where", ["here", "elsewhere", "with the other"])
-def test_nobody_writes_to_a_patient_who_died_and_a_living_one_is_told(where: str) -> None:
+def test_nobody_writes_to_a_patient_who_died_and_a_living_one_is_told(where: str, named: bool) -> None:
     play = merged(after("evaluation.record"), OTHER)
-    own = play.journey.patient.ref
+    names = [OTHER, play.journey.patient.ref] if named else []
     died = KnownRisk(source=ELSEWHERE, type="death", what="confirmed", since=play.at, open=True)
     elsewhere = [] if where == "here" else [died]
-    told(play, also_known_as=[OTHER, own], risks=elsewhere)
+    told(play, also_known_as=names, risks=elsewhere)
     if where == "here":
         play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
         play.sign(SignOffKind.DEATH, "death-1")
@@ -621,7 +622,26 @@ def test_nobody_writes_to_a_patient_who_died_and_a_living_one_is_told(where: str
     known = len(play.events)
     doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
     told(play, risks=elsewhere if where == "elsewhere" else [])
+    told(play, doses=[dose(play.at - timedelta(days=300))], risks=elsewhere if where == "elsewhere" else [])
     assert patients_told(play, known) == (where == "with the other")
+
+
+def test_who_cannot_be_read_now_parts_from_nobody() -> None:
+    """The patient was told that somebody else had been taken for them, and two people had to release care."""
+    play = after("evaluation.record")
+    own = play.journey.patient.ref
+    told(play, also_known_as=["a", own])
+    known = len(play.events)
+    for _ in range(2):
+        assert one(told(play, unreadable=True), e.HistoryTakenIn).parted == ()
+        assert play.journey.is_patient("a")
+        assert one(told(play, also_known_as=["a", own]), e.HistoryTakenIn).parted == ()
+    assert [hold.cause for hold in play.journey.standing_holds] == []
+    assert patients_told(play, known) == 0
+    told(play, unreadable=True)
+    assert one(told(play), e.HistoryTakenIn).parted == ("a",), "two people signed it meanwhile"
+    assert play.journey.held
+    assert patients_told(play, known) == 1
 
 
 @pytest.mark.requirement("A35")

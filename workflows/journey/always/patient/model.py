@@ -154,7 +154,7 @@ class HistoryTakenIn(EventBody):
     on. ``unsettled`` are the sources of the open risks that it did not know before, or not as so bad; ``doses`` those
     of the doses it did not know; ``undone``, that something was decided without it, and not recorded because of that.
     ``parted`` are references that were this patient's and were signed since to be somebody else's: what came with them
-    counts no more. ``told``: the patient hears of that by this, and had not by the undoing of a merge here.
+    counts no more. ``told``: the patient hears by this that somebody else was taken for them, and had not before.
     """
 
     kind: Literal["history.taken-in"] = "history.taken-in"
@@ -189,21 +189,30 @@ class Merge(ImmutableModel):
 
 
 class PatientState(PathwayState):
-    """What the patient's other journeys say, as last taken in; the references that are said to be theirs too; and those
-    that turned out to be somebody else's, with the version of the event that said so last."""
+    """What the patient's other journeys say, as last taken in; by which references they know the patient, also those
+    that cannot be read now; the references that are said to be theirs too; and those that turned out to be somebody
+    else's, with the version of the event that said so last."""
 
     elsewhere: Elsewhere = Elsewhere()
+    also_known_as: tuple[Identifier, ...] = ()
     merges: dict[Identifier, Merge] = {}
     parted: dict[Identifier, int] = {}
 
     def is_patient(self, person: str) -> bool:
         """Whether this is the patient, by whichever of their references."""
         merged = (merge.other for merge in self.merges.values() if merge.merged)
-        return person == self.patient.ref or person in merged or person in self.elsewhere.also_known_as
+        return person == self.patient.ref or person in merged or person in self.also_known_as
 
 
 def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> Changes:
-    return {"elsewhere": body.elsewhere, "parted": {**state.parted, **dict.fromkeys(body.parted, event.version)}}
+    known = (*state.also_known_as, *body.elsewhere.also_known_as) if body.elsewhere.unreadable else None
+    told = {name: merge.model_copy(update={"told": True}) for name, merge in state.merges.items() if merge.undone}
+    return {
+        "elsewhere": body.elsewhere,
+        "also_known_as": body.elsewhere.also_known_as if known is None else tuple(dict.fromkeys(known)),
+        "merges": {**state.merges, **told} if body.told else state.merges,
+        "parted": {**state.parted, **dict.fromkeys(body.parted, event.version)},
+    }
 
 
 def _merge_proposed(state: PatientState, body: MergeProposed, event: EventHeader) -> Changes:

@@ -189,7 +189,7 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
     known = {risk.source: risk for risk in journey.elsewhere.risks if risk.open}
     doses = dict.fromkeys(dose.source for dose in journey.elsewhere.doses)
     parted = _parted(journey, command.elsewhere)
-    died = journey.died or command.elsewhere.died
+    writes = not (journey.died or command.elsewhere.died or command.elsewhere.unreadable)
     heard = any(merge.told for merge in _undone(journey, parted))
     yield e.HistoryTakenIn(
         elsewhere=command.elsewhere,
@@ -200,15 +200,27 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         doses=tuple(dose.source for dose in command.elsewhere.doses if dose.source not in doses),
         undone=command.undone,
         parted=parted,
-        told=bool(parted) and not (died or heard),
+        told=writes and ((bool(parted) and not heard) or _untold(journey)),
     )
 
 
 def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
-    """Return the references that are not the patient's any more: two people signed that they never were."""
-    own = (merge.other for merge in journey.merges.values() if merge.merged)
-    still = (journey.patient.ref, *own, *elsewhere.also_known_as)
-    return tuple(ref for ref in journey.elsewhere.also_known_as if ref not in still)
+    """Return the references that are not the patient's any more: two people signed that they never were. While a
+    journey cannot be read nobody parts: it may be the one that knows the patient by them."""
+    if elsewhere.unreadable:
+        return ()
+    still = (journey.patient.ref, *_merged(journey), *elsewhere.also_known_as)
+    return tuple(ref for ref in journey.also_known_as if ref not in still)
+
+
+def _merged(journey: Journey) -> tuple[str, ...]:
+    return tuple(merge.other for merge in journey.merges.values() if merge.merged)
+
+
+def _untold(journey: Journey) -> bool:
+    """Whether a merge was undone here and the patient did not hear of it: somebody who died was taken for them."""
+    one = _merged(journey)
+    return any(merge.undone and not merge.told and merge.other not in one for merge in journey.merges.values())
 
 
 def _undone(journey: Journey, parted: tuple[str, ...]) -> Iterator[Merge]:
