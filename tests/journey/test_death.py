@@ -253,12 +253,12 @@ def test_whatever_the_patient_sends_after_their_death_is_known_to_who_decides_on
     play.do(c.RecordDeath(related="unknown", reason="x"), Role.OBSERVER)
     if confirmed:
         play.sign(SignOffKind.DEATH, "death-1")
-        play.do(SENT[what], Role.PATIENT)
+        one(play.do(SENT[what], Role.PATIENT), e.DeathDoubted)
         assert play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
         assert any(support.open and support.cause == "life" for support in play.journey.support.values())
         return
     early = play.signature(SignOffKind.DEATH, "death-1")
-    play.do(SENT[what], Role.PATIENT)
+    one(play.do(SENT[what], Role.PATIENT), e.DeathDoubted)
     play.refused(early, Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, field="request", says="superseded")
     assert not play.journey.died
 

@@ -56,7 +56,7 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         require_fit(known, command.body, at)
         decided = [*named, *decision(known, command.body, command.actor, at)]
         decided += reports.settle_repeated(journey, command)
-        decided += death.heard_from(known, command)
+        decided += death.heard_from(known, command, decided)
         if not has_part(journey, command.actor):
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
         return _unfold(journey, decided, command, seen, at)

@@ -5,7 +5,7 @@ takes nothing of the watch away; that ends with the signed decision of a second,
 another one if it was wrong.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from workflows.journey import commands as c
@@ -120,9 +120,12 @@ def _doubted(journey: Journey) -> Iterator[e.EventBody]:
         yield e.DeathDoubted(death=death.id, reason=LIVES, asked=_asked(journey, death))
 
 
-def heard_from(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
-    """Doubt the death where the patient sends something, whatever it is. Who decides on it knows of that."""
-    said = isinstance(command.body, c.RecordDeath | c.DoubtDeath)
+def heard_from(journey: Journey, command: c.Command, decided: Iterable[e.EventBody]) -> Iterator[e.EventBody]:
+    """Doubt the death where the patient sends something, whatever it is, unless what was ``decided`` on it does so by
+    itself. Who decides on the death knows of that."""
+    said = isinstance(command.body, c.RecordDeath | c.DoubtDeath) or any(
+        isinstance(body, SIGNS_OF_LIFE) for body in decided
+    )
     if command.actor.role == Role.PATIENT and command.actor.id == journey.patient.ref and not said:
         yield from _doubted(journey)
 
