@@ -472,18 +472,18 @@ def test_an_adverse_event_in_error_is_reviewed_no_more_and_its_hold_is_decided_o
 
 
 @pytest.mark.requirement("A35")
-@pytest.mark.parametrize("worse", [3, 4, 5])
-def test_an_adverse_event_in_error_that_somebody_grades_after_all_acts_like_any(worse: int) -> None:
+@pytest.mark.parametrize(("grade", "worse"), [(1, 3), (1, 4), (1, 5), (5, 5)])
+def test_an_adverse_event_in_error_that_somebody_grades_after_all_acts_like_any(grade: int, worse: int) -> None:
     """Also where it is its outcome that is told."""
     play = after("session.end")
-    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=1, serious=False, onset=play.at), Role.PATIENT)
+    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=grade, serious=False, onset=play.at), Role.PATIENT)
     mark(play, "adverse-event.reported")
     confirm(play)
     if worse == 5:
         play.do(followed_up("adverse-event-1", "fatal"))
     else:
-        grade = {"adverse_event": "adverse-event-1", "grade": worse, "serious": False, "reason": "it did happen"}
-        play.do(c.RegradeAdverseEvent.model_validate(grade))
+        said = {"adverse_event": "adverse-event-1", "grade": worse, "serious": False, "reason": "it did happen"}
+        play.do(c.RegradeAdverseEvent.model_validate(said))
     assert play.waits_for("alarm", "adverse-event-1") is not None
     assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
     hold = next(hold for hold in play.journey.standing_holds if hold.source == "adverse-event-1")

@@ -129,9 +129,9 @@ def react_regrade(journey: Journey, body: e.AdverseEventRegraded, at: datetime) 
 
 
 def react_follow_up(journey: Journey, body: e.AdverseEventFollowedUp, at: datetime) -> Iterator[e.EventBody]:
-    """Grade an event that was fatal as a death."""
+    """Grade an event that was fatal as a death, also one that was entered in error before."""
     event = journey.adverse_events.get(body.adverse_event)
-    if body.outcome == "fatal" and event is not None and event.grade < 5:
+    if body.outcome == "fatal" and event is not None and (event.grade < 5 or event.in_error):
         yield e.AdverseEventRegraded(
             adverse_event=event.id,
             grade=5,
