@@ -15,7 +15,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
-HARD = "X03"
+HARD, REVIEW = "X03", "X20"
 
 
 def answered(**given_: Any) -> c.RecordScreening:
@@ -73,6 +73,22 @@ def test_the_same_answers_again_make_nothing_stale() -> None:
     for group, name in answers(play):
         play.do(turned(play, group, name)[1])
     assert approved(play.journey, SignOffKind.ELIGIBILITY)
+
+
+@pytest.mark.requirement("A45")
+@pytest.mark.parametrize("other", ["no", "unknown"])
+def test_a_review_exclusion_that_comes_back_is_decided_on_again(other: str) -> None:
+    play = before("session.release")
+    yes = answered(exclusions={REVIEW: {"answer": "yes", "note": "mild (invented)"}})
+    play.do(yes)
+    play.sign(SignOffKind.EXCLUSION_REVIEW)
+    play.do(answered(criteria=dict.fromkeys(play.journey.screening.criteria, True)))
+    play.do(yes)
+    assert approved(play.journey, SignOffKind.EXCLUSION_REVIEW), "the same again"
+    play.do(answered(exclusions={REVIEW: {"answer": other}}))
+    play.later(minutes=1).do(yes)
+    assert not approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
+    assert play.asks_for(SignOffKind.EXCLUSION_REVIEW)
 
 
 # A hard exclusion

@@ -1,6 +1,6 @@
 """Screening: commands, events and state."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 from workflows.journey.actors import CLINICAL, Role
@@ -53,7 +53,8 @@ class AnswersReopened(EventBody):
 class Screening(ImmutableModel):
     """``authors`` is everybody who wrote of it, ``answered_by`` who answered exclusions. ``reopened`` are the answers
     that do not count any more, each with the reason. ``changes`` counts how often what was answered became another
-    answer, or none: what was signed over the first one is not signed because that comes back."""
+    answer, or none, and ``turned`` that of each exclusion: what was signed over the first one is not signed because
+    that comes back."""
 
     authors: tuple[Identifier, ...] = ()
     answered_by: tuple[Identifier, ...] = ()
@@ -66,6 +67,7 @@ class Screening(ImmutableModel):
     reopened: dict[Identifier, Text] = {}
     findings: dict[FindingName, Finding] = {}
     changes: int = 0
+    turned: dict[Identifier, int] = {}
 
 
 class ScreeningState(PathwayState):
@@ -92,6 +94,7 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
             reopened=_without(known.reopened, body.exclusions),
             findings={**known.findings, **body.findings},
             changes=known.changes + _differs(known, body),
+            turned=_turn(known, [code for code, given in body.exclusions.items() if _is_other(known, code, given)]),
         )
     }
 
@@ -107,6 +110,14 @@ def _differs(known: Screening, body: ScreeningRecorded) -> bool:
     return any(before.get(name, given) != given for before, now in parts for name, given in now.items())
 
 
+def _is_other(known: Screening, code: str, given: ScreeningAnswer) -> bool:
+    return known.exclusions.get(code, given) != given
+
+
+def _turn(known: Screening, codes: Iterable[str]) -> dict[str, int]:
+    return {**known.turned, **{code: known.turned.get(code, 0) + 1 for code in codes}}
+
+
 def _reopened(state: ScreeningState, body: AnswersReopened, event: EventHeader) -> Changes:
     known = state.screening
     changed = {
@@ -114,6 +125,7 @@ def _reopened(state: ScreeningState, body: AnswersReopened, event: EventHeader) 
         "rests_on": _without(known.rests_on, body.answers),
         "reopened": {**known.reopened, **body.answers},
         "changes": known.changes + 1,
+        "turned": _turn(known, body.answers),
     }
     return {"screening": known.model_copy(update=changed)}
 

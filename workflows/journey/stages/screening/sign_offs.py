@@ -10,9 +10,11 @@ from workflows.journey.stage import Outcome
 def _exclusion_review(journey: Journey, subject: str | None) -> Content:
     reviewed = tuple(x.code for x in journey.protocol.exclusions if x.rule == "review")
     answers = journey.screening.exclusions
-    rests_on = journey.screening.rests_on
+    rests_on, turned = journey.screening.rests_on, journey.screening.turned
     return {
-        code: answers[code].model_dump(mode="json") | {"rests_on": rests_on.get(code)}
+        code: answers[code].model_dump(mode="json")
+        | {"rests_on": rests_on.get(code)}
+        | ({"turned": turned[code]} if code in turned else {})
         for code in reviewed
         if code in answers
     }
@@ -24,7 +26,7 @@ def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 def _eligibility(journey: Journey, subject: str | None) -> Content:
     return {
-        "screening": journey.screening.model_dump(mode="json", exclude={"recorded_at"}),
+        "screening": journey.screening.model_dump(mode="json", exclude={"recorded_at", "turned"}),
         "state": journey.patient.state,
     }
 
