@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, before
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.evidence import approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 HARD, REVIEW = "X03", "X20"
@@ -127,3 +129,15 @@ def test_two_people_take_a_hard_exclusion_back_and_what_it_stopped_is_signed_aga
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
     assert play.asks_for(SignOffKind.ELIGIBILITY)
+
+
+def test_a_hard_exclusion_for_suicide_risk_stands_whatever_the_risk_becomes() -> None:
+    """A clinician knew of more than was asked. Once the form said so too, the answer was open, and one person's no."""
+    play = before("session.release")
+    play.do(answered(exclusions={"X12": {"answer": "yes", "note": "told me (invented)"}}))
+    for occasion, letters in (("a", "yy---n"), ("b", "nn---n")):
+        form: Any = {"instrument": "C-SSRS-SINCE", "occasion": occasion, "answers": c_ssrs_since(letters)}
+        play.do(c.RecordInstrument.model_validate(form), Role.CLINICIAN)
+        assert list_exclusions(play.journey, "hard") == ("X12",)
+    no = answered(exclusions={"X12": {"answer": "no"}})
+    play.refused(no, Role.CLINICIAN, code=RefusalCode.CONTRADICTS, field="exclusions.X12")

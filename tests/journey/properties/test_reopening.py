@@ -13,7 +13,7 @@ from workflows.journey.actors import Role
 from workflows.journey.evidence import approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.screening.rules import contradiction
+from workflows.journey.stages.screening.rules import contradiction, list_exclusions
 
 SEEN = after("session.end")
 CLASSES = SEEN.journey.protocol.medicines.classes
@@ -58,6 +58,7 @@ def _change(play: Play, what: str, how: str) -> None:
             body = c.AddMedicine(what="Invented", classes=(how,), dosage="some")
         case _:
             exclusion = next(x for x in play.journey.protocol.exclusions if x.code == how)
-            answer: Any = "yes" if contradiction(play.journey, exclusion, "no", play.at) else "no"
+            stands = how in list_exclusions(play.journey, "hard")
+            answer: Any = "yes" if stands or contradiction(play.journey, exclusion, "no", play.at) else "no"
             body = c.RecordScreening(exclusions={how: c.ScreeningAnswer(answer=answer)})
     play.do(body, Role.CLINICIAN)

@@ -194,9 +194,16 @@ def _reopening(journey: Journey, risk: tuple[Level, ...], age: int) -> tuple[tup
         rested, now = screening.rests_on.get(exclusion.code), _basis(journey, exclusion, risk)
         if contrary is not None:
             found[exclusion.code] = contrary
-        elif rested != now and not _eased(exclusion, rested, now):
+        elif rested != now and not (_eased(exclusion, rested, now) or _excludes_for_risk(exclusion, given.answer)):
             found[exclusion.code] = "what it rested on has changed"
     return tuple(found.items())
+
+
+def _excludes_for_risk(exclusion: Exclusion, answer: str) -> bool:
+    """Whether an answer excludes the patient for suicide risk. It does whatever the risk becomes: higher risk takes
+    nothing of it away, and lower risk is no reason by itself."""
+    known = exclusion.known_from
+    return exclusion.rule == "hard" and answer == "yes" and known is not None and known.suicide_risk is not None
 
 
 def _eased(exclusion: Exclusion, rested: str | None, now: str | None) -> bool:
