@@ -76,6 +76,8 @@ SERVERS_FAILURE = "AcceptedUpdateCompletedWorkflow"
 """The type of a failure that Temporal makes itself."""
 KIND = "kind"
 """The metadata of a payload that say what it holds, encrypted with it: an activity's question is not its answer."""
+FAILURE = b"failure"
+"""What says a payload with what a failure keeps encrypted: it is nobody's answer."""
 
 
 class _States:
@@ -189,15 +191,15 @@ class FailureConverter(DefaultFailureConverterWithEncodedAttributes):
     def to_failure(self, exception: BaseException, payload_converter: AnyPayloadConverter, failure: Failure) -> None:
         """Write a failure. Its type is shown only if Temporal has to know it."""
         super().to_failure(exception, payload_converter, failure)
-        if not failure.HasField("application_failure_info"):
-            return
-        info = failure.application_failure_info
-        attributes = json.loads(failure.encoded_attributes.data)
-        failure.encoded_attributes.CopyFrom(
-            payload_converter.to_payload({**attributes, "type": info.type, "final": info.non_retryable})
-        )
-        if info.type not in PUBLIC_FAILURES:
-            info.type = ""
+        if failure.HasField("application_failure_info"):
+            info = failure.application_failure_info
+            attributes = json.loads(failure.encoded_attributes.data)
+            failure.encoded_attributes.CopyFrom(
+                payload_converter.to_payload({**attributes, "type": info.type, "final": info.non_retryable})
+            )
+            if info.type not in PUBLIC_FAILURES:
+                info.type = ""
+        failure.encoded_attributes.metadata[KIND] = FAILURE
 
     def from_failure(self, failure: Failure, payload_converter: AnyPayloadConverter) -> BaseException:
         """Read a failure."""
@@ -231,7 +233,7 @@ def _believed(failure: Failure) -> Failure:
 
 def _attributes(payload: Payload) -> dict[str, Any] | None:
     """Return what a failure of ours keeps encrypted; None if it is none, such as the question of an activity."""
-    if not is_authentic(payload) or KIND in payload.metadata:
+    if not is_authentic(payload) or payload.metadata.get(KIND, FAILURE) != FAILURE:
         return None
     attributes = json.loads(payload.data)
     return attributes if isinstance(attributes, dict) and "message" in attributes else None

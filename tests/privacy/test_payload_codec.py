@@ -157,6 +157,18 @@ async def test_a_question_is_not_its_answer(sealing: SealingCodec, what: str) ->
     assert back.type == NOT_AUTHENTIC
 
 
+async def test_a_failure_is_no_answer(sealing: SealingCodec) -> None:
+    """Whoever reaches Temporal sees that of an attempt, made with the keys and for this very place."""
+    there, failure = at(sealing, activity("one")), Failure()
+    await there.encode_failure(ApplicationError(SAID, type=DIVERGED), failure)
+    for answer in (SignatureResult, Recorded, RecordedState, Others, bool, str):
+        hint: Any = answer | Foreign
+        assert await there.decode([failure.encoded_attributes], [hint]) == [Foreign(b"")]
+    back = await there.decode_failure(failure)
+    assert isinstance(back, ApplicationError)
+    assert (back.message, back.type) == (SAID, DIVERGED)
+
+
 def spoil(change: Callable[[Payload], object]) -> Callable[[Payload], Payload]:
     def spoiled(payload: Payload) -> Payload:
         copy = Payload()
