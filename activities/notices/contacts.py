@@ -168,17 +168,20 @@ class Contacts:
             KeysUnavailable: the key cannot be had now.
             RecordUnavailable, RecordFault: as the record does.
         """
-        newest, below = 0, None
-        while rows := await self._versions(subject, below):
+        newest, below, unreadable, found = 0, None, 0, None
+        while found is None and (rows := await self._versions(subject, below)):
             newest, below = newest or rows[0]["version"], rows[-1]["version"]
             keys = await self.keys.find_all({_key_id(row["sealed"]) for row in rows})
             for row in rows:
                 contact = self._unseal(subject, row["version"], row["sealed"], keys)
                 if contact is not None:
                     contact = contact if row["version"] == newest else contact.unverified()
-                    return KeptContact(newest, contact, row["given_by"], row["at"])
-                log.error("messages.contact_unreadable", version=row["version"])
-        return NOBODY._replace(version=newest)
+                    found = KeptContact(newest, contact, row["given_by"], row["at"])
+                    break
+                unreadable += 1
+        if unreadable:
+            log.error("messages.contact_unreadable", version=newest, versions=unreadable)
+        return found or NOBODY._replace(version=newest)
 
     async def _versions(self, subject: str, below: int | None) -> list[asyncpg.Record]:
         """Return the newest versions, below one."""
