@@ -99,7 +99,7 @@ async def test_a_stale_list_claims_nothing_of_somebody_else(desk: Desk) -> None:
         await two.locator(f"form{task} button").click()
         await expect(two.get_by_role("alert")).to_contain_text("What to do:")
         await two.goto("/work?all=yes")
-        await expect(two.locator(f"form{task}")).to_contain_text(PEOPLE[Role.COORDINATOR].id)
+        await expect(two.locator(f"form{task}")).to_contain_text(str(PEOPLE[Role.COORDINATOR].name))
 
 
 async def test_a_stale_page_changes_no_address_that_is_gone(desk: Desk) -> None:
