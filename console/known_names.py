@@ -114,7 +114,10 @@ def offer(fields: tuple[Field, ...], model: type[c.CommandBody], known: FormCont
 
 def _offered(field: Field, model: type[c.CommandBody], known: FormContext | None) -> Field:
     name = "/".join(part for part in field.path if not part.isdigit())
-    field = field._replace(called=CALLED.get((model.model_fields["kind"].default, name), field.called))
+    called = CALLED.get((model.model_fields["kind"].default, name))
+    if called is not None:
+        # What a number means says more than between which numbers it is.
+        field = field._replace(called=called, hint="" if field.control == "number" else field.hint)
     offers = KNOWN.get(model, {}).get(name)
     if offers is None:
         suggests = SUGGESTED.get(model, {}).get(name)

@@ -100,6 +100,11 @@ def _wrong_controls(error: UseCaseError | None) -> dict[str, str]:
     return {} if error is None else {each.field.replace(".", "/"): each.problem for each in error.fields}
 
 
+def _called(fields: Sequence[Field]) -> dict[str, str]:
+    """Return the controls of a form by their names, each with what it is called if its name does not say it."""
+    return {field.name: field.called for field in fields}
+
+
 def _clock(moment: datetime, zone: str) -> str:
     """Write a time of day as a wall clock in a zone shows it."""
     return f"{local(moment, zone):%H:%M %Z}"
@@ -189,6 +194,7 @@ def _templates() -> Environment:
         "title_of": _title_of,
         "by_group": _by_group,
         "wrong_controls": _wrong_controls,
+        "called": _called,
         "yours": spell,
         "theirs": shown_at,
         "short": _short,

@@ -90,12 +90,17 @@ TITLES = {
 
 CALLED = {
     ("adverse-event.report", "what"): "what happened",
-    ("adverse-event.report", "grade"): "grade, from 1 (mild) to 5 (death)",
+    ("adverse-event.report", "grade"): "how bad, from 1 (mild) to 5 (death)",
     ("crisis.report", "what"): "what happens",
     ("education.read", "content_version"): "version that you read",
     ("question.ask", "text"): "your question",
     ("report.keep", "about"): "what it is about",
     ("report.keep", "said"): "what happened, in your own words",
+    ("adverse-event.report", "onset"): "onset, since when",
+    ("adverse-event.report", "expected"): "to be expected",
+    ("session.check", "observer/ref"): "reference, an opaque id and no name",
+    ("session.check", "observer/adult"): "is an adult",
+    ("session.check", "reachable_within_minutes"): "reachable within how many minutes",
     ("session.acknowledge-instructions", "content_version"): "version that you read",
     ("support.request", "text"): "what you need",
     ("support.request", "urgency"): "how urgent it is",

@@ -218,7 +218,9 @@ async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home)
     assert browser.page.url.path.endswith("/check-in/complete")
     assert "yours: Asia/Tokyo." in browser.page.text
     start = f"/journeys/{home.journey_id}"
-    assert "whom to reach" in (await browser.go(start)).text.casefold()
+    own = (await browser.go(start)).text
+    assert own.count("Whom to reach") == 1
+    assert "Back to your page" in (await browser.go(f"{start}/question/ask")).text
     others = (f"/journeys/{uuid4()}", f"/journeys/{uuid4()}/check-in/complete", "/work", "/journeys", "/start")
     closed_here = ("timeline", "room", "instrument/record", "medicine/add", "session/observe")
     for closed in (*others, *(f"{start}/{each}" for each in closed_here)):
