@@ -224,7 +224,7 @@ def refuse(command: c.Command, answers: Answers, play: Play) -> None:
         if version == batch.expected_version:
             failed = {"scheduled_event_id": 1, "started_event_id": 1, "retry_state": None}
             named = {"identity": "", "activity_type": "", "activity_id": ""}
-            cause = ApplicationError("not recorded", type=messages.NOT_TAKEN)
+            cause = ApplicationError("not recorded", type=messages.NOT_TAKEN, non_retryable=True)
             raise ActivityError("x", **failed, **named) from cause  # type: ignore[arg-type]
         follow(play, batch.commands, version)
         return Recorded(version=version, position=version)
