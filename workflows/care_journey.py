@@ -8,6 +8,7 @@ no alarm from leaving. They stand in `workflows.shell`.
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from temporalio import workflow
@@ -241,14 +242,15 @@ class CareJourney:
         self._inbox.receive(name, payload)
 
     @workflow.signal(description="Show anew how this run stands: its search attributes, and what is overdue")
-    def show(self) -> None:
+    def show(self, *_: Any) -> None:
         """Wake up. Reconciliation asks this of a run that seems to stand still or to have been put back: unlike a
-        query, it is not answered from a worker's memory, and the answer stays in the run."""
+        query, it is not answered from a worker's memory, and the answer stays in the run. Whatever comes with it says
+        nothing: a handler that does not take it fails every task of the run."""
         self._limits.signals += 1
         self._inbox.show = True
 
     @workflow.signal(description="Take in anew what the patient's other journeys say. It says nothing itself")
-    def look(self) -> None:
+    def look(self, *_: Any) -> None:
         """Another journey of the patient went on: the record says how. Whoever sends this can say nothing by it."""
         self._limits.signals += 1
         self._inbox.look = True

@@ -118,6 +118,14 @@ async def test_what_cannot_be_read_is_kept_and_holds_care(course: Course) -> Non
 
 
 @REPLAYED
+async def test_what_comes_with_a_signal_that_says_nothing_does_no_harm(course: Course) -> None:
+    for name in ("show", "look"):
+        for contents in ((b'"invented"',), (b"{}", b"?"), (b"",)):
+            await signal(course, name, *contents)
+        await course.send(support(f"invented: after {name}"))
+
+
+@REPLAYED
 async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> None:
     for body in (support(), c.PassDeadline(), c.KeepUnreadable(name="x", content="y")):
         forged = c.Command(command_id=uuid4(), actor=CLOCK, body=body)

@@ -295,6 +295,15 @@ def test_what_a_stranger_was_told_is_done_stays_done(run: Run, play: Play, monke
     assert [each.command.body for each in run.waiting] == [HOLD]
 
 
+@pytest.mark.usefixtures("answers")
+@pytest.mark.parametrize("contents", [(), ("invented",), (Foreign(b"?"), {}, None)], ids=["nothing", "one", "three"])
+def test_whatever_comes_with_a_signal_is_taken(play: Play, contents: tuple[object, ...]) -> None:
+    """Anybody can send one: a handler that raises fails every task of the run."""
+    journey = CareJourney(JourneyInput(journey=play.journey, receipts=play.receipts))
+    for handler in (journey.show, journey.look):
+        handler(*contents)
+
+
 @asynccontextmanager
 async def running(play: Play, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[CareJourney, asyncio.Task[Any]]]:
     """A whole run, whose coroutines wait for each other, and never for time."""
