@@ -67,7 +67,8 @@ async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | No
         begun = page.history.events[0].workflow_execution_started_event_attributes
         if begun.workflow_type.name != TYPE:
             return RunOpening("foreign")
-        [given] = await in_history(client, workflow_id(journey_id)).decode(begun.input.payloads, [_INPUT])
+        [payload] = begun.input.payloads  # With more beside it, no run can begin.
+        [given] = await in_history(client, workflow_id(journey_id)).decode([payload], [_INPUT])
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None

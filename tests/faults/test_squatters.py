@@ -68,7 +68,22 @@ async def a_copy_elsewhere(plain: Client, course: Course) -> None:
     )
 
 
-SQUATS = (other_type, other_type_of_ours, without_the_keys, told_to_begin_later, a_copy_elsewhere)
+async def a_copy_with_more(plain: Client, course: Course) -> None:
+    """A genuine start, and something else beside it: no run can begin with both."""
+    given = (JourneyInput(start=course.opening), "invented")
+    await course.client.start_workflow(
+        "CareJourney", args=given, id=workflow_id(course.id), task_queue=course.task_queue
+    )
+
+
+SQUATS = (
+    other_type,
+    other_type_of_ours,
+    without_the_keys,
+    told_to_begin_later,
+    a_copy_elsewhere,
+    a_copy_with_more,
+)
 Squat = Callable[[Client, Course], Awaitable[None]]
 
 
