@@ -44,6 +44,7 @@ from workflows.journey.commands import Command, KeepUnreadable
 from workflows.messages import (
     ATTEMPT,
     DIVERGED,
+    UNDECIDED,
     UNPROVEN,
     Batch,
     JourneyInput,
@@ -228,7 +229,7 @@ async def _newest_answer(client: Client, run: Run) -> _Answer:
 
 async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
     """Return all that a run had accepted of people, or was handed undecided by the one before it, the oldest first,
-    without what it answered with a failure.
+    without what it answered with a failure. In a quarantine a failure only says that it was not decided yet.
 
     Raises:
         Unavailable: its history cannot be read.
@@ -250,7 +251,7 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
                 accepted.append(("command", update.meta.update_id, update.input.args.payloads))
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
                 done = event.workflow_execution_update_completed_event_attributes
-                if done.outcome.HasField("failure"):
+                if done.outcome.HasField("failure") and done.outcome.failure.application_failure_info.type != UNDECIDED:
                     failed.add(done.meta.update_id)
         converter = in_history(client, workflow_id(run.journey_id))
         found = [] if run.squatter else [*_undecided(await converter.decode(handed, [_INPUT]))]

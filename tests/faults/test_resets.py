@@ -20,6 +20,7 @@ from activities.record.store import NewEvent, Record
 from activities.record_activities import RecordActivities
 from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit
+from application.temporal.runs import find_run, taken
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
@@ -200,6 +201,10 @@ async def test_what_was_accepted_before_a_quarantine_is_never_called_refused(
             await course.handle.execute_update(SUBMIT, known, id=str(uuid4()))
         assert isinstance(failed.value.cause, ApplicationError)
         assert failed.value.cause.type == UNDECIDED
+    run = await find_run(client, course.id)
+    assert run is not None
+    handed_in = [each.read for each in await taken(client, run)]
+    assert (known in handed_in, looked_up in handed_in) == (True, True), "also where the journey is begun anew"
     async with at_work(client, record, signers, task_queue):
         await reset(course, task=-1)
         await eventually(lambda: _knows(course, [known, looked_up]))
