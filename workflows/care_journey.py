@@ -34,6 +34,7 @@ from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits
 from workflows.shell.signal_reader import check_signals, read_signals
 from workflows.shell.timekeeper import keep_time
+from workflows.signals import kept_by_hand
 
 CHECKED_AT_ONCE = 4
 """How many updates may wait for the check of a signature. Temporal allows ten at once, so a hold never waits for
@@ -125,7 +126,7 @@ class CareJourney:
         await self._recorder.until_decidable()
         command, authentic = _read_update(given)
         if not authentic and (by_hand := refuse_by_hand(command)) is not None:
-            self._decider.read(m.kept_by_hand(command), len(command.model_dump_json()))
+            self._decider.read(kept_by_hand(command), len(command.model_dump_json()))
             raise Refused(by_hand, command)
         if command.body.by_anybody and not authentic:
             return self._decider.hear_stranger(command, len(command.model_dump_json()))

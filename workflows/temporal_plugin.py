@@ -46,6 +46,7 @@ PASSED_THROUGH = (
     "workflows.messages",
     "workflows.search_attributes",
     "workflows.shell",
+    "workflows.signals",
     "zoneinfo",
     "tzdata",
 )

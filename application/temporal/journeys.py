@@ -9,7 +9,8 @@ from activities.record import Record
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
-from workflows.messages import Batch, Signal
+from workflows.messages import Batch
+from workflows.signals import Signal
 
 Squatter = Literal["foreign", "elsewhere", "asleep"]
 REGISTERED = "search attributes registered"

@@ -50,15 +50,11 @@ from workflows.messages import (
     JourneyInput,
     Recorded,
     RecordedState,
-    Signal,
-    Signals,
     append_to_record,
-    in_short,
     mark_version,
-    read_signal,
-    take_signal,
 )
 from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, SEARCH_ATTRIBUTES, STAGE
+from workflows.signals import Signal, Signals, in_short, read_signal, take_signal
 from workflows.temporal_plugin import in_history
 
 ALL = f"WorkflowType = '{TYPE}'"

@@ -8,7 +8,7 @@ from application.temporal.runs import handed_over
 from tests.faults.helpers import command, support
 from workflows.journey.commands import Command
 from workflows.journey.limits import COMMAND_LIMIT
-from workflows.messages import SENDER_BYTES, SENDER_WAITING, Signal, Signals, read_signal
+from workflows.signals import SENDER_BYTES, SENDER_WAITING, Signal, Signals, read_signal
 
 TAKEN = st.lists(
     st.tuples(st.sampled_from(("command", "noise")), st.booleans(), st.integers(1, COMMAND_LIMIT)), max_size=80

@@ -14,7 +14,7 @@ from activities.record.store import Record
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support
 from tests.helpers import SOON, eventually
-from workflows import messages
+from workflows import messages, signals
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -111,7 +111,7 @@ async def test_a_message_that_is_too_large_holds_care_and_is_kept_in_short(
         assert journey.held
         assert "300000 bytes, SHA-256" in large.content
         assert len(large.content) < 200
-        assert other.content == "ü" * (messages.MESSAGE_BYTES // 2)
+        assert other.content == "ü" * (signals.MESSAGE_BYTES // 2)
         assert {one.kind for one in journey.waiting.values()} >= {"unreadable_message"}
 
 

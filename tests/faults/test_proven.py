@@ -24,7 +24,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.refusals import RefusalCode
-from workflows.messages import JourneyInput, Receipt, Unchecked
+from workflows.messages import JourneyInput, Receipt
+from workflows.signals import Unchecked
 
 pytestmark = pytest.mark.server
 

@@ -59,8 +59,9 @@ from workflows.journey.commands import Command, HandleMessage
 from workflows.journey.events import Event
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.receipts import receipts_of
-from workflows.messages import JourneyInput, JourneyResult, Signal, Unchecked, mark_version
+from workflows.messages import JourneyInput, JourneyResult, mark_version
 from workflows.search_attributes import CLINIC, STAGE
+from workflows.signals import Signal, Unchecked
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]

@@ -16,8 +16,8 @@ from workflows.journey.command_ids import own_id
 from workflows.journey.decided import Decided, refuse_by_hand, screen
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
-from workflows.messages import Signal, Signals, read_signal, take_signal
 from workflows.shell.ledger import Ledger
+from workflows.signals import Signal, Signals, read_signal, take_signal
 
 BODIES = get_args(get_args(c.AnyBody)[0])
 TAKEN = (

@@ -11,12 +11,12 @@ from temporalio.common import RawValue
 
 from simulation.people import PEOPLE
 from tests.faults.helpers import command
-from workflows import messages
+from workflows import signals
 from workflows.authenticity import mark_authentic
 from workflows.fairness import AT_ONCE, Rank, in_turn, without
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.messages import Signal, Signals, Unchecked, is_crowded, kept_in_short, take_signal
+from workflows.signals import Signal, Signals, Unchecked, is_crowded, kept_in_short, take_signal
 
 WAITING = st.lists(st.tuples(st.sampled_from(Rank), st.sampled_from(["", "ada", "ben", "cy"])), max_size=60)
 MOVE = c.Move(zone="America/New_York", state="NY")
@@ -97,8 +97,8 @@ def test_what_is_urgent_is_seen_as_it_comes_and_who_sent_it_only_with_the_keys(w
 
 
 def test_nobody_takes_the_room_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "SENDER_BYTES", 3000)
-    monkeypatch.setattr(messages, "SENDER_WAITING", 5)
+    monkeypatch.setattr(signals, "SENDER_BYTES", 3000)
+    monkeypatch.setattr(signals, "SENDER_WAITING", 5)
     waiting = Signals()
     for _ in range(20):
         signal = take_signal("noise", raw(b"x" * 1000, authentic=False), waiting=waiting)
@@ -130,7 +130,7 @@ def test_who_claims_to_be_another_does_not_delay_them() -> None:
 
 
 def test_what_waits_to_be_checked_is_bounded_by_its_size_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "SENDER_BYTES", 3000)
+    monkeypatch.setattr(signals, "SENDER_BYTES", 3000)
     forged = [Unchecked(command=command(MOVE), size=1000) for _ in range(2)]
     one, genuine = (Unchecked(command=command(MOVE), size=1001, authentic=authentic) for authentic in (False, True))
     assert is_crowded(forged, one)
@@ -139,7 +139,7 @@ def test_what_waits_to_be_checked_is_bounded_by_its_size_too(monkeypatch: pytest
 
 
 def test_what_is_read_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "SENDER_WAITING", 2)
+    monkeypatch.setattr(signals, "SENDER_WAITING", 2)
     one = take_signal("noise", raw(b"noise", authentic=False), waiting=Signals())
     other = one.model_copy()
     waiting = Signals([one, other])

@@ -7,6 +7,7 @@ from temporalio.common import RawValue
 from workflows import messages as m
 from workflows.fairness import Rank, in_turn, without
 from workflows.journey.commands import Command
+from workflows.signals import Signal, Signals, Unchecked, is_crowded, kept_in_short, take_signal
 
 MESSAGES_AT_ONCE = 20
 """How many signals are read in one workflow task. Temporal ends a task after two seconds and starts it again."""
@@ -16,8 +17,8 @@ class Inbox:
     """What is not decided yet. Beyond a bound it is only counted, and never dropped."""
 
     def __init__(self, given: m.JourneyInput) -> None:
-        self.signals = m.Signals(given.signals)
-        self.unchecked: list[m.Unchecked] = list(given.unchecked)
+        self.signals = Signals(given.signals)
+        self.unchecked: list[Unchecked] = list(given.unchecked)
         """Commands that came as signals, until their signatures, or their senders, are checked."""
         self.further = given.further
         """What found no more room, counted."""
@@ -35,19 +36,19 @@ class Inbox:
 
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Keep a signal, as it came, until it is read."""
-        signal = m.take_signal(name, payload, waiting=self.signals)
+        signal = take_signal(name, payload, waiting=self.signals)
         if self.signals.is_crowded(signal):
             # Decided on later: the record may have to be read first.
-            self.further, self.untold = self.further.and_one(m.kept_in_short(signal), signal.size), True
+            self.further, self.untold = self.further.and_one(kept_in_short(signal), signal.size), True
         else:
             self.signals.add(signal)
 
-    def readable(self, *, urgent: bool) -> list[m.Signal]:
+    def readable(self, *, urgent: bool) -> list[Signal]:
         """Return the signals that may be read now: all of them, or only what is ``urgent``."""
         waiting = self.signals.waiting
         return [signal for signal in waiting if signal.rank == Rank.URGENT] if urgent else waiting
 
-    def take(self, *, urgent: bool) -> list[m.Signal]:
+    def take(self, *, urgent: bool) -> list[Signal]:
         """Take out the signals to be read next: the urgent ones first, and each sender in turn."""
         signals = in_turn(self.readable(urgent=urgent))[:MESSAGES_AT_ONCE]
         self.signals.remove(signals)
@@ -56,16 +57,16 @@ class Inbox:
     def add_unchecked(self, command: Command, size: int, *, authentic: bool, accepted: bool) -> bool:
         """Let a command wait until it is checked. False if so much of its sender waits that one more is only counted,
         unless it was ``accepted`` before."""
-        one = m.Unchecked(command=command, authentic=authentic, size=size)
-        if m.is_crowded(self.unchecked, one) and not accepted:
+        one = Unchecked(command=command, authentic=authentic, size=size)
+        if is_crowded(self.unchecked, one) and not accepted:
             return False
         self.unchecked.append(one)
         return True
 
-    def next_unchecked(self) -> m.Unchecked:
+    def next_unchecked(self) -> Unchecked:
         """Return the command to be checked next. It waits on until it is removed."""
         return in_turn(self.unchecked)[0]
 
-    def remove_unchecked(self, checked: m.Unchecked) -> None:
+    def remove_unchecked(self, checked: Unchecked) -> None:
         """Take out a command that was checked."""
         self.unchecked = without(self.unchecked, [checked])

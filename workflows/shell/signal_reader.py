@@ -7,6 +7,7 @@ from workflows.shell.activity_calls import ask
 from workflows.shell.decider import Decider
 from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits
+from workflows.signals import read_signal
 
 
 async def read_signals(decider: Decider, recorder: Recorder, limits: RunLimits) -> None:
@@ -24,7 +25,7 @@ async def read_signals(decider: Decider, recorder: Recorder, limits: RunLimits) 
         recorder.look_for_reset()
         await recorder.until_decidable()
         for signal in inbox.take(urgent=outbox.full):
-            decider.read(m.read_signal(signal), signal.size, authentic=signal.authentic)
+            decider.read(read_signal(signal), signal.size, authentic=signal.authentic)
         if inbox.untold:
             inbox.untold = False
             decider.tell_further()
