@@ -76,8 +76,7 @@ LARGE: Mapping[str, type[BaseModel]] = {kind.__name__: kind for kind in (Journey
 SERVERS_FAILURE = "AcceptedUpdateCompletedWorkflow"
 """The type of a failure that Temporal makes itself."""
 KIND = "kind"
-"""The metadata of a payload that say what it holds, encrypted with it: neither an activity's question nor what
-it leaves to its next try is its answer."""
+"""The metadata of a payload that say what it holds, encrypted with it: an activity's question is not its answer."""
 FAILURE = b"failure"
 """What says a payload with what a failure keeps encrypted: it is nobody's answer."""
 
@@ -121,7 +120,8 @@ class _JSON(PydanticJSONPlainPayloadConverter):
 
     def to_payload(self, value: Any) -> Payload | None:
         payload = Payload(metadata={"encoding": self.encoding.encode()}, data=to_json(value, exclude_none=True))
-        payload.metadata[KIND] = type(value).__name__.encode()
+        if isinstance(value, BaseModel | UUID):
+            payload.metadata[KIND] = type(value).__name__.encode()
         return payload
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:

@@ -134,7 +134,6 @@ QUESTIONS: dict[str, tuple[object, tuple[Any, ...]]] = {
     "a batch": (Batch(journey_id=JOURNEY, expected_version=1, commands=()), (Recorded, SignatureResult, bool)),
     "an alarm": (Alarm(clinic="demo-clinic", notices=()), (bool, str, SignatureResult)),
     "an answer": (SignatureResult(), (Recorded, SignatureCheck, JourneyInput)),
-    "what a try leaves to the next": ("logged", (bool, int, Recorded, RecordedState, SignatureResult, Others)),
 }
 
 

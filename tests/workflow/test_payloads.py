@@ -67,7 +67,7 @@ class Memory(StorageDriver):
     ("text", "readable", "kept"),
     [
         ("invented", True, 0),
-        (NOISE[: COMPRESSED_FROM - 42], True, 0),
+        (NOISE[: COMPRESSED_FROM - 30], True, 0),
         ("x" * COMPRESSED_FROM, False, 0),
         (NOISE[: STORED_FROM - 2000], False, 0),
         (NOISE, False, 1),
