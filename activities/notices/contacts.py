@@ -180,7 +180,7 @@ class Contacts:
                     break
                 unreadable += 1
         if unreadable:
-            log.error("messages.contact_unreadable", version=newest, versions=unreadable)
+            log.error("messages.contact_unreadable", version=newest, counted=unreadable)
         return found or NOBODY._replace(version=newest)
 
     async def _versions(self, subject: str, below: int | None) -> list[asyncpg.Record]:

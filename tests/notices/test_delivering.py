@@ -274,7 +274,7 @@ async def test_who_has_no_keys_keeps_no_alarm_from_anybody(
     assert kept == [True] * 49 + [False] * 11, "so many an hour"
     with capture_logs() as logged:
         known = await contacts.find(subject)
-    assert [line["versions"] for line in logged] == [49], "one line, however many there are"
+    assert [line["counted"] for line in logged] == [49], "one line, however many there are"
     assert (known.version, [point.verified_at for point in known.contact.points]) == (50, [None])
     reminder, alarm = await queued(record), await queued(record, alarm=True)
     for notice in (reminder, alarm):
