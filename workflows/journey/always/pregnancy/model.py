@@ -71,18 +71,23 @@ class PregnancyState(PathwayState):
 
     @property
     def pregnancy_test(self) -> PregnancyTest | None:
-        """The test that counts: the last that is not negative, however late it was told, unless staff have seen a
-        negative one that was made after it; or else the latest negative one that staff saw."""
-        found = max((test for test in self.pregnancy_tests if test.result != "negative"), key=_when, default=None)
-        negative = (test for test in self.pregnancy_tests if test.result == "negative" and test.seen_by_staff)
-        # Of two results of one moment, the one that is not negative counts.
-        later = (test for test in negative if found is None or test.taken_at > found.taken_at)
-        return max(later, key=_when, default=found)
+        """The test that counts: the latest that is not negative, however late it was told, unless staff have seen a
+        negative one since, made after it; or else the latest negative one that staff saw."""
+        negative = [test for test in self.pregnancy_tests if test.result == "negative" and test.seen_by_staff]
+        found = [test for test in self.pregnancy_tests if test.result != "negative"]
+        standing = [test for test in found if not any(_clears(later, test) for later in negative)]
+        return max(standing or negative, key=_when, default=None)
 
     @property
     def pregnancy_found(self) -> bool:
         """Whether the latest test is positive, or not clear."""
         return self.pregnancy_test is not None and self.pregnancy_test.result != "negative"
+
+
+def _clears(negative: PregnancyTest, found: PregnancyTest) -> bool:
+    """Whether it was told after the one that is not negative, and made after it. Of two results of one moment, the one
+    that is not negative counts."""
+    return negative.version > found.version and negative.taken_at > found.taken_at
 
 
 def _when(test: PregnancyTest) -> tuple[datetime, int]:
