@@ -70,8 +70,8 @@ class SignIn:
     """One browser in which a person is signed in. ``token`` is its secret, and ``form_token`` is in each form. Who
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
     a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
-    ``in_session``: the page they looked at last is the room of a session that runs, and they are named for it. ``zone``
-    is where their browser says they are; None where it said nothing that is known."""
+    ``in_session``: the room of a session that runs is the page they looked at last, or stands open in another tab, and
+    they are named for it. ``zone`` is where their browser says they are; None where it said nothing that is known."""
 
     person: Profile
     profile: Path | None

@@ -277,7 +277,7 @@ async def looks(request: Request) -> Visit:
     visit = _visit_of(request)
     _require_opened(visit)
     if request.method == "GET" and not visit.by_script:
-        visit.signed_in.in_session = False  # The room of a running session says that it is theirs, each time.
+        visit.signed_in.in_session = False  # The room of a running session says that it is theirs, while it is open.
     return visit
 
 

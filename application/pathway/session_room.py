@@ -87,6 +87,14 @@ class Room(NamedTuple):
         return () if self.session is None else tuple(each for each in self.session.observations if not each.scheduled)
 
 
+class Since(NamedTuple):
+    """What became of a session since its room was shown: whether anything was recorded of its journey, and whether it
+    runs, and the person who asks is named for it."""
+
+    newer: bool
+    run_by_them: bool
+
+
 async def show_session(context: Context, query: ShowSession) -> Room:
     """Show a session to whoever has a part in it. A release is derived again from what people sent and signed.
 
@@ -101,18 +109,20 @@ async def show_session(context: Context, query: ShowSession) -> Room:
     return room
 
 
-async def recorded_since(context: Context, journey_id: UUID, version: str) -> bool:
-    """Whether anything was recorded of a journey since it had a version. Nothing of it is shown, so nothing is recorded
-    as a look.
+async def recorded_since(context: Context, query: ShowSession, version: str) -> Since:
+    """Say what became of a session since its journey had a version. Nothing of it is shown, so nothing is recorded as a
+    look.
 
     Raises:
-        NotFound: there is no such journey.
+        NotFound: there is no such journey, or no such session of it.
         NotAllowed: it is not theirs to look at.
     """
+    journey_id = query.journey_id
     journey = await load_journey(context, journey_id)
     if not (is_theirs(context, journey) or await broke_glass(context, journey_id)):
         raise NotAllowed("this journey is not yours to look at", "Load the page again: it says why")
-    return str(journey.version) != version
+    room = room_of(journey, query.session, context.now())
+    return Since(newer=str(journey.version) != version, run_by_them=room.is_run_by(context.person.id))
 
 
 def room_of(journey: Journey, number: int | None, at: datetime, *, whole: bool = True) -> Room:

@@ -59,12 +59,15 @@ WAITS = {
 async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
     if visit.signed_in.person.role == Role.PATIENT:
         return RedirectResponse(f"/journeys/{journey_id}", 303)
+    query = ShowSession(journey_id=journey_id, session=session)
     if visit.by_script:
         async with visit.context() as context:
-            more = await recorded_since(context, journey_id, visit.seen)
-        return news(visit, NEWER if more else "")
+            since = await recorded_since(context, query, visit.seen)
+        # The room stands open, though they looked at something else since, in another tab.
+        visit.signed_in.in_session |= since.run_by_them
+        return news(visit, NEWER if since.newer else "")
     async with visit.context() as context:
-        room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
+        room = await show_session(context, query)
         kind = FORMS.get(room.moment)
         mine = kind is not None and visit.signed_in.person.role in kind.roles
         staff = staff_of(context, room.journey.clinic) if mine and kind is CHECK else None

@@ -163,14 +163,37 @@ async def test_the_hour_of_a_session_is_for_its_people_in_its_room_alone(
         if session.running
     ]
     of_session = SESSION_IDLE if role in ("clinician", "session_monitor") else IDLE
-    for then, idle in ((room, of_session), ("/work", IDLE)):
+
+    async def asks(page: str) -> int:
+        return (await browser.client.get(page, headers={"accept": KEPT})).status_code
+
+    # The page they look at, what is open beside it in another tab, and for how long they stay signed in.
+    for then, beside, idle in ((room, "/work", of_session), ("/work", "/work", IDLE), ("/work", room, of_session)):
         await browser.sign_in(role)
         await browser.go(room)
         await browser.go(then)
+        assert await asks(beside) == 200
         clinics.world.at += idle
-        assert (await browser.client.get(room, headers={"accept": KEPT})).status_code == 200
+        assert await asks("/work") == 200
         clinics.world.at += timedelta(seconds=1)
-        assert (await browser.client.get(room, headers={"accept": KEPT})).status_code == 401
+        assert await asks(beside) == 401
+
+
+async def test_a_room_that_stands_open_gives_no_hour_once_its_session_is_over(
+    clinics: Clinics, browser: Browser
+) -> None:
+    [room, *_] = [
+        f"/journeys/{each.id}/room?session={number}"
+        for each in clinics.journeys.values()
+        for number, session in each.sessions.items()
+        if session.ended_at is not None and each.clinic != OTHER
+    ]
+    await browser.sign_in("session_monitor")
+    await browser.go(room)
+    await browser.go("/work")
+    assert (await browser.client.get(room, headers={"accept": KEPT})).status_code == 200
+    clinics.world.at += IDLE + timedelta(seconds=1)
+    assert (await browser.client.get(room, headers={"accept": KEPT})).status_code == 401
 
 
 async def test_a_script_that_asks_what_is_new_is_nobody_who_does_something(clinics: Clinics, browser: Browser) -> None:
