@@ -17,6 +17,9 @@ from console.app import HOST, create_app
 
 PROXIES = ("127.0.0.1", "::1")
 """Where a proxy on this machine comes from, whatever it takes `localhost` to be: it says where requests come from."""
+STOP_WITHIN = 5
+"""How long a stop waits for answers that are under way (seconds): a page that shows progress would stay open for long.
+"""
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -46,6 +49,7 @@ def main(argv: Sequence[str] = ()) -> int:
         server_header=False,
         date_header=False,
         forwarded_allow_ips=[*PROXIES],
+        timeout_graceful_shutdown=STOP_WITHIN,
     )
     return 0
 

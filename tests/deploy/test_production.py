@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
+import console.__main__
 import worker
 from application.messages.settings import MessageSettings, load_message_settings
 from application.openid.settings import OpenIdSettings, load_openid_settings
@@ -229,6 +230,11 @@ def test_the_image_has_the_whole_package_and_no_more() -> None:
 def test_a_worker_is_given_the_time_it_drains() -> None:
     given = timedelta(seconds=int(OURS["worker"]["stop_grace_period"].removesuffix("s")))
     assert given > timedelta(seconds=worker.HARD_STOP) > worker.DRAIN
+
+
+def test_a_console_is_given_the_time_it_stops() -> None:
+    given = int(OURS["console"]["stop_grace_period"].removesuffix("s"))
+    assert given > 2 * console.__main__.STOP_WITHIN
 
 
 @pytest.mark.parametrize("name", ["worker", "watchdog", "console"])
