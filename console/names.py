@@ -28,12 +28,14 @@ _STATES = {state: state for state in US_STATES}
 
 class FormContext(NamedTuple):
     """What a form may offer: the journey, its events as far as they are at hand, and who works at its clinic; None
-    where no register says. ``whole``: it is for somebody who may see all of the journey, not their session alone."""
+    where no register says. ``whole``: it is for somebody who may see all of the journey, not their session alone.
+    ``called`` gives the printed name of one of the staff for their id."""
 
     journey: Journey
     events: Sequence[Event] = ()
     staff: Sequence[Colleague] | None = None
     whole: bool = True
+    called: Callable[[str], str] = str
 
     def at(self, moment: datetime) -> str:
         return shown_at(moment, self.journey.patient.zone)
@@ -121,17 +123,26 @@ def latest_death(journey: Journey) -> str:
 
 def accesses(known: FormContext) -> Names:
     accesses = known.journey.accesses.values()
-    return {each.id: f"{_spoken(each.role.value)} {each.by}" for each in accesses if each.justified is None}
+    return {
+        each.id: f"{_spoken(each.role.value)} {known.called(each.by)}" for each in accesses if each.justified is None
+    }
 
 
 def merges(known: FormContext) -> Names:
     merges = known.journey.merges.values()
-    return {each.id: f"{each.other}, said by {each.proposed_by}: {each.reason}" for each in merges if each.merged}
+    return {
+        each.id: f"{each.other}, said by {known.called(each.proposed_by)}: {each.reason}"
+        for each in merges
+        if each.merged
+    }
 
 
 def disposals(known: FormContext) -> Names:
     waiting = (each for each in known.journey.disposals.values() if not each.witnessed)
-    return {each.id: f"{each.doses} {'dose' if each.doses == 1 else 'doses'}, said by {each.by}" for each in waiting}
+    return {
+        each.id: f"{each.doses} {'dose' if each.doses == 1 else 'doses'}, said by {known.called(each.by)}"
+        for each in waiting
+    }
 
 
 def alarms(known: FormContext) -> Names:
@@ -257,7 +268,9 @@ def facts(known: FormContext) -> Names:
 
 def corrections(known: FormContext) -> Names:
     return {
-        str(version): f"{_spoken(made.fact)}: {'marked as in error' if made.in_error else 'corrected'} by {made.by}"
+        str(version): (
+            f"{_spoken(made.fact)}: {'marked as in error' if made.in_error else 'corrected'} by {known.called(made.by)}"
+        )
         for version, made in known.journey.corrections.items()
         if made.to_confirm
     }
@@ -277,7 +290,10 @@ def returned(known: FormContext) -> Names:
 
 def delegations(known: FormContext) -> Names:
     given = known.journey.delegations.values()
-    return {each.id: f"from {each.by} to {each.to}, until {known.at(each.until)}" for each in given}
+    return {
+        each.id: f"from {known.called(each.by)} to {known.called(each.to)}, until {known.at(each.until)}"
+        for each in given
+    }
 
 
 def people(*parts: Part) -> Offer:

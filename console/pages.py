@@ -248,7 +248,7 @@ def page(
         again=again,
         heading=heading,
         reference=reference_of(request),
-        called=_names_of_staff(settings),
+        called=names_of_staff(settings),
         demonstration=settings.demonstration,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
@@ -263,7 +263,7 @@ def reference_of(request: Request) -> str:
     return found
 
 
-def _names_of_staff(settings: Settings) -> Callable[[str], str]:
+def names_of_staff(settings: Settings) -> Callable[[str], str]:
     """Return what gives the printed name of one of the staff for their id; with the id, where two have the same name.
     Whom the register does not know, or as long as it cannot be believed, it gives the id."""
 

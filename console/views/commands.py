@@ -27,7 +27,7 @@ from console.completing import complete
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import names_people, offer
 from console.names import FormContext, latest_death
-from console.pages import done, news, page
+from console.pages import done, names_of_staff, news, page
 from console.sign_ins import Flash
 from console.titles import TITLES
 from console.visits import Looks, Says, Visit, firsts
@@ -189,7 +189,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
             events, read, *_ = await read_journey(context, query, journey_id, participants=True)
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
-            known = FormContext(read, events, staff, whole=context.person.role != Role.OBSERVER)
+            called, whole = names_of_staff(context.settings), context.person.role != Role.OBSERVER
+            known = FormContext(read, events, staff, whole=whole, called=called)
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
@@ -241,7 +242,7 @@ def _access(known: FormContext, access: str | None) -> tuple[tuple[str, str], ..
         body = event.body
         if isinstance(body, GlassBroken) and body.access in waiting and access in (None, body.access):
             found += [
-                ("who looked", f"{event.actor_role.value.replace('_', ' ')} {event.actor_id}"),
+                ("who looked", f"{event.actor_role.value.replace('_', ' ')} {known.called(event.actor_id)}"),
                 ("when", known.at(event.at)),
                 ("their reason", body.reason),
             ]

@@ -73,8 +73,9 @@ async def test_from_a_closed_door_to_the_review(clinics: Clinics, browser: Brows
     for words in (REASON, who, "the patient's page", "everything that happened", "not yet"):
         assert words in said(browser)
     await browser.go(form)
-    for words in (REASON, "demo-session-monitor", "What they looked at"):
+    for words in (REASON, f"session monitor {who}", "What they looked at"):
         assert words in said(browser)
+    assert "demo-session-monitor" not in said(browser)
     assert re.search(rf'name="access" value="{review.subject}" checked', browser.page.text)
     done = await browser.send({"justified": "yes", "text": "Invented: it was."})
     assert done.url.path == f"/journeys/{journey}", done.text
