@@ -22,6 +22,7 @@ from application.sign_offs.requests import (
     show_request,
     sign_request,
 )
+from console.meanings import MEANINGS
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
@@ -114,6 +115,7 @@ def sign_off_page(
         code="" if asked is None else short_code(code_in(asked.request.id)),
         objection=objection,
         verdicts=get_args(SignOffDecision),
+        meanings=MEANINGS,
         command_id=once,
         error=error,
         kept=visit.sent,
