@@ -19,7 +19,6 @@ from markupsafe import Markup
 
 from activities.record.access_log import AccessLogEntry
 from application.access.break_glass import BREAK
-from application.command_catalog import CommandKind
 from application.errors import (
     Conflict,
     Fault,
@@ -42,9 +41,9 @@ from application.viewer import on_both_clocks, place, shown_at, spell
 from application.wording import amount, described, elapsed, result, roster_lines
 from console.forms import Field, put_number_last
 from console.limits import TooOften
-from console.said_here import for_people, said_here
+from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
-from console.titles import TITLES
+from console.to_patients import summary_of, title_of
 from console.visits import KEPT, Visit, sign_ins_of
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
@@ -84,11 +83,6 @@ class Group(NamedTuple):
 
 def _by_group(fields: Sequence[Field]) -> tuple[Group, ...]:
     return tuple(Group(name, tuple(each)) for name, each in groupby(fields, lambda field: field.group))
-
-
-def _title_of(kind: CommandKind) -> str:
-    """Name a command on a page."""
-    return TITLES[kind.name]
 
 
 def _capitalize_first(text: str) -> str:
@@ -191,7 +185,8 @@ def _templates() -> Environment:
     environment.filters |= {
         "words": _words,
         "capitalize_first": _capitalize_first,
-        "title_of": _title_of,
+        "title_of": title_of,
+        "summary_of": summary_of,
         "by_group": _by_group,
         "wrong_controls": _wrong_controls,
         "called": _called,
@@ -202,7 +197,6 @@ def _templates() -> Environment:
         "bounds": _bounds,
         "fresh": _fresh,
         "said_here": said_here,
-        "for_people": for_people,
         "named": _named,
         "readable": _readable,
         "described": described,

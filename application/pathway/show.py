@@ -115,12 +115,13 @@ class Timeline(NamedTuple):
 
 
 class PatientPage(NamedTuple):
-    """What a patient sees, for each of their tasks the form that does it, if one does, and the forms of the
-    questionnaires that their evaluation lacks."""
+    """What a patient sees, for each of their tasks the form that does it, if one does, the forms of the questionnaires
+    that their evaluation lacks, and whether somebody reported that they died, and it was not entered in error."""
 
     seen: PatientSummary
     forms: tuple[tuple[Form, ...], ...]
     questionnaires: tuple[Form, ...]
+    reported_dead: bool
 
 
 class WholeRecord(NamedTuple):
@@ -236,7 +237,10 @@ async def show_patient_page(context: Context, query: ShowPatientView) -> Patient
         NotFound, NotAllowed: as `show_patient_view`.
     """
     journey = (await read_journey(context, query, query.journey_id)).journey
-    return PatientPage(patient_summary(journey), asked_of_patient(journey), questionnaires_lacking(journey))
+    reported_dead = any(not death.in_error for death in journey.deaths.values())
+    return PatientPage(
+        patient_summary(journey), asked_of_patient(journey), questionnaires_lacking(journey), reported_dead
+    )
 
 
 async def explain_event(context: Context, query: ExplainEvent) -> Explained:

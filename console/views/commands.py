@@ -29,7 +29,7 @@ from console.known_names import names_people, offer
 from console.names import FormContext, latest_death
 from console.pages import done, names_of_staff, news, page
 from console.sign_ins import Flash
-from console.titles import TITLES
+from console.to_patients import title_of
 from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
@@ -138,7 +138,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     route = None if recorded.journey is None else route_of(recorded.journey, command)
     if route is not None:
         more.insert(0, ("whom to reach now", route))
-    notice = Flash(f"Done: {TITLES[form.kind.name]}.", tuple(more))
+    notice = Flash(f"Done: {title_of(form.kind, visit.signed_in.person.role)}.", tuple(more))
     visit.signed_in.notice = notice
     onward = f"/journeys/{journey_id}" if recorded.theirs else "/work"
     if visit.value(AFTER) == "room":

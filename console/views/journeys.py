@@ -156,8 +156,10 @@ def _kind(event: Event | UnreadEvent) -> str:
 @router.get("/journeys/{journey_id}/patient-view")
 async def show_to_patient(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
-        seen, forms, questionnaires = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
-    return patient_page(visit, journey_id, seen, forms, questionnaires)
+        found = await show_patient_page(context, ShowPatientView(journey_id=journey_id))
+    return patient_page(
+        visit, journey_id, found.seen, found.forms, found.questionnaires, reported_dead=found.reported_dead
+    )
 
 
 def patient_page(
@@ -167,14 +169,18 @@ def patient_page(
     forms: Sequence[Sequence[Form]] = (),
     questionnaires: Sequence[Form] = (),
     *,
+    reported_dead: bool = False,
     again: AccessLogEntry | None = None,
 ) -> Response:
-    """Return what a patient sees. Shown ``again``, nothing can be sent from it."""
+    """Return what a patient sees. That they live can be said where they were ``reported_dead``. Shown ``again``,
+    nothing can be sent from it."""
     passage = visit.signed_in.passage
     mine = [
         kind
         for kind in KINDS
-        if visit.signed_in.person.role in kind.roles and (passage is None or kind.name in passage.kinds)
+        if visit.signed_in.person.role in kind.roles
+        and (passage is None or kind.name in passage.kinds)
+        and (kind.model is not DoubtDeath or reported_dead)
     ]
     return page(
         visit.request,

@@ -23,13 +23,14 @@ from temporalio.client import Client
 from activities.notices.wording import Service
 from activities.record.event_codec import load_events
 from activities.record.store import Record
+from application.command_catalog import BY_MODEL
 from application.context import Context, utc_now
 from application.record.verify import verify
 from application.settings import load_settings
 from application.sign_offs.signers import entry_of, parse_request
 from application.temporal.journey_client import handle_of
 from console.app import create_app
-from console.titles import TITLES
+from console.to_patients import title_of
 from console.visits import Opened
 from deploy.local.stack import run_worker
 from deploy.local.web import CALL, run_mailbox
@@ -200,7 +201,7 @@ class Clinic:
         await fill_in(form, content, self._wall(journey.patient.zone), known=KNOWN.get(kind, ()))
         await self._look_over(page, role, kind)
         await form.locator("button.send").click()
-        await self._done(page, f"Done: {TITLES[kind]}.")
+        await self._done(page, f"Done: {title_of(BY_MODEL[type(body)], role)}.")
 
     async def _look_over(self, page: Page, role: Role, what: str) -> None:
         """Look with axe at a page that is filled in, and on a phone whether it is too wide; once for each role."""

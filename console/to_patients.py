@@ -1,0 +1,103 @@
+"""What the form of a command is called, and what it is for: for patients in words that speak to them."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from application.command_catalog import CommandKind
+from console.said_here import for_people
+from console.titles import TITLES
+from workflows.journey.actors import Role
+
+
+class Said(NamedTuple):
+    """What a form is for, and what it is called where the title that staff read does not speak to a patient."""
+
+    summary: str
+    title: str = ""
+
+
+TO_PATIENTS: Final[Mapping[str, Said]] = {
+    "support.request": Said("Ask for help, at any time."),
+    "crisis.report": Said(
+        "Say that you may be at risk of suicide. It counts as a high risk until a clinician has asked you."
+    ),
+    "adverse-event.report": Said(
+        "Say what harmed you: how bad it is, and whether it is serious, which is a different question."
+    ),
+    "pathway.hold": Said(
+        "Nothing goes on until a clinician has signed that it may. What is for your safety goes on.",
+        "Put your care on hold",
+    ),
+    "session.dose": Said(
+        "Say that a dose was taken, whenever, wherever and however much. Leave the amount out if you do not know it. "
+        "If it is not the dose that was released, care is held.",
+        "Say that you took a dose",
+    ),
+    "pathway.record-death": Said(
+        "For somebody else who has this page open: say that the person whose page it is died. Care is held, and "
+        "clinicians are told at once."
+    ),
+    "pathway.doubt-death": Said(
+        "Say that a report of your death is wrong. Clinicians are told at once, and one signs whether it was entered "
+        "in error. Your care then goes on where it stood, held until a clinician releases it.",
+        "Say that you are alive",
+    ),
+    "report.keep": Said(
+        "Say it as you would say it, where the form for it does not fit. Care is held until a clinician has settled it."
+    ),
+    "instrument.record": Said(
+        "Answer a questionnaire. It is scored here; one that is not complete has no score.",
+        "Fill in a questionnaire",
+    ),
+    "education.read": Said("Say that you read what was sent to you, in this version."),
+    "education.acknowledge": Said("Acknowledge statements such as “this is not a cure”."),
+    "question.ask": Said("Ask us something. Consent waits until your question is answered."),
+    "consent.give": Said("Give your consents, each to the version you read."),
+    "consent.withdraw": Said("Take back a consent. Sessions stop at once."),
+    "session.cancel": Said("Cancel a session whose dose has not been taken."),
+    "session.acknowledge-instructions": Said(
+        "Acknowledge the instructions for a session, in the version you were given."
+    ),
+    "check-in.complete": Said(
+        "Answer a check-in that is due, or late. If you feel unwell, it asks for urgent support in the same step."
+    ),
+    "patient.update": Said(
+        "Change whom to call in an emergency, the address that emergency services are sent to, your language, or "
+        "whether you need an interpreter, with the reason. What you leave empty stays."
+    ),
+    "medicine.add": Said(
+        "Add a medicine to your list. You need not know its classes; the clinician who reviews it does."
+    ),
+    "medicine.change": Said("Change a medicine of your list: its dosage, its classes or its status, with the reason."),
+    "medicine.stop": Said("Say that you no longer take a medicine. It stays on the list as stopped."),
+    "observation.record": Said(
+        "Say how you were at a time, outside a running session: vital signs, or what was seen. Leave out what nobody "
+        "looked at.",
+        "Say how you were outside a session",
+    ),
+    "pregnancy.test": Said(
+        "Say when it was made, and its result. It raises an alarm where it must, and clears nothing: a negative test "
+        "counts once staff have seen it.",
+        "Tell us of a pregnancy test",
+    ),
+    "supply.move": Said(
+        "Say which doses you were given, returned, disposed of, lost or found again. Say those you took with “Say that "
+        "you took a dose”. Where the protocol asks for it, somebody else witnesses a disposal before it counts.",
+        "Tell us of doses you were given, returned or lost",
+    ),
+    "supply.count": Said("Say how many doses were counted at your home.", "Tell us how many doses you have"),
+    "pathway.withdraw": Said("You may leave at any time, and need not say why."),
+}
+"""What is said to a patient, by the name of each command that one may send."""
+
+
+def title_of(kind: CommandKind, role: Role) -> str:
+    """Name a command to somebody in this role."""
+    said = TO_PATIENTS.get(kind.name) if role == Role.PATIENT else None
+    return TITLES[kind.name] if said is None or not said.title else said.title
+
+
+def summary_of(kind: CommandKind, role: Role) -> str:
+    """Say to somebody in this role what a command is for."""
+    said = TO_PATIENTS.get(kind.name) if role == Role.PATIENT else None
+    return for_people(kind.summary) if said is None else said.summary
