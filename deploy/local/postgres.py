@@ -30,6 +30,10 @@ KEYS_DATABASE = "carepath_keys"
 # https://www.postgresql.org/docs/current/server-shutdown.html
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
+# https://man7.org/linux/man-pages/man5/proc_pid_cwd.5.html
+_WORKING_DIRECTORY = Path("/proc/self/cwd")
+"""To each process the directory that it works in, whether or not it may enter those above. Only Linux has it."""
+
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -108,14 +112,14 @@ class Postgres(Supervised):
     """
 
     def __init__(self, directory: Path, log_path: Path, *, port: int | None = None, durable: bool = True) -> None:
-        """The data lives in `directory`, except for root when no unprivileged account can reach it there.
+        """The data lives in `directory`. For root the server runs as another account, which need not reach it there.
 
         What is committed survives a crash of the server, and a power cut too if it is `durable`.
         """
         self.port = port or free_port()
         self._durable = durable
         self._account = _unprivileged_account() if os.geteuid() == 0 else None
-        self.data_directory = _reachable_data_directory(directory.resolve(), self._account)
+        self.data_directory = directory.resolve()
         super().__init__(Child("PostgreSQL", log_path, death_signal=signal.SIGINT))
 
     @property
@@ -154,7 +158,7 @@ class Postgres(Supervised):
         settings = {**_SETTINGS, "port": str(self.port), "fsync": "on" if self._durable else "off"}
         options = [f"--{name}={value}" for name, value in settings.items()]
         self._child.spawn(
-            [binaries / "postgres", "-D", self.data_directory, *options],
+            [binaries / "postgres", "-D", self._named_to_server(), *options],
             env=_environment(),
             cwd=self.data_directory,
             account=self._account,
@@ -197,6 +201,11 @@ class Postgres(Supervised):
             raise StackError("remove PostgreSQL's data", self.log_path, "The server is still running")
         shutil.rmtree(self.data_directory, ignore_errors=True)
 
+    def _named_to_server(self) -> Path:
+        """How a program of the server, which begins in its data, finds it. Another account than root's is kept out of
+        root's home and of the stack's directory: it knows its data as the place where it is."""
+        return _WORKING_DIRECTORY if self._account and _WORKING_DIRECTORY.exists() else self.data_directory
+
     async def _initialise(self, binaries: Path) -> None:
         self.data_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._account:
@@ -204,7 +213,7 @@ class Postgres(Supervised):
         initdb = Child("create PostgreSQL's data directory", self.log_path, death_signal=signal.SIGKILL)
         initdb.spawn(
             [
-                *(binaries / "initdb", "-D", self.data_directory, "-U", ADMIN_ROLE, "--auth=trust"),
+                *(binaries / "initdb", "-D", self._named_to_server(), "-U", ADMIN_ROLE, "--auth=trust"),
                 # Only a power cut within the first minute could lose it, and there is nothing in it yet.
                 "--no-sync",
                 *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
@@ -278,17 +287,6 @@ def _unprivileged_account() -> tuple[int, int]:
         "PostgreSQL refuses to run as root and this machine has no account named postgres or nobody. "
         "Use an ordinary account",
     )
-
-
-def _reachable_data_directory(directory: Path, account: tuple[int, int] | None) -> Path:
-    if account is None or _others_can_reach(directory.parent):
-        return directory
-    # Root's own home is usually closed to others, and opening it up is not ours to do.
-    name = hashlib.sha256(str(directory).encode()).hexdigest()[:16]
-    relocated = Path(tempfile.gettempdir()).resolve() / f"carepath-postgres-{name}"
-    with contextlib.suppress(FileNotFoundError):
-        _require_owner(relocated, account[0])
-    return relocated
 
 
 def _binaries(account: tuple[int, int] | None) -> Path:

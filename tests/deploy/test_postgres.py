@@ -95,6 +95,23 @@ async def test_fresh_databases_are_empty_and_separate(postgres: Postgres, databa
     await postgres.drop_database(other)
 
 
+async def test_its_data_is_in_its_place_though_nobody_else_may_enter_there(tmp_path: Path) -> None:
+    """Run by root it is another account's: that, too, has its data in a directory, or a home, that only root enters."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    server = Postgres(closed / "data", tmp_path / "postgres.log")
+    try:
+        await server.start()
+        assert server.data_directory == closed.resolve() / "data"
+        assert (closed / "data" / "PG_VERSION").exists()
+        await _execute(server.owner_url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+        await server.kill()
+        await server.start()
+        assert await _value(server.owner_url, "SELECT n FROM kept") == 7
+    finally:
+        await server.stop("immediate")
+
+
 async def test_two_servers_never_share_data(own: Postgres, tmp_path: Path) -> None:
     second = Postgres(tmp_path / "data", tmp_path / "second.log")
     with pytest.raises(StackError, match="Another PostgreSQL"):
