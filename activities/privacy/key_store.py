@@ -33,6 +33,7 @@ MOST = 4096
 PORTION = 500
 """How many keys are wrapped anew between two looks."""
 _LOCK = 0x6361726570617469
+_SCHEMA = "key_store.sql"
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -306,8 +307,9 @@ async def _try(ask: Callable[[], Awaitable[Value]]) -> Value:
     raise AssertionError("unreachable")
 
 
-async def prepare_key_store(owner_url: str) -> None:
-    """Make the tables and the role of the key store; safe to repeat. Connects as the owner of its database.
+async def prepare_key_store(owner_url: str) -> list[str]:
+    """Make the tables and the roles of the key store, and return the names of the files that made it, none where it was
+    there. Safe to repeat; what an earlier build made is brought up to date. Connects as the owner of its database.
 
     Raises:
         asyncpg.PostgresError: as it is; this is run by operators, and no key is in it.
@@ -316,7 +318,9 @@ async def prepare_key_store(owner_url: str) -> None:
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            await connection.execute((files("activities.privacy") / "key_store.sql").read_text())
+            new = await connection.fetchval("SELECT to_regclass('keys.data_key') IS NULL")
+            await connection.execute((files("activities.privacy") / _SCHEMA).read_text())
+        return [_SCHEMA] if new else []
     finally:
         await connection.close()
 

@@ -30,8 +30,7 @@ async def migrate_databases(context: Context) -> Mapping[str, Sequence[str]]:
         raise SettingsError([(f"{PREFIX}{name}", "is missing: only an owner may change a database") for name in names])
     try:
         if settings.keys_owner_url is not None:
-            await prepare_key_store(settings.keys_owner_url.get_secret_value())
-            applied["key_store"] = ()
+            applied["key_store"] = await prepare_key_store(settings.keys_owner_url.get_secret_value())
         if settings.owner_url is not None:
             applied["record"] = await migrate(
                 settings.owner_url.get_secret_value(), demonstration=settings.demonstration

@@ -108,7 +108,8 @@ async def test_an_unknown_key_is_none_and_one_of_another_keyring_is_away(
 
 async def test_it_is_prepared_again_without_harm(key_store: KeyStore, keys_database: Database) -> None:
     key = await key_store.newest(SERVICE)
-    await asyncio.gather(*(prepare_key_store(keys_database.owner_url) for _ in range(3)))
+    made = await asyncio.gather(*(prepare_key_store(keys_database.owner_url) for _ in range(3)))
+    assert made == [[], [], []]
     async with asyncio.timeout(10):
         assert await key_store.find(key.key_id) == key
 
