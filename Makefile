@@ -85,7 +85,7 @@ hooks:  ## have git check formatting, lint and import contracts before each comm
 COMPILE = .venv/bin/uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 \
 	--no-header --quiet
 lock: $(PY)  ## write the three requirement files anew from pyproject.toml
-	@$(PY) -m pip install --quiet uv
+	@$(PIP) uv
 	@$(COMPILE) --extra local --extra dev --output-file requirements-dev.txt $(ARGS)
 	@$(COMPILE) --extra local --constraint requirements-dev.txt --output-file requirements-local.txt $(ARGS)
 	@$(COMPILE) --constraint requirements-dev.txt --output-file requirements.txt $(ARGS)
@@ -103,14 +103,17 @@ $(PY):
 	done; \
 	echo "No Python 3.11 or newer was found as python3.11 or python3. Install one and run make again." >&2; exit 1
 
-INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
+# Twice quiet, pip shows errors alone: what it warns of is mostly of a machine's settings, once for each package.
+PIP = $(PY) -m pip install --quiet --quiet --disable-pip-version-check
+INSTALL = $(PIP) --require-hashes
+FAILED = { echo "Installing failed. All that pip says: $(PY) -m pip install --require-hashes -r $<" >&2; exit 1; }
 
 $(LOCAL): requirements-local.txt | $(PY)
 	@echo "Installing what the local stack needs into .venv (once) ..." >&2
-	@$(INSTALL) -r $<
+	@$(INSTALL) -r $< || $(FAILED)
 	@touch $@
 
 $(DEV): requirements-dev.txt | $(PY)
 	@echo "Installing the development tools into .venv (once) ..." >&2
-	@$(INSTALL) -r $<
+	@$(INSTALL) -r $< || $(FAILED)
 	@touch $@
