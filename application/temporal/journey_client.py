@@ -440,7 +440,7 @@ async def register_search_attributes(client: Client) -> None:
             if refused.status != RPCStatusCode.PERMISSION_DENIED:
                 raise
             raise SearchAttributeMismatch(
-                f"search attributes are missing and we may not add them: {', '.join(missing)}; ask ops to, "
+                f"search attributes are missing and we may not add them: {', '.join(missing)}; ask ops to add them, "
                 "then start again"
             ) from None
         known = await _known_attributes(client)
