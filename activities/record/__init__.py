@@ -18,9 +18,9 @@ from activities.record.errors import (
     VersionConflict,
 )
 from activities.record.migrations import MigrationEdited, migrate
+from activities.record.patient_index import Enrolment, WantedEnrolment
 from activities.record.store import (
     Appended,
-    Enrolment,
     Head,
     Log,
     NewEvent,
@@ -28,7 +28,6 @@ from activities.record.store import (
     Opening,
     Record,
     StoredEvent,
-    WantedEnrolment,
     open_record,
 )
 

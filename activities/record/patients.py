@@ -13,10 +13,11 @@ from uuid import UUID
 import structlog
 
 from activities.privacy.patient_keys import PatientKeys
+from activities.record import patient_index
 from activities.record.errors import MoreIsKnown, RecordFault, RecordUnavailable
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
-from activities.record.store import Opening, PatientJourneys, Record
+from activities.record.store import Opening, Record
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
@@ -77,7 +78,7 @@ def keys_of_one(
 async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourneys | None = None) -> SeenElsewhere:
     """Read what the other journeys of a journey's patient say, up to the present end of the record. Those that are
     known as they are there need not be read again."""
-    patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref))
+    patient = await patient_index.patient_journeys(record, record.patients.of_ref(journey.patient.ref))
     others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
     said = see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable)
     return SeenElsewhere(said, patient.position)
@@ -95,7 +96,7 @@ async def part(record: Record, journey: Journey, other: str, known: RecordedJour
     """Find the keys of another patient, with whom a journey's is one no more. As long as a journey of either cannot be
     read, they are kept as one, and that is logged: who takes them apart must know by what they are. Reconciliation
     tries it again (`find_unparted`)."""
-    patient = await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)
+    patient = await patient_index.patient_journeys(record, record.patients.of_ref(journey.patient.ref), ever=True)
     others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
     first = record.patients.of_ref(other)
     keys = keys_of_one(record.patients, (journey, *others), first)
@@ -108,7 +109,13 @@ async def part(record: Record, journey: Journey, other: str, known: RecordedJour
 async def find_unparted(record: Record) -> tuple[UUID, ...]:
     """Return the journeys in which a merge was undone, and whose patient the record still counts as one with the other
     one, or of which that cannot be said because they cannot be read."""
-    return tuple([journey_id for journey_id in await record.unmerged() if await _still_one(record, journey_id) != ()])
+    return tuple(
+        [
+            journey_id
+            for journey_id in await patient_index.unmerged(record)
+            if await _still_one(record, journey_id) != ()
+        ]
+    )
 
 
 async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None:
@@ -122,7 +129,7 @@ async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None
         return None
     if journey is None:
         return ()
-    beside = await record.keys_beside(record.patients.of_ref(journey.patient.ref))
+    beside = await patient_index.keys_beside(record, record.patients.of_ref(journey.patient.ref))
     merged = [merge.other for merge in journey.merges.values() if merge.merged]
     undone = dict.fromkeys(merge.other for merge in journey.merges.values() if merge.undone)
     return tuple(each for each in undone if each not in merged and record.patients.of_ref(each) in beside)
@@ -140,15 +147,15 @@ async def part_again(record: Record, journey_id: UUID) -> frozenset[UUID]:
         parted = await part(record, journey, other)
         if parted.keys:
             with suppress(MoreIsKnown):
-                await record.part_again(journey_id, journey.version, parted.keys, parted.position)
+                await patient_index.part_again(record, journey_id, journey.version, parted.keys, parted.position)
                 apart = True
     if not apart:
         return frozenset()
-    return (await record.patient_journeys(record.patients.of_ref(journey.patient.ref), ever=True)).open
+    return (await patient_index.patient_journeys(record, record.patients.of_ref(journey.patient.ref), ever=True)).open
 
 
 async def _read_others(
-    record: Record, journey: Journey, patient: PatientJourneys, known: RecordedJourneys
+    record: Record, journey: Journey, patient: patient_index.PatientJourneys, known: RecordedJourneys
 ) -> tuple[list[Journey], bool]:
     """Read these journeys but this one, and tell whether one of them cannot be read."""
     others: list[Journey] = []
@@ -181,7 +188,7 @@ async def must_look(record: Record, before: Journey | None, events: Sequence[Eve
     said = see_elsewhere([] if before is None else [before], medicine)
     if not merged and said == see_elsewhere([after], medicine):
         return frozenset()
-    patient = await record.patient_journeys(record.patients.of_ref(after.patient.ref), ever=parted)
+    patient = await patient_index.patient_journeys(record, record.patients.of_ref(after.patient.ref), ever=parted)
     return patient.open - {after.id}
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from activities.record import NotYetRecorded, Record, RecordFault, RecordUnavailable
+from activities.record import NotYetRecorded, Record, RecordFault, RecordUnavailable, patient_index
 from activities.record.patients import look_elsewhere
 from application import command_catalog, sessions
 from application.access_log import ActOn, is_theirs, keep_look, may_see
@@ -87,7 +87,7 @@ async def prepare(
         # Only somebody of the journey learns whether there is a patient with the reference.
         await _require_part(context, journey_id, body)
         record = await context.record()
-        if not await record.journeys_of(record.patients.of_ref(body.other)):
+        if not await patient_index.journeys_of(record, record.patients.of_ref(body.other)):
             # Merged with a reference that nobody has, the patient would later be taken for whoever gets it.
             raise NotFound(
                 "there is no patient with this reference", "Give the reference of the other patient's journeys"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from activities.record import patient_index
 from activities.record.patients import of_patient
 from application.access_log import Query, may_see, require_staff
 from application.context import Context
@@ -80,7 +81,7 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
     record, key = await context.record(), bytes.fromhex(query.key)
     read: list[Journey] = []
     not_readable = False
-    for journey_id in await record.journeys_of(key, ever=True):
+    for journey_id in await patient_index.journeys_of(record, key, ever=True):
         try:
             with suppress(NotFound):
                 read.append(await load_journey(context, journey_id))

@@ -16,6 +16,7 @@ from activities.record import (
     TwoPatients,
     UnreadableEvent,
     WantedEnrolment,
+    patient_index,
 )
 from activities.record.event_codec import from_stored
 from activities.record.patients import opening_of, patient_keys
@@ -188,10 +189,10 @@ class Starter:
         wanted = _wanted(record, referral, decided)
         keys = set(wanted.opening.patient_keys)
         for key in () if rows is None else wanted.opening.patient_keys:
-            keys |= await record.keys_beside(key)
+            keys |= await patient_index.keys_beside(record, key)
         before = () if rows is None else rows.enrolled(keys)
         try:
-            enrolment = await record.rehearse([*before, wanted])
+            enrolment = await patient_index.rehearse(record, [*before, wanted])
         except TwoPatients:
             raise requests.two_patients() from None
         if rows is not None and enrolment.outcome == "enrolled":
@@ -226,8 +227,12 @@ class Starter:
         """Return the journey that was recorded before; None if it was started now."""
         record, journeys = await self._context.record(), await self._context.journeys()
         try:
-            enrolment = await record.enrol(
-                wanted.opening, pathway=wanted.pathway, request_id=wanted.request_id, journey_id=wanted.journey_id
+            enrolment = await patient_index.enrol(
+                record,
+                wanted.opening,
+                pathway=wanted.pathway,
+                request_id=wanted.request_id,
+                journey_id=wanted.journey_id,
             )
         except TwoPatients:
             raise requests.two_patients() from None

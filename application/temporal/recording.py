@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from temporalio.exceptions import ApplicationError
 
-from activities.record import Record, TwoPatients
+from activities.record import Record, TwoPatients, patient_index
 from activities.record.patients import opening_of
 from activities.record_activities import RecordActivities
 from activities.signatures.signer_registry import RegisterFile
@@ -49,7 +49,8 @@ async def _enrol_again(record: Record, batch: Batch) -> None:
     opened = derive(None, {}, first.decided)
     if opened:
         journey = begin(opened[0])
-        await record.enrol(
+        await patient_index.enrol(
+            record,
             opening_of(record.patients, journey),
             pathway=journey.protocol.pathway,
             # The request itself is in no event: the command that it gave stands for it.

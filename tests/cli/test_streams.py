@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from activities.record import Record
+from activities.record import patient_index
 from cli.app import app
 from cli.errors import ExitCode
 from deploy.local.postgres import Database
@@ -137,13 +137,13 @@ def test_an_interrupted_batch_says_how_far_it_came(
 def test_an_interrupted_start_has_done_all_or_nothing(
     recorded: World, profiles: Profiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enrol = Record.enrol
+    enrol = patient_index.enrol
 
     async def interrupted(*given: Any, **named: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
         return await enrol(*given, **named)
 
-    monkeypatch.setattr(Record, "enrol", interrupted)
+    monkeypatch.setattr(patient_index, "enrol", interrupted)
     words = ("pathway", "start", "-", "--profile", profiles[Role.COORDINATOR])
     answer = call(recorded, *words, given=rows(1)[0])
     assert answer.code == ExitCode.FAULT

@@ -25,6 +25,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, Pa
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.record import patient_index
 from activities.record.blobs import has_blobs, keep_blob
 from activities.record.event_codec import load_events
 from activities.record.locks import HeldElsewhere, alone
@@ -804,7 +805,7 @@ async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground
     unstarted, squatted, unrecorded = uuid4(), uuid4(), uuid4()
     for each in (unstarted, squatted):
         opening = Opening(patient_keys=(ground.record.patients.of_ref(f"invented-{each}"),), medicine="none")
-        await ground.record.enrol(opening, pathway="PTSD", request_id=uuid4(), journey_id=each)
+        await patient_index.enrol(ground.record, opening, pathway="PTSD", request_id=uuid4(), journey_id=each)
     # There is nothing to begin it from, whoever held its id.
     await squatted_and_left(ground, squatted)
     await start(ground.client, referral(PROTOCOLS["PTSD"], unrecorded), task_queue=f"nobody-{uuid4()}")

@@ -14,6 +14,7 @@ from activities.record import (
     Record,
     RecordFault,
     TwoPatients,
+    patient_index,
 )
 from activities.record.verification.chains import verify_chains
 from tests.fixtures.clear import number_key, patient_key
@@ -35,7 +36,7 @@ async def enrol(
     journey: UUID | None = None,
 ) -> Enrolment:
     asked = opening(*(keys or (PATIENT,)), medicine=medicine)
-    return await record.enrol(asked, pathway=pathway, request_id=request, journey_id=journey or uuid4())
+    return await patient_index.enrol(record, asked, pathway=pathway, request_id=request, journey_id=journey or uuid4())
 
 
 async def test_outcomes(record: Record) -> None:
@@ -131,7 +132,7 @@ async def test_no_second_journey_begins_with_the_medicine_enrolled_or_not(record
     )
     assert sum(isinstance(answer, PatientHasOpenJourney) for answer in answers) == 7
     [winner] = [j for j, answer in zip(journeys, answers, strict=True) if not isinstance(answer, BaseException)]
-    assert await record.journeys_of(PATIENT) == (winner,)
+    assert await patient_index.journeys_of(record, PATIENT) == (winner,)
     assert (await enrol(record, uuid4())).outcome == "active"
     await record.append(winner, 2, events(1), closes=True)
     await record.append(uuid4(), 0, events(1), opening=opening(PATIENT))
@@ -175,9 +176,13 @@ async def test_a_merge_makes_two_patients_one(record: Record) -> None:
     other = patient_key("clinic-2/17")
     await record.append(one, 0, events(1), opening=opening(PATIENT))
     known = (await record.append(two, 0, events(1), opening=opening(other, medicine="invented-2"))).position
-    assert await record.journeys_of(PATIENT) == (one,)
+    assert await patient_index.journeys_of(record, PATIENT) == (one,)
     await record.append(one, 1, events(1), merges=[other])
-    assert {*await record.journeys_of(PATIENT)} == {*await record.journeys_of(other)} == {one, two}
+    assert (
+        {*await patient_index.journeys_of(record, PATIENT)}
+        == {*await patient_index.journeys_of(record, other)}
+        == {one, two}
+    )
     with pytest.raises(MoreIsKnown):
         await record.append(two, 1, events(1), rests_on=known)
     with pytest.raises(PatientHasOpenJourney):
@@ -193,10 +198,18 @@ async def test_a_merge_that_was_wrong_makes_one_patient_two_again(record: Record
     await record.append(two, 0, events(1), opening=opening(other, numbered, medicine="invented-2"))
     await record.append(three, 0, events(1), opening=opening(third, medicine="invented-3"))
     await record.append(one, 1, events(1), merges=[other, third])
-    assert {*await record.journeys_of(numbered)} == {one, two, three}
+    assert {*await patient_index.journeys_of(record, numbered)} == {one, two, three}
     known = (await record.append(one, 2, events(1), parts=[other, numbered])).position
-    assert {*await record.journeys_of(PATIENT)} == {*await record.journeys_of(third)} == {one, three}
-    assert {*await record.journeys_of(other)} == {*await record.journeys_of(numbered)} == {two}
+    assert (
+        {*await patient_index.journeys_of(record, PATIENT)}
+        == {*await patient_index.journeys_of(record, third)}
+        == {one, three}
+    )
+    assert (
+        {*await patient_index.journeys_of(record, other)}
+        == {*await patient_index.journeys_of(record, numbered)}
+        == {two}
+    )
     # What rests on the time when they were one is not recorded: it must know that they are not.
     with pytest.raises(MoreIsKnown):
         await record.append(two, 1, events(1), rests_on=known - 1)
@@ -209,7 +222,7 @@ async def test_a_merge_that_was_wrong_makes_one_patient_two_again(record: Record
         await record.append(uuid4(), 0, events(1), opening=opening(PATIENT, numbered, medicine="invented-4"))
     # And once more, should they be one after all.
     await record.append(one, 3, events(1), merges=[numbered])
-    assert {two, one, three} < {*await record.journeys_of(PATIENT)}
+    assert {two, one, three} < {*await patient_index.journeys_of(record, PATIENT)}
 
 
 async def test_who_is_only_enrolled_keeps_nobody_from_beginning(record: Record) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4, uuid5
 import asyncpg
 import pytest
 
-from activities.record import Opening, Record, RecordFault, migrate
+from activities.record import Opening, Record, RecordFault, migrate, patient_index
 from activities.record.access_log import record_access
 from activities.record.blobs import keep_blob
 from activities.record.read_models.claims import claim, release
@@ -391,7 +391,7 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
                     done.append(what)
                 await record_access(reader, an_access(journey))
                 other = Opening(patient_keys=(waits,), medicine="invented")
-                await reader.enrol(other, pathway="PTSD", request_id=uuid4(), journey_id=uuid4())
+                await patient_index.enrol(reader, other, pathway="PTSD", request_id=uuid4(), journey_id=uuid4())
         assert done == [*recorded]
     finally:
         for holder in holders:
@@ -423,9 +423,9 @@ async def test_who_enrols_slowly_holds_up_nobody_else(migrated: Database, record
         async with asyncio.timeout(5):
             for _ in range(3):
                 other = Opening(patient_keys=(patient_key(str(uuid4())),), medicine="invented")
-                await record.enrol(other, pathway="PTSD", request_id=uuid4(), journey_id=uuid4())
+                await patient_index.enrol(record, other, pathway="PTSD", request_id=uuid4(), journey_id=uuid4())
             assert (
-                await record.enrol(opening, pathway="PTSD", request_id=request, journey_id=journey)
+                await patient_index.enrol(record, opening, pathway="PTSD", request_id=request, journey_id=journey)
             ).outcome == "enrolled"
             await record.append(journey, 0, [event()], opening=opening)
     finally:

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from activities import record_activities
-from activities.record import Record
+from activities.record import Record, patient_index
 from activities.record.patients import Parted, part, part_again
 from activities.record.recorded_journeys import RecordedJourneys
 from application.errors import Refused
@@ -144,7 +144,9 @@ async def test_a_merge_that_was_wrong_is_undone_and_each_journey_says_so(real_wo
     for case in (one, other):
         assert [hold.cause for hold in case.journey.standing_holds] == ["patients_parted"]
         assert (await case.handle.query(CareJourney.status)).health != DIVERGED_HEALTH
-        of_each = await real_world.record.journeys_of(real_world.record.patients.of_ref(case.journey.patient.ref))
+        of_each = await patient_index.journeys_of(
+            real_world.record, real_world.record.patients.of_ref(case.journey.patient.ref)
+        )
         assert of_each == (case.id,)
     assert not one.journey.is_patient(ref)
 

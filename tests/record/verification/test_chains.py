@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Opening, Record
+from activities.record import Opening, Record, patient_index
 from activities.record.verification.chains import RecordFinding, verify_chains
 from tests.record.helpers import NOON, Connection, event, events
 
@@ -30,7 +30,7 @@ async def _tamper(owner: Connection, statement: str) -> None:
 @pytest.mark.usefixtures("log")
 async def test_a_sound_log_has_no_findings(record: Record, owner: Connection, app: Connection) -> None:
     patient = Opening(patient_keys=(b"k",), medicine="invented")
-    await record.enrol(patient, pathway="ptsd", request_id=A, journey_id=UUID(int=0xC))
+    await patient_index.enrol(record, patient, pathway="ptsd", request_id=A, journey_id=UUID(int=0xC))
     assert await verify_chains(owner) == await verify_chains(app) == ()
     assert await verify_chains(owner, log_id=2) == ()
 

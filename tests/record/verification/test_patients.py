@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from activities.record import MoreIsKnown, NotAppendable, Record
+from activities.record import MoreIsKnown, NotAppendable, Record, patient_index
 from activities.record.event_codec import to_new
 from activities.record.patients import Parted, find_unparted, look_elsewhere, must_look, opening_of, part, part_again
 from activities.record.reconciliation import went_on_beside
@@ -224,7 +224,7 @@ async def test_who_is_who_is_recorded_one_command_after_the_other(record: Record
         left, answers = [each for each in left if each.events[0].version > told.version], answers + 1
     assert answers == 2 * len(others)
     for ref, journey_id in {first.journey.patient.ref: first.journey.id, **others}.items():
-        assert await record.journeys_of(patient_key(ref)) == (journey_id,)
+        assert await patient_index.journeys_of(record, patient_key(ref)) == (journey_id,)
     assert await found(record) == []
 
 
@@ -252,7 +252,7 @@ async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(recor
     assert await part_again(record, second.journey.id) == frozenset((first.journey.id, second.journey.id))
     assert await find_unparted(record) == ()
     for play in (first, second):
-        assert await record.journeys_of(patient_key(play.journey.patient.ref)) == (play.journey.id,)
+        assert await patient_index.journeys_of(record, patient_key(play.journey.patient.ref)) == (play.journey.id,)
     assert await found(record) == []
     for play in (first, second):
         assert await part_again(record, play.journey.id) == frozenset(), "nothing is left to do"
@@ -287,7 +287,7 @@ async def test_who_can_be_taken_apart_is_although_another_cannot_yet(record: Rec
     await record_all(record, first)
     await record_all(record, second, [patient_key("demo-patient-third")])
     assert await part_again(record, SECOND) == {first.journey.id, SECOND, third.journey.id}, "all of them look"
-    assert await record.journeys_of(patient_key("demo-patient-third")) == (third.journey.id,)
+    assert await patient_index.journeys_of(record, patient_key("demo-patient-third")) == (third.journey.id,)
     assert await find_unparted(record) == (SECOND,), "the first is one with the second by its own statement"
 
 
@@ -347,13 +347,13 @@ async def test_who_is_merged_anew_meanwhile_is_not_taken_apart_again(
 
     monkeypatch.setattr("activities.record.patients.part", late)
     assert await part_again(record, second.journey.id) == frozenset()
-    assert patient_key(other) in await record.keys_beside(patient_key(SECOND_REF))
+    assert patient_key(other) in await patient_index.keys_beside(record, patient_key(SECOND_REF))
 
 
 async def test_nobody_is_parted_where_no_merge_was_undone(record: Record) -> None:
     first, second = await taken_for_one(record)
     with pytest.raises(NotAppendable):
-        await record.part_again(second.journey.id, 1, [patient_key(first.journey.patient.ref)], 1)
+        await patient_index.part_again(record, second.journey.id, 1, [patient_key(first.journey.patient.ref)], 1)
 
 
 def taken_in(play: Play) -> list[e.HistoryTakenIn]:
