@@ -141,3 +141,79 @@ def test_a_hard_exclusion_for_suicide_risk_stands_whatever_the_risk_becomes() ->
         assert list_exclusions(play.journey, "hard") == ("X12",)
     no = answered(exclusions={"X12": {"answer": "no"}})
     play.refused(no, Role.CLINICIAN, code=RefusalCode.CONTRADICTS, field="exclusions.X12")
+
+
+FOUND = answered(exclusions={HARD: {"answer": "yes", "note": "found (invented)"}})
+NOT_FOUND = answered(exclusions={HARD: {"answer": "no"}})
+
+
+def forms(play: Play, code: str = HARD) -> list[int]:
+    """The versions of the forms that answered an exclusion, the oldest first."""
+    recorded = play.journey.facts.items()
+    return [
+        version
+        for version, fact in recorded
+        if fact.kind == "screening.recorded" and f"exclusions.{code}" in fact.parts
+    ]
+
+
+def mark(play: Play, version: int) -> None:
+    """Mark a form as entered in error, and have a second person confirm it."""
+    play.do(c.MarkInError(version=version, reason="entered twice (invented)"), Role.CLINICIAN)
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), Role.MEDICAL_DIRECTOR)
+
+
+@pytest.mark.parametrize("marked", [-1, -2], ids=["the later", "the earlier"])
+def test_a_hard_exclusion_that_two_forms_found_stands_by_either_of_them(marked: int) -> None:
+    """Of two forms that both said yes the later one was marked: nothing was answered, and one person said no."""
+    play = excluded()
+    play.do(FOUND)
+    mark(play, forms(play)[marked])
+    assert list_exclusions(play.journey, "hard") == (HARD,)
+    for by in (Role.CLINICIAN, Role.MEDICAL_DIRECTOR):
+        play.refused(NOT_FOUND, by, code=RefusalCode.CONTRADICTS, field=f"exclusions.{HARD}")
+    [left] = [version for version in forms(play)[-2:] if version not in play.journey.in_error]
+    mark(play, left)
+    assert HARD not in play.journey.screening.exclusions, "nothing says so any more"
+    play.do(NOT_FOUND)
+
+
+def test_a_hard_exclusion_that_the_other_form_denied_is_asked_for_again() -> None:
+    play = excluded()
+    assert len(forms(play)) == 2, "the first one said no"
+    mark(play, forms(play)[-1])
+    assert HARD not in play.journey.screening.exclusions
+    play.do(NOT_FOUND)
+
+
+def test_a_form_that_was_corrected_since_lets_no_exclusion_stand() -> None:
+    play = excluded()
+    first = forms(play)[-1]
+    play.do(c.Amend(version=first, reason="another patient's (invented)", correction=NOT_FOUND), Role.CLINICIAN)
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+    play.do(FOUND)
+    mark(play, forms(play)[-1])
+    assert HARD not in play.journey.screening.exclusions
+
+
+def test_a_hard_exclusion_that_a_correction_found_stands_too() -> None:
+    play = before("session.release")
+    play.do(c.Amend(version=forms(play)[-1], reason="misread (invented)", correction=FOUND), Role.CLINICIAN)
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+    play.do(FOUND)
+    mark(play, forms(play)[-1])
+    assert list_exclusions(play.journey, "hard") == (HARD,)
+
+
+def test_a_correction_that_is_corrected_back_can_be_rejected() -> None:
+    """The second correction gives the same answer as before, which is another one than the first gave."""
+    play = before("session.release")
+    version = forms(play)[-1]
+    play.do(c.Amend(version=version, reason="misread (invented)", correction=FOUND), Role.CLINICIAN)
+    [wrong] = play.journey.unconfirmed
+    play.do(c.Amend(version=wrong, reason="it was right (invented)", correction=NOT_FOUND), Role.CLINICIAN)
+    play.do(c.RejectCorrection(correction=wrong, reason="it was right (invented)"), Role.MEDICAL_DIRECTOR)
+    assert wrong not in play.journey.corrections

@@ -15,6 +15,7 @@ from workflows.journey.always.corrections.model import Fact
 from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, changed_entry
 from workflows.journey.stages.sessions.model import doses_known, run_from
+from workflows.journey.vocabulary import ScreeningAnswer
 
 Void = Callable[[Any, int, Fact], Changes]
 """What of the state of a journey changes when the fact of this version counts no more."""
@@ -29,6 +30,11 @@ class Markable:
     subject: Callable[[Any], str | int | None] = lambda _: None
     parts: Callable[[Any], tuple[str, ...]] = lambda _: ()
     loosens: bool | Callable[[Fact], bool] = True
+
+
+def answers_of(fact: Fact) -> tuple[str, ...]:
+    """Return which answers of a form a fact gave, whatever they were."""
+    return tuple(part for part in fact.parts if not part.startswith(SAID_YES))
 
 
 def fact_of(body: EventBody) -> Fact:
@@ -95,16 +101,38 @@ def _instrument(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 SCREENED = ("exclusions", "criteria", "factors", "findings")
+SAID_YES = "yes."
+"""How a part begins that names an exclusion which a form answered yes, beside the answer itself."""
 
 
 def _screening(journey: Any, version: int, fact: Fact) -> Changes:
+    """A hard exclusion that another form or a correction found stands, without the note of this form."""
     gone, known = _left(journey, version, fact), journey.screening
     changed = {name: _without(getattr(known, name), name, gone) for name in SCREENED}
+    found = _found_by_others(journey, version, fact)
+    stands = {code: ScreeningAnswer(answer="yes") for code in found if f"exclusions.{code}" in gone}
+    changed["exclusions"] |= stands
     return {"screening": known.model_copy(update={**changed, "completed_at": None})}
 
 
+def _found_by_others(journey: Any, version: int, fact: Fact) -> tuple[str, ...]:
+    """The hard exclusions that count now and of which the other form or correction that counts and answered last said
+    yes, too."""
+    given, marked = journey.screening.exclusions, journey.in_error
+    hard = [x.code for x in journey.protocol.exclusions if x.rule == "hard"]
+    said: dict[str, bool] = {code: False for code in hard if code in given and given[code].answer == "yes"}
+    for number, recorded in journey.facts.items():
+        made = journey.corrections.get(number)
+        form = recorded if made is None else made.about
+        skipped = number == version or number in marked or (made is not None and made.in_error)
+        if form.kind == fact.kind and not skipped:
+            said |= {code: f"{SAID_YES}{code}" in form.parts for code in said if f"exclusions.{code}" in form.parts}
+    return tuple(code for code, found in said.items() if found)
+
+
 def _screened(body: Any) -> tuple[str, ...]:
-    return tuple(f"{group}.{name}" for group in SCREENED for name in getattr(body, group))
+    found = (f"{SAID_YES}{code}" for code, given in body.exclusions.items() if given.answer == "yes")
+    return (*(f"{group}.{name}" for group in SCREENED for name in getattr(body, group)), *found)
 
 
 def _taught(journey: Any, version: int, fact: Fact) -> Changes:

@@ -13,7 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.corrections.entered_in_error import MARKABLE, instead_of, loosens
+from workflows.journey.always.corrections.entered_in_error import MARKABLE, answers_of, instead_of, loosens
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.obligation_types import CORRECTION
@@ -170,7 +170,7 @@ def _says_as_much(later: CorrectionMade, earlier: CorrectionMade) -> bool:
     """Whether a later correction amends all that an earlier one did. The version it names does not say that: whoever
     corrects one thing, or one answer of a form, may name the version of another."""
     same = (later.about.kind, later.about.subject) == (earlier.about.kind, earlier.about.subject)
-    return same and not later.in_error and all(part in later.about.parts for part in earlier.about.parts)
+    return same and not later.in_error and all(part in later.about.parts for part in answers_of(earlier.about))
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
