@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.instruments.vectors import c_ssrs_since
-from tests.journey.play import Play, before
+from tests.journey.play import Play, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.evidence import approved
@@ -141,6 +141,23 @@ def test_a_hard_exclusion_for_suicide_risk_stands_whatever_the_risk_becomes() ->
         assert list_exclusions(play.journey, "hard") == ("X12",)
     no = answered(exclusions={"X12": {"answer": "no"}})
     play.refused(no, Role.CLINICIAN, code=RefusalCode.CONTRADICTS, field="exclusions.X12")
+
+
+def test_a_hard_exclusion_for_the_state_of_residence_stands_wherever_the_patient_moves() -> None:
+    """Away and back, and the answer was open, and one person's no."""
+    play = before("session.release")
+    play.do(answered(exclusions={"X34": {"answer": "yes", "note": "treated elsewhere (invented)"}}))
+    no = answered(exclusions={"X34": {"answer": "no"}})
+    for state in ("NY", "CA"):
+        followed = play.do(c.Move(zone="America/New_York", state=state), Role.COORDINATOR)
+        assert "patient.moved" in kinds(followed)
+        assert "screening.reopened" not in kinds(followed)
+        assert list_exclusions(play.journey, "hard") == ("X34",)
+        play.refused(no, Role.CLINICIAN, code=RefusalCode.CONTRADICTS, field="exclusions.X34")
+    play.do(c.Amend(version=forms(play, "X34")[-1], reason="licensed here (invented)", correction=no), Role.CLINICIAN)
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+    assert list_exclusions(play.journey, "hard") == ()
 
 
 FOUND = answered(exclusions={HARD: {"answer": "yes", "note": "found (invented)"}})

@@ -179,7 +179,8 @@ def _risk_is(level: Level) -> str:
 
 def find_reopened(journey: Journey, at: datetime) -> dict[str, str]:
     """Return the exclusions whose answers do not count any more at a moment (UTC), each with the reason: what they
-    rested on is not as it was, or what is known now speaks against them. Lower suicide risk opens nothing."""
+    rested on is not as it was, or what is known now speaks against them. Lower suicide risk opens nothing, nor does
+    another basis open a yes to a hard exclusion."""
     return dict(_reopening(journey, known_levels(journey, at), _age(journey, at)))
 
 
@@ -194,16 +195,15 @@ def _reopening(journey: Journey, risk: tuple[Level, ...], age: int) -> tuple[tup
         rested, now = screening.rests_on.get(exclusion.code), _basis(journey, exclusion, risk)
         if contrary is not None:
             found[exclusion.code] = contrary
-        elif rested != now and not (_eased(exclusion, rested, now) or _excludes_for_risk(exclusion, given.answer)):
+        elif rested != now and not (_eased(exclusion, rested, now) or _excludes(exclusion, given.answer)):
             found[exclusion.code] = "what it rested on has changed"
     return tuple(found.items())
 
 
-def _excludes_for_risk(exclusion: Exclusion, answer: str) -> bool:
-    """Whether an answer excludes the patient for suicide risk. It does whatever the risk becomes: higher risk takes
-    nothing of it away, and lower risk is no reason by itself."""
-    known = exclusion.known_from
-    return exclusion.rule == "hard" and answer == "yes" and known is not None and known.suicide_risk is not None
+def _excludes(exclusion: Exclusion, answer: str) -> bool:
+    """Whether an answer excludes the patient. It does whatever becomes of what it rested on, which may come back:
+    another risk or another state of residence is a reason to correct the answer, which takes two people."""
+    return exclusion.rule == "hard" and answer == "yes"
 
 
 def _eased(exclusion: Exclusion, rested: str | None, now: str | None) -> bool:
