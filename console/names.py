@@ -8,7 +8,7 @@ from application.sign_offs.staff import Colleague
 from application.viewer import shown_at
 from console.titles import TITLES
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.corrections.entered_in_error import MARKABLE
+from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_marked
 from workflows.journey.always.reports.rules import HARM
 from workflows.journey.events import Event
 from workflows.journey.protocol import CLINICIANS, Part
@@ -255,7 +255,8 @@ def safety_data(known: FormContext) -> Names:
 
 def facts(known: FormContext) -> Names:
     journey = known.journey
-    marked = {made.version for made in journey.corrections.values() if made.in_error}
+    marks = (made.version for made in journey.corrections.values() if made.in_error)
+    marked = {version for version in marks if is_marked(journey, version)}
     times = {event.version: event.at for event in known.events}
     found = {}
     for version, fact in sorted(journey.facts.items(), reverse=True):

@@ -491,6 +491,22 @@ def test_an_adverse_event_in_error_that_somebody_grades_after_all_acts_like_any(
     play.refused(sign, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="reviewed")
 
 
+def test_an_adverse_event_that_was_graded_after_all_can_be_marked_again() -> None:
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=1, serious=False, onset=play.at), Role.PATIENT)
+    again = c.MarkInError(version=version_of(play, "adverse-event.reported"), reason="it did not (invented)")
+    said = {"adverse_event": "adverse-event-1", "grade": 2, "serious": False, "reason": "it did happen"}
+    for _ in range(2):
+        play.do(again)
+        play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
+        confirm(play)
+        assert play.journey.adverse_events["adverse-event-1"].in_error
+        assert not play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+        play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
+        play.do(c.RegradeAdverseEvent.model_validate(said))
+        assert play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+
+
 def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
     play = after("screening.record")
     first = play.journey.protocol.exclusions[0].code

@@ -24,12 +24,14 @@ Void = Callable[[Any, int, Fact], Changes]
 @dataclass(frozen=True, slots=True)
 class Markable:
     """A kind of fact that can be marked: what it is about (``subject``), which answers of a form it gave (``parts``),
-    what goes with it (``void``), and whether that may loosen something."""
+    what goes with it (``void``), whether that may loosen something, and whether it ``counts`` again though it was
+    marked."""
 
     void: Void
     subject: Callable[[Any], str | int | None] = lambda _: None
     parts: Callable[[Any], tuple[str, ...]] = lambda _: ()
     loosens: bool | Callable[[Fact], bool] = True
+    counts: Callable[[Any, Fact], bool] = lambda _journey, _fact: False
 
 
 def answers_of(fact: Fact) -> tuple[str, ...]:
@@ -51,6 +53,15 @@ def loosens(fact: Fact) -> bool:
     """Whether something may become possible when a fact counts no more."""
     loosening = MARKABLE[fact.kind].loosens
     return loosening if isinstance(loosening, bool) else loosening(fact)
+
+
+def is_marked(journey: Any, version: int) -> bool:
+    """Whether a fact is marked as entered in error, confirmed or not, and nothing has made it count again since."""
+    marks = [made for made in journey.corrections.values() if made.version == version and made.in_error]
+    if not marks or any(mark.to_confirm for mark in marks):
+        return bool(marks)
+    fact: Fact = journey.facts[version]
+    return not MARKABLE[fact.kind].counts(journey, fact)
 
 
 def void(journey: Any, version: int) -> Changes:
@@ -221,6 +232,12 @@ def _adverse_event(journey: Any, version: int, fact: Fact) -> Changes:
     return changed_entry(journey, "adverse_events", fact.subject, in_error=True)
 
 
+def _is_graded_since(journey: Any, fact: Fact) -> bool:
+    """Whoever grades an event that was marked says that it happened."""
+    event = journey.adverse_events.get(fact.subject)
+    return event is not None and not event.in_error
+
+
 def _crisis_contact(journey: Any, version: int, fact: Fact) -> Changes:
     """The patient counts as not reached, for any crisis that is open: whom it reached was one patient. Nobody signs it
     for one that is closed either: the next contact stays owed."""
@@ -355,7 +372,7 @@ MARKABLE: Mapping[str, Markable] = {
         loosens=lambda fact: "well" not in fact.parts,
     ),
     "visit.recorded": Markable(_contact, lambda body: body.visit),
-    "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event),
+    "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event, counts=_is_graded_since),
     "crisis.contact-recorded": Markable(_crisis_contact, lambda body: body.crisis, loosens=False),
     "support.requested": Markable(_support, lambda body: body.support),
     "support.answered": Markable(_support_answer, lambda body: body.support, loosens=False),

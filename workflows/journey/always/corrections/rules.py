@@ -13,7 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.corrections.entered_in_error import MARKABLE, answers_of, instead_of, loosens
+from workflows.journey.always.corrections.entered_in_error import MARKABLE, answers_of, instead_of, is_marked, loosens
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.obligation_types import CORRECTION
@@ -126,7 +126,7 @@ def mark_in_error(journey: Journey, command: c.MarkInError, by: Actor, at: datet
         kind = "this" if fact is None else fact.kind
         remedy = instead_of("" if fact is None else fact.kind)
         refuse(RefusalCode.UNKNOWN, f"{kind} is not a fact that somebody entered", remedy, "version")
-    if any(made.version == command.version and made.in_error for made in journey.corrections.values()):
+    if is_marked(journey, command.version):
         refuse(RefusalCode.ALREADY_DONE, "this fact is marked already", "See `pathway timeline`", "version")
     yield e.EnteredInError(version=command.version, fact=fact.kind, reason=command.reason, to_confirm=loosens(fact))
 
