@@ -586,6 +586,37 @@ def test_who_is_still_one_by_another_merge_parts_from_one_only() -> None:
     assert one(told(play), e.HistoryTakenIn).parted == ("d",), "c is theirs by this journey's own merge"
 
 
+@pytest.mark.parametrize("unreadable", [False, True], ids=["not read yet", "unreadable"])
+def test_a_parting_that_is_told_after_the_release_holds_again(unreadable: bool) -> None:
+    """Known here alone, with no reference to part from: the other one's doses vanished, and nothing was held."""
+    play, long_ago = merged(after("evaluation.record"), OTHER), [dose(START - timedelta(days=300))]
+    told(play, doses=long_ago)
+    doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    if unreadable:
+        told(play, doses=long_ago, unreadable=True)
+    release_all(play)
+    assert not play.journey.held
+    assert play.journey.known_doses
+    followed = told(play)
+    assert one(followed, e.HoldPlaced).cause == "patients_parted"
+    assert one(followed, e.HoldPlaced).severe
+    release_all(play)
+    assert not play.journey.held
+    told(play, doses=long_ago)
+    assert kinds(told(play)) == ["history.taken-in"], "a dose that was taken back there is another fact"
+
+
+def test_a_parting_that_is_told_while_it_is_held_holds_once() -> None:
+    play = merged(after("evaluation.record"), OTHER)
+    told(play, doses=[dose(START - timedelta(days=300))])
+    doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    told(play)
+    assert [hold.source for hold in play.journey.standing_holds] == ["merge-1"]
+    release_all(play)
+    told(play, doses=[dose(START - timedelta(days=200))])
+    assert kinds(told(play)) == ["history.taken-in"]
+
+
 def patients_told(play: Play, known: int) -> int:
     told_of = [notice for event in play.events[known:] for notice in notices(event)]
     return sum(notice.kind == "patients_parted" and notice.to == Role.PATIENT for notice in told_of)

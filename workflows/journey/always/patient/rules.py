@@ -202,6 +202,40 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         parted=parted,
         told=writes and ((bool(parted) and not heard) or _untold(journey)),
     )
+    if not parted and _parts_late(journey, command.elsewhere):
+        yield from hold_after_parting(journey, f"history-{command.position}")
+
+
+def _parts_late(journey: Journey, elsewhere: Elsewhere) -> bool:
+    """Whether a merge was undone here, its hold is released, and only now less is known of the patient: it still
+    counted when the release was signed. Where this journey alone knew of the merge, no reference tells that they
+    parted. The first history after the undoing does, or the first one after some that could not be read; what is less
+    in later ones was corrected there.
+    """
+    one = _merged(journey)
+    held = [hold.source for hold in journey.standing_holds if hold.cause == PARTED]
+    undone = [
+        journey.parted.get(merge.other, 0)
+        for merge in journey.merges.values()
+        if merge.undone and merge.other not in one and merge.id not in held
+    ]
+    if not undone or elsewhere.unreadable or not _is_less(journey.elsewhere, elsewhere):
+        return False
+    # A history by which somebody parted has the version since when they have, itself.
+    told = max((version for version, fact in journey.facts.items() if fact.kind == "history.taken-in"), default=0)
+    return journey.elsewhere.unreadable or told < max(undone)
+
+
+def _is_less(before: Elsewhere, now: Elsewhere) -> bool:
+    """Whether doses, risks or limits of others that were known are not any more."""
+    doses, risks = dict.fromkeys(dose.source for dose in now.doses), [risk.source for risk in now.risks]
+    return (
+        any(dose.source not in doses for dose in before.doses)
+        or any(risk.source not in risks for risk in before.risks)
+        or any(
+            name not in now.limits or tighter(name, limit, now.limits[name]) for name, limit in before.limits.items()
+        )
+    )
 
 
 def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
