@@ -285,11 +285,12 @@ def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:
 
 
 def handed_over(taken: Sequence[Taken]) -> tuple[Signal, ...]:
-    """Return what another run had taken, for a run to begin with: commands in full, and of other messages only size and
-    digest once they would take the room of all others."""
+    """Return what another run had taken, for a run to begin with: what the service let in as commands in full, and of
+    everything else only size and digest once it would take the room of all others."""
     signals = Signals()
     for each in taken:
-        whole = isinstance(each.read, Command) or signals.has_room(each.signal)
+        let_in = each.signal.authentic and isinstance(each.read, Command)
+        whole = let_in or signals.has_room(each.signal)
         signals.add(each.signal if whole else in_short(each.signal))
     return tuple(signals.waiting)
 
