@@ -91,8 +91,11 @@ ATTEMPTS = 6
 that the run decides it again."""
 CLOCK_WAIT = timedelta(minutes=1)
 """How long an attempt waits at most for the clock of the database."""
+PROOF_KEPT = timedelta(minutes=2)
+"""How long the proof of a journey is kept for an attempt that asks for it later. The next attempt comes sooner."""
 
-
+_Proved: TypeAlias = tuple[UUID, bytes | None]
+"""A journey, and the hash of what is proven of it."""
 Tell: TypeAlias = Callable[[UUID], Awaitable[None]]
 """Has the run of a journey look at the patient's other journeys again. It may fail silently: reconciliation does it
 again."""
@@ -200,7 +203,7 @@ class RecordActivities:
         self._demonstrations = demonstrations
         self._log = log
         self._recorded = RecordedJourneys()
-        self._proofs: dict[tuple[UUID, bytes | None], asyncio.Task[None]] = {}
+        self._proofs: dict[_Proved, asyncio.Task[None]] = {}
 
     @activity.defn(name=append_to_record.__name__)
     async def append(self, batch: Batch) -> Recorded:
@@ -306,7 +309,7 @@ class RecordActivities:
 
     async def _prove(self, batch: Batch, standing: _Standing) -> None:
         """Prove what is recorded before a batch. Of a very long journey that takes longer than one attempt may: nobody
-        else waits for it, and the next attempt for the same proof.
+        else waits for it, and the next attempt takes the same proof, whether or not it is made by then.
 
         Raises:
             Unproven: it does not follow, or somebody did not sign.
@@ -321,8 +324,20 @@ class RecordActivities:
         proof = self._proofs.get(what)
         if proof is None:
             proof = self._proofs[what] = asyncio.create_task(prove())
-            proof.add_done_callback(lambda _: self._proofs.pop(what, None))
-        await asyncio.shield(proof)
+            loop, kept = asyncio.get_running_loop(), PROOF_KEPT.total_seconds()
+            proof.add_done_callback(lambda made: loop.call_later(kept, self._drop_proof, what, made))
+        # Whoever gives up waiting ends no proof.
+        await asyncio.wait([proof])
+        if self._proofs.get(what) is proof:
+            del self._proofs[what]
+        proof.result()
+
+    def _drop_proof(self, what: _Proved, made: asyncio.Task[None]) -> None:
+        """Forget a proof for which no attempt came back. One that failed is told at least in the log."""
+        if self._proofs.get(what) is made:
+            del self._proofs[what]
+            if not made.cancelled() and (problem := made.exception()) is not None:
+                log.error("record.proof_failed", journey_id=str(what[0]), error=type(problem).__name__)
 
     async def _leave(
         self, before: Journey | None, events: Sequence[Event], journey: Journey, position: int, journey_hash: bytes

@@ -3,16 +3,18 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 from temporalio.exceptions import ApplicationError
 
 from activities.record import Record, StoredEvent
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
-from activities.record.verification.batches import prove_recorded
+from activities.record.verification.batches import Unproven, prove_recorded
 from activities.record_activities import RecordActivities
 from simulation.people import PEOPLE
 from tests.fixtures.clear import Clear
@@ -111,6 +113,81 @@ async def test_a_proof_is_made_once_and_nobody_else_waits_for_it(
     answers = [await each for each in attempts[1:]]
     assert {answer.version for answer in answers} == {every[moving].last_version}
     assert proofs == [every[moving].expected_version]
+
+
+class Giving:
+    """A recorder whose proofs take longer than its attempts wait: each is made once nobody waits for it."""
+
+    def __init__(self, recording: RecordActivities, monkeypatch: pytest.MonkeyPatch, *, proven: bool) -> None:
+        self._recording, self._proven = recording, proven
+        self._may_end, self._ended = threading.Event(), threading.Event()
+        self.proofs = 0
+        monkeypatch.setattr("activities.record_activities.prove_recorded", self._prove)
+
+    def _prove(self, *_: Any) -> None:
+        self.proofs += 1
+        assert self._may_end.wait(60)
+        self._ended.set()
+        if not self._proven:
+            raise Unproven("invented: it does not follow")
+
+    async def give_up(self, handed: Batch) -> None:
+        attempt = asyncio.create_task(self._recording.append(handed))
+
+        async def is_proving() -> bool:
+            return bool(self.proofs)
+
+        async def is_proven() -> bool:
+            return self._ended.is_set()
+
+        await eventually(is_proving)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+        self._may_end.set()
+        await eventually(is_proven)
+        await asyncio.sleep(0.1)
+
+
+async def recorded_until_a_move(record: Record, tmp_path: Path) -> Batch:
+    """Record a journey up to the first batch that moves care, and return that batch."""
+    every = list(batches())
+    moving = next(n for n, each in enumerate(signed_course()) if isinstance(each.events[0].body, e.SignedOff))
+    before = activities(record, tmp_path)
+    for each in every[:moving]:
+        await before.append(each)
+    return every[moving]
+
+
+@pytest.mark.parametrize("proven", [True, False])
+async def test_a_proof_that_is_made_after_every_attempt_gave_up_is_the_next_ones(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, proven: bool
+) -> None:
+    """Otherwise a journey whose proof takes a little longer than an attempt would never be proven."""
+    move = await recorded_until_a_move(record, tmp_path)
+    recording = activities(record, tmp_path)
+    giving = Giving(recording, monkeypatch, proven=proven)
+    await giving.give_up(move)
+    if proven:
+        assert (await recording.append(move)).version == move.last_version
+    else:
+        with pytest.raises(ApplicationError, match="it does not follow"):
+            await recording.append(move)
+    assert giving.proofs == 1
+
+
+async def test_a_failed_proof_for_which_nobody_comes_back_is_told_and_made_again(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.record_activities.PROOF_KEPT", timedelta(0))
+    move = await recorded_until_a_move(record, tmp_path)
+    recording = activities(record, tmp_path)
+    giving = Giving(recording, monkeypatch, proven=False)
+    with capture_logs() as logs:
+        await giving.give_up(move)
+    assert [line["event"] for line in logs].count("record.proof_failed") == 1
+    with pytest.raises(ApplicationError, match="it does not follow"):
+        await recording.append(move)
+    assert giving.proofs == 2
 
 
 FORGERIES = {
