@@ -3,8 +3,12 @@ dose."""
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
+
+import structlog
 
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
@@ -22,6 +26,15 @@ from workflows.journey.evidence import current
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
+logger = structlog.get_logger("releases")
+
+KEPT = 1000
+"""How many releases that follow are remembered: 32 bytes of each."""
+_PROVING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="releases")
+"""One at a time, so that however many load the room, everybody else has the rest of the processor."""
+_followed: dict[bytes, None] = {}
+"""Digests of what was found to follow, the oldest first. Only the one thread reads and changes it."""
+
 
 async def is_proven(context: Context, history: History, session: int) -> bool:
     """Whether the release of a session follows from what people sent and signed, and that can be shown now. In a
@@ -36,7 +49,24 @@ async def is_proven(context: Context, history: History, session: int) -> bool:
         register = verified_register(context.settings)
     except UseCaseError:
         return False
-    return await asyncio.to_thread(follows, stored, commands, register, log, session)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_PROVING, follows_as_before, stored, commands, register, log, session)
+
+
+def follows_as_before(
+    stored: Sequence[StoredEvent], commands: Sequence[StoredCommand], register: Register, log: ThisLog, session: int
+) -> bool:
+    """The same as `follows`. What did is not derived again as long as nothing of all this has changed."""
+    seen = sha256(repr((log, session)).encode())
+    seen.update(register.model_dump_json().encode())
+    for row in (*stored, *commands):
+        seen.update(f"{vars(row)}\n".encode())
+    what = seen.digest()
+    if what not in _followed and follows(stored, commands, register, log, session):
+        _followed[what] = None
+        while len(_followed) > KEPT:
+            del _followed[next(iter(_followed))]
+    return what in _followed
 
 
 def follows(
@@ -46,10 +76,19 @@ def follows(
     dose gate was open, and who released it is proven. The gate is asked by itself: whoever writes a release can say
     that other rules decided it, and what those decided is not derived."""
     try:
-        rows = [(each, from_stored(each)) for each in stored]
-        prove_recorded(rows, commands, register)
+        return _follows(stored, commands, register, log, session)
     except (Unproven, UnreadableEvent):
         return False
+    except Exception as problem:  # a forged row can be wrong in any way
+        logger.error("release.not_derived", error=type(problem).__name__)
+        return False
+
+
+def _follows(
+    stored: Sequence[StoredEvent], commands: Sequence[StoredCommand], register: Register, log: ThisLog, session: int
+) -> bool:
+    rows = [(each, from_stored(each)) for each in stored]
+    prove_recorded(rows, commands, register)
     events = [event for _, event in rows]
     journey: Journey | None = None
     by = set[UUID]()

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from activities.record import StoredEvent
 from activities.record.store import StoredCommand
 from activities.signatures.sessions import ThisLog
-from application.pathway.releases import follows
+from application.pathway import releases
+from application.pathway.releases import follows, follows_as_before
 from application.pathway.session_room import Room, ShowSession, show_session
 from deploy.local.postgres import Database
 from tests.cli.helpers import World
@@ -89,6 +90,33 @@ def test_nor_is_one_that_other_rules_are_said_to_have_decided(monkeypatch: pytes
         assert events != last.events
         forged = kept([*before, Decision(last.decided, events)])
         assert not follows(*forged, EARLY, HERE, 1), what
+
+
+def test_nor_is_one_before_which_something_cannot_have_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other rules are said to have decided what these cannot even take in: here nothing has begun."""
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: DecidedBy(core="0" * 64, zones="0" * 64))
+    rows, commands = kept(until_release(signed_course())[1:])
+    assert not follows(rows, commands, EARLY, HERE, 1)
+
+
+def test_what_follows_is_derived_once_until_anything_of_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, commands = kept(until_release(signed_course()))
+    derived = []
+
+    def count(*given: Any) -> bool:
+        derived.append(given)
+        return follows(*given)
+
+    monkeypatch.setattr(releases, "follows", count)
+    monkeypatch.setattr(releases, "_followed", {})
+    assert [follows_as_before(rows, commands, EARLY, HERE, 1) for _ in range(3)] == [True] * 3
+    assert len(derived) == 1
+    for number, (what, forge) in enumerate(FORGED.items(), 2):
+        forged = forge(Recorded(rows, commands))
+        assert not follows_as_before(*forged, EARLY, HERE, 1), what
+        assert len(derived) == number
+    assert not follows_as_before(rows, commands, EARLY, HERE, 2)
+    assert not follows_as_before(rows, commands, EARLY, ThisLog(""), 1)
 
 
 def test_nor_is_one_that_nobody_signed_for_or_nobody_sent() -> None:
