@@ -88,16 +88,17 @@ def read_client_secret(settings: OpenIdSettings) -> SecretStr:
     """Read the secret that the provider gave this console.
 
     Raises:
-        SettingsError: the file is missing, empty, or not its owner's alone.
+        SettingsError: the file is missing, empty, too large, or not its owner's alone.
     """
     try:
-        content = read_private(settings.client_secret_file, LONGEST_SECRET).decode().strip()
+        content = read_private(settings.client_secret_file, LONGEST_SECRET + 1)
+        secret = content.decode().strip()
     except NotPrivate as shared:
         problem = f"cannot be used: {shared.reason}. {shared.remedy}"
     except (OSError, UnicodeDecodeError):
         problem = "names a file that is missing or cannot be read as text"
     else:
-        if content:
-            return SecretStr(content)
-        problem = "names a file that is empty"
+        if secret and len(content) <= LONGEST_SECRET:
+            return SecretStr(secret)
+        problem = f"names a file of more than {LONGEST_SECRET} bytes" if secret else "names a file that is empty"
     raise SettingsError([(f"{OPENID_PREFIX}CLIENT_SECRET_FILE", problem)])

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, RSAKey
 from application.errors import NotAllowed, NotVerified, SteppedBack, Unavailable, UseCaseError
 from application.openid import provider as openid
 from application.openid.provider import Provider, is_answer_to
-from application.openid.settings import OpenIdSettings, load_openid_settings, read_client_secret
+from application.openid.settings import LONGEST_SECRET, OpenIdSettings, load_openid_settings, read_client_secret
 from application.settings import SettingsError, load_settings
 from tests.console.provider import CLIENT, KEY, Told, settings_for, told_provider
 
@@ -382,7 +382,7 @@ def test_what_would_not_work_or_would_leak_is_refused(monkeypatch: pytest.Monkey
     assert f"CAREPATH_CONSOLE_OIDC_{next(iter(wrong))}" in str(refused.value)
 
 
-@pytest.mark.parametrize("wrong", ["missing", "empty", "open", "bytes"])
+@pytest.mark.parametrize("wrong", ["missing", "empty", "open", "bytes", "too large"])
 def test_a_secret_that_is_none_or_not_private_is_refused(settings: OpenIdSettings, wrong: str) -> None:
     file = settings.client_secret_file
     match wrong:
@@ -392,6 +392,8 @@ def test_a_secret_that_is_none_or_not_private_is_refused(settings: OpenIdSetting
             file.write_text("\n")
         case "open":
             file.chmod(0o644)
+        case "too large":
+            file.write_text("x" * (LONGEST_SECRET + 1))
         case _:
             file.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="CLIENT_SECRET_FILE"):
