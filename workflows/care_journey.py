@@ -260,15 +260,27 @@ class CareJourney:
 
     @workflow.query(description="Stage, health, version, what is recorded, who is awaited until when")
     def status(self) -> Status:
+        self._require_begun()
         return self._display.status()
 
     @workflow.query(description="Everything the journey waits for: what, of whom, since, due, next step")
     def obligations(self) -> tuple[Obligation, ...]:
+        self._require_begun()
         return obligations(self._ledger.journey)
 
     @workflow.query(description="What was due and when it was done")
     def timeline(self) -> tuple[TimelineEntry, ...]:
+        self._require_begun()
         return timeline(self._ledger.journey)
+
+    def _require_begun(self) -> None:
+        """Say why there is no journey, to whoever asks for one whose start was refused.
+
+        Raises:
+            Refused: so it was.
+        """
+        if self._start_refusal is not None:
+            raise Refused(self._start_refusal)
 
     # The end of a run
 

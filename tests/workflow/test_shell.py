@@ -390,3 +390,10 @@ async def test_whoever_wakes_a_run_again_and_again_does_not_keep_it_from_leaving
         with pytest.raises(Left) as left:
             await task
     assert left.value.given.look, "the next run looks"
+
+
+def test_whoever_asks_a_run_whose_start_was_refused_is_told_why(answers: Answers) -> None:
+    refused = CareJourney(Foreign(b""))
+    for query in (refused.status, refused.obligations, refused.timeline):
+        with pytest.raises(ApplicationError, match="without the keys"):
+            query()
