@@ -45,6 +45,19 @@ def test_a_positive_test_counts_again_once_the_negative_one_after_it_is_taken_ba
     play.refused(sign, code=RefusalCode.INCOMPLETE, says="a later pregnancy test is negative")
 
 
+def test_a_release_covers_no_test_that_came_after_it_was_signed() -> None:
+    play = before("session.check")
+    told(play, "positive", 30)
+    told(play, "negative", 20)
+    [hold] = play.journey.standing_holds
+    early = play.signature(SignOffKind.HOLD_RELEASE, hold.id)
+    told(play, "positive", 10)
+    told(play, "negative", 1)
+    play.refused(early, code=RefusalCode.STALE, field="request")
+    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+    assert not play.journey.held
+
+
 def test_a_positive_test_that_was_wrong_counts_no_more() -> None:
     play = before("session.check")
     positive = told(play, "positive", 30)

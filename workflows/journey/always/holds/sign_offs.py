@@ -35,6 +35,15 @@ def _found(journey: Journey, hold: Hold) -> Content | None:
         checks = {f"session-{session.number}": session.check for session in journey.sessions.values()}
         check = checks.get(hold.source or "")
         return {"checklist": None if check is None else check.model_dump(mode="json")}
+    if hold.cause == "pregnancy":
+        return {"tests": [test.model_dump(mode="json") for test in journey.pregnancy_tests]}
+    if hold.cause == "medicine":
+        taken = {name: medicine.model_dump(mode="json") for name, medicine in journey.medicines.items()}
+        return {"medicines": taken, "changes": journey.medicine_changes}
+    if hold.cause == "exclusion":
+        screened = journey.screening
+        answers = {code: answer.model_dump(mode="json") for code, answer in screened.exclusions.items()}
+        return {"exclusions": answers, "changes": screened.changes}
     return None
 
 
