@@ -99,6 +99,12 @@ def approved(journey: Journey, kind: SignOffKind, subject: str | None = None) ->
     return signed is not None and signed.decision == "approve"
 
 
+def approved_by(journey: Journey, kind: SignOffKind, subject: str, request: str) -> bool:
+    """Whether the decision on this request is the one that counts now, and an approval."""
+    signed = current(journey, kind, subject)
+    return signed is not None and (signed.decision, signed.request) == ("approve", request)
+
+
 def sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | None = None) -> Requirement | None:
     """The request for this sign-off, the question it came back with, or None once it is decided.
 

@@ -38,7 +38,7 @@ from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.calendars import LAST_DAY
 from workflows.journey.events import Event
-from workflows.journey.evidence import approved, current, evidence_of, half_signed
+from workflows.journey.evidence import approved, approved_by, evidence_of, half_signed
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -305,16 +305,14 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         hold = journey.holds.get(body["hold"])
         severe = hold is not None and hold.severe
         kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
-        signed = current(journey, kind, body["hold"])
-        if signed is None or (signed.decision, signed.request) != ("approve", body["sign_off"]):
+        if not approved_by(journey, kind, body["hold"], body["sign_off"]):
             yield "released_unsigned"
     else:
         needed = [SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN]
         if list_exclusions(journey, "review"):
             needed.append(SignOffKind.EXCLUSION_REVIEW)
-        cleared = current(journey, SignOffKind.CLEARANCE, str(body["session"]))
-        named = cleared is not None and (cleared.decision, cleared.request) == ("approve", body["clearance"])
-        if not named or not all(approved(journey, kind) for kind in needed):
+        cleared = approved_by(journey, SignOffKind.CLEARANCE, str(body["session"]), body["clearance"])
+        if not cleared or not all(approved(journey, kind) for kind in needed):
             yield "released_unsigned"
         elif dose_gate(journey, body["session"], stored.occurred_at):
             yield "gate_shut"
@@ -322,9 +320,9 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
 
 def _may_merge(journey: Journey, body: dict[str, Any]) -> bool:
     """Whether two people signed that exactly this other reference is the patient too, or is not."""
-    merge, signed = journey.merges.get(body["merge"]), current(journey, _MERGED[body["kind"]], body["merge"])
-    named = signed is not None and (signed.decision, signed.request) == ("approve", body["sign_off"])
-    return named and merge is not None and merge.other == body["other"]
+    merge = journey.merges.get(body["merge"])
+    signed = approved_by(journey, _MERGED[body["kind"]], body["merge"], body["sign_off"])
+    return signed and merge is not None and merge.other == body["other"]
 
 
 def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
