@@ -46,7 +46,7 @@ from application.sealing import open_keys, open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import (
-    SearchAttributeMismatch,
+    SearchAttributesUnusable,
     register_search_attributes,
     schedule_anchors,
 )
@@ -73,7 +73,7 @@ COULD_NOT_START = (
     KeysUnavailable,
     AnchorKeyError,
     RecordUnavailable,
-    SearchAttributeMismatch,
+    SearchAttributesUnusable,
     RuntimeError,
 )
 
@@ -196,7 +196,7 @@ async def run(settings: Settings, messages: MessageSettings) -> None:
 
     Raises:
         SettingsError, RegisterError, KeyringError, KeysUnavailable, AnchorKeyError, RecordUnavailable,
-            SearchAttributeMismatch, RuntimeError: it could not start; nothing was changed.
+            SearchAttributesUnusable, RuntimeError: it could not start; nothing was changed.
     """
     register = open_register(settings)
     # Core's own warnings would go to standard output, which belongs to data.

@@ -73,8 +73,9 @@ class NotTaken(Exception):
     """The journey begins a new run, or is busy: asked again, it answers."""
 
 
-class SearchAttributeMismatch(Exception):
-    """A search attribute exists with another type, which Temporal would silently keep so, or may not be added by us."""
+class SearchAttributesUnusable(Exception):
+    """A search attribute exists with another type, which Temporal would silently keep, or is missing and this process
+    may not add it."""
 
 
 async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> Command | None:
@@ -428,7 +429,7 @@ async def register_search_attributes(client: Client) -> None:
     """Make the search attributes known to the namespace; safe to repeat. Where all are known, nothing is added.
 
     Raises:
-        SearchAttributeMismatch: one exists with another type, or may not be added by us.
+        SearchAttributesUnusable: one exists with another type, or is missing and may not be added.
     """
     wanted = {key.name: _to_indexed_type(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
     known = await _known_attributes(client)
@@ -439,14 +440,14 @@ async def register_search_attributes(client: Client) -> None:
         except RPCError as refused:
             if refused.status != RPCStatusCode.PERMISSION_DENIED:
                 raise
-            raise SearchAttributeMismatch(
+            raise SearchAttributesUnusable(
                 f"search attributes are missing and we may not add them: {', '.join(missing)}; ask ops to add them, "
                 "then start again"
             ) from None
         known = await _known_attributes(client)
     for name, kind in wanted.items():
         if known.get(name) != kind:
-            raise SearchAttributeMismatch(
+            raise SearchAttributesUnusable(
                 f"search attribute {name} exists with another type; ask ops to remove it, then start again"
             )
 

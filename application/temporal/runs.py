@@ -543,7 +543,7 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
 
     Raises:
         Unavailable: Temporal did not answer.
-        SearchAttributeMismatch: a search attribute exists with another type.
+        SearchAttributesUnusable: one exists with another type, or is missing and may not be added.
     """
     mended = []
     try:

@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.temporal.journey_client import SearchAttributeMismatch, register_search_attributes
+from application.temporal.journey_client import SearchAttributesUnusable, register_search_attributes
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers
@@ -247,7 +247,7 @@ async def test_whoever_may_not_add_search_attributes_needs_them_to_be_there(
 
     with monkeypatch.context() as unauthorized:
         unauthorized.setattr(client.operator_service, "add_search_attributes", refuse)
-        with pytest.raises(SearchAttributeMismatch, match=f"may not add them: .*{CLINIC.name}"):
+        with pytest.raises(SearchAttributesUnusable, match=f"may not add them: .*{CLINIC.name}"):
             await register_search_attributes(client)
     await register_search_attributes(client)
     monkeypatch.setattr(client.operator_service, "add_search_attributes", refuse)
@@ -264,7 +264,7 @@ async def test_a_search_attribute_of_another_type_is_refused(
         ),
         retry=True,
     )
-    with pytest.raises(SearchAttributeMismatch, match="JourneyClinic exists with another type"):
+    with pytest.raises(SearchAttributesUnusable, match="JourneyClinic exists with another type"):
         await register_search_attributes(client)
     with pytest.raises(StackError, match=f"status {UNAVAILABLE}.*JourneyClinic exists with another type"):
         await run_worker({**stack.worker_env, "TEMPORAL_NAMESPACE": namespace}, tmp_path / "worker.log")
