@@ -120,32 +120,28 @@ class Giving:
 
     def __init__(self, recording: RecordActivities, monkeypatch: pytest.MonkeyPatch, *, proven: bool) -> None:
         self._recording, self._proven = recording, proven
-        self._may_end, self._ended = threading.Event(), threading.Event()
+        self._may_end = threading.Event()
         self.proofs = 0
         monkeypatch.setattr("activities.record_activities.prove_recorded", self._prove)
 
     def _prove(self, *_: Any) -> None:
         self.proofs += 1
         assert self._may_end.wait(60)
-        self._ended.set()
         if not self._proven:
             raise Unproven("invented: it does not follow")
 
     async def give_up(self, handed: Batch) -> None:
+        others = asyncio.all_tasks()
         attempt = asyncio.create_task(self._recording.append(handed))
 
         async def is_proving() -> bool:
             return bool(self.proofs)
 
-        async def is_proven() -> bool:
-            return self._ended.is_set()
-
         await eventually(is_proving)
         attempt.cancel()
         await asyncio.wait([attempt])
         self._may_end.set()
-        await eventually(is_proven)
-        await asyncio.sleep(0.1)
+        await asyncio.wait(asyncio.all_tasks() - others - {attempt})
 
 
 async def recorded_until_a_move(record: Record, tmp_path: Path) -> Batch:
@@ -183,8 +179,12 @@ async def test_a_failed_proof_for_which_nobody_comes_back_is_told_and_made_again
     recording = activities(record, tmp_path)
     giving = Giving(recording, monkeypatch, proven=False)
     with capture_logs() as logs:
+
+        async def is_told() -> bool:
+            return [line["event"] for line in logs].count("record.proof_failed") == 1
+
         await giving.give_up(move)
-    assert [line["event"] for line in logs].count("record.proof_failed") == 1
+        await eventually(is_told)
     with pytest.raises(ApplicationError, match="it does not follow"):
         await recording.append(move)
     assert giving.proofs == 2
