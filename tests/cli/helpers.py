@@ -74,6 +74,8 @@ class World:
         """The address of the record for what no person's command line may do."""
         self.down = False
         self.asleep = False
+        self.turn = asyncio.Lock()
+        """A run decides one command at a time, however many are sent together."""
         self.received: list[Command] = []
         self.questions: list[str] = []
         self.answers: list[str] = []
@@ -192,13 +194,15 @@ class DirectJourneys:
         return None
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
-        events = await load_events(self._record, journey_id)
-        if not events or fold(events).closed:
-            raise NotFound("nothing runs under this id", "See `pathway list`")
-        return await self._take(events, command)
+        async with self._world.turn:
+            events = await load_events(self._record, journey_id)
+            if not events or fold(events).closed:
+                raise NotFound("nothing runs under this id", "See `pathway list`")
+            return await self._take(events, command)
 
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
-        return await self._take(recorded, command)
+        async with self._world.turn:
+            return await self._take(await load_events(self._record, recorded[0].journey_id), command)
 
     async def _take(self, recorded: Sequence[Event], command: Command) -> int:
         self._world.received.append(command)
