@@ -12,6 +12,7 @@ import typer
 from application import input as forms
 from application.errors import InvalidInput, SteppedBack, UseCaseError, translate
 from application.history import MOMENT
+from application.pathway import referral_files
 from application.pathway.show import (
     Compared,
     CompareMoments,
@@ -40,7 +41,7 @@ from application.work.worklist import MOST
 from cli import interrupts, render, runtime
 from cli.commands import Schema, show_trial
 from cli.errors import ExitCode, as_json, exit_code_of, interrupted
-from cli.input import check_options, journey_id, lines_of, moment, read_form
+from cli.input import check_options, journey_id, moment, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.runtime import Call, command
 from cli.streams import OutputLost
@@ -76,7 +77,10 @@ async def start(
         str | None, typer.Argument(metavar="REFERRAL.json", help="The referral; - for standard input.")
     ] = None,
     batch: Annotated[
-        Path | None, typer.Option("--batch", metavar="FILE.jsonl", help="Many referrals, one per line.")
+        Path | None,
+        typer.Option(
+            "--batch", metavar="FILE", help="Many referrals: a table with their fields as columns (CSV), or JSON lines."
+        ),
     ] = None,
     at_once: Annotated[
         int, typer.Option("--at-once", min=1, max=64, help="With --batch: referrals under way at a time.")
@@ -87,6 +91,9 @@ async def start(
     command_id: runtime.CommandId = None,
     dry_run: runtime.DryRun = False,
     template: Annotated[bool, typer.Option("--template", help="Print a referral to fill in.")] = False,
+    table_template: Annotated[
+        bool, typer.Option("--table-template", help="Print a table to fill in for --batch (CSV).")
+    ] = False,
     schema: Schema = False,
 ) -> ExitCode | None:
     """Start a patient's journey from a referral. For: coordinator.
@@ -100,8 +107,12 @@ async def start(
     if template:
         call.output.form(forms.template(Referral))
         return None
+    if table_template:
+        columns, sample = referral_files.template()
+        call.output.csv(columns, [sample])
+        return None
     if (referral is None) == (batch is None):
-        raise InvalidInput("either REFERRAL.json or --batch FILE.jsonl is needed", "Give one of them; see --help")
+        raise InvalidInput("either REFERRAL.json or --batch FILE is needed", "Give one of them; see --help")
     starter = Starter(call.context, protocol)
     if batch is not None:
         if command_id is not None:
@@ -233,26 +244,22 @@ def _clauses(error: UseCaseError) -> str:
 
 
 def _read_rows(path: Path) -> tuple[tuple[int, bytes], ...]:
-    """Return the rows that are not empty, with their line numbers. A row that is too long is cut.
+    """Return each referral of a file as JSON, with the number of its row.
 
     Raises:
-        InvalidInput: the file cannot be read, or is larger than a batch may be.
+        InvalidInput: the file cannot be read, is larger than a batch may be, or is a table of other columns.
     """
     try:
         with interrupts.at_once(), path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > BATCH_LIMIT:
                 raise _too_large()
-            rows, size = [], 0
-            for number, line in enumerate(lines_of(file), start=1):
-                size += len(line)
-                if size > BATCH_LIMIT:
-                    raise _too_large()
-                if line.strip():
-                    rows.append((number, line))
-            return tuple(rows)
+            raw = file.read(BATCH_LIMIT + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "no such name"
         raise InvalidInput(f"the file cannot be read ({why})", "Give a file that can") from None
+    if len(raw) > BATCH_LIMIT:
+        raise _too_large()
+    return referral_files.read_rows(raw)
 
 
 def _too_large() -> InvalidInput:

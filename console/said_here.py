@@ -38,7 +38,10 @@ _INSTEAD: Final = tuple(
         (r"run it again", "load it again"),
         (r"Leave --after out", "Begin at the first page of the list"),
         (r"[.] Choose another profile with --profile", ""),
-        (r"Write it from `--template`, or see `--schema`", "Each row is one referral as JSON, and nothing else"),
+        (
+            r"Write it from `--template`, or see `--schema`",
+            "“The table to fill in” has the columns, and what belongs into each",
+        ),
         (r"start over with --anew", "set the earlier signatures aside and start over"),
         (r"Give --review-by the last day", "Give the last day"),
         (r"Leave --clinic out to sign for those", "Sign for those"),

@@ -1,6 +1,6 @@
 """Start journeys: one from a form, or many from a file."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from application import input as forms
 from application.command_catalog import require_role
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError, translate
+from application.pathway import referral_files
 from application.pathway.start import START, Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
 from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
@@ -180,10 +181,10 @@ async def show_file_form(visit: Looks) -> Response:
 async def start_file(visit: Acts) -> Response:
     """Start every row of a file, or say what would become of each. The same file may be sent again at any time."""
     dry_run = visit.value("try") is not None
-    given = "\n".join(value for value in visit.sent.get("rows", ()) if value.strip())
-    rows = [(number, line.encode()) for number, line in enumerate(given.split("\n"), 1) if line.strip()]
+    rows: Sequence[tuple[int, bytes]] = ()
     found: list[StartedRow] = []
     try:
+        rows = referral_files.read_rows(_given(visit).encode())
         if not 0 < len(rows) <= MOST_ROWS:
             raise InvalidInput(
                 f"a file has from 1 to {MOST_ROWS} rows here, one referral on each",
@@ -196,6 +197,20 @@ async def start_file(visit: Acts) -> Response:
     except UseCaseError as error:
         return _file_shown(visit, found, error, of=len(rows))
     return _file_shown(visit, found, of=len(rows), dry_run=dry_run)
+
+
+def _given(visit: Visit) -> str:
+    """Return the rows that were sent: those of the file where one was chosen, and else those that were entered. After a
+    trial what stands below the file is what the file said before it was corrected."""
+    return next((rows for name in ("file", "rows") for rows in visit.sent.get(name, ()) if rows.strip()), "")
+
+
+@router.get("/start/file/template.csv")
+async def send_template(visit: Looks) -> Response:
+    async with visit.context() as context:
+        require_role(context.actor, START)
+    named = {"Content-Disposition": 'attachment; filename="referrals.csv"'}
+    return Response(referral_files.template_file(), media_type="text/csv; charset=utf-8", headers=named)
 
 
 def _row(number: int, outcome: RowOutcome, *, dry_run: bool) -> StartedRow:
@@ -227,7 +242,7 @@ def _file_shown(
         "start_file.html",
         visit.signed_in,
         rows=rows,
-        given="\n".join(visit.sent.get("rows", ())),
+        given=_given(visit),
         error=error,
         failed=sum(row.problem is not None for row in rows),
         accepted=sum(isinstance(row.started, Started) and row.started.outcome == "accepted" for row in rows),

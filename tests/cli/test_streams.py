@@ -280,8 +280,8 @@ def test_rows_with_a_mark_and_windows_ends_are_read(recorded: World, profiles: P
     assert [json.loads(line)["outcome"] for line in answer.out.splitlines()] == ["valid"] * 3, answer.err
     path.write_text("\n".join(map(json.dumps, rows(1))), encoding="utf-16")
     answer = call(recorded, *words)
-    assert answer.code == ExitCode.REFUSED
-    assert "not UTF-8" in answer.out
+    assert answer.code == ExitCode.USAGE
+    assert "not UTF-8" in answer.error["reason"]
 
 
 def test_a_form_through_a_pipe_with_a_name(world: World, profiles: Profiles, tmp_path: Path) -> None:

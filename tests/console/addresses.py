@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 BY_OPENID = {"/sign-in/openid", "/sign-in/openid/callback", "/sign-in/openid/role"}
+SAVED = "/start/file/template.csv"
+"""What a browser saves and shows as no page."""
 TOKEN = "x" * 32
 PROTOCOL = "ptsd-at-home"
 """A protocol that comes with the service."""

@@ -84,7 +84,7 @@ async def test_each_row_of_a_file_has_its_answer_and_a_trial_says_the_same(
         if not as_file:
             return (await browser.send({"rows": text, **more})).text
         sent = {"form_token": token, "rows": "", **more}
-        return (await browser.client.post("/start/file", data=sent, files={"rows": ("f.jsonl", text.encode())})).text
+        return (await browser.client.post("/start/file", data=sent, files={"file": ("f.jsonl", text.encode())})).text
 
     await browser.sign_in("coordinator")
     before = await enrolled(clinics)
@@ -97,6 +97,46 @@ async def test_each_row_of_a_file_has_its_answer_and_a_trial_says_the_same(
     done = outcomes(await send())
     assert {done[1], done[6]} <= {"started", "accepted, not yet recorded"}
     assert (done[3], done[4], done[5]) == ("not started", "same as row 1", "not started")
+    assert await enrolled(clinics) == before + 2
+
+
+async def test_a_table_from_a_spreadsheet_is_tried_corrected_and_started(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    await browser.go("/start/file")
+    [token] = re.findall(
+        r'name="form_token" value="([^"]+)" *>\s*<input type="hidden" name="entered_by"', browser.page.text
+    )
+    template = await browser.client.get("/start/file/template.csv")
+    assert template.headers["content-type"] == "text/csv; charset=utf-8"
+    names = template.content.decode("utf-8-sig").splitlines()[0].split(",")
+
+    def table(**changed: str) -> bytes:
+        cells = []
+        for ref in ("one", "two"):
+            given = referral()
+            given["patient"] |= {"ref": ref}
+            flat = given | {f"patient.{name}": value for name, value in given["patient"].items()} | changed
+            cells.append(";".join(f'"{flat.get(name) or ""}"' for name in names))
+        return "\r\n".join([";".join(names), *cells]).encode("utf-8-sig")
+
+    async def send(raw: bytes, **more: str) -> str:
+        sent = {"form_token": token, **more}
+        return (await browser.client.post("/start/file", data=sent, files={"file": ("f.csv", raw)})).text
+
+    before = await enrolled(clinics)
+    wrong = await send(table(**{"patient.born": "4/2/1986"}), **{"try": "yes"})
+    assert outcomes(wrong) == {2: "would be refused", 3: "would be refused"}
+    assert "<strong>patient.born</strong>: must be a date" in wrong
+    tried = await send(table(), **{"try": "yes"})
+    assert outcomes(tried) == {2: "would be started", 3: "would be started"}
+    assert await enrolled(clinics) == before
+    refused = await send(b"\xef\xbb\xbfname;born\r\nJane Doe;1986-04-02")
+    assert "column A" in refused
+    assert "<strong>patient.ref</strong>: is missing" in refused
+    clinics.world.down = False
+    # What stands below the file is the one of the trial: the corrected file counts.
+    done = outcomes(await send(table(), rows=row("old")))
+    assert {*done.values()} <= {"started", "accepted, not yet recorded"}
     assert await enrolled(clinics) == before + 2
 
 
