@@ -72,7 +72,7 @@ async def show_service(context: Context) -> ServiceState:
         NotAllowed: the person does not look after it.
         RecordUnavailable, RecordFault: as the record does.
     """
-    _require_looks_after_it(context)
+    require_looks_after_it(context)
     record, now = await context.record(), context.now()
     lists, passes, look = await shown(record), await last_passes(context), await watchdog_look(context)
     waiting = lists.waiting_since
@@ -100,7 +100,7 @@ async def retry_stale(context: Context, journey_id: UUID) -> None:
         NotAllowed: the person does not look after the service.
         SettingsError, Conflict: as `retry_projection`.
     """
-    _require_looks_after_it(context)
+    require_looks_after_it(context)
     await retry_projection(context, journey_id)
 
 
@@ -109,7 +109,12 @@ def in_temporal(settings: Settings, journey_id: UUID) -> str | None:
     return settings.temporal_ui and f"{settings.temporal_ui}/workflows/{quote(f'journey/{journey_id}', safe='')}"
 
 
-def _require_looks_after_it(context: Context) -> None:
+def require_looks_after_it(context: Context) -> None:
+    """Require that the person looks after the service.
+
+    Raises:
+        NotAllowed: they do not.
+    """
     if context.person.role not in LOOK_AFTER_IT:
         raise NotAllowed("how the service stands is not for your role", "Ask ops, or the medical director")
 

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from activities.record.read_models import SignOffRequest
 from application.sign_offs.decision_history import ChangedSince, DecisionStatus, PastDecision, status_of
+from application.sign_offs.meanings import spell
 from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
 from cli.output import Output, add_row, facts_box, table
@@ -75,7 +76,7 @@ def request_box(asked: OpenRequest) -> RenderableType:
         {
             "request": request.id,
             "what": request.what,
-            "signing means": rule.meaning,
+            "approving means": spell(rule.meaning),
             "who may sign": ", ".join(asked.roles),
             "choices": ", ".join(rule.choices),
             "rationale": "always" if rule.rationale else "to decline or return",
@@ -183,7 +184,7 @@ def _decision(journey: Journey, found: PastDecision, code: str) -> Iterator[Rend
         {
             "request": signed.request,
             "decision": _chosen(signed),
-            "meaning": signed.meaning,
+            "meaning": spell(signed.meaning) if signed.decision == "approve" else signed.meaning,
             "signed by": f"{signed.name} ({signed.role.value} {signed.by})",
             "licence": f"{licence.number}, {', '.join(licence.states)}, until {licence.expires}",
             "decided": shown_at(signed.at, zone),

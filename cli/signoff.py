@@ -7,6 +7,7 @@ import typer
 from application import input as forms
 from application.errors import SteppedBack
 from application.pathway.commands import require_size
+from application.sign_offs.meanings import spell
 from application.sign_offs.queue import ListQueue, QueuePage, list_queue
 from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
 from application.sign_offs.requests import (
@@ -296,7 +297,8 @@ def _confirm(call: Call, to_sign: ToSign, verdict: SignOffDecision, reasons: Rea
     if missing:
         reasons = forms.check(Reasons, {**reasons.model_dump(exclude_none=True), **missing})
     who = f"{signer.name or signer.id} ({signer.role.value} {signer.id})"
-    question = f"{who} signs: {verdict}, meaning {rule.meaning}, for the evidence above. Sign?"
+    means = spell(rule.meaning) if verdict == "approve" else rule.meaning
+    question = f"{who} signs: {verdict}, meaning {means}, for the evidence above. Sign?"
     if ask(f"{question} [y/N]").strip().lower() not in ("y", "yes"):
         raise SteppedBack("not signed", "The request stays open")
     return reasons

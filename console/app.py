@@ -29,6 +29,7 @@ from application.questionnaires.folder import questionnaires_of
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.viewer import one_request
+from application.work.references import References
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT, Drafts
@@ -130,6 +131,7 @@ def create_app(
     app.state.drafts = Drafts(now)
     app.state.limits = Limits(now)
     app.state.holdings = holdings
+    app.state.references = References()
     app.state.provider = None if openid is None else Provider(openid, now)
     for view in (
         sign_in,

@@ -9,6 +9,7 @@ from application.viewer import shown_at
 from console.titles import TITLES
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_marked
+from workflows.journey.always.death.rules import find_standing
 from workflows.journey.always.reports.rules import HARM
 from workflows.journey.events import Event
 from workflows.journey.protocol import CLINICIANS, Part
@@ -111,14 +112,14 @@ def _title(command: str) -> str:
 
 
 def deaths(known: FormContext) -> Names:
-    deaths = known.journey.deaths.values()
-    return {each.id: f"reported {known.at(each.reported_at)}" for each in deaths if not each.in_error}
+    death = find_standing(known.journey)
+    return {} if death is None else {death.id: f"reported {known.at(death.reported_at)}"}
 
 
-def latest_death(journey: Journey) -> str:
+def standing_death(journey: Journey) -> str:
     """Return the death that somebody doubts who is not shown which there are."""
-    reported = [each.id for each in journey.deaths.values() if not each.in_error]
-    return reported[-1] if reported else "none"
+    death = find_standing(journey)
+    return "none" if death is None else death.id
 
 
 def accesses(known: FormContext) -> Names:

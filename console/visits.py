@@ -34,6 +34,7 @@ from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
 from application.viewer import look_from, zone_of_browser
+from application.work.references import References
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import PERSON, SHOWN_AGAIN, Drafts, Entered
 from console.sign_ins import Flash, SignIn, SignIns
@@ -224,6 +225,12 @@ def settings_of(request: Request) -> Settings:
 def sign_ins_of(request: Request) -> SignIns:
     """Return who is signed in with this server."""
     found: SignIns = request.app.state.sign_ins
+    return found
+
+
+def references_of(request: Request) -> References:
+    """Return the references of patients that lists of this server showed lately."""
+    found: References = request.app.state.references
     return found
 
 

@@ -408,13 +408,17 @@ class Record:
 
     async def load_opening(self, journey_id: UUID) -> StoredEvent | None:
         """The event that opened a journey; None when it is unknown."""
+        return next(iter(await self.load_openings([journey_id])), None)
+
+    async def load_openings(self, journey_ids: Sequence[UUID]) -> tuple[StoredEvent, ...]:
+        """The events that opened those of these journeys that are known, in any order."""
         rows = await self._fetch(
             f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND journey_id = $2 AND version = 1",
+            "WHERE log_id = $1 AND journey_id = ANY($2) AND version = 1",
             self._log_id,
-            journey_id,
+            journey_ids,
         )
-        return (await self.decoded(rows))[0] if rows else None
+        return await self.decoded(rows)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """Return the next events of the whole log in order of position. Asking again after the last one never skips an

@@ -17,6 +17,7 @@ from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey, read_so_far
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.death.rules import find_standing
 from workflows.journey.events import EnteredInError, Event, FactAmended
 from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.provenance import Explanation, explain
@@ -237,7 +238,7 @@ async def show_patient_page(context: Context, query: ShowPatientView) -> Patient
         NotFound, NotAllowed: as `show_patient_view`.
     """
     journey = (await read_journey(context, query, query.journey_id)).journey
-    reported_dead = any(not death.in_error for death in journey.deaths.values())
+    reported_dead = find_standing(journey) is not None
     return PatientPage(
         patient_summary(journey), asked_of_patient(journey), questionnaires_lacking(journey), reported_dead
     )

@@ -26,7 +26,7 @@ from console import corrections, names
 from console.completing import complete
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import names_people, offer
-from console.names import FormContext, latest_death
+from console.names import FormContext, standing_death
 from console.pages import done, names_of_staff, news, page
 from console.sign_ins import Flash
 from console.to_patients import title_of
@@ -196,7 +196,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
                 raise
         if kind.model is DoubtDeath and (known is None or not known.whole):
             # They are shown nothing of it, and cannot say which.
-            filled = {"death": latest_death(await load_journey(context, journey_id))}
+            filled = {"death": standing_death(await load_journey(context, journey_id))}
     journey = None if known is None else known.journey
     words = ALWAYS_ASKED.get(kind.model, {}) if journey is None else names_asked_for(kind, journey)
     fields = offer(fields_of(kind.model, words), kind.model, known)

@@ -29,6 +29,7 @@ from console.titles import TITLES
 from console.visits import Looks, Visit
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.death.rules import find_standing
 from workflows.journey.commands import Amend, DoubtDeath
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
@@ -87,6 +88,7 @@ def journey_page(
         ],
         near=near(waiting, at),
         others=count_others(journey, SENTENCES),
+        death=find_standing(journey),
         charts=charts_of(journey),
         signed=[(each, status_of(journey, each)) for each in reversed(journey.sign_offs)],
         offered={"": []} if past else offered(journey, visit.signed_in.person),
@@ -204,7 +206,7 @@ def offered(journey: Journey, person: Actor) -> dict[str, list[CommandKind]]:
             for kind in KINDS
             if person.role in kind.roles
             and journey.stage in kind.model.stages
-            and (kind.model is not DoubtDeath or journey.deaths)
+            and (kind.model is not DoubtDeath or find_standing(journey) is not None)
         ]
     )
 

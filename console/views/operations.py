@@ -8,7 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
 from application.errors import InvalidInput
-from application.operations import retry_stale, show_service
+from application.keys import list_master_keys
+from application.operations import require_looks_after_it, retry_stale, show_service
 from application.record.verification_report import MEANINGS
 from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
 from console.pages import page
@@ -47,6 +48,14 @@ async def retry(visit: Acts) -> Response:
         await retry_stale(context, journey_id)
     visit.signed_in.notice = Flash("The journey is not stale any more.")
     return RedirectResponse("/ops", 303)
+
+
+@router.get("/ops/keys")
+async def show_keys(visit: Looks) -> Response:
+    async with visit.context() as context:
+        require_looks_after_it(context)
+        listed = await list_master_keys(context)
+    return page(visit.request, "keys.html", visit.signed_in, keys=listed)
 
 
 @router.get("/ops/attempts")

@@ -1,5 +1,7 @@
 """What clinicians are asked to sign: the list, and one page with exactly the evidence."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import cast, get_args
 from uuid import UUID, uuid4
 
@@ -10,6 +12,7 @@ from activities.record.access_log import AccessLogEntry
 from application import input as forms
 from application.errors import InvalidInput, UseCaseError
 from application.pathway.commands import submit, wait_until_recorded
+from application.sign_offs.meanings import MEANINGS
 from application.sign_offs.queue import ListQueue, QueuePage, list_queue
 from application.sign_offs.requests import (
     Reasons,
@@ -22,12 +25,11 @@ from application.sign_offs.requests import (
     show_request,
     sign_request,
 )
-from console.meanings import MEANINGS
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
 from console.views.work import onward, query_in
-from console.visits import Acts, Looks, Visit
+from console.visits import Acts, Looks, Visit, references_of
 from workflows.journey.base import short_code
 from workflows.journey.codes import code_in
 from workflows.journey.refusals import Refusal
@@ -41,13 +43,21 @@ async def list_open(visit: Looks) -> Response:
     query: ListQueue = query_in(ListQueue, given)
     async with visit.context() as context:
         found = await list_queue(context, query)
-    return queue_page(visit, found, mine=query.mine)
+        known = await references_of(visit.request).of(context, found.answer.rows)
+    return queue_page(visit, found, known, mine=query.mine)
 
 
-def queue_page(visit: Visit, found: QueuePage, *, mine: bool, again: AccessLogEntry | None = None) -> Response:
-    """Return a page of what waits for a signature."""
+def queue_page(
+    visit: Visit,
+    found: QueuePage,
+    known: Mapping[UUID, str] = MappingProxyType({}),
+    *,
+    mine: bool,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return a page of what waits for a signature. ``known`` are the references of its patients, by journey."""
     return page(
-        visit.request, "sign_offs.html", visit.signed_in, again=again, found=found, mine=mine,
+        visit.request, "sign_offs.html", visit.signed_in, again=again, found=found, known=known, mine=mine,
         more=onward(visit.request.query_params, found.answer.next),
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What concerns many journeys at once: hold them for one reason, release them one by one, and permissions that end."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -30,7 +31,7 @@ from application.work.permissions import WARNED_BEFORE, ListPermissions, list_pe
 from console.holdings import Holding, Holdings
 from console.pages import PAGES, page
 from console.views.commands import command_id, command_id_of, with_id
-from console.visits import Acts, Looks, Visit
+from console.visits import Acts, Looks, Visit, references_of
 from workflows.journey.actors import Role
 from workflows.journey.base import canonical
 
@@ -182,17 +183,25 @@ async def show_permissions(visit: Looks, after: str = "") -> Response:
     async with visit.context() as context:
         require_staff(context, "which permissions end")
         found = await list_permissions(context, ListPermissions(after=after or None))
-    return permissions_page(visit, found)
+        known = await references_of(visit.request).of(context, found.answer.rows)
+    return permissions_page(visit, found, known)
 
 
-def permissions_page(visit: Visit, found: CasePage, *, again: AccessLogEntry | None = None) -> Response:
-    """Return the page of permissions that end."""
+def permissions_page(
+    visit: Visit,
+    found: CasePage,
+    known: Mapping[UUID, str] = MappingProxyType({}),
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return the page of permissions that end. ``known`` are the references of its patients, by journey."""
     return page(
         visit.request,
         "permissions.html",
         visit.signed_in,
         again=again,
         found=found,
+        known=known,
         stopped=stops(found, WARNED_BEFORE[0]),
         within=WARNED_BEFORE[0],
     )

@@ -1,6 +1,7 @@
 """The worklist and the caseload."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,7 +18,7 @@ from application.work.claims import claim_task, release_task
 from application.work.worklist import ListWork, WorkPage, changes_since, list_work, mark_of, roles_asked
 from console.pages import news, page
 from console.sign_ins import Flash
-from console.visits import Acts, Looks, Visit
+from console.visits import Acts, Looks, Visit, references_of
 from workflows.journey.actors import ANYONE, Role
 from workflows.journey.stage import Stage
 
@@ -43,15 +44,23 @@ async def show_work(visit: Looks) -> Response:
     async with visit.context() as context:
         found = await list_work(context, query)
         roles = roles_asked(query, context.person)
-    return work_page(visit, found, roles)
+        known = await references_of(visit.request).of(context, found.answer.rows)
+    return work_page(visit, found, roles, known)
 
 
-def work_page(visit: Visit, found: WorkPage, roles: Sequence[Role], *, again: AccessLogEntry | None = None) -> Response:
-    """Return a page of the worklist."""
+def work_page(
+    visit: Visit,
+    found: WorkPage,
+    roles: Sequence[Role],
+    known: Mapping[UUID, str] = MappingProxyType({}),
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return a page of the worklist. ``known`` are the references of its patients, by journey."""
     given = visit.request.query_params
     view = urlencode({name: value for name, value in given.items() if name != "after"})
     return page(
-        visit.request, "work.html", visit.signed_in, again=again, found=found, views=VIEWS, roles=roles,
+        visit.request, "work.html", visit.signed_in, again=again, found=found, known=known, views=VIEWS, roles=roles,
         offered=ANYONE, view=view, more=onward(given, found.answer.next),
         seen=",".join(map(mark_of, found.answer.rows)),
     )  # fmt: skip
@@ -85,14 +94,21 @@ async def show_caseload(visit: Looks) -> Response:
     query = query_in(ListJourneys, visit.request.query_params)
     async with visit.context() as context:
         found = await list_journeys(context, query)
-    assert isinstance(found, CasePage)
-    return caseload_page(visit, found)
+        assert isinstance(found, CasePage)
+        known = await references_of(visit.request).of(context, found.answer.rows)
+    return caseload_page(visit, found, known)
 
 
-def caseload_page(visit: Visit, found: CasePage, *, again: AccessLogEntry | None = None) -> Response:
-    """Return a page of the caseload."""
+def caseload_page(
+    visit: Visit,
+    found: CasePage,
+    known: Mapping[UUID, str] = MappingProxyType({}),
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return a page of the caseload, as `work_page`."""
     return page(
-        visit.request, "caseload.html", visit.signed_in, again=again, found=found, stages=tuple(Stage),
+        visit.request, "caseload.html", visit.signed_in, again=again, found=found, known=known, stages=tuple(Stage),
         more=onward(visit.request.query_params, found.answer.next),
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import re
 
-from console.meanings import MEANINGS
+from application.sign_offs.meanings import MEANINGS
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.enrolment import to_sign

@@ -5,7 +5,7 @@ from typing import Final
 
 from workflows.journey.signed_statement import Meaning
 
-MEANINGS: Final[Mapping[Meaning, str]] = {
+MEANINGS: Final[Mapping[str, str]] = {
     Meaning.EVALUATION_AUTHORED: "I have written this evaluation",
     Meaning.ELIGIBILITY_APPROVED: "I have found the patient eligible",
     Meaning.SETTING_DECIDED: "I have decided where the patient may be treated, if anywhere",
@@ -27,3 +27,8 @@ MEANINGS: Final[Mapping[Meaning, str]] = {
     Meaning.LIMITS_SET: "I set these dose limits for this patient",
 }
 """The sentences, by what is signed. It is the meaning itself that is signed, so it stands beside its sentence."""
+
+
+def spell(meaning: str) -> str:
+    """Return the sentence of a meaning, and beside it the word that is signed."""
+    return f"“{MEANINGS[meaning]}” ({Meaning(meaning).value})" if meaning in MEANINGS else meaning

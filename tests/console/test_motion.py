@@ -1,0 +1,30 @@
+"""Nothing moves by itself on any page, whatever people have told their system."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from console.pages import HERE
+
+FILES = [path for folder in ("static", "templates") for path in sorted((HERE / folder).iterdir())]
+REDUCED = re.compile(r"@media \(prefers-reduced-motion: reduce\) {[^{}]*{[^{}]*} }")
+MOVES = re.compile(
+    r"animation|transition|@keyframes|scroll-behavior|[.]animate[(]|behavior: *[\"']smooth|requestAnimationFrame"
+    r"|<marquee|<blink|<video|<audio|<animate|[.]gif",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_nothing_moves(path: Path) -> None:
+    text = REDUCED.sub("", path.read_text())
+    assert MOVES.findall(text) == []
+
+
+def test_what_a_later_rule_would_move_stands_still_for_who_asked_for_that() -> None:
+    """On all elements and what stands before and after them."""
+    [rule] = REDUCED.findall((HERE / "static" / "console.css").read_text())
+    assert rule.startswith("@media (prefers-reduced-motion: reduce) { *, ::before, ::after, ::backdrop {")
+    for stopped in ("animation: none !important", "transition: none !important", "scroll-behavior: auto !important"):
+        assert stopped in rule
