@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from simulation.people import plan, revision
@@ -419,3 +421,70 @@ def test_early_question_needs_no_stage() -> None:
     play = started()
     play.do(c.AskQuestion(text="how long does this take?"), Role.PATIENT)
     assert play.waits_for("question", "question-1") is not None
+
+
+def weighed(*told: tuple[float, bool], dose: float = 60.0) -> Play:
+    """A journey whose limit per kg binds, after plans with these weights (kg), each weighed anew or not."""
+    play = before("plan.record")
+    dose_rules = play.journey.protocol.dose.model_copy(update={"max_mg_per_kg": 1.0})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"dose": dose_rules}))
+    at = play.at
+    for weight, anew in told:
+        play.later(hours=1)
+        at = play.at if anew else at
+        plan = planned(dose_mg=dose, weight_kg=weight, weighed_at=at).plan
+        play.do(revision(play.journey, plan).model_copy(update={"rests_on": None}))
+    return play
+
+
+WEIGHTS: dict[str, tuple[list[tuple[float, bool]], float]] = {
+    "the first one": ([(154.0, True)], 154.0),
+    "one near it": ([(70.0, True), (80.0, True)], 80.0),
+    "as far as may be": ([(70.0, True), (80.5, True)], 80.5),
+    "further": ([(70.0, True), (80.6, True)], 70.0),
+    "pounds for kilograms": ([(70.0, True), (154.0, True)], 70.0),
+    "a digit too many": ([(70.0, True), (470.0, True)], 70.0),
+    "lower counts at once": ([(154.0, True), (70.0, True)], 70.0),
+    "weighed again, and that agrees": ([(70.0, True), (100.0, True), (101.0, True)], 101.0),
+    "again by the same weighing": ([(70.0, True), (154.0, True), (154.0, False)], 70.0),
+    "weighed again, and that does not agree": ([(70.0, True), (154.0, True), (110.0, True)], 70.0),
+    "back to what it was": ([(70.0, True), (154.0, True), (71.0, True)], 71.0),
+    "the wrong one was far below": ([(61.0, True), (75.0, True), (75.0, True)], 75.0),
+}
+
+
+@pytest.mark.requirement("A37", "B27")
+@pytest.mark.parametrize("told", WEIGHTS)
+def test_a_limit_per_kg_rests_on_no_weight_that_is_far_above_the_one_before(told: str) -> None:
+    """70 kg entered as 154, its pounds, allowed 2.2 times the dose."""
+    weights, counted = WEIGHTS[told]
+    play = weighed(*weights)
+    assert play.journey.counted_weight_kg == counted
+    assert evidence(play.journey, SignOffKind.PLAN)["content"]["counted_weight_kg"] == counted
+    assert play.journey.plan is not None
+    same = play.journey.plan.model_copy(update={"dose_mg": min(counted + 0.01, 100.0)})
+    if counted < 100:
+        body = revision(play.journey, same).model_copy(update={"rests_on": None})
+        play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="per kg")
+
+
+@pytest.mark.requirement("A37", "B27")
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.floats(62, 400), st.booleans()), min_size=1, max_size=5))
+def test_no_weight_told_once_raises_a_limit_per_kg_by_more_than_the_protocol_says(
+    told: list[tuple[float, bool]],
+) -> None:
+    counted = [weighed(*told[:number]).journey.counted_weight_kg or 0 for number in range(1, len(told) + 1)]
+    for (last, _), (weight, anew), before_it, now in zip(told, told[1:], counted, counted[1:], strict=False):
+        assert now <= weight or now == before_it
+        if now > before_it * 1.1500001:
+            assert anew
+            assert abs(weight - last) <= last * 0.1500001
+
+
+@pytest.mark.requirement("B27")
+def test_the_dose_gate_counts_the_same_weight() -> None:
+    play = before("session.release", 2)
+    low = play.changed(counted_weight_kg=10.0)
+    assert any("per kg" in found for found in dose_gate(low.journey, 2, low.at))
+    assert not any("per kg" in found for found in dose_gate(play.journey, 2, play.at))

@@ -84,6 +84,9 @@ class DoseLimits(InputModel):
     """Doses that may be at the patient's home at once."""
     weight_max_age_days: Count | None
     """Days that a body weight counts for a plan."""
+    weight_max_change_pct: Positive | None
+    """By how many percent a body weight may be above the one before. What is further above counts for a limit per kg
+    once the patient was weighed again and that agrees."""
 
     @model_serializer
     def _whole(self) -> dict[str, Any]:

@@ -334,6 +334,8 @@ class ProposedConsent(ImmutableModel):
 class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
+    ``counted_weight_kg`` is the body weight that a limit per kg rests on: the plan's, or a lower one
+    (`counted_weight`).
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
     with the version the patient read, given when ``consented_at`` says (UTC); ``papers`` wait for a witness.
     ``renewed_consents`` are the versions that count in place of the protocol's, by a signed decision.
@@ -345,6 +347,7 @@ class EducationState(PathwayState):
     plan_rationale: Text | None = None
     plan_basis: PlanBasis | None = None
     plan_author: Identifier | None = None
+    counted_weight_kg: float | None = None
     plan_owed_since: int | None = None
     education: Education = Education()
     questions: Entries[Identifier, Question] = Entries()
@@ -362,6 +365,19 @@ class EducationState(PathwayState):
         return {**self.protocol.consents, **self.renewed_consents}
 
 
+def counted_weight(state: EducationState, plan: Plan) -> float:
+    """Return the body weight (kg) that a limit per kg rests on with this plan. One that is implausibly far above the
+    one before may be in another unit, or mistyped: the lower one counts until the patient was weighed again and that
+    agrees. A lower one counts at once."""
+    before, counted = state.plan, state.counted_weight_kg
+    if before is None or counted is None:
+        return plan.weight_kg
+    share = (state.protocol.dose.weight_max_change_pct or 0) / 100
+    agrees = abs(plan.weight_kg - before.weight_kg) <= round(before.weight_kg * share, 6)
+    near = plan.weight_kg <= round(counted * (1 + share), 6)
+    return plan.weight_kg if near or (agrees and plan.weighed_at > before.weighed_at) else counted
+
+
 def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:
     return {
         "plan": body.plan,
@@ -370,6 +386,7 @@ def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> C
         "plan_rationale": body.rationale,
         "plan_basis": body.rests_on,
         "plan_author": event.actor_id,
+        "counted_weight_kg": counted_weight(state, body.plan),
         "plan_owed_since": None,
     }
 

@@ -18,6 +18,7 @@ from workflows.journey.patient_limits import highest_dose, more, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.setting import setting_of
+from workflows.journey.stages.education.model import counted_weight
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -199,6 +200,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     weekly, course = number[DoseLimit.MAX_7_DAY], number[DoseLimit.MAX_COURSE]
     supply, most = number[DoseLimit.MAX_DOSES_DISPENSED], number[DoseLimit.PLANNED]
     interval, highest = number[DoseLimit.MIN_INTERVAL_HOURS], highest_dose(journey)
+    weight = counted_weight(journey, plan)
     per_week = min(number[DoseLimit.MAX_IN_ROLLING_7_DAYS], 1 + (168 - 1) // plan.spacing_hours)
     checks = (
         (
@@ -207,9 +209,10 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
             f"at most {single:g} {dose.unit} at once",
         ),
         (
-            not more(plan.dose_mg, per_kg * plan.weight_kg),
+            not more(plan.dose_mg, per_kg * weight),
             "dose_mg",
-            f"at most {per_kg:g} {dose.unit} per kg",
+            f"at most {per_kg:g} {dose.unit} per kg"
+            + ("" if weight == plan.weight_kg else ", of a weight that is near the one before until both agree"),
         ),
         (
             not more(plan.dose_mg, highest),

@@ -14,6 +14,7 @@ from workflows.journey.signed_statement import Meaning
 def _plan(journey: Journey, subject: str | None) -> Content:
     return {
         "plan": None if journey.plan is None else journey.plan.model_dump(mode="json"),
+        "counted_weight_kg": journey.counted_weight_kg,
         "revision": journey.plan_revision,
         "reason": journey.plan_reason,
         "rationale": journey.plan_rationale,

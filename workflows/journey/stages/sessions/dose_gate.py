@@ -191,7 +191,10 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
     found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
     limits = (
         (more(plan.dose_mg, single), f"dose above {single} {dose.unit} at once"),
-        (more(plan.dose_mg, per_kg * plan.weight_kg), f"dose above {per_kg} {dose.unit} per kg"),
+        (
+            more(plan.dose_mg, per_kg * (journey.counted_weight_kg or plan.weight_kg)),
+            f"dose above {per_kg} {dose.unit} per kg",
+        ),
         (
             more(plan.dose_mg, highest_dose(journey)),
             "dose more than one titration step above the last one given and signed",
