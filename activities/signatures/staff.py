@@ -19,7 +19,7 @@ AHEAD = timedelta(days=7)
 """How far ahead the rota must be without a gap."""
 ANYBODYS = (
     e.HoldPlaced, e.AdverseEventReported, e.SupportRequested, e.DoseRecorded, e.DeathReported, e.GlassBroken,
-    e.CrisisOpened, e.StrangerHeard, e.CommandRefused, e.ReportKept, e.ReportRepeated,
+    e.DeathDoubted, e.CrisisOpened, e.StrangerHeard, e.CommandRefused, e.ReportKept, e.ReportRepeated,
 )  # fmt: skip
 """Events that the command of somebody may bring about whom nobody knows."""
 

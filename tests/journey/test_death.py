@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import observation
+from simulation.people import observation, plan
 from tests.journey.play import PROTOCOLS, START, Play, after, before, collected, course, one, person, ruled, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -17,7 +17,7 @@ from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome, Stage
 
 REPORT = c.RecordDeath(related="no", reason="invented: the sister called")
@@ -322,3 +322,65 @@ def test_whoever_seems_to_live_after_their_death_is_looked_for_at_once(what: str
     requests = len(play.journey.support)
     play.take(play.command(body(play), by))
     assert len(play.journey.support) == requests, "it is said once, until somebody has answered"
+
+
+REFUSED: dict[str, Callable[[Play], c.CommandBody]] = {
+    "too early": lambda _: c.ReportAdverseEvent.model_validate(
+        {"what": "x (invented)", "grade": 1, "serious": False, "onset": START - timedelta(days=80 * 366)}
+    ),
+    "not theirs": lambda _: c.RecordMonitoringCheck(state="CA", checked_at=START, concern=False, found="x"),
+    "unknown": lambda _: c.WithdrawConsent(consent="no-such-consent", reason="x"),
+    "of another stage": lambda _: c.RecordPlan(plan=plan(PROTOCOLS["PTSD"], START)),
+    "done before": lambda _: c.DoubtDeath(death="death-9", reason="I am alive (invented)"),
+    "held": lambda _: c.ReleaseSession(session=2),
+}
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_the_patient_sends_after_their_death_is_heard_though_it_is_refused(what: str, confirmed: bool) -> None:
+    """A form that could not be taken was heard by nobody: it is a sign of life all the same."""
+    play = died(after("session.end")) if confirmed else after("session.end")
+    if not confirmed:
+        play.do(c.RecordDeath(related="unknown", reason="x"), Role.OBSERVER)
+    command = play.command(REFUSED[what](play), Role.PATIENT)
+    refusal = play.take(command)
+    assert isinstance(refusal, Refusal), "the case is one of a refusal"
+    kept: list[e.EventBody] = [event.body for event in play.keep(command, refusal)]
+    one(kept, e.DeathDoubted)
+    assert play.asks_for(SignOffKind.DEATH_CORRECTION if confirmed else SignOffKind.DEATH, "death-1")
+    if confirmed:
+        assert any(support.open and support.cause == "life" for support in play.journey.support.values())
+    again = play.command(REFUSED[what](play), Role.PATIENT)
+    assert not [event for event in play.keep(again, refusal) if isinstance(event.body, e.DeathDoubted)], "once"
+
+
+@pytest.mark.parametrize("by", [Role.COORDINATOR, Role.OBSERVER, Role.CLINICIAN])
+def test_what_others_send_and_is_refused_is_no_sign_of_life(by: Role) -> None:
+    play = died(after("session.end"))
+    command = play.command(c.WithdrawConsent(consent="no-such-consent", reason="x"), by)
+    refusal = play.take(command)
+    assert isinstance(refusal, Refusal)
+    play.keep(command, refusal)
+    assert not play.journey.deaths["death-1"].doubts
+
+
+def test_a_refusal_is_no_sign_of_life_of_a_patient_nobody_calls_dead() -> None:
+    play = after("session.end")
+    command = play.command(c.WithdrawConsent(consent="no-such-consent", reason="x"), Role.PATIENT)
+    refusal = play.take(command)
+    assert isinstance(refusal, Refusal)
+    assert play.keep(command, refusal) == ()
+
+
+def test_a_death_that_is_confirmed_over_doubts_is_asked_about_once_it_is_doubted_anew() -> None:
+    """Whoever confirmed it saw the doubts: the same ones were asked about again."""
+    play = after("session.end")
+    play.do(c.RecordDeath(related="unknown", reason="x"), Role.OBSERVER)
+    play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.COORDINATOR)
+    play.sign(SignOffKind.DEATH, "death-1")
+    assert play.journey.died
+    assert not play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
+    followed = play.do(c.DoubtDeath(death="death-1", reason="they called again"), Role.COORDINATOR)
+    assert one(followed, e.SupportRequested).urgency == "urgent"
+    assert play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")

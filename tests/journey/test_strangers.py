@@ -10,6 +10,7 @@ from itertools import product
 import pytest
 from pydantic import TypeAdapter
 
+from activities.signatures.staff import ANYBODYS as RECORDED_UNPROVEN
 from application.command_catalog import KINDS, SPECIAL
 from simulation.people import PEOPLE, person_of
 from tests.cli.valid import FORMS
@@ -17,6 +18,7 @@ from tests.journey.play import JOURNEY, Play, after, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 
 BODIES = {kind.name: TypeAdapter(c.AnyBody).validate_python(FORMS[kind.name] | {"kind": kind.name}) for kind in KINDS}
@@ -42,7 +44,13 @@ def plays() -> dict[str, Play]:
     left = started()
     left.do(c.Withdraw(), Role.COORDINATOR)
     assert left.journey.closed
-    return {"begun": started(), "running": running, "held": held, "closed": left}
+    dead = after("session.end")
+    dead.do(c.RecordDeath(related="unknown", reason="Invented"), Role.OBSERVER)
+    died = after("session.end")
+    died.do(c.RecordDeath(related="unknown", reason="Invented"), Role.OBSERVER)
+    died.sign(SignOffKind.DEATH, "death-1")
+    known = {"reported dead": dead, "dead": died}
+    return {"begun": started(), "running": running, "held": held, "closed": left, **known}
 
 
 def strangers(role: Role) -> dict[str, Actor]:
@@ -80,6 +88,9 @@ def test_who_has_no_part_changes_nothing_and_is_told_nothing(kind: str) -> None:
             assert "no part in this journey" in answer.reason
         elif not isinstance(answer, Refusal):
             assert any(isinstance(event.body, e.StrangerHeard) for event in answer)
+            # Whoever records asks for no more proof than there is of somebody nobody knows.
+            roots = [event.body for event in answer if event.causation_id is None]
+            assert all(isinstance(body, RECORDED_UNPROVEN) for body in roots), [body.kind for body in roots]
             continue
         said = str(answer)
         told = {journey.stage.value, journey.clinic, journey.patient.ref, journey.coordinator, journey.clinician}

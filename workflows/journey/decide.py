@@ -98,6 +98,8 @@ def keep_refusal(
     """
     if refusal.kept:
         return _keep_report(journey, receipts, command, refusal, at)
+    if heard := [*death.heard_refused(journey, command)]:
+        return _keep_apart(journey, command, heard, "heard", at)
     worth = command.body.attempts_kept or unanswered
     nonce = None
     others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED
@@ -130,9 +132,18 @@ def _keep_report(
         return ()
     if not has_part(journey, command.actor):
         kept.append(e.StrangerHeard(command_kind=command.body.kind))
+    return _keep_apart(journey, command, [*kept, *death.heard_refused(journey, command)], "kept", at)
+
+
+def _keep_apart(
+    journey: Journey, command: Command, bodies: list[e.EventBody], what: str, at: datetime
+) -> tuple[e.Event, ...]:
+    """Record what follows from a refused command under an id of the service's own: its own stays free."""
+    seen = command_digest(command)
+    derived = own_id(command.command_id, f"{what}:{code_of(journey.code_key, seen)}")
     # The proof is of the command under its own id.
     unproven = command.model_copy(update={"command_id": derived, "proof": None})
-    return _unfold(journey, kept, unproven, seen, at)
+    return _unfold(journey, bodies, unproven, seen, at)
 
 
 def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:

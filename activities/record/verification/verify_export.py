@@ -122,8 +122,8 @@ SESSIONS: Mapping[SessionFault, str] = {
 }
 WITHOUT_SESSION = (
     "hold.placed", "adverse-event.reported", "support.requested", "session.dosed", "death.reported",
-    "access.glass-broken", "crisis.opened", "care-team.stranger-heard", "command.refused", "signoff.signed",
-    "signoff.delegated", "care-team.updated", "report.kept", "report.repeated",
+    "death.doubted", "access.glass-broken", "crisis.opened", "care-team.stranger-heard", "command.refused",
+    "signoff.signed", "signoff.delegated", "care-team.updated", "report.kept", "report.repeated",
 )  # fmt: skip
 """Kinds of events that need no session: what anybody may report, what is signed by itself, what the register says."""
 LET_IN = ("patient", "observer")

@@ -128,7 +128,8 @@ def _reported(state: DeathState, body: DeathReported, event: EventHeader) -> Cha
 
 
 def _confirmed(state: DeathState, body: DeathConfirmed, event: EventHeader) -> Changes:
-    return changed_entry(state, "deaths", body.death, confirmed=True)
+    """Whoever confirmed it saw the doubts, and decided on them. Another one is asked about anew."""
+    return changed_entry(state, "deaths", body.death, confirmed=True, doubts={})
 
 
 def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Changes:

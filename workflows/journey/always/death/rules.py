@@ -130,6 +130,12 @@ def heard_from(journey: Journey, command: c.Command, decided: Iterable[e.EventBo
         yield from _doubted(journey)
 
 
+def heard_refused(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
+    """Doubt the death where the patient sends something that is refused: it is a sign of life all the same."""
+    if command.actor.role == Role.PATIENT and command.actor.id == journey.patient.ref:
+        yield from _doubted(journey)
+
+
 def _is_doubted(journey: Journey, death: Death) -> bool:
     """Whether somebody who is to decide on a death sees that the patient may live."""
     if not death.confirmed:
