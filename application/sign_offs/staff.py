@@ -20,18 +20,18 @@ from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
 from workflows.journey.base import Identifier, InputModel, Short
-from workflows.journey.commands import Command, CommandBody, ReleaseSession, StartPathway
+from workflows.journey.commands import Command, CommandBody, ReleaseSession, Sign, StartPathway
 from workflows.journey.protocol import Part
 
 
 async def looked_up(context: Context, journey_id: UUID, command: Command) -> Command:
     """Return the command with what the register says of the people it names; for a release, of everybody of the
-    session.
+    session; for the second of two signatures, of who signed first.
 
     Raises:
         InvalidInput, NotVerified: it names somebody, and the register is missing or cannot be believed.
     """
-    journey = await load_journey(context, journey_id) if isinstance(command.body, ReleaseSession) else None
+    journey = await load_journey(context, journey_id) if isinstance(command.body, ReleaseSession | Sign) else None
     return with_register(context, journey, command)
 
 

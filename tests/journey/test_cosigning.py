@@ -1,11 +1,11 @@
 """Two people: what takes two signatures has no effect with one, and both are on what there is now."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, revision
+from simulation.people import PEOPLE, member_of, revision
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import PROTOCOLS, Play, after, before, kinds, one, person, ruled, started
 from workflows.journey import commands as c
@@ -15,7 +15,7 @@ from workflows.journey.authorization import cosigners
 from workflows.journey.evidence import approved, current, evidence, half_signed
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -460,3 +460,55 @@ def test_undisturbed_course_under_a_protocol_of_two() -> None:
     assert all(a.by != b.by and (a.kind, a.subject) == (b.kind, b.subject)
                for a, b in zip(signed[::2], signed[1::2], strict=True))  # fmt: skip
     assert play.at - signed[0].at > timedelta(days=30)
+
+
+LAPSED: dict[str, Any] = {
+    "their licence ends": lambda play, first: _with_licence(first, play.at + timedelta(days=1)),
+    "their entry ends": lambda _, first: first,
+}
+
+
+def _with_licence(who: Actor, last: datetime) -> Actor:
+    assert who.licence is not None
+    return who.model_copy(update={"licence": who.licence.model_copy(update={"expires": last.date()})})
+
+
+@each
+@pytest.mark.parametrize("why", LAPSED)
+def test_the_first_signature_counts_only_while_its_signer_may_sign(kind: SignOffKind, why: str) -> None:
+    play, subject, first, second = standing(kind)
+    play.later(hours=2)
+    play.sign_once(kind, subject, LAPSED[why](play, first))
+    body = play.signature(kind, subject)
+    if why == "their licence ends":
+        play.later(days=3)
+        body = play.signature(kind, subject)
+    command = play.command(body, second)
+    ended = member_of(first).model_copy(update={"until": play.at - timedelta(minutes=1)})
+    named = tuple(ended if why == "their entry ends" else known for known in command.named)
+    assert [each.id for each in named] == [first.id], "the register is asked about who signed first"
+    answer = play.take(command.model_copy(update={"named": named}))
+    assert isinstance(answer, Refusal)
+    assert (answer.code, "signed first" in answer.reason) == (RefusalCode.NOT_ALLOWED, True)
+    assert current(play.journey, kind, subject) is None
+    # It is no dead end: returned, answered, and signed anew by two who may.
+    play.sign_once(kind, subject, second, decision="return")
+    request = play.journey.sign_offs[-1].request
+    play.do(c.AnswerReturned(request=request, text="signed by somebody else (invented)"), COLLEAGUE)
+    one_, other = (DIRECTOR, COLLEAGUE) if first.role == Role.MEDICAL_DIRECTOR else (COLLEAGUE, DIRECTOR)
+    play.sign_once(kind, subject, one_)
+    play.sign_once(kind, subject, other)
+    assert approved(play.journey, kind, subject) or not play.asks_for(kind, subject)
+
+
+def test_a_right_that_was_lent_carries_the_first_signature_only_while_it_lasts() -> None:
+    play, subject, _, second = standing(SignOffKind.EXCLUSION_REVIEW)
+    lent = person("lent", Role.ON_CALL_CLINICIAN)
+    given = c.Delegate(
+        to=lent.id, sign_offs=(SignOffKind.EXCLUSION_REVIEW,), until=play.at + timedelta(hours=3), reason="x"
+    )
+    play.do(given, CLINICIAN)
+    play.sign_once(SignOffKind.EXCLUSION_REVIEW, subject, lent)
+    play.later(hours=4)
+    signed = play.signature(SignOffKind.EXCLUSION_REVIEW, subject)
+    play.refused(signed, second, code=RefusalCode.NOT_ALLOWED, says="signed first")

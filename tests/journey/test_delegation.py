@@ -13,7 +13,7 @@ from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.authorization import delegations_of
 from workflows.journey.calendars import working_time_between
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.signing_rights import signing_rights
 from workflows.journey.stage import Stage
@@ -345,3 +345,17 @@ def test_cover_ends_with_the_journey() -> None:
     assert play.journey.closed
     play.at += 2 * DAY
     assert play.clock() == []
+
+
+@pytest.mark.parametrize(("hours", "taken"), [(47, True), (48, True), (49, False)])
+def test_nobody_stands_in_beyond_their_own_entry(hours: int, taken: bool) -> None:
+    """The clinician's tasks would be nobody's from then on."""
+    play = asked()
+    until = play.at + timedelta(hours=hours)
+    command = play.command(c.Cover(by="stand-in", until=until, reason="leave (invented)"), Role.COORDINATOR)
+    [member] = command.named
+    leaves = member.model_copy(update={"until": play.at + timedelta(hours=48)})
+    answer = play.take(command.model_copy(update={"named": (leaves,)}))
+    assert isinstance(answer, Refusal) is not taken
+    if isinstance(answer, Refusal):
+        assert (answer.code, answer.field) == (RefusalCode.NOT_ALLOWED, "by")

@@ -27,6 +27,19 @@ def may_decide(
     return next(_objections(journey, kind, subject, actor, at, first), None)
 
 
+def first_objection(journey: Journey, kind: SignOffKind, first: SignOff, at: datetime) -> Refusal | None:
+    """Say why the first of two approvals counts no more at a moment (UTC): what takes two people takes effect only
+    while both may sign it. None when it counts."""
+    roles = journey.protocol.sign_offs[kind].roles
+    may = _authority(journey, kind, roles, first.by, first.role, at)
+    if may and first.licence.covers(first.state, at) and _is_entered(journey, first, at):
+        return None
+    return _not_allowed(
+        "whoever signed first may not sign this any more: their right, licence or entry has ended",
+        "Return it and say so; once that is answered, two people sign it anew",
+    )
+
+
 def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal | None:
     """Say why a clinician's licence does not cover this journey at a moment (UTC); None when it does."""
     licence = actor.licence
@@ -112,8 +125,8 @@ def delegations_of(
     )
 
 
-def _is_entered(journey: Journey, given: Delegation, at: datetime) -> bool:
-    """Whether the giver still works for the clinic in their role, where the journey was told by the register."""
+def _is_entered(journey: Journey, given: Delegation | SignOff, at: datetime) -> bool:
+    """Whether its giver or signer still works for the clinic in their role, where the register told the journey."""
     told = [member for member in journey.members if (member.id, member.role) == (given.by, given.role)]
     return not told or any(member.works_at(journey.clinic, at) for member in told)
 

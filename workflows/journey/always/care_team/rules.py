@@ -11,7 +11,7 @@ people (B22, "patients are not left on their own"); a licence counts where the p
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -20,6 +20,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import with_members
 from workflows.journey.envelopes import CommandBody
+from workflows.journey.evidence import half_signed
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.sessions.model import Session
@@ -101,11 +102,15 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
 
 
 def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
-    """Return the people whom the register is asked about before a command is decided: whom it names, and, for a
-    release, everybody of the session."""
+    """Return the people whom the register is asked about before a command is decided: whom it names; for a release,
+    everybody of the session; for the second of two signatures, who signed first."""
     named = [person for part, person, _ in named_in(body) if part != Part.OBSERVER]
     if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
         named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
+    if isinstance(body, c.Sign) and journey is not None:
+        asked = journey.waiting.get(body.request)
+        first = None if asked is None or asked.sign_off is None else half_signed(journey, asked.sign_off, asked.subject)
+        named += [] if first is None else [first.by]
     return tuple(dict.fromkeys(named))
 
 
@@ -136,6 +141,8 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
     """
     named = [*named_in(body)]
     begins = body.starts_at if isinstance(body, c.ScheduleSession) else at
+    if isinstance(body, c.Cover):
+        begins = body.until - timedelta(microseconds=1)  # To the end of it they stand in.
     for part, person, field in named:
         for moment in dict.fromkeys((at, max(at, begins))):
             why = unfit(journey, part, person, moment)

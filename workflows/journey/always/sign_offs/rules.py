@@ -14,7 +14,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
-from workflows.journey.authorization import cosigners, delegations_of, may_decide
+from workflows.journey.authorization import cosigners, delegations_of, first_objection, may_decide
 from workflows.journey.evidence import current, half_signed
 from workflows.journey.needs import wanted_now
 from workflows.journey.protocol import SignOffKind
@@ -82,6 +82,9 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
             "Sign the same choice, or return it if you do not agree",
             "choice",
         )
+    lapsed = None if first is None or not approving else first_objection(journey, kind, first, at)
+    if lapsed is not None:
+        raise Refused(lapsed)
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
     ends = SIGN_OFF_TYPES[kind].ending(journey, command.decision, command.choice) is not None
