@@ -11,6 +11,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.always.supply.rules import balance
+from workflows.journey.evidence import evidence
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -150,3 +152,32 @@ def test_the_balance_is_what_came_less_what_went(moves: list[tuple[str, int]]) -
                 assert len(play.journey.support) > told
                 assert play.journey.held
         assert balance(play.journey) == there
+
+
+@pytest.mark.parametrize("third", ["count", "lost", "more than may be"])
+def test_one_hold_stands_for_all_that_is_not_accounted_for_and_is_released_over_all_of_it(third: str) -> None:
+    """Each count that was off asked for a signature of its own."""
+    play = before("session.check")
+    for doses in (1, 1, 0):
+        play.do(c.CountSupply(doses=doses, counted_at=play.at), Role.PATIENT)
+        play.later(minutes=1)
+    [hold] = play.journey.standing_holds
+    early = play.signature(SignOffKind.HOLD_RELEASE, hold.id)
+    found: dict[str, c.CommandBody] = {
+        "count": c.CountSupply(doses=1, counted_at=play.at),
+        "lost": moved(play, "lost", 1),
+        "more than may be": moved(play, "dispensed", 1),
+    }
+    play.do(found[third], Role.COORDINATOR)
+    assert [each.id for each in play.journey.standing_holds] == [hold.id]
+    play.refused(early, code=RefusalCode.STALE, field="request")
+    shown = evidence(play.journey, SignOffKind.HOLD_RELEASE, hold.id)["content"]["found"]["not_accounted_for"]
+    assert len(shown) == 4
+    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+    assert not play.journey.held
+    play.later(minutes=1)
+    play.do(c.CountSupply(doses=50, counted_at=play.at), Role.PATIENT)
+    [again] = play.journey.standing_holds
+    assert again.id != hold.id
+    shown = evidence(play.journey, SignOffKind.HOLD_RELEASE, again.id)["content"]["found"]["not_accounted_for"]
+    assert len(shown) == 1

@@ -16,6 +16,8 @@ RISK_CAUSES = ("item_9", "suicide_risk")
 """Causes of holds that only a decision on suicide risk releases."""
 HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
 """The causes of holds that come from other journeys. They are no risk of their own."""
+SUPPLY = "supply"
+"""The cause of the hold for doses that are not accounted for."""
 HOLDS_NAMED = 3
 """How many holds a sentence names. Each obligation that pauses has one."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import LIMITS, PARTED, Hold
+from workflows.journey.always.holds.model import LIMITS, PARTED, SUPPLY, Hold
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import entry
 from workflows.journey.sign_off_type import Content, SignOffType
@@ -35,6 +35,9 @@ def _found(journey: Journey, hold: Hold) -> Content | None:
         checks = {f"session-{session.number}": session.check for session in journey.sessions.values()}
         check = checks.get(hold.source or "")
         return {"checklist": None if check is None else check.model_dump(mode="json")}
+    if hold.cause == SUPPLY:
+        asked = [each for each in journey.support.values() if each.cause == "supply" and each.at >= hold.placed_at]
+        return {"not_accounted_for": [each.model_dump(mode="json", include={"id", "at", "text"}) for each in asked]}
     if hold.cause == "pregnancy":
         return {"tests": [test.model_dump(mode="json") for test in journey.pregnancy_tests]}
     if hold.cause == "medicine":

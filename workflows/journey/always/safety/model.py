@@ -27,7 +27,7 @@ FURTHER = "further messages"
 """The name of a message that says how many more there were than are kept one by one, refused commands among them."""
 Urgency = Literal["routine", "clinical", "urgent", "emergency"]
 """The severity of a request for support, as whoever asks for it sees it."""
-SupportCause = Literal["life", "elsewhere"]
+SupportCause = Literal["life", "elsewhere", "supply"]
 """What made a rule ask for support, where other rules rest on it."""
 
 

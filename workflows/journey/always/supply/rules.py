@@ -14,7 +14,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.holds.model import place
+from workflows.journey.always.holds.model import SUPPLY, place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import approved
 from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, WITNESS
@@ -90,10 +90,11 @@ def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iter
 
 
 def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
-    """Hold care for each finding, and ask a clinician: a dose that is not accounted for may be taken by anybody, at any
-    time."""
-    yield place(journey, "supply", what)
-    yield ask_support(journey, "clinical", what)
+    """Hold care, and ask a clinician about each finding: a dose that is not accounted for may be taken by anybody, at
+    any time. One hold stands for all that was found, and whoever releases it signs all of it (`holds.sign_offs`)."""
+    if not any(hold.cause == SUPPLY for hold in journey.standing_holds):
+        yield place(journey, SUPPLY, what)
+    yield ask_support(journey, "clinical", what, "supply")
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
