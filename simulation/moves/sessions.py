@@ -11,7 +11,7 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.instruments import Instrument
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions
+from workflows.journey.stages.sessions.observing import contradictions, earliest_end
 
 
 def dispense(situation: Situation) -> Action:
@@ -123,7 +123,7 @@ def observe(situation: Situation) -> Action | datetime:
 def end_session(situation: Situation) -> Action | datetime:
     session, rules = situation.journey.sessions[int(situation.subject)], situation.journey.protocol.sessions
     assert session.dosed_at is not None
-    earliest = session.dosed_at + timedelta(minutes=rules.minimum_minutes)
+    earliest = earliest_end(situation.journey, session.dosed_at)
     if situation.at < earliest:
         return earliest
     if any(contradictions(situation.journey, session, situation.at)):

@@ -284,3 +284,16 @@ def test_rest_counts_from_the_record_and_not_from_times_somebody_writes_down() -
     assert "vitals: recheck" in dose_gate(play.journey, SECOND, play.at)
     assert play.journey.recheck is not None
     assert play.journey.recheck.count == 0
+
+
+def test_another_call_for_help_silences_no_no_go() -> None:
+    """Whatever else was urgent kept it from being told that the patient's pressure was at the emergency limit."""
+    play = at_start()
+    check(play, **measured(play.at, 165))
+    told = next(support for support in play.journey.support.values() if support.open)
+    play.do(c.AnswerSupport(support=told.id, text="seen (invented)"))
+    play.do(c.RequestSupport(urgency="emergency", text="somebody fell (invented)"), Role.OBSERVER)
+    play.later(minutes=20)
+    followed = check(play, **measured(play.at, 205, 132))
+    assert one(followed, e.SupportRequested).urgency == "emergency"
+    assert not [body for body in check(play, **measured(play.at, 205, 132)) if isinstance(body, e.SupportRequested)]

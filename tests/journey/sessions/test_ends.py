@@ -10,9 +10,11 @@ from tests.journey.play import Play, after, before, kinds, one
 from tests.journey.sessions.helpers import dose, ending, last_dose, observed_until
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
+from workflows.journey.actors import CLOCK, Role
+from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary import KnownDose
 
 
 def test_session_ends_when_everything_is_met() -> None:
@@ -302,3 +304,23 @@ def test_saying_why_nobody_looked_stops_no_ladder() -> None:
     assert "emergency_services" in taken
     play.do(observation(play.journey, 1, 46, play.at), Role.SESSION_MONITOR)
     assert play.waits_for("observation", "1-15") is None
+
+
+@pytest.mark.parametrize("where", ["in the session", "outside it", "elsewhere"])
+def test_a_second_dose_begins_the_time_anew(where: str) -> None:
+    """Two hours after the first dose a session ended, five minutes after a second one."""
+    play = observed_until(120)
+    second = play.at
+    if where == "elsewhere":
+        known = KnownDose(source=play.journey.id, taken_at=second, dose_mg=50, route="oral")
+        play.do(c.TakeInHistory(elsewhere=Elsewhere(doses=(known,)), position=7), CLOCK)
+    else:
+        session = 1 if where == "in the session" else None
+        play.do(c.RecordDose(session=session, dose_mg=50, route="oral", taken_at=second), Role.OBSERVER)
+    play.later(minutes=5)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, says="after the last dose")
+    play.later(minutes=120)
+    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
+    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+    assert not play.journey.sessions[1].running

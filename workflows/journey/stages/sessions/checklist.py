@@ -160,7 +160,8 @@ def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Itera
         found = OF_NO_GO["alarm"]
     if vitals_alert(rules.vitals, body.vitals, None) == "emergency":
         found = OF_NO_GO["emergency"]
-    open_now = (Severity(support.urgency) for support in journey.support.values() if support.open)
+    told = (support for support in journey.support.values() if support.open and support.text == reason)
+    open_now = (Severity(support.urgency) for support in told)
     if known and (found == OF_NO_GO["told"] or any(at_least(severity, found) for severity in open_now)):
         return
     if not known:

@@ -224,8 +224,8 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
 
 
 def require_endable(journey: Journey, session: Session, at: datetime) -> None:
-    """Refuse what no decision may do: to end a session before its time, while a scheduled observation is neither made
-    nor recorded as missed, or by a correction that nobody has confirmed.
+    """Refuse what no decision may do: to end a session before its time after the patient's last dose, while a
+    scheduled observation is neither made nor recorded as missed, or by a correction that nobody has confirmed.
 
     Raises:
         Refused: one of these is so.
@@ -233,8 +233,12 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
     rules = journey.protocol.sessions
     if not session.running or session.dosed_at is None:
         refuse(RefusalCode.WRONG_TIME, "the session is not running", "Only a running session ends", "session")
-    if at < session.dosed_at + timedelta(minutes=rules.minimum_minutes):
-        refuse(RefusalCode.WRONG_TIME, f"observation lasts at least {rules.minimum_minutes} minutes", "Go on observing")
+    if at < earliest_end(journey, session.dosed_at):
+        refuse(
+            RefusalCode.WRONG_TIME,
+            f"observation lasts at least {rules.minimum_minutes} minutes after the last dose",
+            "Go on observing",
+        )
     awaited = session.awaited(rules.observe_minutes)
     if awaited:
         refuse(
@@ -251,6 +255,13 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
             "Go on observing until somebody else confirms it (`pathway confirm-correction`)",
             "session",
         )
+
+
+def earliest_end(journey: Journey, dosed_at: datetime) -> datetime:
+    """Return when (UTC) a session may end in which a dose was taken. A later one, wherever it came from, begins the
+    time anew: its effects are still to come."""
+    last = max((dosed_at, *(dose.taken_at for dose in journey.known_doses)))
+    return last + timedelta(minutes=journey.protocol.sessions.minimum_minutes)
 
 
 def _rests_on(session: Session, made: CorrectionMade) -> bool:
