@@ -102,23 +102,29 @@ class OnCall(NamedTuple):
 
 
 def on_call(register: Register, clinic: str, at: datetime) -> OnCall:
-    """Return who is paged as the on-call clinician of a clinic at a moment (UTC): never nobody, as long as the clinic
-    has a clinician. Whoever has left since the rota was written is left out."""
+    """Return who is paged as the on-call clinician of a clinic at a moment (UTC): never nobody, as long as anybody
+    works for the clinic, or a medical director for another one. Whoever has left since the rota was written, or whose
+    licence has ended, is left out while somebody else is there."""
     here = [entry.member for entry in register.staff if entry.member.works_at(clinic, at)]
-    clinical = [member.id for member in here if member.licence is not None]
+    clinical = [member.id for member in here if member.licence is not None and at < member.licence.ends()]
     current = _shift(register, clinic, at)
     if current is not None:
         people = tuple(person for person in (current.person, current.stands_in) if person in clinical)
         if people:
             return OnCall(people)
-    directors = tuple(member.id for member in here if member.role == Role.MEDICAL_DIRECTOR)
-    return OnCall(directors or tuple(dict.fromkeys(clinical)), gap=True)
+    now = [entry.member for entry in register.staff if any(entry.member.works_at(c, at) for c in entry.member.clinics)]
+    anywhere = [member.id for member in now if member.role == Role.MEDICAL_DIRECTOR]
+    directors = [member.id for member in here if member.id in clinical and member.id in anywhere]
+    left = [member.id for member in here if member.licence is not None] or [member.id for member in here]
+    return OnCall(tuple(dict.fromkeys(directors or clinical or left or anywhere)), gap=True)
 
 
 def at_work(register: Register, clinic: str, role: Role, at: datetime) -> tuple[str, ...]:
-    """Return who works for a clinic in a role at a moment (UTC)."""
+    """Return who works for a clinic in a role at a moment (UTC). Where it has no medical director, with whom
+    escalations end, who is paged in their place."""
     here = [entry.member for entry in register.staff if entry.member.works_at(clinic, at)]
-    return tuple(dict.fromkeys(member.id for member in here if member.role == role))
+    people = tuple(dict.fromkeys(member.id for member in here if member.role == role))
+    return people if people or role != Role.MEDICAL_DIRECTOR else on_call(register, clinic, at).people
 
 
 def rota_gaps(
@@ -127,6 +133,7 @@ def rota_gaps(
     """Return the times (UTC) between two moments in which nobody is on call by the rota, or nobody who is there."""
     shifts = [shift for shift in register.rota if shift.clinic == clinic]
     ended = [entry.member.until for entry in register.staff if entry.member.until is not None]
+    ended += [entry.member.licence.ends() for entry in register.staff if entry.member.licence is not None]
     moments = [begins, ends, *(each for shift in shifts for each in (shift.begins, shift.ends)), *ended]
     edges = sorted(dict.fromkeys(moment for moment in moments if begins <= moment <= ends))
     gaps: list[tuple[datetime, datetime]] = []

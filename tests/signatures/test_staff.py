@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from activities.signatures.signer_registry import Register, RegisterError, Shift, StaffEntry, end_entry, enter
-from activities.signatures.staff import AHEAD, is_entered, on_call, refuse_unknown, rota_gaps, unknown_actors
+from activities.signatures.staff import AHEAD, at_work, is_entered, on_call, refuse_unknown, rota_gaps, unknown_actors
 from simulation.people import CLINIC, PEOPLE, STAFF, member_of
 from tests.journey.play import course
 from workflows.journey import commands as c
@@ -149,6 +149,45 @@ def test_a_gap_pages_the_medical_director_and_never_nobody() -> None:
     assert on_call(left, CLINIC, NOW) == ((DIRECTOR.id,), False)
     alone = register(staff=(entry(CLINICIAN),))
     assert on_call(alone, CLINIC, NOW) == ((CLINICIAN.id,), True)
+
+
+def expired(person: Actor) -> StaffEntry:
+    assert person.licence is not None
+    last = (NOW - timedelta(days=3)).date()
+    return entry(person, licence=person.licence.model_copy(update={"expires": last}))
+
+
+ABSENT: dict[str, tuple[tuple[StaffEntry, ...], str]] = {
+    "licences have ended, but one": ((expired(ON_CALL), expired(DIRECTOR), entry(CLINICIAN)), CLINICIAN.id),
+    "all licences have ended": ((expired(CLINICIAN), entry(PEOPLE[Role.COORDINATOR])), CLINICIAN.id),
+    "no clinician is left": ((entry(PEOPLE[Role.COORDINATOR]),), PEOPLE[Role.COORDINATOR].id),
+    "nobody is left, elsewhere there is a director": (
+        (entry(DIRECTOR, clinics=("night-clinic",)), entry(CLINICIAN, clinics=("night-clinic",))),
+        DIRECTOR.id,
+    ),
+}
+
+
+@pytest.mark.parametrize("why", ABSENT)
+def test_where_everybody_of_the_rota_is_away_somebody_is_paged(why: str) -> None:
+    """A clinic of whose staff nobody was left paged nobody."""
+    staff, paged = ABSENT[why]
+    known = register(shift(ON_CALL.id, DIRECTOR.id)).model_copy(update={"staff": staff})
+    assert on_call(known, CLINIC, NOW) == ((paged,), True)
+    assert rota_gaps(known, CLINIC, NOW, NOW + AHEAD) == ((NOW, NOW + AHEAD),)
+    assert at_work(known, CLINIC, Role.MEDICAL_DIRECTOR, NOW), "with whom every escalation ends"
+
+
+def test_a_licence_that_will_end_is_a_gap_ahead() -> None:
+    last = (NOW + timedelta(days=2)).date()
+    ends = [
+        entry(one, licence=one.licence.model_copy(update={"expires": last}))
+        for one in (ON_CALL, CLINICIAN)
+        if one.licence is not None
+    ]
+    known = register(shift(ON_CALL.id, CLINICIAN.id), staff=(*ends, entry(DIRECTOR)))
+    [(begins, _)] = rota_gaps(known, CLINIC, NOW, NOW + AHEAD)
+    assert timedelta(days=2) < begins - NOW < timedelta(days=4)
 
 
 def test_gaps_are_found_seven_days_ahead() -> None:
