@@ -157,6 +157,21 @@ async def unmerged(record: Record) -> tuple[UUID, ...]:
     return tuple(row["journey_id"] for row in rows)
 
 
+async def once_merged(record: Record) -> tuple[UUID, ...]:
+    """Return the open journeys of patients of whom a merge was undone, of either of the two."""
+    rows = await _fetch(
+        record,
+        "SELECT DISTINCT o.journey_id FROM record.journey_event e "
+        "JOIN record.journey j ON j.log_id = e.log_id AND j.journey_id = e.journey_id "
+        "JOIN record.patient one ON one.log_id = j.log_id AND one.patient_key = j.patient_key "
+        "JOIN record.patient a ON a.log_id = one.log_id AND a.ever_known_as = one.ever_known_as "
+        "JOIN record.journey o ON o.log_id = a.log_id AND o.patient_key = a.patient_key AND o.status = 'open' "
+        "WHERE e.log_id = $1 AND e.event_type = 'patient.unmerged' ORDER BY o.journey_id",
+        record.log_id,
+    )
+    return tuple(row["journey_id"] for row in rows)
+
+
 async def part_again(record: Record, journey_id: UUID, version: int, parts: Sequence[bytes], read: int) -> None:
     """Make one patient two again where a merge was undone in this journey, as it was read at a version: `parts` are
     all keys of the other one, as read up to a position.

@@ -118,6 +118,22 @@ async def find_unparted(record: Record) -> tuple[UUID, ...]:
     )
 
 
+async def find_uninformed(record: Record) -> tuple[UUID, ...]:
+    """Return the open journeys of patients who were taken apart that do not know what the others say now: whoever took
+    them apart may have ended before they could look. That leaves no event by which it would be seen."""
+    return tuple([each for each in await patient_index.once_merged(record) if await _is_uninformed(record, each)])
+
+
+async def _is_uninformed(record: Record, journey_id: UUID) -> bool:
+    try:
+        journey = await load_journey(record, journey_id)
+    except (RecordUnavailable, RecordFault):
+        raise
+    except Exception:  # as for others: a row can be wrong in any way
+        return False
+    return journey is not None and (await look_elsewhere(record, journey)).elsewhere != journey.elsewhere
+
+
 async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None:
     """Return the references that were signed to be somebody else's, and count as the patient's all the same. None where
     the journey cannot be read."""

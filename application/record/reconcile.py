@@ -21,7 +21,7 @@ from activities.notices import deliver
 from activities.record import NotYetRecorded, Record, RecordUnavailable, UnreadableEvent
 from activities.record.access_log import find_unannounced_access, told_again_under
 from activities.record.event_codec import load_events, load_journey
-from activities.record.patients import find_unparted, part_again
+from activities.record.patients import find_uninformed, find_unparted, part_again
 from activities.record.reconciliation import (
     RecordedHead,
     heads_of,
@@ -184,15 +184,16 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
 
 
 async def _have_looked(record: Record, journeys: Journeys) -> None:
-    """Have every journey look again beside which another one of its patient went on since the last pass: whoever
-    recorded that may have ended before it could tell them."""
+    """Have every journey look again beside which another one of its patient went on since the last pass, and those of
+    patients taken apart that do not know it: whoever did that may have ended before it could tell them."""
     last = await last_complete_pass(record)
 
     async def look(journey_id: UUID) -> None:
         with suppress(UseCaseError):  # It has no run now. Where it should, that was found.
             await journeys.look(journey_id)
 
-    await at_once(look, await went_on_beside(record, None if last is None else last.began - SETTLED))
+    beside = await went_on_beside(record, None if last is None else last.began - SETTLED)
+    await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record))))
 
 
 # Comparing

@@ -11,7 +11,16 @@ from structlog.testing import capture_logs
 
 from activities.record import MoreIsKnown, NotAppendable, Record, patient_index
 from activities.record.event_codec import to_new
-from activities.record.patients import Parted, find_unparted, look_elsewhere, must_look, opening_of, part, part_again
+from activities.record.patients import (
+    Parted,
+    find_uninformed,
+    find_unparted,
+    look_elsewhere,
+    must_look,
+    opening_of,
+    part,
+    part_again,
+)
 from activities.record.reconciliation import went_on_beside
 from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
@@ -249,8 +258,18 @@ async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(recor
     assert await find_unparted(record) == ()
     await record_all(record, second)
     assert await find_unparted(record) == (second.journey.id,)
+    seen = await look_elsewhere(record, second.journey)
+    take_in(second, seen.elsewhere, seen.position)
+    await record_all(record, second)
+    assert await find_uninformed(record) == ()
     assert await part_again(record, second.journey.id) == frozenset((first.journey.id, second.journey.id))
     assert await find_unparted(record) == ()
+    # Whoever took them apart ended here: nobody has looked.
+    assert second.journey.id in await find_uninformed(record)
+    seen = await look_elsewhere(record, second.journey)
+    take_in(second, seen.elsewhere, seen.position)
+    await record_all(record, second)
+    assert second.journey.id not in await find_uninformed(record)
     for play in (first, second):
         assert await patient_index.journeys_of(record, patient_key(play.journey.patient.ref)) == (play.journey.id,)
     assert await found(record) == []
