@@ -51,7 +51,7 @@ from application.temporal.journey_client import (
     schedule_anchors,
 )
 from application.temporal.journeys import Journeys
-from application.temporal.runs import look
+from application.temporal.run_control import look
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info

@@ -19,7 +19,7 @@ from activities.signatures.signer_registry import RegisterFile
 from application.errors import Unavailable
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings
-from application.temporal import journey_client, recording, runs
+from application.temporal import journey_client, recording, run_control, run_history, runs, upkeep
 from application.temporal.journeys import Journeys, KeptBatch, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
@@ -95,17 +95,17 @@ class TemporalJourneys:
         return receipt.version
 
     async def resume(self, recorded: Sequence[Event], taken: Sequence[Taken] = ()) -> None:
-        signals = runs.handed_over(taken)
+        signals = run_history.handed_over(taken)
         if await journey_client.resume(self._client, recorded, task_queue=self._task_queue, signals=signals):
             return
         for each in taken:
-            await runs.hand_in(self._client, recorded[0].journey_id, each)
+            await run_control.hand_in(self._client, recorded[0].journey_id, each)
 
     async def end(self, run: Run) -> None:
-        await runs.end(self._client, run)
+        await run_control.end(self._client, run)
 
     async def under_way(self, run: Run) -> UnderWay | None:
-        return await runs.under_way(self._client, run)
+        return await run_history.under_way(self._client, run)
 
     async def find(self, journey_id: UUID) -> Run | None:
         return await runs.find_run(self._client, journey_id, task_queue=self._task_queue)
@@ -118,31 +118,31 @@ class TemporalJourneys:
         return runs.list_runs(self._client, query=f"{runs.ALL}{one}", task_queue=self._task_queue)
 
     async def kept(self, run: Run) -> tuple[KeptBatch, ...]:
-        return await runs.kept(self._client, run)
+        return await run_history.kept(self._client, run)
 
     async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         return await recording.record_again(record, register, kept)
 
     async def builds(self) -> frozenset[str]:
-        return await runs.polled_builds(self._client, self._task_queue)
+        return await run_control.polled_builds(self._client, self._task_queue)
 
     async def show(self, journey_id: UUID) -> None:
-        await runs.show(self._client, journey_id)
+        await run_control.show(self._client, journey_id)
 
     async def look(self, journey_id: UUID) -> None:
-        await runs.look(self._client, journey_id)
+        await run_control.look(self._client, journey_id)
 
     async def set_back(self, run: Run) -> bool:
-        return await runs.set_back(self._client, run)
+        return await run_control.set_back(self._client, run)
 
     async def taken(self, run: Run) -> tuple[Taken, ...]:
-        return await runs.taken(self._client, run)
+        return await run_history.taken(self._client, run)
 
     async def move(self, run: Run) -> bool:
-        return await runs.move(self._client, run, await self.builds())
+        return await run_control.move(self._client, run, await self.builds())
 
     async def unpause(self, run: Run) -> None:
-        await runs.unpause(self._client, run)
+        await run_control.unpause(self._client, run)
 
     async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
-        return await runs.keep_up(self._client, anchors_every=anchors_every, task_queue=self._task_queue)
+        return await upkeep.keep_up(self._client, anchors_every=anchors_every, task_queue=self._task_queue)

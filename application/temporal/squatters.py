@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
 from application.errors import Conflict, Unavailable
+from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journeys import Squatter
 from workflows.authenticity import Foreign
 from workflows.care_journey import workflow_id
@@ -25,7 +26,6 @@ from workflows.temporal_plugin import NotAuthentic, in_history
 TYPE = "CareJourney"
 PROMPT = timedelta(minutes=1)
 """A run that begins later than this after its start does not begin as ours do. Temporal itself waits a second."""
-ANSWER = timedelta(seconds=10)
 
 _INPUT: Any = JourneyInput | Foreign
 
@@ -72,7 +72,7 @@ async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | No
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
-        raise Unavailable("Temporal did not answer", "Run it again") from None
+        raise no_answer() from None
     except (KeysUnavailable, RuntimeError):
         raise Unavailable("how the run of this journey began cannot be read now", "Run it again") from None
     except (NotAuthentic, ValueError):

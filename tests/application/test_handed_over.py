@@ -6,7 +6,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
 from application.temporal.journeys import Taken
-from application.temporal.runs import handed_over
+from application.temporal.run_history import handed_over
 from tests.faults.helpers import command, support
 from workflows.authenticity import mark_authentic
 from workflows.journey.commands import Command

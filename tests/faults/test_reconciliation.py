@@ -41,7 +41,8 @@ from application.settings import Settings
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import ANCHORS, register_search_attributes, resume, start, submit
 from application.temporal.journeys import Journeys, Run
-from application.temporal.runs import find_run, keep_up, list_runs
+from application.temporal.runs import find_run, list_runs
+from application.temporal.upkeep import keep_up
 from deploy.local import stack as local
 from deploy.local.stack import run_worker
 from deploy.local.temporal import TemporalServer
@@ -307,7 +308,7 @@ async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
     """Nothing comes between: right after the start, whoever mends may be killed."""
     ground = working
     monkeypatch.setattr("application.temporal.runs.LONG_HISTORY", 1)
-    monkeypatch.setattr("application.temporal.runs.hand_in", None)
+    monkeypatch.setattr("application.temporal.run_control.hand_in", None)
     [course] = await ground.begin(1)
     await ground.stack.postgres.stop("immediate")
     accepted = command(support("invented: accepted during an outage"))

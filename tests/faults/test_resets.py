@@ -20,7 +20,8 @@ from activities.record.store import NewEvent, Record
 from activities.record_activities import RecordActivities
 from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit
-from application.temporal.runs import find_run, taken
+from application.temporal.run_history import taken
+from application.temporal.runs import find_run
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, reset, signal, support

@@ -1,0 +1,201 @@
+"""What is done to the runs of journeys, by raw calls: the SDK's own calls fail on a paused run."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import EventType, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    DescribeWorkerDeploymentRequest,
+    ResetWorkflowExecutionRequest,
+    SignalWorkflowExecutionRequest,
+    UnpauseWorkflowExecutionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
+)
+from temporalio.client import Client
+from temporalio.common import RawValue
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.privacy.errors import KeysUnavailable
+from application.errors import Unavailable
+from application.temporal.calls import ANSWER, no_answer
+from application.temporal.journey_client import handle_of
+from application.temporal.journeys import Run, Taken
+from application.temporal.run_history import newest_events
+from workflows.care_journey import CareJourney, workflow_id
+from workflows.journey.commands import KeepUnreadable
+
+POLLS = timedelta(minutes=2)
+"""A worker that has not polled for this long is gone. One poll lasts up to 70 seconds."""
+DEPLOYMENT = "care-pathway"
+
+
+async def end(client: Client, run: Run) -> None:
+    """End a run if it is open, and no later one: that may be what another pass has begun meanwhile. Where it is not the
+    journey's own, whatever runs under the id is ended, since it may go on in new runs.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    this = run.run_id if run.squatter is None or run.ended else None
+    handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=this)
+    try:
+        await handle.terminate(reason="reconciliation: begin anew from the record", rpc_timeout=ANSWER)
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise no_answer() from None
+
+
+async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
+    """Hand in again, as a signal, what another run had accepted.
+
+    Raises:
+        Unavailable: Temporal did not take it.
+    """
+    name, contents = taken.signal.name, taken.signal.contents
+    if isinstance(taken.read, KeepUnreadable) and not contents:
+        contents = (taken.read.content.encode(),)
+    payloads = [Payload(metadata={"encoding": b"json/plain"}, data=content) for content in contents]
+    try:
+        if taken.signal.authentic:
+            values = [RawValue(payload) for payload in payloads]
+            await handle_of(client, journey_id).signal(name, args=values, rpc_timeout=ANSWER)
+            return
+        execution = WorkflowExecution(workflow_id=workflow_id(journey_id))
+        by_hand = SignalWorkflowExecutionRequest(
+            namespace=client.namespace, workflow_execution=execution, signal_name=name, request_id=str(uuid4())
+        )
+        by_hand.input.payloads.extend(payloads)
+        await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER, retry=True)
+    except (RPCError, KeysUnavailable):
+        raise no_answer() from None
+
+
+async def set_back(client: Client, run: Run) -> bool:
+    """Set a run back to its last completed task, whether or not it is open. False: it has none.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    try:
+        async for event in newest_events(client, run, pages=50):
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                await client.workflow_service.reset_workflow_execution(
+                    ResetWorkflowExecutionRequest(
+                        namespace=client.namespace,
+                        workflow_execution=WorkflowExecution(
+                            workflow_id=workflow_id(run.journey_id), run_id=run.run_id
+                        ),
+                        reason="reconciliation: go on from the record",
+                        workflow_task_finish_event_id=event.event_id,
+                        request_id=str(uuid4()),
+                    ),
+                    timeout=ANSWER,
+                    retry=True,
+                )
+                return True
+    except RPCError:
+        raise Unavailable("Temporal did not reset the run", "Run it again") from None
+    return False
+
+
+async def show(client: Client, journey_id: UUID) -> None:
+    """Have a run show anew how it stands.
+
+    Raises:
+        Unavailable: Temporal did not take it.
+    """
+    try:
+        await handle_of(client, journey_id).signal(CareJourney.show, rpc_timeout=ANSWER)
+    except RPCError:
+        raise no_answer() from None
+
+
+async def look(client: Client, journey_id: UUID) -> None:
+    """Have a run look at the patient's other journeys again.
+
+    Raises:
+        Unavailable: Temporal did not take it.
+    """
+    try:
+        await handle_of(client, journey_id).signal(CareJourney.look, rpc_timeout=ANSWER)
+    except RPCError:
+        raise no_answer() from None
+
+
+async def unpause(client: Client, run: Run) -> None:
+    """Let a paused run go on.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    request = UnpauseWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_id=workflow_id(run.journey_id),
+        run_id=run.run_id,
+        reason="reconciliation: something is overdue",
+        identity=client.identity,
+        request_id=str(uuid4()),
+    )
+    try:
+        await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER, retry=True)
+    except RPCError:
+        raise no_answer() from None
+
+
+async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
+    """Return the builds of the workers that poll this queue; an empty name stands for those without one.
+
+    Raises:
+        Unavailable: Temporal did not answer.
+    """
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    try:
+        described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
+    except RPCError:
+        raise no_answer() from None
+    since = datetime.now(UTC) - POLLS
+    return frozenset(
+        f"{poller.deployment_options.deployment_name}:{poller.deployment_options.build_id}".strip(":")
+        for poller in described.pollers
+        if poller.last_access_time.ToDatetime(tzinfo=UTC) >= since
+    )
+
+
+async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
+    """Move a run to the current build; False when no worker of that polls, or there is none.
+
+    Raises:
+        Unavailable: Temporal did not do it.
+    """
+    try:
+        deployment = await client.workflow_service.describe_worker_deployment(
+            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT),
+            timeout=ANSWER,
+            retry=True,
+        )
+        current = deployment.worker_deployment_info.routing_config.current_deployment_version
+        if f"{current.deployment_name}:{current.build_id}" not in polled:
+            return False
+        target = WorkerDeploymentVersion(deployment_name=current.deployment_name, build_id=current.build_id)
+        override = VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=target))
+        request = UpdateWorkflowExecutionOptionsRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=workflow_id(run.journey_id), run_id=run.run_id),
+            workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
+        )
+        request.update_mask.paths.append("versioning_override")
+        await client.workflow_service.update_workflow_execution_options(request, timeout=ANSWER, retry=True)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise no_answer() from None
+    return True
