@@ -12,10 +12,11 @@ from activities.record.reconciliation import Pass
 from activities.record.watching import Look
 from application.errors import InvalidInput
 from application.record.databases import migrate_databases
+from application.record.drift import MEANINGS, Drift
 from application.record.export import VERIFIER, anchor_record, export_journey, make_anchor_key
 from application.record.passes import is_late, is_silent, last_passes, reconcile_now, watchdog_look
 from application.record.projections import Projections, rebuild_projections, retry_projection, show_projections
-from application.record.reconcile import MEANINGS, Drift, Reconciled, Reconciliation
+from application.record.reconcile import Reconciled, Reconciliation
 from application.record.recover import Recovery, recover
 from application.record.verification_report import MEANINGS as FINDINGS
 from application.record.verification_report import content, report_key, write_report

@@ -16,7 +16,8 @@ from activities.record.reconciliation import Pass, keep_pass, list_passes, secon
 from activities.record.watching import Look, last_look
 from application.context import Context
 from application.errors import Unavailable, UseCaseError
-from application.record.reconcile import Drift, Reconciliation, reconcile
+from application.record.drift import Drift
+from application.record.reconcile import Reconciliation, reconcile
 from application.settings import Settings
 from application.temporal.journeys import Journeys
 

@@ -16,7 +16,7 @@ from activities.record.reconciliation import heads_of
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError
-from application.record.reconcile import at_once
+from application.record.comparison import at_once
 from application.settings import Settings
 from application.temporal.journeys import Journeys, KeptBatch, Run
 from workflows.messages import mark_version

@@ -26,7 +26,7 @@ from application.context import Context
 from application.errors import InvalidInput, NotVerified, Unavailable, UseCaseError
 from application.files import content_of
 from application.history import no_such_journey
-from application.record.reconcile import compare
+from application.record.comparison import compare
 from application.settings import Settings, SettingsError
 from application.sign_offs import keyring
 

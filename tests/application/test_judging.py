@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.reconciliation import RecordedHead
-from application.record.reconcile import MEANINGS, SETTLED, Drift, judge
+from application.record.drift import MEANINGS, SETTLED, Drift, judge
 from application.temporal.journeys import Run
 
 NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)

@@ -14,7 +14,8 @@ from temporalio.service import RPCError
 from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.read_models.rebuild import rebuild
-from application.record.reconcile import AT_ONCE, Drift, at_once, compare
+from application.record.comparison import AT_ONCE, at_once, compare
+from application.record.drift import Drift
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import register_search_attributes
 from tests.benchmarks.database import fresh

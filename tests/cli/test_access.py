@@ -13,7 +13,7 @@ from activities.record.access_log import AccessLogEntry, Purpose, find_unannounc
 from application import access_log
 from application.access.break_glass import break_glass as break_glass_as
 from application.errors import Conflict
-from application.record.reconcile import announce_access
+from application.record.repair import announce_access
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import Answer, World, call
 from tests.record.helpers import event

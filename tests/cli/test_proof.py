@@ -25,7 +25,7 @@ from activities.record.verification.sign_offs import Reason, trusted_keys
 from activities.record.verification.times import WrongTime
 from activities.signatures.signer_registry import content_hash
 from application.record import verification_report as reports
-from application.record.reconcile import Drift
+from application.record.drift import Drift
 from cli import record as cli_record
 from deploy.local.postgres import Database
 from tests.cli.helpers import Answer, call

@@ -27,8 +27,9 @@ from application.context import Context
 from application.errors import UseCaseError
 from application.logs import configure_logging
 from application.process import leave
+from application.record.comparison import compare
 from application.record.passes import run_pass
-from application.record.reconcile import Reconciliation, compare
+from application.record.reconcile import Reconciliation
 from application.settings import Settings, load_settings
 from application.temporal.client import TemporalJourneys
 from application.temporal.journeys import Journeys

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.errors import NotFound, Unavailable
-from application.record.reconcile import begin_anew
+from application.record.repair import begin_anew
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import reopen, submit
 from application.temporal.runs import find_run

@@ -35,8 +35,9 @@ from activities.record.reconciliation import list_passes
 from activities.record.store import Opening, Record
 from application.context import Context
 from application.errors import Refused, Unavailable
+from application.record.drift import Drift
 from application.record.passes import reconcile_now, run_pass
-from application.record.reconcile import Drift, reconcile
+from application.record.reconcile import reconcile
 from application.settings import Settings
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import ANCHORS, register_search_attributes, resume, start, submit
@@ -293,7 +294,7 @@ async def test_others_have_their_turn_while_a_long_journey_is_begun_anew(
         meanwhile.append(turns - before)
         return fold(events)
 
-    monkeypatch.setattr("application.record.reconcile.fold", slow)
+    monkeypatch.setattr("application.record.repair.fold", slow)
     monkeypatch.setattr("application.temporal.journey_client.fold", slow)
     turning = asyncio.create_task(turn())
     assert (await ground.reconcile())[course.id] == (Drift.ENDED, True)

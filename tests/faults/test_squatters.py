@@ -14,7 +14,8 @@ from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.context import Context
 from application.pathway.start import Referral, Starter, start_batch
-from application.record.reconcile import Drift, compare
+from application.record.comparison import compare
+from application.record.drift import Drift
 from application.settings import Settings
 from application.temporal import journey_client
 from application.temporal.client import TemporalJourneys

@@ -13,7 +13,8 @@ from activities.record import Record, patient_index
 from activities.record.patients import Parted, part, part_again
 from activities.record.recorded_journeys import RecordedJourneys
 from application.errors import Refused
-from application.record.reconcile import Drift, compare
+from application.record.comparison import compare
+from application.record.drift import Drift
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import SUBMIT, handle_of, start
 from simulation.people import referral
