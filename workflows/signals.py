@@ -191,6 +191,12 @@ def kept_by_hand(command: Command) -> KeepUnreadable:
     return kept if isinstance(kept, KeepUnreadable) else unreadable(as_signal.name, _text(as_signal))
 
 
+def as_signal(message: KeepUnreadable) -> Signal:
+    """Return a signal that is read as this message."""
+    content = message.content.encode()
+    return Signal(name=message.name, contents=(content,), size=len(content))
+
+
 def unreadable(name: str, text: str) -> KeepUnreadable:
     """Return the command that keeps a text, cut to what is kept, under a name, whatever is in them."""
     kept = text.encode()[:MESSAGE_BYTES].decode(errors="ignore")

@@ -31,7 +31,17 @@ from workflows.messages import (
     RecordedState,
     append_to_record,
 )
-from workflows.signals import Signal, Signals, in_short, read_signal, take_signal
+from workflows.signals import (
+    Further,
+    Signal,
+    Signals,
+    as_signal,
+    further_messages,
+    in_short,
+    kept_in_short,
+    read_signal,
+    take_signal,
+)
 from workflows.temporal_plugin import in_history
 
 TAIL = 5
@@ -157,14 +167,19 @@ def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:
 
 
 def handed_over(taken: Sequence[Taken]) -> tuple[Signal, ...]:
-    """Return what another run had taken, for a run to begin with: what the service let in as commands in full, and of
-    everything else only size and digest once it would take the room of all others."""
-    signals = Signals()
+    """Return what another run had taken, for a run to begin with, bounded as in a run: what the service let in as
+    commands in full, and of everything else only size and digest once it would take the room of all others. What is
+    beyond the number that may wait is counted, and told by one message that stands first."""
+    signals, further = Signals(), Further()
     for each in taken:
-        let_in = each.signal.authentic and isinstance(each.read, Command)
-        whole = let_in or signals.has_room(each.signal)
-        signals.add(each.signal if whole else in_short(each.signal))
-    return tuple(signals.waiting)
+        signal = each.signal
+        if signal.authentic and isinstance(each.read, Command):
+            signals.add(signal)
+        elif signals.is_crowded(signal):
+            further = further.and_one(kept_in_short(signal), signal.size)
+        else:
+            signals.add(signal if signals.has_room(signal) else in_short(signal))
+    return (*([as_signal(further_messages(further))] if further.count else []), *signals.waiting)
 
 
 async def under_way(client: Client, run: Run) -> UnderWay | None:

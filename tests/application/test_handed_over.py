@@ -1,5 +1,6 @@
 """With what a run begins that another one had accepted: nothing is left for later, when somebody may be killed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
@@ -9,7 +10,8 @@ from application.temporal.journeys import Taken
 from application.temporal.run_history import handed_over
 from tests.faults.helpers import command, support
 from workflows.authenticity import mark_authentic
-from workflows.journey.commands import Command
+from workflows.journey.always.safety.model import FURTHER
+from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.limits import COMMAND_LIMIT
 from workflows.signals import SENDER_BYTES, SENDER_WAITING, Signal, Signals, read_signal, take_signal
 
@@ -78,3 +80,25 @@ def test_a_flood_of_strangers_commands_takes_no_more_room_than_one_sender_may() 
     whole = [signal for signal in handed if not signal.authentic and signal.contents]
     assert 0 < sum(signal.size for signal in whole) <= SENDER_BYTES
     assert len(whole) < len(strangers)
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_many_small_ones_are_counted_beyond_what_one_sender_may_have_waiting(size: int) -> None:
+    """However often a run is ended, the next one begins with no more than may wait in a run, and none is dropped."""
+    strangers = [taken("noise", n, authentic=False, size=size) for n in range(SENDER_WAITING + 500)]
+    genuine = [taken("command", n, authentic=True, size=1_500) for n in range(3)]
+    first, *handed = handed_over([*strangers, *genuine])
+    assert len(handed) == SENDER_WAITING + 3
+    assert handed[-3:] == [each.signal for each in genuine]
+    told = read_signal(first)
+    assert isinstance(told, KeepUnreadable)
+    assert told.name == FURTHER
+    assert told.content.startswith("500 more messages")
+
+    again = [Taken(read_signal(signal), signal) for signal in (first, *handed)]
+    anew, *rest = handed_over(again)
+    assert len(rest) == SENDER_WAITING + 3
+    assert first in rest, "what was counted before is there"
+    counted = read_signal(anew)
+    assert isinstance(counted, KeepUnreadable)
+    assert counted.content.startswith("1 more messages")
