@@ -29,7 +29,9 @@ class RecordedJourney(NamedTuple):
 
 
 class RecordedJourneys:
-    """Keeps the journeys that were used last: at most so many, and of at most so many events together, but always one.
+    """Keeps the journeys that were used last: at most so many, and of at most so many events together. However long a
+    journey is, it takes no more than half of that room: two short ones do not drive it out, which would have it read
+    from its beginning at every append.
 
     A journey takes up to about 2 KB for an event. Each is kept once, at the version it was kept at last.
     """
@@ -60,11 +62,14 @@ class RecordedJourneys:
         if journey.id in self._kept:
             self._forget(journey.id)
         self._kept[journey.id] = recorded
-        self._events += journey.version
-        while len(self._kept) > 1 and (len(self._kept) > self._most_journeys or self._events > self._most_events):
+        self._events += self._room(journey)
+        while len(self._kept) > self._most_journeys or self._events > self._most_events:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, journey_id: UUID) -> RecordedJourney:
         forgotten = self._kept.pop(journey_id)
-        self._events -= forgotten.journey.version
+        self._events -= self._room(forgotten.journey)
         return forgotten
+
+    def _room(self, journey: Journey) -> int:
+        return min(journey.version, self._most_events // 2)

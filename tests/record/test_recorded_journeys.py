@@ -336,13 +336,28 @@ def test_memory_is_bounded_and_the_last_one_stays() -> None:
     assert [memory.find(each.id, b"\n") for each in few] == [None, None, *few[2:]]
     assert memory.find(few[2].id, b"another hash") is None
     memory.keep(RecordedJourney(few[4].model_copy(update={"version": 70}), b"F"))
-    memory.keep(RecordedJourney(large := journey(20), b"20"))
-    assert memory.find(few[2].id, b"\n") is None, "so many events are too many"
+    memory.keep(RecordedJourney(journey(45), b"45"))
+    assert memory.find(few[3].id, b"\n") is None, "so many events are too many"
     assert memory.take(few[4].id, 10) is None, "only the version that it was kept at"
-    memory.keep(RecordedJourney(enormous := journey(50_000), b"E"))
-    assert memory.find(large.id, b"20") is None
-    assert memory.take(enormous.id, 50_000) is not None
-    assert memory.take(enormous.id, 50_000) is None, "whoever takes it keeps it again"
-    for each in few:
-        memory.keep(RecordedJourney(each, bytes([each.version])))
-    assert [memory.find(each.id, b"\n") for each in few] == [None, None, *few[2:]]
+
+
+def test_a_journey_of_any_length_and_the_others_are_kept_beside_each_other() -> None:
+    """Each append to one of them would else read the other from its beginning, again and again."""
+    memory = RecordedJourneys(most_journeys=4, most_events=100)
+    enormous, others = journey(50_000), [journey(10) for _ in range(3)]
+    for each in (enormous, *others, enormous):
+        memory.keep(RecordedJourney(each, b""))
+    for each in (*others, enormous):
+        assert memory.find(each.id, b"") is not None
+    for _ in range(3):
+        for each in (*others, enormous):
+            assert memory.take(each.id, each.version) is not None
+            assert memory.take(each.id, each.version) is None, "whoever takes it keeps it again"
+            memory.keep(RecordedJourney(each, b""))
+    memory.keep(RecordedJourney(second := journey(60_000), b""))
+    assert memory.find(enormous.id, b"") is not None
+    memory.keep(RecordedJourney(journey(70_000), b""))
+    assert memory.find(second.id, b"") is None, "it was used before the other one"
+    assert memory.find(enormous.id, b"") is not None
+    for each in others:
+        assert memory.find(each.id, b"") is None
