@@ -286,8 +286,8 @@ class CareJourney:
 
     @property
     def _is_done(self) -> bool:
-        """Whether the journey is over, and nobody asks anything of it."""
-        return self._ledger.over and self._inbox.empty
+        """Whether the journey is over, nobody asks anything of it, and no alarm of it waits to be tried again."""
+        return self._ledger.over and self._inbox.empty and not self._alarms.failed
 
     @property
     def _may_leave(self) -> bool:

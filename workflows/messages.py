@@ -61,6 +61,9 @@ STRANGERS_OPEN = 100
 """How many open tasks there may be from what was sent without the keys of the service. What comes then is counted."""
 STRANGERS_ALARMS = 4
 """How many alarms from such messages leave at a time, so that an alarm from anybody else waits behind few."""
+ALARMS_AT_ONCE = 1_500
+"""How many alarms of one journey are on their way at a time; the others wait in turn. Temporal lets a run have 2,000
+activities pending, and fails every task of one that asks for more."""
 MESSAGES_KEPT = 100
 """How many messages that cannot be read, and that ops have not handled, one journey keeps. Those after them are
 counted, with their size and digest, and care is held."""

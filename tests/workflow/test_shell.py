@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -29,7 +30,9 @@ from workflows.journey.command_ids import own_id
 from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, derive
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import Refusal
 from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState, SignatureResult
+from workflows.shell.activity_calls import try_to_ask
 from workflows.shell.alarms import Alarms
 from workflows.shell.decider import Decider
 from workflows.shell.inbox import Inbox
@@ -213,6 +216,15 @@ def test_nobody_becomes_the_clock_by_a_restart(run: Run, play: Play) -> None:
     assert again.refusal is not None
 
 
+def failure(error_type: str) -> ActivityError:
+    """How an activity fails that says so itself."""
+    failed = {"scheduled_event_id": 1, "started_event_id": 1, "retry_state": None}
+    named = {"identity": "", "activity_type": "", "activity_id": ""}
+    error = ActivityError("x", **failed, **named)  # type: ignore[arg-type]
+    error.__cause__ = ApplicationError("invented", type=error_type, non_retryable=True)
+    return error
+
+
 def refuse(command: c.Command, answers: Answers, play: Play) -> None:
     """The record takes everything but this command, and what comes after it in its batch."""
 
@@ -223,10 +235,7 @@ def refuse(command: c.Command, answers: Answers, play: Play) -> None:
                 break
             version += each.events
         if version == batch.expected_version:
-            failed = {"scheduled_event_id": 1, "started_event_id": 1, "retry_state": None}
-            named = {"identity": "", "activity_type": "", "activity_id": ""}
-            cause = ApplicationError("not recorded", type=messages.NOT_TAKEN, non_retryable=True)
-            raise ActivityError("x", **failed, **named) from cause  # type: ignore[arg-type]
+            raise failure(messages.NOT_TAKEN)
         follow(play, batch.commands, version)
         return Recorded(version=version, position=version)
 
@@ -390,6 +399,139 @@ async def test_whoever_wakes_a_run_again_and_again_does_not_keep_it_from_leaving
         with pytest.raises(Left) as left:
             await task
     assert left.value.given.look, "the next run looks"
+
+
+@pytest.mark.parametrize("stranger", [True, False])
+async def test_an_alarm_that_fails_is_told_and_tried_again_and_keeps_no_run_from_going_on(
+    play: Play, answers: Answers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, *, stranger: bool
+) -> None:
+    """It stays with the last run, after which nobody would deliver it."""
+    tries, pauses, go_on = list[Any](), list[timedelta](), asyncio.Event()
+
+    def fail_twice(alarm: Any) -> bool:
+        tries.append(alarm)
+        if len(tries) < 3:
+            raise failure("Invented")
+        return True
+
+    async def sleep(pause: timedelta, **_: Any) -> None:
+        pauses.append(pause)
+        await go_on.wait()
+
+    answers["raise_alarm"] = fail_twice
+    monkeypatch.setattr(workflow, "sleep", sleep)
+    alarms = Alarms()
+    harm = c.ReportAdverseEvent(what="invented", grade=4, serious=False, onset=play.at)
+    raised = play.take(play.command(harm, Role.CLINICIAN))
+    assert not isinstance(raised, Refusal)
+    alarms.send(play.journey.clinic, raised, stranger=stranger)
+
+    def stands() -> tuple[bool, bool]:
+        return alarms.delivered, alarms.failed
+
+    assert stands() == (False, False), "it is on its way"
+
+    async def is_paused() -> bool:
+        return bool(pauses)
+
+    await eventually(is_paused)
+    assert stands() == (True, True)
+    assert "journey.activity_failed" in caplog.text
+    go_on.set()
+
+    async def has_left() -> bool:
+        return len(tries) == 3 and stands() == (True, False)
+
+    await eventually(has_left)
+    assert pauses == [messages.MOMENT, 2 * messages.MOMENT]
+    assert len({alarm.notices for alarm in tries}) == 1
+
+
+@pytest.mark.parametrize(("bound", "stranger"), [("ALARMS_AT_ONCE", False), ("STRANGERS_ALARMS", True)])
+async def test_however_many_alarms_wait_few_are_on_their_way(
+    play: Play, answers: Answers, monkeypatch: pytest.MonkeyPatch, bound: str, *, stranger: bool
+) -> None:
+    """More activities than Temporal allows would fail every task of the run."""
+    under_way, most, delivered = list[Any](), list[int](), asyncio.Event()
+
+    async def deliver(_: Any, alarm: Any, **__: Any) -> bool:
+        under_way.append(alarm)
+        most.append(len(under_way))
+        await delivered.wait()
+        under_way.remove(alarm)
+        return True
+
+    monkeypatch.setattr(workflow, "execute_activity", deliver)
+    monkeypatch.setattr(messages, bound, 3)
+    alarms = Alarms()
+    for _ in range(8):
+        harm = c.ReportAdverseEvent(what="invented", grade=4, serious=False, onset=play.at)
+        raised = play.take(play.command(harm, Role.CLINICIAN))
+        assert not isinstance(raised, Refusal)
+        alarms.send(play.journey.clinic, raised, stranger=stranger)
+
+    async def full() -> bool:
+        return len(under_way) == 3
+
+    async def left() -> bool:
+        return alarms.delivered
+
+    await eventually(full)
+    assert not alarms.delivered
+    delivered.set()
+    await eventually(left)
+    assert (len(most), max(most)) == (8, 3)
+
+
+async def test_a_bug_on_the_way_of_an_alarm_is_no_delivery(play: Play, answers: Answers) -> None:
+    """It fails the task, as any other bug does: the alarm leaves once that is mended."""
+
+    def bug(_: Any) -> None:
+        raise ZeroDivisionError
+
+    answers["raise_alarm"] = bug
+    harm = c.ReportAdverseEvent(what="invented", grade=4, serious=False, onset=play.at)
+    raised = play.take(play.command(harm, Role.CLINICIAN))
+    assert not isinstance(raised, Refusal)
+    alarms = Alarms()
+    alarms.send(play.journey.clinic, raised)
+    await asyncio.sleep(0)
+    for asked in (lambda: alarms.delivered, lambda: alarms.send(play.journey.clinic, raised)):
+        with pytest.raises(ZeroDivisionError):
+            asked()
+
+
+def test_what_fails_for_good_ends_no_journey(run: Run, play: Play, answers: Answers) -> None:
+    """It is asked again later, and a new run may begin meanwhile: by a worker that has been mended, perhaps."""
+
+    def fail(_: Any) -> None:
+        raise failure("Invented")
+
+    answers["look_at_others"] = answers["verify_signature"] = fail
+    run.inbox.look = True
+    with pytest.raises(Over):
+        at_once(run.others.look_when_asked())
+    assert (run.inbox.look, run.others.looking) == (True, False)
+    run.inbox.add_unchecked(asks(play), 100, authentic=True, accepted=True)
+    with pytest.raises(Over):
+        at_once(run.check_signals())
+    assert [waits.command.body.kind for waits in run.inbox.unchecked] == ["question.ask"]
+    assert run.waiting == []
+
+
+async def test_the_pauses_grow_after_answers_that_are_not_believed(
+    run: Run, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each one makes the history longer, and nothing lets the run leave meanwhile."""
+    said, pauses = [*[Foreign(b"")] * 8, Others(elsewhere=OTHER, position=7)], list[timedelta]()
+
+    async def sleep(pause: timedelta, **_: Any) -> None:
+        pauses.append(pause)
+
+    answers["look_at_others"] = lambda _: said.pop(0)
+    monkeypatch.setattr(workflow, "sleep", sleep)
+    await try_to_ask(messages.look_at_others, run.ledger.journey.id, "invented")
+    assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
 def test_whoever_asks_a_run_whose_start_was_refused_is_told_why(answers: Answers) -> None:

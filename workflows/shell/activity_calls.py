@@ -25,11 +25,12 @@ async def ask(
     within: timedelta = m.ATTEMPT,
 ) -> Result:
     """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
-    somebody without the keys is not believed: it is asked again.
+    somebody without the keys is not believed: it is asked again, after pauses that grow, as the history does.
 
     Raises:
         ActivityError: it failed, and says so itself.
     """
+    pause = m.MOMENT
     while True:
         try:
             answer = await workflow.execute_activity(
@@ -48,8 +49,21 @@ async def ask(
         else:
             if answer is not None and not isinstance(answer, Foreign):
                 return answer
-        workflow.logger.error("journey.foreign_answer", extra={"activity": summary})
-        await workflow.sleep(m.MOMENT, summary="ask again")
+        workflow.logger.error("journey.foreign_answer", extra={"activity": _name(activity)})
+        await workflow.sleep(pause, summary="ask again")
+        pause = min(2 * pause, m.TRIED_AGAIN)
+
+
+async def try_to_ask(
+    activity: Callable[[Given], Awaitable[Result | Foreign]], given: Given, summary: str
+) -> Result | None:
+    """Ask an activity that is never to fail for good. None if it did all the same: the log says so, and it is to be
+    asked again later, by a worker that has been mended. An error here would end the journey."""
+    try:
+        return await ask(activity, given, summary)
+    except ActivityError:
+        workflow.logger.error("journey.activity_failed", extra={"activity": _name(activity)})
+        return None
 
 
 async def check_once(presented: m.SignatureCheck, summary: str) -> m.SignatureResult | None:
@@ -67,6 +81,11 @@ async def check_once(presented: m.SignatureCheck, summary: str) -> m.SignatureRe
     except ActivityError:
         return None
     return result if isinstance(result, m.SignatureResult) else None
+
+
+def _name(activity: Callable[[Given], Awaitable[object]]) -> str:
+    """Return the name of an activity: of a summary, which is a sentence, the log would show nothing."""
+    return getattr(activity, "__name__", "activity")
 
 
 def _new_activity_id() -> str:

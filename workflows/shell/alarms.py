@@ -2,38 +2,62 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio import workflow
 
 from workflows import messages as m
 from workflows.journey.events import Event
 from workflows.journey.notices import notices
-from workflows.shell.activity_calls import ask
+from workflows.shell.activity_calls import try_to_ask
+
+LONGEST_PAUSE = timedelta(minutes=5)
+"""How long it takes at most until an alarm that failed for good is tried again."""
 
 
 class Alarms:
     """The alarms of a run that are on their way."""
 
     def __init__(self) -> None:
-        self._leaving: list[asyncio.Task[bool]] = []
-        self._strangers_turn = asyncio.Semaphore(m.STRANGERS_ALARMS)
+        self._leaving: list[asyncio.Task[None]] = []
+        self._failed = 0
+        self._turn, self._strangers_turn = asyncio.Semaphore(m.ALARMS_AT_ONCE), asyncio.Semaphore(m.STRANGERS_ALARMS)
 
     @property
     def delivered(self) -> bool:
-        """Whether none is on its way any more."""
-        return all(alarm.done() for alarm in self._leaving)
+        """Whether none is on its way any more. One that failed, and waits to be tried again, keeps no new run from
+        beginning: that delivers at first whatever is recorded."""
+        return len(self._under_way()) == self._failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether one failed, and waits to be tried again. No run comes after the last one to deliver it."""
+        return self._failed > 0
 
     def send(self, clinic: str, events: Sequence[Event], *, stranger: bool = False) -> None:
         """Send what these events raise in a journey of this clinic."""
         raised = tuple(notice for event in events for notice in notices(event) if notice.alarm)
-        self._leaving = [alarm for alarm in self._leaving if not alarm.done()]
+        self._leaving = self._under_way()
         if raised:
             alarm = m.Alarm(clinic=clinic, notices=raised)
-            leaving = self._send_in_turn(alarm) if stranger else _send(alarm)
-            self._leaving.append(asyncio.create_task(leaving))
+            self._leaving.append(asyncio.create_task(self._deliver(alarm, stranger=stranger)))
 
-    async def _send_in_turn(self, alarm: m.Alarm) -> bool:
-        async with self._strangers_turn:
-            return await _send(alarm)
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        for alarm in self._leaving:
+            if alarm.done():
+                alarm.result()  # Only a bug ends one with an error. It fails this task, and is retried until a fix.
+        return [alarm for alarm in self._leaving if not alarm.done()]
+
+    async def _deliver(self, alarm: m.Alarm, *, stranger: bool) -> None:
+        pause = m.MOMENT
+        turn = self._strangers_turn if stranger else self._turn
+        while not await _send(alarm, turn):
+            self._failed += 1
+            await workflow.sleep(pause, summary="raise the alarm again")
+            self._failed -= 1
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
-async def _send(alarm: m.Alarm) -> bool:
-    return await ask(m.raise_alarm, alarm, "alarm")
+async def _send(alarm: m.Alarm, turn: asyncio.Semaphore) -> bool | None:
+    async with turn:
+        return await try_to_ask(m.raise_alarm, alarm, "alarm")

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 from workflows import messages as m
-from workflows.shell.activity_calls import ask
+from workflows.shell.activity_calls import try_to_ask
 from workflows.shell.decider import Decider
 from workflows.shell.recorder import Recorder
 
@@ -27,12 +27,12 @@ class OtherJourneys:
             )
             decider.inbox.look, self.looking = False, True
             known = ledger.journey.elsewhere
-            others = await ask(m.look_at_others, ledger.journey.id, "look at the patient's other journeys")
+            others = await try_to_ask(m.look_at_others, ledger.journey.id, "look at the patient's other journeys")
             await recorder.until_decidable()
-            if ledger.journey.elsewhere == known:
+            if others is not None and ledger.journey.elsewhere == known:
                 decider.take_in(others)
             else:
-                decider.inbox.look = True  # The answer may be older than what became known meanwhile.
+                decider.inbox.look = True  # An answer may be older than what became known meanwhile.
             self.looking = False
             # However fast the others go on, this one takes it in at its own pace.
-            await workflow.sleep(m.MOMENT, summary="look again")
+            await workflow.sleep(m.TRIED_AGAIN if others is None else m.MOMENT, summary="look again")

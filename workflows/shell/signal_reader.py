@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 from workflows import messages as m
-from workflows.shell.activity_calls import ask
+from workflows.shell.activity_calls import try_to_ask
 from workflows.shell.decider import Decider
 from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits
@@ -42,8 +42,11 @@ async def check_signals(decider: Decider, recorder: Recorder) -> None:
         command = waited.command
         if ledger.must_be_checked(command) or ledger.needs_proof(command):
             presented = ledger.presented(command, workflow.now())
-            result = await ask(m.verify_signature, presented, "check a signature")
+            result = await try_to_ask(m.verify_signature, presented, "check a signature")
             await recorder.until_decidable()
+            if result is None:
+                await workflow.sleep(m.TRIED_AGAIN, summary="check again")
+                continue
             refusal = result.refusal
             if refusal is None and not ledger.counts_still(presented, workflow.now()):
                 continue
