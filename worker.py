@@ -51,6 +51,7 @@ from application.temporal.journey_client import (
     schedule_anchors,
 )
 from application.temporal.journeys import Journeys
+from application.temporal.resets import find_unchecked
 from application.temporal.run_control import look
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
@@ -101,7 +102,12 @@ def build_worker(
         with suppress(Unavailable):
             await look(client, journey_id)
 
-    recording = RecordActivities(record, register, demonstrations=demonstrations, log=log, tell=tell)
+    async def unchecked(journey_id: UUID, run_id: str) -> Sequence[str]:
+        return await find_unchecked(client, journey_id, run_id)
+
+    recording = RecordActivities(
+        record, register, demonstrations=demonstrations, log=log, tell=tell, find_unchecked=unchecked
+    )
     activities = (
         *(recording.append, recording.catch_up, recording.look, NoticeActivities(record, register).alarm),
         SignatureActivities(register, log).verify,

@@ -101,8 +101,18 @@ Tell: TypeAlias = Callable[[UUID], Awaitable[None]]
 again."""
 
 
+FindUnchecked: TypeAlias = Callable[[UUID, str], Awaitable[Sequence[str]]]
+"""Returns the ids of the updates of a journey that were answered that they cannot be checked, before a reset made the
+run of this id."""
+
+
 async def _tell_nobody(_journey_id: UUID) -> None:
     """What a recorder does that has no Temporal."""
+
+
+async def _find_none(_journey_id: UUID, _run_id: str) -> Sequence[str]:
+    """What a recorder finds that has no Temporal."""
+    return ()
 
 
 def _refused(why: str, kind: str = DIVERGED) -> ApplicationError:
@@ -184,7 +194,8 @@ class RecordActivities:
     """Appends events to one record after deciding their commands again, and compares runs with it.
 
     ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
-    ``demonstrations``. ``tell`` has a journey look at the patient's others.
+    ``demonstrations``. ``tell`` has a journey look at the patient's others; ``find_unchecked`` reads what was answered
+    before a reset.
     """
 
     def __init__(
@@ -195,8 +206,9 @@ class RecordActivities:
         demonstrations: bool = False,
         log: ThisLog | None = None,
         tell: Tell = _tell_nobody,
+        find_unchecked: FindUnchecked = _find_none,
     ) -> None:
-        self._tell = tell
+        self._tell, self._find_unchecked = tell, find_unchecked
         self._record = record
         self._register = register
         self._registers = SeenRegisters(record, register)
@@ -503,12 +515,14 @@ class RecordActivities:
             ApplicationError: not retryable, when an event cannot be read.
         """
         run_id = activity.info().workflow_run_id or ""
+        unchecked = tuple(await self._find_unchecked(handed.journey_id, run_id)) if handed.reset else ()
+        handed = handed.model_copy(update={"reset": False})
         try:
             folded = await load_folded(self._record, handed.journey_id)
         except UnreadableEvent as unreadable:
             raise _unreadable(unreadable) from None
         if folded is None:
-            return RecordedState(run_id=run_id)
+            return RecordedState(run_id=run_id, unchecked=unchecked)
         leaving = [notice for event in folded.since for notice in notices(event)]
         for first in range(0, len(leaving), NOTICES_AT_ONCE):
             await self._deliver(leaving[first : first + NOTICES_AT_ONCE], folded.state.journey.clinic)
@@ -516,7 +530,7 @@ class RecordActivities:
         await keep_snapshot(self._record, folded)
         same = state_digest(folded.state.journey, folded.state.spelled) == handed
         mark = record_mark(folded.state.journey.version, folded.journey_hash)
-        return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark)
+        return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark, unchecked=unchecked)
 
     @activity.defn(name=look_at_others.__name__)
     async def look(self, journey_id: UUID) -> Others:

@@ -123,8 +123,8 @@ class CareJourney:
     async def submit(self, given: Command | Foreign) -> m.Receipt:
         self._limits.updates += 1
         self._recorder.look_for_reset()
-        await self._recorder.until_decidable()
         command, authentic = _read_update(given)
+        await self._until_decidable(command)
         if not authentic and (by_hand := refuse_by_hand(command)) is not None:
             self._decider.read(kept_by_hand(command), len(command.model_dump_json()))
             raise Refused(by_hand, command)
@@ -185,6 +185,17 @@ class CareJourney:
             raise NotChecked(command) from None
         return refusal
 
+    async def _until_decidable(self, command: Command) -> None:
+        """Wait until the run knows where it stands.
+
+        Raises:
+            NotChecked: so it was answered before a reset, which applies it again. It does not happen now either.
+        """
+        await self._recorder.until_decidable()
+        update = workflow.current_update_info()
+        if update is not None and update.id in self._recorder.unchecked:
+            raise NotChecked(command)
+
     async def _as_proven(self, command: Command) -> Command:
         """Return what anybody may send, without the clinics of its sender unless the register knows them: it counts
         all the same, and is marked. Nobody is kept waiting for a register that cannot be read."""
@@ -202,7 +213,7 @@ class CareJourney:
         try:
             presented = self._ledger.presented(command, workflow.now())
             result = await check_once(presented, "check a signature")
-            await self._recorder.until_decidable()
+            await self._until_decidable(command)
         finally:
             self._checking -= 1
         if result is None:

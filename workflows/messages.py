@@ -168,11 +168,13 @@ def mark_version(mark: str) -> int:
 
 
 class StateDigest(ImmutableModel):
-    """A state in short: its version and its digest in hex; version 0 for none."""
+    """A state in short: its version and its digest in hex; version 0 for none. ``reset``: a reset made the run that
+    asks."""
 
     journey_id: UUID
     version: int = 0
     digest: str = ""
+    reset: bool = False
 
 
 def state_digest(journey: Journey, spelled: bytes) -> StateDigest:
@@ -184,11 +186,13 @@ class RecordedState(ImmutableModel):
     """The state as recorded, if it differs from that of the run; none if they agree, or nothing is recorded.
 
     ``run_id`` is of the run that asked, and ``mark`` that of the record, as `record_mark` writes it; empty without one.
+    ``unchecked`` are the updates of before a reset that were answered that they cannot be checked, by their ids.
     """
 
     state: JourneyState | None = None
     run_id: str
     mark: str = ""
+    unchecked: tuple[str, ...] = ()
 
 
 class SignatureCheck(ImmutableModel):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -20,13 +21,13 @@ from application.temporal.journey_client import SUBMIT, SignatureUnchecked, subm
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.attackers import asked, decision, held, office_on, signed
-from tests.faults.helpers import Course, at_work
+from tests.faults.helpers import Course, at_work, reset
 from tests.helpers import eventually
 from workflows import messages
 from workflows.care_journey import CHECKED_AT_ONCE, CareJourney
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.messages import TRY_AGAIN, SignatureCheck, SignatureResult, verify_signature
+from workflows.messages import NOT_CHECKED, TRY_AGAIN, SignatureCheck, SignatureResult, verify_signature
 
 pytestmark = pytest.mark.server
 
@@ -103,3 +104,47 @@ async def test_what_could_not_be_checked_may_be_sent_again_as_it_is(
             await submit(client, course.id, genuine)
             assert not (await course.recorded()).held
             await course.checked()
+
+
+@pytest.mark.parametrize("tasks", [(0, 0), (-2,)], ids=["all of it, twice", "while it is checked"])
+async def test_what_was_told_that_nothing_happened_does_not_happen_by_a_reset(
+    stack: Stack, client: Client, record: Record, task_queue: str, tmp_path: Path, tasks: tuple[int, ...]
+) -> None:
+    """The reset applies the updates again, and by then the signature can be checked. It is decided once its signer
+    sends it again, and stays so."""
+    async with office_on(stack, tmp_path / "own") as office:
+        register = office.path.read_bytes()
+        course = Course(client, record, office.signers, task_queue)
+        async with at_work(client, record, office.signers, task_queue):
+            await course.begin()
+            before = await held(course)
+            genuine = await signed(course, decision(before, asked(before)))
+            office.put(b"")
+            with pytest.raises(SignatureUnchecked):
+                await submit(client, course.id, genuine)
+            told = await updates_of(course, genuine)
+            office.put(register)
+            for task in tasks:
+                await reset(course, task=task)
+                for update_id in told:
+                    with pytest.raises(WorkflowUpdateFailedError) as again:
+                        await course.handle.get_update_handle(update_id).result()
+                    assert isinstance(again.value.cause, ApplicationError)
+                    assert again.value.cause.type == NOT_CHECKED
+                assert await course.recorded() == before
+            await submit(client, course.id, genuine)
+            assert not (await course.recorded()).held
+            await reset(course)
+            assert not (await course.checked()).held
+
+
+async def updates_of(course: Course, sent: c.Command) -> list[str]:
+    """The ids under which a command has come to the journey's present run."""
+    updates = [
+        event.workflow_execution_update_accepted_event_attributes.accepted_request.meta.update_id
+        for event in (await course.runs())[0]
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
+    ]
+    found = [update_id for update_id in updates if update_id.startswith(str(sent.command_id))]
+    assert len(found) == 2, "it is asked twice"
+    return found

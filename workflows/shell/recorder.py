@@ -29,6 +29,9 @@ class Recorder:
         """Whether a reset has set the run back, so that it decides nothing before it has caught up."""
         self.mark = ""
         """How far the run is recorded, as `record_mark` writes it."""
+        self.unchecked: frozenset[str] = frozenset()
+        """The updates, by their ids, that were answered before a reset that they cannot be checked: nothing happened,
+        and nothing may happen when the reset applies them again."""
         self._caught_up_in, self._times_set_back = "", 0
         self._told: m.Recorded | None = None
         self._not_taken: list[UUID] = []
@@ -49,8 +52,9 @@ class Recorder:
     async def catch_up(self) -> None:
         """Compare the state of this run with the record. What the record does not have is decided again after it."""
         handed, self._handed = self._handed or m.StateDigest(journey_id=self._ledger.journey.id), None
-        before = self._times_set_back
+        before, reset = self._times_set_back, self.may_be_set_back
         try:
+            handed = handed.model_copy(update={"reset": reset})
             read = await ask(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
         except ActivityError:
             # The record has an event that nobody can read. Whatever this run was handed, it decides nothing more; what
@@ -63,6 +67,7 @@ class Recorder:
             return  # This answers what was asked before the reset.
         told, self._told = self._told, None
         self.caught_up, self._caught_up_in, self.mark = True, read.run_id, read.mark
+        self.unchecked |= frozenset(read.unchecked)
         self.set_back = self._ledger.diverged = False
         if read.state is not None:
             workflow.logger.warning("journey.read_back")
