@@ -9,12 +9,17 @@ from activities.notices import deliver, recipients
 from activities.record.store import Record
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.actors import Role
+from workflows.journey.base import ImmutableModel
 from workflows.messages import Alarm, raise_alarm
 
 log = structlog.get_logger("notices")
 
-LOGGED = "logged"
-"""What an attempt leaves to the next one, once the log has its alarms."""
+
+class Attempted(ImmutableModel):
+    """What an attempt leaves to the next one, once the log has its alarms. A model, because its payload then says what
+    it is: Temporal shows it to whoever takes the next attempt, and it is nobody's answer."""
+
+    logged: bool = True
 
 
 class NoticeActivities:
@@ -33,7 +38,7 @@ class NoticeActivities:
         the next attempt logs the alarm again under the same id: whoever pages by the log counts an id once.
         """
         attempt, told = activity.info(), datetime.now(UTC)
-        if LOGGED not in attempt.heartbeat_details:
+        if Attempted().model_dump() not in attempt.heartbeat_details:
             for notice in alarm.notices:
                 people = None
                 if notice.to == Role.ON_CALL_CLINICIAN:
@@ -46,6 +51,6 @@ class NoticeActivities:
                     people=people,
                     attempt=attempt.attempt,
                 )
-            activity.heartbeat(LOGGED)
+            activity.heartbeat(Attempted())
         await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)
         return True

@@ -29,6 +29,7 @@ from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from activities.notice_activities import Attempted
 from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, make_keyring, use_master_key
@@ -129,30 +130,36 @@ async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothin
 async def test_an_answer_without_the_keys_is_asked_for_again(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    """A rogue worker says that all is recorded, or that the record diverged; hands the question back as an answer, or
-    as what a failure says; or hands in as the last failure one that was to be retried. The latter were made with the
-    keys, and for this very place. None of it is believed."""
-    courses = [Course(client, record, signers, task_queue) for _ in range(5)]
+    """A rogue worker says that all is recorded, or that the record diverged; hands back as an answer the question, or
+    what an attempt left to the next one; the question as what a failure says; or, as the last failure, one that was to
+    be retried. All but the first two were made with the keys, and for this very place. None of it is believed."""
+    attacks = ("answer", "failure", "question", "heartbeat", "question as failure", "retried failure")
+    courses = [Course(client, record, signers, task_queue) for _ in attacks]
     queue = TaskQueue(name=task_queue)
     async with Worker(client, task_queue=task_queue, workflows=[CareJourney]):
         for course in courses:
             await start(client, course.opening, task_queue=task_queue)
-        for attack in ("answer", "failure", "question", "question as failure", "retried failure"):
+        for attack in attacks:
             task = await plain.workflow_service.poll_activity_task_queue(
                 PollActivityTaskQueueRequest(namespace=plain.namespace, task_queue=queue, identity="rogue"),
                 retry=False,
             )
             assert courses[0].opening.actor.id.encode() not in task.SerializeToString()
-            if attack in ("answer", "question"):
+            there = client.data_converter.with_context(_place(client, task))
+            if attack in ("answer", "question", "heartbeat"):
                 completed = RespondActivityTaskCompletedRequest(namespace=plain.namespace, task_token=task.task_token)
-                said = clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}')
-                completed.result.payloads.append(task.input.payloads[0] if attack == "question" else said)
+                answers = {
+                    "answer": clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}'),
+                    "question": task.input.payloads[0],
+                    "heartbeat": (await there.encode([Attempted()]))[0],
+                }
+                completed.result.payloads.append(answers[attack])
                 await plain.workflow_service.respond_activity_task_completed(completed, retry=True)
                 continue
             failed = RespondActivityTaskFailedRequest(namespace=plain.namespace, task_token=task.task_token)
             if attack == "retried failure":
                 seen = ApplicationError("the record is away", type=LIMIT)
-                await client.data_converter.with_context(_place(client, task)).encode_failure(seen, failed.failure)
+                await there.encode_failure(seen, failed.failure)
             else:
                 failed.failure.application_failure_info.type = DIVERGED
             if attack == "question as failure":

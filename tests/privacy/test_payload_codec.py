@@ -19,6 +19,7 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import ApplicationError
 
+from activities.notice_activities import Attempted
 from activities.payload_codec import KEY, PLACE, SealingCodec, read_payloads
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
@@ -134,6 +135,7 @@ QUESTIONS: dict[str, tuple[object, tuple[Any, ...]]] = {
     "a batch": (Batch(journey_id=JOURNEY, expected_version=1, commands=()), (Recorded, SignatureResult, bool)),
     "an alarm": (Alarm(clinic="demo-clinic", notices=()), (bool, str, SignatureResult)),
     "an answer": (SignatureResult(), (Recorded, SignatureCheck, JourneyInput)),
+    "what an attempt leaves": (Attempted(), (bool, int, str, Recorded, RecordedState, SignatureResult, Others)),
 }
 
 
