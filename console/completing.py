@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from console.forms import Content
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import CommandBody, Observe, RecordDose
-from workflows.journey.stages.sessions.model import YEAR
+from workflows.journey.stages.sessions.commands import YEAR
 
 
 def complete(content: Content, model: type[CommandBody], journey: Journey) -> None:

@@ -15,7 +15,7 @@ from workflows.journey.events import Event
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE, measure_name, scheduled_instruments
-from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary import STATE_ZONES, US_STATES
 
 Names: TypeAlias = Mapping[str, str]

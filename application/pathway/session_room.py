@@ -17,7 +17,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import people_of
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.stages.sessions.model import Observation, Session
+from workflows.journey.stages.sessions.state import Observation, Session
 from workflows.journey.vocabulary import AT_HOME
 
 Moment: TypeAlias = Literal[

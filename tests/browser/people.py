@@ -25,7 +25,7 @@ from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
-from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.state import Session
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=640)
 MOST_MS = 10_000

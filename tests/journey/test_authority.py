@@ -21,7 +21,7 @@ from workflows.journey.decide import decide
 from workflows.journey.evidence import approved, half_signed
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stages.education.model import ProposedConsent
+from workflows.journey.stages.education.state import ProposedConsent
 from workflows.journey.stages.evaluation.model import Evaluation
 from workflows.journey.vocabulary import US_STATES
 

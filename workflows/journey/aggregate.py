@@ -31,19 +31,21 @@ from workflows.journey.always.supply import model as supply
 from workflows.journey.always.therapy import model as therapy
 from workflows.journey.entries import put
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
-from workflows.journey.stages.education import model as education
+from workflows.journey.stages.education import evolve as education
+from workflows.journey.stages.education.state import EducationState
 from workflows.journey.stages.evaluation import model as evaluation
 from workflows.journey.stages.follow_up import model as follow_up
 from workflows.journey.stages.screening import model as screening
-from workflows.journey.stages.sessions import model as sessions
+from workflows.journey.stages.sessions import evolve as sessions
+from workflows.journey.stages.sessions.state import SessionsState
 
 
 class Journey(
     evaluation.EvaluationState,
     screening.ScreeningState,
-    education.EducationState,
+    EducationState,
     observations.ObservationsState,
-    sessions.SessionsState,
+    SessionsState,
     handover.HandoverState,
     follow_up.FollowUpState,
     safety.SafetyState,

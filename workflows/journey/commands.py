@@ -1,8 +1,8 @@
 """The catalogue of all commands of people and the clock.
 
-A command is one envelope (`Command`) around one body. Each body stands in the ``model`` of the stage it belongs to,
-and says on its class which roles may send it and in which stages it makes sense; that is checked for all of them
-alike, before a stage decides anything. The kind is ``noun.verb``, and is what people type at a terminal.
+A command is one envelope (`Command`) around one body. Each body stands with the stage it belongs to, and says on its
+class which roles may send it and in which stages it makes sense; that is checked for all of them alike, before a stage
+decides anything. The kind is ``noun.verb``, and is what people type at a terminal.
 """
 
 from typing import Annotated
@@ -68,7 +68,7 @@ from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
 from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
 from workflows.journey.proof import Proof
-from workflows.journey.stages.education.model import (
+from workflows.journey.stages.education.commands import (
     Acknowledge,
     AnswerQuestion,
     AskQuestion,
@@ -94,7 +94,7 @@ from workflows.journey.stages.follow_up.model import (
     SettleContact,
 )
 from workflows.journey.stages.screening.model import RecordScreening
-from workflows.journey.stages.sessions.model import (
+from workflows.journey.stages.sessions.commands import (
     AcknowledgeInstructions,
     CancelSession,
     CheckSession,

@@ -1,7 +1,7 @@
 """The base of every command and every event, and how an event changes a part of the state.
 
-Each stage, and each thing that goes on in every stage, has a ``model`` module with its own commands, events and
-part of the state. They build on this module; the catalogues `commands` and `events` put them together.
+Each stage, and each thing that goes on in every stage, has its own commands, events and part of the state. They build
+on this module; the catalogues `commands` and `events` put them together.
 """
 
 from collections.abc import Callable, Mapping

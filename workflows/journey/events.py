@@ -1,7 +1,7 @@
 """The catalogue of all events.
 
-Events are the only way the state of a journey changes, and are never edited. Each body stands in the ``model`` of the
-stage it belongs to. It has a ``kind`` (``noun.participle``) and a schema version; later versions add fields with
+Events are the only way the state of a journey changes, and are never edited. Each body stands with the stage it belongs
+to. It has a ``kind`` (``noun.participle``) and a schema version; later versions add fields with
 defaults, or a new kind. Times are UTC instants; a zone stands beside every time that was meant locally.
 """
 
@@ -79,7 +79,7 @@ from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCount
 from workflows.journey.always.therapy.model import TherapyRecorded
 from workflows.journey.envelopes import EventBody, EventHeader
 from workflows.journey.proof import Proof
-from workflows.journey.stages.education.model import (
+from workflows.journey.stages.education.events import (
     ConsentGiven,
     ConsentVersionChanged,
     ConsentVersionProposed,
@@ -107,7 +107,7 @@ from workflows.journey.stages.follow_up.model import (
     VisitRecorded,
 )
 from workflows.journey.stages.screening.model import AnswersReopened, ScreeningRecorded
-from workflows.journey.stages.sessions.model import (
+from workflows.journey.stages.sessions.events import (
     DoseRecorded,
     InstructionsAcknowledged,
     ObservationMissed,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
-from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.state import Session
 
 
 def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:

@@ -23,7 +23,7 @@ from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import half_signed
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.stages.sessions.model import Session
+from workflows.journey.stages.sessions.state import Session
 
 Named = tuple[Part, str, str]
 """A part, who is given it, and the field of the command that names them."""

@@ -14,7 +14,7 @@ from typing import Any
 from workflows.journey.always.corrections.model import Fact
 from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, changed_entry
-from workflows.journey.stages.sessions.model import doses_known, run_from
+from workflows.journey.stages.sessions.evolve import doses_known, run_from
 from workflows.journey.vocabulary import ScreeningAnswer
 
 Void = Callable[[Any, int, Fact], Changes]

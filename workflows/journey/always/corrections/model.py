@@ -19,14 +19,8 @@ from workflows.journey.stages.evaluation.model import (
 )
 from workflows.journey.stages.follow_up.model import RecordVisit, VisitRecorded
 from workflows.journey.stages.screening.model import RecordScreening, ScreeningRecorded
-from workflows.journey.stages.sessions.model import (
-    CheckSession,
-    DoseRecorded,
-    Observe,
-    RecordDose,
-    SessionChecked,
-    SessionObserved,
-)
+from workflows.journey.stages.sessions.commands import CheckSession, Observe, RecordDose
+from workflows.journey.stages.sessions.events import DoseRecorded, SessionChecked, SessionObserved
 
 Correction = RecordEvaluation | RecordInstrument | RecordScreening | CheckSession | RecordDose | Observe | RecordVisit
 

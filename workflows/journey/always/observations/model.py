@@ -10,7 +10,8 @@ from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
-from workflows.journey.stages.sessions.model import YEAR, SessionsState
+from workflows.journey.stages.sessions.commands import YEAR
+from workflows.journey.stages.sessions.state import SessionsState
 from workflows.journey.vocabulary import Vitals
 
 Consciousness = Literal["alert", "voice", "pain", "unresponsive"]

@@ -18,7 +18,7 @@ from workflows.journey.patient_limits import highest_dose, more, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.setting import setting_of
-from workflows.journey.stages.education.model import counted_weight
+from workflows.journey.stages.education.state import counted_weight
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:

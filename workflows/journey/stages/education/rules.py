@@ -29,7 +29,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.stage import Stage
-from workflows.journey.stages.education.model import Question
+from workflows.journey.stages.education.state import Question
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:

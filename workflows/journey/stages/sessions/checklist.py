@@ -24,7 +24,7 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_NO_GO, Severity, at_least
 from workflows.journey.stages.sessions.dose_gate import is_watched, require_scheduled
-from workflows.journey.stages.sessions.model import Recheck
+from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
 from workflows.journey.vocabulary import not_a_state
 

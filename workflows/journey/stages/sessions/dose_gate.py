@@ -35,8 +35,8 @@ from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented, untaught
 from workflows.journey.stages.screening.rules import find_reopened, find_unanswered, list_exclusions
-from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.stages.sessions.state import Session
 from workflows.journey.stages.sessions.validity import find_lapsed, measure_obstacles
 from workflows.journey.vocabulary import Observer
 

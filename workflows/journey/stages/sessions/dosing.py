@@ -21,7 +21,7 @@ from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_OTHER_DOSE
-from workflows.journey.stages.sessions.model import Dose, Session
+from workflows.journey.stages.sessions.state import Dose, Session
 
 LEFT = "the doses left do not add up"
 """The deviation of a dose after which another number is left than the ledger says."""

@@ -25,7 +25,8 @@ from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyL
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.dose_gate import require_scheduled
-from workflows.journey.stages.sessions.model import Observation, Session, is_measured_then, made_minute
+from workflows.journey.stages.sessions.scheduled_minutes import is_measured_then, made_minute
+from workflows.journey.stages.sessions.state import Observation, Session
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -44,8 +44,8 @@ from workflows.journey.stages.sessions.dose_gate import (
     require_scheduled,
     standing_no_go,
 )
-from workflows.journey.stages.sessions.model import Session
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.stages.sessions.state import Session
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -1,0 +1,24 @@
+"""Which minute of the protocol's schedule an observation makes. Minutes count from the dose, times are UTC."""
+
+from datetime import datetime, timedelta
+
+from workflows.journey.protocol import Sessions
+from workflows.journey.vocabulary import Vitals
+
+
+def made_minute(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> int | None:
+    """Return the scheduled minute that an observation at a minute after the dose (UTC) makes: the nearest one, if it is
+    near, and has the vital signs that are asked for then."""
+    nearest = rules.nearest_minute(minute)
+    near = abs(nearest - minute) <= rules.observe_window_minutes
+    whole = nearest not in rules.vitals_minutes or is_measured_then(rules, dosed_at, minute, vitals)
+    return nearest if near and whole else None
+
+
+def is_measured_then(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> bool:
+    """Whether vital signs were measured near the minute after the dose (UTC) that they are told of. Those of another
+    time are kept and judged, and stand for no measurement that is due."""
+    if vitals is None:
+        return False
+    apart = abs(vitals.measured_at - dosed_at - timedelta(minutes=minute))
+    return apart <= timedelta(minutes=rules.observe_window_minutes)
