@@ -23,7 +23,7 @@ from temporalio.client import Client
 from activities.record.errors import RecordUnavailable
 from activities.record.event_codec import load_journey
 from activities.record.store import Record
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
 from application.temporal.journey_client import handle_of

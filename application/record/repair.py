@@ -16,7 +16,7 @@ from activities.record.access_log import find_unannounced_access, told_again_und
 from activities.record.event_codec import load_events
 from activities.record.patients import find_unparted, part_again
 from activities.record.reconciliation import heads_of
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from application.context import Context
 from application.errors import UseCaseError

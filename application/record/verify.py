@@ -18,8 +18,8 @@ from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.verification.anchors import Anchor, check_anchors
 from activities.record.verification.builds import Build, BuildError, open_build
 from activities.record.verification.chains import RecordFinding, by_place, read_access, snapshot
-from activities.record.verification.journeys import VerificationResult, verify_record
 from activities.record.verification.kept import keep_verification
+from activities.record.verification.record import VerificationResult, verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
 from activities.record.verification.verify_export import Keys
 from application.context import Context

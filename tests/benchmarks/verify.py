@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from activities.record import Record
 from activities.record.read_models.rebuild import rebuild
-from activities.record.verification.journeys import VerificationResult, verify_record
+from activities.record.verification.record import VerificationResult, verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from deploy.local.postgres import Postgres
 from simulation.people import referral

@@ -16,11 +16,11 @@ from pydantic import SecretStr
 from activities.record import RecordUnavailable
 from activities.record.event_codec import to_new
 from activities.record.store import Record, SeenRegister
-from activities.record.verification import journeys as proving
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import AccessFlaw, Kind
 from activities.record.verification.derivation import Underived
 from activities.record.verification.patients import Difference
+from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import Reason, trusted_keys
 from activities.record.verification.times import WrongTime
 from activities.signatures.signer_registry import content_hash
@@ -391,7 +391,7 @@ async def test_several_processes_find_what_one_does(migrated: Database, owner: C
         await put_course(record)
         await catch_up(record)
         await owner.execute("UPDATE read_model_1.caseload SET clinician = 'demo-mallory'")
-        verify_in_sections = partial(proving.verify_record, record, keys=keys, section=70)
+        verify_in_sections = partial(verify_record, record, keys=keys, section=70)
         alone = await verify_in_sections(read_models=True)
         assert {"unsigned", "rows_stale", "rows_differ", "wrong_evidence"} <= {each.reason for each in alone.findings}
         assert await verify_in_sections(read_models=True, alone=0) == alone

@@ -27,7 +27,7 @@ from activities.record.command_codec import decided_by
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from activities.record.verification import sign_offs as offline
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.signatures.keys import PrivateKey, sign, unlock
 from activities.signatures.signer_registry import Register, RegisterFile, publish
 from deploy.local.stack import Stack

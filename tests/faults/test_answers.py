@@ -13,7 +13,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from application.command_catalog import KINDS
 from application.errors import Refused, Unavailable
 from application.pathway import commands
@@ -43,15 +43,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.receipts import command_digest
 from workflows.journey.stage import Outcome, Stage
-from workflows.messages import (
-    ALREADY_OPEN,
-    NOT_CHECKED,
-    TRY_AGAIN,
-    UNDECIDED,
-    Batch,
-    Recorded,
-    append_to_record,
-)
+from workflows.messages import ALREADY_OPEN, NOT_CHECKED, TRY_AGAIN, UNDECIDED, Batch, Recorded, append_to_record
 
 pytestmark = pytest.mark.server
 

@@ -34,7 +34,7 @@ from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, make_keyring, use_master_key
 from activities.record.store import Record
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from application.errors import Unavailable
 from application.temporal.journey_client import start, submit
 from deploy.local.postgres import Postgres

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from activities.record.errors import NotYetRecorded, RecordUnavailable
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.signatures.keys import new_seal
 from deploy.local.stack import Stack, run_worker
 from simulation.keys import Signers

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.record import Record
 from activities.record.errors import AheadOfClock
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record_activities import ATTEMPTS, CLOCK_WAIT, RecordActivities
 from activities.signatures.signer_registry import Register, RegisterFile, revoke
 from tests.journey.play import JOURNEY, Decision, course, started

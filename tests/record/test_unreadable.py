@@ -7,7 +7,7 @@ import pytest
 
 from activities.record import Record
 from activities.record.read_models import CaseloadFilter, caseload, rebuild, retry, stale
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put, put_copies, put_course, renamed
 

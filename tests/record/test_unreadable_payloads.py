@@ -17,7 +17,7 @@ from activities.privacy.master_keys import Keyring
 from activities.record import Record, UnreadableEvent, open_record, sealing
 from activities.record.event_codec import load_journey
 from activities.record.read_models import CaseloadFilter, caseload, retry, stale
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from application.context import Context
 from application.errors import Fault, NotAllowed

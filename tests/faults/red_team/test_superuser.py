@@ -6,7 +6,7 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.attackers import (

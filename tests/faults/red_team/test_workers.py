@@ -18,7 +18,7 @@ from temporalio.converter import ActivitySerializationContext
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from application.temporal.run_history import kept
 from application.temporal.runs import find_run
 from simulation.keys import Signers

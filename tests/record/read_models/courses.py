@@ -10,7 +10,7 @@ from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.verification.chains import RecordFinding
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from simulation.people import PEOPLE
 from tests.journey.play import course
 from tests.record.helpers import Connection

@@ -11,7 +11,7 @@ from activities.record import Record
 from activities.record.command_codec import decided_by
 from activities.record.verification.builds import BuildError, open_build
 from activities.record.verification.derivation import Divergence, derive_again
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from tests.record.handed import batch, kept, signed_course
 from tests.record.test_redeliveries import register_of

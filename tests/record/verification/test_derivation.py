@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from activities.record import Record, StoredEvent
 from activities.record.store import StoredCommand
 from activities.record.verification.derivation import derive_again
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from tests.journey.play import JOURNEY, Decision, course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at

@@ -22,8 +22,8 @@ from activities.record.patients import (
     part_again,
 )
 from activities.record.reconciliation import went_on_beside
-from activities.record.verification.journeys import verify_record
 from activities.record.verification.patients import Placed, check_patient
+from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from simulation.people import person_of, referral
 from tests.fixtures.clear import PATIENTS, patient_key

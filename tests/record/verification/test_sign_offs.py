@@ -13,7 +13,7 @@ import pytest
 from activities.record import Log, Record, StoredEvent
 from activities.record.event_codec import to_new
 from activities.record.verification import sign_offs as offline
-from activities.record.verification.journeys import verify_record
+from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import Reason, RegisterNotVerified, check_event, trusted_keys
 from activities.record.verification.verify_export import SessionFault
 from activities.signatures.signer_registry import Register, revoke

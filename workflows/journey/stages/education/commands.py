@@ -7,10 +7,7 @@ from pydantic import Field
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.base import Identifier, InputModel, SortedDict, Text, Whole
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import (
-    FROM_EDUCATION,
-    CommandBody,
-)
+from workflows.journey.envelopes import FROM_EDUCATION, CommandBody
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Plan
 

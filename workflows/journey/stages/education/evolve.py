@@ -2,13 +2,7 @@
 
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
-from workflows.journey.envelopes import (
-    Changes,
-    EventHeader,
-    Evolutions,
-    changed_entry,
-    in_short,
-)
+from workflows.journey.envelopes import Changes, EventHeader, Evolutions, changed_entry, in_short
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.education.events import (
     ConsentGiven,
