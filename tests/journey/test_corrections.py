@@ -1,53 +1,21 @@
 """Corrections: judged like the fact itself at once, and opening nothing before a second person has confirmed them."""
 
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
-from tests.journey.play import Play, after, before, course, followed_up, kinds, one
+from tests.journey.correcting import SECOND, amend, confirm, mark, redose, reject, version_of
+from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Actor, Role
-from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of, loosens
-from workflows.journey.always.supply.rules import balance
+from workflows.journey.actors import Role
 from workflows.journey.evidence import approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-
-SECOND = 2
-
-
-def version_of(play: Play, kind: str, nth: int = -1) -> int:
-    """The version of the n-th fact of this kind."""
-    return play.version_of(kind, nth)
-
-
-def mark(play: Play, kind: str, nth: int = -1, by: Role | Actor = Role.CLINICIAN) -> list[e.EventBody]:
-    return play.do(c.MarkInError(version=version_of(play, kind, nth), reason="another patient's (invented)"), by)
-
-
-def confirm(play: Play, by: Role | Actor = Role.MEDICAL_DIRECTOR) -> list[e.EventBody]:
-    [correction] = play.journey.unconfirmed
-    return play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), by)
-
-
-def amend(play: Play, kind: str, correction: c.CommandBody, **said: Any) -> list[e.EventBody]:
-    body = {"version": version_of(play, kind), "reason": "misread (invented)", "correction": correction, **said}
-    return play.do(c.Amend.model_validate(body))
-
-
-def redose(play: Play, number: int = 1, **changed: Any) -> c.RecordDose:
-    """The dose of a session as it was recorded, with something changed."""
-    dose = play.journey.doses[play.journey.sessions[number].dose or ""]
-    told = {"session": number, "dose_mg": dose.dose_mg, "route": dose.route, "taken_at": dose.taken_at}
-    return c.RecordDose.model_validate({**told, "doses_left": dose.doses_left, "deviation": "misread", **changed})
-
-
-# By a second person
 
 
 @pytest.mark.requirement("A33")
@@ -67,10 +35,6 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
     play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE)
     assert not any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
     assert not approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
-
-
-def reject(play: Play, correction: int, by: Role | Actor = Role.MEDICAL_DIRECTOR) -> list[e.EventBody]:
-    return play.do(c.RejectCorrection(correction=correction, reason="not so (invented)"), by)
 
 
 @pytest.mark.parametrize("by", [Role.MEDICAL_DIRECTOR, Role.CLINICIAN])
@@ -260,8 +224,6 @@ def test_no_plan_rests_on_a_dose_that_nobody_confirmed() -> None:
 
 
 # What a correction of a dose by one person does not end, or take away
-
-
 @pytest.mark.parametrize("earlier", [100, 150, 600])
 def test_no_session_ends_by_a_dose_time_that_nobody_confirmed(earlier: int) -> None:
     """Told two and a half hours earlier, it ended after half an hour."""
@@ -306,253 +268,7 @@ def test_a_correction_takes_no_observation_away_that_is_owed(minutes: int, chang
     assert len(owed) == len(play.journey.protocol.sessions.observe_minutes)
 
 
-# Entered in error
-
-
-def test_every_event_can_be_marked_or_says_what_to_do_instead() -> None:
-    every = [body.model_fields["kind"].default for body in get_args(get_args(e.AnyEventBody)[0])]
-    assert set(MARKABLE) | set(INSTEAD) <= set(every)
-    assert not set(MARKABLE) & set(INSTEAD)
-    assert all(instead_of(kind) for kind in every)
-    for kind in ("session.dosed", "session.observed", "adverse-event.reported", "check-in.completed", "consent.given"):
-        assert kind in MARKABLE
-    for kind in ("signoff.signed", "plan.recorded", "hold.placed", "session.released"):
-        assert instead_of(kind) != BY_RULE
-
-
-@pytest.mark.parametrize("kind", MARKABLE)
-def test_every_kind_of_fact_of_a_course_can_be_marked(kind: str) -> None:
-    """Marked and confirmed, it is in the record, counts no more, and nothing else was lost."""
-    play, version = next(
-        (play, version)
-        for played in (undisturbed, busy, beforehand, afterwards)
-        for play in [played()]
-        for version, fact in play.journey.facts.items()
-        if fact.kind == kind
-    )
-    marked = one(mark(play, kind, 0), e.EnteredInError)
-    assert (marked.version, marked.fact) == (version, kind)
-    assert marked.to_confirm == loosens(play.journey.facts[version])
-    again = c.MarkInError(version=version, reason="x")
-    play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
-    if marked.to_confirm:
-        assert version not in play.journey.in_error
-        confirm(play)
-    assert version in play.journey.in_error
-
-
-def undisturbed() -> Play:
-    done = course("PTSD")
-    return Play(done.journey, done.at)
-
-
-def beforehand() -> Play:
-    """What is told before the consents, and the consents on paper."""
-    play = before("consent.give")
-    reading, signed = "psychiatric_evaluation", play.at - timedelta(hours=1)
-    play.do(c.SendReading(reading=reading, content_version="v1"), Role.COORDINATOR)
-    play.do(c.ConfirmReading(reading=reading, content_version="v1"), Role.PATIENT)
-    consents = play.journey.consent_versions
-    paper = c.EnterPaperConsent(consents=consents, signed_at=signed, document_ref="archive-17")
-    play.do(paper, Role.COORDINATOR)
-    play.do(c.ReportCrisis(what="no way out (invented)"), Role.COORDINATOR)
-    tried = c.RecordCrisisContact(crisis="crisis-1", reached=False, assessment="no answer", safety_plan=False)
-    play.do(tried)
-    return play
-
-
-def afterwards() -> Play:
-    """What is missed and thrown away after a dose in a session, and one outside it."""
-    play = after("session.dose").later(minutes=60)
-    play.do(c.MissObservation(session=1, minute=15, reason="asleep (invented)"), Role.SESSION_MONITOR)
-    thrown_away = c.MoveSupply(movement="disposed", doses=1, moved_at=play.at)
-    moved = one(play.do(thrown_away, Role.SESSION_MONITOR), e.SupplyMoved)
-    play.do(c.WitnessDisposal(disposal=moved.supply), Role.CLINICIAN)
-    taken = c.RecordDose(dose_mg=10, route="oral", taken_at=play.at)
-    play.do(taken, Role.PATIENT)
-    play.later(days=1).do(c.GiveUpObservation(dose="dose-2", minute=120, reason="did not answer"))
-    play.later(days=2).do(c.RecordNoShow(visit="visit-1", tried="called twice (invented)"), Role.COORDINATOR)
-    return play
-
-
-def busy() -> Play:
-    """A session that has ended, and all that people tell besides."""
-    play = after("session.end")
-    play.do(c.AskQuestion(text="may I fly?"), Role.PATIENT)
-    play.do(c.AnswerQuestion(question="question-1", text="not this week"))
-    play.do(c.RequestSupport(urgency="routine", text="a form (invented)"), Role.PATIENT)
-    play.do(c.AnswerSupport(support="support-1", text="sent"), Role.COORDINATOR)
-    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=1, serious=False, onset=play.at), Role.PATIENT)
-    play.do(c.KeepUnreadable(name="x", content="?"), CLOCK)
-    play.do(c.HandleMessage(message="message-1", text="a form sent twice"), Role.OPS)
-    play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
-    play.do(c.RecordPregnancyTest(taken_at=play.at, result="unclear"), Role.PATIENT)
-    play.do(c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x"), Role.THERAPIST)
-    play.do(c.MoveSupply(movement="lost", doses=1, moved_at=play.at), Role.COORDINATOR)
-    play.do(c.CountSupply(doses=0, counted_at=play.at), Role.COORDINATOR)
-    return play
-
-
-def test_what_is_no_fact_says_what_to_do_instead() -> None:
-    play = after("session.release")
-    for kind, says in (("session.released", "Cancel"), ("signoff.signed", "withdraw"), ("plan.recorded", "anew")):
-        said = c.MarkInError(version=version_of(play, kind), reason="x")
-        assert says in play.refused(said, code=RefusalCode.UNKNOWN, field="version").remedy
-    play.refused(c.MarkInError(version=9999, reason="x"), code=RefusalCode.UNKNOWN, field="version")
-
-
-@pytest.mark.requirement("B27")
-def test_a_dose_in_error_counts_until_a_second_person_confirmed() -> None:
-    play = before("session.release", SECOND)
-    mark(play, "session.dosed", by=Role.SESSION_MONITOR)
-    assert list(play.journey.doses) == ["dose-1"]
-    assert dose_gate(play.journey, SECOND, play.at)
-    confirm(play, Role.CLINICIAN)
-    assert not play.journey.doses
-    assert play.journey.course_started_at is None
-    dose = redose(after("session.dose"), session=None, taken_at=play.at - timedelta(hours=1), deviation=None)
-    assert one(play.do(dose, Role.PATIENT), e.DoseRecorded).dose == "dose-2"
-
-
-def test_a_dose_in_error_is_watched_no_more_once_confirmed() -> None:
-    play = after("session.dose")
-    mark(play, "session.dosed")
-    assert play.waits_for("observation") is not None
-    confirm(play)
-    assert play.waits_for("observation") is None
-    assert not [contact.id for contact in play.journey.contacts.values() if contact.open and contact.dose]
-
-
-def test_a_wrong_observation_blocks_the_end_only_until_it_is_confirmed() -> None:
-    play = before("session.end")
-    wrong = observation(play.journey, 1, 120, play.at).model_copy(update={"consciousness": "unresponsive"})
-    play.do(wrong, Role.OBSERVER)
-    criteria = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True)
-    end = c.EndSession(session=1, criteria=criteria)
-    code = RefusalCode.INCOMPLETE
-    play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="not alert")
-    mark(play, "session.observed", by=Role.SESSION_MONITOR)
-    play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="not alert")
-    confirm(play, Role.CLINICIAN)
-    play.do(end, Role.SESSION_MONITOR)
-    assert play.journey.held, "the alarm it gave is settled by a clinician all the same"
-
-
-def test_a_missed_observation_in_error_is_awaited_again() -> None:
-    play = after("session.dose").later(minutes=60)
-    play.do(observation(play.journey, 1, 60, play.at), Role.OBSERVER)
-    play.do(c.MissObservation(session=1, minute=15, reason="asleep (invented)"), Role.SESSION_MONITOR)
-    assert play.waits_for("observation", "1-15") is None
-    mark(play, "session.observation-missed")
-    assert play.waits_for("observation", "1-15") is not None
-
-
-@pytest.mark.parametrize(
-    ("kind", "waits"),
-    [("check-in.completed", "check_in"), ("consent.given", "consent"), ("education.explained", "education")],
-)
-def test_what_is_asked_for_again_needs_no_second_person(kind: str, waits: str) -> None:
-    play = after("check-in.complete")
-    mark(play, kind)
-    assert not play.journey.unconfirmed
-    assert play.waits_for(waits) is not None
-
-
-def test_an_adverse_event_in_error_is_reviewed_no_more_and_its_hold_is_decided_on() -> None:
-    play = after("session.end")
-    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=3, serious=False, onset=play.at), Role.PATIENT)
-    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    mark(play, "adverse-event.reported")
-    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    confirm(play)
-    assert not play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    assert play.journey.held
-    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
-    assert not play.journey.held
-
-
-@pytest.mark.requirement("A35")
-@pytest.mark.parametrize(("grade", "worse"), [(1, 3), (1, 4), (1, 5), (5, 5)])
-def test_an_adverse_event_in_error_that_somebody_grades_after_all_acts_like_any(grade: int, worse: int) -> None:
-    """Also where it is its outcome that is told."""
-    play = after("session.end")
-    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=grade, serious=False, onset=play.at), Role.PATIENT)
-    mark(play, "adverse-event.reported")
-    confirm(play)
-    if worse == 5:
-        play.do(followed_up("adverse-event-1", "fatal"))
-    else:
-        said = {"adverse_event": "adverse-event-1", "grade": worse, "serious": False, "reason": "it did happen"}
-        play.do(c.RegradeAdverseEvent.model_validate(said))
-    assert play.waits_for("alarm", "adverse-event-1") is not None
-    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    hold = next(hold for hold in play.journey.standing_holds if hold.source == "adverse-event-1")
-    sign = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
-    play.refused(sign, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="reviewed")
-
-
-def test_an_adverse_event_that_was_graded_after_all_can_be_marked_again() -> None:
-    play = after("session.end")
-    play.do(c.ReportAdverseEvent(what="fell (invented)", grade=1, serious=False, onset=play.at), Role.PATIENT)
-    again = c.MarkInError(version=version_of(play, "adverse-event.reported"), reason="it did not (invented)")
-    said = {"adverse_event": "adverse-event-1", "grade": 2, "serious": False, "reason": "it did happen"}
-    for _ in range(2):
-        play.do(again)
-        play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
-        confirm(play)
-        assert play.journey.adverse_events["adverse-event-1"].in_error
-        assert not play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
-        play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
-        play.do(c.RegradeAdverseEvent.model_validate(said))
-        assert play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
-
-
-def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
-    play = after("screening.record")
-    first = play.journey.protocol.exclusions[0].code
-    play.do(c.RecordScreening(exclusions={first: c.ScreeningAnswer(answer="no")}))
-    mark(play, "screening.recorded", 0)
-    confirm(play)
-    assert list(play.journey.screening.exclusions) == [first]
-    assert play.waits_for("screening") is not None
-
-
-def test_an_evaluation_in_error_leaves_none_of_its_ratings() -> None:
-    play = after("evaluation.record")
-    for version in [version for version, fact in play.journey.facts.items() if fact.kind == "evaluation.recorded"]:
-        play.do(c.MarkInError(version=version, reason="another patient's (invented)"))
-    said = play.journey.evaluation.model_dump(exclude={"evaluator", "authors", "recorded_at"})
-    assert not [name for name, value in said.items() if value], "nothing that it said is left"
-
-
-@pytest.mark.parametrize("marked", [("moved",), ("witnessed",), ("moved", "witnessed"), ("witnessed", "moved")])
-def test_a_disposal_in_error_leaves_its_doses_in_the_ledger_once(marked: tuple[str, ...]) -> None:
-    """One that was witnessed counted as gone even so."""
-    play = after("session.end")
-    play.do(c.MoveSupply(movement="dispensed", doses=3, moved_at=play.at), Role.COORDINATOR)
-    there = balance(play.journey)
-    moved = play.do(c.MoveSupply(movement="disposed", doses=3, moved_at=play.at), Role.SESSION_MONITOR)
-    disposal = one(moved, e.SupplyMoved).supply
-    play.do(c.WitnessDisposal(disposal=disposal), Role.CLINICIAN)
-    assert balance(play.journey) == there - 3
-    for kind in marked:
-        mark(play, f"supply.{kind}")
-        confirm(play)
-        assert balance(play.journey) == there
-    waits = play.waits_for("witness", disposal)
-    assert (waits is not None) == (marked == ("witnessed",)), "what was not witnessed waits for a witness again"
-
-
-def test_a_discharge_is_not_signed_over_a_correction_that_nobody_confirmed() -> None:
-    play = after("pathway.propose-discharge")
-    mark(play, "visit.recorded")
-    signature = play.signature(SignOffKind.DISCHARGE)
-    play.refused(signature, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
-
-
 # What a correction is of
-
-
 AMENDED: dict[str, Any] = {
     "evaluation.recorded": lambda _: c.RecordEvaluation(sections={"overall_needs": "x"}),
     "session.checked": lambda play: checklist(play.journey, 1, play.at),

@@ -1,0 +1,137 @@
+"""What is unsettled in another journey of the patient holds care here, and is seen to in one of them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import uuid5
+
+import pytest
+
+from simulation.people import checklist
+from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, there_closed, told
+from tests.journey.play import Play, after, before, kinds, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient.model import KnownRisk
+from workflows.journey.always.patient.rules import see_elsewhere
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.severity import Severity, at_least, worst
+
+
+@pytest.mark.requirement("A35")
+def test_a_risk_that_is_unsettled_elsewhere_holds_care_once() -> None:
+    play = after("evaluation.record")
+    risk = KnownRisk(source=ELSEWHERE, type="crisis", what="high", since=play.at, open=True)
+    told(play, risks=[risk])
+    assert [(hold.cause, hold.released) for hold in play.journey.holds.values()] == [("patient_history", False)]
+    play.sign(SignOffKind.HOLD_RELEASE, "hold-1", rationale="I have spoken with the patient (invented)")
+    assert not play.journey.held
+    told(play, risks=[risk], doses=[dose(play.at - timedelta(days=200))])
+    assert not play.journey.held, "a clinician has looked at this one"
+    told(play, risks=[risk, risk.model_copy(update={"source": uuid5(ELSEWHERE, "2"), "type": "adverse_event"})])
+    assert play.journey.held
+
+
+REPORTED: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
+    **{f"an adverse event of grade {grade}": (event_of(grade), Role.PATIENT) for grade in (1, 2, 3, 4, 5)},
+    "a serious one of grade 1": (event_of(1, serious=True), Role.PATIENT),
+    "an urgent call": (lambda _: c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT),
+    "an emergency call": (lambda _: c.RequestSupport(urgency="emergency", text="x"), Role.PATIENT),
+    "a dose": (lambda play: c.RecordDose(dose_mg=10, route="oral", taken_at=play.at), Role.OBSERVER),
+    "an unknown dose": (lambda play: c.RecordDose(dose_mg=None, route="oral", taken_at=play.at), Role.OBSERVER),
+    "a crisis": (lambda _: c.ReportCrisis(what="wants to die"), Role.COORDINATOR),
+    "unresponsive": (lambda play: c.RecordObservation(seen_at=play.at, consciousness="unresponsive"), Role.OBSERVER),
+    "a death": (lambda _: c.RecordDeath(related="no", reason="x"), Role.COORDINATOR),
+}
+
+
+def severity_seen_to(journey: Journey) -> Severity:
+    """How bad the worst is that somebody is called for about the patient."""
+    policies = [w.escalation_policy for w in journey.waiting.values() if w.kind in ("alarm", "support", "crisis")]
+    return worst(*(Severity(policy) for policy in policies if policy in list(Severity)))
+
+
+@pytest.mark.requirement("A35")
+@pytest.mark.parametrize("what", REPORTED)
+def test_what_a_closed_journey_is_told_is_watched_in_the_open_one(what: str) -> None:
+    there, here = there_closed(), after("evaluation.record")
+    fact, by = REPORTED[what]
+    tell_the_other(there, here)
+    assert not any(here.journey.standing_holds)
+    there.do(fact(there), by)
+    here.at = max(here.at, there.at)
+    followed = tell_the_other(there, here)
+    assert here.journey.held
+    assert at_least(severity_seen_to(here.journey), severity_seen_to(there.journey))
+    assert one(followed, e.SupportRequested).text.startswith("from another journey")
+    assert tell_the_other(there, here) == [], "once"
+    back = see_elsewhere([here.journey], "another")
+    assert not [risk for risk in back.risks if risk.open], "what came from elsewhere goes to nobody from here"
+
+
+def test_what_a_closed_journey_is_told_anew_as_worse_is_news() -> None:
+    there, here = there_closed(), after("evaluation.record")
+    there.do(c.ReportAdverseEvent(what="x", grade=2, serious=False, onset=there.at), Role.PATIENT)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    [name] = [name for name, event in there.journey.adverse_events.items() if event.report.what == "x"]
+    there.do(c.RegradeAdverseEvent(adverse_event=name, grade=4, serious=False, reason="x"))
+    assert one(tell_the_other(there, here), e.SupportRequested).urgency == "emergency"
+
+
+def test_an_urgent_call_in_any_words_is_known_elsewhere() -> None:
+    there = before("plan.record")
+    there.do(c.RequestSupport(urgency="urgent", text="from another journey of this patient: help"), Role.PATIENT)
+    assert [risk.type for risk in see_elsewhere([there.journey], "another").risks] == ["support"]
+
+
+def test_an_urgent_matter_of_an_open_journey_holds_the_other_and_is_seen_to_there() -> None:
+    there, here = after("session.end"), after("evaluation.record")
+    there.do(c.RequestSupport(urgency="urgent", text="x"), Role.PATIENT)
+    here.at = max(here.at, there.at)
+    assert kinds(tell_the_other(there, here)) == ["history.taken-in", "hold.placed"]
+
+
+def test_a_no_go_stands_in_every_journey_of_the_patient() -> None:
+    there, here = before("session.check"), before("session.release")
+    made = checklist(there.journey, 1, there.at)
+    there.do(made.model_copy(update={"vitals": made.vitals.model_copy(update={"systolic": 205})}), Role.SESSION_MONITOR)
+    until = there.journey.no_go_until
+    assert until is not None
+    tell_the_other(there, here)
+    for hold in [hold.id for hold in here.journey.standing_holds]:
+        here.sign(SignOffKind.HOLD_RELEASE, hold)
+    assert f"a no-go stands until {until.isoformat(timespec='minutes')}" in gate(here)
+
+
+@pytest.mark.requirement("A35")
+def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
+    play = after("session.dose")
+    play.do(c.RecordDeath(related="unknown", reason="invented"), Role.OBSERVER)
+    seen = see_elsewhere([play.journey], MEDICINE)
+    assert ("death", "reported", True) in {(risk.type, risk.what, risk.open) for risk in seen.risks}
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize("changed", [{"dose_mg": 1.0}, {"taken_at": None}])
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_correction_there_that_nobody_confirmed_opens_nothing_here(changed: dict[str, object], ended: bool) -> None:
+    """One person moved a dose of another journey a month back, released the hold here, and gave the next one."""
+    there = after("session.end")
+    taken = there.dosed_at()
+    told = {"session": 1, "dose_mg": 100, "route": "sublingual", "taken_at": taken, "deviation": "misread"}
+    earlier = {"taken_at": taken - timedelta(days=30)} if "taken_at" in changed else changed
+    fact = c.RecordDose.model_validate({**told, **earlier})
+    version = next(number for number, known in there.journey.facts.items() if known.kind == "session.dosed")
+    there.do(c.Amend(version=version, reason="x", correction=fact))
+    if ended:
+        there.do(c.Withdraw(), Role.PATIENT)
+    play = before("session.release")
+    play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
+    says = "a correction of a dose of this patient elsewhere waits for a second person"
+    assert says in gate(play)
+    [correction] = there.journey.unconfirmed
+    there.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
+    assert says not in gate(play)
