@@ -47,7 +47,7 @@ from activities.record.verification.batches import (
     Unproven,
     counts_until,
     derive_batch,
-    known_already,
+    is_known_already,
     prove_recorded,
     prove_signed,
 )
@@ -273,7 +273,7 @@ class RecordActivities:
         version = 0 if before is None else before.journey.version
         if version != batch.expected_version:
             raise VersionConflict(version)
-        if before is not None and known_already(batch.commands, [before.receipts or {}]):
+        if before is not None and is_known_already(batch.commands, [before.receipts or {}]):
             log.warning("record.known_already", journey_id=str(batch.journey_id))
             return _decide_again(batch)
         same_rules = batch.by in (decided_by(), DecidedBy())
@@ -394,7 +394,7 @@ class RecordActivities:
             return await self._leave(earlier, events, journey, row.position, row.journey_hash)
         before = standing.before
         receipts = [receipts_of(event for _, event in standing.later), (before and before.receipts) or {}]
-        if not known_already(batch.commands, receipts):
+        if not is_known_already(batch.commands, receipts):
             raise VersionConflict(standing.later[-1][1].version)
         log.warning("record.known_already", journey_id=str(batch.journey_id))
         return _decide_again(batch)

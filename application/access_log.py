@@ -68,7 +68,7 @@ def name_readers(
     )
 
 
-async def broke_glass(context: Context, journey_id: UUID) -> bool:
+async def has_broken_glass(context: Context, journey_id: UUID) -> bool:
     """Whether the person has emergency access to a journey that has not ended."""
     record = await context.record()
     found = await find_broken_glass(record, journey_id, reader_id(context, record.patients), context.now())

@@ -208,18 +208,18 @@ RENEWALS: dict[str, type[c.CommandBody]] = {
     "consents": c.GiveConsent,
 }
 """The command that renews what a dose rests on, by what that is; questionnaires stand under their own names."""
-Form: TypeAlias = tuple[CommandKind, dict[str, str]]
+PreparedForm: TypeAlias = tuple[CommandKind, dict[str, str]]
 """A command, and what is known to fill in, by field."""
 
 
-def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
+def forms_for(waiting: Obligation, journey: Journey) -> tuple[PreparedForm, ...]:
     """Return all forms that do what is awaited, or a part of it, with what is known to fill in; the usual one first."""
     usual = _renewal(waiting.subject) if waiting.kind == o.RENEWAL.kind else _usual_form(waiting)
     if usual is None:
         return ()
     kind, given = usual
     about = OBLIGATION_TYPES[waiting.kind]
-    further: tuple[Form, ...] = tuple((BY_MODEL[model], {}) for model in ALSO.get(about, ()))
+    further: tuple[PreparedForm, ...] = tuple((BY_MODEL[model], {}) for model in ALSO.get(about, ()))
     if about == o.NO_SHOW:
         further = tuple((found, given) for found, _ in further)
     if about == o.EVALUATION:
@@ -237,13 +237,13 @@ def forms_for(waiting: Obligation, journey: Journey) -> tuple[Form, ...]:
     return (kind, given), *further
 
 
-def asked_of_patient(journey: Journey) -> tuple[tuple[Form, ...], ...]:
+def asked_of_patient(journey: Journey) -> tuple[tuple[PreparedForm, ...], ...]:
     """Return for all that is awaited of the patient, by due time, the form that does it, if one does."""
     asked = (waiting for waiting in obligations(journey) if waiting.owner == Role.PATIENT)
     return tuple(forms_for(waiting, journey)[:1] for waiting in asked)
 
 
-def questionnaires_lacking(journey: Journey) -> tuple[Form, ...]:
+def questionnaires_lacking(journey: Journey) -> tuple[PreparedForm, ...]:
     """Return the forms of the questionnaires that the evaluation lacks and a patient may fill in alone. The C-SSRS is
     asked by a clinician."""
     evaluation = (waiting for waiting in obligations(journey) if waiting.kind == o.EVALUATION.kind)
@@ -255,7 +255,7 @@ def questionnaires_lacking(journey: Journey) -> tuple[Form, ...]:
     )
 
 
-def _usual_form(waiting: Obligation) -> Form | None:
+def _usual_form(waiting: Obligation) -> PreparedForm | None:
     kind = OBLIGATION_TYPES.get(waiting.kind)
     model, field = FORMS.get(kind, (None, None)) if kind is not None else (None, None)
     if model is None:
@@ -264,7 +264,7 @@ def _usual_form(waiting: Obligation) -> Form | None:
     return BY_MODEL[model], {} if field is None or about is None else {field: about}
 
 
-def _renewal(subject: str | None) -> Form:
+def _renewal(subject: str | None) -> PreparedForm:
     model = RENEWALS.get(subject or "")
     if model is not None:
         return BY_MODEL[model], {}

@@ -51,7 +51,7 @@ class Ask(Protocol):
         """Raises `UseCaseError` when there is nobody to ask, or they do not answer."""
 
 
-def nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the form of `Ask`
+def ask_nobody(question: str, *, secret: bool = False) -> str:  # noqa: ARG001 - the form of `Ask`
     """Refuse to ask: used where nobody can answer."""
     raise SteppedBack("there is nobody to ask here", "Act from where a person can be asked")
 
@@ -156,7 +156,7 @@ class Context:
         session: KeptSession | None = None,
         sign_with: SignWith | None = None,
         let_in_by: str | None = TERMINAL,
-        ask: Ask = nobody,
+        ask: Ask = ask_nobody,
         now: Callable[[], datetime] = utc_now,
         load: Callable[[], Settings] = load_settings,
         open_record: Callable[[Settings], AbstractAsyncContextManager[Record]] = record_of,

@@ -97,7 +97,7 @@ class Refused(UseCaseError):
         self.refusal = refusal
 
 
-def unreadable(event: UnreadableEvent) -> Fault:
+def unreadable_event(event: UnreadableEvent) -> Fault:
     """Return the error for what would need the content of an event that cannot be read."""
     earlier = f", `pathway show --at {event.version - 1}` how the journey stood before it" if event.version > 1 else ""
     return Fault(
@@ -121,7 +121,7 @@ def translate(error: Exception) -> UseCaseError:
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
         case UnreadableEvent():
-            return unreadable(error)
+            return unreadable_event(error)
         case SettingsError():
             return InvalidInput(str(error), "docs/reference/settings.md has all settings")
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -9,9 +9,9 @@ from uuid import UUID
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
-from application.access_log import Query, broke_glass, is_theirs, keep_look, may_see
+from application.access_log import Query, has_broken_glass, is_theirs, keep_look, may_see
 from application.context import Context
-from application.errors import FromOutside, InvalidInput, NotFound, unreadable
+from application.errors import FromOutside, InvalidInput, NotFound, unreadable_event
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.events import Event, FactAmended
 
@@ -58,7 +58,7 @@ class ReadSoFar(NamedTuple):
         whole = self.whole
         if whole is None:
             first = self.stored[len(self.events)]
-            raise unreadable(UnreadableEvent(first.journey_id, first.version))
+            raise unreadable_event(UnreadableEvent(first.journey_id, first.version))
         return whole
 
 
@@ -179,7 +179,7 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
         raise no_such_journey(journey_id)
     asked = is_theirs if participants else may_see
     may = found.journey is not None and asked(context, found.journey)
-    broke = not may and (context.as_seen is not None or await broke_glass(context, journey_id))
+    broke = not may and (context.as_seen is not None or await has_broken_glass(context, journey_id))
     purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
     await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)
     if not may and not broke:

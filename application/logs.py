@@ -28,7 +28,7 @@ Whatever has a space in it may be a sentence about somebody.
 LIBRARIES = "WARNING"
 
 
-def allowed(_logger: object, _method: str, event: EventDict) -> EventDict:
+def choose_loggable(_logger: object, _method: str, event: EventDict) -> EventDict:
     """What of an event may be logged. A value that is no word is left out, and that is seen; None says nothing."""
     kept = {key: value for key, value in event.items() if key in OF_EVERY_LINE}
     words = {key: value for key, value in event.items() if key in WORDS and value is not None}
@@ -84,7 +84,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _of_libraries],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, allowed, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, choose_loggable, renderer],
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)

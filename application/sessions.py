@@ -143,7 +143,7 @@ async def require_session(context: Context) -> None:
     await _session_for(context, context.actor)
 
 
-async def proven(context: Context, journey_id: UUID, command: Command) -> Command:
+async def prove_command(context: Context, journey_id: UUID, command: Command) -> Command:
     """Return a command signed in the working session of the person who acts. Where none is needed and none is open, it
     stays as it is: what anybody may send counts all the same, and is marked as unproven.
 

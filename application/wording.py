@@ -23,9 +23,9 @@ from workflows.journey.obligation_types import EDUCATION, EVALUATION
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
 from workflows.journey.severity import Severity
-from workflows.journey.stages.education.rules import not_understood, untaught
+from workflows.journey.stages.education.rules import find_not_understood, find_untaught
 from workflows.journey.stages.evaluation.rules import find_missing
-from workflows.journey.summary import count_others, why
+from workflows.journey.summary import count_others, describe_wait
 
 SENTENCES = 20
 """How much of what is awaited is shown, the most urgent first, before the rest is counted."""
@@ -34,7 +34,7 @@ UNREADABLE = "what it says cannot be read; tell ops: `record verify`"
 _LONG = 80
 
 
-def sentences(journey: Journey, at: datetime) -> Iterator[str]:
+def describe_obligations(journey: Journey, at: datetime) -> Iterator[str]:
     """Yield a sentence for each obligation, and why nothing or no progress is awaited."""
     if journey.outcome is not None:
         yield f"Nothing is awaited: the pathway is closed ({journey.outcome.value})."
@@ -45,41 +45,41 @@ def sentences(journey: Journey, at: datetime) -> Iterator[str]:
     if journey.closing is not None:
         yield f"The pathway is ending ({journey.closing.outcome.value}) and closes once safety is settled."
     for waiting in most_urgent(journey, SENTENCES):
-        yield sentence(waiting, journey, at)
+        yield describe_obligation(waiting, journey, at)
     yield from (f"{more}." for more in count_others(journey, SENTENCES))
 
 
-def sentence(waiting: Obligation, journey: Journey, at: datetime) -> str:
+def describe_obligation(waiting: Obligation, journey: Journey, at: datetime) -> str:
     """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
-    said = why(waiting, journey)
-    return f"{said[:-1]}. For you it is due {spell_with_place(waiting.deadline)}, {until(waiting, at)}."
+    said = describe_wait(waiting, journey)
+    return f"{said[:-1]}. For you it is due {spell_with_place(waiting.deadline)}, {describe_time_left(waiting, at)}."
 
 
-def lacks(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
+def describe_lacking(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
     """Say what an obligation of several parts still lacks, part by part; nothing for one that is done at once."""
     if waiting.kind == EVALUATION.kind:
         return find_missing(journey)
     if waiting.kind == EDUCATION.kind:
         return (
-            *(f"{topic} explained" for topic in untaught(journey)),
-            *(f"{topic} understood" for topic in not_understood(journey)),
+            *(f"{topic} explained" for topic in find_untaught(journey)),
+            *(f"{topic} understood" for topic in find_not_understood(journey)),
         )
     return ()
 
 
-def until(waiting: Obligation, at: datetime) -> str:
+def describe_time_left(waiting: Obligation, at: datetime) -> str:
     """Say how long there is until it is due, or for how long it is overdue."""
     left = (waiting.deadline - at).total_seconds()
-    return f"in {elapsed(left)}" if left >= 0 else f"overdue by {elapsed(-left)}"
+    return f"in {format_elapsed(left)}" if left >= 0 else f"overdue by {format_elapsed(-left)}"
 
 
-def described(body: e.EventBody) -> str:
+def describe_event(body: e.EventBody) -> str:
     """Describe an event in a line. Long or nested values are left to ``--json``."""
     match body:
         case e.PathwayStarted():
             return f"{body.pathway} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
         case e.InstrumentRecorded():
-            return f"{body.instrument.value} ({body.occasion}): {result(body.score)}"
+            return f"{body.instrument.value} ({body.occasion}): {describe_score(body.score)}"
         case e.ObligationsUpdated():
             opened = [f"awaited: {o.what} ({o.owner.value})" for o in body.opened]
             return "; ".join(opened + [f"no longer: {closed.id} ({closed.because})" for closed in body.closed])
@@ -101,7 +101,7 @@ def described(body: e.EventBody) -> str:
     return ", ".join(f"{name}: {_short(value)}" for name, value in told if _plain(value))
 
 
-def result(score: Score) -> str:
+def describe_score(score: Score) -> str:
     """Describe a score in a few words."""
     if not score.complete:
         return f"incomplete: {_short(score.reason)}"
@@ -110,7 +110,7 @@ def result(score: Score) -> str:
     return ", ".join([*(word for word in words if word), *change])
 
 
-def amount(dose_mg: float | None) -> str:
+def format_dose(dose_mg: float | None) -> str:
     """Render how much a dose was. What nobody knows is not nothing."""
     return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
 
@@ -136,7 +136,7 @@ def roster_lines(roster: Roster, called: Callable[[str], str] = str) -> Iterator
         yield f"DUE: nobody is on call for {roster.clinic} from {spell_with_place(begins)} to {spell_with_place(ends)}."
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Format a duration in its two largest units, rounded down; empty for None."""
     if seconds is None:
         return ""
@@ -148,7 +148,7 @@ def duration(seconds: float | None) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
 
 
-def elapsed(seconds: float) -> str:
+def format_elapsed(seconds: float) -> str:
     """Format a duration in its largest unit, rounded down."""
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:

@@ -25,7 +25,7 @@ from workflows.journey.commands import (
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
 from workflows.journey.refusals import Refusal
-from workflows.journey.summary import why
+from workflows.journey.summary import describe_wait
 
 Template = Annotated[
     bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")
@@ -135,7 +135,7 @@ def show_recorded(output: Output, recorded: RecordedCommand) -> None:
         said["journey"] = journey.id
         said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
         waiting = most_urgent(journey, 1)
-        said["next"] = why(waiting[0], journey) if waiting else "nothing is awaited"
+        said["next"] = describe_wait(waiting[0], journey) if waiting else "nothing is awaited"
         if command.actor.role == Role.PATIENT:
             texts = journey.protocol.patient_texts
             said["from"], said["please note"] = texts.organisation, texts.disclaimer

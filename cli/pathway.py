@@ -35,7 +35,7 @@ from application.pathway.show import (
 )
 from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
 from application.viewer import shown_at
-from application.wording import sentences
+from application.wording import describe_obligations
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
 from cli import interrupts, render, runtime
@@ -377,7 +377,7 @@ async def why(call: Call, journey: runtime.JourneyId) -> None:
 def render_reasons(output: Output, shown: JourneyAt) -> None:
     """Show why a journey waits."""
     journey = shown.journey
-    said = list(sentences(journey, shown.at))
+    said = list(describe_obligations(journey, shown.at))
     if output.json_only:
         awaited = render.summary(journey)["obligations"]
         output.data({"illustrative": journey.illustrative, "sentences": said, "obligations": awaited})

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from application import input as forms
-from application.pathway.patient import PatientNamed, PatientSeen, asked_for, show_patient
+from application.pathway.patient import PatientNamed, PatientSeen, question_for, show_patient
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command
 
@@ -27,7 +27,7 @@ async def show(
     For whoever may look at one of the journeys. The others are not named, nor where they are.
     """
     named = forms.check(PatientNamed, {"ref": ref, "clinic": clinic})
-    render_patient(call.output, await show_patient(call.context, await asked_for(call.context, named)))
+    render_patient(call.output, await show_patient(call.context, await question_for(call.context, named)))
 
 
 def render_patient(output: Output, seen: PatientSeen) -> None:

@@ -9,7 +9,7 @@ import typer
 from application.errors import InvalidInput
 from application.protocols.approvals import ApprovalStatus, approval_path, review_day, signers, status_of
 from application.protocols.approve import ToApprove, approve_protocol, read_to_approve
-from application.protocols.compare import compare_protocols, in_words
+from application.protocols.compare import compare_protocols, describe_differences
 from application.protocols.files import find_protocol, load_protocol, protocol_files
 from application.protocols.staffing import require_staff
 from cli.output import Output, add_row, facts_box, table
@@ -148,7 +148,7 @@ async def diff(call: Call, old: Old, new: New) -> None:
         return
     output.illustrative(older.illustrative or newer.illustrative)
     output.text(f"{_title(older)} → {_title(newer)}")
-    for line in in_words(found, older, newer) or ["nothing changed"]:
+    for line in describe_differences(found, older, newer) or ["nothing changed"]:
         output.text(line)
     if found and (older.id, older.version) == (newer.id, newer.version):
         output.note("Both have the same id and version: give the newer one the next version.")

@@ -9,7 +9,7 @@ from application.freshness import TrueUpTo
 from application.pathway.show import UnreadEvent
 from application.sign_offs.decision_history import status_of
 from application.viewer import shown_at
-from application.wording import SENTENCES, UNREADABLE, amount, described, result, until
+from application.wording import SENTENCES, UNREADABLE, describe_event, describe_score, describe_time_left, format_dose
 from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows
 from cli.output import add_row, facts_box, short_time, table, your_time
@@ -75,14 +75,14 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
                 m.instrument,
                 m.occasion,
                 shown_at(m.at, zone),
-                result(m.score),
+                describe_score(m.score),
                 ", ".join(m.score.flags),
             )
         yield scores
     if journey.sessions:
         sessions = table("session", "planned for", "released", "dose", "ended", title="Sessions")
         for s in journey.sessions.values():
-            dose = None if s.dosed_at is None else f"{amount(s.dose_mg)}, {shown_at(s.dosed_at, zone)}"
+            dose = None if s.dosed_at is None else f"{format_dose(s.dose_mg)}, {shown_at(s.dosed_at, zone)}"
             add_row(
                 sessions,
                 s.number,
@@ -129,7 +129,7 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
         taken = table("dose", "taken", "amount", "route", "told by", "differs", title="Other doses")
         for dose in other:
             told, differs = dose.told_by.value, "; ".join(dose.deviations)
-            add_row(taken, dose.id, shown_at(dose.taken_at, zone), amount(dose.dose_mg), dose.route, told, differs)
+            add_row(taken, dose.id, shown_at(dose.taken_at, zone), format_dose(dose.dose_mg), dose.route, told, differs)
         yield taken
     if journey.deaths:
         deaths = table("death", "reported", "by", "stands", "what was said", title="Deaths")
@@ -168,7 +168,7 @@ def awaited(journey: Journey, at: datetime) -> RenderableType:
     for waiting in most_urgent(journey, SENTENCES):
         whom = waiting.owner.value if waiting.person is None else f"{waiting.owner.value} {waiting.person}"
         due = shown_at(waiting.deadline, journey.patient.zone)
-        add_row(waits, waiting.what, whom, due, until(waiting, at), waiting.id)
+        add_row(waits, waiting.what, whom, due, describe_time_left(waiting, at), waiting.id)
     for more in count_others(journey, SENTENCES):
         add_row(waits, more, "", "", "", "")
     return waits
@@ -219,5 +219,5 @@ def timeline(events: Sequence[e.Event | UnreadEvent], zone: str, late: Set[int] 
             add_row(lines, event.version, at, f"{event.actor_role} {event.actor_id}", event.kind, UNREADABLE)
         else:
             by = f"{event.actor_role.value} {event.actor_id}"
-            add_row(lines, event.version, at, by, event.body.kind, described(event.body))
+            add_row(lines, event.version, at, by, event.body.kind, describe_event(event.body))
     return lines

@@ -7,7 +7,7 @@ import typer
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
-from application.wording import duration, elapsed, roster_lines
+from application.wording import format_duration, format_elapsed, roster_lines
 from application.work.claims import claim_task, release_task
 from application.work.service_levels import show_service_levels
 from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
@@ -160,7 +160,7 @@ def _table(page: WorkPage) -> Rows:
         marks = [f"STALE: as of version {task.version}"] if task.stale else []
         marks += ["HELD"] if task.held else []
         claimed = [] if task.claimed_by is None else [f"claimed by {task.claimed_by}"]
-        late = [f"overdue by {elapsed((page.at - task.due).total_seconds())}"] if page.is_overdue(task) else []
+        late = [f"overdue by {format_elapsed((page.at - task.due).total_seconds())}"] if page.is_overdue(task) else []
         add_row(
             shown,
             "\n".join([str(task.journey_id), task.obligation, *marks]),
@@ -270,7 +270,7 @@ def _levels(levels: Sequence[ServiceLevel]) -> Rows:
     shown = table("kind", *COUNTS, "median", "90 % within", "longest")
     for level in levels:
         counts = (getattr(level, column) for column in COUNTS)
-        add_row(shown, level.kind, *counts, *(duration(getattr(level, column)) for column in SECONDS))
+        add_row(shown, level.kind, *counts, *(format_duration(getattr(level, column)) for column in SECONDS))
     return shown
 
 

@@ -38,7 +38,7 @@ from application.protocols.compare import describe_step
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.viewer import on_both_clocks, place, shown_at, spell
-from application.wording import amount, described, elapsed, result, roster_lines
+from application.wording import describe_event, describe_score, format_dose, format_elapsed, roster_lines
 from console.forms import Field, put_number_last
 from console.limits import TooOften
 from console.said_here import said_here
@@ -115,7 +115,7 @@ def _due(due: datetime, at: datetime) -> str:
     left = (due - at).total_seconds()
     if left >= 2 * _YEAR:
         return f"in {int(left // _YEAR)} years"
-    return f"in {elapsed(left)}" if left >= 0 else f"overdue by {elapsed(-left)}"
+    return f"in {format_elapsed(left)}" if left >= 0 else f"overdue by {format_elapsed(-left)}"
 
 
 def _short(moment: datetime | None, zone: str) -> Markup | str:
@@ -199,15 +199,15 @@ def _templates() -> Environment:
         "said_here": said_here,
         "named": _named,
         "readable": _readable,
-        "described": described,
-        "result": result,
-        "amount": amount,
+        "described": describe_event,
+        "result": describe_score,
+        "amount": format_dose,
         "clock": _clock,
         "ahead": _ahead,
         "as_typed": AsTyped,
         "step": describe_step,
     }
-    environment.globals |= {"place": place, "due": _due, "elapsed": elapsed, "roster_lines": roster_lines}
+    environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
     return environment
 
 

@@ -22,8 +22,8 @@ from application.context import (
     KeptSession,
     SignWith,
     Stated,
+    ask_nobody,
     connect_to_temporal,
-    nobody,
     record_of,
 )
 from application.errors import NOTHING_HAPPENED, NotAllowed
@@ -104,7 +104,7 @@ class Opened:
         session: KeptSession | None = None,
         sign_with: SignWith | None = None,
         let_in_by: str | None = TERMINAL,
-        ask: Ask = nobody,
+        ask: Ask = ask_nobody,
     ) -> Context:
         """Return the context of one request."""
         return Context(
@@ -134,7 +134,7 @@ class MakeContext(Protocol):
         session: KeptSession | None = None,
         sign_with: SignWith | None = None,
         let_in_by: str | None = TERMINAL,
-        ask: Ask = nobody,
+        ask: Ask = ask_nobody,
     ) -> Context: ...
 
 
@@ -147,7 +147,7 @@ class Visit:
         self.sent = sent
         self._make_context: MakeContext = request.app.state.make_context
 
-    def context(self, ask: Ask = nobody) -> AbstractAsyncContextManager[Context]:
+    def context(self, ask: Ask = ask_nobody) -> AbstractAsyncContextManager[Context]:
         """Return the context of a use case. ``ask`` answers what it asks the person. Who signed in with a passkey signs
         with it, too, and is asked nothing. Who looks only signs nothing, and has no session to act in."""
         by = self.signed_in

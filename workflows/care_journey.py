@@ -24,7 +24,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.summary import Status, TimelineEntry, timeline
 from workflows.shell.activity_calls import check_once
 from workflows.shell.alarms import Alarms
-from workflows.shell.answers import NotChecked, Refused, TryAgain, Undecided
+from workflows.shell.answers import NotChecked, TryAgain, Undecided, UpdateRefused
 from workflows.shell.decider import Decider, without_claims
 from workflows.shell.display import Display
 from workflows.shell.inbox import Inbox
@@ -34,7 +34,7 @@ from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits
 from workflows.shell.signal_reader import check_signals, read_signals
 from workflows.shell.timekeeper import keep_time
-from workflows.signals import kept_by_hand
+from workflows.signals import keep_by_hand
 
 CHECKED_AT_ONCE = 4
 """How many updates may wait for the check of a signature. Temporal allows ten at once, so a hold never waits for
@@ -90,7 +90,7 @@ class CareJourney:
             ApplicationError: the start was refused; there is no journey.
         """
         if self._start_refusal is not None:
-            raise Refused(self._start_refusal)
+            raise UpdateRefused(self._start_refusal)
         waiting = (
             self._recorder.follow_record(),
             keep_time(self._decider, self._recorder),
@@ -126,8 +126,8 @@ class CareJourney:
         command, authentic = _read_update(given)
         await self._until_decidable(command)
         if not authentic and (by_hand := refuse_by_hand(command)) is not None:
-            self._decider.read(kept_by_hand(command), len(command.model_dump_json()))
-            raise Refused(by_hand, command)
+            self._decider.read(keep_by_hand(command), len(command.model_dump_json()))
+            raise UpdateRefused(by_hand, command)
         if command.body.by_anybody and not authentic:
             return self._decider.hear_stranger(command, len(command.model_dump_json()))
         if command.body.by_anybody and self._ledger.needs_proof(command):
@@ -145,7 +145,7 @@ class CareJourney:
         """Refuse what can be refused at once. A refusal here leaves nothing in history."""
         command, authentic = _read_update(given)
         if self._start_refusal is not None:
-            raise Refused(self._start_refusal, command)
+            raise UpdateRefused(self._start_refusal, command)
         if self._recorder.may_be_set_back:
             return  # It was accepted before the reset and is applied again: it is decided after the record was read.
         if self._limits.draining:
@@ -164,7 +164,7 @@ class CareJourney:
             raise Undecided(command)
         refusal = self._ledger.refusal(command, workflow.now()) or self._refuse_unknown(command)
         if refusal is not None:
-            raise Refused(refusal, command)
+            raise UpdateRefused(refusal, command)
 
     def _refuse_unknown(self, command: Command) -> Refusal | None:
         """Say why the register does not let this command in. Only for a validator: it looks at the register as it is
@@ -291,7 +291,7 @@ class CareJourney:
             Refused: so it was.
         """
         if self._start_refusal is not None:
-            raise Refused(self._start_refusal)
+            raise UpdateRefused(self._start_refusal)
 
     # The end of a run
 
@@ -354,4 +354,4 @@ def _read_update(given: Command | Foreign) -> tuple[Command, bool]:
     try:
         return m.read_update(given)
     except ValueError:
-        raise Refused(m.NOT_READ) from None
+        raise UpdateRefused(m.NOT_READ) from None

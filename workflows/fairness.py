@@ -37,7 +37,7 @@ AT_ONCE = 10
 W = TypeVar("W", bound=Waits)
 
 
-def in_turn(waiting: Sequence[W]) -> list[W]:
+def sort_by_turn(waiting: Sequence[W]) -> list[W]:
     """Return what waits in the order in which it is to be taken. What one sender sent of the same rank keeps its
     order."""
     sent: Counter[tuple[Rank, str]] = Counter()
@@ -49,7 +49,7 @@ def in_turn(waiting: Sequence[W]) -> list[W]:
     return [waiting[number] for *_, number in sorted(turns)]
 
 
-def without(waiting: Sequence[W], taken: Sequence[W]) -> list[W]:
+def drop_taken(waiting: Sequence[W], taken: Sequence[W]) -> list[W]:
     """Return what still waits, in the order in which it came."""
     gone = {id(each) for each in taken}
     return [each for each in waiting if id(each) not in gone]

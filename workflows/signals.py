@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 from temporalio.common import RawValue
 
 from workflows.authenticity import is_authentic
-from workflows.fairness import Rank, without
+from workflows.fairness import Rank, drop_taken
 from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.base import ImmutableModel, digest
 from workflows.journey.commands import Command, KeepUnreadable
@@ -103,7 +103,7 @@ class Signals:
 
     def remove(self, signals: Sequence[Signal]) -> None:
         """Take out those that are read now."""
-        self.waiting = without(self.waiting, signals)
+        self.waiting = drop_taken(self.waiting, signals)
         for signal in signals:
             self._change(signal, -1)
 
@@ -135,10 +135,10 @@ def take_signal(name: str, payload: Sequence[RawValue], *, waiting: Signals) -> 
             signal = signal.model_copy(update={"rank": rank, "sender": read.actor.id if authentic else ""})
         if waiting.has_room(signal):
             return signal
-    return in_short(signal)
+    return shorten_signal(signal)
 
 
-def in_short(signal: Signal) -> Signal:
+def shorten_signal(signal: Signal) -> Signal:
     """Return only the size and the digest of a signal, which take no room."""
     if signal.sha256:
         return signal
@@ -157,7 +157,7 @@ def read_signal(signal: Signal) -> Command | KeepUnreadable:
     people to look at. What happened (a dose) may be about safety, so that one holds care."""
     read = _read_command(signal)
     if isinstance(read, Command) and not signal.authentic and refuse_by_hand(read) is not None:
-        kept = unreadable(f"by hand: {read.body.kind}", _text(signal))
+        kept = keep_unreadable(f"by hand: {read.body.kind}", _text(signal))
         return kept.model_copy(update={"sent_by_hand": not read.body.fact})
     return read
 
@@ -168,7 +168,7 @@ def _read_command(signal: Signal) -> Command | KeepUnreadable:
             return Command.model_validate_json(signal.contents[0])
         except ValueError:
             pass
-    return unreadable(signal.name, _text(signal))
+    return keep_unreadable(signal.name, _text(signal))
 
 
 def _text(signal: Signal) -> str:
@@ -177,18 +177,18 @@ def _text(signal: Signal) -> str:
     return "\n".join(part.decode(errors="replace") for part in signal.contents)
 
 
-def kept_in_short(signal: Signal) -> KeepUnreadable:
+def keep_in_short(signal: Signal) -> KeepUnreadable:
     """Return the command that keeps of a signal only how large it is, and its digest."""
     said = sha256(b"".join(signal.contents)).hexdigest() if signal.contents else signal.sha256
-    return unreadable(signal.name, f"{signal.size} bytes, SHA-256 {said}")
+    return keep_unreadable(signal.name, f"{signal.size} bytes, SHA-256 {said}")
 
 
-def kept_by_hand(command: Command) -> KeepUnreadable:
+def keep_by_hand(command: Command) -> KeepUnreadable:
     """Return the command that keeps an update which came past the service and is not taken."""
     content = command.model_dump_json().encode()
     as_signal = Signal(name="command", contents=(content,), size=len(content))
     kept = read_signal(as_signal)
-    return kept if isinstance(kept, KeepUnreadable) else unreadable(as_signal.name, _text(as_signal))
+    return kept if isinstance(kept, KeepUnreadable) else keep_unreadable(as_signal.name, _text(as_signal))
 
 
 def as_signal(message: KeepUnreadable) -> Signal:
@@ -197,7 +197,7 @@ def as_signal(message: KeepUnreadable) -> Signal:
     return Signal(name=message.name, contents=(content,), size=len(content))
 
 
-def unreadable(name: str, text: str) -> KeepUnreadable:
+def keep_unreadable(name: str, text: str) -> KeepUnreadable:
     """Return the command that keeps a text, cut to what is kept, under a name, whatever is in them."""
     kept = text.encode()[:MESSAGE_BYTES].decode(errors="ignore")
     seen = "".join(character for character in name if character.isprintable()).strip()[:200]
@@ -207,9 +207,9 @@ def unreadable(name: str, text: str) -> KeepUnreadable:
         return KeepUnreadable(name="unnamed", content=kept)
 
 
-def further_messages(further: Further) -> KeepUnreadable:
+def keep_further(further: Further) -> KeepUnreadable:
     """Return the command that records how many more messages there were than are kept."""
-    return unreadable(
+    return keep_unreadable(
         FURTHER,
         f"{further.count} more messages could not be read, or were refused: {further.size} bytes together, "
         f"SHA-256 {further.sha256}. Temporal's history has them.",

@@ -184,7 +184,7 @@ async def find_broken_glass(record: Record, journey_id: UUID, reader_id: str, at
     return next(iter(found), None)
 
 
-def told_again_under(journey: Journey, entry_id: UUID) -> UUID:
+def second_id_of(journey: Journey, entry_id: UUID) -> UUID:
     """Return the id under which a journey is told of an emergency access if the one of the access is another command's.
     It follows from it, and only who can read the journey works it out: nobody else takes it first."""
     return UUID(hex=code_of(journey.code_key, ["emergency access", str(entry_id)])[:32], version=4)
@@ -213,7 +213,7 @@ async def _was_told_again(record: Record, look: AccessLogEntry) -> bool:
             await connection.fetchval(
                 "SELECT EXISTS (SELECT FROM record.journey_event WHERE log_id = $1 AND journey_id = $2 "
                 "AND command_id = $3 AND event_type = 'access.glass-broken' AND actor_id = $4)",
-                *(record.log_id, journey.id, told_again_under(journey, look.entry_id), look.reader_id),
+                *(record.log_id, journey.id, second_id_of(journey, look.entry_id), look.reader_id),
             )
         )
 

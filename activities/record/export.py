@@ -20,7 +20,7 @@ from activities.record.store import Record, SealedEvent, StoredCommand, StoredEv
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff
-from workflows.journey.evidence import evidence, half_signed
+from workflows.journey.evidence import evidence, first_approval
 from workflows.journey.texts import show_hidden
 
 FORMAT = "care-pathway/export/3"
@@ -117,7 +117,7 @@ def _evidence(stored: Sequence[StoredEvent]) -> dict[str, str]:
     for event in map(from_stored, stored):
         body = event.body
         if journey is not None and isinstance(body, SignedOff):
-            first = half_signed(journey, body.sign_off, body.subject)
+            first = first_approval(journey, body.sign_off, body.subject)
             content = evidence(journey, body.sign_off, body.subject, first)
             found[str(event.version)] = canonical(content).decode()
         journey = begin(event) if journey is None else evolve(journey, event)

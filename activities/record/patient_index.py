@@ -142,7 +142,7 @@ async def keys_beside(record: Record, patient_key: bytes) -> frozenset[bytes]:
     return frozenset(row["patient_key"] for row in rows)
 
 
-async def unmerged(record: Record) -> tuple[UUID, ...]:
+async def find_unmerged(record: Record) -> tuple[UUID, ...]:
     """Return the journeys in which a merge was undone and whose patient counts under further keys."""
     rows = await _fetch(
         record,

@@ -112,7 +112,7 @@ async def find_unparted(record: Record) -> tuple[UUID, ...]:
     return tuple(
         [
             journey_id
-            for journey_id in await patient_index.unmerged(record)
+            for journey_id in await patient_index.find_unmerged(record)
             if await _still_one(record, journey_id) != ()
         ]
     )

@@ -111,7 +111,7 @@ def _head(row: asyncpg.Record) -> RecordedHead:
     return RecordedHead(**fields, shown=shown)
 
 
-async def went_on_beside(record: Record, since: datetime | None) -> tuple[UUID, ...]:
+async def find_gone_on_beside(record: Record, since: datetime | None) -> tuple[UUID, ...]:
     """Return the open journeys whose patient, or somebody who was taken for them, has another one that went on since a
     moment (UTC), or ever."""
     async with record.connection() as connection:

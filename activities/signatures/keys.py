@@ -168,7 +168,7 @@ def unlock(path: Path, passphrase: str) -> PrivateKey:
     return PrivateKey(content.person, content.key_id, Ed25519PrivateKey.from_private_bytes(clear))
 
 
-def asked_for(last_signed: datetime | None, now: datetime, window: timedelta) -> tuple[Component, ...]:
+def components_asked_for(last_signed: datetime | None, now: datetime, window: timedelta) -> tuple[Component, ...]:
     """Return what a person is asked for at a signing: both at the first of a session, later the passphrase alone.
 
     A session lasts for ``window`` after its last signing (21 CFR 11.200(a)(1)(i)). The passphrase is always asked for.

@@ -11,7 +11,7 @@ from activities.record.access_log import (
     list_access,
     list_broken_glass,
     list_looks_by,
-    told_again_under,
+    second_id_of,
 )
 from application.access.show_again import ListLooks
 from application.access_log import name_readers
@@ -62,7 +62,7 @@ async def _accesses(record: Record, history: History, most: int) -> AsyncIterato
     """Return every emergency access of which a journey was told, each with at most so many looks."""
     journey = history.journey
     broken = await list_broken_glass(record, journey.id)
-    kept = {command: each for each in broken for command in (each.entry_id, told_again_under(journey, each.entry_id))}
+    kept = {command: each for each in broken for command in (each.entry_id, second_id_of(journey, each.entry_id))}
     for event in history.events:
         if not isinstance(event.body, GlassBroken) or event.body.access not in journey.accesses:
             continue

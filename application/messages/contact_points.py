@@ -80,7 +80,7 @@ async def show_contact(context: Context, whose: Whose) -> Reached:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at; or nobody of their clinics.
         Unavailable: the keys cannot be had now.
     """
-    async with opened(context) as contacts:
+    async with open_contacts(context) as contacts:
         found = await _find(context, contacts, whose, "show")
         return Reached(await contacts.find(found.subject), found.observers)
 
@@ -198,7 +198,7 @@ async def send_link(context: Context, whose: Whose) -> Owner:
         NotFound, NotAllowed, Unavailable: nothing happened.
     """
     await require_session(context)
-    async with opened(context) as contacts:
+    async with open_contacts(context) as contacts:
         subject, owner, _ = await _find(context, contacts, whose, "send-link")
         if owner.journey_id is None:
             raise InvalidInput("links are for patients and observers", "Staff sign in with their passkey")
@@ -258,7 +258,7 @@ async def _change(
     *, ask: bool = False,
 ) -> Changed:  # fmt: skip
     await require_session(context)
-    async with opened(context) as contacts:
+    async with open_contacts(context) as contacts:
         subject, owner, _ = await _find(context, contacts, whose, what)
         known = await contacts.find(subject)
         contact = change(known.contact)
@@ -274,7 +274,7 @@ async def _change(
 
 
 @asynccontextmanager
-async def opened(context: Context) -> AsyncIterator[Contacts]:
+async def open_contacts(context: Context) -> AsyncIterator[Contacts]:
     """Return how everybody is reached, while the context is open.
 
     Raises:

@@ -15,11 +15,11 @@ from activities.notices import links
 from activities.notices.contacts import EMAIL, ContactPoints, Contacts
 from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
-from application.command_catalog import Form, asked_of_patient, forms_for, questionnaires_lacking
+from application.command_catalog import PreparedForm, asked_of_patient, forms_for, questionnaires_lacking
 from application.context import Context
 from application.errors import Fault, InvalidInput, NotAllowed, Unavailable
 from application.history import load_journey
-from application.messages.contact_points import opened
+from application.messages.contact_points import open_contacts
 from application.pathway.commands import submit
 from application.profiles import Profile
 from workflows.journey.actors import Role
@@ -51,7 +51,7 @@ class LinkEntry(NamedTuple):
 
     person: Profile
     journey_id: UUID
-    tasks: tuple[Form, ...]
+    tasks: tuple[PreparedForm, ...]
     routes: Mapping[Severity, str]
 
 
@@ -67,7 +67,7 @@ async def look_at_link(context: Context, token: str) -> Standing:
     if link is None or link.state != "open":
         return Standing("unknown" if link is None else link.state)
     try:
-        async with opened(context) as contacts:
+        async with open_contacts(context) as contacts:
             contact = await _contact(contacts, link)
     except Unavailable:
         return Standing("later")
@@ -85,7 +85,7 @@ async def send_code(context: Context, token: str) -> None:
     """
     record = await context.record()
     link = await _open(context, token)
-    async with opened(context) as contacts:
+    async with open_contacts(context) as contacts:
         other = links.other_way(await _contact(contacts, link), link.point)
     if other is None:
         raise NotAllowed("no other way to reach you is known", "Call us, or use the code you agreed on with us")
@@ -105,7 +105,7 @@ async def enter(context: Context, token: str, code: str) -> LinkEntry:
     """
     record = await context.record()
     link = await _open(context, token)
-    async with opened(context) as contacts:
+    async with open_contacts(context) as contacts:
         contact = await _contact(contacts, link)
         journey = await load_journey(context, link.journey_id)
         person = _person(contacts, link, journey)
@@ -164,7 +164,7 @@ async def call_for_help(context: Context, token: str) -> None:
     # Help does not wait for what cannot be read: the journey hears of it all the same.
     with suppress(Fault, Unavailable):
         journey = await load_journey(context, link.journey_id)
-        async with opened(context) as contacts:
+        async with open_contacts(context) as contacts:
             person = _person(contacts, link, journey)
     actor = (person or Profile(id=link.person, role=Role(link.role))).actor
     # Who reads ids may not try who it is.
@@ -190,7 +190,7 @@ async def _contact(contacts: Contacts, link: Link) -> ContactPoints:
     return ContactPoints() if subject is None else (await contacts.find(subject)).contact
 
 
-async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[Form, ...]:
+async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[PreparedForm, ...]:
     events = await load_events(await context.record(), link.journey_id)
     event = next((each for each in events if each.event_id == link.event_id), None)
     if event is None:

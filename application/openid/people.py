@@ -19,7 +19,7 @@ def _has_a_key_or_never_had(register: Register, person: Profile, at: datetime) -
     return not keys or any(entry.state_at(at) == "active" for entry in keys)
 
 
-def unknown() -> NotAllowed:
+def not_in_register() -> NotAllowed:
     """Return the error for somebody who may not look."""
     return NotAllowed(
         "your organisation's sign-in knows you, and the register of this service has no entry for you that counts now: "

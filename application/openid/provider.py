@@ -126,7 +126,7 @@ class Provider:
         """
         if answered.get("iss") not in (None, self._settings.issuer):
             _tell_ops("answer_of_another_provider")
-            raise not_this_one()
+            raise not_begun_here()
         if "error" in answered:
             raise _refused(answered["error"])
         async with self._client(flow.sends_secret) as client:
@@ -141,10 +141,10 @@ class Provider:
                     _tell_ops("client_not_taken")
                     raise _away() from None
                 _tell_ops("code_not_taken")
-                raise not_this_one() from None
+                raise not_begun_here() from None
             keys = await _get(client, flow.jwks_uri)
         claims = check_token(tokens, keys, self._settings, flow.nonce, self._now())
-        return person_in(claims, self._settings.claim)
+        return find_person(claims, self._settings.claim)
 
     @asynccontextmanager
     async def _client(self, sends_secret: str) -> AsyncIterator[Any]:
@@ -214,7 +214,7 @@ def check_token(tokens: Tokens, keys: Any, settings: OpenIdSettings, nonce: str,
     return dict(claims)
 
 
-def person_in(claims: Mapping[str, Any], claim: str) -> str:
+def find_person(claims: Mapping[str, Any], claim: str) -> str:
     """Return the person's id in the register.
 
     Raises:
@@ -265,7 +265,7 @@ def _not_believed() -> NotVerified:
     )
 
 
-def not_this_one() -> NotAllowed:
+def not_begun_here() -> NotAllowed:
     """Return the error for an answer that belongs to no sign-in that this browser has begun."""
     return NotAllowed(
         "this sign-in was not begun in this browser, took too long, or was used before",

@@ -38,7 +38,7 @@ from workflows.journey.events import CommandRefused, Event
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
-from workflows.journey.refusals import Refused as RefusedByCore
+from workflows.journey.refusals import RefusalRaised as RefusedByCore
 from workflows.journey.stage import Stage
 
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
@@ -137,7 +137,7 @@ async def _knowing_elsewhere(context: Context, history: History) -> History:
 
 def decide_once(context: Context, history: History, command: Command) -> tuple[Event, ...] | Refusal:
     """Return the events that a command would have now; none if it was accepted before."""
-    command = staff.with_register(context, history.journey, command)
+    command = staff.add_register_entries(context, history.journey, command)
     repeated = answer_repeated(receipts_of(history.events), command)
     if isinstance(repeated, CommandReceipt):
         return ()
@@ -154,8 +154,8 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
-    command = await staff.looked_up(context, journey_id, command)
-    command = await sessions.proven(context, journey_id, command)
+    command = await staff.look_up_named(context, journey_id, command)
+    command = await sessions.prove_command(context, journey_id, command)
     journeys = await context.journeys()
     try:
         return Accepted(journey_id, command, await journeys.submit(journey_id, command))

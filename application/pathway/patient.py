@@ -60,7 +60,7 @@ class PatientSeen(NamedTuple):
         return sorted(found, key=lambda each: (each[0].open, each[0].since), reverse=True)
 
 
-async def asked_for(context: Context, named: PatientNamed) -> ShowPatient:
+async def question_for(context: Context, named: PatientNamed) -> ShowPatient:
     """Return the question for a patient who is named.
 
     Raises:
@@ -108,7 +108,7 @@ async def show_patient_of(context: Context, journey_id: UUID) -> PatientSeen:
     """
     require_staff(context, "what is known of a patient across journeys")
     journey = await load_journey(context, journey_id)
-    query = await asked_for(context, PatientNamed(ref=journey.patient.ref))
+    query = await question_for(context, PatientNamed(ref=journey.patient.ref))
     if not may_see(context, journey):
         await read_journey(context, query, journey_id)
     return await show_patient(context, query)

@@ -22,7 +22,7 @@ from application.history import History
 from application.sign_offs.keyring import verified_register
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import SessionReleased
-from workflows.journey.evidence import approved_by
+from workflows.journey.evidence import is_approved_by
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
@@ -106,6 +106,6 @@ def _follows(
 
 def _was_open(journey: Journey, body: SessionReleased, at: datetime) -> bool:
     """Whether the dose gate was open at a moment (UTC), by the clearance that a release names and for its dose."""
-    cleared = approved_by(journey, SignOffKind.CLEARANCE, str(body.session), body.clearance)
+    cleared = is_approved_by(journey, SignOffKind.CLEARANCE, str(body.session), body.clearance)
     plan = journey.plan
     return cleared and plan is not None and plan.dose_mg == body.dose_mg and not dose_gate(journey, body.session, at)

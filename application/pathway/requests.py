@@ -35,7 +35,7 @@ def _differing(one: BaseModel, other: BaseModel, names: Iterable[str], within: s
             yield f"{within}{name}"
 
 
-def reused(fields: Iterable[str], where: str = "") -> Conflict:
+def request_reused(fields: Iterable[str], where: str = "") -> Conflict:
     """Return the error for a request id that stands for another referral. It names the fields that differ, no values;
     none where the other referral is not the sender's to know."""
     return Conflict(
@@ -49,7 +49,7 @@ def reused(fields: Iterable[str], where: str = "") -> Conflict:
     )
 
 
-def closed(journey_id: UUID, request: UUID) -> Conflict:
+def journey_closed(journey_id: UUID, request: UUID) -> Conflict:
     """Return the error for a referral whose journey has closed. Nobody is started anew by sending an old file again."""
     return Conflict(
         "this referral was sent before, and the journey that it started has closed",
@@ -58,7 +58,7 @@ def closed(journey_id: UUID, request: UUID) -> Conflict:
     )
 
 
-def active() -> Conflict:
+def journey_open() -> Conflict:
     """Return the error for a patient who has an open journey. Whose it is and where is not said: it may be another
     clinic's."""
     return Conflict(
@@ -69,7 +69,7 @@ def active() -> Conflict:
     )
 
 
-def two_patients() -> Conflict:
+def known_as_two() -> Conflict:
     """Return the error for a reference and a number that are known as two patients'."""
     return Conflict(
         "the reference and the clinic's number of this patient are known as two patients",
@@ -123,7 +123,7 @@ class BatchRows:
         if first == number:
             return None
         if found := differences(known, body):
-            raise reused(found, f" in row {first}")
+            raise request_reused(found, f" in row {first}")
         return first
 
     def enrolled(self, keys: Iterable[bytes]) -> Sequence[WantedEnrolment]:

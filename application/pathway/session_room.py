@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from application.access_log import Query, broke_glass, is_theirs, may_see
+from application.access_log import Query, has_broken_glass, is_theirs, may_see
 from application.context import Context
 from application.errors import NotAllowed, NotFound
 from application.history import load_journey, read_journey
@@ -119,7 +119,7 @@ async def recorded_since(context: Context, query: ShowSession, version: str) -> 
     """
     journey_id = query.journey_id
     journey = await load_journey(context, journey_id)
-    if not (is_theirs(context, journey) or await broke_glass(context, journey_id)):
+    if not (is_theirs(context, journey) or await has_broken_glass(context, journey_id)):
         raise NotAllowed("this journey is not yours to look at", "Load the page again: it says why")
     room = room_of(journey, query.session, context.now())
     return Since(newer=str(journey.version) != version, run_by_them=room.is_run_by(context.person.id))

@@ -12,7 +12,7 @@ from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
 from application.access_log import Query, require_staff
 from application.changes import Change, compare
-from application.command_catalog import Form, asked_of_patient, questionnaires_lacking
+from application.command_catalog import PreparedForm, asked_of_patient, questionnaires_lacking
 from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey, read_so_far
@@ -120,8 +120,8 @@ class PatientPage(NamedTuple):
     that their evaluation lacks, and whether somebody reported that they died, and it was not entered in error."""
 
     seen: PatientSummary
-    forms: tuple[tuple[Form, ...], ...]
-    questionnaires: tuple[Form, ...]
+    forms: tuple[tuple[PreparedForm, ...], ...]
+    questionnaires: tuple[PreparedForm, ...]
     reported_dead: bool
 
 

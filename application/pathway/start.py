@@ -24,7 +24,7 @@ from application import input as forms
 from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import NOTHING_HAPPENED, Refused, Unavailable, UseCaseError, unreadable
+from application.errors import NOTHING_HAPPENED, Refused, Unavailable, UseCaseError, unreadable_event
 from application.pathway import requests
 from application.pathway.commands import CALL, HELD, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
@@ -151,7 +151,7 @@ class Starter:
         once = command_id or uuid5(referral.request, "start")
         command = Command.model_construct(command_id=once, actor=self._context.actor, body=body)
         require_size(command)
-        return staff.with_register(self._context, None, command)
+        return staff.add_register_entries(self._context, None, command)
 
     def _protocol_of(self, referral: Referral) -> tuple[Protocol, ProtocolApproval | None]:
         key = (self._protocol or referral.protocol or "", referral.pathway, referral.clinic)
@@ -194,7 +194,7 @@ class Starter:
         try:
             enrolment = await patient_index.rehearse(record, [*before, wanted])
         except TwoPatients:
-            raise requests.two_patients() from None
+            raise requests.known_as_two() from None
         if rows is not None and enrolment.outcome == "enrolled":
             rows.keep(keys, *before, wanted)
         return await self._known(record, referral, command, enrolment) or decided
@@ -235,10 +235,10 @@ class Starter:
                 journey_id=wanted.journey_id,
             )
         except TwoPatients:
-            raise requests.two_patients() from None
+            raise requests.known_as_two() from None
         known = await self._known(record, referral, command, enrolment)
         if known is None:
-            proven = await sessions.proven(self._context, referral.journey_id, command)
+            proven = await sessions.prove_command(self._context, referral.journey_id, command)
             self._require_alike(await journeys.start(proven), command)
         return known
 
@@ -251,7 +251,7 @@ class Starter:
         if held is None or not isinstance(held.body, StartPathway) or not isinstance(sent.body, StartPathway):
             return
         if found := requests.differences(held.body, sent.body):
-            raise requests.reused(found if held.body.clinic in self._context.person.clinics else ())
+            raise requests.request_reused(found if held.body.clinic in self._context.person.clinics else ())
 
     async def _known(
         self, record: Record, referral: Referral, command: Command, enrolment: Enrolment
@@ -262,17 +262,17 @@ class Starter:
             Conflict: the patient has an open one, the request was another one, or its journey has closed.
         """
         if enrolment.outcome == "active":
-            raise requests.active()
+            raise requests.journey_open()
         if enrolment.outcome == "enrolled":
             return None
         await self._require_same(record, referral, command)
         if enrolment.outcome == "other_request":
-            raise requests.reused(())
+            raise requests.request_reused(())
         head = await record.head(referral.journey_id)
         if head is None or head.version == 0:
             return None
         if head.status == "closed":
-            raise requests.closed(referral.journey_id, referral.request)
+            raise requests.journey_closed(referral.journey_id, referral.request)
         return Started("already_started", referral.journey_id, referral.request, head.version, head.position)
 
     async def _require_same(self, record: Record, referral: Referral, command: Command) -> None:
@@ -286,11 +286,11 @@ class Starter:
         try:
             began = None if stored is None else from_stored(stored).body
         except UnreadableEvent as event:
-            raise unreadable(event) from None
+            raise unreadable_event(event) from None
         if not isinstance(began, PathwayStarted) or not isinstance(body, StartPathway):
             return
         if found := requests.differences(began, body):
-            raise requests.reused(found if began.clinic in self._context.person.clinics else ())
+            raise requests.request_reused(found if began.clinic in self._context.person.clinics else ())
 
 
 async def start_one(starter: Starter, referral: Referral, command: Command) -> Started:

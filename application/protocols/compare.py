@@ -14,7 +14,7 @@ def compare_protocols(old: Protocol, new: Protocol) -> tuple[Change, ...]:
     return tuple(_changes((), old.model_dump(mode="json"), new.model_dump(mode="json")))
 
 
-def in_words(found: Sequence[Change], old: Protocol, new: Protocol) -> list[str]:
+def describe_differences(found: Sequence[Change], old: Protocol, new: Protocol) -> list[str]:
     """Return the differences as sentences. Differences about the same thing become one sentence."""
     return list(dict.fromkeys(_sentence(change, old, new) for change in found))
 

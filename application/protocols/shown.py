@@ -6,7 +6,7 @@ from application.access_log import require_staff
 from application.context import Context
 from application.errors import InvalidInput, NotFound
 from application.protocols.approvals import ApprovalStatus, status_of
-from application.protocols.compare import compare_protocols, in_words
+from application.protocols.compare import compare_protocols, describe_differences
 from application.protocols.files import load_protocol, protocol_files
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
@@ -76,7 +76,7 @@ def show_protocol(context: Context, name: str, since: str = "") -> ShownProtocol
     if before is None or before.protocol is None:
         return ShownProtocol(shown, shown.protocol, others, None, (), False)
     old, new = before.protocol, shown.protocol
-    changes = tuple(in_words(compare_protocols(old, new), old, new))
+    changes = tuple(describe_differences(compare_protocols(old, new), old, new))
     same = bool(changes) and (old.id, old.version) == (new.id, new.version)
     return ShownProtocol(shown, new, others, before, changes, same)
 

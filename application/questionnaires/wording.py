@@ -40,7 +40,7 @@ _LOINC_CODE = re.compile(r"/?(\d{1,7}-\d)")
 _SAFE = re.compile(r"[A-Za-z0-9/_.:+-]{1,64}")
 
 
-class Asked(NamedTuple):
+class WordedItem(NamedTuple):
     """One item as it is read: its words, the words of its answers by what they are entered as, and what stands before
     it."""
 
@@ -59,7 +59,7 @@ class Wording(NamedTuple):
     version: str
     sha256: str
     title: str
-    items: Mapping[str, Asked]
+    items: Mapping[str, WordedItem]
     after: str = ""
     copyright: str = ""
     experimental: bool = False
@@ -109,7 +109,7 @@ def read_wording(raw: bytes, *, demonstration: bool = False) -> Wording:
         title=resource.title,
         items=MappingProxyType(
             {
-                key: Asked(item.words, MappingProxyType(_answers(item, definition)), said)
+                key: WordedItem(item.words, MappingProxyType(_answers(item, definition)), said)
                 for key, item, said in zip(keys, asked, before, strict=True)
             }
         ),

@@ -10,7 +10,7 @@ import structlog
 
 from activities.record import Record, RecordUnavailable
 from activities.record.patients import find_uninformed
-from activities.record.reconciliation import last_complete_pass, went_on_beside
+from activities.record.reconciliation import find_gone_on_beside, last_complete_pass
 from application.context import Context
 from application.errors import UseCaseError
 from application.record.comparison import at_once, compare
@@ -88,5 +88,5 @@ async def _have_looked(record: Record, journeys: Journeys) -> None:
         with suppress(UseCaseError):  # It has no run now. Where it should, that was found.
             await journeys.look(journey_id)
 
-    beside = await went_on_beside(record, None if last is None else last.began - SETTLED)
+    beside = await find_gone_on_beside(record, None if last is None else last.began - SETTLED)
     await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record))))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from activities.notices import deliver
 from activities.record import NotYetRecorded, Record
-from activities.record.access_log import find_unannounced_access, told_again_under
+from activities.record.access_log import find_unannounced_access, second_id_of
 from activities.record.event_codec import load_events
 from activities.record.patients import find_unparted, part_again
 from activities.record.reconciliation import heads_of
@@ -160,7 +160,7 @@ async def announce_access(context: Context, record: Record, journey_id: UUID) ->
         if journey_id in reading.journeys and reading.reason is not None:
             who, once = Actor(id=reading.reader_id, role=Role(reading.reader_role)), reading.entry_id
             if once in taken or is_own(once):
-                once = told_again_under(fold(events), once)
+                once = second_id_of(fold(events), once)
             told = Command(command_id=once, actor=who, body=BreakGlass(reason=reading.reason))
             try:
                 await submit(context, journey_id, told)

@@ -11,7 +11,7 @@ from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.always.sign_offs.rules import took_effect
 from workflows.journey.base import digest
-from workflows.journey.evidence import current, evidence, evidence_of, half_signed
+from workflows.journey.evidence import current_decision, evidence, evidence_of, first_approval
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_type import Content
@@ -62,9 +62,9 @@ def status_of(journey: Journey, signed: SignOff) -> DecisionStatus:
     """Return the status of a decision now."""
     if signed.withdrawn:
         return "withdrawn"
-    if half_signed(journey, signed.kind, signed.subject) == signed:
+    if first_approval(journey, signed.kind, signed.subject) == signed:
         return "waits_for_second"
-    stands = current(journey, signed.kind, signed.subject)
+    stands = current_decision(journey, signed.kind, signed.subject)
     if stands is None:
         return "superseded"
     both = [s for s in journey.sign_offs if (s.kind, s.subject) == (signed.kind, signed.subject) and not s.withdrawn]
@@ -85,7 +85,7 @@ def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> Pa
     event = next(event for event in events if event.version == signed.version)
     assert isinstance(event.body, e.SignedOff)
     then = fold(each for each in events if each.version < signed.version)
-    first = half_signed(then, signed.kind, signed.subject)
+    first = first_approval(then, signed.kind, signed.subject)
     own = Earlier(request, signed.evidence, then.version, signed.at, signed)
     taken_back = (
         each
@@ -111,7 +111,7 @@ def decision_on(events: Sequence[e.Event], journey: Journey, request: str) -> Pa
 def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligation) -> ChangedSince:
     """Return the requests before an open one, and what has changed since."""
     assert request.sign_off is not None
-    kind, subject, first = request.sign_off, request.subject, half_signed(journey, request.sign_off, request.subject)
+    kind, subject, first = request.sign_off, request.subject, first_approval(journey, request.sign_off, request.subject)
     known = _earlier(events, journey, kind, subject, up_to=journey.version)
     before = tuple(each for each in known if each.evidence != request.evidence)
     compared = next((each for each in reversed(before) if each.signed is not None), before[-1] if before else None)
@@ -119,7 +119,7 @@ def changes_since(events: Sequence[e.Event], journey: Journey, request: Obligati
         return ChangedSince(())
     then = fold(event for event in events if event.version <= compared.version)
     try:
-        was = _spread(then, _content(compared, then, half_signed(then, kind, subject), kind, subject))
+        was = _spread(then, _content(compared, then, first_approval(then, kind, subject), kind, subject))
     except NotVerified as problem:
         return ChangedSince(before, compared, untold=problem.reason)
     now = _spread(journey, evidence(journey, kind, subject, first))

@@ -143,7 +143,7 @@ def unlock_for_signing(context: Context, signer: Signer) -> PrivateKey:
     window = timedelta(minutes=context.settings.signing_minutes)
     session = context.profile_path.with_suffix(".signed")
     last, now = _last_signed(session), context.now()
-    asks = "person" in keys.asked_for(None if last is None else last.at, now, window)
+    asks = "person" in keys.components_asked_for(None if last is None else last.at, now, window)
     if asks:
         require_same(context, signer)
     key = unlock_own(context, signer)

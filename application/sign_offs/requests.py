@@ -21,7 +21,7 @@ from workflows.journey.base import Identifier, InputModel, Text, digest, stands_
 from workflows.journey.commands import Command, Sign
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.evidence import evidence, half_signed
+from workflows.journey.evidence import evidence, first_approval
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffRule
 from workflows.journey.receipts import receipts_of
@@ -73,7 +73,7 @@ class OpenRequest(NamedTuple):
     def first(self) -> SignOff | None:
         """The first of two approvals, if this is the second."""
         assert self.request.sign_off is not None
-        return half_signed(self.journey, self.request.sign_off, self.request.subject)
+        return first_approval(self.journey, self.request.sign_off, self.request.subject)
 
     @property
     def roles(self) -> tuple[Role, ...]:

@@ -25,7 +25,7 @@ def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, bo
         Refused: the journey would refuse it.
         UseCaseError: they did not identify themselves, or their key cannot be used.
     """
-    trial = staff.with_register(context, journey, unsigned(context, signer, command_id, body))
+    trial = staff.add_register_entries(context, journey, unsigned(context, signer, command_id, body))
     refusal = decide(journey, trial, context.now())
     if isinstance(refusal, Refusal):
         raise Refused(refusal)

@@ -24,7 +24,7 @@ from workflows.journey.commands import Command, CommandBody, ReleaseSession, Sig
 from workflows.journey.protocol import Part
 
 
-async def looked_up(context: Context, journey_id: UUID, command: Command) -> Command:
+async def look_up_named(context: Context, journey_id: UUID, command: Command) -> Command:
     """Return the command with what the register says of the people it names; for a release, of everybody of the
     session; for the second of two signatures, of who signed first.
 
@@ -32,16 +32,16 @@ async def looked_up(context: Context, journey_id: UUID, command: Command) -> Com
         InvalidInput, NotVerified: it names somebody, and the register is missing or cannot be believed.
     """
     journey = await load_journey(context, journey_id) if isinstance(command.body, ReleaseSession | Sign) else None
-    return with_register(context, journey, command)
+    return add_register_entries(context, journey, command)
 
 
-def with_register(context: Context, journey: Journey | None, command: Command) -> Command:
+def add_register_entries(context: Context, journey: Journey | None, command: Command) -> Command:
     """Return the command with what the register says of the people it names. No register is read where it names
     nobody.
 
     Raises:
         NotAllowed: the register does not know somebody, or the clinic, that it names; it says whom it knows.
-        InvalidInput, NotVerified: as `looked_up`.
+        InvalidInput, NotVerified: as `look_up_named`.
     """
     named = list_people_to_look_up(journey, command.body)
     if not named:

@@ -36,10 +36,10 @@ from workflows.signals import (
     Signal,
     Signals,
     as_signal,
-    further_messages,
-    in_short,
-    kept_in_short,
+    keep_further,
+    keep_in_short,
     read_signal,
+    shorten_signal,
     take_signal,
 )
 from workflows.temporal_plugin import in_history
@@ -176,10 +176,10 @@ def handed_over(taken: Sequence[Taken]) -> tuple[Signal, ...]:
         if signal.authentic and isinstance(each.read, Command):
             signals.add(signal)
         elif signals.is_crowded(signal):
-            further = further.and_one(kept_in_short(signal), signal.size)
+            further = further.and_one(keep_in_short(signal), signal.size)
         else:
-            signals.add(signal if signals.has_room(signal) else in_short(signal))
-    return (*([as_signal(further_messages(further))] if further.count else []), *signals.waiting)
+            signals.add(signal if signals.has_room(signal) else shorten_signal(signal))
+    return (*([as_signal(keep_further(further))] if further.count else []), *signals.waiting)
 
 
 async def under_way(client: Client, run: Run) -> UnderWay | None:

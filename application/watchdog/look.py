@@ -152,7 +152,7 @@ async def _missed_steps(
             f"{step.journey_id}:{name_of_step(record, step)}",
             {"journey_id": str(step.journey_id), "due": step.due.isoformat(), "to": step.to},
         )
-        for step in without_told(due, early, at - late - longer)
+        for step in drop_told(due, early, at - late - longer)
     ]
 
 
@@ -161,7 +161,7 @@ def name_of_step(record: Record, step: DueStep) -> str:
     return record.patients.of_content(f"{step.obligation} {step.due.isoformat()}".encode()).hex()[:20]
 
 
-def without_told(due: Iterable[DueStep], early: Iterable[EarlyNotice], unless_by: datetime) -> Iterator[DueStep]:
+def drop_told(due: Iterable[DueStep], early: Iterable[EarlyNotice], unless_by: datetime) -> Iterator[DueStep]:
     """Leave out steps whose notice left before they are recorded, one for each such notice; but not what was due by a
     moment (UTC): so long nothing may stay unrecorded."""
     told = sorted(early, key=lambda notice: notice.at)

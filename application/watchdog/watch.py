@@ -24,7 +24,7 @@ from application.settings import key_of
 from application.watchdog.look import Folds, LookResult, look
 from application.watchdog.pages import PagerMessage, PagingPlan, plan
 from application.watchdog.settings import WatchdogSettings
-from application.watchdog.webhook import Send, nowhere, webhook
+from application.watchdog.webhook import Send, send_nothing, webhook
 
 log = structlog.get_logger("watchdog")
 
@@ -35,7 +35,7 @@ LOG = 1
 async def watch(settings: WatchdogSettings) -> None:
     """Watch until cancelled. An outage of the record is told, and waited for."""
     if settings.webhook_url is None or settings.webhook_secret is None:
-        await Watchdog(settings, nowhere).run()
+        await Watchdog(settings, send_nothing).run()
         return
     url, key = settings.webhook_url.get_secret_value(), key_of(settings.webhook_secret)
     async with webhook(url, key, settings.webhook_seconds) as send:

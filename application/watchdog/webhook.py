@@ -31,6 +31,6 @@ async def webhook(url: str, key: bytes, seconds: float) -> AsyncIterator[Send]:
         yield send
 
 
-async def nowhere(_: PagerMessage) -> str | None:
+async def send_nothing(_: PagerMessage) -> str | None:
     """Send nothing: the log has every page."""
     return None

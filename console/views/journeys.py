@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
-from application.command_catalog import KINDS, CommandKind, Form, forms_for
+from application.command_catalog import KINDS, CommandKind, PreparedForm, forms_for
 from application.pathway.show import (
     JourneyAt,
     ShowJourney,
@@ -21,7 +21,7 @@ from application.pathway.show import (
     show_timeline,
 )
 from application.sign_offs.decision_history import status_of
-from application.wording import SENTENCES, UNREADABLE, lacks, until
+from application.wording import SENTENCES, UNREADABLE, describe_lacking, describe_time_left
 from console.charts import charts_of
 from console.corrections import choices
 from console.pages import page
@@ -35,7 +35,7 @@ from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
 from workflows.journey.patient_view import PatientSummary
 from workflows.journey.requirements import Obligation
-from workflows.journey.summary import count_others, health, name_step, otherwise
+from workflows.journey.summary import count_others, describe_consequence, health, name_step
 
 router = APIRouter()
 AWAITED = "obligations.updated"
@@ -79,10 +79,10 @@ def journey_page(
         waiting=[
             (
                 each,
-                otherwise(each, journey),
-                until(each, at),
+                describe_consequence(each, journey),
+                describe_time_left(each, at),
                 () if past else forms_for(each, journey),
-                lacks(each, journey),
+                describe_lacking(each, journey),
             )
             for each in waiting
         ],
@@ -168,8 +168,8 @@ def patient_page(
     visit: Visit,
     journey_id: UUID,
     seen: PatientSummary,
-    forms: Sequence[Sequence[Form]] = (),
-    questionnaires: Sequence[Form] = (),
+    forms: Sequence[Sequence[PreparedForm]] = (),
+    questionnaires: Sequence[PreparedForm] = (),
     *,
     reported_dead: bool = False,
     again: AccessLogEntry | None = None,

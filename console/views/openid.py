@@ -5,8 +5,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from application.errors import NotAllowed, NotFound
-from application.openid.people import unknown, who_may_look
-from application.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_this_one
+from application.openid.people import not_in_register, who_may_look
+from application.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_begun_here
 from application.passkeys import WAITS
 from application.sign_offs.keyring import require_newest, verified_register
 from console.limits import count_try
@@ -46,7 +46,7 @@ async def come_back(request: Request) -> Response:
     begun = sign_ins.flows.find(ticket)
     if begun is None or not is_answer_to(begun.flow, answered):
         log.warning("openid.refused", code="answer_of_another_sign_in")
-        raise not_this_one()
+        raise not_begun_here()
     sign_ins.flows.take(ticket)
     person = await provider.finish(begun.flow, answered)
     count_try(request, person)
@@ -55,7 +55,7 @@ async def come_back(request: Request) -> Response:
     people = who_may_look(verified_register(settings_of(request)), person, sign_ins.now())
     if not people:
         log.warning("openid.refused", code="nobody_of_the_register")
-        raise unknown()
+        raise not_in_register()
     if len(people) > 1:
         choice = RoleChoice(people, begun.before, begun.onward, begun.zone)
         return page(request, "which_role.html", people=people, ticket=sign_ins.choices.keep(choice))
@@ -76,7 +76,7 @@ async def choose_role(request: Request) -> Response:
     choice = sign_ins.choices.take(sent.get("ticket"))
     chosen = None if choice is None else next((p for p in choice.people if p.role.value == sent.get("role")), None)
     if choice is None or chosen is None:
-        raise not_this_one()
+        raise not_begun_here()
     opened = sign_ins.sign_in_to_look(chosen)
     answer = RedirectResponse(choice.onward or home_of(opened), 303)
     hand_over(request, answer, opened, choice.before, choice.zone)

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from activities.record.access_log import AccessLogEntry
 from application.pathway.show import ShowRecord, WholeRecord, show_record
 from application.viewer import shown_at
-from application.wording import described
+from application.wording import describe_event
 from console.pages import page
 from console.visits import Looks, Visit
 from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted
@@ -44,7 +44,7 @@ def facts_of(event: Event, zone: str) -> Any:
     """Return what an event says, whole, as it is read: what was left empty is not in it, and times are in the patient's
     zone with the viewer's beside them."""
     if isinstance(event.body, ObligationsUpdated):
-        return described(event.body)  # What is awaited follows from the facts.
+        return describe_event(event.body)  # What is awaited follows from the facts.
     said = _readable({name: value for name, value in event.body.model_dump().items() if name not in LEFT_OUT}, zone)
     if isinstance(event.body, PathwayStarted):
         said = {"protocol": f"{event.body.protocol.id}, version {event.body.protocol.version}", **said}

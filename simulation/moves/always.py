@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from simulation.moves.situation import Action, Situation
+from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.always.permissions.rules import REMOTE, last_day
 
 
-def reach(situation: Situation) -> Action | None:
+def reach(situation: Situation) -> PlayedMove | None:
     if situation.journey.crises[situation.subject].to_sign is not None:
         return None
     return Role.ON_CALL_CLINICIAN, c.RecordCrisisContact(
@@ -21,7 +21,7 @@ def reach(situation: Situation) -> Action | None:
     )
 
 
-def speak_again(situation: Situation) -> Action | datetime | None:
+def speak_again(situation: Situation) -> PlayedMove | datetime | None:
     """Speak with the patient when it is due, until people have signed that the crisis is settled."""
     if situation.journey.crises[situation.subject].to_sign is not None:
         return None
@@ -35,11 +35,11 @@ def speak_again(situation: Situation) -> Action | datetime | None:
     )
 
 
-def answer_support(situation: Situation) -> Action:
+def answer_support(situation: Situation) -> PlayedMove:
     return situation.waiting.owner, c.AnswerSupport(support=situation.subject, text=invented("called back and settled"))
 
 
-def take_alarm(situation: Situation) -> Action | None:
+def take_alarm(situation: Situation) -> PlayedMove | None:
     """Acknowledge an alarm. What ends it is the review, which is an obligation of its own."""
     if situation.waiting.acknowledged is not None:
         return None
@@ -47,7 +47,7 @@ def take_alarm(situation: Situation) -> Action | None:
     return Role.ON_CALL_CLINICIAN, c.AcknowledgeAlarm(obligation=situation.waiting.id, doing=doing)
 
 
-def follow_up_adverse_event(situation: Situation) -> Action | datetime:
+def follow_up_adverse_event(situation: Situation) -> PlayedMove | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     return Role.CLINICIAN, c.FollowUpAdverseEvent(
@@ -59,7 +59,7 @@ def follow_up_adverse_event(situation: Situation) -> Action | datetime:
     )
 
 
-def confirm_correction(situation: Situation) -> Action:
+def confirm_correction(situation: Situation) -> PlayedMove:
     """A second, clinical person confirms a correction."""
     version = int(situation.subject)
     made = situation.journey.corrections[version]
@@ -68,29 +68,29 @@ def confirm_correction(situation: Situation) -> Action:
     return second, c.ConfirmCorrection(correction=version, reason=invented("compared with the paper form"))
 
 
-def read_message(situation: Situation) -> Action:
+def read_message(situation: Situation) -> PlayedMove:
     return Role.OPS, c.HandleMessage(message=situation.subject, text=invented("read; a form sent twice"))
 
 
-def settle_report(situation: Situation) -> Action:
+def settle_report(situation: Situation) -> PlayedMove:
     return situation.waiting.owner, c.SettleReport(report=situation.subject, text=invented("asked them what happened"))
 
 
-def review_access(situation: Situation) -> Action:
+def review_access(situation: Situation) -> PlayedMove:
     review = c.ReviewAccess(access=situation.subject, justified=True, text=invented("called by the emergency room"))
     return situation.waiting.owner, review
 
 
-def answer_returned(situation: Situation) -> Action:
+def answer_returned(situation: Situation) -> PlayedMove:
     return Role.CLINICIAN, c.AnswerReturned(request=situation.subject, text=invented("here is what was asked for"))
 
 
-def record_address(situation: Situation) -> Action:
+def record_address(situation: Situation) -> PlayedMove:
     address = f"demo-address-{situation.journey.id.hex[:8]}"
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=invented("told on the phone"))
 
 
-def check_monitoring(situation: Situation) -> Action | datetime:
+def check_monitoring(situation: Situation) -> PlayedMove | datetime:
     if situation.waiting.subject is not None and situation.at < situation.waiting.deadline - timedelta(days=7):
         return situation.waiting.deadline - timedelta(days=7)
     return Role.CLINICIAN, c.RecordMonitoringCheck(
@@ -98,7 +98,7 @@ def check_monitoring(situation: Situation) -> Action | datetime:
     )
 
 
-def renew_permission(situation: Situation) -> Action | datetime | None:
+def renew_permission(situation: Situation) -> PlayedMove | datetime | None:
     """Propose another year once the permission has ended. Licences are renewed in the register."""
     if situation.subject != REMOTE or situation.journey.proposed_permission is not None:
         return None
@@ -108,7 +108,7 @@ def renew_permission(situation: Situation) -> Action | datetime | None:
     return Role.CLINICIAN, c.ProposePermission(until=until, source=invented("extended for a year"))
 
 
-def witness(situation: Situation) -> Action:
+def witness(situation: Situation) -> PlayedMove:
     if situation.subject in situation.journey.disposals:
         return situation.waiting.owner, c.WitnessDisposal(disposal=situation.subject)
     return situation.waiting.owner, c.WitnessConsent(paper=situation.subject)

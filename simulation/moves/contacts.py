@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from simulation.moves.preparing import acknowledge, at_home, consent, fill_in, write_plan
-from simulation.moves.situation import Action, Situation
+from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import invented, spoken
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -13,7 +13,7 @@ from workflows.journey.stages.evaluation.model import scheduled_instruments
 from workflows.journey.stages.sessions.validity import BASELINE_OF
 
 
-def check_in(situation: Situation) -> Action | datetime:
+def check_in(situation: Situation) -> PlayedMove | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     return Role.PATIENT, c.CompleteCheckIn(
@@ -29,7 +29,7 @@ def said_at_home(journey: Journey) -> c.SaidLocation:
     return c.SaidLocation(state=journey.patient.state, confirmed=True)
 
 
-def hold_visit(situation: Situation) -> Action | datetime:
+def hold_visit(situation: Situation) -> PlayedMove | datetime:
     """Hold a visit: after a session in the day before it is due, in follow-up when it is due."""
     opens = situation.waiting.deadline - timedelta(hours=24 if situation.waiting.kind == "visit" else 0)
     if situation.at < opens:
@@ -48,7 +48,7 @@ def hold_visit(situation: Situation) -> Action | datetime:
     )
 
 
-def find_time(situation: Situation) -> Action | None:
+def find_time(situation: Situation) -> PlayedMove | None:
     """Find another time in the window of a visit that the patient did not come to. After it a clinician decides."""
     contact = situation.journey.contacts[situation.subject]
     to = min(situation.at + timedelta(hours=1), contact.closes)
@@ -57,7 +57,7 @@ def find_time(situation: Situation) -> Action | None:
     return Role.COORDINATOR, c.MoveVisit(visit=contact.id, to=to, reason=invented("reached on the phone"))
 
 
-def measure(situation: Situation) -> Action | datetime:
+def measure(situation: Situation) -> PlayedMove | datetime:
     journey, asked = situation.journey, scheduled_instruments(situation.journey)
     others = [each for each in asked if situation.subject.endswith(f"-{each.value.lower()}")]
     instrument = (others or asked)[0]
@@ -67,11 +67,11 @@ def measure(situation: Situation) -> Action | datetime:
     return fill_in(journey, instrument, situation.subject)
 
 
-def settle_contact(situation: Situation) -> Action:
+def settle_contact(situation: Situation) -> PlayedMove:
     return Role.CLINICIAN, c.SettleContact(contact=situation.subject, reason=invented("called back; all is well"))
 
 
-def renew(situation: Situation) -> Action | datetime:
+def renew(situation: Situation) -> PlayedMove | datetime:
     """Renew what a dose rests on, a week before it lapses."""
     journey, name = situation.journey, situation.subject
     week_before = situation.waiting.deadline - timedelta(days=7)

@@ -49,7 +49,7 @@ from simulation.moves.sessions import (
     take_dose,
 )
 from simulation.moves.signing import sign
-from simulation.moves.situation import Action, Situation
+from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import command_of, invented
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -62,7 +62,7 @@ NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""
 
 
-ACTIONS: Mapping[str, Callable[[Situation], Action | datetime | None]] = {
+ACTIONS: Mapping[str, Callable[[Situation], PlayedMove | datetime | None]] = {
     "evaluation": evaluate,
     "suicide_risk": ask_about_suicide,
     "screening": screen,

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from simulation.moves.situation import Action, Situation
+from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import invented, no_risk, plan, revision, spoken
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -16,7 +16,7 @@ from workflows.journey.stages.screening.rules import contradiction
 from workflows.journey.vocabulary import AT_HOME
 
 
-def evaluate(situation: Situation) -> Action | None:
+def evaluate(situation: Situation) -> PlayedMove | None:
     found, protocol = situation.journey.evaluation, situation.journey.protocol
     tried = protocol.eligibility.prior_treatments
     if not found.sections:
@@ -43,7 +43,7 @@ def evaluate(situation: Situation) -> Action | None:
     return None
 
 
-def fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
+def fill_in(journey: Journey, instrument: Instrument, occasion: str) -> PlayedMove:
     """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
     if instrument in C_SSRS_FORMS:
         return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk(instrument))
@@ -57,7 +57,7 @@ def fill_in(journey: Journey, instrument: Instrument, occasion: str) -> Action:
     return Role.PATIENT, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=answers)
 
 
-def ask_about_suicide(situation: Situation) -> Action | datetime | None:
+def ask_about_suicide(situation: Situation) -> PlayedMove | datetime | None:
     if situation.waiting.subject is not None:
         shortly_before = situation.waiting.deadline - timedelta(hours=2)
         if situation.at < shortly_before:
@@ -67,7 +67,7 @@ def ask_about_suicide(situation: Situation) -> Action | datetime | None:
     return fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
 
 
-def screen(situation: Situation) -> Action | datetime:
+def screen(situation: Situation) -> PlayedMove | datetime:
     if situation.waiting.subject is not None:
         week_before = situation.waiting.deadline - timedelta(days=7)
         if situation.at < week_before:
@@ -88,7 +88,7 @@ def screen(situation: Situation) -> Action | datetime:
     )
 
 
-def write_plan(situation: Situation) -> Action:
+def write_plan(situation: Situation) -> PlayedMove:
     journey = situation.journey
     kept = journey.maintenance_since is not None
     written = plan(journey.protocol, situation.at, maintenance=kept)
@@ -99,7 +99,7 @@ def write_plan(situation: Situation) -> Action:
     return Role.CLINICIAN, (c.RecordPlan(plan=written) if journey.plan is None else revision(journey, written))
 
 
-def explain(situation: Situation) -> Action:
+def explain(situation: Situation) -> PlayedMove:
     explained = situation.journey.education.explained
     topics = tuple(topic for topic in situation.journey.protocol.education_topics if topic not in explained)
     if not topics:
@@ -111,19 +111,19 @@ def explain(situation: Situation) -> Action:
     return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")
 
 
-def acknowledge(situation: Situation) -> Action:
+def acknowledge(situation: Situation) -> PlayedMove:
     return Role.PATIENT, c.Acknowledge(statements=situation.journey.protocol.acknowledgements)
 
 
-def consent(situation: Situation) -> Action:
+def consent(situation: Situation) -> PlayedMove:
     return Role.PATIENT, c.GiveConsent(consents=situation.journey.consent_versions)
 
 
-def answer_question(situation: Situation) -> Action:
+def answer_question(situation: Situation) -> PlayedMove:
     return Role.CLINICIAN, c.AnswerQuestion(question=situation.subject, text=invented("explained, in plain words"))
 
 
-def reconcile(situation: Situation) -> Action:
+def reconcile(situation: Situation) -> PlayedMove:
     journey = situation.journey
     unclassed = [m.id for m in journey.medicines.values() if m.taken and not m.classes]
     return Role.CLINICIAN, c.ReconcileMedicines(

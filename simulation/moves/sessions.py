@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from simulation.moves.preparing import fill_in
-from simulation.moves.situation import Action, Situation
+from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, checklist, invented, observation, vitals
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -14,7 +14,7 @@ from workflows.journey.stages.sessions.dosing import dose_deviations, expected_d
 from workflows.journey.stages.sessions.observing import contradictions, earliest_end
 
 
-def dispense(situation: Situation) -> Action:
+def dispense(situation: Situation) -> PlayedMove:
     planned = situation.journey.plan
     assert planned is not None
     return Role.COORDINATOR, c.MoveSupply(
@@ -22,12 +22,12 @@ def dispense(situation: Situation) -> Action:
     )
 
 
-def judge_pregnancy(situation: Situation) -> Action:
+def judge_pregnancy(situation: Situation) -> PlayedMove:
     born = situation.journey.patient.born.year
     return Role.CLINICIAN, c.JudgePregnancy(possible=False, because=invented(f"not possible; born in {born}"))
 
 
-def schedule(situation: Situation) -> Action:
+def schedule(situation: Situation) -> PlayedMove:
     journey, number = situation.journey, int(situation.subject)
     soonest, last, planned = situation.at + timedelta(hours=24), journey.last_dose_at, journey.plan
     if last is not None and planned is not None:
@@ -46,18 +46,18 @@ def schedule(situation: Situation) -> Action:
     )
 
 
-def instruct(situation: Situation) -> Action:
+def instruct(situation: Situation) -> PlayedMove:
     return Role.COORDINATOR, c.Instruct(session=int(situation.subject), content_version="demo-1")
 
 
-def acknowledge_instructions(situation: Situation) -> Action:
+def acknowledge_instructions(situation: Situation) -> PlayedMove:
     number = int(situation.subject)
     delivered = situation.journey.sessions[number].instructed
     assert delivered is not None
     return Role.PATIENT, c.AcknowledgeInstructions(session=number, content_version=delivered)
 
 
-def check(situation: Situation) -> Action | datetime:
+def check(situation: Situation) -> PlayedMove | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     if situation.at > situation.journey.sessions[int(situation.subject)].closes:
@@ -65,7 +65,7 @@ def check(situation: Situation) -> Action | datetime:
     return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
 
 
-def release(situation: Situation) -> Action | None:
+def release(situation: Situation) -> PlayedMove | None:
     number = int(situation.subject)
     obstacles = dose_gate(situation.journey, number, situation.at)
     if situation.at > situation.journey.sessions[number].closes:
@@ -78,7 +78,7 @@ def release(situation: Situation) -> Action | None:
     return None if obstacles else (Role.SESSION_MONITOR, c.ReleaseSession(session=number))
 
 
-def take_dose(situation: Situation) -> Action:
+def take_dose(situation: Situation) -> PlayedMove:
     journey, number = situation.journey, int(situation.subject)
     assert journey.plan is not None
     taken = c.RecordDose(
@@ -93,7 +93,7 @@ def take_dose(situation: Situation) -> Action:
     return Role.SESSION_MONITOR, taken
 
 
-def observe(situation: Situation) -> Action | datetime:
+def observe(situation: Situation) -> PlayedMove | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
     if situation.subject.startswith("dose-"):
@@ -120,7 +120,7 @@ def observe(situation: Situation) -> Action | datetime:
     )
 
 
-def end_session(situation: Situation) -> Action | datetime:
+def end_session(situation: Situation) -> PlayedMove | datetime:
     session, rules = situation.journey.sessions[int(situation.subject)], situation.journey.protocol.sessions
     assert session.dosed_at is not None
     earliest = earliest_end(situation.journey, session.dosed_at)
@@ -137,5 +137,5 @@ def end_session(situation: Situation) -> Action | datetime:
     )
 
 
-def collect(situation: Situation) -> Action:
+def collect(situation: Situation) -> PlayedMove:
     return Role.COORDINATOR, c.MoveSupply(movement="returned", doses=balance(situation.journey), moved_at=situation.at)

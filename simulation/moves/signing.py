@@ -1,7 +1,7 @@
 """What people sign, and who of them."""
 
 from simulation.moves.preparing import fill_in
-from simulation.moves.situation import Action, Situation
+from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
@@ -9,7 +9,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.authorization import authors, cosigners
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
@@ -21,7 +21,7 @@ CHOICES = {
 }
 
 
-def sign(situation: Situation) -> Action | None:
+def sign(situation: Situation) -> PlayedMove | None:
     """Approve a request, as the person whom the protocol asks."""
     journey, request = situation.journey, situation.waiting
     assert request.sign_off is not None
@@ -52,7 +52,10 @@ def signer(journey: Journey, request: Obligation) -> Role:
     """Return who signs a request: the first role that the protocol names, unless they wrote it; another one as
     second."""
     assert request.sign_off is not None
-    rule, first = journey.protocol.sign_offs[request.sign_off], half_signed(journey, request.sign_off, request.subject)
+    rule, first = (
+        journey.protocol.sign_offs[request.sign_off],
+        first_approval(journey, request.sign_off, request.subject),
+    )
     roles = rule.roles if first is None else cosigners(journey, request.sign_off)
     wrote = authors(journey, request.sign_off, request.subject) if rule.not_author else ()
     not_they = (*wrote, None if first is None else first.by)

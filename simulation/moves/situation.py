@@ -8,7 +8,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.requirements import Obligation
 
-Action = tuple[Role, c.CommandBody]
+PlayedMove = tuple[Role, c.CommandBody]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from application.protocols.compare import compare_protocols, in_words
+from application.protocols.compare import compare_protocols, describe_differences
 from workflows.journey.protocol import Protocol
 from workflows.protocols import list_shipped, load
 
@@ -22,7 +22,7 @@ def edited(edit: Edit) -> Protocol:
 
 def words(edit: Edit) -> list[str]:
     new = edited(edit)
-    return in_words(compare_protocols(OLD, new), OLD, new)
+    return describe_differences(compare_protocols(OLD, new), OLD, new)
 
 
 X02 = "Allergy or hypersensitivity to ketamine or esketamine"

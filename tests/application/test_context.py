@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from activities.record import migrate
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.access_log import ActOn, keep_look, may_see
-from application.context import DATABASE, Context, nobody
+from application.context import DATABASE, Context, ask_nobody
 from application.errors import InvalidInput, NotAllowed, SteppedBack
 from application.settings import Settings, SettingsError
 from application.temporal.journeys import Journeys
@@ -150,4 +150,4 @@ async def test_what_is_shown_again_is_read_as_it_was_and_not_kept(coordinator: P
 
 def test_where_nobody_can_be_asked() -> None:
     with pytest.raises(SteppedBack):
-        nobody("Passphrase", secret=True)
+        ask_nobody("Passphrase", secret=True)

@@ -61,7 +61,7 @@ def settings(tmp_path: Path) -> OpenIdSettings:
 
 def person(token: str, settings: OpenIdSettings, keys: Any = KEYS, at: datetime = NOW, claim: str = "sub") -> str:
     tokens = openid.Tokens(id_token=token, access_token="invented")
-    return openid.person_in(openid.check_token(tokens, keys, settings, NONCE, at), claim)
+    return openid.find_person(openid.check_token(tokens, keys, settings, NONCE, at), claim)
 
 
 @pytest.mark.parametrize(

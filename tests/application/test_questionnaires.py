@@ -20,7 +20,7 @@ from application.settings import SettingsError
 from tests.cli.helpers import World
 from tests.questionnaires import Content, item, option, questionnaire, raw, write
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.vocabulary import Wording
+from workflows.journey.vocabulary import WordingId
 
 DEMONSTRATION = Path(__file__).parents[2] / "simulation" / "questionnaires"
 PHQ_9, C_SSRS, PCL_5 = Instrument.PHQ_9, Instrument.C_SSRS, Instrument.PCL_5
@@ -53,7 +53,7 @@ def test_words_that_fit_are_read_as_they_are(instrument: Instrument, r5: bool) -
         else:
             assert asked.answers == {str(n): f"Invented answer {n}" for n in range(definition.item_max + 1)}
     assert words.name == f"{words.url}|2.1 sha256:{hashlib.sha256(content).hexdigest()}"
-    assert TypeAdapter(Wording).validate_python(words.name) == words.name
+    assert TypeAdapter(WordingId).validate_python(words.name) == words.name
 
 
 def in_groups(content: Content) -> None:

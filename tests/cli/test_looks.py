@@ -106,7 +106,7 @@ UNSEEN: dict[str, str] = {
     "pathway.releases.is_proven": "whether what is shown is proven, and nothing else",
     "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
     "sign_offs.refused_attempts._latest": "of the person's clinics; who lists them keeps it",
-    "sign_offs.staff.looked_up": "whom the register is asked about; nothing is shown",
+    "sign_offs.staff.look_up_named": "whom the register is asked about; nothing is shown",
     "work.hold_together._hold": "of a list that was kept",
     "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
 }

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from activities.record.read_models import service_levels
-from application.wording import duration
+from application.wording import format_duration
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
@@ -24,7 +24,7 @@ from tests.record.read_models.courses import asked_of, catch_up, course_of
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.requirements import Obligation
-from workflows.journey.summary import why
+from workflows.journey.summary import describe_wait
 
 CLINICIAN, PATIENT = Role.CLINICIAN, Role.PATIENT
 
@@ -54,7 +54,7 @@ async def test_a_list_is_what_every_journey_waits_for(clinics: Clinics) -> None:
     for row in found["rows"]:
         journey = clinics.journeys[UUID(row["journey_id"])]
         waiting = journey.waiting[row["obligation"]]
-        assert (row["why"], row["version"], row["stale"]) == (why(waiting, journey), journey.version, None)
+        assert (row["why"], row["version"], row["stale"]) == (describe_wait(waiting, journey), journey.version, None)
         assert (row["owner"], row["person"], row["held"]) == (waiting.owner, waiting.person, journey.held)
         assert row["overdue"] == (waiting.deadline < clinics.world.at)
     assert {row["overdue"] for row in found["rows"]} == {True, False}
@@ -455,7 +455,7 @@ async def test_stats(clinics: Clinics) -> None:
     shown = await clinics.call("work", "stats")
     assert shown.out.startswith("ILLUSTRATIVE")
     longest = max(level.seconds_most or 0 for level in answer.rows)
-    assert duration(longest) in shown.out
+    assert format_duration(longest) in shown.out
     lines = list(csv.DictReader(io.StringIO((await clinics.call("work", "stats", "--csv")).out)))
     assert [line["kind"] for line in lines] == [level.kind for level in answer.rows]
     assert [line["done"] for line in lines] == [str(level.done) for level in answer.rows]
@@ -489,4 +489,4 @@ async def test_stats(clinics: Clinics) -> None:
     ],
 )
 def test_durations(seconds: float | None, said: str) -> None:
-    assert duration(seconds) == said
+    assert format_duration(seconds) == said

@@ -29,7 +29,7 @@ from workflows.journey.calendars import LAST_DAY
 from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.decided import FOUND_BEFORE, Decided
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
@@ -222,7 +222,7 @@ class Play:
     ) -> list[Any]:
         """The decision, by as many people as it takes; what followed."""
         followed = self.sign_once(kind, subject, by, **changed)
-        if half_signed(self.journey, kind, subject) is not None:
+        if first_approval(self.journey, kind, subject) is not None:
             followed += self.sign_once(kind, subject, **changed)
         return followed
 

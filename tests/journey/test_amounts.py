@@ -15,7 +15,7 @@ from tests.journey.test_each_fact import SOURCE
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.patient_limits import more
+from workflows.journey.patient_limits import is_more
 from workflows.journey.stages.sessions.checklist import vitals_verdict
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary import KnownDose
@@ -28,7 +28,7 @@ def test_a_sum_of_doses_is_more_than_a_limit_exactly_when_it_is_by_what_was_writ
     doses: list[Decimal], beyond: str
 ) -> None:
     total, limit = sum(float(each) for each in doses), float(sum(doses) - Decimal(beyond))
-    assert more(total, limit) is (Decimal(beyond) > 0)
+    assert is_more(total, limit) is (Decimal(beyond) > 0)
 
 
 @pytest.mark.requirement("B27")

@@ -11,7 +11,7 @@ from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.screening.rules import list_exclusions
@@ -52,7 +52,7 @@ def test_an_answer_that_comes_back_is_signed_again_before_a_dose(group: str, nam
     there, back = turned(play, group, name)
     play.do(there)
     play.later(minutes=1).do(back)
-    assert not approved(play.journey, SignOffKind.ELIGIBILITY)
+    assert not is_approved(play.journey, SignOffKind.ELIGIBILITY)
     refused = play.take(play.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR))
     assert isinstance(refused, Refusal)
     assert "eligibility not signed as it now is" in refused.reason
@@ -66,7 +66,7 @@ def test_however_answers_turn_and_come_back(turns: list[tuple[str, str]]) -> Non
         play.do(there)
     for _, back in reversed(forms):
         play.do(back)
-    assert not approved(play.journey, SignOffKind.ELIGIBILITY)
+    assert not is_approved(play.journey, SignOffKind.ELIGIBILITY)
 
 
 def test_the_same_answers_again_make_nothing_stale() -> None:
@@ -74,7 +74,7 @@ def test_the_same_answers_again_make_nothing_stale() -> None:
     play = before("session.release")
     for group, name in answers(play):
         play.do(turned(play, group, name)[1])
-    assert approved(play.journey, SignOffKind.ELIGIBILITY)
+    assert is_approved(play.journey, SignOffKind.ELIGIBILITY)
 
 
 @pytest.mark.requirement("A45")
@@ -86,10 +86,10 @@ def test_a_review_exclusion_that_comes_back_is_decided_on_again(other: str) -> N
     play.sign(SignOffKind.EXCLUSION_REVIEW)
     play.do(answered(criteria=dict.fromkeys(play.journey.screening.criteria, True)))
     play.do(yes)
-    assert approved(play.journey, SignOffKind.EXCLUSION_REVIEW), "the same again"
+    assert is_approved(play.journey, SignOffKind.EXCLUSION_REVIEW), "the same again"
     play.do(answered(exclusions={REVIEW: {"answer": other}}))
     play.later(minutes=1).do(yes)
-    assert not approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
+    assert not is_approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
     assert play.asks_for(SignOffKind.EXCLUSION_REVIEW)
 
 

@@ -18,7 +18,7 @@ from workflows.journey.always.safety.model import ContactToSign
 from workflows.journey.always.sign_offs.model import Delegation, SignOff
 from workflows.journey.authorization import authors, licence_objection, may_decide
 from workflows.journey.decide import decide
-from workflows.journey.evidence import approved, half_signed
+from workflows.journey.evidence import first_approval, is_approved
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.education.state import ProposedConsent
@@ -354,10 +354,10 @@ def test_whoever_writes_the_same_anew_is_its_author_and_has_not_approved_it() ->
     play.sign_once(kind, by=Role.MEDICAL_DIRECTOR)
     play.do(proposal, Role.MEDICAL_DIRECTOR)
     play.sign_once(kind, by=Role.CLINICIAN)
-    assert not approved(play.journey, kind)
+    assert not is_approved(play.journey, kind)
     play.refused(play.signature(kind), Role.MEDICAL_DIRECTOR, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
     play.sign_once(kind, by=person("colleague", Role.CLINICIAN))
-    assert approved(play.journey, kind)
+    assert is_approved(play.journey, kind)
 
 
 def test_author_of_an_evaluation_stays_its_author_when_it_is_handed_over() -> None:
@@ -412,7 +412,7 @@ def test_two_signatures_do_not_rest_on_one_persons_right() -> None:
             continue
         again = play.signature(SignOffKind.EXCLUSION_REVIEW)
         play.refused(again, second, code=RefusalCode.NOT_ALLOWED, says=says)
-        assert half_signed(play.journey, SignOffKind.EXCLUSION_REVIEW) is not None
+        assert first_approval(play.journey, SignOffKind.EXCLUSION_REVIEW) is not None
 
 
 # What a refusal says

@@ -31,7 +31,7 @@ from workflows.journey.calendars import (
 from workflows.journey.notices import notices
 from workflows.journey.protocol import EscalationPolicy, Protocol, SignOffKind
 from workflows.journey.refusals import Refusal
-from workflows.journey.summary import why
+from workflows.journey.summary import describe_wait
 
 with FILE.open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))
@@ -521,9 +521,9 @@ LAST_KNOWN = datetime(2027, 12, 31, 18, tzinfo=UTC)
 def test_a_deadline_over_unknown_holidays_says_so(start: str, beyond: bool) -> None:
     play = started(at=at(start, LA)).go_on(lambda journey: any(w.sign_off for w in journey.waiting.values()))
     request = play.request(SignOffKind.EVALUATION)
-    said = "its list ends there" in why(request, play.journey)
+    said = "its list ends there" in describe_wait(request, play.journey)
     assert said == beyond
     assert said == any(step > at("2028-01-01T00:00", LA) for step in request.steps)
     policies = play.journey.protocol.escalation_policies
     others = [w for w in play.journey.waiting.values() if policies[w.escalation_policy].clock == "elapsed"]
-    assert not any("its list ends there" in why(waiting, play.journey) for waiting in others)
+    assert not any("its list ends there" in describe_wait(waiting, play.journey) for waiting in others)

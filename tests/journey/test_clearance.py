@@ -12,7 +12,7 @@ from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.safety.model import Happened
 from workflows.journey.envelopes import EventBody
-from workflows.journey.evidence import current, evidence
+from workflows.journey.evidence import current_decision, evidence
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate
 from workflows.protocols import list_pathways
@@ -71,7 +71,7 @@ def test_what_happened_is_counted(pathway: Pathway) -> None:
 
 
 def cleared(play: Play) -> bool:
-    return current(play.journey, SignOffKind.CLEARANCE, "1") is not None
+    return current_decision(play.journey, SignOffKind.CLEARANCE, "1") is not None
 
 
 def ready() -> Play:

@@ -11,7 +11,7 @@ from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -24,7 +24,7 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
     assert dose_gate(play.journey, SECOND, play.at) == ()
     amend(play, "session.dosed", redose(play, taken_at=play.dosed_at() + timedelta(minutes=5), deviation=None))
     assert any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
-    assert not approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
+    assert not is_approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
     [correction] = play.journey.unconfirmed
     said = c.ConfirmCorrection(correction=correction, reason="compared (invented)")
     play.refused(said, code=RefusalCode.NOT_ALLOWED, says="who corrected it")
@@ -34,7 +34,7 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
     play.do(said, Role.MEDICAL_DIRECTOR)
     play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE)
     assert not any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
-    assert not approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
+    assert not is_approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
 
 
 @pytest.mark.parametrize("by", [Role.MEDICAL_DIRECTOR, Role.CLINICIAN])

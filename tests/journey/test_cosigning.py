@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.authorization import cosigners
-from workflows.journey.evidence import approved, current, evidence, half_signed
+from workflows.journey.evidence import current_decision, evidence, first_approval, is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
@@ -87,8 +87,8 @@ def test_first_signature_changes_nothing_but_that_it_is_there(kind: SignOffKind)
         name: getattr(play.journey, name) for name in ("version", "sign_offs", "waiting", "facts")
     }
     assert play.journey == was.model_copy(update=same)
-    assert current(play.journey, kind, subject) is None
-    waiting = half_signed(play.journey, kind, subject)
+    assert current_decision(play.journey, kind, subject) is None
+    waiting = first_approval(play.journey, kind, subject)
     assert waiting is not None
     assert (waiting.by, waiting.first_of_two) == (first.id, True)
 
@@ -106,8 +106,8 @@ def test_second_signature_makes_it_count(kind: SignOffKind) -> None:
         }[kind]
     )
     if kind != SignOffKind.EVALUATION:
-        assert approved(play.journey, kind, subject)
-    assert half_signed(play.journey, kind, subject) is None
+        assert is_approved(play.journey, kind, subject)
+    assert first_approval(play.journey, kind, subject) is None
     assert not play.asks_for(kind, subject)
     assert [s.by for s in play.journey.sign_offs[-2:]] == [TAKES_TWO[kind][2].id, second.id]
 
@@ -115,7 +115,7 @@ def test_second_signature_makes_it_count(kind: SignOffKind) -> None:
 @each
 def test_second_person_signs_what_the_first_one_signed(kind: SignOffKind) -> None:
     play, subject, first, _ = half(kind)
-    request, signed = play.request(kind, subject), half_signed(play.journey, kind, subject)
+    request, signed = play.request(kind, subject), first_approval(play.journey, kind, subject)
     assert signed is not None
     shown = evidence(play.journey, kind, subject, signed)
     assert shown["first"]["by"] == first.id
@@ -130,7 +130,7 @@ def test_second_person_signs_what_the_first_one_signed(kind: SignOffKind) -> Non
 def test_second_person_is_shown_where_the_first_one_refers_to() -> None:
     play = asked_to_sign(SignOffKind.ELIGIBILITY, eligibility={"cosigned_by": ["medical_director"]})
     play.sign_once(SignOffKind.ELIGIBILITY, choice="in_clinic", referral="the clinic across the road")
-    signed = half_signed(play.journey, SignOffKind.ELIGIBILITY)
+    signed = first_approval(play.journey, SignOffKind.ELIGIBILITY)
     shown = evidence(play.journey, SignOffKind.ELIGIBILITY, None, signed)
     assert shown["first"]["referral"] == "the clinic across the road"
 
@@ -150,8 +150,8 @@ def test_second_who_declines_decides(kind: SignOffKind) -> None:
     play, subject, _, second = half(kind)
     earlier = play.request(kind, subject).id
     followed = kinds(play.sign_once(kind, subject, second, decision="decline", referral="x"))
-    assert half_signed(play.journey, kind, subject) is None
-    assert not approved(play.journey, kind, subject)
+    assert first_approval(play.journey, kind, subject) is None
+    assert not is_approved(play.journey, kind, subject)
     match kind:
         case SignOffKind.SEVERE_HOLD_RELEASE:
             assert play.journey.held
@@ -171,13 +171,13 @@ def test_second_who_returns_sends_it_back_to_its_author_and_then_it_takes_two_ag
     request = play.request(kind, subject).id
     play.sign_once(kind, subject, second, decision="return", rationale="since when exactly?")
     assert not play.asks_for(kind, subject)
-    assert half_signed(play.journey, kind, subject) is None
+    assert first_approval(play.journey, kind, subject) is None
     returned = play.waits_for("returned")
     assert returned is not None
     assert returned.subject == request
     play.do(c.AnswerReturned(request=request, text="since spring (invented)"))
     play.sign_once(kind, subject, first)
-    assert not approved(play.journey, kind, subject)
+    assert not is_approved(play.journey, kind, subject)
     assert play.journey.stage != Stage.SCREENING or kind != SignOffKind.EVALUATION
     play.sign_once(kind, subject, second)
     assert not play.asks_for(kind, subject)
@@ -202,12 +202,12 @@ def test_evidence_that_changes_in_between_makes_both_stale(kind: SignOffKind) ->
     play.later(hours=1)
     more(play, kind)
     play.refused(prepared, second, code=RefusalCode.STALE, field="request")
-    assert half_signed(play.journey, kind, subject) is None
+    assert first_approval(play.journey, kind, subject) is None
     again = play.request(kind, subject)
     assert again.what == waited.what.removesuffix(" as the second person")
     assert (again.since, again.steps) == (waited.since, waited.steps), "changing the content buys no time"
     play.sign_once(kind, subject, first)
-    assert not approved(play.journey, kind, subject)
+    assert not is_approved(play.journey, kind, subject)
     play.sign_once(kind, subject, second)
     assert not play.asks_for(kind, subject)
 
@@ -216,20 +216,20 @@ def test_evidence_that_changes_after_both_makes_both_stale() -> None:
     play, _, _, second = half(SignOffKind.EXCLUSION_REVIEW)
     play.sign_once(SignOffKind.EXCLUSION_REVIEW, None, second)
     more(play, SignOffKind.EXCLUSION_REVIEW)
-    assert not approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
-    assert half_signed(play.journey, SignOffKind.EXCLUSION_REVIEW) is None
+    assert not is_approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
+    assert first_approval(play.journey, SignOffKind.EXCLUSION_REVIEW) is None
     play.sign_once(SignOffKind.EXCLUSION_REVIEW, None, second)
-    assert not approved(play.journey, SignOffKind.EXCLUSION_REVIEW), "one new signature beside an old one is one"
+    assert not is_approved(play.journey, SignOffKind.EXCLUSION_REVIEW), "one new signature beside an old one is one"
 
 
 @each
 def test_first_signer_who_withdraws_leaves_nothing_behind(kind: SignOffKind) -> None:
     play, subject, first, second = half(kind)
-    signed = half_signed(play.journey, kind, subject)
+    signed = first_approval(play.journey, kind, subject)
     assert signed is not None
     prepared = play.signature(kind, subject)
     play.do(c.WithdrawSignOff(request=signed.request, reason="on reflection"), first)
-    assert half_signed(play.journey, kind, subject) is None
+    assert first_approval(play.journey, kind, subject) is None
     play.refused(prepared, second, code=RefusalCode.STALE, field="request")
     again = play.request(kind, subject)
     assert again.id != signed.request
@@ -239,7 +239,7 @@ def test_first_signer_who_withdraws_leaves_nothing_behind(kind: SignOffKind) -> 
 @each
 def test_first_signer_does_not_withdraw_once_the_second_has_signed(kind: SignOffKind) -> None:
     play, subject, first, second = half(kind)
-    signed = half_signed(play.journey, kind, subject)
+    signed = first_approval(play.journey, kind, subject)
     assert signed is not None
     play.sign_once(kind, subject, second)
     play.refused(c.WithdrawSignOff(request=signed.request, reason="x"), first, code=RefusalCode.STALE, field="request")
@@ -308,7 +308,7 @@ def test_waiting_is_never_the_second_signature(kind: SignOffKind) -> None:
     play, subject, _, _ = half(kind)
     passed = play.wait(days=60)
     assert not [body for body in passed if isinstance(body, e.SignedOff | e.HoldReleased | e.StageEntered)]
-    assert half_signed(play.journey, kind, subject) is not None
+    assert first_approval(play.journey, kind, subject) is not None
 
 
 # Exceptions
@@ -332,7 +332,7 @@ def test_exception_takes_as_many_as_the_protocol_asks(
     play = play.changed(protocol=ruled(of_exceptions, evaluation={"cosigned_by": of_all}))
     play.clock()
     play.sign_once(SignOffKind.EVALUATION)
-    assert (half_signed(play.journey, SignOffKind.EVALUATION) is not None) == two
+    assert (first_approval(play.journey, SignOffKind.EVALUATION) is not None) == two
     assert (play.journey.stage == Stage.SCREENING) != two
 
 
@@ -341,10 +341,10 @@ def test_exception_made_after_the_signature_opens_it_for_two() -> None:
     correction = c.RecordEvaluation(treatment_exception="a treatment was taken for another (invented)")
     play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction))
     play.sign_once(SignOffKind.EVALUATION)
-    assert not approved(play.journey, SignOffKind.EVALUATION)
+    assert not is_approved(play.journey, SignOffKind.EVALUATION)
     assert "evaluation not signed as it now is" in dose_gate(play.journey, 1, play.at)
     play.sign_once(SignOffKind.EVALUATION, by=Role.MEDICAL_DIRECTOR)
-    assert approved(play.journey, SignOffKind.EVALUATION)
+    assert is_approved(play.journey, SignOffKind.EVALUATION)
 
 
 # A protocol that asks for two where the shipped ones do not
@@ -490,7 +490,7 @@ def test_the_first_signature_counts_only_while_its_signer_may_sign(kind: SignOff
     answer = play.take(command.model_copy(update={"named": named}))
     assert isinstance(answer, Refusal)
     assert (answer.code, "signed first" in answer.reason) == (RefusalCode.NOT_ALLOWED, True)
-    assert current(play.journey, kind, subject) is None
+    assert current_decision(play.journey, kind, subject) is None
     # It is no dead end: returned, answered, and signed anew by two who may.
     play.sign_once(kind, subject, second, decision="return")
     request = play.journey.sign_offs[-1].request
@@ -498,7 +498,7 @@ def test_the_first_signature_counts_only_while_its_signer_may_sign(kind: SignOff
     one_, other = (DIRECTOR, COLLEAGUE) if first.role == Role.MEDICAL_DIRECTOR else (COLLEAGUE, DIRECTOR)
     play.sign_once(kind, subject, one_)
     play.sign_once(kind, subject, other)
-    assert approved(play.journey, kind, subject) or not play.asks_for(kind, subject)
+    assert is_approved(play.journey, kind, subject) or not play.asks_for(kind, subject)
 
 
 def test_a_right_that_was_lent_carries_the_first_signature_only_while_it_lasts() -> None:

@@ -8,8 +8,8 @@ from simulation.people import plan, revision
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.evidence import approved
-from workflows.journey.patient_limits import limit_of, limits, tighter
+from workflows.journey.evidence import is_approved
+from workflows.journey.patient_limits import is_tighter, limit_of, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -31,7 +31,7 @@ def overridable(play: Play, **widest: float) -> Play:
 def cautious(play: Play) -> Play:
     """The same moment for a patient with every limit a little tighter."""
     for name, number in limits(play.journey).items():
-        closer = number + 1 if tighter(name, number + 1, number) else number * 0.9
+        closer = number + 1 if is_tighter(name, number + 1, number) else number * 0.9
         play.do(own(**{name: closer}), Role.COORDINATOR)
     return play
 
@@ -46,7 +46,7 @@ def test_a_tighter_limit_holds_at_once_and_is_signed(by: Role) -> None:
     play.refused(c.RecordPlan(plan=good), code=code, field=field, says="at most 80")
     play.do(c.RecordPlan(plan=good.model_copy(update={"dose_mg": 80.0})))
     play.sign(SignOffKind.PATIENT_LIMITS)
-    assert approved(play.journey, SignOffKind.PATIENT_LIMITS)
+    assert is_approved(play.journey, SignOffKind.PATIENT_LIMITS)
 
 
 @pytest.mark.requirement("A42")
@@ -121,8 +121,8 @@ def test_an_override_makes_what_was_signed_under_the_other_limit_stale() -> None
     play = overridable(before("session.release", 2), max_single_dose=250)
     play.do(own(max_single_dose=250))
     play.sign(SignOffKind.LIMIT_OVERRIDE, by=Role.MEDICAL_DIRECTOR)
-    assert not approved(play.journey, SignOffKind.PLAN)
-    assert not approved(play.journey, SignOffKind.CLEARANCE, "2")
+    assert not is_approved(play.journey, SignOffKind.PLAN)
+    assert not is_approved(play.journey, SignOffKind.CLEARANCE, "2")
 
 
 @pytest.mark.requirement("A42")

@@ -18,7 +18,7 @@ from workflows.journey.patient_limits import highest_dose
 from workflows.journey.protocol import DoseLimits, Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Stage
-from workflows.journey.stages.education.rules import not_understood, untaught
+from workflows.journey.stages.education.rules import find_not_understood, find_untaught
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.protocols import list_pathways
 
@@ -312,13 +312,13 @@ def test_what_was_explained_is_understood_before_anybody_consents() -> None:
     play.refused(c.GiveConsent(consents=consents), Role.PATIENT, code=RefusalCode.INCOMPLETE, says="own words")
     heard = {topics[0]: "explain_again", **dict.fromkeys(topics[1:], "understood")}
     play.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "invented"}))
-    assert untaught(play.journey) == topics[:1], "it is explained again"
+    assert find_untaught(play.journey) == topics[:1], "it is explained again"
     alone = c.ConfirmUnderstanding(topics={topics[0]: "understood"}, in_their_words="invented")
     play.refused(alone, code=RefusalCode.INCOMPLETE, field="topics", says=topics[0])
     play.refused(alone, Role.PATIENT, code=RefusalCode.NOT_ALLOWED)
     play.do(c.ExplainTopics(topics=topics[:1], content_version="v2"))
     play.do(alone)
-    assert not_understood(play.journey) == ()
+    assert find_not_understood(play.journey) == ()
 
 
 @pytest.mark.requirement("A26")

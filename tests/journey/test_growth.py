@@ -4,7 +4,7 @@ from time import process_time
 
 import pytest
 
-from application.wording import sentences
+from application.wording import describe_obligations
 from tests.journey.crowds import CROWDS, crowd
 from tests.journey.play import START, Play, started
 from tests.journey.test_cost import calls
@@ -34,7 +34,7 @@ def crowded(kind: str, many: int) -> Play:
 def test_texts_stay_short(kind: str) -> None:
     play = crowded(kind, MANY)
     assert len(details(play.journey)) < 3_000
-    said = "\n".join(sentences(play.journey, play.at))
+    said = "\n".join(describe_obligations(play.journey, play.at))
     assert len(said) < 12_000
     assert "more. All together:" in said
     assert f"work list --journey {play.journey.id}" in said

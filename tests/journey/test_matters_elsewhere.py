@@ -16,7 +16,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.severity import Severity, at_least, worst
+from workflows.journey.severity import Severity, is_at_least, worst
 
 
 @pytest.mark.requirement("A35")
@@ -63,7 +63,7 @@ def test_what_a_closed_journey_is_told_is_watched_in_the_open_one(what: str) -> 
     here.at = max(here.at, there.at)
     followed = tell_the_other(there, here)
     assert here.journey.held
-    assert at_least(severity_seen_to(here.journey), severity_seen_to(there.journey))
+    assert is_at_least(severity_seen_to(here.journey), severity_seen_to(there.journey))
     assert one(followed, e.SupportRequested).text.startswith("from another journey")
     assert tell_the_other(there, here) == [], "once"
     back = see_elsewhere([here.journey], "another")

@@ -19,7 +19,7 @@ from workflows.journey.always.adverse_events.findings import open_adverse_event
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.dispatch import REACTIONS
-from workflows.journey.envelopes import EventBody, with_free_name
+from workflows.journey.envelopes import EventBody, give_free_name
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
 
@@ -63,7 +63,7 @@ def test_a_name_that_is_taken_gives_way_to_the_next(taken: int) -> None:
         play.do(c.RequestSupport(urgency="routine", text="Invented"), Role.PATIENT)
     for given_name in ("support-1", f"support-{taken + 1}"):
         body = e.SupportRequested(support=given_name, urgency="routine", text="Invented")
-        named = with_free_name(play.journey, body)
+        named = give_free_name(play.journey, body)
         assert isinstance(named, e.SupportRequested)
         assert named.support == f"support-{taken + 1}"
 

@@ -8,7 +8,7 @@ from tests.journey.play import HERE, Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.evaluation.rules import find_missing
@@ -74,7 +74,7 @@ def test_a_birth_date_is_corrected_and_the_age_judged_anew_at_once(kind: str) ->
     followed = play.do(c.CorrectBirthDate(born=born, reason="misread (invented)"), Role.COORDINATOR)
     hold = one(followed, e.HoldPlaced)
     assert (hold.cause, hold.severe) == ("under_age", True)
-    assert not approved(play.journey, SignOffKind.EVALUATION), "what was signed was signed for another age"
+    assert not is_approved(play.journey, SignOffKind.EVALUATION), "what was signed was signed for another age"
     assert "the patient is under age" in obstacles(play)
 
 

@@ -20,7 +20,7 @@ from workflows.journey.actors import Role
 from workflows.journey.dispatch import DECISIONS
 from workflows.journey.instruments import Instrument
 from workflows.journey.plausible import FARTHEST, LONGEST, require_plausible
-from workflows.journey.refusals import RefusalCode, Refused
+from workflows.journey.refusals import RefusalCode, RefusalRaised
 
 BODIES: dict[str, type[c.CommandBody]] = {body.model_fields["kind"].default: body for body in DECISIONS}
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T.*)?")
@@ -61,7 +61,7 @@ def test_nothing_happened_before_the_patient_was_born_or_is_planned_for_the_far_
 ) -> None:
     play = started()
     for when in (datetime(1910, 1, 1, tzinfo=UTC), play.at + FARTHEST + timedelta(days=40)):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(RefusalRaised) as refused:
             require_plausible(play.journey, told(kind, path, when), play.at)
         assert refused.value.refusal.code in (RefusalCode.WRONG_TIME, RefusalCode.OUT_OF_LIMITS)
         assert str(path[-1]) in str(refused.value.refusal.field)

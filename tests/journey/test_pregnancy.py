@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from tests.journey.play import Play, before
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.always.pregnancy.model import Result
+from workflows.journey.always.pregnancy.model import TestResult
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
-def told(play: Play, result: Result, hours_ago: float, by: Role = Role.COORDINATOR) -> int:
+def told(play: Play, result: TestResult, hours_ago: float, by: Role = Role.COORDINATOR) -> int:
     """Record a test; the version of the fact."""
     play.do(c.RecordPregnancyTest(taken_at=play.at - timedelta(hours=hours_ago), result=result), by)
     return play.version_of("pregnancy.tested")
@@ -67,7 +67,7 @@ def test_a_positive_test_that_was_wrong_counts_no_more() -> None:
 
 
 @pytest.mark.parametrize("order", [*permutations(("negative", "positive", "unclear"), 2)])
-def test_of_two_results_of_one_moment_the_worse_one_counts(order: tuple[Result, Result]) -> None:
+def test_of_two_results_of_one_moment_the_worse_one_counts(order: tuple[TestResult, TestResult]) -> None:
     play = before("session.check")
     for result in order:
         told(play, result, 2)
@@ -76,7 +76,9 @@ def test_of_two_results_of_one_moment_the_worse_one_counts(order: tuple[Result, 
 
 @given(st.lists(st.tuples(st.sampled_from(["negative", "positive", "unclear"]), st.integers(0, 5), st.booleans()),
                 min_size=1, max_size=5), st.integers(0, 4))  # fmt: skip
-def test_to_take_one_back_is_as_if_it_had_never_been_told(tests: list[tuple[Result, int, bool]], wrong: int) -> None:
+def test_to_take_one_back_is_as_if_it_had_never_been_told(
+    tests: list[tuple[TestResult, int, bool]], wrong: int
+) -> None:
     """And whatever is told, a test that is not negative is cleared only by one that staff saw and was made after it."""
     wrong, marked_version = wrong % len(tests), 0
     with_it, without = before("session.check"), before("session.check")

@@ -14,10 +14,10 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
-from workflows.journey.evidence import current, evidence, evidence_of
+from workflows.journey.evidence import current_decision, evidence, evidence_of
 from workflows.journey.needs import needs
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.recall import ROOM, entry, recalled
+from workflows.journey.recall import ROOM, find_entry, recalled
 from workflows.protocols import list_pathways
 
 
@@ -36,7 +36,7 @@ def assert_remembers_rightly(journey: Journey) -> None:
             if subject is None or kind != SignOffKind.CLEARANCE:
                 assert evidence(journey, kind, subject) == evidence(anew(journey), kind, subject)
             assert evidence_of(journey, kind, subject) == evidence_of(fresh, kind, subject)
-            assert current(journey, kind, subject) == current(fresh, kind, subject)
+            assert current_decision(journey, kind, subject) == current_decision(fresh, kind, subject)
 
 
 @pytest.mark.parametrize("pathway", list_pathways())
@@ -87,7 +87,7 @@ class Asked:
 
     def hold(self, journey: Journey, name: str) -> Any:
         self.times += 1
-        return entry(journey, "holds", name)
+        return find_entry(journey, "holds", name)
 
     def copied(self, journey: Journey) -> int:
         self.times += 1

@@ -9,7 +9,7 @@ from tests.journey.play import Play, after, before, kinds, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -28,7 +28,7 @@ def treated() -> Play:
 
 
 def stale(play: Play) -> bool:
-    return not any(approved(play.journey, kind) for kind in SIGNED)
+    return not any(is_approved(play.journey, kind) for kind in SIGNED)
 
 
 def opened(bodies: list[e.EventBody]) -> dict[str, str]:
@@ -39,7 +39,7 @@ def opened(bodies: list[e.EventBody]) -> dict[str, str]:
 @pytest.mark.requirement("A12")
 def test_a_move_to_another_state_opens_what_rested_on_it_and_holds_care() -> None:
     play = treated()
-    assert all(approved(play.journey, kind) for kind in SIGNED)
+    assert all(is_approved(play.journey, kind) for kind in SIGNED)
     bodies = play.do(THERE, Role.COORDINATOR)
     assert list(opened(bodies)) == ["X34"]
     assert one(bodies, e.HoldPlaced).cause == "moved"
@@ -139,8 +139,8 @@ def test_the_same_review_signed_again_is_over_what_is_known_now() -> None:
     for hold in [name for name, hold in play.journey.holds.items() if not hold.released]:
         play.sign(SignOffKind.HOLD_RELEASE, hold)
     play.sign(SignOffKind.EXCLUSION_REVIEW)
-    assert approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
+    assert is_approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
     name = next(reversed(play.journey.medicines))
     play.do(c.ChangeMedicine(medicine=name, dosage="40 mg", reason="pain"), Role.PATIENT)
     play.do(c.RecordScreening(exclusions={"X28": YES}))
-    assert not approved(play.journey, SignOffKind.EXCLUSION_REVIEW)
+    assert not is_approved(play.journey, SignOffKind.EXCLUSION_REVIEW)

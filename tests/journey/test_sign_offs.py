@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.decide import decide
-from workflows.journey.evidence import approved, current, evidence, evidence_of
+from workflows.journey.evidence import current_decision, evidence, evidence_of, is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -143,7 +143,7 @@ def test_same_content_recorded_again_keeps_the_decision() -> None:
     screened = play.journey.screening.factors
     play.later(days=1)
     play.do(c.RecordScreening(factors=screened))
-    assert approved(play.journey, SignOffKind.ELIGIBILITY)
+    assert is_approved(play.journey, SignOffKind.ELIGIBILITY)
 
 
 def test_later_approval_is_not_overturned_by_going_back_to_older_evidence() -> None:
@@ -154,7 +154,7 @@ def test_later_approval_is_not_overturned_by_going_back_to_older_evidence() -> N
     play.do(c.RecordScreening(factors=changed))
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     play.do(c.RecordScreening(factors=factors))
-    assert not approved(play.journey, SignOffKind.ELIGIBILITY)
+    assert not is_approved(play.journey, SignOffKind.ELIGIBILITY)
 
 
 def test_returned_request_waits_for_its_author_and_is_asked_again_when_answered() -> None:
@@ -187,14 +187,14 @@ def test_returned_request_is_also_answered_by_correcting_what_was_asked_about() 
 def test_amended_evaluation_opens_every_decision_that_rested_on_it() -> None:
     play = before("session.check")
     for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
-        assert approved(play.journey, kind)
+        assert is_approved(play.journey, kind)
     correction = c.RecordEvaluation(sections={"past_diagnoses": "one more (invented)"})
     bodies = play.do(
         c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction)
     )
     assert [body.kind for body in bodies] == ["fact.amended"]  # type: ignore[attr-defined]
     for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
-        assert current(play.journey, kind) is None
+        assert current_decision(play.journey, kind) is None
     assert play.asks_for(SignOffKind.EVALUATION)
     assert play.waits_for("eligibility") is None
     assert play.waits_for("checklist") is None

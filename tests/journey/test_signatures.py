@@ -9,7 +9,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.decide import REFUSALS_KEPT
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
@@ -58,7 +58,7 @@ def test_unsigned_attempt_does_not_keep_the_genuine_decision_out() -> None:
     assert kept.command_id != command.command_id
     assert play.keep(command, refused(play, command)) == ()
     assert play.take(sealed(command, play.at))
-    assert approved(play.journey, SignOffKind.EVALUATION)
+    assert is_approved(play.journey, SignOffKind.EVALUATION)
 
 
 def test_signed_decision_that_was_refused_is_spent() -> None:
@@ -76,7 +76,7 @@ def test_signed_decision_that_was_refused_is_spent() -> None:
     assert (again.code, again.field) == (RefusalCode.NOT_ALLOWED, "command_id")
     assert play.keep(signed, again) == ()
     play.refused(signed.body, stranger, code=RefusalCode.SIGNATURE, field="signature", says="used before")
-    assert not approved(play.journey, SignOffKind.EVALUATION)
+    assert not is_approved(play.journey, SignOffKind.EVALUATION)
     play.do(play.signature(SignOffKind.EVALUATION), stranger)
 
 
@@ -95,7 +95,7 @@ def test_signature_is_handed_in_in_time(late: int, in_time: bool) -> None:
     play.at = signed.body.signature.expires_at + timedelta(microseconds=late)
     if in_time:
         assert play.take(signed)
-        assert approved(play.journey, SignOffKind.EVALUATION)
+        assert is_approved(play.journey, SignOffKind.EVALUATION)
     else:
         refusal = refused(play, signed)
         assert (refusal.code, refusal.field) == (RefusalCode.SIGNATURE, "signature")
@@ -121,7 +121,7 @@ def test_signature_is_for_one_decision() -> None:
     other = play.signature(SignOffKind.ELIGIBILITY, choice="at_home", signature=first.body.signature)
     for by in (Role.CLINICIAN, person("colleague", Role.CLINICIAN)):
         play.refused(other, by, code=RefusalCode.SIGNATURE, field="signature", says="used before")
-    assert not approved(play.journey, SignOffKind.ELIGIBILITY)
+    assert not is_approved(play.journey, SignOffKind.ELIGIBILITY)
 
 
 def test_signature_of_the_first_is_not_the_second_persons() -> None:

@@ -12,7 +12,7 @@ from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.always.sign_offs.rules import took_effect
 from workflows.journey.decide import decide
-from workflows.journey.evidence import approved, current, evidence_of
+from workflows.journey.evidence import current_decision, evidence_of, is_approved
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stage import Stage
@@ -123,7 +123,7 @@ def test_what_has_no_effect_yet_is_taken_back_and_asked_again(what: str) -> None
     play.later(minutes=10)
     body = one(play.do(taken_back(decision), by), e.SignOffWithdrawn)
     assert (body.request, body.sign_off, body.subject) == (decision.request, decision.kind, decision.subject)
-    assert current(play.journey, decision.kind, decision.subject) is None
+    assert current_decision(play.journey, decision.kind, decision.subject) is None
     again = play.request(decision.kind, decision.subject)
     assert again.id != decision.request
     assert again.evidence != decision.evidence
@@ -213,7 +213,7 @@ def test_signature_of_a_withdrawn_decision_cannot_be_handed_in_again() -> None:
     copied = play.signature(SignOffKind.EVALUATION, signature=first.body.signature)
     play.refused(copied, code=RefusalCode.SIGNATURE, field="signature", says="used before")
     assert play.take(first) == (), "the command itself stays what it was: done once"
-    assert not approved(play.journey, SignOffKind.EVALUATION)
+    assert not is_approved(play.journey, SignOffKind.EVALUATION)
 
 
 def test_decision_that_no_longer_stands_is_not_taken_back() -> None:
@@ -225,7 +225,7 @@ def test_decision_that_no_longer_stands_is_not_taken_back() -> None:
     play.sign(SignOffKind.EVALUATION)
     play.refused(taken_back(old), code=RefusalCode.STALE, field="request")
     play.do(taken_back(signed(play, SignOffKind.EVALUATION)))
-    assert not approved(play.journey, SignOffKind.EVALUATION), "the older one does not come back"
+    assert not is_approved(play.journey, SignOffKind.EVALUATION), "the older one does not come back"
 
 
 def test_withdrawn_under_a_hold_is_asked_for_once_nothing_holds() -> None:

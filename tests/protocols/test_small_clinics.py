@@ -15,7 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.protocols.rules import find_broken_rules
@@ -51,7 +51,7 @@ def dead_end(protocol: Protocol, wrote: Role) -> bool:
     for by in firsts:
         tried = Play(play.journey, play.at)
         tried.sign_once(KIND, SUBJECT, by=by)
-        first = half_signed(tried.journey, KIND, SUBJECT)
+        first = first_approval(tried.journey, KIND, SUBJECT)
         if first is not None and not list(allowed(tried, first)):
             return True
     return False

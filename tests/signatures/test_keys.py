@@ -11,7 +11,7 @@ from activities.signatures.keys import (
     COST,
     KeyFileError,
     WrongPassphrase,
-    asked_for,
+    components_asked_for,
     generate,
     key_id_of,
     new_seal,
@@ -135,10 +135,10 @@ def test_no_key_is_made_badly_or_over_another(path: Path, tmp_path: Path) -> Non
 
 def test_a_session_begins_with_everything_and_always_asks_for_the_passphrase() -> None:
     window = timedelta(minutes=15)
-    assert asked_for(None, NOW, window) == ("person", "passphrase")
-    assert asked_for(NOW - window, NOW, window) == ("passphrase",)
-    assert asked_for(NOW - window - timedelta(seconds=1), NOW, window) == ("person", "passphrase")
-    assert asked_for(NOW + timedelta(seconds=1), NOW, window) == ("person", "passphrase")
+    assert components_asked_for(None, NOW, window) == ("person", "passphrase")
+    assert components_asked_for(NOW - window, NOW, window) == ("passphrase",)
+    assert components_asked_for(NOW - window - timedelta(seconds=1), NOW, window) == ("person", "passphrase")
+    assert components_asked_for(NOW + timedelta(seconds=1), NOW, window) == ("person", "passphrase")
 
 
 def test_no_nonce_comes_twice() -> None:

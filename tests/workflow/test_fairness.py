@@ -13,10 +13,10 @@ from simulation.people import PEOPLE
 from tests.faults.helpers import command
 from workflows import signals
 from workflows.authenticity import mark_authentic
-from workflows.fairness import AT_ONCE, Rank, in_turn, without
+from workflows.fairness import AT_ONCE, Rank, drop_taken, sort_by_turn
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.signals import Signal, Signals, Unchecked, is_crowded, kept_in_short, take_signal
+from workflows.signals import Signal, Signals, Unchecked, is_crowded, keep_in_short, take_signal
 
 WAITING = st.lists(st.tuples(st.sampled_from(Rank), st.sampled_from(["", "ada", "ben", "cy"])), max_size=60)
 MOVE = c.Move(zone="America/New_York", state="NY")
@@ -29,7 +29,7 @@ def made(waiting: list[tuple[Rank, str]]) -> list[Signal]:
 @given(WAITING)
 def test_each_is_taken_once_urgent_first_and_in_the_order_of_its_sender(waiting: list[tuple[Rank, str]]) -> None:
     signals = made(waiting)
-    taken = in_turn(signals)
+    taken = sort_by_turn(signals)
     assert sorted(int(one.name) for one in taken) == list(range(len(signals)))
     if max(Counter((one.rank, one.sender) for one in signals).values(), default=0) <= AT_ONCE:
         assert [one.rank for one in taken] == sorted(one.rank for one in taken)
@@ -37,15 +37,15 @@ def test_each_is_taken_once_urgent_first_and_in_the_order_of_its_sender(waiting:
         for rank in Rank:
             theirs = [int(one.name) for one in taken if (one.sender, one.rank) == (who, rank)]
             assert theirs == sorted(theirs)
-    assert without(signals, taken[:5]) == [one for one in signals if one not in taken[:5]]
+    assert drop_taken(signals, taken[:5]) == [one for one in signals if one not in taken[:5]]
 
 
 @given(WAITING, st.integers(1, 300), st.sampled_from(Rank))
 def test_a_flood_delays_others_by_one_turn_each(waiting: list[tuple[Rank, str]], flood: int, rank: Rank) -> None:
     """However much one sender sends before them, what others sent is behind at most one of it for each of theirs."""
     signals, before = made(waiting), made([(rank, "flood")] * flood)
-    taken = in_turn([*before, *signals])
-    alone = in_turn(signals)
+    taken = sort_by_turn([*before, *signals])
+    alone = sort_by_turn(signals)
     assert [one for one in taken if one.sender != "flood"] == alone
     turn: dict[tuple[Rank, str], int] = {}
     for one in alone:
@@ -59,7 +59,7 @@ def test_a_flood_delays_others_by_one_turn_each(waiting: list[tuple[Rank, str]],
 def test_who_has_the_keys_goes_before_who_has_not(waiting: list[tuple[Rank, str]], flood: int, rank: Rank) -> None:
     """However many strangers call before them: what the service let in is behind one of theirs less than it is the nth
     of its sender, and the first behind none of its rank."""
-    taken = in_turn([*made([(rank, "")] * flood), *made(waiting)])
+    taken = sort_by_turn([*made([(rank, "")] * flood), *made(waiting)])
     turn: Counter[tuple[Rank, str]] = Counter()
     for number, one in enumerate(taken):
         if one.sender and turn[one.rank, one.sender] < AT_ONCE:
@@ -118,14 +118,14 @@ def test_what_is_beyond_the_room_is_kept_in_short() -> None:
     signal = take_signal("noise", raw(b"noise", authentic=False), waiting=Signals())
     large = take_signal("noise", raw(b"x" * 100_000, authentic=False), waiting=Signals())
     for one in (signal, large):
-        assert f"{one.size} bytes, SHA-256 " in kept_in_short(one).content
-    assert kept_in_short(signal) != kept_in_short(large)
+        assert f"{one.size} bytes, SHA-256 " in keep_in_short(one).content
+    assert keep_in_short(signal) != keep_in_short(large)
 
 
 def test_who_claims_to_be_another_does_not_delay_them() -> None:
     forged = [Unchecked(command=command(MOVE)) for _ in range(50)]
     genuine = Unchecked(command=command(MOVE), authentic=True)
-    assert genuine in in_turn([*forged, genuine])[:2]
+    assert genuine in sort_by_turn([*forged, genuine])[:2]
     assert not is_crowded(forged, genuine)
 
 

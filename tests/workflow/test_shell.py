@@ -41,7 +41,7 @@ from workflows.shell.other_journeys import OtherJourneys
 from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits
 from workflows.shell.signal_reader import check_signals
-from workflows.signals import unreadable
+from workflows.signals import keep_unreadable
 
 Answers: TypeAlias = dict[str, Callable[[Any], Any]]
 """What each activity answers to what it is given, by its name."""
@@ -277,7 +277,7 @@ def test_one_command_that_is_not_taken_takes_no_other_with_it(
 
 def test_what_the_record_does_not_take_of_the_services_own_quarantines(run: Run, play: Play, answers: Answers) -> None:
     play = Play(play.journey, play.at, receipts=dict(play.receipts))
-    run.decider.keep(unreadable("invented", "invented"))
+    run.decider.keep(keep_unreadable("invented", "invented"))
     refuse(run.waiting[0].command, answers, play)
     run.follow_record()
     assert run.ledger.diverged
@@ -289,7 +289,7 @@ def test_the_shells_own_ids_let_nobody_try_what_they_are_about(play: Play, what:
     def own(key: str) -> UUID:
         run = Run(play.changed(code_key=key))
         if what == "unreadable":
-            run.decider.keep(unreadable("invented", "invented: I feel unwell"))
+            run.decider.keep(keep_unreadable("invented", "invented: I feel unwell"))
         else:
             run.decider.take_in(Others(elsewhere=ONE, position=7))
         return run.waiting[0].command.command_id

@@ -14,7 +14,7 @@ from workflows.care_journey import CareJourney
 from workflows.journey.obligations import most_urgent, obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.stage import Stage
-from workflows.journey.summary import DETAILED, details, health, status, why
+from workflows.journey.summary import DETAILED, describe_wait, details, health, status
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE
@@ -62,7 +62,7 @@ async def test_every_stage_shows_where_it_stands(real_world: World, pathway: Pat
         assert all(waiting.what in shown for waiting in most_urgent(case.journey, DETAILED))
         assert (f"and {len(awaited) - DETAILED} more." in shown) == (len(awaited) > DETAILED)
         for waiting in awaited:
-            assert waiting.owner.value.replace("_", " ") in why(waiting, case.journey)
+            assert waiting.owner.value.replace("_", " ") in describe_wait(waiting, case.journey)
 
     wanted = {
         STAGE: "sessions",

@@ -30,7 +30,7 @@ from workflows.journey.always.sign_offs import model as sign_offs
 from workflows.journey.always.supply import model as supply
 from workflows.journey.always.therapy import model as therapy
 from workflows.journey.entries import put
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, changed_entry
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolution, change_entry
 from workflows.journey.stages.education import evolve as education
 from workflows.journey.stages.education.state import EducationState
 from workflows.journey.stages.evaluation import model as evaluation
@@ -127,7 +127,7 @@ CLERICAL = (e.ObligationsUpdated, e.ObligationEscalated, e.ContactsScheduled, e.
 
 Decision: TypeAlias = Callable[[Journey, Any, Actor, datetime], Iterable[EventBody]]
 Decisions: TypeAlias = Mapping[type[CommandBody], Decision]
-"""How commands are decided: the events that follow, or `Refused`. At a moment in UTC, by whom is named."""
+"""How commands are decided: the events that follow, or `RefusalRaised`. At a moment in UTC, by whom is named."""
 Reaction: TypeAlias = Callable[[Journey, Any, datetime], Iterable[EventBody]]
 Reactions: TypeAlias = Mapping[type[EventBody], Reaction]
 """What an event brings about by rule, from the state after it. It may hold, route or schedule, and never approves."""
@@ -197,7 +197,7 @@ def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Chang
             )
             return {"corrections": put(journey.corrections, event.version, made)}
         case e.CorrectionConfirmed():
-            return changed_entry(journey, "corrections", body.correction, to_confirm=False)
+            return change_entry(journey, "corrections", body.correction, to_confirm=False)
         case e.CorrectionRejected():
             return {"corrections": {v: made for v, made in journey.corrections.items() if v != body.correction}}
     return {}
@@ -226,9 +226,9 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
             if session is not None and session.check is not None:
                 check = changed["sessions"][fact.session].check
                 kept = check.model_copy(update={"at": session.check.at})
-                return changed | changed_entry(journey, "sessions", fact.session, check=kept)
+                return changed | change_entry(journey, "sessions", fact.session, check=kept)
         case e.VisitRecorded() if fact.visit in journey.contacts:
-            return changed_entry(journey, "contacts", fact.visit, record=fact)
+            return change_entry(journey, "contacts", fact.visit, record=fact)
     return changed
 
 

@@ -17,12 +17,12 @@ from workflows.journey.codes import code_of
 from workflows.journey.command_ids import id_objection, is_own, own_id
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
-from workflows.journey.envelopes import with_free_name
+from workflows.journey.envelopes import give_free_name
 from workflows.journey.needs import group_needs
 from workflows.journey.obligations import reconcile, remember_agreement
 from workflows.journey.plausible import require_plausible
 from workflows.journey.receipts import CommandReceipt, command_digest
-from workflows.journey.refusals import Refusal, RefusalCode, Refused, refuse
+from workflows.journey.refusals import Refusal, RefusalCode, RefusalRaised, refuse
 
 ATTEMPTS = tuple(body.model_fields["kind"].default for body in DECISIONS if body.attempts_kept)
 """Kinds of command whose refusals are kept in the record."""
@@ -56,11 +56,11 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         require_fit(known, command.body, at)
         decided = [*named, *decision(known, command.body, command.actor, at)]
         decided += reports.settle_repeated(journey, command)
-        decided += death.heard_from(known, command, decided)
+        decided += death.doubt_if_patient_acts(known, command, decided)
         if not has_part(journey, command.actor):
             decided.append(e.StrangerHeard(command_kind=command.body.kind))
         return _unfold(journey, decided, command, seen, at)
-    except Refused as refused:
+    except RefusalRaised as refused:
         told = _told_to(journey, command, refused.refusal)
         harm = journey is not None and reports.keeps(journey, command, refused.refusal)
         return told.model_copy(update={"kept": True}) if harm else told
@@ -187,7 +187,7 @@ def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> 
     if actor.role in CLINICAL and body.licensed:
         objection = licence_objection(journey, actor, at)
         if objection is not None:
-            raise Refused(objection)
+            raise RefusalRaised(objection)
     if journey.closing is not None and body.progress:
         refuse(RefusalCode.CLOSED, "this pathway is ending", "See `pathway why` for what it still waits for")
     if journey.stage not in body.stages:
@@ -208,7 +208,7 @@ def _unfold(
 
     def emit(body: e.EventBody, cause: e.Event | None) -> None:
         nonlocal journey, ordinal
-        body = with_free_name(journey, body)
+        body = give_free_name(journey, body)
         event = e.envelope(
             body,
             journey_id=journey.id,

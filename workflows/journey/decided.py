@@ -85,7 +85,7 @@ def derive(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], dec
     return judged if isinstance(judged, tuple) else ()
 
 
-def refused_for_good(refused: CommandRefused) -> Refusal:
+def refuse_again(refused: CommandRefused) -> Refusal:
     """Return what is said of a command that was refused before and is decided again, on other grounds perhaps: whoever
     sent it was told, so it stays refused."""
     code = RefusalCode(refused.code)

@@ -91,7 +91,7 @@ refuses and reads no clock."""
 Evolutions: TypeAlias = Mapping[type[EventBody], Evolution]
 
 
-def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -> Changes:
+def change_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -> Changes:
     """Return the dictionary ``field`` of the state with one entry changed; nothing where there is no such entry."""
     entries: Mapping[Any, Any] = getattr(state, field)
     if key not in entries:
@@ -100,7 +100,7 @@ def changed_entry(state: ImmutableModel, field: str, key: Any, **changes: Any) -
     return {field: entries.put(changed) if isinstance(entries, Entries) else {**entries, **changed}}
 
 
-def with_free_name(state: Any, body: EventBody) -> EventBody:
+def give_free_name(state: Any, body: EventBody) -> EventBody:
     """Return an event under a name that nothing has yet. A rule names what it opens by how many there are when it is
     asked; what came about since may bear that name already."""
     if body.opens is None:
@@ -114,11 +114,11 @@ def with_free_name(state: Any, body: EventBody) -> EventBody:
     return body.model_copy(update={field: free})
 
 
-def in_short(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a text that is dealt with as the state keeps it: the record has all of it."""
     return text if len(text) <= SHORTENED else f"{text[: SHORTENED - 1]}…"
 
 
-def with_latest(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:
+def put_latest(people: tuple[str, ...], person: str | None) -> tuple[str, ...]:
     """Return these people and this one, the latest last."""
     return people if person is None else (*(each for each in people if each != person), person)

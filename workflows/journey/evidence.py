@@ -65,7 +65,7 @@ def _evidence_of(journey: Journey, kind: SignOffKind, subject: str | None, first
     return digest(evidence(journey, kind, subject, first))
 
 
-def current(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
+def current_decision(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
     """The last decision on this matter, if it was made on the evidence as it now is, by as many as it takes."""
     last, before = _last_two(journey, kind, subject)
     if last is None or last.first_of_two:
@@ -76,7 +76,7 @@ def current(journey: Journey, kind: SignOffKind, subject: str | None = None) -> 
     return last if last.evidence == evidence_of(journey, kind, subject) else None
 
 
-def half_signed(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
+def first_approval(journey: Journey, kind: SignOffKind, subject: str | None = None) -> SignOff | None:
     """The approval of the evidence as it now is that waits for a second person's, if one does."""
     last, _ = _last_two(journey, kind, subject)
     waits = last is not None and last.first_of_two and last.evidence == evidence_of(journey, kind, subject)
@@ -93,15 +93,15 @@ def _sign_offs(journey: Journey, kind: SignOffKind, subject: str | None) -> tupl
     return tuple(s for s in journey.sign_offs if s.kind == kind and s.subject == subject)
 
 
-def approved(journey: Journey, kind: SignOffKind, subject: str | None = None) -> bool:
+def is_approved(journey: Journey, kind: SignOffKind, subject: str | None = None) -> bool:
     """Whether the evidence as it now is has been approved."""
-    signed = current(journey, kind, subject)
+    signed = current_decision(journey, kind, subject)
     return signed is not None and signed.decision == "approve"
 
 
-def approved_by(journey: Journey, kind: SignOffKind, subject: str, request: str) -> bool:
+def is_approved_by(journey: Journey, kind: SignOffKind, subject: str, request: str) -> bool:
     """Whether the decision on this request is the one that counts now, and an approval."""
-    signed = current(journey, kind, subject)
+    signed = current_decision(journey, kind, subject)
     return signed is not None and (signed.decision, signed.request) == ("approve", request)
 
 
@@ -116,7 +116,7 @@ def sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | Non
 
 @recalled
 def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | None) -> Requirement | None:
-    about, decided = SIGN_OFF_TYPES[kind], current(journey, kind, subject)
+    about, decided = SIGN_OFF_TYPES[kind], current_decision(journey, kind, subject)
     if decided is not None and decided.decision == "return":
         wrote = about.authors(journey, subject) if about.returns_to_author else ()
         return require(
@@ -131,7 +131,7 @@ def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | No
         )
     if decided is not None:
         return None
-    rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
+    rule, first = journey.protocol.sign_offs[kind], first_approval(journey, kind, subject)
     owner = rule.roles[0] if first is None else cosigners(journey, kind)[0]
     refused = (*(about.authors(journey, subject) if rule.not_author else ()), *((first.by,) if first else ()))
     what = about.request.format(subject=subject)

@@ -71,7 +71,7 @@ def group_needs(journey: Journey) -> tuple[Needs, ...]:
     if journey.closing is None:
         return groups
     needed = (need for group in groups for need in group.by_id.values())
-    return (as_needs(need for need in needed if outlasts(journey, need) >= _ended(journey)),)
+    return (as_needs(need for need in needed if outlasts_of(journey, need) >= _ended(journey)),)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -96,7 +96,7 @@ def _ended(journey: Journey) -> Outlasts:
     return Outlasts.DEATH if journey.died else Outlasts.ENDING
 
 
-def outlasts(journey: Journey, need: Requirement) -> Outlasts:
+def outlasts_of(journey: Journey, need: Requirement) -> Outlasts:
     """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
     contacts after a dose go on as long as the protocol says that they are owed."""
     contact = journey.contacts.get(need.subject or "")

@@ -56,13 +56,13 @@ def protocol_limit(journey: Journey, name: DoseLimit) -> float | None:
             return value
 
 
-def more(amount: float, than: float) -> bool:
+def is_more(amount: float, than: float) -> bool:
     """Whether an amount is more than another one, to a millionth. Three tenths are no more than the sum of three
     times one, although no tenth is exact in binary."""
     return round(amount - than, 6) > 0
 
 
-def tighter(name: DoseLimit, value: float, than: float) -> bool:
+def is_tighter(name: DoseLimit, value: float, than: float) -> bool:
     """Whether a number is a tighter limit than another one."""
     return value > than if name in HIGHER_IS_TIGHTER else value < than
 
@@ -93,7 +93,7 @@ def highest_dose(journey: Journey) -> float:
     return max(given)[1] * (1 + required_limit(journey, DoseLimit.TITRATION_MAX_STEP_PCT) / 100)
 
 
-def began(journey: Journey) -> datetime | None:
+def course_began_at(journey: Journey) -> datetime | None:
     """Return when the course began (UTC), or maintenance where it has."""
     return journey.maintenance_since or journey.course_started_at
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar, TypeVarTuple, cast
 
 from workflows.journey.aggregate import Journey
 
-Asked = TypeVarTuple("Asked")
-Answer = TypeVar("Answer")
-Question = tuple[Callable[..., Any], tuple[Any, ...]]
+Arguments = TypeVarTuple("Arguments")
+Value = TypeVar("Value")
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function of a journey, and its further arguments."""
 
 ROOM = 64
@@ -21,12 +21,12 @@ ROOM = 64
 
 
 @dataclass(slots=True)
-class Known:
+class Remembered:
     """An answer with all it was worked out from: fields of the journey, and answers to other questions."""
 
     answer: Any = None
     fields: dict[str, Any] = field(default_factory=dict)
-    asked: dict[Question, Any] = field(default_factory=dict)
+    asked: dict[Call, Any] = field(default_factory=dict)
     true_of: object = None
     """The mark of the state for which this was last found to hold."""
 
@@ -51,25 +51,25 @@ class _View(Journey, defer_build=True):
 _FIELDS = dict(Journey.model_fields)
 
 
-def recalled(answer: Callable[[Journey, *Asked], Answer]) -> Callable[[Journey, *Asked], Answer]:
+def recalled(answer: Callable[[Journey, *Arguments], Value]) -> Callable[[Journey, *Arguments], Value]:
     """Have a pure function of a journey, and of hashable arguments, answer from memory: it is called again only once a
     field has changed, or the answer to another such question, that its last answer was worked out from."""
 
     @wraps(answer)
-    def recall(journey: Journey, *asked: *Asked) -> Answer:
-        return cast("Answer", _recall(journey, (answer, asked)))
+    def recall(journey: Journey, *asked: *Arguments) -> Value:
+        return cast("Value", _recall(journey, (answer, asked)))
 
     return recall
 
 
 @recalled
-def entry(journey: Journey, name: str, key: object) -> Any:
+def find_entry(journey: Journey, name: str, key: object) -> Any:
     """Return one entry of a dictionary of the state, or None. What asks for it does not depend on the other ones."""
     return getattr(journey, name).get(key)
 
 
-def _recall(journey: Journey, question: Question) -> Any:
-    within: Known | None = journey.__dict__["known"] if isinstance(journey, _View) else None
+def _recall(journey: Journey, question: Call) -> Any:
+    within: Remembered | None = journey.__dict__["known"] if isinstance(journey, _View) else None
     whole: Journey = journey if within is None else journey.__dict__["whole"]
     known = whole.memory.get(question)
     if known is None or known.true_of is not whole.mark:
@@ -82,8 +82,8 @@ def _recall(journey: Journey, question: Question) -> Any:
     return known.answer
 
 
-def _work_out(whole: Journey, question: Question, before: Known | None) -> Known:
-    known, view = Known(), _View.__new__(_View)
+def _work_out(whole: Journey, question: Call, before: Remembered | None) -> Remembered:
+    known, view = Remembered(), _View.__new__(_View)
     read = view.__dict__
     read["whole"], read["known"] = whole, known
     answer, asked = question
@@ -95,7 +95,7 @@ def _work_out(whole: Journey, question: Question, before: Known | None) -> Known
     return known
 
 
-def _holds(known: Known, journey: Journey) -> bool:
+def _holds(known: Remembered, journey: Journey) -> bool:
     """Whether all that an answer was worked out from is as it was, in the order in which it was asked: what was asked
     later may make no sense any more if what was asked first has changed."""
     now = journey.__dict__
@@ -116,7 +116,7 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)
 
 
-def _keep(journey: Journey, question: Question, known: Known) -> None:
+def _keep(journey: Journey, question: Call, known: Remembered) -> None:
     memory, now = journey.memory, journey.__dict__
     memory[question] = known
     if len(memory) >= ROOM and len(memory) & (len(memory) - 1) == 0:

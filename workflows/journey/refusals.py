@@ -59,7 +59,7 @@ class Refusal(ImmutableModel):
         return f"{self.reason}{where}. {self.remedy}."
 
 
-class Refused(Exception):
+class RefusalRaised(Exception):
     """Leaves a stage's decision early; `decide` turns it into the `Refusal` it carries."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -80,7 +80,7 @@ def refuse(code: RefusalCode, reason: str, remedy: str, field: str | None = None
     Raises:
         Refused: always.
     """
-    raise Refused(Refusal(code=code, reason=reason, remedy=remedy, field=field))
+    raise RefusalRaised(Refusal(code=code, reason=reason, remedy=remedy, field=field))
 
 
 def require_known(given: "dict[str, object] | tuple[str, ...]", known: tuple[str, ...], field: str) -> None:

@@ -6,7 +6,7 @@ clearance that rest on it. The journey, its doses and its limits go on whatever 
 """
 
 from workflows.journey.aggregate import Journey
-from workflows.journey.evidence import current
+from workflows.journey.evidence import current_decision
 from workflows.journey.protocol import SettingRules, SignOffKind
 from workflows.journey.vocabulary import IN_CLINIC, Setting
 
@@ -16,7 +16,7 @@ SWITCH = "switch_to_in_clinic"
 
 def setting_of(journey: Journey) -> Setting | None:
     """Return the setting that was signed last, if its decision stands and the protocol allows it."""
-    decided = current(journey, SignOffKind.ELIGIBILITY)
+    decided = current_decision(journey, SignOffKind.ELIGIBILITY)
     if decided is None or decided.decision != "approve":
         return None
     allowed = journey.protocol.sessions.settings

@@ -57,6 +57,6 @@ def worst(*found: Severity) -> Severity:
     return max(found, key=SEVERITIES.index, default=Severity.ROUTINE)
 
 
-def at_least(severity: Severity, least: Severity) -> bool:
+def is_at_least(severity: Severity, least: Severity) -> bool:
     """Whether a finding is at least as severe as ``least``."""
     return SEVERITIES.index(severity) >= SEVERITIES.index(least)

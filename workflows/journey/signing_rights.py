@@ -12,7 +12,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.authorization import authors, cosigners
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import SignOffKind
 
 
@@ -28,7 +28,7 @@ class SigningRights(NamedTuple):
 def signing_rights(journey: Journey, kind: SignOffKind, subject: str | None) -> SigningRights:
     """Return who may sign what is asked for now. Barred is who wrote it, where the rule says so, and who signed it
     first. Patients and observers have no key to sign with, and are not named: their ids are in no list."""
-    rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
+    rule, first = journey.protocol.sign_offs[kind], first_approval(journey, kind, subject)
     roles = rule.roles if first is None else cosigners(journey, kind)
     had_part = (*(authors(journey, kind, subject) if rule.not_author else ()), *(() if first is None else (first.by,)))
     known = dict.fromkeys((*had_part, *(m.id for m in journey.members), *(s.by for s in journey.sign_offs)))

@@ -79,7 +79,7 @@ def format_moment(moment: datetime, zone: str) -> str:
     return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
 
 
-def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
+def is_beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
     """Whether a time of an obligation was counted over days after the last listed holidays."""
     protocol = journey.protocol
     if protocol.escalation_policies[waiting.escalation_policy].clock != "working":
@@ -87,26 +87,26 @@ def beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:
     return any(not holidays_known_at(moment, protocol.working_time) for moment in waiting.steps)
 
 
-def why(waiting: Obligation, journey: Journey) -> str:
+def describe_wait(waiting: Obligation, journey: Journey) -> str:
     """Describe an obligation in one sentence: what is awaited, of whom, since when, until when, and what happens
     otherwise."""
     zone = journey.patient.zone
     whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {format_moment(waiting.since, zone)}"
     said += f", due {format_moment(waiting.deadline, zone)}"
-    if beyond_known_holidays(waiting, journey):
+    if is_beyond_known_holidays(waiting, journey):
         until = journey.protocol.working_time.holidays_known_until
         said += f" (early if the clinic has a holiday after {until}: its list ends there)"
     if waiting.acknowledged is not None and waiting.next_step is not None:
         said += f", acknowledged by {waiting.acknowledged.by} {format_moment(waiting.acknowledged.at, zone)}"
-    return f"{said}; {otherwise(waiting, journey)}."
+    return f"{said}; {describe_consequence(waiting, journey)}."
 
 
 def _spell_minutes(count: int) -> str:
     return f"{count} minutes" if count % 60 or count < 120 else f"{count // 60} hours"
 
 
-def otherwise(waiting: Obligation, journey: Journey) -> str:
+def describe_consequence(waiting: Obligation, journey: Journey) -> str:
     """Say what happens to an obligation if nothing comes."""
     step = next_escalation_step(waiting, journey)
     if step is None or waiting.next_step is None:

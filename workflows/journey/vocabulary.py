@@ -56,7 +56,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2
 """A language, as in BCP 47: en, es, zh-Hant."""
 
 
-def not_a_state(code: str, field: str) -> tuple[str, ...]:
+def state_problem(code: str, field: str) -> tuple[str, ...]:
     """Return what is to be said of a code that is no state's, territory's or DC's; nothing of one that is.
 
     What was measured or told is not refused with it.
@@ -141,7 +141,7 @@ class Plan(InputModel):
 Ratings = SortedDict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]
 """How bad each symptom was since the last contact, as the patient says: 0 is not at all, the protocol says how high it
 goes."""
-Wording = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,220} sha256:[0-9a-f]{64}$")]
+WordingId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,220} sha256:[0-9a-f]{64}$")]
 """The words in which a questionnaire was shown: their FHIR file by its address and version, and the digest of it."""
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from workflows.journey.actors import Role
 from workflows.journey.protocol import EscalationPolicy, EscalationStep, Protocol, SignOffKind
-from workflows.journey.severity import SEVERITIES, Severity, at_least
+from workflows.journey.severity import SEVERITIES, Severity, is_at_least
 from workflows.protocols.reading import Broken
 
 
@@ -29,7 +29,7 @@ def check_severities(protocol: Protocol) -> Broken:
                     ("escalation_policies", severity.value, "steps", position, "days_before"),
                     "a finding is not known days before: use minutes or percent",
                 )
-        if at_least(severity, Severity.CLINICAL) and policy.steps[-1].repeat_minutes is None:
+        if is_at_least(severity, Severity.CLINICAL) and policy.steps[-1].repeat_minutes is None:
             last = len(policy.steps) - 1
             yield (
                 ("escalation_policies", severity.value, "steps", last),
@@ -53,7 +53,7 @@ def _check_adverse_events(protocol: Protocol) -> Broken:
             yield (*at, "severity_from_grade", harder), f"must not be below {milder}"
     if grades.urgent > rules.severe_from_grade:
         yield (*at, "severity_from_grade", "urgent"), "must not be above severe_from_grade: severe is told in minutes"
-    if not at_least(rules.severity_if_serious, Severity.URGENT):
+    if not is_at_least(rules.severity_if_serious, Severity.URGENT):
         yield (*at, "severity_if_serious"), "a serious event is told in minutes: must be urgent or emergency"
     if rules.emergency_grades.unknown_dose < rules.emergency_grades.overdose:
         yield (*at, "emergency_grades", "unknown_dose"), "must not be below overdose: it may be one"

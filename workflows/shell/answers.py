@@ -8,7 +8,7 @@ from workflows.journey.receipts import command_digest
 from workflows.journey.refusals import Refusal
 
 
-class Refused(ApplicationError):
+class UpdateRefused(ApplicationError):
     """It is refused. Without a command, nothing could be read, or a whole run is refused."""
 
     def __init__(self, refusal: Refusal, command: Command | None = None) -> None:

@@ -22,7 +22,7 @@ from workflows.shell.alarms import Alarms
 from workflows.shell.inbox import Inbox
 from workflows.shell.ledger import Ledger
 from workflows.shell.run_limits import RunLimits
-from workflows.signals import further_messages, unreadable
+from workflows.signals import keep_further, keep_unreadable
 
 
 class Decider:
@@ -62,7 +62,7 @@ class Decider:
         self._apply(events, decided)
         if receipt.refusal is not None and receipt.refusal != m.QUARANTINED:
             content = command.model_dump_json(exclude={"proof"})
-            message = unreadable(f"refused: {command.body.kind}", f"{receipt.refusal}\n{content}")
+            message = keep_unreadable(f"refused: {command.body.kind}", f"{receipt.refusal}\n{content}")
             if beyond:
                 self._count(message, len(content))
             elif events and unanswered and command.body.by_hand:
@@ -81,7 +81,7 @@ class Decider:
         known = accepted or command.command_id in self.ledger.receipts
         if len(self.strangers) >= m.STRANGERS_OPEN and not known:
             content = command.model_dump_json(exclude={"proof"})
-            self._count(unreadable(f"one too many: {command.body.kind}", content), size)
+            self._count(keep_unreadable(f"one too many: {command.body.kind}", content), size)
             return m.Receipt(version=self.ledger.journey.version, refusal=m.COUNTED, answers=command_digest(command))
         receipt = self.decide(without_claims(command), authentic=False, unanswered=unanswered)
         self.strangers += [each for each in self.ledger.journey.waiting if each not in before.waiting]
@@ -105,7 +105,7 @@ class Decider:
             self.decide(message, authentic=authentic, unanswered=True)
         elif not self.inbox.add_unchecked(message, size, authentic=authentic, accepted=accepted):
             content = message.model_dump_json(exclude={"proof"})
-            self._count(unreadable(f"not checked: {message.body.kind}", content), size)
+            self._count(keep_unreadable(f"not checked: {message.body.kind}", content), size)
 
     # Commands of the run itself
 
@@ -121,13 +121,13 @@ class Decider:
         if len(self.ledger.journey.unhandled) < m.MESSAGES_KEPT:
             self._decide_own(f"cancellation:{run_id}", KeepCancellation(reason=reason))
         else:
-            self._count(unreadable("cancellation", reason), len(reason))
+            self._count(keep_unreadable("cancellation", reason), len(reason))
 
     def tell_further(self) -> None:
         """Tell ops of what found no more room, and hold care: at once where nothing tells them, and again and again
         while it goes on."""
         if self.inbox.further.told or not any(kept.name == FURTHER for kept in self.ledger.journey.unhandled):
-            self.keep(further_messages(self.inbox.further))
+            self.keep(keep_further(self.inbox.further))
 
     def take_in(self, told: m.Recorded | m.Others, *, undone: bool = False) -> None:
         """Take in what the patient's other journeys say, up to a position of the record."""
@@ -183,7 +183,7 @@ class Decider:
         self._confirm(command, receipt)
         self._apply(events, refused)
         content = command.model_dump_json(exclude={"proof"})
-        self.read(unreadable(f"not recorded: {command.body.kind}", content), len(content))
+        self.read(keep_unreadable(f"not recorded: {command.body.kind}", content), len(content))
 
     # What follows at once
 
@@ -206,7 +206,7 @@ class Decider:
         workflow.logger.error("journey.own_command_refused", extra={"kind": own.body.kind, "code": refusal.code.value})
         told = any(kept.name == name for kept in self.ledger.journey.unhandled)
         if not told and not isinstance(own.body, KeepUnreadable):
-            self.keep(unreadable(name, f"The service refused a command of its own. {refusal}"))
+            self.keep(keep_unreadable(name, f"The service refused a command of its own. {refusal}"))
 
     def _apply(self, events: tuple[Event, ...], decided: Decided) -> None:
         """Apply decided events, and take the first portion of the deadlines that have come with them."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from temporalio.common import RawValue
 
 from workflows import messages as m
-from workflows.fairness import Rank, in_turn, without
+from workflows.fairness import Rank, drop_taken, sort_by_turn
 from workflows.journey.commands import Command
-from workflows.signals import Signal, Signals, Unchecked, is_crowded, kept_in_short, take_signal
+from workflows.signals import Signal, Signals, Unchecked, is_crowded, keep_in_short, take_signal
 
 MESSAGES_AT_ONCE = 20
 """How many signals are read in one workflow task. Temporal ends a task after two seconds and starts it again."""
@@ -39,7 +39,7 @@ class Inbox:
         signal = take_signal(name, payload, waiting=self.signals)
         if self.signals.is_crowded(signal):
             # Decided on later: the record may have to be read first.
-            self.further, self.untold = self.further.and_one(kept_in_short(signal), signal.size), True
+            self.further, self.untold = self.further.and_one(keep_in_short(signal), signal.size), True
         else:
             self.signals.add(signal)
 
@@ -50,7 +50,7 @@ class Inbox:
 
     def take(self, *, urgent: bool) -> list[Signal]:
         """Take out the signals to be read next: the urgent ones first, and each sender in turn."""
-        signals = in_turn(self.readable(urgent=urgent))[:MESSAGES_AT_ONCE]
+        signals = sort_by_turn(self.readable(urgent=urgent))[:MESSAGES_AT_ONCE]
         self.signals.remove(signals)
         return signals
 
@@ -65,8 +65,8 @@ class Inbox:
 
     def next_unchecked(self) -> Unchecked:
         """Return the command to be checked next. It waits on until it is removed."""
-        return in_turn(self.unchecked)[0]
+        return sort_by_turn(self.unchecked)[0]
 
     def remove_unchecked(self, checked: Unchecked) -> None:
         """Take out a command that was checked."""
-        self.unchecked = without(self.unchecked, [checked])
+        self.unchecked = drop_taken(self.unchecked, [checked])

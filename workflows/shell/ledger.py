@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always.care_team.rules import claimed_by
+from workflows.journey.always.care_team.rules import list_claims
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
 from workflows.journey.decide import REFUSALS_KEPT, decide
@@ -115,7 +115,7 @@ class Ledger:
             journey_id=self.journey.id,
             scope=self.journey.scope,
             command=command,
-            claimed=claimed_by(self.journey, command),
+            claimed=list_claims(self.journey, command),
             lent=lent,
             at=at,
         )

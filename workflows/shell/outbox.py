@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from workflows.journey.commands import StartPathway
-from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, refused_for_good
+from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, refuse_again
 from workflows.journey.events import CommandRefused, Event
 from workflows.messages import PAYLOAD_BYTES, Batch
 
@@ -31,7 +31,7 @@ class _Kept(NamedTuple):
         decided = self.command.decided
         if self.refused is None or decided.refusal is not None:
             return decided
-        return decided.model_copy(update={"refusal": refused_for_good(self.refused)})
+        return decided.model_copy(update={"refusal": refuse_again(self.refused)})
 
 
 class Outbox:

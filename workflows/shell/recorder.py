@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from workflows import messages as m
 from workflows.journey.decided import Decided, DecidedBy
 from workflows.shell.activity_calls import ask
-from workflows.shell.answers import Refused
+from workflows.shell.answers import UpdateRefused
 from workflows.shell.decider import Decider
 
 
@@ -84,7 +84,7 @@ class Recorder:
         except ActivityError as failed:
             why = failed.cause.type if isinstance(failed.cause, ApplicationError) else None
             if why == m.OPEN_JOURNEY:
-                raise Refused(m.ALREADY_OPEN) from None
+                raise UpdateRefused(m.ALREADY_OPEN) from None
             if why == m.NOT_TAKEN and self._goes_on_without(batch.commands[0].decided):
                 return
             # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is

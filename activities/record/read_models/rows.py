@@ -21,7 +21,7 @@ from workflows.journey.always.permissions.rules import licensed_before, permitte
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.signing_rights import signing_rights
-from workflows.journey.summary import health, name_step, why
+from workflows.journey.summary import describe_wait, health, name_step
 
 DEFINITION = 1
 """The number of this definition. Tables of another definition are left alone."""
@@ -297,7 +297,7 @@ def _open(state: ProjectionState) -> Iterator[Row]:
             next_action=None if step is None else step.action.value,
             next_to=None if step is None else step.to.value,
             next_holds=None if step is None else step.hold,
-            why=why(waiting, state.journey),
+            why=describe_wait(waiting, state.journey),
         )
         if waiting.sign_off is not None:
             rights = signing_rights(state.journey, waiting.sign_off, waiting.subject)

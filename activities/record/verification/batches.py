@@ -61,7 +61,7 @@ class Derived(NamedTuple):
     events: tuple[e.Event, ...]
 
 
-def known_already(commands: Iterable[DecidedCommand], receipts: Sequence[Mapping[UUID, CommandReceipt]]) -> bool:
+def is_known_already(commands: Iterable[DecidedCommand], receipts: Sequence[Mapping[UUID, CommandReceipt]]) -> bool:
     """Whether one of these commands, with the same content, has a receipt among these."""
     for each in commands:
         command = each.decided.command
@@ -109,7 +109,7 @@ def derive_batch(
     )
 
 
-def unsigned(journey: Journey | None, event: e.Event, register: Register, *, new: bool = True) -> str | None:
+def signature_problem(journey: Journey | None, event: e.Event, register: Register, *, new: bool = True) -> str | None:
     """Return why what a person signed in an event does not count; None where it does, or nothing is signed.
 
     An event that is recorded is not ``new``: a key revoked since with an earlier date does not undo it.
@@ -137,7 +137,7 @@ def prove_signed(before: RecordedJourney | None, found: Iterable[Derived], regis
     journey = None if before is None else before.journey
     for place, derived in enumerate(found):
         for event in derived.events:
-            problem = unsigned(journey, event, register)
+            problem = signature_problem(journey, event, register)
             if problem is not None:
                 raise Unproven(problem, place)
             journey = begin(event) if journey is None else evolve(journey, event)
@@ -171,7 +171,7 @@ def prove_recorded(
         raise Unproven(f"version {fault.version}: it does not follow from a command ({fault.reason})")
     journey: Journey | None = None
     for _, event in rows:
-        problem = unsigned(journey, event, register, new=False)
+        problem = signature_problem(journey, event, register, new=False)
         if problem is not None:
             raise Unproven(problem)
         journey = begin(event) if journey is None else evolve(journey, event)

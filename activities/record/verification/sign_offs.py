@@ -38,7 +38,7 @@ from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.calendars import LAST_DAY
 from workflows.journey.events import Event
-from workflows.journey.evidence import approved, approved_by, evidence_of, half_signed
+from workflows.journey.evidence import evidence_of, first_approval, is_approved, is_approved_by
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -238,7 +238,11 @@ def _find_misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, 
         yield "unreadable"
         return
     kind, subject = SignOffKind(body["sign_off"]), body.get("subject")
-    rule, first, both = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject), cosigners(journey, kind)
+    rule, first, both = (
+        journey.protocol.sign_offs[kind],
+        first_approval(journey, kind, subject),
+        cosigners(journey, kind),
+    )
     waits = body["decision"] == "approve" and first is None and bool(both)
     fits: dict[Reason, bool] = {
         "wrong_evidence": body["evidence"] == evidence_of(journey, kind, subject, first),
@@ -305,14 +309,14 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
         hold = journey.holds.get(body["hold"])
         severe = hold is not None and hold.severe
         kind = SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE
-        if not approved_by(journey, kind, body["hold"], body["sign_off"]):
+        if not is_approved_by(journey, kind, body["hold"], body["sign_off"]):
             yield "released_unsigned"
     else:
         needed = [SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN]
         if list_exclusions(journey, "review"):
             needed.append(SignOffKind.EXCLUSION_REVIEW)
-        cleared = approved_by(journey, SignOffKind.CLEARANCE, str(body["session"]), body["clearance"])
-        if not cleared or not all(approved(journey, kind) for kind in needed):
+        cleared = is_approved_by(journey, SignOffKind.CLEARANCE, str(body["session"]), body["clearance"])
+        if not cleared or not all(is_approved(journey, kind) for kind in needed):
             yield "released_unsigned"
         elif dose_gate(journey, body["session"], stored.occurred_at):
             yield "gate_shut"
@@ -321,7 +325,7 @@ def _release(journey: Journey | None, stored: StoredEvent, body: dict[str, Any])
 def _may_merge(journey: Journey, body: dict[str, Any]) -> bool:
     """Whether two people signed that exactly this other reference is the patient too, or is not."""
     merge = journey.merges.get(body["merge"])
-    signed = approved_by(journey, _MERGED[body["kind"]], body["merge"], body["sign_off"])
+    signed = is_approved_by(journey, _MERGED[body["kind"]], body["merge"], body["sign_off"])
     return signed and merge is not None and merge.other == body["other"]
 
 
@@ -335,13 +339,13 @@ def _may_step(journey: Journey, body: dict[str, Any]) -> bool:
         case {"kind": "stage.entered", "stage": "follow_up"} if approves and choice == "stop":
             return kind == SignOffKind.RESPONSE_REVIEW
         case {"kind": "stage.entered", "stage": stage}:
-            return stage in _ENTERED_BY and approved(journey, _ENTERED_BY[stage])
+            return stage in _ENTERED_BY and is_approved(journey, _ENTERED_BY[stage])
         case {"kind": "pathway.closed", "outcome": outcome}:
             return journey.closing is not None and journey.closing.outcome == outcome
         case {"outcome": "completed"}:
             return approves and kind == SignOffKind.DISCHARGE
         case {"kind": "death.confirmed", "death": death}:
-            return approved(journey, SignOffKind.DEATH, death)
+            return is_approved(journey, SignOffKind.DEATH, death)
         case {"kind": "session.ended", "criteria": criteria} if not criteria or not all(criteria.values()):
             return approves and kind in (SignOffKind.END_DECISION, SignOffKind.HANDOVER)
         case {"kind": "session.ended"}:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.watching import DueStep, EarlyNotice, KeptMatter, Matter
-from application.watchdog.look import without_told
+from application.watchdog.look import drop_told
 from application.watchdog.pages import MOST, plan
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -108,9 +108,9 @@ def notice(minute: int, *, journey: UUID = JOURNEY, kind: str = "page", to: str 
 
 def test_an_alarm_that_left_speaks_for_one_step_and_not_for_ever() -> None:
     long_ago = NOON - timedelta(hours=1)
-    assert [*without_told([step(0)], [notice(1)], long_ago)] == []
-    assert [*without_told([step(0), step(1)], [notice(2)], long_ago)] == [step(1)]
-    assert [*without_told([step(0), step(1)], [notice(0), notice(2)], long_ago)] == []
+    assert [*drop_told([step(0)], [notice(1)], long_ago)] == []
+    assert [*drop_told([step(0), step(1)], [notice(2)], long_ago)] == [step(1)]
+    assert [*drop_told([step(0), step(1)], [notice(0), notice(2)], long_ago)] == []
     for other in (notice(-1), notice(1, journey=uuid4()), notice(1, kind="remind"), notice(1, to="ops")):
-        assert [*without_told([step(0)], [other], long_ago)] == [step(0)]
-    assert [*without_told([step(0)], [notice(1)], NOON)] == [step(0)]
+        assert [*drop_told([step(0)], [other], long_ago)] == [step(0)]
+    assert [*drop_told([step(0)], [notice(1)], NOON)] == [step(0)]

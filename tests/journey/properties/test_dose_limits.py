@@ -11,7 +11,7 @@ from tests.journey.play import before, course, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.patient_limits import limits, tighter
+from workflows.journey.patient_limits import is_tighter, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import Refusal
 
@@ -55,7 +55,7 @@ def test_no_sequence_of_revisions_goes_beyond_a_step_above_the_last_dose_given(d
                     assert event.body.plan.dose_mg <= held[DoseLimit.MAX_SINGLE_DOSE]
                     assert event.body.plan.spacing_hours >= held[DoseLimit.MIN_INTERVAL_HOURS]
         now = limits(play.journey)
-        assert all(now[each] == held[each] or tighter(each, now[each], held[each]) for each in DoseLimit)
+        assert all(now[each] == held[each] or is_tighter(each, now[each], held[each]) for each in DoseLimit)
         if play.asks_for(SignOffKind.PLAN) and data.draw(st.booleans()):
             play.sign(SignOffKind.PLAN, decision=data.draw(st.sampled_from(["approve", "decline"])))
 

@@ -20,7 +20,7 @@ from workflows.journey.receipts import add_receipts
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.summary import details, status, timeline, why
+from workflows.journey.summary import describe_wait, details, status, timeline
 from workflows.protocols import list_pathways
 
 STEPS = 12
@@ -104,7 +104,7 @@ def check_journey(journey: Journey) -> None:
         policy = journey.protocol.escalation_policies[waiting.escalation_policy]
         assert len(waiting.steps) == len(policy.steps_when(acknowledged=waiting.acknowledged is not None))
         assert waiting.key
-        assert why(waiting, journey)
+        assert describe_wait(waiting, journey)
     for contact in journey.contacts.values():
         if contact.done_at is not None:
             assert contact.opens <= contact.done_at, "made before it opened"

@@ -10,7 +10,7 @@ from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import contradiction, list_exclusions
@@ -40,8 +40,8 @@ def test_no_answer_stands_beside_what_contradicts_it(chosen: list[tuple[str, Any
         moved = before.patient.state != play.journey.patient.state
         assert not moved or "X34" not in answers or "X34" in list_exclusions(play.journey, "hard")
         if lost or moved:
-            assert not approved(play.journey, SignOffKind.ELIGIBILITY)
-            assert not approved(play.journey, SignOffKind.PLAN)
+            assert not is_approved(play.journey, SignOffKind.ELIGIBILITY)
+            assert not is_approved(play.journey, SignOffKind.PLAN)
             assert all(code in play.journey.screening.reopened for code in lost)
 
 

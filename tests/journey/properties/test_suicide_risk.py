@@ -13,7 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.holds.model import RISK_CAUSES
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
@@ -149,5 +149,5 @@ def _require_sound(play: Play) -> None:
         assert play.journey.item_9_open, "no level but a signed one answers it"
     if any(not crisis.reached and not crisis.closed for crisis in play.journey.crises.values()):
         assert play.waits_for("crisis") is not None, "the alarm goes on until it is signed that they were reached"
-    if half_signed(play.journey, SignOffKind.RISK_DECISION):
+    if first_approval(play.journey, SignOffKind.RISK_DECISION):
         assert play.journey.open_crises or play.journey.held_for_risk

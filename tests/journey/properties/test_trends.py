@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.journey.instruments import vectors
 from workflows.journey.instruments import Instrument, compare
 from workflows.journey.protocol import Symptoms
-from workflows.journey.stages.follow_up.trends import alerts
+from workflows.journey.stages.follow_up.trends import find_alerts
 
 RULES = Symptoms(names=("x", "y"), highest=10, alert_at=9, worse_by=3, times_in_a_row=2)
 
@@ -41,7 +41,7 @@ def test_words_of_change_of_the_pcl_5(totals: list[int]) -> None:
 @given(st.integers(0, 10), st.lists(st.integers(0, 10), max_size=10), st.integers(0, 10))
 def test_ratings_that_stay_worse_always_alert_and_others_never(baseline: int, ratings: list[int], other: int) -> None:
     rated = [(f"contact-{n}", {"x": rating, "y": other}) for n, rating in enumerate(ratings)]
-    found = alerts({"x": baseline, "y": other}, rated, RULES)
+    found = find_alerts({"x": baseline, "y": other}, rated, RULES)
     worse = []
     for n, rating in enumerate(ratings):
         worse.append(rating >= min([baseline, *ratings[:n]]) + 3)
@@ -70,7 +70,7 @@ def test_what_alerts_also_alerts_when_it_is_worse(
 
     def alerting(rating: int) -> bool:
         rated = [(f"contact-{n}", {"x": each}) for n, each in enumerate([*before, rating])]
-        return rated[-1][0] in alerts({"x": before[0]}, rated, rules)
+        return rated[-1][0] in find_alerts({"x": before[0]}, rated, rules)
 
     assert alerting(min(10, last + more)) or not alerting(last)
     assert alerting(10)

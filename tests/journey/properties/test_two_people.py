@@ -15,7 +15,7 @@ from tests.journey.play import PROTOCOLS, Play, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
-from workflows.journey.evidence import approved, evidence_of
+from workflows.journey.evidence import evidence_of, is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 
@@ -109,7 +109,7 @@ class Ledger:
     def check(self, play: Play) -> None:
         """What counts as approved was approved by two people on what there is now, neither of them its author."""
         for matter, signed in self.approvals.items():
-            if not approved(play.journey, *matter):
+            if not is_approved(play.journey, *matter):
                 continue
             people = self._people(matter)
             assert len(people) == 2, f"{matter} counts with {len(people)}"
@@ -243,5 +243,5 @@ def test_the_ledger_sees_what_it_should() -> None:
     for happened in play.events[already:]:
         book.read(happened)
     book.check(play)
-    assert approved(play.journey, SignOffKind.PLAN)
+    assert is_approved(play.journey, SignOffKind.PLAN)
     assert [signed.actor_role for signed in book.approvals[SignOffKind.PLAN, None]] == [Role.MEDICAL_DIRECTOR] * 2

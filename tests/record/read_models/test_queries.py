@@ -39,7 +39,7 @@ from workflows.journey.authorization import may_decide
 from workflows.journey.events import HoldPlaced
 from workflows.journey.obligations import obligations
 from workflows.journey.stage import Stage
-from workflows.journey.summary import health, why
+from workflows.journey.summary import describe_wait, health
 
 COUNTS = (1, 3, 9, 9, 14, 25, 40, 77, 120, 150, 190, 196)
 
@@ -120,7 +120,7 @@ async def test_the_worklist_is_all_that_is_awaited_held_first(record: Record, jo
     for task in whole.rows:
         journey = journeys[task.journey_id]
         waiting = journey.waiting[task.obligation]
-        assert (task.why, task.version) == (why(waiting, journey), journey.version)
+        assert (task.why, task.version) == (describe_wait(waiting, journey), journey.version)
         assert (task.next_step, task.person, task.owner) == (waiting.next_step, waiting.person, waiting.owner)
         assert (task.asked[0], {*task.asked}) == (waiting.owner, asked_of(journey, waiting))
     assert any(Role.CLINICIAN in task.asked[1:] for task in whole.rows)

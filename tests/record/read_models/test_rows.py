@@ -32,7 +32,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.authorization import licence_objection, may_decide
 from workflows.journey.decide import decide
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.refusals import Refusal
@@ -89,7 +89,7 @@ def check_signing(row: ObligationRow, waiting: Obligation, known: ProjectionStat
         assert (row.signed_by, row.not_by, row.delegates, row.delegated_until) == ((), (), (), ())
         return
     journey, at = known.journey, known.at
-    first = half_signed(journey, waiting.sign_off, waiting.subject)
+    first = first_approval(journey, waiting.sign_off, waiting.subject)
     until = dict(zip(row.delegates, row.delegated_until, strict=True))
     for person in STAFF:
         delegated = person.id in until and until[person.id] > at

@@ -21,7 +21,7 @@ from activities.record.patients import (
     part,
     part_again,
 )
-from activities.record.reconciliation import went_on_beside
+from activities.record.reconciliation import find_gone_on_beside
 from activities.record.verification.patients import Placed, check_patient
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
@@ -200,7 +200,7 @@ async def test_patients_who_were_taken_apart_are_judged_as_they_were_known_then(
     assert found_apart.keys == (patient_key(other),)
     await record_all(record, second, parts=found_apart.keys)
     assert await must_look(record, before, second.events[known:], second.journey) == {first.journey.id}
-    assert {*await went_on_beside(record, None)} == {first.journey.id, SECOND}
+    assert {*await find_gone_on_beside(record, None)} == {first.journey.id, SECOND}
     for play in (second, first):
         seen = await look_elsewhere(record, play.journey)
         assert seen.elsewhere == Elsewhere()
@@ -425,8 +425,8 @@ async def test_the_others_look_once_what_a_journey_says_to_them_has_changed(reco
     taken = c.RecordDose(dose_mg=10, route="oral", taken_at=first.at)
     assert await told_of(taken, Role.OBSERVER) == {SECOND}
     assert await must_look(record, None, first.events, first.journey) == {SECOND}
-    assert await went_on_beside(record, None) == (*sorted([first.journey.id, SECOND]),)
-    assert await went_on_beside(record, datetime.now(UTC) + timedelta(hours=1)) == ()
+    assert await find_gone_on_beside(record, None) == (*sorted([first.journey.id, SECOND]),)
+    assert await find_gone_on_beside(record, datetime.now(UTC) + timedelta(hours=1)) == ()
 
 
 @pytest.mark.requirement("A35")

@@ -22,7 +22,7 @@ from workflows.journey.instruments.definitions import (
     RiskFinding,
     definition_of,
 )
-from workflows.journey.instruments.results import Flag, Score, ScoreChange
+from workflows.journey.instruments.results import Score, ScoreChange, ScoreFlag
 from workflows.journey.instruments.scoring import score
 from workflows.journey.instruments.thresholds import Thresholds, missing_thresholds, threshold_problems
 
@@ -30,12 +30,12 @@ __all__ = [
     "C_SSRS_FORMS",
     "Comparison",
     "Definition",
-    "Flag",
     "Instrument",
     "Level",
     "RiskFinding",
     "Score",
     "ScoreChange",
+    "ScoreFlag",
     "Thresholds",
     "compare",
     "definition_of",

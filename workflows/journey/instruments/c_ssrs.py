@@ -8,7 +8,7 @@ from workflows.journey.instruments.definitions import (
     RiskFinding,
     definition_of,
 )
-from workflows.journey.instruments.results import Flag, Score
+from workflows.journey.instruments.results import Score, ScoreFlag
 
 
 def score_c_ssrs(answers: object, instrument: Instrument = Instrument.C_SSRS) -> Score:
@@ -40,7 +40,7 @@ def score_c_ssrs(answers: object, instrument: Instrument = Instrument.C_SSRS) ->
         level=_worst(known, read),
         recent_level=_worst(tuple(q for q in known if q.finds != RiskFinding.LIFETIME_BEHAVIOUR), read),
         findings=tuple(dict.fromkeys(q.finds for q in known if read[q.key])),
-        flags=(Flag.INDETERMINATE,) if problems else (),
+        flags=(ScoreFlag.INDETERMINATE,) if problems else (),
     )
 
 

@@ -8,7 +8,7 @@ from workflows.journey.base import ImmutableModel, SortedDict
 from workflows.journey.instruments.definitions import C_SSRS_FORMS, Instrument, Level, RiskFinding
 
 
-class Flag(StrEnum):
+class ScoreFlag(StrEnum):
     """What a result draws attention to."""
 
     ITEM_9 = "item_9"
@@ -84,14 +84,14 @@ class Score(ImmutableModel):
     def _unless_incomplete(self, level: Level | None) -> Level | None:
         if self.instrument not in C_SSRS_FORMS:
             return None
-        if level is None or not self.complete or Flag.INDETERMINATE in self.flags:
+        if level is None or not self.complete or ScoreFlag.INDETERMINATE in self.flags:
             return Level.HIGH
         return level
 
     @property
     def needs_c_ssrs(self) -> bool:
         """Whether PHQ-9 item 9 asks for a C-SSRS now: it is above 0, or nobody knows what it is."""
-        return Flag.ITEM_9 in self.flags or Flag.ITEM_9_NOT_ANSWERED in self.flags
+        return ScoreFlag.ITEM_9 in self.flags or ScoreFlag.ITEM_9_NOT_ANSWERED in self.flags
 
     def as_line(self) -> dict[str, object]:
         """The result as the command line prints it: `total` only if there is one, `level` for the C-SSRS instead."""

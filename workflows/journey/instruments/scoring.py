@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from workflows.journey.instruments.c_ssrs import score_c_ssrs
 from workflows.journey.instruments.changes import change_since
 from workflows.journey.instruments.definitions import ENDORSED_FROM, Definition, Instrument, definition_of
-from workflows.journey.instruments.results import Flag, Score, ScoreChange
+from workflows.journey.instruments.results import Score, ScoreChange, ScoreFlag
 from workflows.journey.instruments.thresholds import Thresholds, missing_thresholds
 
 _NO_THRESHOLDS = Thresholds()
@@ -42,11 +42,11 @@ def score(
     )
     change: tuple[ScoreChange, ...] | None = None
     if not all(_within(before, definition.total_max) for before in earlier):
-        flags = (*flags, Flag.PREVIOUS_INVALID)
+        flags = (*flags, ScoreFlag.PREVIOUS_INVALID)
     elif earlier and total is not None:
         change = change_since(earlier, total, definition, thresholds)
         if missing_thresholds(definition, thresholds):
-            flags = (*flags, Flag.THRESHOLDS_MISSING)
+            flags = (*flags, ScoreFlag.THRESHOLDS_MISSING)
     return Score(
         instrument=instrument,
         version=definition.version,
@@ -87,19 +87,19 @@ def _read(answers: object, definition: Definition) -> tuple[dict[int, int], list
     return readable, problems
 
 
-def _suicide_item_flags(readable: dict[int, int], definition: Definition, *, aligned: bool) -> tuple[Flag, ...]:
+def _suicide_item_flags(readable: dict[int, int], definition: Definition, *, aligned: bool) -> tuple[ScoreFlag, ...]:
     """PHQ-9 item 9, also in an incomplete set. With too few or too many answers a 0 may be another item's."""
     if definition.suicide_item is None:
         return ()
     answer = readable.get(definition.suicide_item)
     if answer is not None and answer > 0:
-        return (Flag.ITEM_9,)
-    return () if answer == 0 and aligned else (Flag.ITEM_9_NOT_ANSWERED,)
+        return (ScoreFlag.ITEM_9,)
+    return () if answer == 0 and aligned else (ScoreFlag.ITEM_9_NOT_ANSWERED,)
 
 
 def _total_flags(
     readable: dict[int, int], total: int | None, definition: Definition, thresholds: Thresholds
-) -> tuple[Flag, ...]:
+) -> tuple[ScoreFlag, ...]:
     if total is None:
         return ()
     clusters_met = definition.clusters and all(
@@ -107,7 +107,7 @@ def _total_flags(
         for cluster in definition.clusters
     )
     case = thresholds.case_from is not None and total >= thresholds.case_from
-    return ((Flag.DSM_RULE,) if clusters_met else ()) + ((Flag.CUTOFF,) if case else ())
+    return ((ScoreFlag.DSM_RULE,) if clusters_met else ()) + ((ScoreFlag.CUTOFF,) if case else ())
 
 
 def _observation_flags(
@@ -117,7 +117,7 @@ def _observation_flags(
     thresholds: Thresholds,
     *,
     at_end: bool,
-) -> tuple[Flag, ...]:
+) -> tuple[ScoreFlag, ...]:
     """CADSS-6 in a session. Alarms need no complete set, for what is missing only adds; release does."""
     if not definition.observed_in_session:
         return ()
@@ -127,10 +127,10 @@ def _observation_flags(
     escalate = thresholds.escalate_at is not None and (so_far >= thresholds.escalate_at or (extreme and at_end))
     release = thresholds.release_max is not None and total is not None and total <= thresholds.release_max
     held = (
-        (Flag.NOTE, note),
-        (Flag.EXTREME_ITEM, extreme),
-        (Flag.ESCALATE, escalate),
-        (Flag.RELEASE_OK, release and not extreme and not note and not escalate),
+        (ScoreFlag.NOTE, note),
+        (ScoreFlag.EXTREME_ITEM, extreme),
+        (ScoreFlag.ESCALATE, escalate),
+        (ScoreFlag.RELEASE_OK, release and not extreme and not note and not escalate),
     )
     return tuple(flag for flag, holds in held if holds)
 

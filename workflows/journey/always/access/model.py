@@ -6,7 +6,7 @@ from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.entries import Entries, put
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.stage import Stage
 
 
@@ -73,7 +73,7 @@ def _broken(state: AccessState, body: GlassBroken, event: EventHeader) -> Change
 
 
 def _reviewed(state: AccessState, body: AccessReviewed, event: EventHeader) -> Changes:
-    return changed_entry(state, "accesses", body.access, justified=body.justified)
+    return change_entry(state, "accesses", body.access, justified=body.justified)
 
 
 EVOLUTIONS: Evolutions = {GlassBroken: _broken, AccessReviewed: _reviewed}

@@ -10,9 +10,9 @@ from typing import Literal
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.patient_limits import more
+from workflows.journey.patient_limits import is_more
 
-Finding = Literal[
+FindingKind = Literal[
     "unresponsive",
     "breathing",
     "red_flag",
@@ -24,7 +24,7 @@ Finding = Literal[
 ]
 """The kinds of emergency, as the protocol's ``adverse_events.emergency_grades`` names them."""
 
-WORDS: dict[Finding, str] = {
+WORDS: dict[FindingKind, str] = {
     "unresponsive": "not responsive, or only to pain",
     "breathing": "breathing not normal",
     "red_flag": "a red flag of the protocol",
@@ -37,7 +37,7 @@ WORDS: dict[Finding, str] = {
 
 
 def open_adverse_event(
-    journey: Journey, findings: tuple[Finding, ...], *, onset: datetime, session: int | None, recent: bool = True
+    journey: Journey, findings: tuple[FindingKind, ...], *, onset: datetime, session: int | None, recent: bool = True
 ) -> e.AdverseEventReported:
     """Return the adverse event (onset in UTC) that these findings are: it has the highest of their grades.
 
@@ -58,11 +58,11 @@ def open_adverse_event(
     )
 
 
-def observed_emergencies(body: e.SessionObserved) -> tuple[Finding, ...]:
+def observed_emergencies(body: e.SessionObserved) -> tuple[FindingKind, ...]:
     """Return what makes an observation an emergency, by the protocol's limits and red flags."""
     if body.alert != "emergency":
         return ()
-    found: list[Finding] = []
+    found: list[FindingKind] = []
     if body.consciousness in ("pain", "unresponsive"):
         found.append("unresponsive")
     if not body.breathing_normal:
@@ -72,11 +72,11 @@ def observed_emergencies(body: e.SessionObserved) -> tuple[Finding, ...]:
     return tuple(found) or ("vital_signs",)
 
 
-def seen_emergencies(body: e.ObservationRecorded) -> tuple[Finding, ...]:
+def seen_emergencies(body: e.ObservationRecorded) -> tuple[FindingKind, ...]:
     """Return what makes an observation outside a session an emergency, by the same limits and red flags."""
     if body.alert != "emergency":
         return ()
-    found: list[Finding] = []
+    found: list[FindingKind] = []
     if body.consciousness in ("pain", "unresponsive"):
         found.append("unresponsive")
     if body.breathing_normal is False:
@@ -86,16 +86,16 @@ def seen_emergencies(body: e.ObservationRecorded) -> tuple[Finding, ...]:
     return tuple(found) or ("vital_signs",)
 
 
-def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[Finding, ...]:
+def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[FindingKind, ...]:
     """Return what makes a dose of this journey an emergency: more than planned, by the protocol's percentage; not
     released, or taken under a hold, or after its session was stopped; a second one in its session."""
     return tuple(_dose_emergencies(journey, body)) if body.taken_at >= journey.started_at else ()
 
 
-def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Finding]:
+def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[FindingKind]:
     planned = None if journey.plan is None else journey.plan.dose_mg
     overdose = journey.protocol.adverse_events.overdose_from_percent
-    if planned is not None and body.dose_mg is not None and not more(overdose * planned, 100 * body.dose_mg):
+    if planned is not None and body.dose_mg is not None and not is_more(overdose * planned, 100 * body.dose_mg):
         yield "overdose"
     if body.dose_mg is None:  # It may be any overdose.
         yield "unknown_dose"

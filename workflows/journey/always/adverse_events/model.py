@@ -1,8 +1,6 @@
 """Adverse events: commands, events and state. Grades are CTCAE's, 1 (mild) to 5 (death); times are UTC."""
 
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
@@ -16,13 +14,12 @@ from workflows.journey.envelopes import (
     EventBody,
     EventHeader,
     Evolutions,
-    changed_entry,
+    change_entry,
 )
+from workflows.journey.protocol import Grade
 from workflows.journey.stage import Stage
 
-Grade = Annotated[Whole, Field(ge=1, le=5)]
-"""A CTCAE grade: mild, moderate, severe, life-threatening, death."""
-Outcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
+AdverseEventOutcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
 """What became of an adverse event (ICH E2B, E.i.7; FHIR AdverseEvent.outcome)."""
 FINAL = ("recovered", "recovered_with_sequelae", "fatal")
 """Outcomes after which nothing is left to follow up."""
@@ -80,7 +77,7 @@ class FollowUpAdverseEvent(CommandBody):
     adverse_event: Identifier
     findings: Text
     action_taken: Text
-    outcome: Outcome
+    outcome: AdverseEventOutcome
     ended_at: Instant | None = None
 
 
@@ -137,7 +134,7 @@ class AdverseEventFollowedUp(EventBody):
     adverse_event: Identifier
     findings: Text
     action_taken: Text
-    outcome: Outcome
+    outcome: AdverseEventOutcome
     ended_at: Instant | None = None
 
 
@@ -226,7 +223,7 @@ def _regraded(state: AdverseEventsState, body: AdverseEventRegraded, event: Even
     if known is None:
         return {}
     grading = Grading(**body.model_dump(exclude={"kind", "adverse_event"}), by=event.actor_id, at=event.at)
-    return changed_entry(state, "adverse_events", known.id, gradings=(*known.gradings, grading), in_error=False)
+    return change_entry(state, "adverse_events", known.id, gradings=(*known.gradings, grading), in_error=False)
 
 
 def _confirmed(state: AdverseEventsState, body: AdverseEventRegradingConfirmed, event: EventHeader) -> Changes:
@@ -234,7 +231,7 @@ def _confirmed(state: AdverseEventsState, body: AdverseEventRegradingConfirmed, 
     if known is None or known.proposed is None:
         return {}
     grading = known.proposed.model_copy(update={"confirmed_by": body.sign_off})
-    return changed_entry(state, "adverse_events", known.id, gradings=(*known.gradings[:-1], grading))
+    return change_entry(state, "adverse_events", known.id, gradings=(*known.gradings[:-1], grading))
 
 
 def _followed_up(state: AdverseEventsState, body: AdverseEventFollowedUp, event: EventHeader) -> Changes:
@@ -242,7 +239,7 @@ def _followed_up(state: AdverseEventsState, body: AdverseEventFollowedUp, event:
     if known is None:
         return {}
     said = (*known.follow_ups, body)
-    return changed_entry(state, "adverse_events", known.id, follow_ups=said, followed_up_at=event.at)
+    return change_entry(state, "adverse_events", known.id, follow_ups=said, followed_up_at=event.at)
 
 
 EVOLUTIONS: Evolutions = {

@@ -14,12 +14,12 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.model import FINAL, AdverseEvent
 from workflows.journey.always.holds.model import place
-from workflows.journey.evidence import approved, sign_off_requirement
+from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.obligation_types import ADVERSE_EVENT_OUTCOME, ALARM
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import Severity, at_least, worst
+from workflows.journey.severity import Severity, is_at_least, worst
 
 REVIEWS = (SignOffKind.SERIOUS_ADVERSE_EVENT, SignOffKind.ADVERSE_EVENT)
 
@@ -55,7 +55,7 @@ def regrade(journey: Journey, command: c.RegradeAdverseEvent, by: Actor, at: dat
     lowers = (
         command.grade < event.grade
         or (event.serious and not command.serious)
-        or not at_least(severity, severity_of(journey, event))
+        or not is_at_least(severity, severity_of(journey, event))
     )
     yield e.AdverseEventRegraded(
         **command.model_dump(exclude={"kind"}), proposed=lowers and is_severe(journey, event.id)
@@ -109,7 +109,7 @@ def is_reviewed(journey: Journey, name: str) -> bool:
     if journey.adverse_events[name].in_error:
         return True
     asked = REVIEWS[:1] if is_severe(journey, name) else REVIEWS
-    return any(approved(journey, kind, name) for kind in asked)
+    return any(is_approved(journey, kind, name) for kind in asked)
 
 
 def is_followed_up(journey: Journey, event: AdverseEvent) -> bool:
@@ -170,7 +170,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     for event in journey.adverse_events.values():
         if not is_reviewed(journey, event.id):
             severity = severity_of(journey, event)
-            if at_least(severity, Severity.URGENT):
+            if is_at_least(severity, Severity.URGENT):
                 yield require(
                     ALARM,
                     subject=event.id,

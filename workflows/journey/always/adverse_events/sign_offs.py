@@ -5,7 +5,7 @@ from typing import Any
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 
@@ -19,12 +19,12 @@ NOT_GRADED: dict[str, Any] = {
 
 def _adverse_event(journey: Journey, subject: str | None) -> Content:
     """The report and every grading. How it went on is not part of it: a review stands while it is followed up."""
-    event = entry(journey, "adverse_events", subject or "")
+    event = find_entry(journey, "adverse_events", subject or "")
     return {"adverse_event": None if event is None else event.model_dump(mode="json", exclude=NOT_GRADED)}
 
 
 def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    event = entry(journey, "adverse_events", subject or "")
+    event = find_entry(journey, "adverse_events", subject or "")
     return () if event is None else (event.author,)
 
 

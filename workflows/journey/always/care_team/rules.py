@@ -20,7 +20,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import with_members
 from workflows.journey.envelopes import CommandBody
-from workflows.journey.evidence import half_signed
+from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.stages.sessions.state import Session
@@ -109,12 +109,14 @@ def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[
         named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
     if isinstance(body, c.Sign) and journey is not None:
         asked = journey.waiting.get(body.request)
-        first = None if asked is None or asked.sign_off is None else half_signed(journey, asked.sign_off, asked.subject)
+        first = (
+            None if asked is None or asked.sign_off is None else first_approval(journey, asked.sign_off, asked.subject)
+        )
         named += [] if first is None else [first.by]
     return tuple(dict.fromkeys(named))
 
 
-def claimed_by(journey: Journey, command: c.Command) -> tuple[CareTeamMember, ...]:
+def list_claims(journey: Journey, command: c.Command) -> tuple[CareTeamMember, ...]:
     """Return what a command claims that the register says: of whom it names, and of others it rests on as last looked
     up."""
     ids, asked = [member.id for member in command.named], list_people_to_look_up(journey, command.body)
@@ -145,7 +147,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
         begins = body.until - timedelta(microseconds=1)  # To the end of it they stand in.
     for part, person, field in named:
         for moment in dict.fromkeys((at, max(at, begins))):
-            why = unfit(journey, part, person, moment)
+            why = part_objection(journey, part, person, moment)
             if why is not None:
                 remedy = "Name somebody else, or have the register corrected (`clinician enter`)"
                 refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {name_part(part)} {why}", remedy, field)
@@ -164,7 +166,7 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
     """Yield why the people of a session may not do it at a moment (UTC)."""
     people = [*people_of(session)]
     for part, person in people:
-        why = unfit(journey, part, person, at)
+        why = part_objection(journey, part, person, at)
         if why is not None:
             yield f"the {name_part(part)} {why}"
     for one, other in _confused(journey, people):
@@ -173,7 +175,7 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
         yield "no live clinician is named"
 
 
-def unfit(journey: Journey, part: Part, person: str, at: datetime) -> str | None:
+def part_objection(journey: Journey, part: Part, person: str, at: datetime) -> str | None:
     """Say why somebody may not have a part at a moment (UTC); None when they may."""
     if journey.is_patient(person):
         return "is the patient"

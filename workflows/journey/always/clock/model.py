@@ -8,7 +8,7 @@ from workflows.journey.always.pathway.model import PathwayClosed
 from workflows.journey.base import Identifier, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, as_entries
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.protocol import Action
 from workflows.journey.requirements import Acknowledgement, Closed, Obligation, Paused
 from workflows.journey.stage import Stage
@@ -95,7 +95,7 @@ def _updated(state: ClockState, body: ObligationsUpdated, event: EventHeader) ->
 
 
 def _escalated(state: ClockState, body: ObligationEscalated, event: EventHeader) -> Changes:
-    return changed_entry(state, "waiting", body.obligation, taken=body.step + 1, repeated=body.repetition)
+    return change_entry(state, "waiting", body.obligation, taken=body.step + 1, repeated=body.repetition)
 
 
 def _acknowledged(state: ClockState, body: ObligationAcknowledged, event: EventHeader) -> Changes:
@@ -105,8 +105,8 @@ def _acknowledged(state: ClockState, body: ObligationAcknowledged, event: EventH
     before = waiting.taken if waiting.acknowledged is None else waiting.acknowledged.taken
     taken_by = Acknowledgement(by=event.actor_id, at=event.at, doing=body.doing, taken=before)
     if waiting.acknowledged is not None:
-        return changed_entry(state, "waiting", body.obligation, acknowledged=taken_by)
-    return changed_entry(
+        return change_entry(state, "waiting", body.obligation, acknowledged=taken_by)
+    return change_entry(
         state,
         "waiting",
         body.obligation,

@@ -13,8 +13,8 @@ from typing import Any
 
 from workflows.journey.always.corrections.model import Fact
 from workflows.journey.entries import put_all
-from workflows.journey.envelopes import Changes, EventBody, changed_entry
-from workflows.journey.stages.sessions.evolve import doses_known, run_from
+from workflows.journey.envelopes import Changes, EventBody, change_entry
+from workflows.journey.stages.sessions.evolve import change_doses, run_from
 from workflows.journey.vocabulary import ScreeningAnswer
 
 Void = Callable[[Any, int, Fact], Changes]
@@ -107,7 +107,7 @@ def _evaluated(body: Any) -> tuple[str, ...]:
 def _instrument(journey: Any, version: int, fact: Fact) -> Changes:
     """A questionnaire of follow-up is asked for again."""
     left = tuple(m for m in journey.measurements if m.version != version)
-    reopened = changed_entry(journey, "contacts", fact.subject, done_at=None, late=False, settled=None)
+    reopened = change_entry(journey, "contacts", fact.subject, done_at=None, late=False, settled=None)
     return {"measurements": left} | reopened
 
 
@@ -161,15 +161,15 @@ def _consent(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _question(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "questions", fact.subject, in_error=True)
+    return change_entry(journey, "questions", fact.subject, in_error=True)
 
 
 def _question_answer(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "questions", fact.subject, answer=None)
+    return change_entry(journey, "questions", fact.subject, answer=None)
 
 
 def _instructions(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "sessions", int(fact.subject or 0), instructed=None)
+    return change_entry(journey, "sessions", int(fact.subject or 0), instructed=None)
 
 
 def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
@@ -177,7 +177,7 @@ def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
     session = journey.sessions.get(int(fact.subject or 0))
     if session is None or session.check is None or session.check.version != version:
         return {}
-    return changed_entry(journey, "sessions", session.number, check=None)
+    return change_entry(journey, "sessions", session.number, check=None)
 
 
 def _dose(journey: Any, version: int, fact: Fact) -> Changes:
@@ -201,7 +201,7 @@ def _dose(journey: Any, version: int, fact: Fact) -> Changes:
         for name, contact in journey.contacts.items()
         if contact.dose == fact.subject and contact.open
     }
-    return doses_known(journey, doses) | {"sessions": sessions, "contacts": put_all(journey.contacts, owed)}
+    return change_doses(journey, doses) | {"sessions": sessions, "contacts": put_all(journey.contacts, owed)}
 
 
 def _observation(journey: Any, version: int, fact: Fact) -> Changes:
@@ -210,7 +210,7 @@ def _observation(journey: Any, version: int, fact: Fact) -> Changes:
     if session is None:
         return {}
     left = tuple(seen for seen in session.observations if seen.version != version)
-    return changed_entry(journey, "sessions", number, observations=left, end_proposed=None)
+    return change_entry(journey, "sessions", number, observations=left, end_proposed=None)
 
 
 def _missed(journey: Any, version: int, fact: Fact) -> Changes:
@@ -219,17 +219,17 @@ def _missed(journey: Any, version: int, fact: Fact) -> Changes:
     if session is None:
         return {}
     left = {minute: why for minute, why in session.missed.items() if str(minute) not in fact.parts}
-    return changed_entry(journey, "sessions", number, missed=left, end_proposed=None)
+    return change_entry(journey, "sessions", number, missed=left, end_proposed=None)
 
 
 def _contact(journey: Any, version: int, fact: Fact) -> Changes:
     """It is owed again."""
     again = {"done_at": None, "late": False, "settled": None, "feeling": None, "record": None}
-    return changed_entry(journey, "contacts", fact.subject, **again)
+    return change_entry(journey, "contacts", fact.subject, **again)
 
 
 def _adverse_event(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "adverse_events", fact.subject, in_error=True)
+    return change_entry(journey, "adverse_events", fact.subject, in_error=True)
 
 
 def _is_graded_since(journey: Any, fact: Fact) -> bool:
@@ -251,19 +251,19 @@ def _crisis_contact(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _support(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "support", fact.subject, open=False)
+    return change_entry(journey, "support", fact.subject, open=False)
 
 
 def _support_answer(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "support", fact.subject, open=True)
+    return change_entry(journey, "support", fact.subject, open=True)
 
 
 def _message_handled(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "messages", fact.subject, handled=False)
+    return change_entry(journey, "messages", fact.subject, handled=False)
 
 
 def _instructions_read(journey: Any, version: int, fact: Fact) -> Changes:
-    return changed_entry(journey, "sessions", int(fact.subject or 0), acknowledged=None)
+    return change_entry(journey, "sessions", int(fact.subject or 0), acknowledged=None)
 
 
 def _understood(journey: Any, version: int, fact: Fact) -> Changes:
@@ -302,7 +302,7 @@ def _therapy(journey: Any, version: int, fact: Fact) -> Changes:
 def _no_show(journey: Any, version: int, fact: Fact) -> Changes:
     contact = journey.contacts.get(fact.subject)
     times = 0 if contact is None else contact.no_shows
-    return changed_entry(journey, "contacts", fact.subject, no_shows=max(0, times - 1), no_show_at=None)
+    return change_entry(journey, "contacts", fact.subject, no_shows=max(0, times - 1), no_show_at=None)
 
 
 def _seen(journey: Any, version: int, fact: Fact) -> Changes:
@@ -336,7 +336,7 @@ def _disposal(journey: Any, version: int, fact: Fact) -> Changes:
     disposal = journey.disposals.get(fact.subject)
     if disposal is None or not disposal.witnessed:
         return {}
-    again = changed_entry(journey, "disposals", fact.subject, witnessed=False)
+    again = change_entry(journey, "disposals", fact.subject, witnessed=False)
     return again | {"supply_out": journey.supply_out - disposal.doses}
 
 

@@ -6,7 +6,7 @@ from workflows.journey.actors import ANYONE, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.stage import Outcome, Stage
 
 Related = Literal["yes", "no", "unknown"]
@@ -122,14 +122,14 @@ class DeathState(PathwayState):
 def _reported(state: DeathState, body: DeathReported, event: EventHeader) -> Changes:
     known = state.deaths.get(body.death)
     if known is not None:
-        return changed_entry(state, "deaths", body.death, reports=(*known.reports, body))
+        return change_entry(state, "deaths", body.death, reports=(*known.reports, body))
     death = Death(id=body.death, reported_by=event.actor_id, reported_at=event.at, reports=(body,))
     return {"deaths": {**state.deaths, death.id: death}}
 
 
 def _confirmed(state: DeathState, body: DeathConfirmed, event: EventHeader) -> Changes:
     """Whoever confirmed it saw the doubts, and decided on them. Another one is asked about anew."""
-    return changed_entry(state, "deaths", body.death, confirmed=True, doubts={})
+    return change_entry(state, "deaths", body.death, confirmed=True, doubts={})
 
 
 def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Changes:
@@ -138,13 +138,13 @@ def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Chang
     if event.actor_id in earlier or len(earlier) >= DOUBTS_KEPT:
         return {}
     doubt = Doubt(reason=body.reason, version=event.version)
-    return changed_entry(state, "deaths", body.death, doubts={**earlier, event.actor_id: doubt})
+    return change_entry(state, "deaths", body.death, doubts={**earlier, event.actor_id: doubt})
 
 
 def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) -> Changes:
     """The journey stands again where it stood before the death: a pathway that ended by it goes on, unless the patient
     has another one by now."""
-    changed = changed_entry(state, "deaths", body.death, in_error=True)
+    changed = change_entry(state, "deaths", body.death, in_error=True)
     if state.closing is None or state.closing.outcome != Outcome.DECEASED:
         return changed
     if not body.reopens:

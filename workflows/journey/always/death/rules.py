@@ -15,7 +15,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.death.model import Death
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.evidence import current, sign_off_requirement
+from workflows.journey.evidence import current_decision, sign_off_requirement
 from workflows.journey.obligation_types import ALARM
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
@@ -49,7 +49,7 @@ def find_standing(journey: Journey) -> Death | None:
 
 def is_refuted(journey: Journey, death: Death) -> bool:
     """Whether a clinical person decided that the patient did not die."""
-    decided = current(journey, SignOffKind.DEATH, death.id)
+    decided = current_decision(journey, SignOffKind.DEATH, death.id)
     return not death.confirmed and decided is not None and decided.decision == "decline"
 
 
@@ -120,7 +120,9 @@ def _doubted(journey: Journey) -> Iterator[e.EventBody]:
         yield e.DeathDoubted(death=death.id, reason=LIVES, asked=_asked(journey, death))
 
 
-def heard_from(journey: Journey, command: c.Command, decided: Iterable[e.EventBody]) -> Iterator[e.EventBody]:
+def doubt_if_patient_acts(
+    journey: Journey, command: c.Command, decided: Iterable[e.EventBody]
+) -> Iterator[e.EventBody]:
     """Doubt the death where the patient sends something, whatever it is, unless what was ``decided`` on it does so by
     itself. Who decides on the death knows of that."""
     said = isinstance(command.body, c.RecordDeath | c.DoubtDeath) or any(
@@ -145,7 +147,7 @@ def _is_doubted(journey: Journey, death: Death) -> bool:
 
 def _asked(journey: Journey, death: Death) -> bool:
     """Whether a death is doubted and nobody has decided on that."""
-    return bool(death.doubts) and current(journey, SignOffKind.DEATH_CORRECTION, death.id) is None
+    return bool(death.doubts) and current_decision(journey, SignOffKind.DEATH_CORRECTION, death.id) is None
 
 
 def _called(journey: Journey) -> bool:

@@ -6,19 +6,19 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome
 
 
 def _death(journey: Journey, subject: str | None) -> Content:
-    death = entry(journey, "deaths", subject or "")
+    death = find_entry(journey, "deaths", subject or "")
     return {"death": None if death is None else death.model_dump(mode="json", exclude={"confirmed", "in_error"})}
 
 
 def _death_reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    death = entry(journey, "deaths", subject or "")
+    death = find_entry(journey, "deaths", subject or "")
     return () if death is None else (death.reported_by,)
 
 
@@ -30,13 +30,13 @@ def _confirm_death(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBo
 
 
 def _death_correction(journey: Journey, subject: str | None) -> Content:
-    death = entry(journey, "deaths", subject or "")
+    death = find_entry(journey, "deaths", subject or "")
     return {"death": None if death is None else death.model_dump(mode="json")}
 
 
 def _doubter(journey: Journey, subject: str | None) -> tuple[str, ...]:
     """Who said first that the patient lives. Of all others, each may sign: it is their word beside that one."""
-    death = entry(journey, "deaths", subject or "")
+    death = find_entry(journey, "deaths", subject or "")
     doubts = {} if death is None else death.doubts
     first = min(doubts, key=lambda person: doubts[person].version, default=None)
     return () if first is None else (first,)

@@ -13,7 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import limit_of, protocol_limit, tighter
+from workflows.journey.patient_limits import is_tighter, limit_of, protocol_limit
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement
@@ -33,7 +33,7 @@ def set_limits(journey: Journey, command: c.SetLimits, by: Actor, at: datetime) 
     same = [name for name, value in command.limits.items() if value == in_force[name]]
     if same:
         refuse(RefusalCode.ALREADY_DONE, f"{', '.join(same)} holds already", "Leave it out", "limits")
-    wider = [name for name, value in command.limits.items() if not tighter(name, value, in_force[name] or 0)]
+    wider = [name for name, value in command.limits.items() if not is_tighter(name, value, in_force[name] or 0)]
     if not wider:
         yield e.LimitsTightened(limits=command.limits, reason=command.reason)
         return
@@ -59,7 +59,7 @@ def set_limits(journey: Journey, command: c.SetLimits, by: Actor, at: datetime) 
 def _require_overridable(journey: Journey, name: DoseLimit, value: float) -> None:
     """Refuse a number beyond the protocol's, unless the protocol lets it be overridden so far."""
     protocols, widest = protocol_limit(journey, name), journey.protocol.dose_overrides.get(name)
-    if protocols is None or value == protocols or tighter(name, value, protocols):
+    if protocols is None or value == protocols or is_tighter(name, value, protocols):
         return
     if journey.maintenance_since is not None or widest is None:
         refuse(
@@ -68,7 +68,7 @@ def _require_overridable(journey: Journey, name: DoseLimit, value: float) -> Non
             f"Stay within {protocols:g}, or have the medical director change the protocol",
             "limits",
         )
-    if value != widest and not tighter(name, value, widest):
+    if value != widest and not is_tighter(name, value, widest):
         refuse(
             RefusalCode.OUT_OF_LIMITS,
             f"the protocol lets {name} be overridden up to {widest:g}",

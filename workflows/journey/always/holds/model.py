@@ -9,7 +9,7 @@ from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text
 from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, find, put
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.refusals import list_some
 
 RISK_CAUSES = ("item_9", "suicide_risk")
@@ -126,7 +126,7 @@ def _placed(state: HoldsState, body: HoldPlaced, event: EventHeader) -> Changes:
 
 
 def _released(state: HoldsState, body: HoldReleased, event: EventHeader) -> Changes:
-    return changed_entry(state, "holds", body.hold, released=True)
+    return change_entry(state, "holds", body.hold, released=True)
 
 
 EVOLUTIONS: Evolutions = {HoldPlaced: _placed, HoldReleased: _released}

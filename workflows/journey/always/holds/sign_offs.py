@@ -6,15 +6,15 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import LIMITS, PARTED, SUPPLY, Hold
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 
 
 def _hold_release(journey: Journey, subject: str | None) -> Content:
-    hold = entry(journey, "holds", subject or "")
+    hold = find_entry(journey, "holds", subject or "")
     source = None if hold is None or hold.source is None else hold.source
-    event = entry(journey, "adverse_events", source or "")
+    event = find_entry(journey, "adverse_events", source or "")
     risk = journey.asked_risk
     return {
         "suicide_risk": None if risk is None else risk.model_dump(mode="json"),
@@ -51,7 +51,7 @@ def _found(journey: Journey, hold: Hold) -> Content | None:
 
 
 def _hold_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    hold = entry(journey, "holds", subject or "")
+    hold = find_entry(journey, "holds", subject or "")
     return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
 
 

@@ -45,7 +45,7 @@ def correct_birth_date(journey: Journey, command: c.CorrectBirthDate, by: Actor,
     yield e.BirthDateCorrected(born=command.born, reason=command.reason)
 
 
-def under_age(journey: Journey, at: datetime) -> bool:
+def is_under_age(journey: Journey, at: datetime) -> bool:
     """Whether the patient is younger than the protocol asks, on their local day."""
     return age_on(journey.patient.born, at, journey.patient.zone) < journey.protocol.eligibility.min_age_years
 
@@ -53,7 +53,7 @@ def under_age(journey: Journey, at: datetime) -> bool:
 def react_birth_date(journey: Journey, body: e.BirthDateCorrected, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once if the patient turns out to be under age. Every signature that covers the age is stale."""
     held = any(hold.cause == "under_age" for hold in journey.standing_holds)
-    if under_age(journey, at) and not held:
+    if is_under_age(journey, at) and not held:
         yield place(journey, "under_age", "by the corrected birth date the patient is under age", severe=True)
 
 

@@ -100,7 +100,7 @@ def _require_approved(command: c.StartPathway) -> None:
         )
 
 
-def started_already(journey: Journey, command: c.StartPathway, by: Actor, at: datetime) -> NoReturn:
+def refuse_second_start(journey: Journey, command: c.StartPathway, by: Actor, at: datetime) -> NoReturn:
     """Refuse to start a journey twice.
 
     Raises:
@@ -173,7 +173,7 @@ def react_ending(journey: Journey, body: e.PathwayEnding, at: datetime) -> Itera
 
 
 DECISIONS: Decisions = {
-    c.StartPathway: started_already,
+    c.StartPathway: refuse_second_start,
     c.Reassign: reassign,
     c.Cover: cover,
     c.Move: move,

@@ -15,7 +15,7 @@ from workflows.journey.envelopes import (
     EventBody,
     EventHeader,
     Evolutions,
-    changed_entry,
+    change_entry,
 )
 from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
 from workflows.journey.severity import Severity
@@ -221,22 +221,22 @@ def _merge_proposed(state: PatientState, body: MergeProposed, event: EventHeader
 
 
 def _merged(state: PatientState, body: PatientMerged, event: EventHeader) -> Changes:
-    return changed_entry(state, "merges", body.merge, merged=True)
+    return change_entry(state, "merges", body.merge, merged=True)
 
 
 def _unmerge_proposed(state: PatientState, body: UnmergeProposed, event: EventHeader) -> Changes:
-    return changed_entry(state, "merges", body.merge, doubt=body.reason, doubted_by=event.actor_id)
+    return change_entry(state, "merges", body.merge, doubt=body.reason, doubted_by=event.actor_id)
 
 
 def _decided(state: PatientState, body: SignedOff, event: EventHeader) -> Changes:
     """Of a doubt that was declined nothing is left: a new one is decided on anew."""
     if body.sign_off != SignOffKind.PATIENT_UNMERGE or body.decision != "decline":
         return {}
-    return changed_entry(state, "merges", body.subject, doubt=None, doubted_by=None)
+    return change_entry(state, "merges", body.subject, doubt=None, doubted_by=None)
 
 
 def _unmerged(state: PatientState, body: PatientUnmerged, event: EventHeader) -> Changes:
-    undone = changed_entry(state, "merges", body.merge, merged=False, undone=True, told=body.told)
+    undone = change_entry(state, "merges", body.merge, merged=False, undone=True, told=body.told)
     return undone | {"parted": {**state.parted, body.other: event.version}}
 
 

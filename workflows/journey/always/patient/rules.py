@@ -25,11 +25,11 @@ from workflows.journey.always.patient.model import (
 )
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import limit_of, tighter
+from workflows.journey.patient_limits import is_tighter, limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
-from workflows.journey.severity import OF_CRISIS, OF_OTHER_DOSE, Severity, at_least, worst
+from workflows.journey.severity import OF_CRISIS, OF_OTHER_DOSE, Severity, is_at_least, worst
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obstacles
@@ -78,7 +78,7 @@ def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, flo
         for name, value in each.own_limits.items():
             of_any = name in (DoseLimit.MIN_INTERVAL_HOURS, DoseLimit.MAX_IN_ROLLING_7_DAYS)
             same = of_any or each.protocol.dose.medicine == medicine
-            if same and (name not in found or tighter(name, value, found[name])):
+            if same and (name not in found or is_tighter(name, value, found[name])):
                 found[name] = value
     return found
 
@@ -142,7 +142,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
             yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)
     for support in journey.support.values():
         urgency = Severity(support.urgency)
-        if support.open and at_least(urgency, Severity.URGENT) and support.cause != "elsewhere":
+        if support.open and is_at_least(urgency, Severity.URGENT) and support.cause != "elsewhere":
             yield _risk(journey, "support", support.id, support.urgency, support.at, urgency, unsettled=True)
     for code in list_exclusions(journey, "hard"):
         since = journey.screening.recorded_at or journey.started_at
@@ -233,7 +233,7 @@ def _is_less(before: Elsewhere, now: Elsewhere) -> bool:
         any(dose.source not in doses for dose in before.doses)
         or any(risk.source not in risks for risk in before.risks)
         or any(
-            name not in now.limits or tighter(name, limit, now.limits[name]) for name, limit in before.limits.items()
+            name not in now.limits or is_tighter(name, limit, now.limits[name]) for name, limit in before.limits.items()
         )
     )
 
@@ -268,7 +268,7 @@ def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
         return True
     if risk.severity is None:
         return False
-    return (risk.ended and not known.ended) or not at_least(known.severity or Severity.ROUTINE, risk.severity)
+    return (risk.ended and not known.ended) or not is_at_least(known.severity or Severity.ROUTINE, risk.severity)
 
 
 def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:

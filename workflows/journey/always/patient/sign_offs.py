@@ -6,18 +6,18 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 
 
 def _merge(journey: Journey, subject: str | None) -> Content:
-    merge = entry(journey, "merges", subject or "")
+    merge = find_entry(journey, "merges", subject or "")
     return {"patient": journey.patient.ref, "merge": None if merge is None else merge.model_dump(mode="json")}
 
 
 def _merge_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    merge = entry(journey, "merges", subject or "")
+    merge = find_entry(journey, "merges", subject or "")
     return () if merge is None else (merge.proposed_by,)
 
 
@@ -33,7 +33,7 @@ def _unmerge(journey: Journey, subject: str | None) -> Content:
 
 
 def _doubter(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    merge = entry(journey, "merges", subject or "")
+    merge = find_entry(journey, "merges", subject or "")
     return () if merge is None or merge.doubted_by is None else (merge.doubted_by,)
 
 

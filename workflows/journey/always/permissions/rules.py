@@ -99,7 +99,7 @@ def react_check(journey: Journey, body: e.MonitoringChecked, at: datetime) -> It
         yield place(journey, CONCERN, reason, severe=True)
 
 
-def unreviewed_concern(journey: Journey) -> bool:
+def has_unreviewed_concern(journey: Journey) -> bool:
     """Whether a concern of the monitoring program waits for the medical director."""
     return any(hold.cause == CONCERN for hold in journey.standing_holds)
 

@@ -10,7 +10,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 
-Result = Literal["negative", "positive", "unclear"]
+TestResult = Literal["negative", "positive", "unclear"]
 NOT_PREGNANT = "X18_not_pregnant"
 """The item of a session's checklist that is checked against the tests."""
 
@@ -25,7 +25,7 @@ class RecordPregnancyTest(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     taken_at: Instant
-    result: Result
+    result: TestResult
 
 
 class JudgePregnancy(CommandBody):
@@ -42,7 +42,7 @@ class PregnancyTested(EventBody):
 
     kind: Literal["pregnancy.tested"] = "pregnancy.tested"
     taken_at: Instant
-    result: Result
+    result: TestResult
     seen_by_staff: bool
 
 
@@ -58,7 +58,7 @@ class PregnancyTest(ImmutableModel):
     """A test: when it was made (UTC), its result, whether staff saw it, and the version of the event."""
 
     taken_at: Instant
-    result: Result
+    result: TestResult
     seen_by_staff: bool = True
     version: int = 0
 

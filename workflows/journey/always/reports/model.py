@@ -16,8 +16,8 @@ from workflows.journey.envelopes import (
     EventBody,
     EventHeader,
     Evolutions,
-    changed_entry,
-    in_short,
+    change_entry,
+    shorten,
 )
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
@@ -111,8 +111,8 @@ def _kept(state: ReportsState, body: ReportKept, event: EventHeader) -> Changes:
 
 def _settled(state: ReportsState, body: ReportSettled | ReportRepeated, event: EventHeader) -> Changes:
     report = state.reports.get(body.report)
-    said = {} if report is None else {"said": in_short(report.said)}
-    return changed_entry(state, "reports", body.report, settled=True, **said)
+    said = {} if report is None else {"said": shorten(report.said)}
+    return change_entry(state, "reports", body.report, settled=True, **said)
 
 
 EVOLUTIONS: Evolutions = {ReportKept: _kept, ReportSettled: _settled, ReportRepeated: _settled}

@@ -25,7 +25,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_o
 from workflows.journey.obligation_types import KEPT_REPORT
 from workflows.journey.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.severity import Severity, at_least, worst
+from workflows.journey.severity import Severity, is_at_least, worst
 from workflows.journey.stages.sessions.observing import vitals_alert
 
 ABOUT_THE_FORM = (
@@ -157,7 +157,7 @@ def _keep(
 ) -> Iterator[e.EventBody]:
     for report in _open(journey, by, about):
         known = report.said == said or _same(report, meant, _read(said), fields)
-        if known and at_least(report.severity, severity):
+        if known and is_at_least(report.severity, severity):
             return
     yield e.ReportKept(
         report=f"report-{len(journey.reports) + 1}",
@@ -237,7 +237,7 @@ def settle(journey: Journey, command: c.SettleReport, by: Actor, at: datetime) -
 
 def _ask(report: KeptReport, clinician: str) -> Iterator[Requirement]:
     if not report.settled:
-        soon = at_least(report.severity, Severity.URGENT)
+        soon = is_at_least(report.severity, Severity.URGENT)
         yield require(
             KEPT_REPORT,
             subject=report.id,

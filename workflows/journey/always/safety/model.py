@@ -17,8 +17,8 @@ from workflows.journey.envelopes import (
     EventBody,
     EventHeader,
     Evolutions,
-    changed_entry,
-    in_short,
+    change_entry,
+    shorten,
 )
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
@@ -352,7 +352,7 @@ def _reached(state: SafetyState, body: CrisisReached, event: EventHeader) -> Cha
 
 def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -> Changes:
     handed_over = {} if body.to is None else {"next_contact_at": None, "to_sign": None}
-    return changed_entry(state, "crises", body.crisis, closed=True, **handed_over)
+    return change_entry(state, "crises", body.crisis, closed=True, **handed_over)
 
 
 def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
@@ -362,8 +362,8 @@ def _support_requested(state: SafetyState, body: SupportRequested, event: EventH
 
 def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:
     answered = state.support.get(body.support)
-    text = {} if answered is None else {"text": in_short(answered.text)}
-    return changed_entry(state, "support", body.support, open=False, **text)
+    text = {} if answered is None else {"text": shorten(answered.text)}
+    return change_entry(state, "support", body.support, open=False, **text)
 
 
 def _message_kept(state: SafetyState, body: MessageKept, event: EventHeader) -> Changes:
@@ -378,8 +378,8 @@ def _cancellation_kept(state: SafetyState, body: CancellationKept, event: EventH
 
 def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeader) -> Changes:
     message = state.messages.get(body.message)
-    content = {} if message is None else {"content": in_short(message.content)}
-    return changed_entry(state, "messages", body.message, handled=True, **content)
+    content = {} if message is None else {"content": shorten(message.content)}
+    return change_entry(state, "messages", body.message, handled=True, **content)
 
 
 EVOLUTIONS: Evolutions = {

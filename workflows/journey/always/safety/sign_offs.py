@@ -8,7 +8,7 @@ from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 
@@ -30,12 +30,12 @@ def _sign_level(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]
 
 
 def _reached(journey: Journey, subject: str | None) -> Content:
-    crisis = entry(journey, "crises", subject or "")
+    crisis = find_entry(journey, "crises", subject or "")
     return {"crisis": None if crisis is None else crisis.model_dump(mode="json", exclude={"contacts", "closed"})}
 
 
 def _contact_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    crisis = entry(journey, "crises", subject or "")
+    crisis = find_entry(journey, "crises", subject or "")
     return () if crisis is None or crisis.to_sign is None else (crisis.to_sign.by,)
 
 

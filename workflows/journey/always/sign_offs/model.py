@@ -10,7 +10,7 @@ from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.safety.model import FURTHER, MessageHandled
 from workflows.journey.base import Identifier, ImmutableModel, Short, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.signed_statement import Scope, Signature
 from workflows.journey.stage import Stage
@@ -313,7 +313,7 @@ def _delegated(state: SignOffsState, body: Delegated, event: EventHeader) -> Cha
 
 
 def _delegation_ended(state: SignOffsState, body: DelegationEnded, event: EventHeader) -> Changes:
-    return changed_entry(state, "delegations", body.delegation, until=event.at)
+    return change_entry(state, "delegations", body.delegation, until=event.at)
 
 
 def _answered(state: SignOffsState, body: SignOffAnswered, event: EventHeader) -> Changes:

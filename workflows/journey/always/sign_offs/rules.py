@@ -15,14 +15,14 @@ from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, delegations_of, first_objection, may_decide
-from workflows.journey.evidence import current, half_signed
+from workflows.journey.evidence import current_decision, first_approval
 from workflows.journey.needs import wanted_now
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, Refused, list_some, refuse
+from workflows.journey.refusals import RefusalCode, RefusalRaised, list_some, refuse
 from workflows.journey.requirements import Obligation, Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.signed_statement import Signature
-from workflows.journey.stages.follow_up.rules import visits_not_held
+from workflows.journey.stages.follow_up.rules import find_visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.observing import require_endable
 from workflows.journey.stages.sessions.reviews import reviews_owed
@@ -52,10 +52,10 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
     request = _find_request(journey, command)
     kind, subject = request.sign_off, request.subject
     assert kind is not None
-    rule, first = journey.protocol.sign_offs[kind], half_signed(journey, kind, subject)
+    rule, first = journey.protocol.sign_offs[kind], first_approval(journey, kind, subject)
     objection = may_decide(journey, kind, subject, by, at, first)
     if objection is not None:
-        raise Refused(objection)
+        raise RefusalRaised(objection)
     assert by.name is not None
     assert by.licence is not None
     signature = _signature(journey, command, at)
@@ -84,7 +84,7 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
         )
     lapsed = None if first is None or not approving else first_objection(journey, kind, first, at)
     if lapsed is not None:
-        raise Refused(lapsed)
+        raise RefusalRaised(lapsed)
     if approving:
         _require_open(journey, kind, subject, command.choice, at)
     ends = SIGN_OFF_TYPES[kind].ending(journey, command.decision, command.choice) is not None
@@ -184,7 +184,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
     if kind == SignOffKind.DISCHARGE and reviews_owed(journey):
         refuse(RefusalCode.INCOMPLETE, "a response review is open", "A clinician decides it first")
     if kind == SignOffKind.PLAN:
-        signed = current(journey, SignOffKind.EVALUATION)
+        signed = current_decision(journey, SignOffKind.EVALUATION)
         counted = (s for s in journey.sign_offs if s.kind == kind and not (s.withdrawn or s.first_of_two))
         first = not any(s.decision == "approve" for s in counted)
         valid = journey.protocol.eligibility.evaluation_valid_days
@@ -213,7 +213,7 @@ def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choi
 def _require_visits(journey: Journey) -> None:
     """Refuse a discharge without visits that it does not name."""
     proposal = journey.discharge
-    if proposal is not None and any(visit not in proposal.visits_not_held for visit in visits_not_held(journey)):
+    if proposal is not None and any(visit not in proposal.visits_not_held for visit in find_visits_not_held(journey)):
         refuse(RefusalCode.STALE, "visits are missing that the proposal does not name", "Propose the discharge again")
 
 
@@ -241,7 +241,10 @@ def withdraw(journey: Journey, command: c.WithdrawSignOff, by: Actor, at: dateti
             "See `signoff list` for what is asked",
             "request",
         )
-    standing = (current(journey, signed.kind, signed.subject), half_signed(journey, signed.kind, signed.subject))
+    standing = (
+        current_decision(journey, signed.kind, signed.subject),
+        first_approval(journey, signed.kind, signed.subject),
+    )
     if signed not in standing:
         refuse(
             RefusalCode.STALE, "this decision is no longer valid: others followed it", "See `signoff list`", "request"
@@ -285,7 +288,7 @@ def lent_keys(journey: Journey, actor: Actor, request: str, at: datetime) -> tup
     if asked is None or asked.sign_off is None:
         return ()
     kind = asked.sign_off
-    first = half_signed(journey, kind, asked.subject)
+    first = first_approval(journey, kind, asked.subject)
     roles = journey.protocol.sign_offs[kind].roles if first is None else cosigners(journey, kind)
     if actor.role in roles:
         return ()
@@ -362,7 +365,7 @@ def answer_returned(journey: Journey, command: c.AnswerReturned, by: Actor, at: 
     returned = next((s for s in reversed(journey.sign_offs) if s.request == command.request), None)
     if returned is None or returned.decision != "return":
         refuse(RefusalCode.UNKNOWN, "no request of this id was returned", "See `pathway why`", "request")
-    if current(journey, returned.kind, returned.subject) != returned:
+    if current_decision(journey, returned.kind, returned.subject) != returned:
         refuse(
             RefusalCode.ALREADY_DONE,
             "this question has been answered",

@@ -8,7 +8,7 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.stage import Stage
 
 Movement = Literal["dispensed", "found", "returned", "disposed", "lost"]
@@ -120,7 +120,7 @@ def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes
 
 
 def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) -> Changes:
-    seen = changed_entry(state, "disposals", body.disposal, witnessed=True)
+    seen = change_entry(state, "disposals", body.disposal, witnessed=True)
     return seen | {"supply_out": state.supply_out + body.doses}
 
 

@@ -16,7 +16,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.holds.model import SUPPLY, place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.evidence import approved
+from workflows.journey.evidence import is_approved
 from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, WITNESS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
@@ -123,7 +123,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             what="witness that doses were disposed of",
             care=False,
         )
-    if ended or journey.stage != Stage.SESSIONS or journey.plan is None or not approved(journey, SignOffKind.PLAN):
+    if ended or journey.stage != Stage.SESSIONS or journey.plan is None or not is_approved(journey, SignOffKind.PLAN):
         return
     session = journey.sessions.get(journey.next_session)
     if session is None or rules_of(journey, session.number).doses_from != "home":

@@ -2,7 +2,7 @@
 
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
-from workflows.journey.envelopes import Changes, EventHeader, Evolutions, changed_entry, in_short
+from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, shorten
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.education.events import (
     ConsentGiven,
@@ -103,8 +103,8 @@ def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Ch
 
 def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader) -> Changes:
     question = state.questions.get(body.question)
-    text = {} if question is None else {"text": in_short(question.text)}
-    return changed_entry(state, "questions", body.question, answer=in_short(body.text), **text)
+    text = {} if question is None else {"text": shorten(question.text)}
+    return change_entry(state, "questions", body.question, answer=shorten(body.text), **text)
 
 
 def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) -> Changes:

@@ -14,7 +14,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
-from workflows.journey.patient_limits import highest_dose, more, required_limit
+from workflows.journey.patient_limits import highest_dose, is_more, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.setting import setting_of
@@ -204,28 +204,28 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     per_week = min(number[DoseLimit.MAX_IN_ROLLING_7_DAYS], 1 + (168 - 1) // plan.spacing_hours)
     checks = (
         (
-            not more(plan.dose_mg, single),
+            not is_more(plan.dose_mg, single),
             "dose_mg",
             f"at most {single:g} {dose.unit} at once",
         ),
         (
-            not more(plan.dose_mg, per_kg * weight),
+            not is_more(plan.dose_mg, per_kg * weight),
             "dose_mg",
             f"at most {per_kg:g} {dose.unit} per kg"
             + ("" if weight == plan.weight_kg else ", of a weight that is near the one before until both agree"),
         ),
         (
-            not more(plan.dose_mg, highest),
+            not is_more(plan.dose_mg, highest),
             "dose_mg",
             "no higher than the starting dose, or one titration step above the last one given and signed",
         ),
         (
-            not more(plan.dose_mg * per_week, weekly),
+            not is_more(plan.dose_mg * per_week, weekly),
             "dose_mg",
             f"at most {weekly:g} {dose.unit} in 7 days",
         ),
         (
-            not more(plan.dose_mg * plan.planned_sessions, course),
+            not is_more(plan.dose_mg * plan.planned_sessions, course),
             "planned_sessions",
             f"at most {course:g} {dose.unit} in a course",
         ),

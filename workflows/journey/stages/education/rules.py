@@ -15,7 +15,7 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.calendars import local
 from workflows.journey.entries import find
-from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.obligation_types import (
     ACKNOWLEDGEMENT,
     CONSENT,
@@ -67,7 +67,7 @@ def confirm_reading(journey: Journey, command: c.ConfirmReading, by: Actor, at: 
 def acknowledge(journey: Journey, command: c.Acknowledge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record which statements the patient acknowledged, once every topic was explained to them."""
     require_known(command.statements, journey.protocol.acknowledgements, "statements")
-    lacking = untaught(journey)
+    lacking = find_untaught(journey)
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
     yield e.StatementsAcknowledged(statements=command.statements)
@@ -153,17 +153,17 @@ def _require_informed(journey: Journey, consents: dict[str, str]) -> None:
                 "Show the patient the current version",
                 "consents",
             )
-    open_questions = unanswered_questions(journey)
+    open_questions = find_unanswered_questions(journey)
     if open_questions:
         refuse(
             RefusalCode.INCOMPLETE,
             f"the patient has open questions: {list_some(open_questions, ', ')}",
             "A clinician answers them first (`question answer`)",
         )
-    lacking = untaught(journey)
+    lacking = find_untaught(journey)
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(lacking)}", "A clinician explains them first")
-    unclear = not_understood(journey)
+    unclear = find_not_understood(journey)
     if unclear:
         refuse(
             RefusalCode.INCOMPLETE,
@@ -197,12 +197,12 @@ def react_version(journey: Journey, body: e.ConsentVersionChanged, at: datetime)
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} has a new version")
 
 
-def untaught(journey: Journey) -> tuple[str, ...]:
+def find_untaught(journey: Journey) -> tuple[str, ...]:
     """Return topics of the protocol that nobody has explained."""
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.explained)
 
 
-def not_understood(journey: Journey) -> tuple[str, ...]:
+def find_not_understood(journey: Journey) -> tuple[str, ...]:
     """Return topics of the protocol that the patient has not said in their own words."""
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.understood)
 
@@ -213,7 +213,7 @@ def find_unacknowledged(journey: Journey) -> tuple[str, ...]:
     return tuple(statement for statement in journey.protocol.acknowledgements if statement not in known)
 
 
-def unanswered_questions(journey: Journey) -> tuple[str, ...]:
+def find_unanswered_questions(journey: Journey) -> tuple[str, ...]:
     """Ids of the questions that wait for an answer."""
     return tuple(find(journey.questions, _unanswered))
 
@@ -233,16 +233,16 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
     owed = journey.plan is None or journey.plan_owed_since is not None
-    signed = None if owed else current(journey, SignOffKind.PLAN)
+    signed = None if owed else current_decision(journey, SignOffKind.PLAN)
     if owed or (signed is not None and signed.decision == "decline"):
         yield _mine(journey, PLANNING, "write the plan")
-    elif approved(journey, SignOffKind.ELIGIBILITY):
+    elif is_approved(journey, SignOffKind.ELIGIBILITY):
         request = sign_off_requirement(journey, SignOffKind.PLAN)
         if request:
             yield request
-    if untaught(journey):
+    if find_untaught(journey):
         yield _mine(journey, EDUCATION, "explain the education topics")
-    elif not_understood(journey):
+    elif find_not_understood(journey):
         yield _mine(journey, EDUCATION, "hear from the patient, in their own words, what was explained")
     elif find_unacknowledged(journey):
         yield require(
@@ -250,7 +250,9 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             owner=Role.PATIENT,
             what="acknowledge what this treatment is and is not",
         )
-    informed = not untaught(journey) and not not_understood(journey) and not unanswered_questions(journey)
+    informed = (
+        not find_untaught(journey) and not find_not_understood(journey) and not find_unanswered_questions(journey)
+    )
     if informed and find_unconsented(journey):
         yield require(CONSENT, owner=Role.PATIENT, what="decide about the consents")
 
@@ -296,13 +298,13 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if journey.stage != Stage.EDUCATION:
         return
     ready = not (
-        untaught(journey)
-        or not_understood(journey)
+        find_untaught(journey)
+        or find_not_understood(journey)
         or find_unacknowledged(journey)
-        or unanswered_questions(journey)
+        or find_unanswered_questions(journey)
         or find_unconsented(journey)
     )
-    if ready and approved(journey, SignOffKind.PLAN):
+    if ready and is_approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.SESSIONS)
 
 

@@ -6,7 +6,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 
@@ -28,7 +28,7 @@ def _plan_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 
 def _consent_version(journey: Journey, subject: str | None) -> Content:
-    proposed = entry(journey, "proposed_consents", subject or "")
+    proposed = find_entry(journey, "proposed_consents", subject or "")
     return {
         "counts_now": journey.consent_versions.get(subject or ""),
         "proposed": None if proposed is None else proposed.model_dump(mode="json"),
@@ -36,7 +36,7 @@ def _consent_version(journey: Journey, subject: str | None) -> Content:
 
 
 def _consent_version_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    proposed = entry(journey, "proposed_consents", subject or "")
+    proposed = find_entry(journey, "proposed_consents", subject or "")
     return () if proposed is None else (proposed.by,)
 
 

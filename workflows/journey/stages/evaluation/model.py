@@ -10,10 +10,10 @@ from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Json, SortedDict, Text, canonical
 from workflows.journey.calendars import Day, Instant
-from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
 from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Location, PriorTreatment, Ratings, Wording
+from workflows.journey.vocabulary import Location, PriorTreatment, Ratings, WordingId
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""
@@ -57,7 +57,7 @@ class RecordInstrument(CommandBody):
     instrument: Instrument
     occasion: Identifier
     answers: Annotated[Json, AfterValidator(_few_answers)]
-    wording: Wording | None = None
+    wording: WordingId | None = None
 
 
 class EvaluationRecorded(EventBody):
@@ -84,7 +84,7 @@ class InstrumentRecorded(EventBody):
     answers: Any
     score: Score
     administered_by: Role
-    wording: Wording | None = None
+    wording: WordingId | None = None
 
 
 class RiskLevelSigned(EventBody):
@@ -229,7 +229,7 @@ def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHead
     return {
         "evaluation": Evaluation(
             evaluator=body.evaluator,
-            authors=with_latest(known.authors, event.actor_id),
+            authors=put_latest(known.authors, event.actor_id),
             recorded_at=event.at,
             sections={**known.sections, **body.sections},
             prior_treatments=body.prior_treatments or known.prior_treatments,

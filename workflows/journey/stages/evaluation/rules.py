@@ -12,7 +12,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.calendars import local
-from workflows.journey.evidence import approved, sign_off_requirement
+from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.instruments import Instrument, Level, Score, Thresholds, score
 from workflows.journey.obligation_types import EVALUATION
 from workflows.journey.protocol import SignOffKind
@@ -156,7 +156,7 @@ def find_untreated(journey: Journey) -> list[str]:
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the evaluation until it is complete, then for its signature."""
-    if journey.stage != Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
+    if journey.stage != Stage.EVALUATION and is_approved(journey, SignOffKind.EVALUATION):
         return
     lacking = find_missing(journey)
     if lacking:
@@ -172,7 +172,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Begin screening once the evaluation is signed."""
-    if journey.stage == Stage.EVALUATION and approved(journey, SignOffKind.EVALUATION):
+    if journey.stage == Stage.EVALUATION and is_approved(journey, SignOffKind.EVALUATION):
         yield e.StageEntered(stage=Stage.SCREENING)
 
 

@@ -16,7 +16,7 @@ from workflows.journey.envelopes import (
     EventBody,
     EventHeader,
     Evolutions,
-    changed_entry,
+    change_entry,
 )
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
@@ -270,25 +270,25 @@ def _scheduled(state: FollowUpState, body: ContactsScheduled, event: EventHeader
 
 def _checked_in(state: FollowUpState, body: CheckInCompleted, event: EventHeader) -> Changes:
     done = {"done_at": event.at, "late": body.late, "record": body}
-    return changed_entry(state, "contacts", body.check_in, feeling=body.feeling, **done)
+    return change_entry(state, "contacts", body.check_in, feeling=body.feeling, **done)
 
 
 def _visited(state: FollowUpState, body: VisitRecorded, event: EventHeader) -> Changes:
-    return changed_entry(state, "contacts", body.visit, done_at=event.at, late=body.late, record=body)
+    return change_entry(state, "contacts", body.visit, done_at=event.at, late=body.late, record=body)
 
 
 def _visit_moved(state: FollowUpState, body: VisitMoved, event: EventHeader) -> Changes:
-    return changed_entry(state, "contacts", body.visit, due=body.to, no_show_at=None)
+    return change_entry(state, "contacts", body.visit, due=body.to, no_show_at=None)
 
 
 def _not_shown(state: FollowUpState, body: NoShowRecorded, event: EventHeader) -> Changes:
     contact = state.contacts.get(body.visit)
     times = 0 if contact is None else contact.no_shows
-    return changed_entry(state, "contacts", body.visit, no_shows=times + 1, no_show_at=event.at)
+    return change_entry(state, "contacts", body.visit, no_shows=times + 1, no_show_at=event.at)
 
 
 def _settled(state: FollowUpState, body: ContactSettled, event: EventHeader) -> Changes:
-    return changed_entry(state, "contacts", body.contact, settled=body.reason, missed=body.missed)
+    return change_entry(state, "contacts", body.contact, settled=body.reason, missed=body.missed)
 
 
 def _measured(state: FollowUpState, body: InstrumentRecorded, event: EventHeader) -> Changes:
@@ -300,13 +300,13 @@ def _measured(state: FollowUpState, body: InstrumentRecorded, event: EventHeader
         return {}
     if body.instrument in C_SSRS_FORMS and body.administered_by not in CLINICAL:
         return {}
-    return changed_entry(state, "contacts", body.occasion, done_at=event.at, late=event.at > owed.closes)
+    return change_entry(state, "contacts", body.occasion, done_at=event.at, late=event.at > owed.closes)
 
 
 def _escalated(state: FollowUpState, body: ObligationEscalated, event: EventHeader) -> Changes:
     if body.action != "lost_to_follow_up" or body.obligation not in state.waiting:
         return {}
-    return changed_entry(state, "contacts", state.waiting[body.obligation].subject, lost=True)
+    return change_entry(state, "contacts", state.waiting[body.obligation].subject, lost=True)
 
 
 def _proposed(state: FollowUpState, body: DischargeProposed, event: EventHeader) -> Changes:

@@ -38,7 +38,7 @@ from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name,
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.follow_up.trends import find_worsened
-from workflows.journey.vocabulary import not_a_state
+from workflows.journey.vocabulary import state_problem
 from workflows.journey.watch import is_owed_after_dose
 
 CONTACTS = {
@@ -60,7 +60,7 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
     if lacking and command.feeling == "well":
         refuse(RefusalCode.INCOMPLETE, f"not rated: {', '.join(lacking)}", "Rate each symptom", "symptoms")
     answer = command.model_dump(exclude={"kind"})
-    answer["not_understood"] = not_a_state(command.location.state, "location.state")
+    answer["not_understood"] = state_problem(command.location.state, "location.state")
     if at < contact.opens or not contact.open:
         unscheduled = _unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
@@ -178,7 +178,7 @@ def react_settled(journey: Journey, body: e.ContactSettled, at: datetime) -> Ite
 
 def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Propose the discharge: some people need longer-term monitoring, so only a signature ends follow-up."""
-    missed = visits_not_held(journey)
+    missed = find_visits_not_held(journey)
     if missed and command.without_visits_because is None:
         refuse(
             RefusalCode.INCOMPLETE,
@@ -189,7 +189,7 @@ def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, 
     yield e.DischargeProposed(**command.model_dump(exclude={"kind"}), visits_not_held=missed)
 
 
-def visits_not_held(journey: Journey) -> tuple[str, ...]:
+def find_visits_not_held(journey: Journey) -> tuple[str, ...]:
     """Return the visits of the fixed schedule that nobody has held, those after a further course too."""
     again = [name for name in journey.contacts if name.startswith("follow-up-week-")]
     fixed = dict.fromkeys((*(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks), *again))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, Effect, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome
@@ -14,7 +14,7 @@ from workflows.journey.watch import contacts_watched, hand_over
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:
-    contact = entry(journey, "contacts", subject or "")
+    contact = find_entry(journey, "contacts", subject or "")
     return {"contact": None if contact is None else contact.model_dump(mode="json")}
 
 

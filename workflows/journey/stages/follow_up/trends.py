@@ -28,10 +28,10 @@ def find_worsened(journey: Journey) -> tuple[str, ...]:
         key=lambda contact: contact.done_at or journey.started_at,
     )
     rated = [(contact.id, contact.record.symptoms) for contact in done if contact.record is not None]
-    return alerts(journey.evaluation.symptoms, rated, journey.protocol.symptoms)
+    return find_alerts(journey.evaluation.symptoms, rated, journey.protocol.symptoms)
 
 
-def alerts(
+def find_alerts(
     baseline: Mapping[str, int], rated: Sequence[tuple[str, Mapping[str, int]]], rules: Symptoms
 ) -> tuple[str, ...]:
     """Return at which contacts, oldest first, some symptom alerts."""

@@ -7,7 +7,7 @@ from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, SortedDict, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, with_latest
+from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Finding, ScreeningAnswer
 
@@ -83,8 +83,8 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
     first = known.completed_at is None and all(code in exclusions for code in codes)
     return {
         "screening": Screening(
-            authors=with_latest(known.authors, event.actor_id),
-            answered_by=with_latest(known.answered_by, event.actor_id if body.exclusions else None),
+            authors=put_latest(known.authors, event.actor_id),
+            answered_by=put_latest(known.answered_by, event.actor_id if body.exclusions else None),
             recorded_at=event.at,
             completed_at=event.at if whole or first else known.completed_at,
             exclusions=exclusions,

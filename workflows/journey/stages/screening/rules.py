@@ -14,12 +14,12 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.always.permissions.rules import unreviewed_concern
+from workflows.journey.always.permissions.rules import has_unreviewed_concern
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
 from workflows.journey.calendars import age_on, birthday
-from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import Comparison, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
@@ -125,7 +125,7 @@ def _red_flags(journey: Journey) -> tuple[str, ...]:
 
 
 def _monitoring_concern(journey: Journey) -> str | None:
-    return "a concern of the monitoring program is not reviewed" if unreviewed_concern(journey) else None
+    return "a concern of the monitoring program is not reviewed" if has_unreviewed_concern(journey) else None
 
 
 def _no_standard_treatment(journey: Journey) -> str | None:
@@ -262,7 +262,7 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     found = list(find_unanswered(journey))
     found += [f"exclusion {code}: {why}" for code, why in find_reopened(journey, at).items()]
     found += [f"hard exclusion {code}" for code in list_exclusions(journey, "hard")]
-    if list_exclusions(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
+    if list_exclusions(journey, "review") and not is_approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     criteria = journey.screening.criteria
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
@@ -319,7 +319,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         if review:
             yield review
             return
-    if current(journey, SignOffKind.EVALUATION) is not None:
+    if current_decision(journey, SignOffKind.EVALUATION) is not None:
         decision = sign_off_requirement(journey, SignOffKind.ELIGIBILITY)
         if decision:
             yield decision
@@ -336,7 +336,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Begin education once eligibility and setting are signed."""
-    if journey.stage == Stage.SCREENING and approved(journey, SignOffKind.ELIGIBILITY):
+    if journey.stage == Stage.SCREENING and is_approved(journey, SignOffKind.ELIGIBILITY):
         yield e.StageEntered(stage=Stage.EDUCATION)
 
 

@@ -22,11 +22,11 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
-from workflows.journey.severity import OF_NO_GO, Severity, at_least
+from workflows.journey.severity import OF_NO_GO, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import is_watched, require_scheduled
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.stages.sessions.observing import vitals_alert
-from workflows.journey.vocabulary import not_a_state
+from workflows.journey.vocabulary import state_problem
 
 Verdict = Literal["go", "recheck", "no_go"]
 
@@ -82,7 +82,7 @@ def judge_checklist(journey: Journey, command: c.CheckSession, at: datetime) -> 
         **command.model_dump(exclude={"kind", "items"}),
         items={item: command.items[item] for item in asked},
         not_understood=(
-            *not_a_state(command.location_state, "location_state"),
+            *state_problem(command.location_state, "location_state"),
             *(f"item {item}: not one of the protocol's" for item in command.items if item not in asked),
         ),
         verdict=verdict,
@@ -162,7 +162,7 @@ def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Itera
         found = OF_NO_GO["emergency"]
     told = (support for support in journey.support.values() if support.open and support.text == reason)
     open_now = (Severity(support.urgency) for support in told)
-    if known and (found == OF_NO_GO["told"] or any(at_least(severity, found) for severity in open_now)):
+    if known and (found == OF_NO_GO["told"] or any(is_at_least(severity, found) for severity in open_now)):
         return
     if not known:
         yield place(journey, NO_GO, reason, source=f"session-{body.session}")

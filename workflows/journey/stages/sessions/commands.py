@@ -9,7 +9,7 @@ from workflows.journey.base import Flag, Identifier, Number, Short, SortedDict, 
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, CommandBody
 from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Observer, Vitals, Wording
+from workflows.journey.vocabulary import Observer, Vitals, WordingId
 
 YEAR = 525_600
 """Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
@@ -124,7 +124,7 @@ class Observe(CommandBody):
     vomiting: Flag
     vitals: Vitals | None = None
     cadss: Annotated[tuple[Annotated[Whole, Field(ge=0, le=4)], ...], Field(min_length=6, max_length=6)] | None = None
-    wording: Wording | None = None
+    wording: WordingId | None = None
     red_flags: tuple[Identifier, ...] = ()
 
 

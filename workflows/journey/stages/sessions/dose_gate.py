@@ -18,22 +18,22 @@ from workflows.journey.always.permissions.rules import monitoring_obstacles, per
 from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
 from workflows.journey.calendars import age_on, is_within
-from workflows.journey.evidence import approved, current
+from workflows.journey.evidence import current_decision, is_approved
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
 from workflows.journey.patient_limits import (
-    began,
+    course_began_at,
     highest_dose,
+    is_more,
     longest_course,
     longest_gap,
-    more,
     required_limit,
     shortest_interval,
 )
 from workflows.journey.protocol import DoseLimit, SettingRules, SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.setting import setting_of
-from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented, untaught
+from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented, find_untaught
 from workflows.journey.stages.screening.rules import find_reopened, find_unanswered, list_exclusions
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
@@ -49,7 +49,7 @@ def dose_gate(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     found = [*session_obstacles(journey, number, at), *open_matters(journey, at)]
     if journey.behind is not None:
         found.append("what is awaited is being brought up to date: try again in a moment")
-    if number in journey.sessions and not approved(journey, SignOffKind.CLEARANCE, str(number)):
+    if number in journey.sessions and not is_approved(journey, SignOffKind.CLEARANCE, str(number)):
         found.append(NOT_CLEARED)
     return tuple(found)
 
@@ -63,7 +63,7 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     if journey.closing is not None:
         found.append("the pathway is ending")
     signed = (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
-    found += [f"{kind.value} not signed as it now is" for kind in signed if not approved(journey, kind)]
+    found += [f"{kind.value} not signed as it now is" for kind in signed if not is_approved(journey, kind)]
     setting = setting_of(journey)
     if setting is None:
         found.append("no signed setting that the protocol allows")
@@ -76,7 +76,7 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
     found += [f"exclusion {code} open" for code in list_exclusions(journey, "hard")] + list(find_unanswered(journey))
     found += [f"exclusion {code}: {why}" for code, why in find_reopened(journey, at).items()]
-    if list_exclusions(journey, "review") and not approved(journey, SignOffKind.EXCLUSION_REVIEW):
+    if list_exclusions(journey, "review") and not is_approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
     screened = journey.screening.completed_at
     if screened is None or at - screened > timedelta(days=protocol.eligibility.screening_valid_days):
@@ -84,7 +84,7 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     if age_on(journey.patient.born, at, journey.patient.zone) < protocol.eligibility.min_age_years:
         found.append("the patient is under age")
     found += [f"consent {name} not in force" for name in find_unconsented(journey)]
-    found += [f"topic {topic} not explained" for topic in untaught(journey)]
+    found += [f"topic {topic} not explained" for topic in find_untaught(journey)]
     found += [f"statement {statement} not acknowledged" for statement in find_unacknowledged(journey)]
     found += suicide_risk_obstacles(journey, at)
     risk = journey.asked_risk
@@ -190,17 +190,17 @@ def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
     ]
     found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
     limits = (
-        (more(plan.dose_mg, single), f"dose above {single} {dose.unit} at once"),
+        (is_more(plan.dose_mg, single), f"dose above {single} {dose.unit} at once"),
         (
-            more(plan.dose_mg, per_kg * (journey.counted_weight_kg or plan.weight_kg)),
+            is_more(plan.dose_mg, per_kg * (journey.counted_weight_kg or plan.weight_kg)),
             f"dose above {per_kg} {dose.unit} per kg",
         ),
         (
-            more(plan.dose_mg, highest_dose(journey)),
+            is_more(plan.dose_mg, highest_dose(journey)),
             "dose more than one titration step above the last one given and signed",
         ),
-        (more(week + plan.dose_mg, weekly), f"dose above {weekly} {dose.unit} in 7 days"),
-        (more(total + plan.dose_mg, course), f"dose above {course} {dose.unit} in the course"),
+        (is_more(week + plan.dose_mg, weekly), f"dose above {weekly} {dose.unit} in 7 days"),
+        (is_more(total + plan.dose_mg, course), f"dose above {course} {dose.unit} in the course"),
     )
     return found + [why for broken, why in limits if broken]
 
@@ -221,11 +221,11 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
     in_7_days = required_limit(journey, DoseLimit.MAX_IN_ROLLING_7_DAYS)
     if sum(starts_at - dose < WEEK for dose in doses) >= in_7_days:
         found.append(f"more than {in_7_days:g} in 7 days")
-    evaluated, gap = current(journey, SignOffKind.EVALUATION), longest_gap(journey)
+    evaluated, gap = current_decision(journey, SignOffKind.EVALUATION), longest_gap(journey)
     if starts_at - last > gap and (evaluated is None or evaluated.at < last):
         found.append(f"more than {gap.days} days after the last dose: amend and sign the evaluation again")
-    course, longest = began(journey), longest_course(journey)
-    planned = current(journey, SignOffKind.PLAN)
+    course, longest = course_began_at(journey), longest_course(journey)
+    planned = current_decision(journey, SignOffKind.PLAN)
     if course is not None and starts_at - course > longest and (planned is None or planned.at - course <= longest):
         found.append(f"more than {longest.days} days after the course began: write and sign a new plan")
     return tuple(found)
@@ -253,7 +253,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
 
 def is_declined(journey: Journey, merge: Merge) -> bool:
     """Whether it was decided that another reference is somebody else's."""
-    decided = current(journey, SignOffKind.PATIENT_MERGE, merge.id)
+    decided = current_decision(journey, SignOffKind.PATIENT_MERGE, merge.id)
     return decided is not None and decided.decision == "decline"
 
 
@@ -278,7 +278,7 @@ def release(journey: Journey, command: c.ReleaseSession, by: Actor, at: datetime
             f"the session is not released: {list_some(obstacles)}",
             "Settle each of these; nothing was released",
         )
-    cleared = current(journey, SignOffKind.CLEARANCE, str(command.session))
+    cleared = current_decision(journey, SignOffKind.CLEARANCE, str(command.session))
     assert cleared is not None
     assert journey.plan is not None
     yield e.SessionReleased(session=command.session, clearance=cleared.request, dose_mg=journey.plan.dose_mg)

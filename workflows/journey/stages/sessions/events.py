@@ -7,7 +7,7 @@ from workflows.journey.base import Identifier, ImmutableModel, Short, SortedDict
 from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import EventBody
 from workflows.journey.instruments import Score
-from workflows.journey.vocabulary import AT_HOME, Observer, Setting, Vitals, Wording
+from workflows.journey.vocabulary import AT_HOME, Observer, Setting, Vitals, WordingId
 
 
 class SessionScheduled(EventBody):
@@ -142,7 +142,7 @@ class SessionObserved(EventBody):
     vomiting: bool
     vitals: Vitals | None = None
     dissociation: Score | None = None
-    wording: Wording | None = None
+    wording: WordingId | None = None
     red_flags: tuple[Identifier, ...]
     alert: Literal["none", "notify", "emergency"]
     scheduled: int | None = None

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier
-from workflows.journey.envelopes import Changes, EventHeader, Evolutions, changed_entry
+from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.events import (
     DoseRecorded,
@@ -21,7 +21,7 @@ from workflows.journey.stages.sessions.events import (
     SessionScheduled,
     SessionStopped,
 )
-from workflows.journey.stages.sessions.scheduled_minutes import made_minute
+from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
 from workflows.journey.stages.sessions.state import Check, Dose, Observation, Session, SessionsState
 
 
@@ -44,15 +44,15 @@ def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader)
 
 
 def _stopped(state: SessionsState, body: SessionStopped, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, stopped_at=event.at)
+    return change_entry(state, "sessions", body.session, stopped_at=event.at)
 
 
 def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, instructed=body.content_version)
+    return change_entry(state, "sessions", body.session, instructed=body.content_version)
 
 
 def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, acknowledged=body.content_version)
+    return change_entry(state, "sessions", body.session, acknowledged=body.content_version)
 
 
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
@@ -63,13 +63,11 @@ def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> 
         version=event.version,
     )
     stands = max((until for until in (state.no_go_until, body.no_go_until) if until is not None), default=None)
-    return {"recheck": body.recheck, "no_go_until": stands} | changed_entry(
-        state, "sessions", body.session, check=check
-    )
+    return {"recheck": body.recheck, "no_go_until": stands} | change_entry(state, "sessions", body.session, check=check)
 
 
 def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:
-    return changed_entry(
+    return change_entry(
         state, "sessions", body.session, released_at=event.at, released_mg=body.dose_mg, clearance=body.clearance
     )
 
@@ -85,14 +83,14 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         recorded_at=event.at if known is None else known.recorded_at,
         version=event.version if known is None else known.version,
     )
-    changed = doses_known(state, {**state.doses, dose.id: dose})
+    changed = change_doses(state, {**state.doses, dose.id: dose})
     session = None if body.session is None else state.sessions.get(body.session)
     if session is None or session.dose != (body.dose if session.ended_at or session.dose else None):
         return changed
     return changed | {"sessions": {**state.sessions, session.number: run_from(state, session, dose)}}
 
 
-def doses_known(state: PathwayState, doses: dict[Identifier, Dose]) -> Changes:
+def change_doses(state: PathwayState, doses: dict[Identifier, Dose]) -> Changes:
     """Return what changes where these are the doses of the journey. The earliest of them began the course, however late
     it was told or corrected."""
     taken = [dose.taken_at for dose in doses.values() if dose.taken_at >= state.started_at]
@@ -123,7 +121,7 @@ def _recounted(state: PathwayState, session: Session, taken_at: datetime) -> tup
     rules, moved = state.protocol.sessions, round((session.counted_from - taken_at) / timedelta(minutes=1))
 
     def made(seen: Observation, minute: int) -> int | None:
-        return None if seen.scheduled is None else made_minute(rules, taken_at, minute, seen.vitals)
+        return None if seen.scheduled is None else find_made_minute(rules, taken_at, minute, seen.vitals)
 
     return tuple(
         seen.model_copy(update={"minute": seen.minute + moved, "scheduled": made(seen, seen.minute + moved)})
@@ -144,21 +142,21 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     told = {name: getattr(body, name) for name in Observation.model_fields if name != "version"}
     added = Observation(**told, version=event.version)
     observations = tuple(sorted((*seen, added), key=lambda observation: observation.minute))
-    return changed_entry(state, "sessions", body.session, observations=observations, end_proposed=None)
+    return change_entry(state, "sessions", body.session, observations=observations, end_proposed=None)
 
 
 def _missed(state: SessionsState, body: ObservationMissed, event: EventHeader) -> Changes:
     session = state.sessions.get(body.session)
     known = {} if session is None else session.missed
-    return changed_entry(state, "sessions", body.session, missed={**known, body.minute: body.reason})
+    return change_entry(state, "sessions", body.session, missed={**known, body.minute: body.reason})
 
 
 def _end_proposed(state: SessionsState, body: SessionEndProposed, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, end_proposed=body, end_proposed_by=event.actor_id)
+    return change_entry(state, "sessions", body.session, end_proposed=body, end_proposed_by=event.actor_id)
 
 
 def _ended(state: SessionsState, body: SessionEnded, event: EventHeader) -> Changes:
-    return changed_entry(state, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
+    return change_entry(state, "sessions", body.session, criteria=body.criteria, ended_at=event.at)
 
 
 EVOLUTIONS: Evolutions = {

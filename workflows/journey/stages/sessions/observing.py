@@ -20,12 +20,12 @@ from workflows.journey.always.adverse_events.findings import observed_emergencie
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.instruments import Flag, Instrument, score
+from workflows.journey.instruments import Instrument, ScoreFlag, score
 from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.dose_gate import require_scheduled
-from workflows.journey.stages.sessions.scheduled_minutes import is_measured_then, made_minute
+from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute, is_measured_then
 from workflows.journey.stages.sessions.state import Observation, Session
 
 
@@ -85,7 +85,7 @@ def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at:
     if session is None or session.dosed_at is None:
         return None
     entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
-    return made_minute(rules, session.dosed_at, command.minute, command.vitals) if entered else None
+    return find_made_minute(rules, session.dosed_at, command.minute, command.vitals) if entered else None
 
 
 def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -164,7 +164,7 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
 
 def react_dissociation(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Act on dissociation (CADSS-6) that is recorded as a questionnaire as on that of an observation."""
-    if Flag.ESCALATE in body.score.flags:
+    if ScoreFlag.ESCALATE in body.score.flags:
         what = f"{body.instrument} met the protocol's rule to tell the clinician"
         yield place(journey, "session_alert", what, source=f"version-{journey.version}")
         yield ask_support(journey, OF_OBSERVATION["notify"], what)

@@ -14,7 +14,7 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.permissions.rules import permission_obstacles
 from workflows.journey.calendars import local
-from workflows.journey.evidence import approved, current, sign_off_requirement
+from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import (
     CHECKLIST,
@@ -58,7 +58,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
     if plan is None or command.session > plan.planned_sessions:
         refuse(RefusalCode.OUT_OF_LIMITS, "the plan has no such session", "Write and sign a new plan first", "session")
     for kind in (SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
-        if not approved(journey, kind) or journey.plan_owed_since is not None:
+        if not is_approved(journey, kind) or journey.plan_owed_since is not None:
             refuse(RefusalCode.INCOMPLETE, f"the {kind.value} is not signed as it now is", "Have it signed first")
     if reviews_owed(journey):
         refuse(RefusalCode.INCOMPLETE, "a response review is open", "A clinician decides it first")
@@ -157,7 +157,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     released = number in journey.sessions and journey.sessions[number].released_at is not None
     if reviews and not released:
         return
-    unsigned = not approved(journey, SignOffKind.PLAN) or not approved(journey, SignOffKind.ELIGIBILITY)
+    unsigned = not is_approved(journey, SignOffKind.PLAN) or not is_approved(journey, SignOffKind.ELIGIBILITY)
     if number > journey.plan.planned_sessions or unsigned or journey.plan_owed_since is not None:
         return
     yield from _upcoming(journey, number)
@@ -219,7 +219,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             due=session.starts_at,
         )
     made = session.check
-    decided = current(journey, SignOffKind.CLEARANCE, subject)
+    decided = current_decision(journey, SignOffKind.CLEARANCE, subject)
     if outside_hours(journey, session.starts_at):
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
     elif session.setting != setting_of(journey):
@@ -299,7 +299,7 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     if any(session.running for session in journey.sessions.values()):
         return
     done = journey.next_session > journey.plan.planned_sessions and journey.plan_owed_since is None
-    if done and approved(journey, SignOffKind.PLAN):
+    if done and is_approved(journey, SignOffKind.PLAN):
         yield e.StageEntered(stage=Stage.FOLLOW_UP)
 
 

@@ -6,7 +6,7 @@ from workflows.journey.protocol import Sessions
 from workflows.journey.vocabulary import Vitals
 
 
-def made_minute(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> int | None:
+def find_made_minute(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> int | None:
     """Return the scheduled minute that an observation at a minute after the dose (UTC) makes: the nearest one, if it is
     near, and has the vital signs that are asked for then."""
     nearest = rules.nearest_minute(minute)

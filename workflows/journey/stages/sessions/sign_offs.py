@@ -12,7 +12,7 @@ from workflows.journey.entries import find
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import entry
+from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.signed_statement import Meaning
 from workflows.journey.stage import Outcome, Stage
@@ -37,7 +37,7 @@ CLEARED = dict.fromkeys(
 
 
 def _clearance(journey: Journey, subject: str | None) -> Content:
-    session = entry(journey, "sessions", int(subject or 0))
+    session = find_entry(journey, "sessions", int(subject or 0))
     risk = journey.asked_risk
     return {
         "session": None if session is None else session.model_dump(mode="json", include=CLEARED),
@@ -106,12 +106,12 @@ def _contacts(owed: Mapping[str, OwedContact], since: datetime) -> tuple[Content
 
 
 def _session_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    session = entry(journey, "sessions", int(subject or 0))
+    session = find_entry(journey, "sessions", int(subject or 0))
     return () if session is None or session.check is None else (session.check.by,)
 
 
 def _end_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
-    session = entry(journey, "sessions", int(subject or 0))
+    session = find_entry(journey, "sessions", int(subject or 0))
     return () if session is None or session.end_proposed_by is None else (session.end_proposed_by,)
 
 
@@ -125,7 +125,7 @@ def _end_session(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody
 
 
 def _attestation(journey: Journey, subject: str | None) -> Content:
-    session = entry(journey, "sessions", int(subject or 0))
+    session = find_entry(journey, "sessions", int(subject or 0))
     return {"session": None if session is None else session.model_dump(mode="json")}
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.evidence import current
+from workflows.journey.evidence import current_decision
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import RENEWAL
 from workflows.journey.protocol import SignOffKind
@@ -37,7 +37,7 @@ class Lapse:
 def lapses(journey: Journey) -> Iterator[Lapse]:
     """List what a dose rests on that is there and lapses. What is not there is an obstacle of its own."""
     valid, plan = journey.protocol.validity, journey.plan
-    evaluated, planned = current(journey, SignOffKind.EVALUATION), current(journey, SignOffKind.PLAN)
+    evaluated, planned = current_decision(journey, SignOffKind.EVALUATION), current_decision(journey, SignOffKind.PLAN)
     if evaluated is not None:
         yield Lapse(
             "evaluation", evaluated.at + timedelta(days=valid.evaluation_days), "amend and sign the evaluation again"
