@@ -1,82 +1,22 @@
 """Alarms: harm is told in minutes, day and night, again and again until somebody acknowledges, and on until settled."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from simulation.people import checklist, observation, vitals
+from simulation.people import checklist, vitals
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, course, followed_up, one
+from tests.journey.ringing import FRIDAY_AT_FIVE, acknowledge, dose, in_session, seen, seizure, steps, told
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.protocols import list_pathways
-
-FRIDAY_AT_FIVE = datetime(2026, 11, 28, 1, tzinfo=UTC)
-"""17:00 in the clinic, on a Friday after a holiday."""
-ALARM = "alarm:adverse-event-1"
-
-
-def in_session(at: datetime | None = None) -> Play:
-    """Forty minutes after a dose that was released and taken as planned."""
-    play = after("session.dose")
-    play.later(minutes=40)
-    if at is not None:
-        play = moved(play, at - play.at)
-    return play
-
-
-def moved(play: Play, by: timedelta) -> Play:
-    """The same moment of a session, at another time of the week."""
-    session = play.journey.sessions[1]
-    assert session.dosed_at is not None
-    later = session.model_copy(update={"dosed_at": session.dosed_at + by})
-    return play.later(seconds=by.total_seconds()).changed(sessions={1: later})
-
-
-def seen(play: Play, **changed: Any) -> c.Observe:
-    ordinary = observation(play.journey, 1, 40, play.at)
-    return ordinary.model_copy(update={"cadss": None, **changed})
-
-
-def seizure(play: Play) -> list[e.EventBody]:
-    return play.do(seen(play, consciousness="unresponsive", red_flags=("seizure",)), Role.SESSION_MONITOR)
-
-
-def dose(play: Play, times: float = 1, **changed: Any) -> c.RecordDose:
-    plan, session = play.journey.plan, play.journey.next_session
-    assert plan is not None
-    values = {
-        "session": session,
-        "dose_mg": plan.dose_mg * times,
-        "route": plan.route,
-        "taken_at": play.at,
-        "doses_left": plan.doses_dispensed - 1,
-        "deviation": "invented",
-        **changed,
-    }
-    return c.RecordDose.model_validate(values)
-
-
-def told(play: Play, since: int = 0) -> list[tuple[str, Role, bool]]:
-    return [(n.kind, n.to, n.alarm) for event in play.events[since:] for n in notices(event)]
-
-
-def steps(bodies: list[e.EventBody], obligation: str = ALARM) -> list[e.ObligationEscalated]:
-    return [body for body in bodies if isinstance(body, e.ObligationEscalated) and body.obligation == obligation]
-
-
-def acknowledge(obligation: str = ALARM) -> c.AcknowledgeAlarm:
-    return c.AcknowledgeAlarm(obligation=obligation, doing="on the phone with the observer")
-
-
-# What rings
 
 
 def test_a_seizure_on_friday_at_five_is_told_in_minutes_and_on_through_the_weekend() -> None:
@@ -203,8 +143,6 @@ def test_a_closed_journey_rings_as_well(pathway: Pathway) -> None:
 
 
 # Until somebody acknowledges
-
-
 def test_the_last_step_repeats_until_somebody_acknowledges_and_a_slower_one_goes_on() -> None:
     play = in_session()
     seizure(play)
@@ -323,159 +261,6 @@ def test_a_hold_does_not_pause_an_alarm() -> None:
     play.do(c.PlaceHold(reason="x"), Role.OBSERVER)
     assert play.waits_for("alarm") == alarm
     assert steps(play.wait(minutes=10))
-
-
-# The adverse event
-
-
-@pytest.mark.parametrize("opens", ["seizure", "overdose", "reported"])
-def test_a_hold_that_came_from_an_adverse_event_waits_for_its_review(opens: str) -> None:
-    play = before("session.dose") if opens == "overdose" else in_session()
-    if opens == "seizure":
-        seizure(play)
-    elif opens == "overdose":
-        play.do(dose(play, 10), Role.SESSION_MONITOR)
-    else:
-        play.do(c.ReportAdverseEvent(what="x", grade=4, serious=False, onset=play.at), Role.OBSERVER)
-    [hold] = play.journey.holds.values()
-    release = play.signature(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
-    play.refused(release, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="reviewed and signed")
-    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
-    assert not play.journey.held
-
-
-def regraded(grade: int, serious: bool = False) -> c.RegradeAdverseEvent:
-    because = ("hospitalization",) if serious else ()
-    return c.RegradeAdverseEvent(
-        adverse_event="adverse-event-1", grade=grade, serious=serious, serious_because=because, reason="seen"
-    )
-
-
-def reported(grade: int, serious: bool = False) -> Play:
-    play = after("session.end")
-    because = ("hospitalization",) if serious else ()
-    report = c.ReportAdverseEvent(what="x", grade=grade, serious=serious, serious_because=because, onset=play.at)
-    play.do(report, Role.PATIENT)
-    return play
-
-
-def test_a_higher_grade_counts_at_once_with_all_it_asks_for() -> None:
-    play = reported(1)
-    assert not play.journey.held
-    play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
-    bodies = play.do(regraded(4))
-    assert one(bodies, e.HoldPlaced).severe
-    alarm = play.waits_for("alarm")
-    assert alarm is not None
-    assert alarm.escalation_policy == "emergency"
-    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1"), "reviewed anew"
-    assert play.journey.adverse_events["adverse-event-1"].report.grade == 1, "what was reported stays"
-
-
-def test_a_higher_grade_makes_an_acknowledged_alarm_ring_anew() -> None:
-    play = reported(3)
-    play.do(acknowledge(), Role.ON_CALL_CLINICIAN)
-    play.do(regraded(4))
-    alarm = play.waits_for("alarm")
-    assert alarm is not None
-    assert alarm.acknowledged is None
-    assert steps(play.wait(minutes=5))
-
-
-@pytest.mark.parametrize(("grade", "serious", "lower", "still"), [(4, False, 2, False), (3, True, 3, False)])
-def test_a_lower_grade_of_a_severe_event_takes_a_second_person(
-    grade: int, serious: bool, lower: int, still: bool
-) -> None:
-    play = reported(grade, serious)
-    play.do(regraded(lower, still), Role.ON_CALL_CLINICIAN)
-    event = play.journey.adverse_events["adverse-event-1"]
-    assert (event.grade, event.serious) == (grade, serious), "proposed only"
-    alarm = play.waits_for("alarm")
-    assert alarm is not None
-    review = play.signature(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    play.refused(review, Role.ON_CALL_CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
-    play.do(review, Role.MEDICAL_DIRECTOR)
-    event = play.journey.adverse_events["adverse-event-1"]
-    assert (event.grade, event.serious) == (lower, still)
-    assert [grading.grade for grading in event.gradings] == [lower]
-    assert not play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1"), "the same review counts"
-    withdrawn = c.WithdrawSignOff(request=review.request, reason="x")
-    play.refused(withdrawn, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE, field="request")
-
-
-def test_a_higher_grade_sweeps_a_proposal_away() -> None:
-    play = reported(3)
-    play.do(regraded(2), Role.ON_CALL_CLINICIAN)
-    play.do(regraded(4), Role.CLINICIAN)
-    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1", by=Role.ON_CALL_CLINICIAN)
-    assert play.journey.adverse_events["adverse-event-1"].grade == 4
-
-
-def test_a_lower_grade_of_a_mild_event_counts_at_once() -> None:
-    play = reported(2)
-    play.do(regraded(1))
-    assert play.journey.adverse_events["adverse-event-1"].grade == 1
-
-
-def test_an_event_is_followed_up_until_its_outcome_is_final() -> None:
-    play = reported(1)
-    for outcome in ("not_recovered", "recovering", "unknown"):
-        waiting = play.waits_for("adverse_event_outcome")
-        assert waiting is not None
-        assert (waiting.owner, waiting.person) == (Role.CLINICIAN, play.journey.clinician)
-        assert waiting.deadline == play.at + timedelta(days=7)
-        assert {body.to for body in steps(play.wait(days=11), waiting.id)} == {
-            Role.CLINICIAN, Role.COORDINATOR, Role.MEDICAL_DIRECTOR
-        }  # fmt: skip
-        play.do(followed_up("adverse-event-1", outcome))
-    play.do(followed_up("adverse-event-1", "recovered_with_sequelae", play.at))
-    assert play.waits_for("adverse_event_outcome") is None
-    assert len(play.journey.adverse_events["adverse-event-1"].follow_ups) == 4
-
-
-def test_a_severe_event_is_followed_up_sooner() -> None:
-    play = reported(3)
-    waiting = play.waits_for("adverse_event_outcome")
-    assert waiting is not None
-    assert waiting.deadline == play.at + timedelta(days=1)
-
-
-def test_following_up_leaves_the_review_standing() -> None:
-    play = reported(1)
-    play.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
-    play.do(followed_up("adverse-event-1", "recovering"))
-    assert not play.asks_for(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
-
-
-@pytest.mark.parametrize(
-    ("outcome", "ended", "code"),
-    [
-        ("recovered", None, RefusalCode.INCOMPLETE),
-        ("recovering", timedelta(), RefusalCode.CONTRADICTS),
-        ("recovered", timedelta(minutes=1), RefusalCode.WRONG_TIME),
-        ("recovered", timedelta(minutes=-1), RefusalCode.WRONG_TIME),
-    ],
-)
-def test_a_recovery_has_its_time(outcome: str, ended: timedelta | None, code: RefusalCode) -> None:
-    play = reported(1)
-    when = None if ended is None else play.at + ended
-    play.refused(followed_up("adverse-event-1", outcome, when), code=code, field="ended_at")
-
-
-def test_a_fatal_outcome_is_graded_as_a_death() -> None:
-    play = reported(3)
-    bodies = play.do(followed_up("adverse-event-1", "fatal"))
-    assert one(bodies, e.AdverseEventRegraded).grade == 5
-    assert one(bodies, e.DeathReported).death == "death-1"
-
-
-@pytest.mark.parametrize(
-    "command", [regraded(2), followed_up("adverse-event-1", "recovering")], ids=["regrade", "follow-up"]
-)
-def test_of_an_unknown_event_nothing_is_said(command: c.CommandBody) -> None:
-    play = after("session.end")
-    play.refused(command, code=RefusalCode.UNKNOWN, field="adverse_event")
 
 
 def test_people_bring_an_emergency_to_its_end() -> None:
