@@ -59,7 +59,7 @@ class CommandKind:
         stages = ", ".join(stage.value for stage in self.model.stages)
         when = "any, until the pathway is closed" if self.model.stages == c.OPEN else stages
         return (
-            f"{self.summary}\n\nFor: {', '.join(self.roles)}.\n\nStages: {when}."
+            f"{self.summary.replace('``', '`')}\n\nFor: {', '.join(self.roles)}.\n\nStages: {when}."
             f"\n\nThe form is JSON with: {', '.join(fields)}."
         )
 

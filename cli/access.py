@@ -64,7 +64,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("list")(command(list_, looks=True))
     group.command("show")(command(show, looks=True))
     made = command(break_glass_command, acts=True)
-    group.command("break-glass", help=BREAK.help, short_help=BREAK.summary.split(". ")[0])(made)
+    group.command("break-glass", help=BREAK.help)(made)
 
 
 async def list_(
@@ -77,7 +77,7 @@ async def list_(
         UUID | None,
         typer.Option(metavar="READING", help="Only what came before this look.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """Show who looked at a journey, when and what for, the latest first; or what a person looked at.
 

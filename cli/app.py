@@ -5,13 +5,19 @@ others.
 """
 
 import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
+from application.errors import InvalidInput
 from application.process import begin, leave
+from cli.errors import ExitCode
+from cli.output import Output
 
 NOUNS = {
     "pathway": "Start, find, follow, change and end a patient's pathway.",
@@ -84,10 +90,64 @@ class Nouns(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl([*NOUNS.items()])
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except TyperException as wrong:
+            near = " or ".join(map(repr, get_close_matches(args[0], NOUNS)))
+            if near:
+                wrong.message = f"{wrong.message.removesuffix('.')}. Did you mean {near}?"
+            raise
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run it. Where JSON is asked for, a wrong argument is told in JSON, as every other error is."""
+        given = [*(sys.argv[1:] if args is None else args)]
+        in_json = standalone_mode and "--json" in given
+        try:
+            code = super().main(
+                given, prog_name, complete_var, standalone_mode and not in_json, windows_expand_args, **extra
+            )
+        except TyperException as wrong:
+            if not in_json:
+                raise
+            Output(json_only=True).error(InvalidInput(wrong.format_message(), "See --help"))
+            code = ExitCode.USAGE
+        if in_json:
+            sys.exit(int(code or 0))
+        return code
+
+
+class Verbs(TyperGroup):
+    """The commands of one noun, each listed with the first sentence of its help."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, _first_sentence(command.help or "")) for verb, command in self.commands.items()])
+
+
+def _first_sentence(text: str) -> str:
+    whole = " ".join(text.split("\n\n")[0].split())
+    return whole.partition(". ")[0].removesuffix(".") + "."
+
 
 def build(noun: str) -> Any:
     """Build the group of a noun with its commands, or the one command without a group."""
-    group = typer.Typer(name=noun, help=NOUNS[noun], no_args_is_help=noun != "score", add_completion=False)
+    group = typer.Typer(
+        name=noun,
+        cls=Verbs,
+        help=NOUNS[noun],
+        no_args_is_help=noun != "score",
+        add_completion=False,
+        rich_markup_mode=None,
+    )
     if noun in MODULES:
         import_module(f"cli.{noun.replace('-', '_')}").add_commands(group)
     import_module("cli.commands").add_commands(noun, group)

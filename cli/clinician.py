@@ -251,7 +251,8 @@ async def staff_(call: Call, register: runtime.RegisterFile = None) -> None:
 
 
 async def check(
-    call: Call, days: Annotated[int, typer.Option("--days", min=1, max=366, help="How far ahead to look.")] = 7
+    call: Call,
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=366, help="How far ahead to look.")] = 7,
 ) -> None:
     """Check who is on call for each clinic, and find the gaps in the rota. Exit code 5 when there is one."""
     known = signers.list_signers(call.context, None)

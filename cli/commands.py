@@ -38,7 +38,7 @@ def add_commands(noun: str, group: typer.Typer) -> None:
     for kind in KINDS:
         if kind.noun == noun:
             made = runtime.command(_act_of(kind), acts=True, json_if=("template", "schema"))
-            group.command(kind.verb, help=kind.help, short_help=kind.summary.split(". ")[0])(made)
+            group.command(kind.verb, help=kind.help)(made)
 
 
 def _act_of(kind: CommandKind) -> Act[...]:

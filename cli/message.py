@@ -24,7 +24,7 @@ async def list_(
         str | None, typer.Option("--journey", metavar="JOURNEY", help="Only of this journey.", show_default=False)
     ] = None,
     undelivered: Annotated[bool, typer.Option("--undelivered", help="Only those that have reached nobody.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, muted,
     acknowledged, handled.

@@ -83,7 +83,7 @@ async def start(
         ),
     ] = None,
     at_once: Annotated[
-        int, typer.Option("--at-once", min=1, max=64, help="With --batch: referrals under way at a time.")
+        int, typer.Option("--at-once", metavar="N", min=1, max=64, help="With --batch: referrals under way at a time.")
     ] = 16,
     protocol: Annotated[
         str | None, typer.Option("--protocol", metavar="NAME|FILE", help="Instead of the one the referral names.")
@@ -271,8 +271,8 @@ def _too_large() -> InvalidInput:
 
 async def list_(
     call: Call,
-    stage: Annotated[str | None, typer.Option(help=f"One of: {', '.join(Stage)}.")] = None,
-    pathway: Annotated[str | None, typer.Option(help="The name of a pathway, such as PTSD.")] = None,
+    stage: Annotated[str | None, typer.Option(metavar="STAGE", help=f"One of: {', '.join(Stage)}.")] = None,
+    pathway: Annotated[str | None, typer.Option(metavar="PATHWAY", help="The name of a pathway, such as PTSD.")] = None,
     awaits: Annotated[str | None, typer.Option(metavar="ROLE", help="Who is awaited first.")] = None,
     clinic: runtime.Clinic = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past due.")] = False,
@@ -285,7 +285,7 @@ async def list_(
             show_default=False,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many on a page.")] = 50,
     after: runtime.After = None,
 ) -> None:
     """List journeys, the oldest first: where each stands, who is awaited first, and until when.

@@ -37,7 +37,11 @@ Register = Annotated[
 ]
 Without = Annotated[
     list[VerificationPart] | None,
-    typer.Option("--without", help="Leave a part out on purpose; may be given more than once."),
+    typer.Option(
+        "--without",
+        metavar="PART",
+        help=f"Leave a part out on purpose ({', '.join(VerificationPart)}); may be given more than once.",
+    ),
 ]
 Since = Annotated[
     str | None,

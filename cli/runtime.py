@@ -36,7 +36,7 @@ CommandId = Annotated[
     typer.Option("--command-id", metavar="UUID", help="Repeat a command: one id happens once.", show_default=False),
 ]
 JourneyId = Annotated[str, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
-AnyJourney = Annotated[str | None, typer.Argument(metavar="JOURNEY", show_default=False)]
+AnyJourney = Annotated[str | None, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
 RegisterFile = Annotated[
     Path | None,

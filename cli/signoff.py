@@ -69,16 +69,18 @@ def add_commands(group: typer.Typer) -> None:
             "with rationale, choice and referral, all optional unless the protocol asks for them."
         )
         made = command(_decide(verdict), acts=True, json_if=("template", "print_"))
-        group.command(verdict, help=whole, short_help=text)(made)
+        group.command(verdict, help=whole)(made)
     made = command(sign, acts=True, json_if=("print_",))
-    group.command("sign", help=SIGN_HELP, short_help=SIGN_HELP.split(". ")[0])(made)
+    group.command("sign", help=SIGN_HELP)(made)
 
 
 async def list_(
     call: Call,
     journey: runtime.AnyJourney = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only what you may sign now.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Of all journeys: at most so many on a page.")] = 200,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="Of all journeys: at most so many on a page.")
+    ] = 200,
     after: runtime.After = None,
 ) -> None:
     """List open sign-off requests, due first on top: of one journey, or of all of your clinics."""
@@ -145,7 +147,7 @@ def render_request(output: Output, shown: ShownRequest | ShownDecision) -> None:
 async def attempts(
     call: Call,
     journey: runtime.AnyJourney = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many, the latest.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """Show refused attempts to sign, to release a session or to record a dose: when, by whom they claimed to be, and
     why.

@@ -67,7 +67,7 @@ async def list_(
         str | None, typer.Option(metavar="NAME", help="Save these options as NAME.", show_default=False)
     ] = None,
     watching: Annotated[bool, typer.Option("--watch", help="Show it live, until Ctrl-C.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many on a page.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many on a page.")] = 50,
     after: runtime.After = None,
     csv: runtime.Csv = False,
 ) -> None:

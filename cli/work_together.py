@@ -194,7 +194,7 @@ async def permissions(
     call: Call,
     within: Annotated[int, typer.Option(min=0, max=3650, metavar="DAYS", help="Ending within so many days.")] = 90,
     clinic: runtime.Clinic = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many journeys on a page.")] = 200,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="At most so many journeys on a page.")] = 200,
     after: runtime.After = None,
 ) -> None:
     """List the journeys that a permission stops, and when: prescribing without a visit in person, and licences.

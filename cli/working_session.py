@@ -27,7 +27,7 @@ def add_commands(group: typer.Typer) -> None:
 async def open_(
     call: Call,
     hours: Annotated[
-        int, typer.Option("--hours", min=1, max=MOST_HOURS, help="How long it lasts at most.")
+        int, typer.Option("--hours", metavar="N", min=1, max=MOST_HOURS, help="How long it lasts at most.")
     ] = MOST_HOURS,
 ) -> None:
     """Open your working session with your own key. For: all staff.
