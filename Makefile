@@ -23,7 +23,7 @@ TWICE := $(shell echo $$((2 * $(CORES))))
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(LOCAL)  ## play one patient's journey on a local stack
+demo: $(LOCAL)  ## play a PTSD and an anxiety journey, months long, on a local stack
 	@$(PY) -m simulation.demonstration $(ARGS)
 
 up: $(LOCAL)  ## start the local stack and leave it running until Ctrl-C

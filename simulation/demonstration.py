@@ -30,7 +30,7 @@ from application.temporal.journey_client import handle_of
 from deploy.local.stack import StackError, run_worker
 from deploy.local.web import run_console, run_mailbox
 from simulation.contact_points import giving_contact_points
-from simulation.keys import Signers
+from simulation.keys import PASSPHRASE, Signers
 from simulation.people import referral
 from simulation.player import on_servers, play, start_at
 from simulation.stack import StaffedStack, staffed_stack, write_environment
@@ -186,8 +186,21 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
             await run_worker(mailbox.sending(stack.worker_env, served.url), stack.logs / "worker.log"),
         ):
             await _perform(stack, console, begins)
-            console.print("Kept up for you to look at (Ctrl-C ends it):")
-            console.print(f"{served.url}, mailbox {mailbox.url}, Temporal UI {stack.ui_url}")
+            print(f"""
+Kept up for you to look at. Ctrl-C ends it, and its data is gone at the next demonstration.
+
+  console      {served.url}
+  mailbox      {mailbox.url} (what was sent to people)
+  Temporal UI  {stack.ui_url}
+  logs         {stack.logs}/
+
+In another terminal:
+
+  source {environment.path}
+  .venv/bin/python starter.py pathway list --closed
+
+Invented clinicians sign with the passphrase: {PASSPHRASE}
+""")
             with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
                 await asyncio.Event().wait()
 
