@@ -105,11 +105,12 @@ async def test_the_tutorial_signs_forges_and_verifies(tmp_path: Path) -> None:
                     assert before is not None
                     # A signal has no answer: what became of it is in the record a moment later.
                     await record.wait_for(UUID(known["J"]), before.version + 1, timedelta(seconds=30))
-                elif "form.json" not in command and not command.startswith("source"):
+                elif not command.startswith("source"):
                     said = " ".join(command.split()[2:4])
                     in_json = said in ("pathway start", "signoff list", "signoff attempts", "record verify")
                     shown[said] = await run(f"{command} --json" if in_json else command)
     assert [attempt["code"] for attempt in json.loads(shown["signoff attempts"])] == ["signature"]
+    assert "evaluation.recorded" in shown["pathway timeline"]
     assert "hold.released" in shown["pathway timeline"]
     proof = json.loads(shown["record verify"])
     assert (proof["findings"], proof["sign_offs"]) == ([], 1)
