@@ -92,12 +92,14 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
     p, medicines = journey.protocol, journey.medicines.values()
     tried = p.eligibility.prior_treatments
     unclassed = tuple(medicine.id for medicine in medicines if medicine.taken and not medicine.classes)
+    scale = tuple(map(str, range(p.symptoms.highest + 1)))
+    ratings = {"symptoms": p.symptoms.names, **{f"symptoms.{name}": scale for name in p.symptoms.names}}
     asked: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
         c.RecordEvaluation: {
             "sections": p.eligibility.evaluation_sections,
             "prior_treatments.type": (*tried.require_all_of, *tried.require_any_of, *tried.record),
             "function": p.eligibility.function,
-            "symptoms": p.symptoms.names,
+            **ratings,
         },
         c.RecordScreening: {
             "exclusions": tuple(exclusion.code for exclusion in p.exclusions),
@@ -134,11 +136,11 @@ def names_asked_for(kind: CommandKind, journey: Journey) -> dict[str, tuple[str,
             "classes": unclassed,
             **{f"classes.{medicine}": p.medicines.classes for medicine in unclassed},
         },
-        c.CompleteCheckIn: {"symptoms": p.symptoms.names},
+        c.CompleteCheckIn: ratings,
         c.RecordVisit: {
             "assessments": p.follow_up.assessments,
             "answers": p.follow_up.questions,
-            "symptoms": p.symptoms.names,
+            **ratings,
             "function": p.eligibility.function,
             "outcome": p.follow_up.outcomes,
         },

@@ -127,7 +127,8 @@ def _fields(
         case {"type": "boolean"}:
             yield Field(path, "yes_no", required)
         case {"type": "integer" | "number"}:
-            yield Field(path, "number", required, hint=forms.bounds_of(part), default=spelled)
+            hint = forms.bounds_of(part) if codes is None else f" from {codes[0]} to {codes[-1]}"
+            yield Field(path, "number", required, hint=hint, default=spelled)
         case {"type": "string", "format": "date"}:
             yield Field(path, "date", required)
         case {"type": "string", "format": "date-time"}:

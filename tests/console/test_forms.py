@@ -104,6 +104,14 @@ def test_a_form_that_is_filled_in_comes_back_as_it_was_meant(kind: CommandKind) 
     assert forms.check(kind.model, back, given_kind) == forms.check(kind.model, content, given_kind)
 
 
+@pytest.mark.parametrize("kind", [c.RecordEvaluation, c.CompleteCheckIn, c.RecordVisit])
+def test_a_symptom_is_rated_on_the_scale_of_the_protocol(kind: type[c.CommandBody]) -> None:
+    fields = fields_of(kind, names_asked_for(BY_MODEL[kind], journey()))
+    rated = {field.path[1]: field.hint for field in fields if field.path[0] == "symptoms"}
+    rules = journey().protocol.symptoms
+    assert rated == dict.fromkeys(rules.names, f" from 0 to {rules.highest}")
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_nobody_writes_json_where_a_field_can_be_offered(kind: CommandKind) -> None:
     fields = fields_of(kind.model, names_asked_for(kind, journey()))
