@@ -5,13 +5,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from pydantic import InstanceOf, TypeAdapter
+from pydantic import BaseModel, ConfigDict, InstanceOf, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from activities.record.errors import UnreadableEvent
 from activities.record.store import NewEvent, Record, StoredEvent
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.base import ImmutableModel, canonical
+from workflows.journey.base import Identifier, ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event, PathwayStarted
 from workflows.journey.proof import WITHOUT_KEY, Proof
 from workflows.journey.protocol import PinnedProtocol, Protocol
@@ -110,6 +110,33 @@ def _opening_payload(stored: bytes) -> dict[str, Any] | None:
         return None
     opening = _Opening.model_validate({**body, "protocol": _protocol(to_json(body.get("protocol")))})
     return {**payload, "body": PathwayStarted.model_construct(opening.model_fields_set, **dict(opening))}
+
+
+class _OfPatient(BaseModel):
+    ref: Identifier
+
+
+class _OfBody(BaseModel):
+    patient: _OfPatient
+
+
+class _OfOpening(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    body: _OfBody
+
+
+def reference_in(opening: StoredEvent) -> str:
+    """Return the reference of the patient in an event that opened a journey, and read nothing else of it: its protocol
+    is large.
+
+    Raises:
+        UnreadableEvent: the row is none that this build can read.
+    """
+    try:
+        return _OfOpening.model_validate_json(opening.payload).body.patient.ref
+    except ValueError:
+        raise UnreadableEvent(opening.journey_id, opening.version) from None
 
 
 async def load_events(record: Record, journey_id: UUID, *, after_version: int = 0) -> tuple[Event, ...]:

@@ -1,17 +1,18 @@
 """By what the clinic knows the patients of a list: the reference that is in their referral."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
 
-from activities.record import StoredEvent, UnreadableEvent
-from activities.record.event_codec import from_stored
+from activities.record import UnreadableEvent
+from activities.record.event_codec import reference_in
 from application.context import Context
 from workflows.journey.actors import STAFF_ROLES
-from workflows.journey.events import PathwayStarted
 
 KEPT: Final = 20_000
 """How many references stay in memory: those of all journeys of a large clinic."""
@@ -52,7 +53,10 @@ class References:
         lacking = [each for each in journeys if each not in known]
         if lacking:
             read = await (await context.record()).load_openings(lacking)
-            known |= {each.journey_id: ref for each in read if (ref := _reference(each)) is not None}
+            for opening in read:
+                with suppress(UnreadableEvent):
+                    known[opening.journey_id] = reference_in(opening)
+                await asyncio.sleep(0)  # It takes the processor: others have their turn.
             self._keep({each: known[each] for each in lacking if each in known})
         return known
 
@@ -63,11 +67,3 @@ class References:
             self._kept.move_to_end(journey_id)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-
-
-def _reference(opening: StoredEvent) -> str | None:
-    try:
-        body = from_stored(opening).body
-    except UnreadableEvent:
-        return None
-    return body.patient.ref if isinstance(body, PathwayStarted) else None

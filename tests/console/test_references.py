@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from activities.record.event_codec import reference_in
 from application.work.references import References
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
@@ -30,6 +31,13 @@ async def test_every_list_names_the_patients_of_ones_clinics(clinics: Clinics, b
     assert not any(
         ref in str(browser.page.url) + re.findall("<title>(.*)</title>", browser.page.text)[0] for ref in refs
     )
+
+
+async def test_the_reference_is_that_of_the_whole_event(clinics: Clinics) -> None:
+    read = await clinics.record.load_openings([*clinics.journeys])
+    assert {each.journey_id: reference_in(each) for each in read} == {
+        journey.id: journey.patient.ref for journey in clinics.journeys.values()
+    }
 
 
 @pytest.mark.parametrize(
