@@ -106,7 +106,10 @@ def _clock(moment: datetime, zone: str) -> str:
 
 def _ahead(moment: datetime, at: datetime) -> str:
     """Say how far a moment is from another one."""
-    minutes = int((moment - at).total_seconds() // 60)
+    seconds = (moment - at).total_seconds()
+    minutes = int(seconds // 60)
+    if abs(minutes) > 120:
+        return f"in {elapsed(seconds)}" if minutes > 0 else f"{elapsed(-seconds)} ago"
     return f"in {minutes} minutes" if minutes > 0 else "now" if minutes > -2 else f"{-minutes} minutes ago"
 
 

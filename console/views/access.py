@@ -37,6 +37,7 @@ SEEN: Final = {
     "patient show": "the patient",
     "session show": "the session room",
     "signoff list": "what waits for a signature",
+    "signoff queue": "the list of what waits for a signature",
     "signoff show": "the evidence of a decision",
     "signoff attempts": "refused attempts",
     "work list": "the worklist",

@@ -8,6 +8,7 @@ import pytest
 
 from activities.record.access_log import Purpose
 from activities.record.event_codec import load_events
+from application.access_log import Query
 from application.command_catalog import KINDS
 from application.viewer import spell
 from console.views import access
@@ -207,3 +208,14 @@ async def test_who_need_not_break_it_and_who_may_not(clinics: Clinics, browser: 
     answer = await browser.client.post(f"/journeys/{journey}/break-glass", data=given)
     assert answer.status_code == (409 if role == "coordinator" else 403)
     assert fold(await load_events(clinics.record, journey)).accesses == {}
+
+
+def named(query: type[Query]) -> set[str]:
+    """The names of the use cases that are a kind of this one."""
+    return {name for kind in query.__subclasses__() for name in {kind.__dict__.get("name", "act"), *named(kind)}}
+
+
+def test_whatever_is_looked_at_is_called_in_words() -> None:
+    looked_at = named(Query) - {"act"}
+    assert "signoff queue" in looked_at
+    assert looked_at <= {*access.SEEN}
