@@ -324,3 +324,83 @@ def test_a_second_dose_begins_the_time_anew(where: str) -> None:
     play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
     play.do(ending(play), Role.SESSION_MONITOR)
     assert not play.journey.sessions[1].running
+
+
+def not_made(play: Play, kind: str) -> None:
+    version = play.version_of(kind)
+    play.do(c.MarkInError(version=version, reason="it was another patient (invented)"), Role.SESSION_MONITOR)
+
+
+def test_no_session_ends_on_an_observation_that_somebody_says_was_not_made() -> None:
+    """It counts until a second person has confirmed that, and was enough to leave the patient."""
+    play = observed_until(120)
+    not_made(play, "session.observed")
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="confirmed")
+    [correction] = play.journey.unconfirmed
+    play.do(c.RejectCorrection(correction=correction, reason="it was made"), Role.CLINICIAN)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+HARM: dict[str, Any] = {
+    "unresponsive": lambda play: c.RecordObservation(seen_at=play.at, consciousness="unresponsive"),
+    "a red flag": lambda play: c.RecordObservation(seen_at=play.at, red_flags=("seizure",)),
+    "pressure": lambda play: c.RecordObservation(seen_at=play.at, vitals=vitals(play.at, 200, 130)),
+    "pressure to be told": lambda play: c.RecordObservation(seen_at=play.at, vitals=vitals(play.at, 165, 92)),
+    "seen before it was told": lambda play: c.RecordObservation(
+        seen_at=play.at - timedelta(minutes=30), breathing_normal=False
+    ),
+    "a seizure": lambda play: c.ReportAdverseEvent(
+        what="seizure (invented)", grade=4, serious=True, serious_because=("life_threatening",), onset=play.at
+    ),
+    "a second dose": lambda play: c.RecordDose(dose_mg=50, route="oral", taken_at=play.dosed_at()),
+}
+
+
+@pytest.mark.parametrize("decided", [False, True])
+@pytest.mark.parametrize("what", HARM)
+def test_no_session_ends_before_the_patient_was_seen_after_what_was_told_last(what: str, decided: bool) -> None:
+    """The observer said that the patient was not responsive, and the session was ended the same minute."""
+    play = observed_until(120)
+    play.do(HARM[what](play), Role.OBSERVER)
+    play.later(minutes=150 if decided else 1)
+    body = ending(play, clinician_decision="well" if decided else None)
+    if decided:
+        one(play.do(body, Role.CLINICIAN), e.SessionEndProposed)
+    else:
+        play.refused(body, Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="since the last")
+    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
+    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+    assert not play.journey.sessions[1].running
+
+
+@pytest.mark.parametrize("what", HARM)
+def test_what_is_told_after_a_decision_to_end_takes_a_new_one(what: str) -> None:
+    play = observed_until(120)
+    play.at = last_dose(play) + timedelta(minutes=240)
+    unmet = dict.fromkeys(play.journey.protocol.sessions.release_criteria, True) | {"walks_unaided": False}
+    play.do(ending(play, criteria=unmet, clinician_decision="well (invented)"), Role.CLINICIAN)
+    early = play.signature(SignOffKind.END_DECISION, "1")
+    play.do(HARM[what](play), Role.OBSERVER)
+    play.refused(early, Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, field="request")
+    assert play.journey.sessions[1].running
+
+
+def test_what_is_mild_and_what_was_told_before_the_last_observation_keeps_no_session() -> None:
+    play = observed_until(40)
+    play.do(c.ReportAdverseEvent(what="nausea (invented)", grade=1, serious=False, onset=play.at), Role.OBSERVER)
+    play.at = last_dose(play) + timedelta(minutes=120)
+    play.do(observation(play.journey, 1, 120, play.at), Role.SESSION_MONITOR)
+    play.do(c.RecordObservation(seen_at=play.at, consciousness="alert"), Role.OBSERVER)
+    play.do(c.ReportAdverseEvent(what="headache (invented)", grade=1, serious=False, onset=play.at), Role.OBSERVER)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+@pytest.mark.parametrize(("systolic", "diastolic", "made"), [(118, 76, True), (95, 96, False), (96, 96, False)])
+def test_a_pressure_that_is_nobodys_makes_no_measurement_that_is_due(systolic: int, diastolic: int, made: bool) -> None:
+    play = after("session.dose").later(minutes=40)
+    seen = observation(play.journey, 1, 40, play.at)
+    measured = vitals(play.at, systolic, diastolic)
+    play.do(seen.model_copy(update={"vitals": measured}), Role.SESSION_MONITOR)
+    awaited = play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
+    assert (40 not in awaited) is made

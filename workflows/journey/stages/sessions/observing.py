@@ -17,13 +17,14 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import observed_emergencies, onset_of, open_adverse_event
+from workflows.journey.always.adverse_events.rules import severity_of
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, ScoreFlag, score
 from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.severity import OF_OBSERVATION
+from workflows.journey.severity import OF_OBSERVATION, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import require_scheduled
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute, is_measured_then
 from workflows.journey.stages.sessions.state import Observation, Session
@@ -266,9 +267,12 @@ def earliest_end(journey: Journey, dosed_at: datetime) -> datetime:
 
 
 def _rests_on(session: Session, made: CorrectionMade) -> bool:
-    """Whether the end of a session rests on what was corrected: when its dose was, and the vital signs before it."""
-    about = made.about.kind, made.about.subject
-    return about in (("session.dosed", session.dose), ("session.checked", str(session.number)))
+    """Whether the end of a session rests on what was corrected: when its dose was, the vital signs before it, and what
+    somebody says was not seen after it. An observation that is amended counts beside the one before."""
+    about, number = (made.about.kind, made.about.subject), str(session.number)
+    if made.in_error and (about == ("session.observed", number) or made.about.kind == "observation.recorded"):
+        return True
+    return about in (("session.dosed", session.dose), ("session.checked", number))
 
 
 def computed_criteria(
@@ -300,6 +304,7 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
         yield None, f"breathing not normal {minute}"
     if any(seen.red_flags for seen in last):
         yield None, f"a red flag {minute}"
+    yield from ((None, what) for what in _found_since(journey, session))
     vomited = [seen.minute for seen in session.observations if seen.vomiting]
     settled = timedelta(minutes=rules.no_vomiting_minutes)
     if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
@@ -321,6 +326,19 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     )
     if limits is not None and limits.release_max is not None and (not rated or above):
         yield "dissociation", "dissociation not rated at the end, or still above the release limit"
+
+
+def _found_since(journey: Journey, session: Session) -> Iterator[str]:
+    """Find what was told beside the observations of a session and since the last of them: whoever told it, the patient
+    is looked at once more."""
+    last = max((seen.version for seen in session.last_observations), default=0)
+    versions = {fact.subject: version for version, fact in journey.facts.items() if version > last}
+    for seen in journey.seen:
+        if not seen.in_error and seen.alert != "none" and seen.observation in versions:
+            yield f"{seen.observation} was recorded since the last observation"
+    for event in journey.adverse_events.values():
+        if not event.in_error and event.id in versions and is_at_least(severity_of(journey, event), Severity.URGENT):
+            yield f"{event.id} was reported since the last observation"
 
 
 def _with(seen: Observation, last: Observation) -> bool:

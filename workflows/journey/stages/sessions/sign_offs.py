@@ -54,6 +54,11 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
     }
 
 
+def _end_decision(journey: Journey, subject: str | None) -> Content:
+    """Also what has happened at all: whatever was told since takes a new decision."""
+    return _attestation(journey, subject) | {"happened": journey.happened.model_dump(mode="json")}
+
+
 def _last_clearance(journey: Journey, subject: str | None) -> datetime:
     """When the last clearance of another session was signed (UTC), or else when the journey began."""
     signed = (
@@ -167,7 +172,7 @@ TYPES = (
         kind=SignOffKind.END_DECISION,
         request="decide whether session {subject} ends although what was observed does not agree",
         meaning=Meaning.SESSION_END_DECIDED,
-        content=_attestation,
+        content=_end_decision,
         authors=_end_author,
         written_by="one",
         returns_to_author=True,
