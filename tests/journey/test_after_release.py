@@ -166,3 +166,15 @@ def test_a_session_that_was_stopped_is_cancelled_and_planned_anew() -> None:
     assert 1 not in play.journey.sessions
     play.go_on(lambda journey: bool(journey.doses))
     assert play.journey.doses["dose-1"].deviations == ()
+
+
+@pytest.mark.parametrize("moment", ["before the dose", "after it"])
+def test_who_is_not_wide_awake_without_a_dose_is_told_of_and_takes_none(moment: str) -> None:
+    """After a dose it is expected; before it something else is the reason."""
+    play = after("session.release", 2) if moment == "before the dose" else after("session.dose", 2)
+    play.later(minutes=1)
+    drowsy = c.RecordObservation(seen_at=play.at, consciousness="voice")
+    followed = play.do(drowsy, Role.OBSERVER)
+    told = [body for body in followed if isinstance(body, e.SupportRequested)]
+    stopped = [body for body in followed if isinstance(body, e.SessionStopped)]
+    assert bool(told) is bool(stopped) is (moment == "before the dose")

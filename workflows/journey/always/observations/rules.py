@@ -40,7 +40,15 @@ def _judge(journey: Journey, command: c.RecordObservation) -> Literal["none", "n
     unwell = command.consciousness in ("pain", "unresponsive") or command.breathing_normal is False
     if unwell or command.red_flags:
         return "emergency"
-    return vitals_alert(journey.protocol.sessions.vitals, command.vitals, None)
+    alert = vitals_alert(journey.protocol.sessions.vitals, command.vitals, None)
+    drowsy = command.consciousness == "voice" and not _may_be_of_a_dose(journey, command.seen_at)
+    return "notify" if alert == "none" and drowsy else alert
+
+
+def _may_be_of_a_dose(journey: Journey, seen_at: datetime) -> bool:
+    """Whether a dose was taken so short a time before a moment (UTC) that not to be wide awake is expected."""
+    lasts = timedelta(minutes=journey.protocol.sessions.maximum_before_decision_minutes)
+    return any(timedelta() <= seen_at - dose.taken_at <= lasts for dose in journey.known_doses)
 
 
 def react_observation(journey: Journey, body: e.ObservationRecorded, at: datetime) -> Iterator[e.EventBody]:
