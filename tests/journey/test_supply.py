@@ -181,3 +181,16 @@ def test_one_hold_stands_for_all_that_is_not_accounted_for_and_is_released_over_
     assert again.id != hold.id
     shown = evidence(play.journey, SignOffKind.HOLD_RELEASE, again.id)["content"]["found"]["not_accounted_for"]
     assert len(shown) == 1
+
+
+def test_doses_that_never_came_are_told_once_more_went() -> None:
+    """Who marked a dispensing as entered in error left a ledger below nothing, and nobody was told."""
+    play = after("session.end")
+    version = play.version_of("supply.moved", 0)
+    play.do(c.MarkInError(version=version, reason="another patient's (invented)"), Role.COORDINATOR)
+    assert not play.journey.held, "it counts until a second person has confirmed that"
+    [correction] = play.journey.unconfirmed
+    followed = play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.CLINICIAN)
+    assert balance(play.journey) < 0
+    assert one(followed, e.HoldPlaced).cause == "supply"
+    assert one(followed, e.SupportRequested).urgency == "clinical"

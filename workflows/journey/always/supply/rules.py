@@ -89,6 +89,15 @@ def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iter
         yield from _finding(journey, f"{body.doses} doses were counted where {body.expected} should be")
 
 
+def react_corrected(
+    journey: Journey, body: e.EnteredInError | e.CorrectionConfirmed, at: datetime
+) -> Iterator[e.EventBody]:
+    """Tell a clinician where doses that were said to have come count no more, and more went than ever came."""
+    moved = body.fact if isinstance(body, e.EnteredInError) else journey.corrections[body.correction].fact
+    if moved == "supply.moved" and balance(journey) < 0:
+        yield from _finding(journey, "more doses went than ever came, since a movement counts no more")
+
+
 def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
     """Hold care, and ask a clinician about each finding: a dose that is not accounted for may be taken by anybody, at
     any time. One hold stands for all that was found, and whoever releases it signs all of it (`holds.sign_offs`)."""
@@ -145,4 +154,6 @@ DECISIONS: Decisions = {
 REACTIONS: Reactions = {
     e.SupplyMoved: react_moved,
     e.SupplyCounted: react_counted,
+    e.EnteredInError: react_corrected,
+    e.CorrectionConfirmed: react_corrected,
 }
