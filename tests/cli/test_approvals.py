@@ -3,13 +3,11 @@
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from activities.signatures import keys
 from activities.signatures.signer_registry import SignerEntry
 from application.protocols.approvals import load_approval
 from deploy.local.postgres import Database
@@ -25,11 +23,6 @@ from workflows.journey.signed_statement import ProtocolApproval
 from workflows.protocols import load
 
 DIRECTOR, CLINICIAN, ON_CALL = Role.MEDICAL_DIRECTOR, Role.CLINICIAN, Role.ON_CALL_CLINICIAN
-
-
-@pytest.fixture(autouse=True)
-def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "generate", partial(keys.generate, cost=10))
 
 
 @pytest.fixture

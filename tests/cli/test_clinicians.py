@@ -3,13 +3,11 @@
 import json
 import stat
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from activities.record.verification.anchors import read_key
-from activities.signatures import keys
 from activities.signatures.keys import key_id_of, unlock
 from application.errors import NOTHING_WRITTEN
 from application.sign_offs import keyring
@@ -22,11 +20,6 @@ from tests.signatures.authenticator import ORIGIN, es256
 from workflows.journey.actors import CLINICAL, Role
 
 DIRA, CLIO = PEOPLE[Role.MEDICAL_DIRECTOR], PEOPLE[Role.CLINICIAN]
-
-
-@pytest.fixture(autouse=True)
-def _cheap_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "generate", partial(keys.generate, cost=10))
 
 
 @pytest.fixture
