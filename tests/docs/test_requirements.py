@@ -1,13 +1,20 @@
 """Every clinical requirement is shown by a test that is marked with it, or stands in the list of what is not shown."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from docs.requirements import ROOT, ClinicalRequirement, find_marks, marked_tests, read_requirements
+from docs.requirements import ROOT, ClinicalRequirement, Mark, find_marks, marked_tests, read_requirements
 
-REQUIREMENTS, MARKS = read_requirements(), find_marks()
+REQUIREMENTS = read_requirements()
+
+
+@cache
+def marks() -> dict[str, list[Mark]]:
+    """Read once, and only where a test asks: all sources of the tests are parsed for it."""
+    return find_marks()
 
 
 def test_every_line_of_both_sources_is_there() -> None:
@@ -16,13 +23,13 @@ def test_every_line_of_both_sources_is_there() -> None:
 
 
 def test_every_mark_is_of_a_requirement() -> None:
-    assert {name: MARKS[name] for name in MARKS if name not in REQUIREMENTS} == {}
+    assert {name: found for name, found in marks().items() if name not in REQUIREMENTS} == {}
 
 
 def test_what_no_test_shows_is_said_to_be_missing_and_nothing_else_is() -> None:
     """A test that shows it is marked, and then its entry says no more that something is missing."""
     missing = [requirement.id for requirement in REQUIREMENTS.values() if requirement.missing is not None]
-    assert missing == [name for name in REQUIREMENTS if name not in MARKS]
+    assert missing == [name for name in REQUIREMENTS if name not in marks()]
 
 
 def test_every_rule_that_is_named_exists() -> None:
