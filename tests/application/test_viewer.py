@@ -164,6 +164,7 @@ def test_a_day_ends_at_midnight_there(seconds: int, zone: str) -> None:
         assert moment("--at", f"{local(ends, zone):%Y-%m-%d}") == ends
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("zones", ["", "/nowhere", "WRONG"])
 def test_the_zone_data_is_that_of_the_build(zones: str, tmp_path: Path) -> None:
     """Whatever the machine has: nothing, or something else under the same names."""

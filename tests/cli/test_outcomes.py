@@ -216,6 +216,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
     )
 
 
+@pytest.mark.program
 def test_as_a_program(tmp_path: Path) -> None:
     assert b"pathway" in run("--help").stdout
     assert run("pathway", "fly").returncode == 2

@@ -149,6 +149,7 @@ def test_a_table_for_people(world: World) -> None:
     assert "cannot be read" in answer.out
 
 
+@pytest.mark.program
 def test_it_needs_no_settings_and_no_server() -> None:
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("CAREPATH_", "TEMPORAL_"))}
     ended = subprocess.run(

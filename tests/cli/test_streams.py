@@ -223,6 +223,7 @@ def program(*words: str, **env: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
 def test_streams_that_are_closed_are_no_defect(closed: str) -> None:
     shell = f"{sys.executable} starter.py score GAD-7 --json {closed}"
@@ -232,6 +233,7 @@ def test_streams_that_are_closed_are_no_defect(closed: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.program
 def test_scores_end_with_their_reader() -> None:
     shell = f"yes '[0,0,0,0,0,0,0]' | {sys.executable} starter.py score GAD-7 --json | head -1"
     done = subprocess.run(shell, shell=True, cwd=ROOT, capture_output=True, timeout=60, check=False)

@@ -98,6 +98,7 @@ def test_what_needs_no_server_opens_none(world: World, walked: Counter[str]) -> 
     assert walked == {}
 
 
+@pytest.mark.program
 def test_only_what_asks_temporal_imports_its_client() -> None:
     program = "import sys, cli.pathway, cli.signoff, cli.work, cli.record; print('temporalio.client' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT).stdout

@@ -36,6 +36,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sources / "installed"
 
 
+@pytest.mark.program
 def test_the_schema_the_protocols_and_the_verifier_are_there(installed: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-P", "-c", READ, installed], cwd=installed.parent, capture_output=True, text=True, check=False
@@ -45,6 +46,7 @@ def test_the_schema_the_protocols_and_the_verifier_are_there(installed: Path) ->
     assert ran.stdout.split() == [str(schema), str(protocols)], ran.stderr
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("what", ["activities/record/FORMAT.md", "activities/record/verification/verify_export.py"])
 def test_what_is_handed_on_is_there(installed: Path, what: str) -> None:
     assert (installed / what).read_bytes() == (ROOT / what).read_bytes()

@@ -163,6 +163,7 @@ async def test_both_kinds_of_keys_are_rotated_under_load_and_nothing_fails(
             assert found.cipher.decrypt(nonce, text, b"") == b"said"
 
 
+@pytest.mark.server
 async def test_a_store_that_is_away_raises_an_ordinary_error_and_comes_back(tmp_path: Path, keyring: Path) -> None:
     server = Postgres(tmp_path / "data", tmp_path / "postgres.log", durable=False)
     await server.start()

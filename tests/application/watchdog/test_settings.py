@@ -80,6 +80,7 @@ def test_it_starts_only_with_a_channel(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_watchdog_settings().webhook_url is None
 
 
+@pytest.mark.program
 def test_nothing_of_temporal_is_in_its_process() -> None:
     program = "import sys, watchdog; sys.exit(any(name.partition('.')[0] == 'temporalio' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
