@@ -271,16 +271,17 @@ async def test_who_has_no_keys_keeps_no_alarm_from_anybody(
             )
             for n in range(60)
         ]
-    assert kept == [True] * 49 + [False] * 11, "so many an hour"
+    assert kept == [True] * 50 + [False] * 10, "so many an hour"
     with capture_logs() as logged:
         known = await contacts.find(subject)
-    assert [line["counted"] for line in logged] == [49], "one line, however many there are"
-    assert (known.version, [point.verified_at for point in known.contact.points]) == (50, [None])
+    assert [line["counted"] for line in logged] == [50], "one line, however many there are"
+    assert (known.version, [point.verified_at for point in known.contact.points]) == (51, [None])
     reminder, alarm = await queued(record), await queued(record, alarm=True)
     for notice in (reminder, alarm):
         await see_to(sender, notice)
     assert [alarm.hex in each for each in mailbox.ids] == [True], "for a reminder it may be an address they gave up"
     assert await states(app, reminder) == [("", "", "failed")]
+    assert await contacts.keep(subject, known.contact, after=known.version, by=CLIO), "nor do they lock anybody out"
 
 
 async def test_a_reminder_is_not_sent_where_nobody_said_that_it_arrives(
