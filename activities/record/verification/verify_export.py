@@ -134,6 +134,8 @@ FILE_LIMIT, CONTENT_LIMIT = 128 * 1024 * 1024, 512 * 1024 * 1024
 """Bytes of a file, and of what is packed in it."""
 PAYLOAD_LIMIT = 1024 * 1024
 """Bytes of what one event holds."""
+MEMORY_LIMIT = 4 * 1024 * 1024 * 1024
+"""Bytes that this program takes at most, where the system can be told so: what is packed small may unfold large."""
 MOST_ENTRIES, MOST_EVENTS, MOST_TOLD, LONGEST_SHOWN = 16, 500_000, 1000, 200
 _BLANK = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc\U00016fe4\U0001d159"
 """What cannot be seen, although Unicode counts it among letters, marks and symbols."""
@@ -592,6 +594,17 @@ def read(path: str) -> bytes:
     return content
 
 
+def bound_memory() -> None:
+    """Have a file that unfolds into more than `MEMORY_LIMIT` be one that could not be checked."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    most = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+
 def unpacked(content: bytes) -> dict[str, bytes]:
     """The files in an export, each named once and of a size that it can have."""
     with zipfile.ZipFile(BytesIO(content)) as bundle:
@@ -760,4 +773,5 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    bound_memory()
     sys.exit(main(sys.argv[1:]))
