@@ -53,7 +53,7 @@ from activities.record.verification.batches import (
 )
 from activities.seen_registers import SeenRegisters
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import claims_staff, unknown_actors
 from activities.signatures.verifying import is_ours
 from workflows.journey.aggregate import Journey, begin, evolve, fold
@@ -70,6 +70,7 @@ from workflows.messages import (
     OTHER_BUILD,
     TRY_AGAIN,
     UNPROVEN,
+    UNPROVEN_RECORD,
     Batch,
     Others,
     Recorded,
@@ -174,7 +175,7 @@ def _moves(derived: Derived) -> bool:
 
 def _first_in_the_way(found: Sequence[Derived]) -> int | None:
     """Return the place of the first command that moves care on, if there are others that do not: a hold, a report and
-    an alarm are recorded without it."""
+    an alarm are recorded without it. The run sees to it that those it has accepted meanwhile are."""
     return None if all(map(_moves, found)) else next(place for place, each in enumerate(found) if _moves(each))
 
 
@@ -230,11 +231,21 @@ class RecordActivities:
             ApplicationError: not retryable, when the record holds other events for these versions, or one before them
                 that cannot be read, or the patient has another open journey with the medicine, or the first command is
                 not taken: the batch does not follow from it, or it claims a decision that nobody signed, or a sender
-                whom nothing proves. To be retried, when another journey of the patient went on in the meantime, or
-                other rules decided the batch, or a clock that is ahead; and until the limit is higher, when the record
-                takes no batch of this size.
-            RegisterError: nothing signed can be recorded until the register is readable again.
+                whom nothing proves; or all of it moves care on, and what is recorded before is not proven. To be
+                retried, when another journey of the patient went on in the meantime, or other rules decided the batch,
+                or a clock that is ahead; and until the limit is higher, when the record takes no batch of this size.
+            RegisterError: to be retried: what is signed is not recorded until the register can be read again.
         """
+        try:
+            return await self._decide_and_record(batch)
+        except RegisterError:
+            if _may_try_again():
+                raise
+            # Whoever signed or sent something is looked up again. A hold is not to wait for that behind them.
+            log.error("record.register_away", journey_id=str(batch.journey_id))
+            return _decide_again(batch)
+
+    async def _decide_and_record(self, batch: Batch) -> Recorded:
         if not batch.commands:
             raise _refused("there is nothing in it")
         known = self._recorded.take(batch.journey_id, batch.expected_version)
@@ -252,9 +263,11 @@ class RecordActivities:
             else:
                 log.error("signoff.unproven", journey_id=str(batch.journey_id))
             if problem.command:
-                return await self.append(batch.model_copy(update={"commands": batch.commands[: problem.command]}))
-            not_taken = problem.command is not None and batch.expected_version > 0
-            raise _refused(str(problem), NOT_TAKEN if not_taken else DIVERGED) from None
+                return await self._decide_and_record(
+                    batch.model_copy(update={"commands": batch.commands[: problem.command]})
+                )
+            unproven = UNPROVEN_RECORD if problem.command is None else NOT_TAKEN
+            raise _refused(str(problem), unproven if batch.expected_version > 0 else DIVERGED) from None
         except UnreadableEvent as unreadable:
             raise _unreadable(unreadable) from None
         except (OtherHistory, Diverged, VersionConflict) as conflict:
@@ -283,7 +296,7 @@ class RecordActivities:
             return _leave_to_others(batch)
         second = _second_identity(found)
         if second is not None:
-            return await self.append(batch.model_copy(update={"commands": batch.commands[:second]}))
+            return await self._decide_and_record(batch.model_copy(update={"commands": batch.commands[:second]}))
         events = [event for derived in found for event in derived.events]
         self._require_allowed(events)
         await self._prove_staff(after.journey.clinic, found)

@@ -72,6 +72,8 @@ DIVERGED = "Diverged"
 NOT_TAKEN = "NotTaken"
 """The record does not take the first command of a batch: it does not follow there, or nothing proves who sent it. Never
 retried: the run decides again after what is recorded."""
+UNPROVEN_RECORD = "UnprovenRecord"
+"""What is recorded of the journey is not proven, and all of a batch would move care on: never retried."""
 LIMIT = "Limit"
 """The record takes no event of this size, or no more of them at once: retried until the limit is higher. Nothing is
 lost meanwhile."""
@@ -324,7 +326,8 @@ async def append_to_record(batch: Batch) -> Recorded | Foreign:
 
     Raises:
         ApplicationError: of type `DIVERGED`, the record says something else, or the batch does not follow from its
-            commands, or claims what nobody signed; of type `OPEN_JOURNEY`, the patient has another open journey with
+            commands, or claims what nobody signed; of type `UNPROVEN_RECORD`, it would move care on after what nobody
+            proves; of type `OPEN_JOURNEY`, the patient has another open journey with
             this medicine. To be retried, of type `LIMIT`: the record takes no batch of this size; of type
             `OTHER_BUILD`: other rules than this worker's decided it, and with these it comes out otherwise; of type
             `AHEAD`: it is dated ahead of the record's clock.

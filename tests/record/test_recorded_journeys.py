@@ -30,7 +30,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decided import Decided, derive
 from workflows.journey.receipts import add_receipts, receipts_of
-from workflows.messages import DIVERGED, NOT_TAKEN, Batch
+from workflows.messages import NOT_TAKEN, UNPROVEN_RECORD, Batch
 
 
 class Counting(Record):
@@ -299,9 +299,26 @@ async def test_what_must_be_recorded_stands_beside_what_may_not_move_care(
     assert (problem.value.type, problem.value.non_retryable) == (NOT_TAKEN, True)
     with pytest.raises(ApplicationError) as problem:
         await recording.append(batch(then(before, signs)))
-    assert problem.value.type == DIVERGED, "there is nothing that must not wait"
+    assert problem.value.type == UNPROVEN_RECORD, "there is nothing that must not wait"
     assert (await recording.append(batch(together))).version == stands[-1].events[-1].version
     assert sent.command_id in {row.command_id for row in await record.load(JOURNEY)}
+
+
+async def test_while_the_register_is_away_what_is_signed_is_checked_again_and_nothing_waits_behind_it(
+    record: Record, tmp_path: Path
+) -> None:
+    every, recording = signed_course(), activities(record, tmp_path)
+    signs = next(n for n, each in enumerate(every) if isinstance(each.events[0].body, e.SignedOff))
+    for each in every[:signs]:
+        await recording.append(batch([each]))
+    register = tmp_path / "register.json"
+    readable = register.read_bytes()
+    register.write_bytes(b"in other hands")
+    before = every[signs - 1].events[-1].version
+    answer = await recording.append(batch([every[signs]]))
+    assert (answer.version, answer.elsewhere) == (before, None), "the run decides again"
+    register.write_bytes(readable)
+    assert (await recording.append(batch([every[signs]]))).version == every[signs].events[-1].version
 
 
 async def test_a_record_that_was_put_back_is_read_again(counting: Counting, tmp_path: Path, admin: Connection) -> None:

@@ -283,6 +283,63 @@ def test_what_the_record_does_not_take_of_the_services_own_quarantines(run: Run,
     assert run.ledger.diverged
 
 
+URGENT: dict[str, Callable[[Play], c.AnyBody]] = {
+    "a hold": lambda _: HOLD,
+    "a call for help": lambda _: c.RequestSupport(urgency="urgent", text="invented: I feel unwell"),
+    "a report of harm": lambda play: c.ReportAdverseEvent(
+        what="invented: chest pain", grade=3, serious=False, onset=play.at
+    ),
+}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("what", URGENT)
+@pytest.mark.parametrize("behind", ["a decision", "what is due"])
+def test_nothing_urgent_waits_behind_what_would_move_care_on_an_unproven_record(
+    run: Run, play: Play, answers: Answers, monkeypatch: pytest.MonkeyPatch, behind: str, what: str, times: int
+) -> None:
+    """It is accepted while that is being recorded, as often as it comes."""
+    monkeypatch.setattr(Alarms, "send", lambda *_, **__: None)
+    sent: list[c.Command] = []
+    if behind == "what is due":
+        play.later(days=60)
+    play = Play(play.journey, play.at, receipts=dict(play.receipts))
+    patient = person_of(play.journey.id, Role.PATIENT)
+
+    def moves(each: DecidedCommand) -> bool:
+        """Stands in for what moves care on."""
+        body = each.decided.command.body
+        return isinstance(body, c.PassDeadline if behind == "what is due" else c.AskQuestion)
+
+    def append(batch: Batch) -> Recorded:
+        if len(sent) < times and moves(batch.commands[0]):
+            sent.append(c.Command(command_id=uuid4(), actor=patient, body=URGENT[what](play)))
+            assert run.decider.decide(sent[-1], authentic=True).refusal is None
+        version = batch.expected_version
+        for each in batch.commands:
+            if moves(each):
+                break
+            version += each.events
+        if version == batch.expected_version:
+            raise failure(messages.UNPROVEN_RECORD if all(map(moves, batch.commands)) else messages.NOT_TAKEN)
+        follow(play, batch.commands, version)
+        return Recorded(version=version, position=version)
+
+    answers["catch_up_with_record"] = lambda _: RecordedState(state=recorded(play), run_id="run")
+    answers["append_to_record"] = append
+    if behind == "what is due":
+        run.decider.pass_deadlines(1)
+    else:
+        run.decider.decide(asks(play), authentic=True)
+    assert run.ledger.outbox
+    run.follow_record()
+
+    assert {each.command_id for each in sent} <= play.receipts.keys(), "all of it is recorded"
+    # A hold may leave nothing that is due. Otherwise people look at the record.
+    assert run.ledger.diverged == bool(run.ledger.outbox)
+    assert len(sent) == times or not run.ledger.outbox
+
+
 @pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize("what", ["unreadable", "history"])
 def test_the_shells_own_ids_let_nobody_try_what_they_are_about(play: Play, what: str) -> None:

@@ -164,8 +164,10 @@ class Decider:
             self.take_in(told, undone=bool(again))
         for each in again:
             command = each.command
-            if command.command_id == left_out:
+            if command.command_id == left_out and not each.own:
                 self._leave_out(each)
+            elif command.command_id == left_out:
+                continue  # The clock passes what is due again, after what follows here.
             elif each.own:
                 self._decide_for_run(command)
             elif each.refusal is not None:

@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import messages as m
+from workflows.journey.commands import PassDeadline, TakeInHistory
 from workflows.journey.decided import Decided, DecidedBy
 from workflows.shell.activity_calls import ask
 from workflows.shell.answers import UpdateRefused
@@ -34,7 +35,7 @@ class Recorder:
         and nothing may happen when the reset applies them again."""
         self._caught_up_in, self._times_set_back = "", 0
         self._told: m.Recorded | None = None
-        self._not_taken: list[UUID] = []
+        self._not_taken, self._let_pass = set[UUID](), set[UUID]()
         self._left_out: UUID | None = None
 
     async def follow_record(self) -> None:
@@ -85,7 +86,7 @@ class Recorder:
             why = failed.cause.type if isinstance(failed.cause, ApplicationError) else None
             if why == m.OPEN_JOURNEY:
                 raise UpdateRefused(m.ALREADY_OPEN) from None
-            if why == m.NOT_TAKEN and self._goes_on_without(batch.commands[0].decided):
+            if why in (m.NOT_TAKEN, m.UNPROVEN_RECORD) and self._goes_on_without(batch.commands[0].decided, why):
                 return
             # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
             # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
@@ -101,16 +102,24 @@ class Recorder:
                 self.mark = recorded.mark
                 self._decider.take_in(recorded)
 
-    def _goes_on_without(self, decided: Decided) -> bool:
+    def _goes_on_without(self, decided: Decided, why: str) -> bool:
         """Whether all that waits is decided again after what is recorded, because the record did not take the first of
         it. Who sent that one, and its signature, are checked again; if it is still not taken then, it is left out. For
-        ops are what the record refuses of the service's own, and that a command is left out."""
-        command_id = decided.command.command_id
-        if command_id in self._not_taken:
-            if decided.own or decided.refusal is not None:
+        ops are what the record refuses of the service's own, what stands on a record that is not proven, and that a
+        command is left out. Nothing that is urgent waits behind these: it is recorded before."""
+        command_id, body = decided.command.command_id, decided.command.body
+        urgent = self._ledger.outbox.urgent_after_first() - self._let_pass
+        if why == m.NOT_TAKEN and command_id not in self._not_taken:
+            self._not_taken.add(command_id)
+        elif decided.own or why == m.UNPROVEN_RECORD:
+            if not urgent or (decided.own and not isinstance(body, PassDeadline | TakeInHistory)):
                 return False
+            self._let_pass |= urgent
+            self._left_out = command_id if decided.own else None
+        elif decided.refusal is not None:
+            return False
+        else:
             self._left_out = command_id
-        self._not_taken.append(command_id)
         self._told, self.caught_up = None, False
         return True
 
