@@ -333,10 +333,10 @@ async def show(call: Call, journey: runtime.JourneyId, at: At = None, corrected:
 def render_journey(output: Output, shown: JourneyAt) -> None:
     """Show where a journey stands or stood."""
     if output.json_only:
-        output.data(render.summary(shown.journey))
+        output.data(render.summary(shown.journey) | {"unproven_sessions": sorted(shown.unproven)})
         return
     output.illustrative(shown.journey.illustrative)
-    output.show(*render.overview(shown.journey, shown.at))
+    output.show(*render.overview(shown.journey, shown.at, shown.unproven))
 
 
 async def timeline(call: Call, journey: runtime.JourneyId) -> None:
@@ -347,15 +347,17 @@ async def timeline(call: Call, journey: runtime.JourneyId) -> None:
 def render_timeline(output: Output, shown: Timeline) -> None:
     """Show what happened in a journey."""
     if output.json_only:
-        output.data([_event(event) | _mark(event.version in shown.late) for event in shown.events])
+        output.data([_event(event) | _marks(event.version, shown) for event in shown.events])
         return
     output.illustrative(shown.illustrative)
-    output.show(render.timeline(shown.events, shown.zone, shown.late))
+    output.show(render.timeline(shown.events, shown.zone, shown.late, shown.unproven))
 
 
 def render_record(output: Output, shown: WholeRecord) -> None:
     """Show again what somebody printed: what happened in a journey."""
-    render_timeline(output, Timeline(shown.events, shown.journey.patient.zone, shown.late, shown.journey.illustrative))
+    journey = shown.journey
+    seen = Timeline(shown.events, journey.patient.zone, shown.late, journey.illustrative, shown.unproven)
+    render_timeline(output, seen)
 
 
 def _event(event: Event | UnreadEvent) -> dict[str, object]:
@@ -365,8 +367,9 @@ def _event(event: Event | UnreadEvent) -> dict[str, object]:
     return {**event._asdict(), "at": at, "unreadable": True}
 
 
-def _mark(late: bool) -> dict[str, bool]:
-    return {"recorded_late": True} if late else {}
+def _marks(version: int, shown: Timeline) -> dict[str, bool]:
+    marks = {"recorded_late": shown.late, "not_proven": shown.unproven}
+    return {name: True for name, versions in marks.items() if version in versions}
 
 
 async def why(call: Call, journey: runtime.JourneyId) -> None:

@@ -17,6 +17,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import short_code
 from workflows.journey.obligations import most_urgent, obligations
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.summary import count_others, health, name_step
 
 Shown = dict[str, object]
@@ -38,8 +39,8 @@ def summary(journey: Journey) -> Shown:
     }
 
 
-def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
-    """Render where a journey stands, for people."""
+def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -> Iterator[RenderableType]:
+    """Render where a journey stands, for people. ``unproven`` are sessions whose clearance or release is not proven."""
     zone, protocol, code = journey.patient.zone, journey.protocol, short_code(journey.protocol_digest)
     yield facts_box(
         {
@@ -83,11 +84,12 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
         sessions = table("session", "planned for", "released", "dose", "ended", title="Sessions")
         for s in journey.sessions.values():
             dose = None if s.dosed_at is None else f"{format_dose(s.dose_mg)}, {shown_at(s.dosed_at, zone)}"
+            released = shown_at(s.released_at, zone)
             add_row(
                 sessions,
                 s.number,
                 shown_at(s.starts_at, zone),
-                shown_at(s.released_at, zone),
+                _not_proven(released) if s.number in unproven and released else released,
                 dose,
                 shown_at(s.ended_at, zone),
             )
@@ -103,6 +105,8 @@ def overview(journey: Journey, at: datetime) -> Iterator[RenderableType]:
         for s_ in journey.sign_offs:
             chosen = s_.decision if s_.choice is None else f"{s_.decision}: {s_.choice}"
             by, now = f"{s_.name} ({s_.role.value} {s_.by})", status_of(journey, s_).replace("_", " ")
+            if s_.kind is SignOffKind.CLEARANCE and s_.subject in {str(number) for number in unproven}:
+                now = _not_proven(now)
             add_row(signed, s_.request, chosen, s_.meaning, by, shown_at(s_.at, zone), now)
         yield signed
     yield from _events_of_concern(journey)
@@ -210,11 +214,19 @@ def _steps(journey: Journey) -> str:
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 
-def timeline(events: Sequence[e.Event | UnreadEvent], zone: str, late: Set[int] = frozenset()) -> RenderableType:
-    """Render what happened, the oldest first. ``late`` are the versions that were recorded late."""
+def _not_proven(said: str) -> str:
+    return f"{said}, not proven: no dose is to be taken; call ops"
+
+
+def timeline(
+    events: Sequence[e.Event | UnreadEvent], zone: str, late: Set[int] = frozenset(), unproven: Set[int] = frozenset()
+) -> RenderableType:
+    """Render what happened, the oldest first. ``late`` are the versions that were recorded late, ``unproven`` those of
+    a clearance or release that is not proven."""
     lines = table("version", "at", "by", "event", "", title="Timeline")
     for event in events:
         at = f"{shown_at(event.at, zone)}, recorded late" if event.version in late else shown_at(event.at, zone)
+        at = _not_proven(at) if event.version in unproven else at
         if isinstance(event, UnreadEvent):
             add_row(lines, event.version, at, f"{event.actor_role} {event.actor_id}", event.kind, UNREADABLE)
         else:

@@ -188,7 +188,7 @@ def _session(session: Session, known: FormContext) -> str:
     if session.dosed_at is not None:
         state = f"dose taken {known.at(session.dosed_at)}{', ended' if session.ended_at else ''}"
     else:
-        state = f"planned for {known.at(session.starts_at)}{', released' if session.released_at else ''}"
+        state = f"planned for {known.at(session.starts_at)}"
     return f"session {session.number}, {state}"
 
 

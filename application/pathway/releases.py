@@ -1,8 +1,8 @@
-"""A release is derived again where it is shown: whoever writes into the database behind the record lets nobody take a
-dose."""
+"""A clearance and a release are derived again where they are shown: whoever writes into the database behind the record
+lets nobody take a dose."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
@@ -18,11 +18,10 @@ from activities.signatures.sessions import ThisLog, unproven_events
 from activities.signatures.signer_registry import Register
 from application.context import Context
 from application.errors import UseCaseError
-from application.history import History
 from application.sign_offs.keyring import verified_register
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.events import SessionReleased
-from workflows.journey.evidence import is_approved_by
+from workflows.journey.events import Event, SessionReleased, SignedOff
+from workflows.journey.evidence import is_approved, is_approved_by
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
@@ -36,25 +35,59 @@ _followed: dict[bytes, None] = {}
 """Digests of what was found to follow, the oldest first. Only the one thread reads and changes it."""
 
 
-async def is_proven(context: Context, history: History, session: int) -> bool:
-    """Whether the release of a session follows from what people sent and signed, and that can be shown now. In a
-    demonstration people are invented and nobody takes anything, so it is taken as it is."""
-    if context.settings.demonstration:
-        return True
-    record, journey = await context.record(), history.journey
+async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
+    """Return the sessions whose clearance or release stands in a journey, at the version it is at, and does not follow
+    from what people sent and signed, or of which that cannot be shown now. In a demonstration people are invented and
+    nobody takes anything, so it is taken as it is."""
+    standing = dict(_standing(journey))
+    if context.settings.demonstration or not standing:
+        return frozenset()
+    record = await context.record()
     stored = [each for each in await record.load(journey.id) if each.version <= journey.version]
     commands = await record.commands(journey.id, until_version=journey.version)
     log = ThisLog(await record.log_name())
     try:
         register = verified_register(context.settings)
     except UseCaseError:
-        return False
+        return frozenset(standing)
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_PROVING, follows_as_before, stored, commands, register, log, session)
+    found = set[int]()
+    for number, released in standing.items():
+        of_it = number if released else None
+        if not await loop.run_in_executor(_PROVING, follows_as_before, stored, commands, register, log, of_it):
+            found.add(number)
+    return frozenset(found)
+
+
+def _standing(journey: Journey) -> Iterator[tuple[int, bool]]:
+    """Yield the sessions of which somebody may take a clearance or a release for one, and whether it is a release."""
+    for number, session in journey.sessions.items():
+        if session.dosed_at is None and session.stopped_at is None and session.ended_at is None:
+            if session.released_at is not None:
+                yield number, True
+            elif is_approved(journey, SignOffKind.CLEARANCE, str(number)):
+                yield number, False
+
+
+def versions_of(events: Iterable[Event], sessions: Set[int]) -> frozenset[int]:
+    """Return the versions of those of these events that clear or release one of these sessions."""
+    subjects = {str(each) for each in sessions}
+    found = set[int]()
+    for event in events:
+        match event.body:
+            case SessionReleased(session=session) if session in sessions:
+                found.add(event.version)
+            case SignedOff(sign_off=SignOffKind.CLEARANCE, subject=subject) if subject in subjects:
+                found.add(event.version)
+    return frozenset(found)
 
 
 def follows_as_before(
-    stored: Sequence[StoredEvent], commands: Sequence[StoredCommand], register: Register, log: ThisLog, session: int
+    stored: Sequence[StoredEvent],
+    commands: Sequence[StoredCommand],
+    register: Register,
+    log: ThisLog,
+    session: int | None,
 ) -> bool:
     """The same as `follows`. What did is not derived again as long as nothing of all this has changed."""
     seen = sha256(repr((log, session)).encode())
@@ -70,11 +103,15 @@ def follows_as_before(
 
 
 def follows(
-    stored: Sequence[StoredEvent], commands: Sequence[StoredCommand], register: Register, log: ThisLog, session: int
+    stored: Sequence[StoredEvent],
+    commands: Sequence[StoredCommand],
+    register: Register,
+    log: ThisLog,
+    session: int | None,
 ) -> bool:
-    """Whether the release of a session follows from the commands of its journey and everything signed in it counts, the
-    dose gate was open, and who released it is proven. The gate is asked by itself: whoever writes a release can say
-    that other rules decided it, and what those decided is not derived."""
+    """Whether a journey follows from its commands and everything signed in it counts. Of the release of a session, if
+    one is given, also whether the dose gate was open, and who released it is proven. The gate is asked by itself:
+    whoever writes a release can say that other rules decided it, and what those decided is not derived."""
     try:
         return _follows(stored, commands, register, log, session)
     except (Unproven, UnreadableEvent):
@@ -85,10 +122,16 @@ def follows(
 
 
 def _follows(
-    stored: Sequence[StoredEvent], commands: Sequence[StoredCommand], register: Register, log: ThisLog, session: int
+    stored: Sequence[StoredEvent],
+    commands: Sequence[StoredCommand],
+    register: Register,
+    log: ThisLog,
+    session: int | None,
 ) -> bool:
     rows = [(each, from_stored(each)) for each in stored]
     prove_recorded(rows, commands, register)
+    if session is None:
+        return True
     events = [event for _, event in rows]
     journey: Journey | None = None
     by = set[UUID]()

@@ -12,7 +12,7 @@ from application.access_log import Query, has_broken_glass, is_theirs, may_see
 from application.context import Context
 from application.errors import NotAllowed, NotFound
 from application.history import load_journey, read_journey
-from application.pathway.releases import is_proven
+from application.pathway.releases import find_unproven
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import people_of
 from workflows.journey.setting import setting_of
@@ -24,6 +24,7 @@ Moment: TypeAlias = Literal[
     "not planned", "to check", "checked", "released", "not proven", "stopped", "running", "ended"
 ]
 Timeliness: TypeAlias = Literal["to come", "now", "late", "done", "missed"]
+NOT_PROVEN = "what is recorded does not follow from what people sent and signed, or that cannot be shown now: call ops"
 
 
 class ShowSession(Query):
@@ -96,7 +97,8 @@ class Since(NamedTuple):
 
 
 async def show_session(context: Context, query: ShowSession) -> Room:
-    """Show a session to whoever has a part in it. A release is derived again from what people sent and signed.
+    """Show a session to whoever has a part in it. Its clearance and release are derived again from what people sent and
+    signed.
 
     Raises:
         NotFound: there is no such journey, or no such session of it.
@@ -104,9 +106,11 @@ async def show_session(context: Context, query: ShowSession) -> Room:
     """
     history = await read_journey(context, query, query.journey_id, participants=True)
     room = room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
-    if room.moment == "released" and not await is_proven(context, history, room.number):
+    if room.number not in await find_unproven(context, history.journey):
+        return room
+    if room.moment == "released":
         return room._replace(moment="not proven")
-    return room
+    return room._replace(obstacles=(NOT_PROVEN, *room.obstacles))
 
 
 async def recorded_since(context: Context, query: ShowSession, version: str) -> Since:

@@ -16,6 +16,7 @@ from application.command_catalog import PreparedForm, asked_of_patient, question
 from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey, read_so_far
+from application.pathway.releases import find_unproven, versions_of
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.events import EnteredInError, Event, FactAmended
@@ -89,10 +90,12 @@ class CompareMoments(Query):
 
 
 class JourneyAt(NamedTuple):
-    """A journey, and the moment (UTC) at which it is looked at."""
+    """A journey, the moment (UTC) at which it is looked at, and its sessions whose clearance or release stands and is
+    not proven."""
 
     journey: Journey
     at: datetime
+    unproven: frozenset[int] = frozenset()
 
 
 class UnreadEvent(NamedTuple):
@@ -106,13 +109,14 @@ class UnreadEvent(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """A journey's events, oldest first, the zone of its patient, the versions that were recorded late, and whether it
-    is a demonstration."""
+    """A journey's events, oldest first, the zone of its patient, the versions that were recorded late, whether it is a
+    demonstration, and the versions of a clearance or release that stands and is not proven."""
 
     events: tuple[Event | UnreadEvent, ...]
     zone: str
     late: frozenset[int]
     illustrative: bool
+    unproven: frozenset[int] = frozenset()
 
 
 class PatientPage(NamedTuple):
@@ -128,7 +132,8 @@ class PatientPage(NamedTuple):
 class WholeRecord(NamedTuple):
     """All facts of a journey, oldest first: its events and what they came to, the versions that were recorded late, the
     position of the record up to which this is true, and the moment (UTC) at which it is looked at. ``corrected`` says
-    for a version which later ones correct it."""
+    for a version which later ones correct it, and ``unproven`` which clear or release a session, stand, and are not
+    proven."""
 
     events: tuple[Event, ...]
     journey: Journey
@@ -136,6 +141,7 @@ class WholeRecord(NamedTuple):
     position: int
     at: datetime
     corrected: Mapping[int, Sequence[int]]
+    unproven: frozenset[int]
 
 
 class Explained(NamedTuple):
@@ -164,10 +170,15 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
     read = await read_so_far(context, query, query.journey_id)
     at = query.at or ""
     if read.whole is None and at.isdecimal() and int(at) <= len(read.events) and not query.corrected:
-        return JourneyAt(as_known(read.events, at), context.now())
+        return await _proven(context, as_known(read.events, at))
     history = read.require_whole()
-    journey = history.journey if query.at is None else as_known(history.events, query.at, corrected=query.corrected)
-    return JourneyAt(journey, context.now())
+    if query.at is None:
+        return await _proven(context, history.journey)
+    return await _proven(context, as_known(history.events, query.at, corrected=query.corrected))
+
+
+async def _proven(context: Context, journey: Journey) -> JourneyAt:
+    return JourneyAt(journey, context.now(), await find_unproven(context, journey))
 
 
 async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
@@ -185,7 +196,15 @@ async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
         zone="UTC" if journey is None else journey.patient.zone,
         late=late,
         illustrative=journey is not None and journey.illustrative,
+        unproven=frozenset() if journey is None else await _unproven_versions(context, journey, events),
     )
+
+
+async def _unproven_versions(
+    context: Context, journey: Journey, events: Sequence[Event | UnreadEvent]
+) -> frozenset[int]:
+    read = [event for event in events if isinstance(event, Event)]
+    return versions_of(read, await find_unproven(context, journey))
 
 
 def _as_read(stored: StoredEvent) -> Event | UnreadEvent:
@@ -209,7 +228,9 @@ async def show_record(context: Context, query: ShowRecord) -> WholeRecord:
     for event in history.events:
         if isinstance(event.body, FactAmended | EnteredInError):
             corrected.setdefault(event.body.version, []).append(event.version)
-    return WholeRecord(history.events, history.journey, history.late, history.position, context.now(), corrected)
+    unproven = await _unproven_versions(context, history.journey, history.events)
+    late, position = history.late, history.position
+    return WholeRecord(history.events, history.journey, late, position, context.now(), corrected, unproven)
 
 
 async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:

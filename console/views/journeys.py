@@ -62,7 +62,7 @@ def journey_page(
     visit: Visit, shown: JourneyAt, *, then: str | None = None, again: AccessLogEntry | None = None
 ) -> Response:
     """Return the page of a journey. As it was ``then``, or as it is shown ``again``, nothing can be sent from it."""
-    journey, at = shown
+    journey, at, unproven = shown
     waiting = most_urgent(journey, SENTENCES)
     past = then is not None or again is not None
     return page(
@@ -71,6 +71,7 @@ def journey_page(
         visit.signed_in,
         again=again,
         journey=journey,
+        unproven=unproven,
         then=then,
         at=at,
         zone=journey.patient.zone,
@@ -119,7 +120,7 @@ def timeline_page(
     again: AccessLogEntry | None = None,
 ) -> Response:
     """Return the page of what happened in a journey, before a version and of one kind where they are given."""
-    events, zone, late, _ = shown
+    events, zone, late, _, unproven = shown
     kinds, role = sorted({_kind(event) for event in events}), visit.signed_in.person.role
     wanted = [
         event
@@ -136,6 +137,7 @@ def timeline_page(
         earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
         zone=zone,
         late=late,
+        unproven=unproven,
         correctable={choice.version for choice in choices(_read(events), zone)} if role in Amend.roles else set(),
         kinds=kinds,
         kind=kind,

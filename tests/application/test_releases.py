@@ -12,14 +12,26 @@ from activities.record.store import StoredCommand
 from activities.signatures.sessions import ThisLog
 from application.pathway import releases
 from application.pathway.releases import follows, follows_as_before
-from application.pathway.session_room import Room, ShowSession, show_session
+from application.pathway.session_room import NOT_PROVEN, Room, ShowSession, show_session
+from application.pathway.show import (
+    JourneyAt,
+    ShowJourney,
+    ShowRecord,
+    ShowTimeline,
+    Timeline,
+    WholeRecord,
+    show_journey,
+    show_record,
+    show_timeline,
+)
 from deploy.local.postgres import Database
-from tests.cli.helpers import World
+from tests.cli.helpers import World, call
 from tests.journey.play import JOURNEY, Decision, course
 from tests.record.handed import kept, signed_course
 from tests.signatures.recorded import EARLY, history
 from workflows.journey.decided import DecidedBy
-from workflows.journey.events import Event, SessionReleased
+from workflows.journey.events import Event, SessionReleased, SignedOff
+from workflows.journey.protocol import SignOffKind
 
 HERE = ThisLog("", demonstration=True)
 
@@ -126,14 +138,58 @@ def test_nor_is_one_that_nobody_signed_for_or_nobody_sent() -> None:
     assert not follows(*signed, EARLY, ThisLog(""), 1), "nobody has a session"
 
 
-@pytest.mark.parametrize("demonstration", [True, False])
-def test_the_session_room_says_that_it_is_not_proven(migrated: Database, *, demonstration: bool) -> None:
-    world = World(migrated, demonstration=demonstration)
+def until_clearance(decisions: list[Decision]) -> list[Decision]:
+    return decisions[: next(n for n, each in enumerate(decisions, 1) if cleared(each.events))]
+
+
+def cleared(events: tuple[Event, ...]) -> bool:
+    return any(isinstance(each.body, SignedOff) and each.body.sign_off is SignOffKind.CLEARANCE for each in events)
+
+
+def test_a_clearance_is_derived_again_as_well() -> None:
+    signed = kept(until_clearance(signed_course()))
+    assert follows(*signed, EARLY, HERE, None)
+    assert not follows(*kept(until_clearance(list(course("PTSD").decisions))), EARLY, HERE, None), "nobody signed it"
+    for what in ("no command of it", "no command of something before", "what cannot be read"):
+        assert not follows(*FORGED[what](Recorded(*signed)), EARLY, HERE, None), what
+
+
+def test_a_clearance_that_is_not_proven_is_no_way_to_a_dose(migrated: Database) -> None:
+    world = World(migrated, demonstration=False)
     events = history()
-    world.put(JOURNEY, events[: next(n for n, event in enumerate(events, 1) if released((event,)))])
+    world.put(JOURNEY, events[: next(n for n, event in enumerate(events, 1) if cleared((event,)))])
 
     async def shown() -> Room:
         async with world.context() as context:
             return await show_session(context, ShowSession(journey_id=JOURNEY))
 
-    assert asyncio.run(shown()).moment == ("released" if demonstration else "not proven")
+    room = asyncio.run(shown())
+    assert (room.moment, room.obstacles[0]) == ("checked", NOT_PROVEN)
+
+
+@pytest.mark.parametrize("demonstration", [True, False])
+def test_wherever_a_release_is_shown_it_says_that_it_is_not_proven(migrated: Database, *, demonstration: bool) -> None:
+    world = World(migrated, demonstration=demonstration)
+    events = history()
+    events = events[: next(n for n, event in enumerate(events, 1) if released((event,)))]
+    world.put(JOURNEY, events)
+
+    async def shown() -> tuple[Room, JourneyAt, Timeline, WholeRecord]:
+        async with world.context() as context:
+            return (
+                await show_session(context, ShowSession(journey_id=JOURNEY)),
+                await show_journey(context, ShowJourney(journey_id=JOURNEY)),
+                await show_timeline(context, ShowTimeline(journey_id=JOURNEY)),
+                await show_record(context, ShowRecord(journey_id=JOURNEY)),
+            )
+
+    room, journey, happened, whole = asyncio.run(shown())
+    sessions = set() if demonstration else {1}
+    versions = {each.version for each in events if sessions and (released((each,)) or cleared((each,)))}
+    assert room.moment == ("released" if demonstration else "not proven")
+    assert journey.unproven == sessions
+    assert happened.unproven == whole.unproven == versions
+    for verb in ("show", "timeline"):
+        said = " ".join(call(world, "pathway", verb, str(JOURNEY), width=400).out.split())
+        assert ("not proven: no dose is to be taken" in said) != demonstration
+    assert call(world, "pathway", "show", str(JOURNEY), "--json").json["unproven_sessions"] == sorted(sessions)

@@ -103,7 +103,7 @@ UNSEEN: dict[str, str] = {
     "pathway.commands.wait_until_recorded": "keeps it, for those who may look",
     "pathway.patient.show_patient": "keeps it, of those journeys that are theirs",
     "pathway.patient.show_patient_of": "keeps it, for staff who may look at that journey",
-    "pathway.releases.is_proven": "whether what is shown is proven, and nothing else",
+    "pathway.releases.find_unproven": "whether what is shown is proven, and nothing else",
     "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
     "sign_offs.refused_attempts._latest": "of the person's clinics; who lists them keeps it",
     "sign_offs.staff.look_up_named": "whom the register is asked about; nothing is shown",

@@ -1,8 +1,8 @@
-"""The session room says what nobody may rely on."""
+"""The session room, and every other page, say on which release nobody may rely."""
 
 import pytest
 
-from application.pathway import session_room
+from application.pathway import session_room, show
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
@@ -14,10 +14,11 @@ from workflows.journey.events import SessionReleased
 async def test_a_release_that_is_not_proven_is_shown_as_that(
     clinics: Clinics, browser: Browser, monkeypatch: pytest.MonkeyPatch, *, proven: bool
 ) -> None:
-    async def is_proven(*_: object) -> bool:
-        return proven
+    async def find_unproven(*_: object) -> frozenset[int]:
+        return frozenset() if proven else frozenset({1})
 
-    monkeypatch.setattr(session_room, "is_proven", is_proven)
+    for module in (session_room, show):
+        monkeypatch.setattr(module, "find_unproven", find_unproven)
     release = next(n for n, event in enumerate(course_of(), 1) if isinstance(event.body, SessionReleased))
     journey = await clinics.add(course_of()[:release])
     await browser.sign_in("session_monitor")
@@ -31,3 +32,8 @@ async def test_a_release_that_is_not_proven_is_shown_as_that(
     ):
         assert (words in said(browser)) != proven
     assert "Record the dose" in said(browser), "what was taken is recorded all the same"
+    await browser.sign_in("coordinator")
+    for place in ("", "/timeline", "/print"):
+        await browser.go(f"/journeys/{journey}{place}")
+        assert ("not proven" in said(browser)) != proven, place
+    assert ("no dose is to be taken" in said(browser)) != proven
