@@ -109,7 +109,7 @@ def _ahead(moment: datetime, at: datetime) -> str:
     seconds = (moment - at).total_seconds()
     minutes = int(seconds // 60)
     if abs(minutes) > 120:
-        return f"in {elapsed(seconds)}" if minutes > 0 else f"{elapsed(-seconds)} ago"
+        return f"in {format_elapsed(seconds)}" if minutes > 0 else f"{format_elapsed(-seconds)} ago"
     return f"in {minutes} minutes" if minutes > 0 else "now" if minutes > -2 else f"{-minutes} minutes ago"
 
 
