@@ -1,8 +1,11 @@
 """The session room, and every other page, say on which release nobody may rely."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from application.pathway import session_room, show
+from console.pages import PAGES
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
@@ -37,3 +40,15 @@ async def test_a_release_that_is_not_proven_is_shown_as_that(
         await browser.go(f"/journeys/{journey}{place}")
         assert ("not proven" in said(browser)) != proven, place
     assert ("no dose is to be taken" in said(browser)) != proven
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (15, "in 15 minutes"), (0, "now"), (-1, "now"), (-2, "2 minutes ago"), (-120, "120 minutes ago"),
+        (-180, "3 hours ago"), (180, "in 3 hours"), (-69_105, "47 days ago"), (2 * 1440, "in 2 days"),
+    ],
+)  # fmt: skip
+def test_a_moment_that_is_far_is_said_in_hours_and_days(minutes: int, said: str) -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    assert PAGES.filters["ahead"](at + timedelta(minutes=minutes), at) == said
