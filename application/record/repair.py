@@ -72,6 +72,8 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
             await journeys.set_back(run)
         case Drift.STRANDED if await journeys.move(run):
             await journeys.show(journey_id)
+        case Drift.SILENT if run.stuck and run.build is not None and await journeys.move(run):
+            pass  # A build that was mended gets no task of a run that is pinned to the one before it.
         case Drift.UNSHOWN | Drift.STOPPED:
             await journeys.show(journey_id)
         case Drift.PAUSED if await _is_overdue(record, journey_id, context.now()):

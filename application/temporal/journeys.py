@@ -137,7 +137,7 @@ class Journeys(Protocol):
         """Return all that a run had accepted of people, the oldest first, without what it answered with a failure."""
 
     async def move(self, run: Run) -> bool:
-        """Move a run to the current build; False when no worker of that polls."""
+        """Move a run to the current build; False when no worker of that polls, or it is there already."""
 
     async def unpause(self, run: Run) -> None:
         """Let a paused run go on."""

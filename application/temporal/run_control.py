@@ -171,7 +171,7 @@ async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
 
 
 async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
-    """Move a run to the current build; False when no worker of that polls, or there is none.
+    """Move a run to the current build; False when no worker of that polls, there is none, or it is there already.
 
     Raises:
         Unavailable: Temporal did not do it.
@@ -183,7 +183,8 @@ async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
             retry=True,
         )
         current = deployment.worker_deployment_info.routing_config.current_deployment_version
-        if f"{current.deployment_name}:{current.build_id}" not in polled:
+        name = f"{current.deployment_name}:{current.build_id}"
+        if name not in polled or name == run.build:
             return False
         target = WorkerDeploymentVersion(deployment_name=current.deployment_name, build_id=current.build_id)
         override = VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=target))
