@@ -48,10 +48,12 @@ _SIGN_IN = """<!doctype html><html lang="en"><title>Payloads in clear</title>
 <button>Sign in</button></form></html>"""
 _HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With no referrer at all a browser sends the form without its origin, and it would be refused.
+    "referrer-policy": "same-origin",
 }
+_POLICY = "default-src 'none'; form-action 'self' {origin}; frame-ancestors 'none'; base-uri 'none'"
+"""Of the page to sign in on. Its form leads on to Temporal's interface, which browsers count as part of sending it."""
 
 
 class Allowance:
@@ -111,7 +113,8 @@ def create_app(settings: Settings) -> Starlette:
 
     async def sign_in(request: Request) -> Response:
         if request.method == "GET":
-            return HTMLResponse(_SIGN_IN, headers=_HEADERS)
+            policy = {"content-security-policy": _POLICY.format(origin=origin)}
+            return HTMLResponse(_SIGN_IN, headers=_HEADERS | policy)
         own = str(request.base_url).rstrip("/")
         if request.headers.get("origin", own) != own:
             return _refused(403, "this origin is not allowed")
