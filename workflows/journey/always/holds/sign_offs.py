@@ -59,9 +59,9 @@ def _release_hold(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBod
     yield e.HoldReleased(hold=decided.subject or "", sign_off=decided.request)
 
 
-TYPES = (
+TYPES = tuple(
     SignOffType(
-        kind=SignOffKind.HOLD_RELEASE,
+        kind=kind,
         request="decide on the hold",
         meaning=Meaning.HOLD_RELEASED,
         content=_hold_release,
@@ -71,17 +71,6 @@ TYPES = (
         declining="asks_again",
         reasoned=True,
         care=False,
-    ),
-    SignOffType(
-        kind=SignOffKind.SEVERE_HOLD_RELEASE,
-        request="decide on the hold",
-        meaning=Meaning.HOLD_RELEASED,
-        content=_hold_release,
-        authors=_hold_author,
-        written_by="one",
-        approval=_release_hold,
-        declining="asks_again",
-        reasoned=True,
-        care=False,
-    ),
+    )
+    for kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE)
 )
