@@ -132,7 +132,7 @@ def test_a_dose_in_error_is_watched_no_more_once_confirmed() -> None:
     assert not [contact.id for contact in play.journey.contacts.values() if contact.open and contact.dose]
 
 
-def test_a_wrong_observation_blocks_the_end_only_until_it_is_confirmed() -> None:
+def test_a_wrong_observation_blocks_the_end_until_it_is_confirmed_and_the_patient_seen_again() -> None:
     play = before("session.end")
     wrong = observation(play.journey, 1, 120, play.at).model_copy(update={"consciousness": "unresponsive"})
     play.do(wrong, Role.OBSERVER)
@@ -141,8 +141,12 @@ def test_a_wrong_observation_blocks_the_end_only_until_it_is_confirmed() -> None
     code = RefusalCode.INCOMPLETE
     play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="not alert")
     mark(play, "session.observed", by=Role.SESSION_MONITOR)
-    play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="not alert")
+    play.refused(end, Role.SESSION_MONITOR, code=code, field="session", says="not yet confirmed")
     confirm(play, Role.CLINICIAN)
+    play.refused(end, Role.SESSION_MONITOR, code=code, field="criteria", says="since the last observation")
+    play.later(minutes=1)
+    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
+    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
     play.do(end, Role.SESSION_MONITOR)
     assert play.journey.held, "the alarm it gave is settled by a clinician all the same"
 
