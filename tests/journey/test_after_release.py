@@ -178,3 +178,17 @@ def test_who_is_not_wide_awake_without_a_dose_is_told_of_and_takes_none(moment: 
     told = [body for body in followed if isinstance(body, e.SupportRequested)]
     stopped = [body for body in followed if isinstance(body, e.SessionStopped)]
     assert bool(told) is bool(stopped) is (moment == "before the dose")
+
+
+def test_a_check_in_that_turns_out_not_to_be_this_patients_stops_the_session() -> None:
+    """Without it the session would not have been released."""
+    play = after("session.release", 2)
+    version = play.version_of("check-in.completed")
+    followed = play.do(c.MarkInError(version=version, reason="another patient's (invented)"), Role.COORDINATOR)
+    assert any(isinstance(body, e.SessionStopped) for body in followed)
+
+
+def test_what_comes_due_after_the_release_stops_no_session() -> None:
+    play = after("session.release", 2)
+    play.wait(minutes=9)
+    assert play.journey.sessions[2].stopped_at is None

@@ -36,17 +36,21 @@ def _found(journey: Journey, number: int, released_at: datetime) -> Iterator[str
     """Yield what would have prevented the release. The clearance covers everything that happened, also what prevents no
     dose: that it is not as it was signed says nothing by itself."""
     yield from session_obstacles(journey, number, released_at)
-    yield from (need.what for need in wanted_now(journey).values() if _stands(journey, need))
+    yield from (need.what for need in wanted_now(journey).values() if _stands(journey, need, released_at))
 
 
-def _stands(journey: Journey, need: Requirement) -> bool:
+def _stands(journey: Journey, need: Requirement, released_at: datetime) -> bool:
     message = journey.messages.get(need.subject or "")
     if message is not None and message.sent_by_hand:
         return False
     if need.kind == QUESTION.kind or need.escalation_policy == Severity.ROUTINE.value:
         return False
     about = OBLIGATION_TYPES.get(need.kind)
-    return need.sign_off is not None or (about is not None and about.before_dose == BeforeDose.ALWAYS)
+    if need.sign_off is not None or about is None:
+        return need.sign_off is not None
+    # What was due by then was there, and turned out not to be: what only comes due since is judged at the dose.
+    stood = need.due is not None and about.stands_before_dose(need.due, released_at)
+    return stood or about.before_dose == BeforeDose.ALWAYS
 
 
 def react_stopped(journey: Journey, body: e.SessionStopped, at: datetime) -> Iterator[e.EventBody]:
