@@ -248,3 +248,50 @@ def test_every_ending_waits_for_a_session_that_runs() -> None:
     ended = play.journey.sessions[1].ended_at
     assert ended is not None
     assert ended >= play.dosed_at() + timedelta(minutes=120)
+
+
+def asked_to_discharge() -> Play:
+    moves = [command.body for _, command, _ in course("PTSD").moves]
+    return before("signoff.sign", sum(isinstance(body, c.Sign) for body in moves))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        c.RequestSupport(urgency="urgent", text="I cannot go on (invented)"),
+        c.ReportCrisis(what="invented"),
+        c.ReportAdverseEvent(what="headache (invented)", grade=1, serious=False, onset=asked_to_discharge().at),
+        c.RecordDose(dose_mg=100, route="oral", taken_at=asked_to_discharge().at),
+    ],
+    ids=lambda body: str(body.kind),
+)
+def test_a_discharge_covers_nothing_that_was_told_after_it_was_signed(told: c.CommandBody) -> None:
+    """A patient called for help, and was discharged by a decision that did not know of it."""
+    play = asked_to_discharge()
+    early = play.signature(SignOffKind.DISCHARGE)
+    play.do(told, Role.COORDINATOR)
+    play.refused(early, code=RefusalCode.STALE, field="request")
+    assert play.journey.closing is None
+    assert play.asks_for(SignOffKind.DISCHARGE)
+
+
+def test_a_discharge_is_signed_once() -> None:
+    play = asked_to_discharge()
+    play.do(c.RequestSupport(urgency="clinical", text="a question (invented)"), Role.PATIENT)
+    play.sign(SignOffKind.DISCHARGE)
+    assert play.journey.closing is not None
+    play.do(c.AnswerSupport(support=[*play.journey.support][-1], text="answered (invented)"), Role.CLINICIAN)
+    assert not play.asks_for(SignOffKind.DISCHARGE)
+    assert play.journey.closed
+
+
+def test_a_handover_covers_nothing_that_was_told_after_it_was_signed() -> None:
+    play = after("session.dose")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.do(c.ProposeHandover(receiver="Dr Somebody (invented)", reason="they move"))
+    early = play.signature(SignOffKind.HANDOVER)
+    play.do(c.RecordObservation(seen_at=play.at, consciousness="unresponsive"), Role.OBSERVER)
+    play.refused(early, Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, field="request")
+    assert play.journey.sessions[1].running
+    play.sign(SignOffKind.HANDOVER)
+    assert not play.asks_for(SignOffKind.HANDOVER)

@@ -466,3 +466,18 @@ def test_an_occasion_tells_which_instrument_it_is_of(occasion: str) -> None:
     assert len(asked) > 1
     for instrument in asked:
         assert instrument_measured(journey, measure_name(journey, occasion, instrument)) == instrument
+
+
+def test_who_was_heard_from_is_not_lost_by_a_decision_that_did_not_know_of_it() -> None:
+    play = following_up()
+    play.go_on(lambda journey: journey.contacts["check-in-3-72h"].done_at is not None)
+    play.wait(days=30)
+    early = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
+    play.do(c.RequestSupport(urgency="urgent", text="I was in hospital (invented)"), Role.PATIENT)
+    play.refused(early, code=RefusalCode.STALE, field="request")
+    assert play.journey.closing is None
+    play.sign(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1", referral="x")
+    assert not play.asks_for(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
+    support = [*play.journey.support][-1]
+    play.do(c.AnswerSupport(support=support, text="x"), Role.CLINICIAN)
+    assert not play.asks_for(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")

@@ -12,8 +12,10 @@ from workflows.journey.watch import contacts_watched, hand_over, sessions_watche
 
 
 def _handover(journey: Journey, subject: str | None) -> Content:
+    """Also what has happened at all: whatever was told since takes a new decision."""
     proposal = journey.handover
     return {
+        "happened": journey.happened.model_dump(mode="json"),
         "proposal": None if proposal is None else proposal.model_dump(mode="json"),
         "contacts": [contact.model_dump(mode="json") for contact in contacts_watched(journey)],
         "sessions": [session.model_dump(mode="json") for session in sessions_watched(journey)],

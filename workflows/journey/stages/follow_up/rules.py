@@ -281,7 +281,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         lost = sign_off_requirement(journey, SignOffKind.LOST_TO_FOLLOW_UP, name)
         if lost:
             yield lost
-    if journey.discharge is not None:
+    if journey.discharge is not None and journey.closing is None:
         discharge = sign_off_requirement(journey, SignOffKind.DISCHARGE)
         if discharge:
             yield discharge

@@ -14,8 +14,12 @@ from workflows.journey.watch import contacts_watched, hand_over
 
 
 def _lost(journey: Journey, subject: str | None) -> Content:
+    """Also what has happened at all: who was heard from since is not lost by a decision that did not know of it."""
     contact = find_entry(journey, "contacts", subject or "")
-    return {"contact": None if contact is None else contact.model_dump(mode="json")}
+    return {
+        "contact": None if contact is None else contact.model_dump(mode="json"),
+        "happened": journey.happened.model_dump(mode="json"),
+    }
 
 
 def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
@@ -31,10 +35,12 @@ def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody
 
 
 def _discharge(journey: Journey, subject: str | None) -> Content:
+    """Also what has happened at all: whatever was told since takes a new decision."""
     proposal = journey.discharge
     return {
         "proposal": None if proposal is None else proposal.model_dump(mode="json"),
         "sessions": len(journey.ended_sessions),
+        "happened": journey.happened.model_dump(mode="json"),
         **dump_response(journey),
         "visits": [
             c.model_dump(mode="json") for c in journey.contacts.values() if c.type == "follow_up_visit" and c.record
