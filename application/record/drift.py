@@ -51,7 +51,8 @@ MEANINGS = {
     "`record verify` on it and change nothing",
     Drift.QUARANTINED: f"it is quarantined: the record says something else, or did not take what it decided. {_BOOK}",
     Drift.STRANDED: "it waits for a build that no worker runs. Start that build, or set a current one that runs",
-    Drift.PAUSED: "somebody paused it in Temporal: its clock stands still. Find out why, then unpause it",
+    Drift.PAUSED: "somebody paused it in Temporal: its clock stands still, or, if it was an activity, what that is to "
+    "record or to tell waits. Find out why, then unpause it",
     Drift.STOPPED: "something is overdue that happens by itself: its clock stands still. Look at its workflow tasks",
     Drift.UNSHOWN: "its search attributes are missing or wrong: it is in no list that chooses by them",
     Drift.SILENT: "its workflow tasks fail, or Temporal did not answer about it: look at it in the Temporal UI",
@@ -99,7 +100,7 @@ def judge(
     hidden = run.shown is None or (head.shown is not None and run.shown != head.shown)
     differing = (
         (Drift.CONTRADICTED, 0 < version <= head.version and run.mark != recorded),
-        (Drift.PAUSED, run.state == "paused"),
+        (Drift.PAUSED, run.state == "paused" or run.activity_paused),
         (Drift.QUARANTINED, run.health == "diverged"),
         (Drift.STRANDED, run.build is not None and bool(builds) and run.build not in builds),
         (Drift.UNSHOWN, hidden and settled and not young),

@@ -76,7 +76,7 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
             pass  # A build that was mended gets no task of a run that is pinned to the one before it.
         case Drift.UNSHOWN | Drift.STOPPED:
             await journeys.show(journey_id)
-        case Drift.PAUSED if await _is_overdue(record, journey_id, context.now()):
+        case Drift.PAUSED if run.activity_paused or await _is_overdue(record, journey_id, context.now()):
             await journeys.unpause(run)
         case _:
             return False

@@ -23,7 +23,8 @@ class Run(NamedTuple):
     ``mark`` is how far it says to be recorded (`record_mark`), ``health`` and ``shown`` (clinic, pathway and stage) are
     what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail.
     ``unreplayable``: they fail because its history is not what a worker would do. ``long``: its history is near a
-    limit. ``conflict``: the record had something else where it wanted to record. It ``began`` at a time (UTC).
+    limit. ``conflict``: the record had something else where it wanted to record. ``activity_paused``: it runs, and
+    somebody paused an activity of it. It ``began`` at a time (UTC).
 
     ``squatter``: it is not this journey. ``foreign``: of another type, or opened without our keys; ``elsewhere``: on
     another task queue; ``asleep``: told to begin later.
@@ -42,6 +43,7 @@ class Run(NamedTuple):
     conflict: bool = False
     unreplayable: bool = False
     squatter: Squatter | None = None
+    activity_paused: bool = False
 
     @property
     def ended(self) -> bool:
@@ -140,7 +142,7 @@ class Journeys(Protocol):
         """Move a run to the current build; False when no worker of that polls, or it is there already."""
 
     async def unpause(self, run: Run) -> None:
-        """Let a paused run go on."""
+        """Let a paused run go on, or its paused activities."""
 
     async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
         """Register search attributes that are missing, and make or restart the schedule of anchors, where they are

@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import (
     DescribeWorkerDeploymentRequest,
     ResetWorkflowExecutionRequest,
     SignalWorkflowExecutionRequest,
+    UnpauseActivityRequest,
     UnpauseWorkflowExecutionRequest,
     UpdateWorkflowExecutionOptionsRequest,
 )
@@ -128,21 +129,28 @@ async def look(client: Client, journey_id: UUID) -> None:
 
 
 async def unpause(client: Client, run: Run) -> None:
-    """Let a paused run go on.
+    """Let a paused run go on; of one that runs, its paused activities.
 
     Raises:
         Unavailable: Temporal did not do it.
     """
+    execution = WorkflowExecution(workflow_id=workflow_id(run.journey_id), run_id=run.run_id)
+    activities = UnpauseActivityRequest(
+        namespace=client.namespace, execution=execution, identity=client.identity, unpause_all=True
+    )
     request = UnpauseWorkflowExecutionRequest(
         namespace=client.namespace,
-        workflow_id=workflow_id(run.journey_id),
+        workflow_id=execution.workflow_id,
         run_id=run.run_id,
         reason="reconciliation: something is overdue",
         identity=client.identity,
         request_id=str(uuid4()),
     )
     try:
-        await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER, retry=True)
+        if run.activity_paused:
+            await client.workflow_service.unpause_activity(activities, timeout=ANSWER, retry=True)
+        else:
+            await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER, retry=True)
     except RPCError:
         raise no_answer() from None
 

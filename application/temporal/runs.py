@@ -111,10 +111,11 @@ def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
     clinic, pathway, stage = (_keyword(shown, key.name) for key in (CLINIC, PATHWAY, STAGE))
     mark = _keyword(shown, RECORDED.name) or ""
     pinned = _keyword(shown, "TemporalWorkflowVersioningBehavior") == "Pinned"
+    state = _state(info.status)
     return Run(
         journey_id=journey_id,
         run_id=info.execution.run_id,
-        state=_state(info.status),
+        state=state,
         began=info.start_time.ToDatetime(tzinfo=UTC),
         mark=mark,
         health=_keyword(shown, HEALTH.name),
@@ -123,6 +124,7 @@ def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
         stuck="TemporalReportedProblems" in shown,
         long=info.history_length >= LONG_HISTORY or info.history_size_bytes >= LARGE_HISTORY,
         squatter=squatter_in(info, task_queue=task_queue),
+        activity_paused=state == "running" and "TemporalPauseInfo" in shown,
     )
 
 

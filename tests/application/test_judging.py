@@ -46,6 +46,7 @@ CLOSED = {"status": "closed", "awaits": False}
         ({}, {"health": "diverged"}, "5:aa", Drift.QUARANTINED),
         ({}, {"health": "diverged", "mark": "3:bb"}, "3:bb", Drift.QUARANTINED),
         ({}, {"state": "paused"}, "5:aa", Drift.PAUSED),
+        ({}, {"activity_paused": True}, "5:aa", Drift.PAUSED),
         ({}, {"build": "care-pathway:1"}, "5:aa", Drift.STRANDED),
         ({}, {"build": "care-pathway:2"}, "5:aa", None),
         ({}, {"shown": None, "mark": ""}, None, Drift.UNSHOWN),
