@@ -1,5 +1,6 @@
 """Reads a journey from the record, and parses and folds it once per request."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
@@ -15,6 +16,8 @@ from application.errors import FromOutside, InvalidInput, NotFound, unreadable_e
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.events import Event, FactAmended
 
+PORTION = 25
+"""How many events are read and folded in one go: some milliseconds."""
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
 
 
@@ -193,14 +196,17 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
 
 async def _load(context: Context, journey_id: UUID) -> ReadSoFar:
     stored = await (await context.record()).load(journey_id)
-    return _read([each for each in stored if context.up_to is None or each.position <= context.up_to])
+    return await read_events([each for each in stored if context.up_to is None or each.position <= context.up_to])
 
 
-def _read(stored: Sequence[StoredEvent]) -> ReadSoFar:
-    """Read events up to the first that cannot be read, so that it does not keep people from those before it."""
+async def read_events(stored: Sequence[StoredEvent]) -> ReadSoFar:
+    """Read events up to the first that cannot be read, so that it does not keep people from those before it. It takes
+    the processor: every `PORTION` events other tasks of this loop have their turn."""
     events: list[Event] = []
     journey: Journey | None = None
-    for each in stored:
+    for count, each in enumerate(stored, 1):
+        if count % PORTION == 0:
+            await asyncio.sleep(0)
         try:
             event = from_stored(each)
             journey = begin(event) if journey is None else evolve(journey, event)

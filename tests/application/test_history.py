@@ -1,12 +1,15 @@
 """A journey as it was known at a moment, and what is true of it as far as is known today."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from activities.record import StoredEvent
+from activities.record.event_codec import to_new
 from application.changes import compare
 from application.errors import InvalidInput, NotFound
-from application.history import as_known
+from application.history import PORTION, as_known, read_events
 from application.pathway.show import differences
 from tests.journey.play import Play, before
 from tests.signatures.recorded import history
@@ -54,6 +57,29 @@ def test_what_changed_between_two_moments(lived: tuple[Play, list[Event]]) -> No
 def test_what_is_no_moment_of_it(lived: tuple[Play, list[Event]], moment: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         as_known(lived[1], moment)
+
+
+async def test_while_a_journey_is_read_others_have_their_turn() -> None:
+    """A journey of thousands of events would keep everybody else from their pages."""
+    recorded, turns = history(), 0
+    stored = [
+        StoredEvent.model_construct(
+            **to_new(event).model_dump(), journey_id=event.journey_id, version=event.version, position=event.version
+        )
+        for event in recorded
+    ]
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    read = await read_events(stored)
+    waiting.cancel()
+    assert read.events == tuple(recorded)
+    assert turns >= len(recorded) // PORTION > 3
 
 
 def test_changes_are_told_place_by_place() -> None:
