@@ -7,7 +7,7 @@ from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
+from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
@@ -156,7 +156,8 @@ async def unpause(client: Client, run: Run) -> None:
 
 
 async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
-    """Return the builds of the workers that poll this queue; an empty name stands for those without one.
+    """Return the builds of our workers that poll this queue; an empty name stands for those without one. A stranger can
+    poll as a build of another name.
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -175,31 +176,29 @@ async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
         f"{poller.deployment_options.deployment_name}:{poller.deployment_options.build_id}".strip(":")
         for poller in described.pollers
         if poller.last_access_time.ToDatetime(tzinfo=UTC) >= since
+        and poller.deployment_options.deployment_name in ("", DEPLOYMENT)
     )
 
 
 async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
-    """Move a run to the current build; False when no worker of that polls, there is none, or it is there already.
+    """Move a run to the current build, or to workers without one; False when none of these polls, or
+    it is there already.
 
     Raises:
         Unavailable: Temporal did not do it.
     """
     try:
-        deployment = await client.workflow_service.describe_worker_deployment(
-            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT),
-            timeout=ANSWER,
-            retry=True,
-        )
-        current = deployment.worker_deployment_info.routing_config.current_deployment_version
-        name = f"{current.deployment_name}:{current.build_id}"
-        if name not in polled or name == run.build:
+        current = await _current_build(client)
+        name, options = f"{current.deployment_name}:{current.build_id}", WorkflowExecutionOptions()
+        if name in polled and name != run.build:
+            options.versioning_override.one_time.target_deployment_version.CopyFrom(current)
+        elif "" not in polled or run.build is None:
             return False
-        target = WorkerDeploymentVersion(deployment_name=current.deployment_name, build_id=current.build_id)
-        override = VersioningOverride(one_time=VersioningOverride.OneTimeOverride(target_deployment_version=target))
+        # Without an override a run is where it was before somebody pinned it to a build.
         request = UpdateWorkflowExecutionOptionsRequest(
             namespace=client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=workflow_id(run.journey_id), run_id=run.run_id),
-            workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
+            workflow_execution_options=options,
         )
         request.update_mask.paths.append("versioning_override")
         await client.workflow_service.update_workflow_execution_options(request, timeout=ANSWER, retry=True)
@@ -208,3 +207,16 @@ async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
             return False
         raise no_answer() from None
     return True
+
+
+async def _current_build(client: Client) -> WorkerDeploymentVersion:
+    """Return the build that journeys go on with; one without a name where there is none."""
+    request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=DEPLOYMENT)
+    try:
+        deployment = await client.workflow_service.describe_worker_deployment(request, timeout=ANSWER, retry=True)
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return WorkerDeploymentVersion()
+        raise
+    current = deployment.worker_deployment_info.routing_config.current_deployment_version
+    return WorkerDeploymentVersion(deployment_name=current.deployment_name, build_id=current.build_id)
