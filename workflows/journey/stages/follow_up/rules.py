@@ -8,35 +8,33 @@ effects and overall response; some people need longer-term monitoring, so only a
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from itertools import count
+from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.entries import find
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.instruments import C_SSRS_FORMS, Instrument
-from workflows.journey.obligation_types import (
-    CHECK_IN,
-    FOLLOW_UP_VISIT,
-    MEASURE,
-    MEASURE_ASKED,
-    MISSED_CONTACT,
-    NO_SHOW,
-    VISIT,
-)
-from workflows.journey.protocol import SignOffKind, Window
+from workflows.journey.instruments import C_SSRS_FORMS
+from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, MISSED_CONTACT, NO_SHOW, VISIT
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
-from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
+from workflows.journey.stages.follow_up.scheduling import (
+    make_unscheduled,
+    plan_next_check_in,
+    plan_next_measure,
+    plan_next_visit,
+    react_measure,
+    react_session,
+    react_stage,
+    react_visit,
+)
 from workflows.journey.stages.follow_up.trends import find_worsened
 from workflows.journey.vocabulary import state_problem
 from workflows.journey.watch import is_owed_after_dose
@@ -62,7 +60,7 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
     answer = command.model_dump(exclude={"kind"})
     answer["not_understood"] = state_problem(command.location.state, "location.state")
     if at < contact.opens or not contact.open:
-        unscheduled = _unscheduled(journey, contact, at)
+        unscheduled = make_unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
         yield e.CheckInCompleted(**{**answer, "check_in": unscheduled.id})
     else:
@@ -79,15 +77,7 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
         found.append((OF_WORSENING, "a symptom was rated very high, or worse again and again"))
     if found:
         yield ask_support(journey, worst(*(severity for severity, _ in found)), "; ".join(what for _, what in found))
-    yield from _next_check_in(journey, at)
-
-
-def _next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    if journey.stage == Stage.SESSIONS and not _waiting(journey, "check_in"):
-        number = sum(k.type == "check_in" and k.dose is None for k in journey.contacts.values()) + 1
-        due = at + timedelta(days=journey.protocol.check_ins.then_every_days)
-        policy = journey.protocol.check_ins.routine_escalation_policy
-        yield e.ContactsScheduled(contacts=(_contact(journey, f"check-in-{number}", "check_in", due, policy),))
+    yield from plan_next_check_in(journey, at)
 
 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -108,7 +98,7 @@ def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: dateti
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"the visit lacks {', '.join(lacking)}", "Record each of them", "assessments")
     if contact is None or at < contact.opens or contact.replaced:
-        unscheduled = _unscheduled(journey, contact, at)
+        unscheduled = make_unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
         yield make_visit(command.model_copy(update={"visit": unscheduled.id}))
     else:
@@ -169,11 +159,11 @@ def react_settled(journey: Journey, body: e.ContactSettled, at: datetime) -> Ite
         return
     match contact.type:
         case "check_in":
-            yield from _next_check_in(journey, at)
+            yield from plan_next_check_in(journey, at)
         case "follow_up_visit":
-            yield from _next_visit(journey, at)
+            yield from plan_next_visit(journey, at)
         case "measure":
-            yield from _next_measure(journey, at)
+            yield from plan_next_measure(journey, at)
 
 
 def propose_discharge(journey: Journey, command: c.ProposeDischarge, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -194,85 +184,6 @@ def find_visits_not_held(journey: Journey) -> tuple[str, ...]:
     again = [name for name in journey.contacts if name.startswith("follow-up-week-")]
     fixed = dict.fromkeys((*(f"follow-up-week-{week}" for week in journey.protocol.follow_up.weeks), *again))
     return tuple(name for name in fixed if name not in journey.contacts or journey.contacts[name].done_at is None)
-
-
-def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
-    """Give every visit and questionnaire of the fixed schedule its due time before the first session, by when the last
-    one is expected, and again when follow-up begins, from the last dose."""
-    routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
-    if body.stage == Stage.SESSIONS and not any(k.type == "follow_up_visit" for k in journey.contacts.values()):
-        yield from _schedule(journey, _last_expected(journey, at), ())
-    elif body.stage == Stage.FOLLOW_UP:
-        yield from _schedule(journey, journey.last_dose_at or at, routine)
-
-
-def react_session(journey: Journey, body: e.SessionScheduled, at: datetime) -> Iterator[e.EventBody]:
-    """Move the schedule when the sessions will take longer than was expected."""
-    expected = _last_expected(journey, body.starts_at, done=body.session)
-    first = expected + timedelta(weeks=journey.protocol.follow_up.weeks[0])
-    planned = [k.due for k in journey.contacts.values() if k.open and k.type == "follow_up_visit"]
-    if not planned or first > min(planned):
-        yield from _schedule(journey, expected, ())
-
-
-def _last_expected(journey: Journey, start: datetime, done: int = 0) -> datetime:
-    """Return when the last session is expected (UTC), if session ``done`` is at ``start`` and the others are as far
-    apart as the plan says."""
-    plan = journey.plan
-    if plan is None:
-        return start
-    return start + timedelta(hours=plan.spacing_hours) * max(0, plan.planned_sessions - done)
-
-
-def _schedule(journey: Journey, start: datetime, replaced: tuple[str, ...]) -> Iterator[e.EventBody]:
-    """Give the visits and questionnaires after the last session their times. What was made already for the same time
-    is not asked for again, and nothing that was made is overwritten."""
-    cadence, schedule = journey.protocol.follow_up, journey.protocol.instrument_schedule
-    owed = [_follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week)) for week in cadence.weeks]
-    for day in schedule.after_last_session_days:
-        owed += _measures(journey, f"day-{day}", start + timedelta(days=day))
-    named = tuple(contact for each in owed if (contact := _named(journey, each)) is not None)
-    if named or replaced:
-        yield e.ContactsScheduled(contacts=named, replaced=replaced)
-
-
-def _named(journey: Journey, contact: e.Contact) -> e.Contact | None:
-    for number in count(1):
-        name = contact.id if number == 1 else f"{contact.id}-course-{number}"
-        known = journey.contacts.get(name)
-        if known is not None and known.due == contact.due:
-            return None
-        if known is None or known.open:
-            return contact.model_copy(update={"id": name})
-    raise AssertionError("counting never ends")
-
-
-def react_visit(journey: Journey, body: e.VisitRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """In follow-up, give the next visit its due time once the last planned one is recorded."""
-    if body.visit in journey.contacts:
-        yield from _next_visit(journey, at)
-
-
-def _next_visit(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    if journey.stage == Stage.FOLLOW_UP and not _waiting(journey, "follow_up_visit"):
-        number = sum(k.type == "follow_up_visit" for k in journey.contacts.values()) + 1
-        due = at + timedelta(days=journey.protocol.follow_up.then_every_days)
-        yield e.ContactsScheduled(contacts=(_follow_up(journey, f"follow-up-{number}", due),))
-
-
-def react_measure(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """In follow-up, give the next questionnaire its due time once the last planned one is recorded."""
-    owed = journey.contacts.get(body.occasion)
-    fits = owed is not None and owed.type == "measure" and owed.instrument == body.instrument
-    if fits and body.score.complete:
-        yield from _next_measure(journey, at)
-
-
-def _next_measure(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    if journey.stage == Stage.FOLLOW_UP and not _waiting(journey, "measure"):
-        number = sum(k.type == "measure" for k in journey.contacts.values()) + 1
-        due = at + timedelta(days=journey.protocol.instrument_schedule.then_every_days)
-        yield e.ContactsScheduled(contacts=_measures(journey, f"measure-{number}", due))
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -331,68 +242,6 @@ def _make(contact: OwedContact, clinician: str, coordinator: str) -> Iterator[Re
 
 
 EACH_NEEDS = (each_needs("contacts", _make, "clinician", "coordinator"),)
-
-
-def _contact(
-    journey: Journey, name: str, kind: str, due: datetime, policy: str, instrument: Instrument | None = None
-) -> e.Contact:
-    zone, rules = journey.patient.zone, journey.protocol
-    if rules.escalation_policies[policy].quiet_hours:
-        due = after_quiet_hours(due, zone, rules.quiet_hours)
-    fields = {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument, "zone": zone}
-    window = _window(journey, kind)
-    return e.Contact.model_validate({**fields, "opens": window.opens(due), "closes": window.closes(due)})
-
-
-def _window(journey: Journey, kind: str) -> Window:
-    match kind:
-        case "measure":
-            return journey.protocol.instrument_schedule.window
-        case "follow_up_visit":
-            return journey.protocol.follow_up.window
-    return journey.protocol.check_ins.routine_window
-
-
-def _unscheduled(journey: Journey, contact: OwedContact | None, at: datetime) -> e.Contact:
-    """A contact that nobody owed, made in place of one that is not open, or of none."""
-    number = sum(name.startswith(UNSCHEDULED) for name in journey.contacts) + 1
-    return e.Contact(
-        id=f"{UNSCHEDULED}-{number}",
-        type="check_in" if contact is not None and contact.type == "check_in" else "visit",
-        due=at,
-        opens=at,
-        closes=at,
-        escalation_policy=VISIT.kind if contact is None else contact.escalation_policy,
-        session=None if contact is None else contact.session,
-        zone=journey.patient.zone,
-    )
-
-
-def _follow_up(journey: Journey, name: str, due: datetime) -> e.Contact:
-    return _contact(journey, name, "follow_up_visit", due, "follow_up_visit")
-
-
-def _measures(journey: Journey, name: str, due: datetime) -> tuple[e.Contact, ...]:
-    """A questionnaire for each instrument of the schedule; a clinician asks about suicide risk."""
-    return tuple(
-        _contact(
-            journey,
-            measure_name(journey, name, instrument),
-            "measure",
-            due,
-            MEASURE_ASKED if instrument in C_SSRS_FORMS else MEASURE.kind,
-            instrument,
-        )
-        for instrument in scheduled_instruments(journey)
-    )
-
-
-def _waiting(journey: Journey, kind: str) -> bool:
-    return kind in find(journey.contacts, _open_types)
-
-
-def _open_types(contacts: Mapping[str, OwedContact]) -> tuple[str, ...]:
-    return tuple({contact.type: None for contact in contacts.values() if contact.open})
 
 
 def _known(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
