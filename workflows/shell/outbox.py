@@ -68,11 +68,11 @@ class Outbox:
             batch.append(kept.command)
         return Batch(journey_id=journey_id, expected_version=self.recorded, commands=tuple(batch), by=by)
 
-    def urgent_after_first(self) -> set[UUID]:
+    def urgent_after_first(self) -> tuple[UUID, ...]:
         """Return the ids of the commands after the first that nobody may wait for: what anybody may send, and what
         happened."""
         commands = (kept.command.decided.command for kept in self._kept[1:])
-        return {each.command_id for each in commands if each.body.by_anybody or each.body.fact}
+        return tuple(each.command_id for each in commands if each.body.by_anybody or each.body.fact)
 
     def mark_recorded(self, version: int) -> None:
         """Drop what is recorded up to this version."""

@@ -30,12 +30,13 @@ class Recorder:
         """Whether a reset has set the run back, so that it decides nothing before it has caught up."""
         self.mark = ""
         """How far the run is recorded, as `record_mark` writes it."""
-        self.unchecked: frozenset[str] = frozenset()
+        self.unchecked: dict[str, None] = {}
         """The updates, by their ids, that were answered before a reset that they cannot be checked: nothing happened,
         and nothing may happen when the reset applies them again."""
         self._caught_up_in, self._times_set_back = "", 0
         self._told: m.Recorded | None = None
-        self._not_taken, self._let_pass = set[UUID](), set[UUID]()
+        self._not_taken: dict[UUID, None] = {}
+        self._let_pass: dict[UUID, None] = {}
         self._left_out: UUID | None = None
 
     async def follow_record(self) -> None:
@@ -68,7 +69,7 @@ class Recorder:
             return  # This answers what was asked before the reset.
         told, self._told = self._told, None
         self.caught_up, self._caught_up_in, self.mark = True, read.run_id, read.mark
-        self.unchecked |= frozenset(read.unchecked)
+        self.unchecked |= dict.fromkeys(read.unchecked)
         self.set_back = self._ledger.diverged = False
         if read.state is not None:
             workflow.logger.warning("journey.read_back")
@@ -108,13 +109,13 @@ class Recorder:
         ops are what the record refuses of the service's own, what stands on a record that is not proven, and that a
         command is left out. Nothing that is urgent waits behind these: it is recorded before."""
         command_id, body = decided.command.command_id, decided.command.body
-        urgent = self._ledger.outbox.urgent_after_first() - self._let_pass
+        urgent = [each for each in self._ledger.outbox.urgent_after_first() if each not in self._let_pass]
         if why == m.NOT_TAKEN and command_id not in self._not_taken:
-            self._not_taken.add(command_id)
+            self._not_taken[command_id] = None
         elif decided.own or why == m.UNPROVEN_RECORD:
             if not urgent or (decided.own and not isinstance(body, PassDeadline | TakeInHistory)):
                 return False
-            self._let_pass |= urgent
+            self._let_pass |= dict.fromkeys(urgent)
             self._left_out = command_id if decided.own else None
         elif decided.refusal is not None:
             return False
