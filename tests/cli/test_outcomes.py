@@ -216,11 +216,15 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
     )
 
 
+def test_a_list_without_its_record_or_within_no_limit(world: World) -> None:
+    assert call(world, "pathway", "list").code == 6
+    assert call(world, "pathway", "list", "--limit", "0").code == 2
+
+
 @pytest.mark.program
 def test_as_a_program(tmp_path: Path) -> None:
     assert b"pathway" in run("--help").stdout
     assert run("pathway", "fly").returncode == 2
-    assert run("pathway", "list", "--limit", "0").returncode == 2
     coordinator = ("--profile", "docs/examples/profiles/coordinator.json")
     missing = run("pathway", "show", NOBODY, *coordinator)
     assert missing.returncode == 2
@@ -235,7 +239,6 @@ def test_as_a_program(tmp_path: Path) -> None:
     away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there, **keys)
     assert away.returncode == 6
     assert b"hidden" not in away.stderr
-    assert run("pathway", "list", *coordinator, CAREPATH_DATABASE_URL=nobody_there, **keys).returncode == 6
     form = tmp_path / "hold.json"
     form.write_text(json.dumps(HOLD))
     hold = ("pathway", "hold", NOBODY, *coordinator, "--file", str(form))

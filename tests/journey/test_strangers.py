@@ -6,6 +6,7 @@ told nothing of the journey by the answer.
 
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
@@ -21,7 +22,8 @@ from workflows.journey.actors import Actor, Role
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 
-BODIES = {kind.name: TypeAdapter(c.AnyBody).validate_python(FORMS[kind.name] | {"kind": kind.name}) for kind in KINDS}
+BODY: TypeAdapter[Any] = TypeAdapter(c.AnyBody)
+BODIES = {kind.name: BODY.validate_python(FORMS[kind.name] | {"kind": kind.name}) for kind in KINDS}
 BODIES["access.break-glass"] = c.BreakGlass(reason="an emergency")
 ANYBODYS = {
     "pathway.hold",
