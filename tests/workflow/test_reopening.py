@@ -39,6 +39,10 @@ async def has_ended(case: Case) -> bool:
     return (await case.handle.describe()).status == WorkflowExecutionStatus.COMPLETED
 
 
+async def is_doubted(case: Case) -> bool:
+    return any(event.body.kind == "death.doubted" for event in await case.events())
+
+
 async def may_wait(record: Record) -> list[UUID]:
     return [head.journey_id async for page in heads_that_may_wait(record) for head in page]
 
@@ -125,8 +129,11 @@ async def test_a_wrong_death_brings_it_back_to_where_it_stood(real_world: World)
     assert case.journey.died
     await case.handle.result()
 
-    wrong = said(Role.PATIENT, c.DoubtDeath(death="death-1", reason="Invented: it is me"), of=case.id)
-    await case.reach((await reopen(case, wrong)).version)
+    # What the patient sends is a sign of life, although it cannot be taken in a pathway that is closed.
+    with pytest.raises(Refused):
+        await reopen(case, said(Role.PATIENT, c.Acknowledge(statements=("not_a_cure",)), of=case.id))
+    await eventually(lambda: is_doubted(case))
+    await case.reach((await case.events())[-1].version)
     assert case.journey.closed
     await case.play(until=lambda journey: not journey.died, sees=lambda waiting: waiting.kind == "death_correction")
     assert (case.journey.closed, case.journey.stage, case.journey.held) == (False, stage, True)
