@@ -34,6 +34,10 @@ from workflows.signals import Further, Signal, Unchecked
 
 ATTEMPT = timedelta(seconds=15)
 """How long one attempt may take. The record's own timeouts are shorter."""
+PATIENCE = timedelta(minutes=5)
+"""How long an activity may go without an answer, with all its attempts, before the run asks by a new one. It doubles
+each time: in a long outage the history hardly grows."""
+LONGEST_PATIENCE = timedelta(hours=1)
 MOMENT = timedelta(seconds=2)
 """How long the check of a sender or of a signature may take while somebody waits for the answer; how long the clock
 waits at first for the record; and the pause before the run asks or looks again, or takes commands again."""

@@ -87,6 +87,8 @@ def judge(
     settled = head.since is None or now - head.since > SETTLED
     if run is not None and not run.ended and run.squatter is not None and (head.version or run.squatter != "asleep"):
         return Drift.SQUATTED
+    if head.version == 0 and run is not None and run.activity_paused:
+        return Drift.PAUSED
     if head.version == 0:
         return Drift.UNSTARTED if settled and (run is None or run.ended) else None
     if run is None:

@@ -51,7 +51,7 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
-    if not drifted.version:
+    if not drifted.version and drifted.drift != Drift.PAUSED:
         return False  # Nothing is recorded that it could go on from.
     if run is not None and run.ended and run.squatter:
         return await _drive_out(record, journeys, drifted, run)

@@ -47,6 +47,7 @@ CLOSED = {"status": "closed", "awaits": False}
         ({}, {"health": "diverged", "mark": "3:bb"}, "3:bb", Drift.QUARANTINED),
         ({}, {"state": "paused"}, "5:aa", Drift.PAUSED),
         ({}, {"activity_paused": True}, "5:aa", Drift.PAUSED),
+        ({"version": 0, "mark": "0:"}, {"activity_paused": True, "mark": ""}, None, Drift.PAUSED),
         ({}, {"build": "care-pathway:1"}, "5:aa", Drift.STRANDED),
         ({}, {"build": "care-pathway:2"}, "5:aa", None),
         ({}, {"shown": None, "mark": ""}, None, Drift.UNSHOWN),

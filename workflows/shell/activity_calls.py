@@ -25,12 +25,14 @@ async def ask(
     within: timedelta = m.ATTEMPT,
 ) -> Result:
     """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
-    somebody without the keys is not believed: it is asked again, after pauses that grow, as the history does.
+    somebody without the keys is not believed: it is asked again, after pauses that grow, as the history does. So it is
+    where no answer comes at all: somebody may have paused the activity, moved it to another task queue, or given it a
+    longer pause between attempts. The new one has none of that.
 
     Raises:
         ActivityError: it failed, and says so itself.
     """
-    pause = m.MOMENT
+    pause, patience = m.MOMENT, m.PATIENCE
     while True:
         try:
             answer = await workflow.execute_activity(
@@ -38,6 +40,7 @@ async def ask(
                 given,
                 activity_id=_new_activity_id(),
                 start_to_close_timeout=within,
+                schedule_to_close_timeout=patience,
                 retry_policy=m.RETRY,
                 summary=summary,
             )
@@ -49,9 +52,9 @@ async def ask(
         else:
             if answer is not None and not isinstance(answer, Foreign):
                 return answer
-        workflow.logger.error("journey.foreign_answer", extra={"activity": _name(activity)})
+        workflow.logger.error("journey.asked_again", extra={"activity": _name(activity)})
         await workflow.sleep(pause, summary="ask again")
-        pause = min(2 * pause, m.TRIED_AGAIN)
+        pause, patience = min(2 * pause, m.TRIED_AGAIN), min(2 * patience, m.LONGEST_PATIENCE)
 
 
 async def try_to_ask(
