@@ -21,7 +21,7 @@ MARK: Final = b"\xef\xbb\xbf"
 SEPARATORS: Final = ",;\t"
 FLAGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 """How a cell says yes or no, in any case of letters."""
-REMEDY: Final = "Take the columns of the template, which has them in its first row"
+REMEDY: Final = "Take the columns of the table to fill in, which are in its first row"
 UTF_8: Final = "Save it as “CSV UTF-8”, and send that"
 
 

@@ -32,7 +32,7 @@ async def enrolled(clinics: Clinics) -> int:
 
 
 def outcomes(page: str) -> dict[int, str]:
-    found = re.findall(r'<th scope="row">(\d+)</th>\s*<td>(?:<a [^>]*>)?([^<]+)', page)
+    found = re.findall(r'<th scope="row"[^>]*>(\d+)</th>\s*<td[^>]*>(?:<a [^>]*>)?([^<]+)', page)
     return {int(number): said.strip() for number, said in found}
 
 
