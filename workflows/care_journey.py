@@ -8,11 +8,12 @@ no alarm from leaving. They stand in `workflows.shell`.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import FailureError
 
 from workflows import messages as m
 from workflows.authenticity import Foreign
@@ -110,7 +111,7 @@ class CareJourney:
                 await self._keep_cancellation()
             for task in work:
                 if task.done():
-                    task.result()  # Only a bug ends one. It fails this task, and is retried until a fix.
+                    _raise_from(task)
             if self._may_leave and self._is_done:
                 journey = self._ledger.journey
                 return m.JourneyResult(outcome=str(journey.outcome), version=journey.version)
@@ -348,6 +349,19 @@ class CareJourney:
         moved = workflow.info().is_target_worker_deployment_version_changed()
         upgrade = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE if moved else None
         workflow.continue_as_new(handed, initial_versioning_behavior=upgrade)
+
+
+def _raise_from(ended: asyncio.Task[None]) -> NoReturn:
+    """Only a bug ends what a run waits with. It fails this task, and is retried until a fix.
+
+    Raises:
+        UpdateRefused: the whole journey is refused. Nothing else may end it, as a time-out that escapes would, or the
+            failure of an activity.
+    """
+    error = ended.exception() or RuntimeError("it is never done")
+    if isinstance(error, FailureError | TimeoutError) and not isinstance(error, UpdateRefused):
+        raise RuntimeError("this was to be caught where it was raised") from error
+    raise error
 
 
 def _read_update(given: Command | Foreign) -> tuple[Command, bool]:

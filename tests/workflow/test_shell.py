@@ -13,14 +13,14 @@ import pytest
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, TypedSearchAttributes
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 
 from simulation.keys import Signers
 from simulation.people import person_of
 from simulation.player import at_once
 from tests.helpers import eventually
 from tests.journey.play import Play, before
-from workflows import messages
+from workflows import care_journey, messages
 from workflows.authenticity import Foreign, mark_authentic
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
@@ -34,6 +34,7 @@ from workflows.journey.refusals import Refusal
 from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState, SignatureResult
 from workflows.shell.activity_calls import try_to_ask
 from workflows.shell.alarms import Alarms
+from workflows.shell.answers import UpdateRefused
 from workflows.shell.decider import Decider
 from workflows.shell.inbox import Inbox
 from workflows.shell.ledger import Ledger
@@ -456,6 +457,34 @@ async def test_whoever_wakes_a_run_again_and_again_does_not_keep_it_from_leaving
         with pytest.raises(Left) as left:
             await task
     assert left.value.given.look, "the next run looks"
+
+
+@pytest.mark.parametrize(
+    ("escaped", "ends"),
+    [
+        (TimeoutError(), False),
+        (failure("Invented"), False),
+        (CancelledError("invented"), False),
+        (ApplicationError("invented"), False),
+        (ZeroDivisionError(), False),
+        (UpdateRefused(messages.ALREADY_OPEN), True),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+async def test_nothing_but_a_refusal_ends_a_journey(
+    play: Play, answers: Answers, monkeypatch: pytest.MonkeyPatch, *, escaped: Exception, ends: bool
+) -> None:
+    """Temporal fails a run for any failure, or time-out, that escapes. Of anything else it fails the task."""
+
+    async def escape(*_: Any) -> None:
+        raise escaped
+
+    monkeypatch.setattr(care_journey, "keep_time", escape)
+    async with running(play, monkeypatch) as (_, task):
+        await asyncio.wait([task])
+        raised = task.exception()
+    assert isinstance(raised, FailureError | TimeoutError) == ends
+    assert escaped in (raised, raised and raised.__cause__)
 
 
 @pytest.mark.parametrize("stranger", [True, False])
