@@ -123,7 +123,7 @@ def translate(error: Exception) -> UseCaseError:
         case UnreadableEvent():
             return unreadable_event(error)
         case SettingsError():
-            return InvalidInput(str(error), "docs/reference/settings.md has all settings")
+            return InvalidInput(str(error), "See docs/reference/settings.md")
     last = traceback.extract_tb(error.__traceback__)[-1]
     return Fault(
         f"a defect in this program: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}",

@@ -65,6 +65,8 @@ def strict_json(raw: bytes) -> Any:
     except NotStrictJson:
         raise
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise NotStrictJson("empty") from None
         raise NotStrictJson(f"not JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
     except UnicodeEncodeError:
         raise NotStrictJson("a text holds half a character") from None
@@ -125,7 +127,7 @@ def says_nothing(raw: bytes) -> bool:
 
 def _as_clause(error: NotStrictJson) -> str:
     text = str(error)
-    return text if text.startswith(("not ", "nested")) else f"not usable: {text}"
+    return text if text.startswith(("not ", "nested", "empty")) else f"not usable: {text}"
 
 
 def check(

@@ -158,7 +158,9 @@ def drop_master_key(path: Path, master: str) -> None:
     """
     keys = _read(path)
     if master not in keys.keys or master == keys.current:
-        raise KeyringError(f"{master} is not here, or is the current one", "`keys list` shows those there are")
+        raise KeyringError(
+            f"the master key {master} is not here, or is the current one", "`keys list` shows those there are"
+        )
     _replace(path, _Keys(keys.current, {name: key for name, key in keys.keys.items() if name != master}))
 
 

@@ -206,7 +206,7 @@ def test_yes_and_no_are_the_answers_of_the_c_ssrs(change: Callable[[Content], ob
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "cannot be read: not JSON"),
+        (b"", "cannot be read: empty"),
         (b"\xff", "cannot be read: not UTF-8"),
         (b"[]", "(the whole)"),
         (b'{"resourceType": "Questionnaire", "resourceType": "Questionnaire"}', "stands twice"),

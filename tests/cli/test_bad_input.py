@@ -80,7 +80,7 @@ def test_a_valid_form_is_understood(world: World, journey: UUID, profiles: Profi
 
 UNREADABLE = (
     (b'{"a": ', "not JSON"),
-    (b"", "not JSON"),
+    (b"", "is empty"),
     (b"[1, 2]", "not a JSON object"),
     (b'"text"', "not a JSON object"),
     (b"\xff\xfe\x00", "not UTF-8"),

@@ -253,7 +253,7 @@ FILES: list[tuple[str, Callable[[Path], str], str]] = [
     ("a name with NUL", lambda path: f"{path}\0", "cannot be read"),
     ("a name too long", lambda path: str(path / ("x" * 300)), "cannot be read"),
     ("endless", lambda _: "/dev/zero", "larger than"),
-    ("empty", lambda _: "/dev/null", "not JSON"),
+    ("empty", lambda _: "/dev/null", "empty"),
 ]
 
 
