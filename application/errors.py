@@ -115,6 +115,9 @@ def translate(error: Exception) -> UseCaseError:
         case UseCaseError():
             return error
         case RecordUnavailable():
+            if error.code == KeysUnavailable.__name__:
+                away = "the key store does not answer, or the keyring lacks a key: the record cannot be read"
+                return Unavailable(away, "Run it again")
             return Unavailable(f"the record cannot be reached ({error.code})", "Run it again")
         case KeysUnavailable():
             return Unavailable(str(error), "Run it again")

@@ -238,6 +238,7 @@ def test_as_a_program(tmp_path: Path) -> None:
     keys = {"CAREPATH_KEYS_URL": nobody_there, "CAREPATH_KEYRING_FILE": str(keyring)}
     away = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there, **keys)
     assert away.returncode == 6
+    assert b"key store does not answer" in away.stderr
     assert b"hidden" not in away.stderr
     form = tmp_path / "hold.json"
     form.write_text(json.dumps(HOLD))
