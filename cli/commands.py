@@ -101,7 +101,7 @@ async def send(call: Call, wanted: UUID, command: Command, known: Journey | None
     Raises:
         Refused, Unavailable: it was refused, or is not recorded yet.
     """
-    accepted = await submit(call.context, wanted, command)
+    accepted = await submit(call.context, wanted, command, known)
     call.output.note(f"Accepted as version {accepted.version}.")
     show_recorded(call.output, await wait_until_recorded(call.context, accepted, known))
 

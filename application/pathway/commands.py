@@ -144,8 +144,8 @@ def decide_once(context: Context, history: History, command: Command) -> tuple[E
     return repeated or decide(history.journey, command, context.now())
 
 
-async def submit(context: Context, journey_id: UUID, command: Command) -> Accepted:
-    """Send a command to a journey. Some commands open a journey again that has ended.
+async def submit(context: Context, journey_id: UUID, command: Command, known: Journey | None = None) -> Accepted:
+    """Send a command to a journey, ``known`` if it was read before. Some commands open a journey again that has ended.
 
     Raises:
         NotAllowed: it needs a working session, and the person has none.
@@ -154,7 +154,7 @@ async def submit(context: Context, journey_id: UUID, command: Command) -> Accept
         Unavailable: whether it arrived is not known. Sending it again is safe.
     """
     require_size(command)
-    command = await staff.look_up_named(context, journey_id, command)
+    command = await staff.look_up_named(context, journey_id, command, known)
     command = await sessions.prove_command(context, journey_id, command)
     journeys = await context.journeys()
     try:

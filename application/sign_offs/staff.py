@@ -24,14 +24,20 @@ from workflows.journey.commands import Command, CommandBody, ReleaseSession, Sig
 from workflows.journey.protocol import Part
 
 
-async def look_up_named(context: Context, journey_id: UUID, command: Command) -> Command:
+async def look_up_named(context: Context, journey_id: UUID, command: Command, known: Journey | None = None) -> Command:
     """Return the command with what the register says of the people it names; for a release, of everybody of the
-    session; for the second of two signatures, of who signed first.
+    session; for the second of two signatures, of who signed first, in the journey as ``known`` if it was read before.
 
     Raises:
         InvalidInput, NotVerified: it names somebody, and the register is missing or cannot be believed.
     """
-    journey = await load_journey(context, journey_id) if isinstance(command.body, ReleaseSession | Sign) else None
+    match command.body:
+        case ReleaseSession():
+            journey: Journey | None = await load_journey(context, journey_id)
+        case Sign():
+            journey = known or await load_journey(context, journey_id)
+        case _:
+            journey = None
     return add_register_entries(context, journey, command)
 
 
