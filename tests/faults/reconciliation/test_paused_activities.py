@@ -38,7 +38,8 @@ async def test_an_append_that_somebody_paused_is_unpaused(working: Ground) -> No
             execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
             type=append_to_record.__name__,
             identity="somebody",
-        )
+        ),
+        retry=True,
     )
     await eventually(lambda: pending(PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED))
     await ground.stack.postgres.start()

@@ -52,7 +52,7 @@ async def poll(client: Client, queue: str) -> None:
         ),
     )
     with suppress(RPCError):  # there is no task for it
-        await client.workflow_service.poll_workflow_task_queue(request, timeout=timedelta(seconds=5))
+        await client.workflow_service.poll_workflow_task_queue(request, retry=False, timeout=timedelta(seconds=5))
 
 
 async def pin(client: Client, journey_id: UUID) -> None:
@@ -65,4 +65,4 @@ async def pin(client: Client, journey_id: UUID) -> None:
         workflow_execution_options=WorkflowExecutionOptions(versioning_override=VersioningOverride(pinned=pinned)),
     )
     request.update_mask.paths.append("versioning_override")
-    await client.workflow_service.update_workflow_execution_options(request)
+    await client.workflow_service.update_workflow_execution_options(request, retry=True)
