@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
 from typer.testing import CliRunner
@@ -74,8 +75,7 @@ class World:
         """The address of the record for what no person's command line may do."""
         self.down = False
         self.asleep = False
-        self.turn = asyncio.Lock()
-        """A run decides one command at a time, however many are sent together."""
+        self._turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
         self.received: list[Command] = []
         self.questions: list[str] = []
         self.answers: list[str] = []
@@ -87,6 +87,11 @@ class World:
         self.set(**settings)
         if database is not None:
             self.use(database)
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """A run decides one command at a time, however many are sent together."""
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     def set(self, **settings: Any) -> None:
         self.settings = self.settings.model_copy(update=settings)

@@ -367,7 +367,7 @@ async def test_without_the_keys_help_is_called_for_and_said_so(home: Home, monke
     def away(_: Context) -> None:
         raise Unavailable("the keys cannot be had", "Try again")
 
-    monkeypatch.setattr("application.messages.links.opened", away)
+    monkeypatch.setattr("application.messages.links.open_contacts", away)
     page = await home.browser.go(address)
     assert (page.status_code, "Not possible at this moment" in page.text) == (503, True)
     assert "I need help" in page.text

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from activities import seen_registers
 from activities.record import Record
@@ -87,5 +88,5 @@ async def test_nothing_signed_is_recorded_by_an_older_register(record: Record, t
     path.write_bytes(published(OLD))
     recording = RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
     with pytest.raises(RegisterError, match="older than one seen"):
-        await recording.append(batch(signed_course()[:30]))
+        await ActivityEnvironment().run(recording.append, batch(signed_course()[:30]))
     assert await whole_log(record) == []
