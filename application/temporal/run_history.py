@@ -10,6 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 from temporalio.client import Client
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
@@ -47,6 +48,11 @@ from workflows.temporal_plugin import in_history
 TAIL = 5
 """How many pages of a history are read from its end."""
 NOT_REPLAYED = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
+NO_FAILURE = (
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+)
+"""What Temporal writes of a task of which no worker said that it fails."""
 
 _BATCH: Any = Batch | Foreign
 _RECORDED: Any = Recorded | Foreign
@@ -74,35 +80,51 @@ async def newest_events(client: Client, run: Run, *, pages: int) -> AsyncIterato
 
 class NewestAnswer(NamedTuple):
     """The newest answer of the record in a run's history: its mark, nothing if the end of the history has none; whether
-    the record had something else since; and whether the history does not replay."""
+    the record had something else since. And whether the history does not replay, as far as a worker said so; or
+    whether since the last completed task no worker said of any that it fails."""
 
     mark: str
     conflict: bool
     unreplayable: bool
+    unsaid: bool
 
 
 async def newest_answer(client: Client, run: Run) -> NewestAnswer:
     """Return what the end of a run's history says of the record."""
-    conflict = unreplayable = completed = False
+    mark, conflict, completed = "", False, False
+    causes: list[int] = []
     converter = in_history(client, workflow_id(run.journey_id))
     async for event in newest_events(client, run, pages=TAIL):
         completed |= event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-        unreplayable |= not completed and event.workflow_task_failed_event_attributes.cause == NOT_REPLAYED
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-            failed = await converter.decode_failure(event.activity_task_failed_event_attributes.failure)
-            if isinstance(failed, ApplicationError) and failed.type == DIVERGED:
-                conflict |= not failed.message.startswith(UNPROVEN)
-        for payload in event.activity_task_completed_event_attributes.result.payloads:
-            for kind in (_RECORDED, _RECORDED_STATE):
-                try:
-                    [answer] = await converter.decode([payload], [kind])
-                except KeysUnavailable:
-                    raise
-                except Exception:  # noqa: S112 - another activity's answer, or one that nobody with the keys gave
-                    continue
-                if not isinstance(answer, Foreign) and answer.mark:
-                    return NewestAnswer(answer.mark, conflict, unreplayable)
-    return NewestAnswer("", conflict, unreplayable)
+        if not completed and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            causes.append(event.workflow_task_failed_event_attributes.cause)
+        if not mark:
+            mark, differed = await _read_answer(converter, event)
+            conflict |= differed
+        if mark and completed:
+            break
+    unsaid = not any(cause not in NO_FAILURE for cause in causes)
+    return NewestAnswer(mark, conflict, NOT_REPLAYED in causes, unsaid)
+
+
+async def _read_answer(converter: DataConverter, event: HistoryEvent) -> tuple[str, bool]:
+    """Return the mark in an answer of the record, nothing if an event is none, and whether the record had something
+    else."""
+    if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+        failed = await converter.decode_failure(event.activity_task_failed_event_attributes.failure)
+        differed = isinstance(failed, ApplicationError) and failed.type == DIVERGED
+        return "", differed and not str(getattr(failed, "message", "")).startswith(UNPROVEN)
+    for payload in event.activity_task_completed_event_attributes.result.payloads:
+        for kind in (_RECORDED, _RECORDED_STATE):
+            try:
+                [answer] = await converter.decode([payload], [kind])
+            except KeysUnavailable:
+                raise
+            except Exception:  # noqa: S112 - another activity's answer, or one that nobody with the keys gave
+                continue
+            if not isinstance(answer, Foreign) and answer.mark:
+                return answer.mark, False
+    return "", False
 
 
 async def taken(client: Client, run: Run) -> tuple[Taken, ...]:

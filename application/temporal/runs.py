@@ -37,6 +37,10 @@ LARGE_HISTORY = 25_000_000
 """From this many bytes on, too: Temporal ends runs at 50 MB, unless it is told otherwise."""
 STUCK = 3
 """After so many failed attempts a task counts as stuck."""
+UNSAID = 5
+"""From this attempt of a task on nobody is going to say why it fails, if nobody did: a worker says it of a first
+attempt alone. Where that one had no answer, or was refused, the later ones end in silence, also if the history does not
+replay."""
 
 RunState = Literal["running", "paused", "ended", "completed"]
 
@@ -97,7 +101,7 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
         mark=max(run.mark, answer.mark, key=mark_version),
         stuck=run.stuck or attempt >= STUCK,
         conflict=answer.conflict,
-        unreplayable=answer.unreplayable,
+        unreplayable=answer.unreplayable or (answer.unsaid and attempt >= UNSAID),
     )
 
 

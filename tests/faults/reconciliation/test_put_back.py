@@ -12,6 +12,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 from temporalio import workflow
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from application.errors import Refused, Unavailable
@@ -25,7 +27,7 @@ from tests.faults.reconciliation.ground import Ground, knows
 from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
 from workflows.authenticity import Foreign
-from workflows.care_journey import CareJourney
+from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
 from workflows.messages import JourneyInput, JourneyResult
 
@@ -120,6 +122,41 @@ async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_p
     async with ground.at_work():
         assert (await ground.reconcile())[course.id] == (Drift.BEHIND, True)
         await eventually(lambda: knows(course, late.command_id))
+        await course.send(support("invented: and on"))
+        await course.recorded()
+        assert course.id not in await ground.reconcile()
+
+
+@pytest.mark.soak
+async def test_a_journey_whose_tasks_fail_and_nobody_says_why_begins_anew(ground: Ground) -> None:
+    """A worker tells Temporal of the failure of a first attempt alone: here that one times out."""
+    async with ground.at_work():
+        [course] = await ground.begin(1)
+    other = Worker(
+        ground.client,
+        task_queue=ground.settings.task_queue,
+        workflows=[OtherJourney],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with other:
+        await course.handle.signal("show")
+        await eventually(lambda: _timers(course, 1))
+    waits = command(support("invented: while nobody says why"))
+    await signal(course, "command", waits.model_dump_json(exclude_none=True).encode())
+    hanging = PollWorkflowTaskQueueRequest(
+        namespace=ground.client.namespace,
+        task_queue=TaskQueue(name=ground.settings.task_queue),
+        identity="invented: a worker that hangs",
+    )
+    taken = await ground.client.workflow_service.poll_workflow_task_queue(hanging, timeout=timedelta(minutes=1))
+    assert (taken.workflow_execution.workflow_id, taken.attempt) == (workflow_id(course.id), 1)
+
+    async def begun_anew() -> bool:
+        return (await ground.reconcile()).get(course.id) == (Drift.SILENT, True)
+
+    async with ground.at_work():
+        await eventually(begun_anew, timedelta(minutes=3))
+        await eventually(lambda: knows(course, waits.command_id))
         await course.send(support("invented: and on"))
         await course.recorded()
         assert course.id not in await ground.reconcile()
