@@ -51,6 +51,7 @@ from application.temporal.journey_client import (
     schedule_anchors,
 )
 from application.temporal.journeys import Journeys
+from application.temporal.polls import Polls
 from application.temporal.resets import find_unchecked
 from application.temporal.run_control import look
 from application.temporal.settings import load_temporal_config, require_authorizer
@@ -68,6 +69,9 @@ DRAIN = timedelta(seconds=20)
 HARD_STOP = 30.0
 """Seconds after which a worker that does not stop ends itself. Nothing is lost: its tasks are retried."""
 UNAVAILABLE = 6
+TAKES_NO_TASKS = 1
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether there are polls for workflow tasks."""
 COULD_NOT_START = (
     RegisterError,
     KeyringError,
@@ -204,8 +208,9 @@ def open_anchors(settings: Settings, record: Record) -> AnchorActivities | None:
     return AnchorActivities(record, settings.anchors_dir, read_key(settings.anchor_key_file))
 
 
-async def run(settings: Settings, messages: MessageSettings) -> None:
-    """Connect, register search attributes, and work until SIGTERM or SIGINT.
+async def run(settings: Settings, messages: MessageSettings) -> int:
+    """Connect, register search attributes, and work until SIGTERM or SIGINT, or until this process no longer asks for
+    workflow tasks: then it can only be started anew. Return the exit code.
 
     Raises:
         SettingsError, RegisterError, KeyringError, KeysUnavailable, AnchorKeyError, RecordUnavailable,
@@ -214,10 +219,16 @@ async def run(settings: Settings, messages: MessageSettings) -> None:
     register = open_register(settings)
     # Core's own warnings would go to standard output, which belongs to data.
     logging = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
-    runtime = Runtime(telemetry=TelemetryConfig(logging=logging))
-    stop = asyncio.Event()
+    polls = Polls()
+    runtime = Runtime(telemetry=TelemetryConfig(logging=logging, metrics=polls.metrics))
+    stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def end(code: int) -> None:
+        if not stop.done():
+            stop.set_result(code)
+
     for caught in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(caught, stop.set)
+        asyncio.get_running_loop().add_signal_handler(caught, end, 0)
     async with (
         open_keys(settings) as keys,
         open_sealed(settings) as record,
@@ -251,17 +262,40 @@ async def run(settings: Settings, messages: MessageSettings) -> None:
             yield TemporalJourneys(client, settings.task_queue)
 
         sender = Sender(record, register, Contacts(record, keys), channels, service_of(messages))
-        async with worker, running(lists), reconciling(settings, journeys), delivering(sender):
+        async with (
+            looking_at(polls, end),
+            worker,
+            running(lists),
+            reconciling(settings, journeys),
+            delivering(sender),
+        ):
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)
                 await schedule_anchors(client, every=every, task_queue=settings.task_queue)
             if settings.ready_file is not None:
                 settings.ready_file.touch()
-            await stop.wait()
+            code = await stop
             log.info("worker.stopping")
             _end_after(HARD_STOP)
     log.info("worker.stopped")
+    return code
+
+
+@asynccontextmanager
+async def looking_at(polls: Polls, end: Callable[[int], None]) -> AsyncIterator[None]:
+    """Look in the background whether there are polls. When there are none any more, say so and end the worker."""
+
+    async def look() -> None:
+        await polls.ended(every=LOOK_EVERY)
+        log.error("worker.takes_no_tasks")
+        end(TAKES_NO_TASKS)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
 
 
 def end_without_workflows(worker: Worker, ending: Callable[[], None]) -> None:
@@ -287,7 +321,11 @@ def _end_after(seconds: float) -> None:
 
 
 def main(argv: Sequence[str] = ()) -> int:
-    """Run the worker; the exit code says whether it could start (0, 2 settings, 6 unavailable)."""
+    """Run the worker; the exit code says how it ended.
+
+    0: it was told to stop. 1: it took no workflow tasks any more, or did not stop in time. 2: its settings. 6: it could
+    not start, since something was unavailable.
+    """
     if argv:
         print(
             "usage: python worker.py   (settings come from the environment: docs/reference/settings.md)",
@@ -299,7 +337,7 @@ def main(argv: Sequence[str] = ()) -> int:
         zone_info("America/Los_Angeles")
         settings, messages = load_settings(), load_message_settings()
         configure_logging(settings.log_level, settings.log_format)
-        asyncio.run(run(settings, messages))
+        return asyncio.run(run(settings, messages))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -312,7 +350,6 @@ def main(argv: Sequence[str] = ()) -> int:
     except COULD_NOT_START as error:
         print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
         return UNAVAILABLE
-    return 0
 
 
 if __name__ == "__main__":
