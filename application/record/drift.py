@@ -87,15 +87,13 @@ def judge(
     settled = head.since is None or now - head.since > SETTLED
     if run is not None and not run.ended and run.squatter is not None and (head.version or run.squatter != "asleep"):
         return Drift.SQUATTED
-    if head.version == 0 and run is not None and run.activity_paused:
-        return Drift.PAUSED
-    if head.version == 0:
-        return Drift.UNSTARTED if settled and (run is None or run.ended) else None
-    if run is None:
-        return None if head.status == "closed" and head.awaits is False else Drift.LOST
-    version = mark_version(run.mark)
+    version = 0 if run is None else mark_version(run.mark)
     if version > head.version:
         return Drift.AHEAD
+    if head.version == 0 and (run is None or run.ended):
+        return Drift.UNSTARTED if settled else None
+    if run is None:
+        return None if head.status == "closed" and head.awaits is False else Drift.LOST
     if run.ended:
         return None if head.status == "closed" and head.awaits is False else Drift.ENDED
     young = now - run.began <= SETTLED
@@ -105,7 +103,7 @@ def judge(
         (Drift.PAUSED, run.state == "paused" or run.activity_paused),
         (Drift.QUARANTINED, run.health == "diverged"),
         (Drift.STRANDED, run.build is not None and bool(builds) and run.build not in builds),
-        (Drift.UNSHOWN, hidden and settled and not young),
+        (Drift.UNSHOWN, hidden and settled and not young and head.version > 0),
         (Drift.BEHIND, 0 < version < head.version and settled),
         (Drift.LINGERING, head.status == "closed" and head.awaits is False and settled and not young),
         (Drift.SILENT, run.stuck),

@@ -51,7 +51,7 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
-    if not drifted.version and drifted.drift != Drift.PAUSED:
+    if not drifted.version and drifted.drift not in (Drift.PAUSED, Drift.STRANDED, Drift.SILENT):
         return False  # Nothing is recorded that it could go on from.
     if run is not None and run.ended and run.squatter:
         return await _drive_out(record, journeys, drifted, run)
@@ -184,12 +184,14 @@ async def begin_anew(
     record: Record, journeys: Journeys, journey_id: UUID, last: Run | None, earlier: Sequence[Taken] = ()
 ) -> bool:
     """Begin a new run from the record, and hand in again what the last one, and ``earlier`` ones, had accepted and not
-    recorded.
+    recorded. False where nothing is recorded: then what runs goes on.
 
     Raises:
         UnreadableEvent: an event cannot be read. What runs goes on.
     """
     events = await load_events(record, journey_id)  # before its run is ended
+    if not events:
+        return False
     taken = () if last is None else await journeys.taken(last)
     if last is not None:
         # First its end: what it records afterwards would contradict the run that goes on from the record.

@@ -19,6 +19,10 @@ SHOWN = ("clinic", "PTSD", "evaluation")
 HEAD = RecordedHead(ID, 5, 50, "open", "5:aa", AGO, True, NOW + timedelta(days=1), SHOWN)
 RUN = Run(ID, "run", "running", AGO, "5:aa", "open", SHOWN)
 CLOSED = {"status": "closed", "awaits": False}
+NOTHING: dict[str, Any] = {"version": 0, "mark": "0:", "clock": None, "shown": None}
+"""A journey of which nothing is recorded."""
+BARE: dict[str, Any] = {"mark": "", "shown": None}
+"""Its run."""
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,11 @@ CLOSED = {"status": "closed", "awaits": False}
         ({}, {"health": "diverged", "mark": "3:bb"}, "3:bb", Drift.QUARANTINED),
         ({}, {"state": "paused"}, "5:aa", Drift.PAUSED),
         ({}, {"activity_paused": True}, "5:aa", Drift.PAUSED),
-        ({"version": 0, "mark": "0:"}, {"activity_paused": True, "mark": ""}, None, Drift.PAUSED),
+        (NOTHING, {**BARE, "activity_paused": True}, None, Drift.PAUSED),
+        (NOTHING, {**BARE, "state": "paused"}, None, Drift.PAUSED),
+        (NOTHING, {**BARE, "stuck": True}, None, Drift.SILENT),
+        (NOTHING, {**BARE, "build": "care-pathway:1"}, None, Drift.STRANDED),
+        (NOTHING, {**BARE, "health": "diverged"}, None, Drift.QUARANTINED),
         ({}, {"build": "care-pathway:1"}, "5:aa", Drift.STRANDED),
         ({}, {"build": "care-pathway:2"}, "5:aa", None),
         ({}, {"shown": None, "mark": ""}, None, Drift.UNSHOWN),
@@ -61,12 +69,14 @@ CLOSED = {"status": "closed", "awaits": False}
         ({}, {"squatter": "elsewhere"}, "5:aa", Drift.SQUATTED),
         ({}, {"squatter": "asleep"}, "5:aa", Drift.SQUATTED),
         ({}, {"squatter": "foreign", "state": "ended"}, "5:aa", Drift.ENDED),
-        ({"version": 0, "mark": "0:"}, {"squatter": "foreign", "mark": ""}, None, Drift.SQUATTED),
-        ({"version": 0, "mark": "0:"}, {"squatter": "elsewhere", "mark": ""}, None, Drift.SQUATTED),
-        ({"version": 0, "mark": "0:"}, {"squatter": "asleep", "mark": "", "shown": None}, None, None),
-        ({"version": 0, "mark": "0:"}, None, None, Drift.UNSTARTED),
-        ({"version": 0, "mark": "0:", "since": JUST}, None, None, None),
-        ({"version": 0, "mark": "0:"}, {"mark": "", "shown": None}, None, None),
+        (NOTHING, {**BARE, "squatter": "foreign"}, None, Drift.SQUATTED),
+        (NOTHING, {**BARE, "squatter": "elsewhere"}, None, Drift.SQUATTED),
+        (NOTHING, {**BARE, "squatter": "asleep"}, None, None),
+        (NOTHING, None, None, Drift.UNSTARTED),
+        (NOTHING, {**BARE, "state": "ended"}, None, Drift.UNSTARTED),
+        (NOTHING, {"state": "ended"}, None, Drift.AHEAD),
+        ({**NOTHING, "since": JUST}, None, None, None),
+        (NOTHING, BARE, None, None),
     ],
 )
 def test_each_difference_is_told_as_what_it_is(
