@@ -105,6 +105,7 @@ except ValueError:
 """
 
 
+@pytest.mark.program
 def test_what_libraries_fill_in_is_not_shown() -> None:
     ran = subprocess.run([sys.executable, "-c", LIBRARY], cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in ran.stderr.splitlines()]

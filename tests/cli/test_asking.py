@@ -64,17 +64,20 @@ def asked(*typed: bytes, terminal: bool = True) -> tuple[str, bytes]:
     return out.decode().strip(), shown
 
 
+@pytest.mark.program
 def test_a_person_is_asked_while_a_form_comes_in() -> None:
     told, shown = asked(PASSPHRASE.encode() + b"\n", b"demo-clinician\n")
     assert told == f"['{PASSPHRASE}', 'demo-clinician'] 'a form'"
     assert PASSPHRASE.encode() not in shown
 
 
+@pytest.mark.program
 def test_without_a_terminal_nobody_is_asked() -> None:
     told, _ = asked(terminal=False)
     assert told == "2 signing needs a person at a terminal, and there is none"
 
 
+@pytest.mark.program
 @pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["ctrl-c", "ctrl-d"])
 def test_a_person_may_step_back(key: bytes) -> None:
     told, _ = asked(key)

@@ -50,6 +50,7 @@ def running(place: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.program
 def test_what_a_killed_run_left_is_removed_and_nothing_else(place: Path) -> None:
     (place / "carepath-postgres-1").mkdir()
     with running(place) as process:

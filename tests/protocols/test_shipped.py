@@ -252,6 +252,7 @@ def test_demonstrations_are_short_complete_and_never_for_patients(pathway: Pathw
     assert protocol.sessions.planned == {"PTSD": 3, "ANXIETY": 2}[pathway]
 
 
+@pytest.mark.program
 def test_the_core_does_not_load_yaml() -> None:
     program = "import sys, workflows.journey.stages; sys.exit('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
