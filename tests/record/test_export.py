@@ -3,6 +3,7 @@
 import ast
 import base64
 import json
+import resource
 import subprocess
 import sys
 import zipfile
@@ -333,6 +334,7 @@ async def test_what_cannot_be_read_could_not_be_checked(bundle: Path, what: str)
     assert (code, "NOT BE CHECKED" in said, "HOLD" in said) == (NOT_CHECKED, True, False), said
 
 
+@pytest.mark.program
 def test_what_unfolds_beyond_what_memory_is_given_could_not_be_checked(tmp_path: Path) -> None:
     """A few kilobytes hold millions of empty lists."""
     packed(tmp_path / "small.zip", {"journey.json": b"[%s0]" % (b"[]," * 8_000_000), "register.json": b"{}"})
@@ -346,6 +348,36 @@ def test_what_unfolds_beyond_what_memory_is_given_could_not_be_checked(tmp_path:
         check=False,
     )
     assert (told.returncode, "NOT BE CHECKED: it cannot be read (MemoryError)" in told.stdout) == (NOT_CHECKED, True)
+
+
+@pytest.mark.parametrize(
+    ("known", "most"),
+    [
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), verify_export.MEMORY_LIMIT),
+        ((2**30, resource.RLIM_INFINITY), 2**30),
+        ((resource.RLIM_INFINITY, 2**31), 2**31),
+    ],
+)
+def test_a_bound_of_memory_that_there_is_is_never_made_wider(
+    monkeypatch: pytest.MonkeyPatch, known: tuple[int, int], most: int
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: known)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, bounds: told.append(bounds))
+    verify_export.bound_memory()
+    assert told == [(most, known[1])]
+
+
+def test_where_the_system_takes_no_bound_of_memory_a_file_is_checked_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As macOS does where more is reserved already."""
+
+    def refuse(_what: int, _bounds: tuple[int, int]) -> None:
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    verify_export.bound_memory()
 
 
 @pytest.mark.parametrize("keys", [("00", KEYS[1]), ("", ""), (KEYS[0], "zz" * 32), KEYS + KEYS])

@@ -598,11 +598,12 @@ def bound_memory() -> None:
     """Have a file that unfolds into more than `MEMORY_LIMIT` be one that could not be checked."""
     try:
         import resource  # noqa: PLC0415 - not on every system
-    except ImportError:
-        return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    most = MEMORY_LIMIT if hard == resource.RLIM_INFINITY else min(MEMORY_LIMIT, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = min(each for each in (MEMORY_LIMIT, soft, hard) if each != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    except (ImportError, AttributeError, ValueError, OSError):
+        return  # This system cannot be told so, and the file is checked without it.
 
 
 def unpacked(content: bytes) -> dict[str, bytes]:
