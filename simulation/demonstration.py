@@ -186,7 +186,8 @@ async def demo(*, keep: bool, begins: datetime | None = None) -> None:
             await run_worker(mailbox.sending(stack.worker_env, served.url), stack.logs / "worker.log"),
         ):
             await _perform(stack, console, begins)
-            print(f"""
+            print(
+                f"""
 Kept up for you to look at. Ctrl-C ends it, and its data is gone at the next demonstration.
 
   console      {served.url}
@@ -200,7 +201,9 @@ In another terminal:
   .venv/bin/python starter.py pathway list --closed
 
 Invented clinicians sign with the passphrase: {PASSPHRASE}
-""")
+""",
+                flush=True,
+            )
             with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
                 await asyncio.Event().wait()
 

@@ -41,7 +41,8 @@ async def up(directory: Path) -> None:
             await run_worker(mailbox.sending(stack.worker_env, console.url), stack.logs / "worker.log"),
             await run_codec_server(stack.env, stack.ui_url or "", stack.logs / "codec-server.log") as codec,
         ):
-            print(f"""
+            print(
+                f"""
 The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
 
   console       {console.url}
@@ -58,7 +59,9 @@ In another terminal:
   .venv/bin/python starter.py message list      # who was told, and what became of it
 
 Invented clinicians sign with the passphrase: {PASSPHRASE}
-""")
+""",
+                flush=True,
+            )
             await _until_stopped()
             print("Stopping; journeys go on where they were at the next `make up`.")
 
