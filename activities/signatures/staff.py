@@ -94,8 +94,8 @@ def unknown_actors(register: Register, clinic: str, events: Sequence[e.Event]) -
 
 
 class OnCall(NamedTuple):
-    """Who is on call for a clinic at a moment, and who stands in. ``gap``: the rota has nobody, and these are the
-    medical directors, or else all clinicians, in their place."""
+    """Who is on call for a clinic at a moment, and who stands in. ``gap``: the rota has nobody who is there, and
+    these are the medical directors in their place, or else all clinicians, or whoever else is there."""
 
     people: tuple[str, ...]
     gap: bool = False
