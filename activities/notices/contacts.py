@@ -194,8 +194,8 @@ class Contacts:
         return rows
 
     async def keep(self, subject: str, contact: ContactPoints, *, after: int, by: str) -> bool:
-        """Keep the next version of a contact. False where there is one already: somebody was faster, and nothing
-        happened.
+        """Keep the next version of a contact. False where there is one already: somebody was faster; or where so
+        many were kept within an hour. Then nothing happened.
 
         Raises:
             KeysUnavailable: the key cannot be had now; nothing happened.

@@ -266,7 +266,11 @@ async def _change(
             return Changed(known, None if point_id is None else contact.point(point_id))
         by = context.person.id
         if not await contacts.keep(subject, contact, after=known.version, by=by):
-            raise Conflict("somebody else has just changed it", "Look at it, and try again", state=NOTHING_CHANGED)
+            raise Conflict(
+                "somebody else has just changed it, or it was changed too often within an hour",
+                "Look at it, and try again, or in an hour",
+                state=NOTHING_CHANGED,
+            )
         if ask and point_id is not None:
             await contacts.ask_code(owner, point_id, by=by)
         kept = KeptContact(known.version + 1, contact, by, context.now())
