@@ -7,6 +7,7 @@ spreadsheet takes what its country does. No error says what stands in a cell.
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -19,6 +20,8 @@ from workflows.journey.base import canonical
 MARK: Final = b"\xef\xbb\xbf"
 """The mark at the beginning by which a spreadsheet knows that a file is UTF-8."""
 SEPARATORS: Final = ",;\t"
+MOST_NAMED: Final = 20
+"""How many wrong columns an error names: a file may have a hundred thousand of them."""
 FLAGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 """How a cell says yes or no, in any case of letters."""
 REMEDY: Final = "Take the columns of the table to fill in, which are in its first row"
@@ -77,17 +80,21 @@ def _decoded(raw: bytes) -> str:
 
 
 def _read_table(text: str) -> Iterator[tuple[int, bytes]]:
-    rows = _rows(text)
-    begins = next(number for number, cells in enumerate(rows) if any(map(str.strip, cells)))
-    columns = _columns(rows[begins])
-    for number, cells in enumerate(rows[begins + 1 :], begins + 2):
-        if any(map(str.strip, cells)):
+    filled = ((number, cells) for number, cells in enumerate(_rows(text), 1) if any(map(str.strip, cells)))
+    columns: list[str] | None = None
+    for number, cells in filled:
+        if columns is None:
+            columns = _columns(cells)
+        else:
             yield number, canonical(_referral(columns, cells))
 
 
 def _rows(text: str) -> list[list[str]]:
-    """Return the cells of each row, parted by what parts the most known columns in the first one."""
-    first = text.lstrip().split("\n", 1)[0]
+    """Return the cells of each row, parted by what parts the most known columns in the first that is not empty; none
+    where all are."""
+    first = next((line for line in io.StringIO(text, newline="") if line.strip(f'{SEPARATORS}" \r\n')), None)
+    if first is None:
+        return []
     separator = max(SEPARATORS, key=lambda each: len({*_names(first.split(each))} & {*COLUMNS}))
     rows: list[list[str]] = []
     try:
@@ -113,11 +120,13 @@ def _columns(cells: Sequence[str]) -> list[str]:
             no names of columns, that is a patient's.
     """
     names = _names(cells)
-    problems = [
+    first = {name: place for place, name in reversed([*enumerate(names)])}
+    wrong = (
         FieldProblem(field=f"column {_letters(place)}", problem=problem)
         for place, name in enumerate(names)
-        if (problem := _wrong_with(name, names[:place]))
-    ]
+        if (problem := _wrong_with(name, again=first[name] != place))
+    )
+    problems = [*islice(wrong, MOST_NAMED)]
     problems += [
         FieldProblem(field=name, problem="is missing") for name in COLUMNS if name in NEEDED and name not in names
     ]
@@ -127,12 +136,12 @@ def _columns(cells: Sequence[str]) -> list[str]:
     return names
 
 
-def _wrong_with(name: str, before: Sequence[str]) -> str | None:
+def _wrong_with(name: str, *, again: bool) -> str | None:
     if not name:
         return None
     if name not in COLUMNS:
         return "has a name that is not known"
-    return "is there twice" if name in before else None
+    return "is there twice" if again else None
 
 
 def _referral(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Start journeys: one from a form, or many from a file."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -184,7 +185,10 @@ async def start_file(visit: Acts) -> Response:
     rows: Sequence[tuple[int, bytes]] = ()
     found: list[StartedRow] = []
     try:
-        rows = referral_files.read_rows(_given(visit).encode())
+        async with visit.context() as context:
+            require_role(context.actor, START)
+        # It takes the processor: others have their turn.
+        rows = await asyncio.to_thread(referral_files.read_rows, _given(visit).encode())
         if not 0 < len(rows) <= MOST_ROWS:
             raise InvalidInput(
                 f"a file has from 1 to {MOST_ROWS} rows here, one referral on each",

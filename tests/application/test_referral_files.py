@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from application import input as forms
 from application.errors import InvalidInput
-from application.pathway.referral_files import COLUMNS, MARK, NEEDED, read_rows, template, template_file
+from application.pathway.referral_files import (
+    COLUMNS,
+    MARK,
+    MOST_NAMED,
+    NEEDED,
+    read_rows,
+    template,
+    template_file,
+)
 from application.pathway.start import Referral
 from tests.cli.helpers import referral
 
@@ -148,6 +156,22 @@ def test_a_table_of_other_columns_is_refused_whole(raw: bytes, fields: set[str])
     assert {each.field for each in told.value.fields} == fields
     assert "Jane" not in str(told.value.fields) + str(told.value)
     assert "table to fill in" in told.value.remedy
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_rows_of_nothing_say_nothing_also_before_the_names(separator: str) -> None:
+    nothing = f"{separator * 3}\r\n" * 2
+    for empty in (separator, nothing, f'{separator}""{separator} \r\n', "\u00a0\r\n"):
+        assert read_rows(empty.encode()) == ()
+    raw = f"{nothing}{table([flat(referral())], separator=separator)}{nothing}".encode()
+    assert read(raw) == [(4, forms.check(Referral, referral()))]
+
+
+def test_of_very_many_wrong_columns_the_first_are_named() -> None:
+    for first_row in ("," * 300_000, "x," * 150_000):
+        with pytest.raises(InvalidInput) as told:
+            read_rows(f"x{first_row}\n".encode())
+        assert len(told.value.fields) <= MOST_NAMED + len(NEEDED)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "latin-1"])

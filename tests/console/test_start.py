@@ -178,7 +178,7 @@ async def test_rows_that_are_only_accepted_are_counted_apart(clinics: Clinics, b
 
 async def test_a_file_of_nothing_or_of_too_much_is_refused(browser: Browser) -> None:
     await browser.sign_in("coordinator")
-    for rows in ("", "\n\n", "{}\n" * 501):
+    for rows in ("", "\n\n", ",,,\n,,,\n", "{}\n" * 501):
         await browser.go("/start/file")
         answer = await browser.send({"rows": rows})
         assert answer.status_code == 422
@@ -194,4 +194,7 @@ async def test_only_a_coordinator_starts_patients(clinics: Clinics, browser: Bro
     for address in ("/start", "/start/file"):
         assert (await browser.go(address)).status_code == 403
         assert (await browser.client.post(address, data=given)).status_code in (403, 422)
+    for rows in ("name", "", "{}\n" * 501):
+        answer = await browser.client.post("/start/file", data=given | {"rows": rows})
+        assert answer.status_code == 403, "what they may not start is not even read"
     assert await enrolled(clinics) == before
