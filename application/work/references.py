@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
 
-from activities.record import UnreadableEvent
+from activities.record import RecordUnavailable, StoredEvent, UnreadableEvent
 from activities.record.event_codec import reference_in
 from application.context import Context
 from workflows.journey.actors import STAFF_ROLES
@@ -40,10 +40,10 @@ class References:
     async def of(self, context: Context, rows: Iterable[Listed]) -> Mapping[UUID, str]:
         """Return the references of the patients of these rows, by journey: of those at clinics the person works for,
         who may look at the journeys themselves. That they look at these rows is recorded with the list. Whose opening
-        cannot be read is left out.
+        cannot be read is left out, and so are all that are not known while keys are away: the list itself needs none.
 
         Raises:
-            RecordUnavailable, RecordFault: as the record does.
+            RecordFault: as the record does.
         """
         if context.person.role not in STAFF_ROLES:
             return {}
@@ -52,7 +52,9 @@ class References:
         known = {each: kept[1] for each in journeys if (kept := self._kept.get(each)) is not None and kept[0] > fresh}
         lacking = [each for each in journeys if each not in known]
         if lacking:
-            read = await (await context.record()).load_openings(lacking)
+            read: Sequence[StoredEvent] = ()
+            with suppress(RecordUnavailable):
+                read = await (await context.record()).load_openings(lacking)
             for opening in read:
                 with suppress(UnreadableEvent):
                     known[opening.journey_id] = reference_in(opening)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from activities.record import Record, RecordUnavailable
 from activities.record.event_codec import reference_in
 from application.work.references import References
 from tests.cli.clinics import OTHER, Clinics
@@ -75,3 +76,18 @@ async def test_whose_opening_cannot_be_read_is_listed_by_the_journey(
     page = (await browser.go("/journeys")).text
     assert str(clinics.held) not in named(page)
     assert f'<a href="/journeys/{clinics.held}"><span class="id">{str(clinics.held)[:8]}</span></a>' in page
+
+
+@pytest.mark.parametrize("address", ["/work?all=yes", "/journeys", "/sign-offs"])
+async def test_while_keys_are_away_lists_show_the_journeys(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    async def away(*_: object) -> None:
+        raise RecordUnavailable("KeysUnavailable")
+
+    monkeypatch.setattr(Record, "load_openings", away)
+    await browser.sign_in("coordinator")
+    answer = await browser.go(address)
+    assert answer.status_code == 200
+    assert named(answer.text) == {}
+    assert re.search(r'<a href="/journeys/[0-9a-f-]{36}"><span class="id">', answer.text)
