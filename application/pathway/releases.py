@@ -43,7 +43,7 @@ async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
     if context.settings.demonstration or not standing:
         return frozenset()
     record = await context.record()
-    stored = [each for each in await record.load(journey.id) if each.version <= journey.version]
+    stored = _up_to(await record.load(journey.id), journey.version)
     commands = await record.commands(journey.id, until_version=journey.version)
     log = ThisLog(await record.log_name())
     try:
@@ -57,6 +57,12 @@ async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
         if not await loop.run_in_executor(_PROVING, follows_as_before, stored, commands, register, log, of_it):
             found.add(number)
     return frozenset(found)
+
+
+def _up_to(stored: Sequence[StoredEvent], version: int) -> Sequence[StoredEvent]:
+    """Return the rows up to a version, with the rest of those of its command: they follow from it together."""
+    last = {each.command_id for each in stored if each.version == version}
+    return [each for each in stored if each.version <= version or each.command_id in last]
 
 
 def _standing(journey: Journey) -> Iterator[tuple[int, bool]]:

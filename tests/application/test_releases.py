@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
@@ -11,7 +13,7 @@ from activities.record import StoredEvent
 from activities.record.store import StoredCommand
 from activities.signatures.sessions import ThisLog
 from application.pathway import releases
-from application.pathway.releases import follows, follows_as_before
+from application.pathway.releases import find_unproven, follows, follows_as_before
 from application.pathway.session_room import NOT_PROVEN, Room, ShowSession, show_session
 from application.pathway.show import (
     JourneyAt,
@@ -29,6 +31,7 @@ from tests.cli.helpers import World, call
 from tests.journey.play import JOURNEY, Decision, course
 from tests.record.handed import kept, signed_course
 from tests.signatures.recorded import EARLY, history
+from workflows.journey.aggregate import fold
 from workflows.journey.decided import DecidedBy
 from workflows.journey.events import Event, SessionReleased, SignedOff
 from workflows.journey.protocol import SignOffKind
@@ -165,6 +168,37 @@ def test_a_clearance_that_is_not_proven_is_no_way_to_a_dose(migrated: Database) 
 
     room = asyncio.run(shown())
     assert (room.moment, room.obstacles[0]) == ("checked", NOT_PROVEN)
+
+
+def shown_at(decisions: list[Decision], here: Callable[[tuple[Event, ...]], bool]) -> frozenset[int]:
+    """The sessions that are not proven on a journey as it was known at the version of the first event of a kind."""
+    rows, commands = kept(decisions)
+    events = [event for each in decisions for event in each.events]
+    version = next(event.version for event in events if here((event,)))
+    assert rows[-1].version > version
+    assert rows[-1].command_id == rows[version - 1].command_id
+
+    async def until(_: UUID, *, until_version: int) -> list[StoredCommand]:
+        return [each for each in commands if each.version <= until_version]
+
+    record = SimpleNamespace(load=_answering(rows), commands=until, log_name=_answering(""))
+    context = SimpleNamespace(settings=SimpleNamespace(demonstration=False), record=_answering(record))
+    return asyncio.run(find_unproven(context, fold(events[:version])))  # type: ignore[arg-type]
+
+
+def _answering(what: Any) -> Callable[..., Any]:
+    async def answer(*_: object) -> Any:
+        return what
+
+    return answer
+
+
+def test_what_stood_in_the_middle_of_a_command_is_proven_by_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(releases, "verified_register", lambda _: EARLY)
+    monkeypatch.setattr(releases, "ThisLog", lambda _: HERE)
+    assert shown_at(until_release(signed_course()), released) == set()
+    assert shown_at(until_clearance(signed_course()), cleared) == set()
+    assert shown_at(until_release(list(course("PTSD").decisions)), released) == {1}, "nobody signed"
 
 
 @pytest.mark.parametrize("demonstration", [True, False])
