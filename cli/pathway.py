@@ -171,10 +171,11 @@ def render_reasons(output: Output, shown: JourneyAt) -> None:
     said = list(describe_obligations(journey, shown.at))
     if output.json_only:
         awaited = render.summary(journey)["obligations"]
-        output.data({"illustrative": journey.illustrative, "sentences": said, "obligations": awaited})
+        told = {"illustrative": journey.illustrative, "sentences": said, "obligations": awaited}
+        output.data(told | {"unproven_sessions": sorted(shown.unproven)})
         return
     output.illustrative(journey.illustrative)
-    for sentence in said:
+    for sentence in (*(render.not_proven(f"Session {number}") for number in sorted(shown.unproven)), *said):
         output.text(f"• {sentence}")
 
 

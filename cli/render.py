@@ -89,7 +89,7 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
                 sessions,
                 s.number,
                 shown_at(s.starts_at, zone),
-                _not_proven(released) if s.number in unproven and released else released,
+                not_proven(released) if s.number in unproven and released else released,
                 dose,
                 shown_at(s.ended_at, zone),
             )
@@ -106,7 +106,7 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
             chosen = s_.decision if s_.choice is None else f"{s_.decision}: {s_.choice}"
             by, now = f"{s_.name} ({s_.role.value} {s_.by})", status_of(journey, s_).replace("_", " ")
             if s_.kind is SignOffKind.CLEARANCE and s_.subject in {str(number) for number in unproven}:
-                now = _not_proven(now)
+                now = not_proven(now)
             add_row(signed, s_.request, chosen, s_.meaning, by, shown_at(s_.at, zone), now)
         yield signed
     yield from _events_of_concern(journey)
@@ -214,7 +214,8 @@ def _steps(journey: Journey) -> str:
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 
-def _not_proven(said: str) -> str:
+def not_proven(said: str) -> str:
+    """Say of a release or a clearance that nobody may rely on it."""
     return f"{said}, not proven: no dose is to be taken; call ops"
 
 
@@ -226,7 +227,7 @@ def timeline(
     lines = table("version", "at", "by", "event", "", title="Timeline")
     for event in events:
         at = f"{shown_at(event.at, zone)}, recorded late" if event.version in late else shown_at(event.at, zone)
-        at = _not_proven(at) if event.version in unproven else at
+        at = not_proven(at) if event.version in unproven else at
         if isinstance(event, UnreadEvent):
             add_row(lines, event.version, at, f"{event.actor_role} {event.actor_id}", event.kind, UNREADABLE)
         else:

@@ -95,7 +95,7 @@ class JourneyAt(NamedTuple):
 
     journey: Journey
     at: datetime
-    unproven: frozenset[int] = frozenset()
+    unproven: frozenset[int]
 
 
 class UnreadEvent(NamedTuple):
@@ -239,8 +239,7 @@ async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:
     Raises:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
-    history = await read_journey(context, query, query.journey_id)
-    return JourneyAt(history.journey, context.now())
+    return await _proven(context, (await read_journey(context, query, query.journey_id)).journey)
 
 
 async def show_patient_view(context: Context, query: ShowPatientView) -> PatientSummary:

@@ -223,7 +223,8 @@ def test_wherever_a_release_is_shown_it_says_that_it_is_not_proven(migrated: Dat
     assert room.moment == ("released" if demonstration else "not proven")
     assert journey.unproven == sessions
     assert happened.unproven == whole.unproven == versions
-    for verb in ("show", "timeline"):
+    for verb in ("show", "timeline", "why"):
         said = " ".join(call(world, "pathway", verb, str(JOURNEY), width=400).out.split())
         assert ("not proven: no dose is to be taken" in said) != demonstration
-    assert call(world, "pathway", "show", str(JOURNEY), "--json").json["unproven_sessions"] == sorted(sessions)
+    for verb in ("show", "why"):
+        assert call(world, "pathway", verb, str(JOURNEY), "--json").json["unproven_sessions"] == sorted(sessions)
