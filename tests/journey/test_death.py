@@ -355,6 +355,19 @@ def test_what_the_patient_sends_after_their_death_is_heard_though_it_is_refused(
     assert not [event for event in play.keep(again, refusal) if isinstance(event.body, e.DeathDoubted)], "once"
 
 
+def test_what_is_sent_again_is_no_further_sign_of_life() -> None:
+    """The same command gave events of the same ids once more, which the record had with another content."""
+    play = died(after("session.end"))
+    command = play.command(c.WithdrawConsent(consent="no-such-consent", reason="x"), Role.PATIENT)
+    refusal = play.take(command)
+    assert isinstance(refusal, Refusal)
+    assert play.keep(command, refusal)
+    called = [support.id for support in play.journey.support.values() if support.open and support.cause == "life"]
+    play.do(c.AnswerSupport(support=called[0], text="nobody answers (invented)"), Role.CLINICIAN)
+    play.later(minutes=5)
+    assert play.keep(command, refusal) == ()
+
+
 @pytest.mark.parametrize("by", [Role.COORDINATOR, Role.OBSERVER, Role.CLINICIAN])
 def test_what_others_send_and_is_refused_is_no_sign_of_life(by: Role) -> None:
     play = died(after("session.end"))

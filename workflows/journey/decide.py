@@ -99,7 +99,7 @@ def keep_refusal(
     if refusal.kept:
         return _keep_report(journey, receipts, command, refusal, at)
     if heard := [*death.heard_refused(journey, command)]:
-        return _keep_apart(journey, command, heard, "heard", at)
+        return _keep_apart(journey, receipts, command, heard, "heard", at)
     worth = command.body.attempts_kept or unanswered
     nonce = None
     others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED
@@ -125,22 +125,28 @@ def keep_refusal(
 def _keep_report(
     journey: Journey, receipts: Mapping[UUID, CommandReceipt], command: Command, refusal: Refusal, at: datetime
 ) -> tuple[e.Event, ...]:
-    seen = command_digest(command)
-    derived = own_id(command.command_id, f"kept:{code_of(journey.code_key, seen)}")
-    kept = [] if derived in receipts else [*reports.keep_refused(journey, command, refusal)]
+    kept = [*reports.keep_refused(journey, command, refusal)]
     if not kept:
         return ()
     if not has_part(journey, command.actor):
         kept.append(e.StrangerHeard(command_kind=command.body.kind))
-    return _keep_apart(journey, command, [*kept, *death.heard_refused(journey, command)], "kept", at)
+    return _keep_apart(journey, receipts, command, [*kept, *death.heard_refused(journey, command)], "kept", at)
 
 
 def _keep_apart(
-    journey: Journey, command: Command, bodies: list[e.EventBody], what: str, at: datetime
+    journey: Journey,
+    receipts: Mapping[UUID, CommandReceipt],
+    command: Command,
+    bodies: list[e.EventBody],
+    what: str,
+    at: datetime,
 ) -> tuple[e.Event, ...]:
-    """Record what follows from a refused command under an id of the service's own: its own stays free."""
+    """Record what follows from a refused command under an id of the service's own: its own stays free. It is recorded
+    once, however often the command is sent."""
     seen = command_digest(command)
     derived = own_id(command.command_id, f"{what}:{code_of(journey.code_key, seen)}")
+    if derived in receipts:
+        return ()
     # The proof is of the command under its own id.
     unproven = command.model_copy(update={"command_id": derived, "proof": None})
     return _unfold(journey, bodies, unproven, seen, at)
