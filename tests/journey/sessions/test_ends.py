@@ -326,6 +326,39 @@ def test_a_second_dose_begins_the_time_anew(where: str) -> None:
     assert not play.journey.sessions[1].running
 
 
+def see(play: Play) -> None:
+    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
+    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
+
+
+def test_what_was_seen_soon_after_a_second_dose_ends_no_session() -> None:
+    """Ten minutes after it the vital signs were measured, and the session ended on them once its time was over."""
+    play = observed_until(40)
+    play.at = play.dosed_at() + timedelta(minutes=110)
+    play.do(dose(play, dose_mg=50), Role.OBSERVER)
+    play.later(minutes=10)
+    see(play)
+    play.later(minutes=111)
+    play.refused(
+        ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="from 230 minutes on"
+    )
+    see(play)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+def test_no_session_ends_by_a_second_dose_that_one_person_says_was_earlier() -> None:
+    play = observed_until(120)
+    play.do(dose(play, dose_mg=50), Role.OBSERVER)
+    play.later(minutes=5)
+    earlier = dose(play, dose_mg=50, taken_at=play.dosed_at() + timedelta(minutes=1), deviation="x")
+    play.do(c.Amend(version=play.version_of("session.dosed"), reason="x", correction=earlier))
+    see(play)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="confirmed")
+    for correction in play.journey.unconfirmed:
+        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
 def not_made(play: Play, kind: str) -> None:
     version = play.version_of(kind)
     play.do(c.MarkInError(version=version, reason="it was another patient (invented)"), Role.SESSION_MONITOR)
@@ -353,6 +386,9 @@ HARM: dict[str, Any] = {
         what="seizure (invented)", grade=4, serious=True, serious_because=("life_threatening",), onset=play.at
     ),
     "a second dose": lambda play: c.RecordDose(dose_mg=50, route="oral", taken_at=play.dosed_at()),
+    "a call for help": lambda _: c.RequestSupport(urgency="urgent", text="they cannot stand (invented)"),
+    "a form nobody could take": lambda _: c.KeepReport(about="support.request", said="{}", fields=("text",)),
+    "a threat": lambda _: c.ReportCrisis(what="they want to die (invented)"),
 }
 
 
@@ -371,6 +407,37 @@ def test_no_session_ends_before_the_patient_was_seen_after_what_was_told_last(wh
     minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
     play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
     play.do(ending(play), Role.SESSION_MONITOR)
+    assert not play.journey.sessions[1].running
+
+
+def test_no_session_ends_before_the_patient_was_seen_after_harm_turned_out_to_be_worse() -> None:
+    play = observed_until(40)
+    play.do(c.ReportAdverseEvent(what="a fall (invented)", grade=1, serious=False, onset=play.at), Role.OBSERVER)
+    play.at = last_dose(play) + timedelta(minutes=120)
+    see(play)
+    [event] = play.journey.adverse_events
+    worse = c.RegradeAdverseEvent(
+        adverse_event=event, grade=4, serious=True, serious_because=("life_threatening",), reason="a seizure (invented)"
+    )
+    play.do(worse, Role.CLINICIAN)
+    play.later(minutes=1)
+    play.refused(
+        ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="since the last"
+    )
+    see(play)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+def test_an_end_that_was_declined_is_not_asked_about_again() -> None:
+    """Whatever was told next asked for a signature under the same end."""
+    play = end_to_sign()
+    play.sign(SignOffKind.END_DECISION, "1", decision="decline", rationale="stay with them")
+    play.do(c.RequestSupport(urgency="clinical", text="how long still? (invented)"), Role.PATIENT)
+    assert not play.asks_for(SignOffKind.END_DECISION, "1")
+    known = play.journey.protocol.sessions.criteria_known_from
+    criteria = {name: name not in known for name in play.journey.protocol.sessions.release_criteria}
+    play.do(ending(play, criteria=criteria, clinician_decision="goes home with the observer"))
+    play.sign(SignOffKind.END_DECISION, "1")
     assert not play.journey.sessions[1].running
 
 

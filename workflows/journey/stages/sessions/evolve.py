@@ -129,8 +129,11 @@ def _recounted(state: PathwayState, session: Session, taken_at: datetime) -> tup
     )
 
 
-def _reviewed(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew."""
+def _decided(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
+    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew. An end
+    that was declined is proposed no more."""
+    if body.sign_off == SignOffKind.END_DECISION and body.decision == "decline":
+        return change_entry(state, "sessions", int(body.subject or 0), end_proposed=None)
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
     return {"maintenance_since": event.at} if review and body.choice == "maintenance" else {}
 
@@ -168,7 +171,7 @@ EVOLUTIONS: Evolutions = {
     SessionChecked: _checked,
     SessionReleased: _released,
     DoseRecorded: _dosed,
-    SignedOff: _reviewed,
+    SignedOff: _decided,
     SessionObserved: _observed,
     ObservationMissed: _missed,
     SessionEndProposed: _end_proposed,

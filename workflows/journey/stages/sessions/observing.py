@@ -267,12 +267,12 @@ def earliest_end(journey: Journey, dosed_at: datetime) -> datetime:
 
 
 def _rests_on(session: Session, made: CorrectionMade) -> bool:
-    """Whether the end of a session rests on what was corrected: when its dose was, the vital signs before it, and what
-    somebody says was not seen after it. An observation that is amended counts beside the one before."""
+    """Whether the end of a session rests on what was corrected: when doses were taken, the vital signs before its own,
+    and what somebody says was not seen after it. An observation that is amended counts beside the one before."""
     about, number = (made.about.kind, made.about.subject), str(session.number)
     if made.in_error and (about == ("session.observed", number) or made.about.kind == "observation.recorded"):
         return True
-    return about in (("session.dosed", session.dose), ("session.checked", number))
+    return made.about.kind == "session.dosed" or about == ("session.checked", number)
 
 
 def computed_criteria(
@@ -309,12 +309,14 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     settled = timedelta(minutes=rules.no_vomiting_minutes)
     if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
         yield "vomiting", f"vomiting at {vomited[-1]} minutes"
-    ending = [seen for seen in session.observations if seen.minute >= rules.minimum_minutes]
     dosed_at = session.dosed_at
+    # Counted from the last dose, as the end is: what was seen before that time says nothing of it.
+    first = earliest_end(journey, dosed_at) - dosed_at if dosed_at else timedelta(minutes=rules.minimum_minutes)
+    ending = [seen for seen in session.observations if timedelta(minutes=seen.minute) >= first]
     measured = [s for s in ending if dosed_at and is_measured_then(rules, dosed_at, s.minute, s.vitals)]
     baseline = None if session.check is None else session.check.vitals
     if not measured:
-        yield "vitals", f"no vital signs from {rules.minimum_minutes} minutes on"
+        yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
     elif not all(_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
         yield "vitals", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
@@ -332,13 +334,24 @@ def _found_since(journey: Journey, session: Session) -> Iterator[str]:
     """Find what was told beside the observations of a session and since the last of them: whoever told it, the patient
     is looked at once more."""
     last = max((seen.version for seen in session.last_observations), default=0)
-    versions = {fact.subject: version for version, fact in journey.facts.items() if version > last}
+    told = [fact for version, fact in journey.facts.items() if version > last]
+    names, kinds = [fact.subject for fact in told], [fact.kind for fact in told]
     for seen in journey.seen:
-        if not seen.in_error and seen.alert != "none" and seen.observation in versions:
+        if not seen.in_error and seen.alert != "none" and seen.observation in names:
             yield f"{seen.observation} was recorded since the last observation"
     for event in journey.adverse_events.values():
-        if not event.in_error and event.id in versions and is_at_least(severity_of(journey, event), Severity.URGENT):
-            yield f"{event.id} was reported since the last observation"
+        new = event.id in names or ("adverse-event.regraded" in kinds and bool(event.gradings))
+        if new and not event.in_error and is_at_least(severity_of(journey, event), Severity.URGENT):
+            yield f"{event.id} was reported or graded since the last observation"
+    for asked in journey.support.values():
+        if asked.open and asked.id in names and is_at_least(Severity(asked.urgency), Severity.URGENT):
+            yield f"{asked.id} was asked for since the last observation"
+    for report in journey.reports.values():
+        if "report.kept" in kinds and not report.settled and is_at_least(report.severity, Severity.URGENT):
+            yield f"{report.id} could not be taken in its form, since the last observation"
+    for crisis in journey.open_crises:
+        if crisis.version > last:
+            yield f"{crisis.id} was opened since the last observation"
 
 
 def _with(seen: Observation, last: Observation) -> bool:
