@@ -194,3 +194,17 @@ def test_doses_that_never_came_are_told_once_more_went() -> None:
     assert balance(play.journey) < 0
     assert one(followed, e.HoldPlaced).cause == "supply"
     assert one(followed, e.SupportRequested).urgency == "clinical"
+
+
+def test_doses_that_never_went_back_are_told_once_more_are_at_home_than_may_be() -> None:
+    """Who marked a return as entered in error left four doses at home where two may be, and nobody was told."""
+    play = none_at_home()
+    returned = play.version_of("supply.moved")
+    play.do(moved(play, "dispensed", 2), Role.COORDINATOR)
+    assert not play.journey.held
+    play.do(c.MarkInError(version=returned, reason="another patient's (invented)"), Role.COORDINATOR)
+    [correction] = play.journey.unconfirmed
+    followed = play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.CLINICIAN)
+    assert balance(play.journey) == 4
+    assert one(followed, e.HoldPlaced).cause == "supply"
+    assert one(followed, e.SupportRequested).urgency == "clinical"

@@ -89,13 +89,17 @@ def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iter
         yield from _finding(journey, f"{body.doses} doses were counted where {body.expected} should be")
 
 
-def react_corrected(
-    journey: Journey, body: e.EnteredInError | e.CorrectionConfirmed, at: datetime
-) -> Iterator[e.EventBody]:
-    """Tell a clinician where doses that were said to have come count no more, and more went than ever came."""
-    moved = body.fact if isinstance(body, e.EnteredInError) else journey.corrections[body.correction].fact
-    if moved == "supply.moved" and balance(journey) < 0:
+def react_corrected(journey: Journey, body: e.CorrectionConfirmed, at: datetime) -> Iterator[e.EventBody]:
+    """Tell a clinician where a movement, or its witness, counts no more, and so more went than ever came, or more is at
+    home than may be."""
+    if journey.corrections[body.correction].fact not in ("supply.moved", "supply.witnessed"):
+        return
+    left, most = balance(journey), journey.protocol.dose.max_doses_dispensed
+    if left < 0:
         yield from _finding(journey, "more doses went than ever came, since a movement counts no more")
+    elif most is not None and left > most:
+        what = f"{left} doses are at the patient's home, and at most {most} may be, since a movement counts no more"
+        yield from _finding(journey, what)
 
 
 def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
@@ -154,6 +158,5 @@ DECISIONS: Decisions = {
 REACTIONS: Reactions = {
     e.SupplyMoved: react_moved,
     e.SupplyCounted: react_counted,
-    e.EnteredInError: react_corrected,
     e.CorrectionConfirmed: react_corrected,
 }
