@@ -83,13 +83,6 @@ COULD_NOT_START = (
 )
 
 
-class WorkflowsStopped(Exception):
-    """The worker takes no workflow task any more, though nobody stopped it."""
-
-    def __init__(self) -> None:
-        super().__init__("it takes no workflow task any more: its core has failed")
-
-
 def build_worker(
     client: Client,
     record: Record,
@@ -255,7 +248,6 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             anchors=anchors,
             demonstrations=this_log.demonstration,
         )
-        end_without_workflows(worker, lambda: _end_after(HARD_STOP))
 
         @asynccontextmanager
         async def journeys(_: Settings) -> AsyncIterator[Journeys]:
@@ -298,24 +290,6 @@ async def looking_at(polls: Polls, end: Callable[[int], None]) -> AsyncIterator[
         looking.cancel()
 
 
-def end_without_workflows(worker: Worker, ending: Callable[[], None]) -> None:
-    """Have a worker end, after ``ending`` was called, once it takes no workflow task any more: after an error in its
-    core the SDK goes on with activities alone, and says nothing. Whatever supervises workers begins another one.
-    """
-    workflows = worker._workflow_worker  # noqa: SLF001 - the SDK tells nobody by its public names
-    assert workflows is not None, "a worker of ours runs workflows"
-    take_tasks = workflows.run
-
-    async def run() -> None:
-        await take_tasks()
-        if not worker._shutdown_event.is_set():  # noqa: SLF001
-            log.critical("worker.workflows_stopped")
-            ending()
-            raise WorkflowsStopped
-
-    workflows.run = run  # type: ignore[method-assign]
-
-
 def _end_after(seconds: float) -> None:
     asyncio.get_running_loop().call_later(seconds, os._exit, 1)
 
@@ -344,9 +318,6 @@ def main(argv: Sequence[str] = ()) -> int:
     except ZoneInfoNotFoundError:
         print("The worker did not start: the package tzdata is missing. Install the requirements.", file=sys.stderr)
         return 2
-    except WorkflowsStopped as error:
-        print(f"The worker ended: {error}", file=sys.stderr)
-        return UNAVAILABLE
     except COULD_NOT_START as error:
         print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
         return UNAVAILABLE

@@ -23,14 +23,19 @@ class Polls:
         self.metrics = MetricBuffer(_BUFFER)
         self._under_way: dict[str, float] = {}
 
-    def under_way(self) -> float | None:
-        """How many there are; None before the first one. While Temporal does not answer, a poll stays under way."""
+    def most_under_way(self) -> float | None:
+        """How many there were at most since the last look; None before the first poll.
+
+        While Temporal does not answer, a poll stays under way. One that a busy worker makes between two looks counts.
+        """
+        most = sum(self._under_way.values())
         for update in self.metrics.retrieve_updates():
             if update.metric.name == POLLERS and update.metric.kind == BUFFERED_METRIC_KIND_GAUGE:
                 kind = str(update.attributes.get("poller_type"))
                 if kind in OF_WORKFLOWS:
                     self._under_way[kind] = update.value
-        return sum(self._under_way.values()) if self._under_way else None
+                    most = max(most, sum(self._under_way.values()))
+        return most if self._under_way else None
 
     async def ended(self, *, every: float = 1.0, looks: int = LOOKS) -> None:
         """Return once there were none in so many looks in a row, ``every`` so many seconds. Before the first poll, and
@@ -38,4 +43,4 @@ class Polls:
         without = 0
         while without < looks:
             await asyncio.sleep(every)
-            without = without + 1 if self.under_way() == 0 else 0
+            without = without + 1 if self.most_under_way() == 0 else 0

@@ -20,14 +20,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from activities.signatures.sessions import ThisLog
 from application.temporal.journey_client import SearchAttributesUnusable, register_search_attributes
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers
 from tests.faults.helpers import AT_RISK, LOG_LOCK, Course, at_work, blocked, support
 from tests.helpers import codec_of, eventually
-from worker import HARD_STOP, UNAVAILABLE, WorkflowsStopped, build_worker, end_without_workflows
+from worker import HARD_STOP, UNAVAILABLE
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -187,24 +186,6 @@ async def test_stopped_in_good_order_it_leaves_nothing_undone(
         await asyncio.gather(*sent)
         journey = await course.checked()
     assert len(journey.support) == len(sent)
-
-
-async def test_a_worker_ends_when_its_core_takes_no_workflow_task_any_more(
-    client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The SDK would go on with activities alone."""
-    log = ThisLog(await record.log_name(), demonstration=True)
-    worker = build_worker(client, record, signers.register, log=log, task_queue=task_queue)
-
-    async def fail() -> None:
-        """What the SDK makes of an error in its core."""
-
-    monkeypatch.setattr(worker._workflow_worker, "run", fail)  # noqa: SLF001
-    told: list[str] = []
-    end_without_workflows(worker, lambda: told.append("it ends"))
-    with pytest.raises(WorkflowsStopped):
-        await worker.run()
-    assert told == ["it ends"]
 
 
 async def test_three_workers_share_the_journeys(
