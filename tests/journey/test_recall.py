@@ -151,6 +151,14 @@ def test_equal_values_of_another_spelling_are_not_the_same() -> None:
     assert spelled(journey.model_copy(update={"own_limits": {"planned": 1.0}})) == "{'planned': 1.0}"
 
 
+def test_what_is_found_out_for_one_command_is_known_to_the_next() -> None:
+    """Else each command works out anew the evidence of every open hold, of which a flood of messages brings many."""
+    play = started()
+    fresh = anew(play.journey)
+    decide(fresh, play.command(c.PlaceHold(reason="invented"), Role.PATIENT), play.at)
+    assert vars(fresh).get("memory")
+
+
 def test_old_answers_are_forgotten() -> None:
     @recalled
     def about(journey: Journey, number: int) -> int:

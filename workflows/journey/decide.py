@@ -45,7 +45,7 @@ def decide(journey: Journey | None, command: Command, at: datetime) -> tuple[e.E
         if objection is not None:
             return objection
         if journey is not None:
-            _ = journey.agreed  # What is found out about it is known to the states that follow.
+            _ = journey.agreed, journey.memory  # What is found out about it is known to the states that follow.
         if journey is None:
             return _started(command, seen, at)
         _permit(journey, command.body, command.actor, at)
