@@ -92,6 +92,7 @@ class Drill:
         """Begin, disturb for so long or so often, wait for quiet, and check."""
         report = Report(dict(await environment(self.servers)) | {"seed": str(self.seed)})
         await self.ground.begin_work()
+        keeping = asyncio.create_task(self.ground.keep_workers())
         try:
             await self._begin(journeys)
             began = monotonic()
@@ -99,6 +100,7 @@ class Drill:
             report.environment["disturbed for"] = f"{monotonic() - began:.0f} s"
             report.sections += await self._conclude()
         finally:
+            keeping.cancel()
             for worker in self.ground.workers:
                 await worker.stop()
         report.environment["load after"] = load()

@@ -38,6 +38,8 @@ class Ground:
     workers: list[WorkerProcess] = field(default_factory=list)
     desks: list[Desk] = field(default_factory=list)
     before_put_back: Callable[[], Awaitable[None]] | None = None
+    turns: list[asyncio.Lock] = field(default_factory=lambda: [asyncio.Lock() for _ in range(WORKERS)])
+    """Who may begin or end each worker."""
 
     @property
     def log_paths(self) -> list[Path]:
@@ -55,9 +57,20 @@ class Ground:
         return await run_worker(env, self.log_paths[number])
 
     async def kill_worker(self, number: int) -> None:
-        await self.workers[number].kill()
-        await asyncio.sleep(self.chance.uniform(0, 2))
-        self.workers[number] = await self._worker(number)
+        async with self.turns[number]:
+            await self.workers[number].kill()
+            await asyncio.sleep(self.chance.uniform(0, 2))
+            self.workers[number] = await self._worker(number)
+
+    async def keep_workers(self) -> None:
+        """Begin another worker where one has ended by itself, as whatever supervises them does. One ends when its core
+        fails, as it does when Temporal's database is put back under it."""
+        while True:
+            for number, turn in enumerate(self.turns):
+                async with turn:
+                    if self.workers[number].returncode is not None:
+                        self.workers[number] = await self._worker(number)
+            await asyncio.sleep(0.5)
 
     async def keep_copies(self) -> None:
         """Copy Temporal's database now and then, as a backup would."""
@@ -86,12 +99,14 @@ async def kill_all_workers(ground: Ground, _: Desk) -> None:
 
 
 async def stop_a_worker(ground: Ground, _: Desk) -> None:
-    worker = ground.chance.choice(ground.workers)
-    os.kill(worker.pid, signal.SIGSTOP)
-    try:
-        await asyncio.sleep(ground.chance.uniform(2, 12))
-    finally:
-        os.kill(worker.pid, signal.SIGCONT)
+    number = ground.chance.randrange(WORKERS)
+    async with ground.turns[number]:
+        pid = ground.workers[number].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(ground.chance.uniform(2, 12))
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def kill_temporal(ground: Ground, _: Desk) -> None:
