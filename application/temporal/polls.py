@@ -10,7 +10,7 @@ from temporalio.runtime import BUFFERED_METRIC_KIND_GAUGE, MetricBuffer
 
 POLLERS = "temporal_num_pollers"
 OF_WORKFLOWS = frozenset({"workflow_task", "sticky_workflow_task"})
-LOOKS = 120
+LOOKS = 60
 """So many looks in a row without a poll, a second apart, are no pause: between two polls there are milliseconds."""
 _BUFFER = 50_000
 """Far more than what is counted between two looks. What does not fit is lost, and logged."""
