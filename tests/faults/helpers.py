@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,6 +21,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, Sig
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from typer.testing import CliRunner
 
 from activities.record.errors import RecordUnavailable
 from activities.record.event_codec import load_events, load_journey
@@ -28,7 +30,9 @@ from activities.record.verification.chains import RecordFinding, verify_chains
 from activities.signatures.sessions import ThisLog
 from application.context import Context
 from application.errors import Unavailable
+from application.settings import load_settings
 from application.temporal.journey_client import start, submit
+from cli.app import app
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from simulation.people import PEOPLE, look_up, person_of, referral
@@ -294,12 +298,35 @@ AS_A_WORKER = {("record", "reconcile"), ("record", "recover"), ("record", "rebui
 """The commands that need a worker's settings."""
 
 
+def env_for(stack: Stack, words: tuple[str, ...]) -> dict[str, str]:
+    """The variables with which a command finds a stack."""
+    return stack.worker_env if words[:2] in AS_A_WORKER else stack.env
+
+
+async def call_cli(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
+    """`run_cli` in this process, which saves the start of a program. One at a time: it is given the streams of the
+    process, and its environment."""
+    call = partial(
+        CliRunner().invoke,
+        app,
+        [*words, "--json"],
+        input=b"" if given is None else json.dumps(given).encode(),
+        env=env_for(stack, words),
+        obj=partial(Context, load=load_settings),
+    )
+    # The command line runs a loop of its own.
+    ended = await asyncio.to_thread(call)
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return ended.exit_code, json.loads(ended.stdout) if ended.stdout else None
+
+
 async def run_cli(stack: Stack, *words: str, given: object = None) -> tuple[int, Any]:
     """A command as people run it, with a form on standard input: its exit code, and its JSON if it gave any."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "starter.py", *words, "--json"),
         cwd=ROOT,
-        env={**os.environ, **(stack.worker_env if words[:2] in AS_A_WORKER else stack.env)},
+        env={**os.environ, **env_for(stack, words)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -13,7 +13,7 @@ from activities.record.event_codec import load_journey
 from activities.record.reconciliation import heads_that_may_wait
 from deploy.local.stack import run_worker
 from simulation.people import CLINIC, PEOPLE, profile
-from tests.faults.helpers import Course, at_work, run_cli
+from tests.faults.helpers import Course, at_work, call_cli
 from tests.faults.test_lost_temporal import connected, reconcile
 from tests.fixtures.everything import everything, open_stack
 from workflows.journey.actors import Role
@@ -52,11 +52,13 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
 
         await stack.temporal.stop()
         for journey_id in both:
-            assert (await run_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 4
+            assert (await call_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 4
             assert (
-                await run_cli(stack, "access", "break-glass", str(journey_id), "--profile", str(stranger), given=REASON)
+                await call_cli(
+                    stack, "access", "break-glass", str(journey_id), "--profile", str(stranger), given=REASON
+                )
             )[0] == 0
-            assert (await run_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 0
+            assert (await call_cli(stack, "pathway", "show", str(journey_id), "--profile", str(stranger)))[0] == 0
             assert await awaited(record, journey_id) == []
 
         before = {head.journey_id: head.version async for page in heads_that_may_wait(record) for head in page}
@@ -82,7 +84,7 @@ async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None
             assert (code, Counter(each["drift"] for each in found["findings"])) == (0, {"lost": 2})
             for journey_id in both:
                 assert (
-                    await run_cli(stack, "access", "review", str(journey_id), "--profile", str(director), given=REVIEW)
+                    await call_cli(stack, "access", "review", str(journey_id), "--profile", str(director), given=REVIEW)
                 )[0] == 0
                 assert await awaited(record, journey_id) == []
             await client.get_workflow_handle(f"journey/{ended.id}").result()

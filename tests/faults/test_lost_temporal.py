@@ -16,7 +16,7 @@ from application.temporal.journey_client import register_search_attributes, subm
 from application.temporal.runs import find_run
 from deploy.local.stack import run_worker
 from simulation.stack import StaffedStack
-from tests.faults.helpers import Course, at_work, command, run_cli, support
+from tests.faults.helpers import Course, at_work, call_cli, command, support
 from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
 from workflows.journey.actors import Role
@@ -35,7 +35,7 @@ async def connected(stack: StaffedStack, codec: PathwayCodec) -> Client:
 
 
 async def reconcile(stack: StaffedStack, *options: str) -> tuple[int, Any]:
-    return await run_cli(stack, "record", "reconcile", *options)
+    return await call_cli(stack, "record", "reconcile", *options)
 
 
 async def notices(stack: StaffedStack) -> Counter[str]:
