@@ -3,17 +3,19 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import pytest
 
+from activities.record.event_codec import load_events
 from application.command_catalog import KINDS
 from application.wording import SENTENCES
 from simulation.player import at_once, play
 from tests.cli.helpers import World, call
 from tests.journey.play import Play
 from workflows.journey.actors import Role
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.codes import code_in
 from workflows.journey.commands import Command, Sign
 
@@ -29,7 +31,9 @@ class CommandLine:
     """The journey as it was looked at last. Nobody else acts in it."""
 
     async def look(self) -> tuple[Journey, datetime]:
-        self.seen = self.world.state(self.journey)
+        known = 0 if self.seen is None else self.seen.version
+        new = self.world.on_record(partial(load_events, journey_id=self.journey, after_version=known))
+        self.seen = fold(new, self.seen)
         return self.seen, self.world.at
 
     async def submit(self, command: Command) -> None:
