@@ -148,7 +148,9 @@ async def test_a_journey_whose_tasks_fail_and_nobody_says_why_begins_anew(ground
         task_queue=TaskQueue(name=ground.settings.task_queue),
         identity="invented: a worker that hangs",
     )
-    taken = await ground.client.workflow_service.poll_workflow_task_queue(hanging, timeout=timedelta(minutes=1))
+    taken = await ground.client.workflow_service.poll_workflow_task_queue(
+        hanging, retry=False, timeout=timedelta(minutes=1)
+    )
     assert (taken.workflow_execution.workflow_id, taken.attempt) == (workflow_id(course.id), 1)
 
     async def begun_anew() -> bool:
