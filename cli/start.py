@@ -15,7 +15,7 @@ from application.pathway.start import Referral, RowOutcome, SameAs, Started, Sta
 from cli import interrupts, runtime
 from cli.commands import Schema, show_trial
 from cli.errors import ExitCode, as_json, exit_code_of, interrupted
-from cli.input import read_form
+from cli.input import one_of, read_form
 from cli.output import facts_box
 from cli.runtime import Call
 from cli.streams import OutputLost
@@ -61,6 +61,7 @@ async def start(
         call.output.form(forms.template(Referral))
         return None
     if table_template:
+        one_of(**{"--table-template": table_template, "--json": call.output.json_only})
         columns, sample = referral_files.template()
         call.output.csv(columns, [sample])
         return None

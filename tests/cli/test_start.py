@@ -485,4 +485,8 @@ def test_one_or_many(world: World, coordinator: tuple[str, str]) -> None:
     assert call(world, "pathway", "start", "-", "--batch", "x.jsonl", *coordinator).code == 2
     printed = call(world, "pathway", "start", "--template").json
     assert list(printed) == list(call(world, "pathway", "start", "--schema").json["properties"])
+    columns = call(world, "pathway", "start", "--table-template").out.splitlines()[0].split(",")
+    assert {column.partition(".")[0] for column in columns} <= {*printed}
+    refused = call(world, "pathway", "start", "--table-template", "--json")
+    assert (refused.code, refused.out) == (2, "")
     assert start(world, coordinator, printed).code == 2
