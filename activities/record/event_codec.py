@@ -117,6 +117,7 @@ class _OfPatient(BaseModel):
 
 
 class _OfBody(BaseModel):
+    clinic: Identifier
     patient: _OfPatient
 
 
@@ -126,17 +127,18 @@ class _OfOpening(BaseModel):
     body: _OfBody
 
 
-def reference_in(opening: StoredEvent) -> str:
-    """Return the reference of the patient in an event that opened a journey, and read nothing else of it: its protocol
-    is large.
+def clinic_and_reference_in(opening: StoredEvent) -> tuple[str, str]:
+    """Return the clinic and the reference of the patient in an event that opened a journey, and read nothing else of
+    it: its protocol is large.
 
     Raises:
         UnreadableEvent: the row is none that this build can read.
     """
     try:
-        return _OfOpening.model_validate_json(opening.payload).body.patient.ref
+        body = _OfOpening.model_validate_json(opening.payload).body
     except ValueError:
         raise UnreadableEvent(opening.journey_id, opening.version) from None
+    return body.clinic, body.patient.ref
 
 
 async def load_events(record: Record, journey_id: UUID, *, after_version: int = 0) -> tuple[Event, ...]:

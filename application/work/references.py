@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from activities.record import RecordUnavailable, StoredEvent, UnreadableEvent
-from activities.record.event_codec import reference_in
+from activities.record.event_codec import clinic_and_reference_in
 from application.context import Context
 from workflows.journey.actors import STAFF_ROLES
 
@@ -21,25 +21,23 @@ LIFETIME: Final = timedelta(minutes=5)
 
 
 class Listed(Protocol):
-    """A row of a list, about a journey of a clinic."""
+    """A row of a list, about a journey."""
 
     @property
     def journey_id(self) -> UUID: ...
 
-    @property
-    def clinic(self) -> str: ...
-
 
 class References:
-    """The references of patients that lists showed lately. Lists hold none: each is in the opening of its journey, and
-    never changes."""
+    """The references of patients that lists showed lately, with the clinics of their journeys. Lists hold no reference:
+    it is in the opening of the journey, and so is the clinic; neither changes."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[UUID, tuple[float, str]] = OrderedDict()
+        self._kept: OrderedDict[UUID, tuple[float, tuple[str, str]]] = OrderedDict()
 
     async def of(self, context: Context, rows: Iterable[Listed]) -> Mapping[UUID, str]:
         """Return the references of the patients of these rows, by journey: of those at clinics the person works for,
-        who may look at the journeys themselves. That they look at these rows is recorded with the list. Whose opening
+        who may look at the journeys themselves. Which clinic that is says the opening, not the row, which whoever
+        writes into the database could change. That they look at these rows is recorded with the list. Whose opening
         cannot be read is left out, and so are all that are not known while keys are away: the list itself needs none.
 
         Raises:
@@ -47,7 +45,7 @@ class References:
         """
         if context.person.role not in STAFF_ROLES:
             return {}
-        journeys = dict.fromkeys(row.journey_id for row in rows if row.clinic in context.person.clinics)
+        journeys = dict.fromkeys(row.journey_id for row in rows)
         fresh = monotonic() - LIFETIME.total_seconds()
         known = {each: kept[1] for each in journeys if (kept := self._kept.get(each)) is not None and kept[0] > fresh}
         lacking = [each for each in journeys if each not in known]
@@ -57,15 +55,15 @@ class References:
                 read = await (await context.record()).load_openings(lacking)
             for opening in read:
                 with suppress(UnreadableEvent):
-                    known[opening.journey_id] = reference_in(opening)
+                    known[opening.journey_id] = clinic_and_reference_in(opening)
                 await asyncio.sleep(0)  # It takes the processor: others have their turn.
             self._keep({each: known[each] for each in lacking if each in known})
-        return known
+        return {each: ref for each, (clinic, ref) in known.items() if clinic in context.person.clinics}
 
-    def _keep(self, found: Mapping[UUID, str]) -> None:
+    def _keep(self, found: Mapping[UUID, tuple[str, str]]) -> None:
         at = monotonic()
-        for journey_id, ref in found.items():
-            self._kept[journey_id] = at, ref
+        for journey_id, known in found.items():
+            self._kept[journey_id] = at, known
             self._kept.move_to_end(journey_id)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
