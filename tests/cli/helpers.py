@@ -63,6 +63,14 @@ def registered() -> dict[str, Any]:
     return {"register_file": invented().register_path, "organisation_key": invented().organisation_key.hex()}
 
 
+@cache
+def usual_settings(*, knows_staff: bool) -> Settings:
+    """What a world begins with. Read once: it takes longer than most commands that a test sends."""
+    return Settings(
+        database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER, **registered() if knows_staff else {}
+    )
+
+
 class World:
     """What the command line acts in: a database, or none, a moment, and the person at the terminal.
 
@@ -81,10 +89,7 @@ class World:
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
         """Who sits at the terminal: they know their id, and the passphrase."""
-        self.settings = Settings(
-            database_url=SecretStr(NOWHERE), demonstration=True, profile=LOOKER, **registered() if knows_staff else {}
-        )
-        self.set(**settings)
+        self.settings = usual_settings(knows_staff=knows_staff).model_copy(update=settings)
         if database is not None:
             self.use(database)
 
