@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from pydantic_core import to_json
@@ -114,14 +114,18 @@ FORGED = {
     "no payload inside": Payload(metadata={"encoding": COMPRESSED}, data=zlib.compress(b"\xff\xff\xff")),
     "of a kind that it is not": Payload(metadata={"encoding": b"json/plain", KIND: b"JourneyInput"}, data=b"[]"),
     "of no kind": Payload(metadata={"encoding": b"json/plain", KIND: b"\xff"}, data=b"[]"),
-    "a bomb": Payload(metadata={"encoding": COMPRESSED}, data=zlib.compress(bytes(PAYLOAD_LIMIT + 1), 9)),
-    "a bomb by our words": Payload(metadata={"encoding": COMPRESSED}, data=by_words(bytes(PAYLOAD_LIMIT + 1))),
 }
 """Payloads that anybody may send, and that must not stop a run: an error here fails all of its tasks."""
+BOMBS: dict[str, Callable[[bytes], bytes]] = {"a bomb": zlib.compress, "a bomb by our words": by_words}
+"""More of them, by what makes them of too many bytes. That takes long, and is left to the test."""
 
 
-@pytest.mark.parametrize("payload", FORGED.values(), ids=FORGED)
-async def test_a_forged_payload_raises_nothing(payload: Payload) -> None:
+@pytest.mark.parametrize("forged", [*FORGED, *BOMBS])
+async def test_a_forged_payload_raises_nothing(forged: str) -> None:
+    if forged in BOMBS:
+        payload = Payload(metadata={"encoding": COMPRESSED}, data=BOMBS[forged](bytes(PAYLOAD_LIMIT + 1)))
+    else:
+        payload = FORGED[forged]
     converter, sent = data_converter(ClearCodec(), Memory()), Payload()
     sent.CopyFrom(payload)
     [decoded] = await converter.decode([payload], [RawValue])
