@@ -157,7 +157,7 @@ async def find_unmerged(record: Record) -> tuple[UUID, ...]:
     return tuple(row["journey_id"] for row in rows)
 
 
-async def once_merged(record: Record) -> tuple[UUID, ...]:
+async def find_once_merged(record: Record) -> tuple[UUID, ...]:
     """Return the open journeys of patients of whom a merge was undone, of either of the two."""
     rows = await _fetch(
         record,

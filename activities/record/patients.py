@@ -121,7 +121,7 @@ async def find_unparted(record: Record) -> tuple[UUID, ...]:
 async def find_uninformed(record: Record) -> tuple[UUID, ...]:
     """Return the open journeys of patients who were taken apart that do not know what the others say now: whoever took
     them apart may have ended before they could look. That leaves no event by which it would be seen."""
-    return tuple([each for each in await patient_index.once_merged(record) if await _is_uninformed(record, each)])
+    return tuple([each for each in await patient_index.find_once_merged(record) if await _is_uninformed(record, each)])
 
 
 async def _is_uninformed(record: Record, journey_id: UUID) -> bool:
