@@ -238,11 +238,8 @@ def _find_misfits(journey: Journey | None, stored: StoredEvent, body: dict[str, 
         yield "unreadable"
         return
     kind, subject = SignOffKind(body["sign_off"]), body.get("subject")
-    rule, first, both = (
-        journey.protocol.sign_offs[kind],
-        first_approval(journey, kind, subject),
-        cosigners(journey, kind),
-    )
+    rule, both = journey.protocol.sign_offs[kind], cosigners(journey, kind)
+    first = first_approval(journey, kind, subject)
     waits = body["decision"] == "approve" and first is None and bool(both)
     fits: dict[Reason, bool] = {
         "wrong_evidence": body["evidence"] == evidence_of(journey, kind, subject, first),
