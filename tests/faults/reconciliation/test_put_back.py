@@ -171,23 +171,15 @@ async def _timers(course: Course, count: int) -> bool:
 
 async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working: Ground, tmp_path: Path) -> None:
     ground = working
-    postgres, data = ground.stack.postgres, ground.stack.postgres.data_directory
     more, kept = await ground.begin(2)
-    await postgres.stop()
-    copy_with_owners(data, tmp_path / "copy")
-    await postgres.start()
-    await eventually(lambda: answers(ground.stack))
+    await copy_record(ground, tmp_path / "copy")
     await more.send(support("invented: after the copy"))
     await more.recorded()
     [young] = await ground.begin(1)
     before = {course.id: await ids(course) for course in (more, young, kept)}
 
     keys = await taken_keys(ground.stack)
-    await postgres.stop()
-    shutil.rmtree(data)
-    copy_with_owners(tmp_path / "copy", data)
-    await postgres.start()
-    await eventually(lambda: answers(ground.stack))
+    await put_record_back(ground, tmp_path / "copy")
     await put_keys(ground.stack, keys)
     assert await ground.reconcile() == {more.id: (Drift.AHEAD, False), young.id: (Drift.UNRECORDED, False)}
 
@@ -220,22 +212,14 @@ async def test_record_and_keys_that_were_put_back_together_go_on_with_what_they_
     """One copy of both. What was said since of a patient whom the copy knows is brought back from Temporal. Whoever
     came after it has lost their key, and that is told of each; nothing of it is taken for agreeing."""
     ground = working
-    postgres, data = ground.stack.postgres, ground.stack.postgres.data_directory
     more, kept = await ground.begin(2)
-    await postgres.stop()
-    copy_with_owners(data, tmp_path / "copy")
-    await postgres.start()
-    await eventually(lambda: answers(ground.stack))
+    await copy_record(ground, tmp_path / "copy")
     await more.send(support("invented: after the copy"))
     await more.recorded()
     [young] = await ground.begin(1)
     before = {course.id: await ids(course) for course in (more, kept)}
 
-    await postgres.stop()
-    shutil.rmtree(data)
-    copy_with_owners(tmp_path / "copy", data)
-    await postgres.start()
-    await eventually(lambda: answers(ground.stack))
+    await put_record_back(ground, tmp_path / "copy")
     _, done = await run_cli(ground.stack, "record", "recover", "--apply")
     told = {UUID(each["journey_id"]): each["problem"] for each in done["journeys"]}
     assert told[more.id] is None
@@ -286,6 +270,25 @@ async def ids(course: Course) -> list[UUID]:
     return [event.event_id for event in await course.record.load(course.id)]
 
 
+async def copy_record(ground: Ground, copy: Path) -> None:
+    """Copy PostgreSQL's data, the key store's too, as a backup would."""
+    postgres = ground.stack.postgres
+    await postgres.stop()
+    copy_with_owners(postgres.data_directory, copy)
+    await postgres.start()
+    await eventually(lambda: answers(ground.stack))
+
+
+async def put_record_back(ground: Ground, copy: Path) -> None:
+    """Put a copy of PostgreSQL's data in the place of what it has now."""
+    postgres = ground.stack.postgres
+    await postgres.stop()
+    shutil.rmtree(postgres.data_directory)
+    copy_with_owners(copy, postgres.data_directory)
+    await postgres.start()
+    await eventually(lambda: answers(ground.stack))
+
+
 def copy_with_owners(what: Path, to: Path) -> None:
-    """Copy a directory as a backup does: PostgreSQL's files belong to an account of its own."""
+    """Copy a directory with its owners: PostgreSQL's files belong to an account of its own."""
     subprocess.run(["cp", "-a", what, to], check=True)
