@@ -80,15 +80,16 @@ async def test_commands_arrive_while_a_journey_moves(
         course = Course(client, record, signers, task_queue)
         await course.begin()
         sent = [command(support(f"invented: {number}")) for number in range(30)]
-        waiting = list(sent)
+        waiting, some = list(sent), asyncio.Event()
 
         async def send() -> None:
             while waiting:
                 # Once, as people do who believe what they are told.
                 await submit(client, course.id, waiting.pop())
+                some.set()
 
         sending = [asyncio.create_task(send()) for _ in range(3)]
-        await asyncio.sleep(0.2)
+        await some.wait()
         await move(course)
         await asyncio.gather(*sending)
         journey = await course.recorded()
