@@ -45,18 +45,33 @@ async def test_a_worker_that_takes_no_tasks_ends_itself(
         await course.checked()
 
 
+class Counted(Polls):
+    """Polls that say how often somebody looked."""
+
+    looks = 0
+
+    def most_under_way(self) -> float | None:
+        self.looks += 1
+        return super().most_under_way()
+
+
 async def test_a_worker_that_polls_is_left_alone_while_temporal_is_away(
     stack: Stack, codec: PathwayCodec, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    polls = Polls()
+    polls, looks = Counted(), 50
     runtime = Runtime(telemetry=TelemetryConfig(logging=None, metrics=polls.metrics))
     client = await Client.connect(stack.temporal.address, plugins=[CarePathwayPlugin(codec)], runtime=runtime)
     course = Course(client, record, signers, task_queue)
-    ended = asyncio.create_task(polls.ended(every=0.02, looks=50))
+    ended = asyncio.create_task(polls.ended(every=0.02, looks=looks))
     async with at_work(client, record, signers, task_queue):
         await course.begin()
         await stack.temporal.kill()
-        await asyncio.sleep(3)
+        enough = polls.looks + 3 * looks
+
+        async def looked() -> bool:
+            return polls.looks > enough
+
+        await eventually(looked)
         assert polls.most_under_way()
         await stack.temporal.start()
         await course.send(support())
