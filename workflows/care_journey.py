@@ -289,7 +289,7 @@ class CareJourney:
         """Say why there is no journey, to whoever asks for one whose start was refused.
 
         Raises:
-            Refused: so it was.
+            UpdateRefused: so it was.
         """
         if self._start_refusal is not None:
             raise UpdateRefused(self._start_refusal)

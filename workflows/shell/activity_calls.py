@@ -25,9 +25,9 @@ async def ask(
     within: timedelta = m.ATTEMPT,
 ) -> Result:
     """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
-    somebody without the keys is not believed: it is asked again, after pauses that grow, as the history does. So it is
-    where no answer comes at all: somebody may have paused the activity, moved it to another task queue, or given it a
-    longer pause between attempts. The new one has none of that.
+    somebody without the keys is not believed: it is asked again, after pauses that grow, since each time makes the
+    history longer. So it is where no answer comes at all: somebody may have paused the activity, moved it to another
+    task queue, or given it a longer pause between attempts. The new one has none of that.
 
     Raises:
         ActivityError: it failed, and says so itself.
