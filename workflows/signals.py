@@ -186,9 +186,9 @@ def keep_in_short(signal: Signal) -> KeepUnreadable:
 def keep_by_hand(command: Command) -> KeepUnreadable:
     """Return the command that keeps an update which came past the service and is not taken."""
     content = command.model_dump_json().encode()
-    as_signal = Signal(name="command", contents=(content,), size=len(content))
-    kept = read_signal(as_signal)
-    return kept if isinstance(kept, KeepUnreadable) else keep_unreadable(as_signal.name, _text(as_signal))
+    signal = Signal(name="command", contents=(content,), size=len(content))
+    kept = read_signal(signal)
+    return kept if isinstance(kept, KeepUnreadable) else keep_unreadable(signal.name, _text(signal))
 
 
 def as_signal(message: KeepUnreadable) -> Signal:
