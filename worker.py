@@ -278,12 +278,12 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
 async def looking_at(polls: Polls, end: Callable[[int], None]) -> AsyncIterator[None]:
     """Look in the background whether there are polls. When there are none any more, say so and end the worker."""
 
-    async def look() -> None:
+    async def end_without_polls() -> None:
         await polls.ended(every=LOOK_EVERY)
         log.error("worker.takes_no_tasks")
         end(TAKES_NO_TASKS)
 
-    looking = asyncio.create_task(look())
+    looking = asyncio.create_task(end_without_polls())
     try:
         yield
     finally:

@@ -37,7 +37,7 @@ class Polls:
                     most = max(most, sum(self._under_way.values()))
         return most if self._under_way else None
 
-    async def ended(self, *, every: float = 1.0, looks: int = LOOKS) -> None:
+    async def ended(self, *, every: float, looks: int = LOOKS) -> None:
         """Return once there were none in so many looks in a row, ``every`` so many seconds. Before the first poll, and
         if this SDK counts under other names, it waits for ever."""
         without = 0
