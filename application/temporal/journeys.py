@@ -12,6 +12,7 @@ from workflows.journey.events import Event
 from workflows.messages import Batch
 from workflows.signals import Signal
 
+RunState = Literal["running", "paused", "ended", "completed"]
 Squatter = Literal["foreign", "elsewhere", "asleep"]
 REGISTERED = "search attributes registered"
 """How it is told that search attributes were missing."""
@@ -32,7 +33,7 @@ class Run(NamedTuple):
 
     journey_id: UUID
     run_id: str
-    state: Literal["running", "paused", "ended", "completed"]
+    state: RunState
     began: datetime
     mark: str = ""
     health: str | None = None

@@ -7,7 +7,7 @@ Temporal's database was put back, a worker's memory is of a time that no longer 
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.privacy.errors import KeysUnavailable
 from application.errors import Unavailable
 from application.temporal.calls import ANSWER, no_answer
-from application.temporal.journeys import Run
+from application.temporal.journeys import Run, RunState
 from application.temporal.run_history import newest_answer
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.care_journey import workflow_id
@@ -41,8 +41,6 @@ UNSAID = 5
 """From this attempt of a task on nobody is going to say why it fails, if nobody did: a worker says it of a first
 attempt alone. Where that one had no answer, or was refused, the later ones end in silence, also if the history does not
 replay."""
-
-RunState = Literal["running", "paused", "ended", "completed"]
 
 
 async def list_runs(client: Client, *, query: str = OPEN, task_queue: str | None = None) -> AsyncIterator[Run]:

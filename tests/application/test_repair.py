@@ -10,8 +10,7 @@ from activities.record import Record
 from application.context import Context
 from application.record.drift import Drift, Drifted
 from application.record.repair import mend
-from application.temporal.journeys import Run
-from application.temporal.runs import RunState
+from application.temporal.journeys import Run, RunState
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "completed"])
