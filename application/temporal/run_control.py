@@ -181,8 +181,8 @@ async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
 
 
 async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
-    """Move a run to the current build, or to workers without one; False when none of these polls, or
-    it is there already.
+    """Move a run to the current build, or to workers without one; False when none of these polls, or it is there
+    already.
 
     Raises:
         Unavailable: Temporal did not do it.

@@ -103,7 +103,7 @@ async def newest_answer(client: Client, run: Run) -> NewestAnswer:
             conflict |= differed
         if mark and completed:
             break
-    unsaid = not any(cause not in NO_FAILURE for cause in causes)
+    unsaid = all(cause in NO_FAILURE for cause in causes)
     return NewestAnswer(mark, conflict, NOT_REPLAYED in causes, unsaid)
 
 
