@@ -14,6 +14,7 @@ from application.sign_offs.meanings import spell
 from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
 from cli.output import Output, add_row, facts_box, table
+from cli.render import not_proven
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
@@ -166,18 +167,18 @@ def decision_as_json(journey: Journey, found: PastDecision) -> dict[str, Any]:
 
 def show_decision(output: Output, shown: ShownDecision) -> None:
     """Show a decision: who, when, what it means; then its evidence."""
-    journey, found = shown
+    journey, found, unproven = shown
     code = short_code(code_in(found.signed.request))
     if output.json_only:
-        output.data({**decision_as_json(journey, found), "short_code": code})
+        output.data({**decision_as_json(journey, found), "not_proven": unproven, "short_code": code})
         return
     output.illustrative(journey.illustrative)
-    output.show(*_decision(journey, found, code))
+    output.show(*_decision(journey, found, code, unproven=unproven))
     show_since(output, journey, found.since)
     output.document(found.evidence)
 
 
-def _decision(journey: Journey, found: PastDecision, code: str) -> Iterator[RenderableType]:
+def _decision(journey: Journey, found: PastDecision, code: str, *, unproven: bool) -> Iterator[RenderableType]:
     signed, signature, zone = found.signed, found.body.signature, journey.patient.zone
     licence, back = signed.licence, found.withdrawn
     yield facts_box(
@@ -191,7 +192,7 @@ def _decision(journey: Journey, found: PastDecision, code: str) -> Iterator[Rend
             "signed": f"{shown_at(signature.signed_at, zone)}, by their clock",
             "rationale": signed.rationale,
             "referral": found.body.referral,
-            "now": STANDS[found.status],
+            "now": not_proven(STANDS[found.status]) if unproven else STANDS[found.status],
             "withdrawn": None if back is None else shown_at(back.at, zone),
             "because": None if back is None else _withdrawal(back)["reason"],
             "effect": "it has taken effect" if found.took_effect else "nothing was done on its strength yet",

@@ -12,7 +12,7 @@ from application.access_log import Query, has_broken_glass, is_theirs, may_see
 from application.context import Context
 from application.errors import NotAllowed, NotFound
 from application.history import load_journey, read_journey
-from application.pathway.releases import find_unproven
+from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import people_of
 from workflows.journey.setting import setting_of

@@ -16,7 +16,7 @@ from application.command_catalog import PreparedForm, asked_of_patient, question
 from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey, read_so_far
-from application.pathway.releases import find_unproven, versions_of
+from application.sign_offs.session_releases import find_unproven, versions_of
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.events import EnteredInError, Event, FactAmended

@@ -13,6 +13,7 @@ from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refu
 from application.history import History, read_journey
 from application.sign_offs import keyring, signing
 from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
+from application.sign_offs.session_releases import find_unproven
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
@@ -23,7 +24,7 @@ from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.evidence import evidence, first_approval
 from workflows.journey.obligations import obligations
-from workflows.journey.protocol import SignOffRule
+from workflows.journey.protocol import SignOffKind, SignOffRule
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
@@ -108,10 +109,11 @@ class ShownRequest(NamedTuple):
 
 
 class ShownDecision(NamedTuple):
-    """A decided request, with its decision."""
+    """A decided request, with its decision. ``unproven``: it clears a session, and nobody may rely on that."""
 
     journey: Journey
     decision: PastDecision
+    unproven: bool
 
 
 class ToSign(NamedTuple):
@@ -154,7 +156,9 @@ async def show_request(context: Context, query: ShowRequest) -> ShownRequest | S
     events, journey = history.events, history.journey
     decision = None if query.request in journey.waiting else decision_on(events, journey, query.request)
     if decision is not None:
-        return ShownDecision(journey, decision)
+        clears = decision.signed.kind is SignOffKind.CLEARANCE
+        unproven = clears and decision.signed.subject in {str(each) for each in await find_unproven(context, journey)}
+        return ShownDecision(journey, decision, unproven)
     asked = find_request(journey, query.request)
     return ShownRequest(asked, asked.evidence(), changes_since(events, journey, asked.request))
 

@@ -121,6 +121,7 @@ def sign_off_page(
         asked=asked,
         evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,
         decision=shown.decision if isinstance(shown, ShownDecision) else None,
+        unproven=isinstance(shown, ShownDecision) and shown.unproven,
         since=shown.decision.since if isinstance(shown, ShownDecision) else shown.since,
         code="" if asked is None else short_code(code_in(asked.request.id)),
         objection=objection,

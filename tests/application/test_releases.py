@@ -12,8 +12,6 @@ import pytest
 from activities.record import StoredEvent
 from activities.record.store import StoredCommand
 from activities.signatures.sessions import ThisLog
-from application.pathway import releases
-from application.pathway.releases import find_unproven, follows, follows_as_before
 from application.pathway.session_room import NOT_PROVEN, Room, ShowSession, show_session
 from application.pathway.show import (
     JourneyAt,
@@ -26,6 +24,8 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
+from application.sign_offs import session_releases
+from application.sign_offs.session_releases import find_unproven, follows, follows_as_before
 from deploy.local.postgres import Database
 from tests.cli.helpers import World, call
 from tests.journey.play import JOURNEY, Decision, course
@@ -122,8 +122,8 @@ def test_what_follows_is_derived_once_until_anything_of_it_changes(monkeypatch: 
         derived.append(given)
         return follows(*given)
 
-    monkeypatch.setattr(releases, "follows", count)
-    monkeypatch.setattr(releases, "_followed", {})
+    monkeypatch.setattr(session_releases, "follows", count)
+    monkeypatch.setattr(session_releases, "_followed", {})
     assert [follows_as_before(rows, commands, EARLY, HERE, 1) for _ in range(3)] == [True] * 3
     assert len(derived) == 1
     for number, (what, forge) in enumerate(FORGED.items(), 2):
@@ -194,8 +194,8 @@ def _answering(what: Any) -> Callable[..., Any]:
 
 
 def test_what_stood_in_the_middle_of_a_command_is_proven_by_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(releases, "verified_register", lambda _: EARLY)
-    monkeypatch.setattr(releases, "ThisLog", lambda _: HERE)
+    monkeypatch.setattr(session_releases, "verified_register", lambda _: EARLY)
+    monkeypatch.setattr(session_releases, "ThisLog", lambda _: HERE)
     assert shown_at(until_release(signed_course()), released) == set()
     assert shown_at(until_clearance(signed_course()), cleared) == set()
     assert shown_at(until_release(list(course("PTSD").decisions)), released) == {1}, "nobody signed"
@@ -228,3 +228,9 @@ def test_wherever_a_release_is_shown_it_says_that_it_is_not_proven(migrated: Dat
         assert ("not proven: no dose is to be taken" in said) != demonstration
     for verb in ("show", "why"):
         assert call(world, "pathway", verb, str(JOURNEY), "--json").json["unproven_sessions"] == sorted(sessions)
+    for sign_off in fold(events).sign_offs:
+        clears = not demonstration and sign_off.kind is SignOffKind.CLEARANCE
+        decided = ("signoff", "show", str(JOURNEY), sign_off.request)
+        assert call(world, *decided, "--json").json["not_proven"] == clears
+        said = " ".join(call(world, *decided, width=400).out.split())
+        assert ("not proven: no dose is to be taken" in said) == clears

@@ -5,12 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from application.pathway import session_room, show
+from application.sign_offs import requests
 from console.pages import PAGES
 from tests.cli.clinics import Clinics
+from tests.cli.helpers import append
 from tests.console.browser import Browser
 from tests.console.test_messages import said
 from tests.record.read_models.courses import course_of
+from workflows.journey.aggregate import fold
 from workflows.journey.events import SessionReleased
+from workflows.journey.protocol import SignOffKind
 
 
 @pytest.mark.parametrize("proven", [True, False])
@@ -20,10 +24,12 @@ async def test_a_release_that_is_not_proven_is_shown_as_that(
     async def find_unproven(*_: object) -> frozenset[int]:
         return frozenset() if proven else frozenset({1})
 
-    for module in (session_room, show):
+    for module in (session_room, show, requests):
         monkeypatch.setattr(module, "find_unproven", find_unproven)
     release = next(n for n, event in enumerate(course_of(), 1) if isinstance(event.body, SessionReleased))
-    journey = await clinics.add(course_of()[:release])
+    events = course_of()[:release]
+    journey = events[0].journey_id
+    await append(clinics.record, journey, events)
     await browser.sign_in("session_monitor")
     await browser.go(f"/journeys/{journey}/room")
     assert ("Session 1: released" in said(browser)) == proven
@@ -36,7 +42,8 @@ async def test_a_release_that_is_not_proven_is_shown_as_that(
         assert (words in said(browser)) != proven
     assert "Record the dose" in said(browser), "what was taken is recorded all the same"
     await browser.sign_in("coordinator")
-    for place in ("", "/timeline", "/print"):
+    [cleared] = [each.request for each in fold(events).sign_offs if each.kind is SignOffKind.CLEARANCE]
+    for place in ("", "/timeline", "/print", f"/sign-offs/{cleared}"):
         await browser.go(f"/journeys/{journey}{place}")
         assert ("not proven" in said(browser)) != proven, place
     assert ("no dose is to be taken" in said(browser)) != proven
