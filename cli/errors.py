@@ -33,8 +33,8 @@ class ExitCode(IntEnum):
     NOT_ALLOWED = 4
     """Role, licence, key or passphrase do not allow it. Nothing was recorded, except an attempt to sign."""
     REFUSED = 5
-    """The pathway refused it; in a batch, some row failed. Nothing was recorded, except an attempt to sign, to release
-    a session or to record a dose."""
+    """The pathway refused it; in a batch, some row failed. Nothing was recorded, except an attempt to sign, to witness
+    a consent or to release a session."""
     UNAVAILABLE = 6
     """Not reached, no answer in time, or accepted and not yet recorded. Nothing that was accepted is lost."""
     UNVERIFIED = 7

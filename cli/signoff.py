@@ -149,8 +149,8 @@ async def attempts(
     journey: runtime.AnyJourney = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
-    """Show refused attempts to sign, to release a session or to record a dose: when, by whom they claimed to be, and
-    why.
+    """Show refused attempts to sign, to witness a consent or to release a session: when, by whom they claimed to be,
+    and why.
 
     Of one journey, or the latest of all journeys of your clinics.
     """

@@ -1,4 +1,4 @@
-"""List refused attempts to sign, to release a session or to record a dose, as they are recorded."""
+"""List refused attempts to sign, to witness a consent or to release a session, as they are recorded."""
 
 from collections.abc import AsyncIterator, Collection
 from typing import ClassVar, NamedTuple
