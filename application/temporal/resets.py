@@ -11,7 +11,8 @@ from workflows.care_journey import workflow_id
 from workflows.messages import NOT_CHECKED
 
 RUNS = 200
-"""How many runs are read at most. Temporal lets one run take no more than a few of them had taken."""
+"""How many runs are read at most. All that a reset hands in goes to one run, which Temporal lets take only as much as a
+few of them had taken."""
 
 
 async def find_unchecked(client: Client, journey_id: UUID, run_id: str) -> Sequence[str]:
