@@ -605,19 +605,25 @@ def test_what_fails_for_good_ends_no_journey(run: Run, play: Play, answers: Answ
     assert run.waiting == []
 
 
-async def test_the_pauses_grow_after_answers_that_are_not_believed(
-    run: Run, answers: Answers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each one makes the history longer, and nothing lets the run leave meanwhile."""
+@pytest.mark.usefixtures("answers")
+async def test_the_pauses_grow_after_answers_that_are_not_believed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each one makes the history longer, and nothing lets the run leave meanwhile. So does each that is waited for in
+    vain."""
     said, pauses = [*[Foreign(b"")] * 8, Others(elsewhere=OTHER, position=7)], list[timedelta]()
+    waits = list[timedelta]()
+
+    async def answer(*_: Any, schedule_to_close_timeout: timedelta, **__: Any) -> Any:
+        waits.append(schedule_to_close_timeout)
+        return said.pop(0)
 
     async def sleep(pause: timedelta, **_: Any) -> None:
         pauses.append(pause)
 
-    answers["look_at_others"] = lambda _: said.pop(0)
+    monkeypatch.setattr(workflow, "execute_activity", answer)
     monkeypatch.setattr(workflow, "sleep", sleep)
     await try_to_ask(messages.look_at_others, run.ledger.journey.id, "invented")
     assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
+    assert [wait.total_seconds() / 60 for wait in waits] == [5, 10, 20, 40, 60, 60, 60, 60, 60]
 
 
 def test_whoever_asks_a_run_whose_start_was_refused_is_told_why(answers: Answers) -> None:
