@@ -351,3 +351,14 @@ async def test_pages_hold_no_script_no_style_of_their_own_and_no_other_address(
             assert not re.search(r"<script|style=|on\w+=\"|https?://", page), address
             title = re.findall(r"<title>([^<]*)</title>", page)[0]
             assert clinics.journeys[clinics.held].patient.ref not in title
+
+
+@pytest.mark.parametrize("role", ["clinician", "coordinator"])
+async def test_what_may_be_done_is_listed_with_a_sentence_and_no_markup(
+    clinics: Clinics, browser: Browser, role: str
+) -> None:
+    await browser.sign_in(role)
+    page = (await browser.go(f"/journeys/{clinics.held}")).text
+    listed = re.findall(r"<li><a [^>]*>[^<]+</a>: ([^<]+)</li>", page)
+    assert listed
+    assert [said for said in listed if "`" in said or "\n\n" in said or said.endswith(".")] == []
