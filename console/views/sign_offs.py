@@ -84,8 +84,9 @@ async def sign(visit: Acts, journey_id: UUID, request_id: str) -> Response:
             )
             if not isinstance(to_sign, SignedBefore):
                 command = sign_request(context, to_sign, verdict, reasons, once)
-                accepted = await submit(context, journey_id, command)
-                await wait_until_recorded(context, accepted, to_sign.history.journey, shown=False)
+                known = to_sign.history.journey
+                accepted = await submit(context, journey_id, command, known)
+                await wait_until_recorded(context, accepted, known, shown=False)
     except UseCaseError as error:
         return await _shown(visit, journey_id, request_id, once, error)
     visit.signed_in.notice = Flash(f"Signed and recorded: {verdict}.")
