@@ -34,6 +34,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
 from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable
+from application.temporal.calls import no_answer
 from application.temporal.squatters import Squatted, read_opening
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
@@ -348,7 +349,7 @@ async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> Workflo
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
-        raise Unavailable("Temporal did not answer", "Run it again") from error
+        raise no_answer() from error
     except ValueError:  # The SDK knows no paused workflows.
         return WorkflowExecutionStatus.RUNNING
 
