@@ -29,8 +29,8 @@ def require_plausible(journey: Journey, body: CommandBody, at: datetime) -> None
     """Refuse a time that cannot be true at a moment (UTC).
 
     Raises:
-        Refused: it is before the patient's birth, still to come though it was measured, or further ahead than anybody
-            decides at once.
+        RefusalRaised: it is before the patient's birth, still to come though it was measured, or further ahead than
+            anybody decides at once.
     """
     if isinstance(body, c.CorrectBirthDate) or Role.SYSTEM in body.roles:
         return

@@ -78,7 +78,7 @@ def refuse(code: RefusalCode, reason: str, remedy: str, field: str | None = None
     """Refuse the command being decided.
 
     Raises:
-        Refused: always.
+        RefusalRaised: always.
     """
     raise RefusalRaised(Refusal(code=code, reason=reason, remedy=remedy, field=field))
 
@@ -87,7 +87,7 @@ def require_known(given: "dict[str, object] | tuple[str, ...]", known: tuple[str
     """Refuse names the protocol does not have.
 
     Raises:
-        Refused: a name is not in ``known``.
+        RefusalRaised: a name is not in ``known``.
     """
     for name in given:
         if name not in known:

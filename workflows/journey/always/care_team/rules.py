@@ -52,7 +52,7 @@ def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
     """Refuse a command of somebody who has no part in this journey, unless anybody may send it.
 
     Raises:
-        Refused: they have none.
+        RefusalRaised: they have none.
     """
     if not (body.by_anybody or has_part(journey, actor)):
         refuse(
@@ -139,7 +139,8 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
     """Refuse a command that names somebody who may not have that part at a moment (UTC).
 
     Raises:
-        Refused: they are not known, lack what the part needs, or have a part that one person may not have as well.
+        RefusalRaised: they are not known, lack what the part needs, or have a part that one person may not have as
+            well.
     """
     named = [*named_in(body)]
     begins = body.starts_at if isinstance(body, c.ScheduleSession) else at

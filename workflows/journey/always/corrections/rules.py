@@ -68,7 +68,7 @@ def _require_fact(journey: Journey, command: c.Amend) -> None:
     there: by another form, or of another session, visit or questionnaire.
 
     Raises:
-        Refused: it is.
+        RefusalRaised: it is.
     """
     made = journey.corrections.get(command.version)
     fact = journey.facts.get(command.version) if made is None or made.in_error else made.about

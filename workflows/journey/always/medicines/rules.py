@@ -132,7 +132,7 @@ def require_agreement(journey: Journey, items: dict[str, bool]) -> None:
     """Refuse a checklist that says there is no unreviewed change where there is one.
 
     Raises:
-        Refused: the list says otherwise.
+        RefusalRaised: the list says otherwise.
     """
     if items.get(NO_UNREVIEWED_CHANGE) and medicine_obstacles(journey):
         refuse(

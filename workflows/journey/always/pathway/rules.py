@@ -17,7 +17,7 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
     """Return the opening event of a journey.
 
     Raises:
-        Refused: wrong role, under age, the protocol is for another pathway, or not fit for patients or out
+        RefusalRaised: wrong role, under age, the protocol is for another pathway, or not fit for patients or out
             of date and this is no demonstration.
     """
     protocol = command.protocol
@@ -104,7 +104,7 @@ def refuse_second_start(journey: Journey, command: c.StartPathway, by: Actor, at
     """Refuse to start a journey twice.
 
     Raises:
-        Refused: always.
+        RefusalRaised: always.
     """
     refuse(RefusalCode.ALREADY_STARTED, "this journey has been started", "Work with it as it is; see `pathway show`")
 

@@ -66,7 +66,7 @@ def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
     """Refuse a checklist that says the patient is not pregnant where the latest test says otherwise.
 
     Raises:
-        Refused: the latest test is not negative.
+        RefusalRaised: the latest test is not negative.
     """
     if items.get(NOT_PREGNANT) and journey.pregnancy_found:
         refuse(

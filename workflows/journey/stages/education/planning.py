@@ -102,7 +102,7 @@ def _require_reason(journey: Journey, command: c.RecordPlan, before: c.Plan) -> 
     once a dose was given, on scores and safety data. Convenience is no reason.
 
     Raises:
-        Refused: something of it is missing, or the reason does not carry the change.
+        RefusalRaised: something of it is missing, or the reason does not carry the change.
     """
     rules, plan = journey.protocol.care_plan, command.plan
     if command.rationale is None:
@@ -148,7 +148,7 @@ def _require_basis(journey: Journey, basis: c.PlanBasis) -> None:
     """Refuse a change of plan that does not name the scores and the safety data it rests on, as far as there are some.
 
     Raises:
-        Refused: it names what is not recorded, or names nothing.
+        RefusalRaised: it names what is not recorded, or names nothing.
     """
     scores: tuple[int | str, ...] = tuple(measured.version for measured in journey.measurements)
     safety: tuple[int | str, ...] = (
@@ -186,7 +186,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     """Refuse a plan outside the protocol's dose and schedule limits. An unset limit refuses too.
 
     Raises:
-        Refused: a limit is not met, or the protocol does not set it.
+        RefusalRaised: a limit is not met, or the protocol does not set it.
     """
     dose, sessions, fresh = journey.protocol.dose, journey.protocol.sessions, journey.protocol.dose.weight_max_age_days
     if dose.unset or fresh is None:

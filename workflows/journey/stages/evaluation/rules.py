@@ -56,7 +56,7 @@ def require_rated(journey: Journey, symptoms: dict[str, int]) -> None:
     """Refuse ratings of symptoms that the protocol does not name, or above its highest.
 
     Raises:
-        Refused: a name is unknown, or a rating too high.
+        RefusalRaised: a name is unknown, or a rating too high.
     """
     rules = journey.protocol.symptoms
     require_known({**symptoms}, rules.names, "symptoms")
@@ -93,7 +93,7 @@ def correct_instrument(journey: Journey, command: c.RecordInstrument, version: i
     """Score a wrongly recorded questionnaire again. Who filled it in stays the same, whoever corrects it.
 
     Raises:
-        Refused: no questionnaire of this kind and occasion was recorded at this version.
+        RefusalRaised: no questionnaire of this kind and occasion was recorded at this version.
     """
     for place, known in enumerate(journey.measurements):
         same = (known.instrument, known.occasion) == (command.instrument, command.occasion)

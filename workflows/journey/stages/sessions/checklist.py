@@ -56,7 +56,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
     """Refuse a checklist with items left out, or that contradict the list of medicines.
 
     Raises:
-        Refused: an item is missing, or contrary to what is recorded.
+        RefusalRaised: an item is missing, or contrary to what is recorded.
     """
     lacking = [item for item in _asked(journey, command.session) if item not in command.items]
     if lacking:

@@ -55,7 +55,7 @@ def require_taken(command: c.RecordDose, at: datetime) -> None:
     """Refuse a dose that is still to come.
 
     Raises:
-        Refused: it was not taken yet.
+        RefusalRaised: it was not taken yet.
     """
     if command.taken_at > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Record the dose after it was taken", "taken_at")
@@ -144,8 +144,8 @@ def correct_dose(journey: Journey, command: c.RecordDose, version: int, by: Acto
     """Return the event that corrects the dose recorded at this version, or by an earlier correction there.
 
     Raises:
-        Refused: there is no such dose in the session it names, or the corrected one is still to come or differs from
-            the plan without saying what happened.
+        RefusalRaised: there is no such dose in the session it names, or the corrected one is still to come or differs
+            from the plan without saying what happened.
     """
     require_taken(command, at)
     made = journey.corrections.get(version)

@@ -48,7 +48,7 @@ def require_seen(journey: Journey, command: c.Observe, at: datetime) -> None:
     """Refuse an observation of a minute that is still to come.
 
     Raises:
-        Refused: it is.
+        RefusalRaised: it is.
     """
     session = journey.sessions[command.session]
     if session.dosed_at is None or session.dosed_at + timedelta(minutes=command.minute) > at:
@@ -230,7 +230,7 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
     scheduled observation is neither made nor recorded as missed, or by a correction that nobody has confirmed.
 
     Raises:
-        Refused: one of these is so.
+        RefusalRaised: one of these is so.
     """
     rules = journey.protocol.sessions
     if not session.running or session.dosed_at is None:
