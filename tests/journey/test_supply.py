@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -186,11 +187,9 @@ def test_one_hold_stands_for_all_that_is_not_accounted_for_and_is_released_over_
 def test_doses_that_never_came_are_told_once_more_went() -> None:
     """Who marked a dispensing as entered in error left a ledger below nothing, and nobody was told."""
     play = after("session.end")
-    version = play.version_of("supply.moved", 0)
-    play.do(c.MarkInError(version=version, reason="another patient's (invented)"), Role.COORDINATOR)
+    mark(play, "supply.moved", 0, by=Role.COORDINATOR)
     assert not play.journey.held, "it counts until a second person has confirmed that"
-    [correction] = play.journey.unconfirmed
-    followed = play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.CLINICIAN)
+    followed = confirm(play, Role.CLINICIAN)
     assert balance(play.journey) < 0
     assert one(followed, e.HoldPlaced).cause == "supply"
     assert one(followed, e.SupportRequested).urgency == "clinical"
@@ -199,12 +198,23 @@ def test_doses_that_never_came_are_told_once_more_went() -> None:
 def test_doses_that_never_went_back_are_told_once_more_are_at_home_than_may_be() -> None:
     """Who marked a return as entered in error left four doses at home where two may be, and nobody was told."""
     play = none_at_home()
-    returned = play.version_of("supply.moved")
     play.do(moved(play, "dispensed", 2), Role.COORDINATOR)
     assert not play.journey.held
-    play.do(c.MarkInError(version=returned, reason="another patient's (invented)"), Role.COORDINATOR)
-    [correction] = play.journey.unconfirmed
-    followed = play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.CLINICIAN)
+    mark(play, "supply.moved", -2, by=Role.COORDINATOR)
+    followed = confirm(play, Role.CLINICIAN)
     assert balance(play.journey) == 4
     assert one(followed, e.HoldPlaced).cause == "supply"
     assert one(followed, e.SupportRequested).urgency == "clinical"
+
+
+def test_a_dose_that_nobody_took_is_told_once_more_are_at_home_than_may_be() -> None:
+    """Who marked a dose as entered in error left three at home where two may be, and nobody was told."""
+    play = after("session.end")
+    play.do(moved(play, "dispensed", 1), Role.COORDINATOR)
+    assert not play.journey.held
+    mark(play, "session.dosed", by=Role.COORDINATOR)
+    assert not play.journey.held, "it counts until a second person has confirmed that"
+    followed = confirm(play)
+    assert balance(play.journey) == 3
+    assert one(followed, e.HoldPlaced).cause == "supply"
+    assert "a dose counts no more" in one(followed, e.SupportRequested).text

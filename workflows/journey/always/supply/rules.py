@@ -90,16 +90,16 @@ def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iter
 
 
 def react_corrected(journey: Journey, body: e.CorrectionConfirmed, at: datetime) -> Iterator[e.EventBody]:
-    """Tell a clinician where a movement, or its witness, counts no more, and so more went than ever came, or more is at
-    home than may be."""
-    if journey.corrections[body.correction].fact not in ("supply.moved", "supply.witnessed"):
-        return
-    left, most = balance(journey), journey.protocol.dose.max_doses_dispensed
-    if left < 0:
+    """Tell a clinician where a movement, its witness, or a dose that was taken counts no more, and so more went than
+    ever came, or more is at home than may be."""
+    made = journey.corrections[body.correction]
+    moved, taken = made.fact in ("supply.moved", "supply.witnessed"), made.fact == "session.dosed" and made.in_error
+    what, left, most = "a dose" if taken else "a movement", balance(journey), journey.protocol.dose.max_doses_dispensed
+    if moved and left < 0:
         yield from _finding(journey, "more doses went than ever came, since a movement counts no more")
-    elif most is not None and left > most:
-        what = f"{left} doses are at the patient's home, and at most {most} may be, since a movement counts no more"
-        yield from _finding(journey, what)
+    elif (moved or taken) and most is not None and left > most:
+        home = f"{left} doses are at the patient's home, and at most {most} may be"
+        yield from _finding(journey, f"{home}, since {what} counts no more")
 
 
 def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
