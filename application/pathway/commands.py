@@ -21,7 +21,7 @@ from application.sign_offs import keyring, signing, staff
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import require_part
-from workflows.journey.always.death.rules import heard_refused
+from workflows.journey.always.death.rules import doubt_if_patient_sends
 from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     SIGNED,
@@ -164,7 +164,7 @@ async def submit(context: Context, journey_id: UUID, command: Command, known: Jo
     except NotFound:
         pass
     history = await load_history(context, journey_id)
-    heard = any(True for _ in heard_refused(history.journey, command))
+    heard = any(True for _ in doubt_if_patient_sends(history.journey, command))
     if history.journey.closed and (heard or Stage.CLOSED in command.body.stages):
         try:
             return Accepted(journey_id, command, await journeys.reopen(history.events, command))

@@ -98,7 +98,7 @@ def keep_refusal(
     """
     if refusal.kept:
         return _keep_report(journey, receipts, command, refusal, at)
-    if heard := [*death.heard_refused(journey, command)]:
+    if heard := [*death.doubt_if_patient_sends(journey, command)]:
         return _keep_apart(journey, receipts, command, heard, "heard", at)
     worth = command.body.attempts_kept or unanswered
     nonce = None
@@ -130,7 +130,7 @@ def _keep_report(
         return ()
     if not has_part(journey, command.actor):
         kept.append(e.StrangerHeard(command_kind=command.body.kind))
-    return _keep_apart(journey, receipts, command, [*kept, *death.heard_refused(journey, command)], "kept", at)
+    return _keep_apart(journey, receipts, command, [*kept, *death.doubt_if_patient_sends(journey, command)], "kept", at)
 
 
 def _keep_apart(

@@ -128,12 +128,12 @@ def doubt_if_patient_acts(
     said = isinstance(command.body, c.RecordDeath | c.DoubtDeath) or any(
         isinstance(body, SIGNS_OF_LIFE) for body in decided
     )
-    if command.actor.role == Role.PATIENT and command.actor.id == journey.patient.ref and not said:
-        yield from _doubted(journey)
+    if not said:
+        yield from doubt_if_patient_sends(journey, command)
 
 
-def heard_refused(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
-    """Doubt the death where the patient sends something that is refused: it is a sign of life all the same."""
+def doubt_if_patient_sends(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
+    """Doubt the death where the patient sends something, though it is refused: it is a sign of life all the same."""
     if command.actor.role == Role.PATIENT and command.actor.id == journey.patient.ref:
         yield from _doubted(journey)
 
