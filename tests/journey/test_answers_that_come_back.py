@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.journey.correcting import confirm
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, before, kinds
 from workflows.journey import commands as c
@@ -123,9 +124,9 @@ def test_two_people_take_a_hard_exclusion_back_and_what_it_stopped_is_signed_aga
     version = play.version_of("screening.recorded")
     play.do(c.Amend(version=version, reason="another patient's (invented)", correction=no), Role.CLINICIAN)
     [correction] = play.journey.unconfirmed
-    confirm = c.ConfirmCorrection(correction=correction, reason="seen")
-    play.refused(confirm, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED)
-    play.do(confirm, Role.MEDICAL_DIRECTOR)
+    said = c.ConfirmCorrection(correction=correction, reason="seen")
+    play.refused(said, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED)
+    play.do(said, Role.MEDICAL_DIRECTOR)
     play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
     assert not play.journey.held
     assert play.asks_for(SignOffKind.ELIGIBILITY)
@@ -155,8 +156,7 @@ def test_a_hard_exclusion_for_the_state_of_residence_stands_wherever_the_patient
         assert list_exclusions(play.journey, "hard") == ("X34",)
         play.refused(no, Role.CLINICIAN, code=RefusalCode.CONTRADICTS, field="exclusions.X34")
     play.do(c.Amend(version=forms(play, "X34")[-1], reason="licensed here (invented)", correction=no), Role.CLINICIAN)
-    [correction] = play.journey.unconfirmed
-    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+    confirm(play)
     assert list_exclusions(play.journey, "hard") == ()
 
 
@@ -177,8 +177,7 @@ def forms(play: Play, code: str = HARD) -> list[int]:
 def mark(play: Play, version: int) -> None:
     """Mark a form as entered in error, and have a second person confirm it."""
     play.do(c.MarkInError(version=version, reason="entered twice (invented)"), Role.CLINICIAN)
-    [correction] = play.journey.unconfirmed
-    play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), Role.MEDICAL_DIRECTOR)
+    confirm(play)
 
 
 @pytest.mark.parametrize("marked", [-1, -2], ids=["the later", "the earlier"])
@@ -208,8 +207,7 @@ def test_a_form_that_was_corrected_since_lets_no_exclusion_stand() -> None:
     play = excluded()
     first = forms(play)[-1]
     play.do(c.Amend(version=first, reason="another patient's (invented)", correction=NOT_FOUND), Role.CLINICIAN)
-    [correction] = play.journey.unconfirmed
-    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+    confirm(play)
     play.do(FOUND)
     mark(play, forms(play)[-1])
     assert HARD not in play.journey.screening.exclusions
@@ -218,8 +216,7 @@ def test_a_form_that_was_corrected_since_lets_no_exclusion_stand() -> None:
 def test_a_hard_exclusion_that_a_correction_found_stands_too() -> None:
     play = before("session.release")
     play.do(c.Amend(version=forms(play)[-1], reason="misread (invented)", correction=FOUND), Role.CLINICIAN)
-    [correction] = play.journey.unconfirmed
-    play.do(c.ConfirmCorrection(correction=correction, reason="seen"), Role.MEDICAL_DIRECTOR)
+    confirm(play)
     play.do(FOUND)
     mark(play, forms(play)[-1])
     assert list_exclusions(play.journey, "hard") == (HARD,)

@@ -48,3 +48,9 @@ def observed_until(minute: int, cadss: tuple[int, ...] | None = (1, 1, 0, 0, 0, 
             seen = observation(play.journey, 1, each, play.at)
             play.do(seen.model_copy(update={"cadss": cadss if each == minute else None}), Role.SESSION_MONITOR)
     return play
+
+
+def see(play: Play) -> None:
+    """Observe the patient of the first session now."""
+    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
+    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from simulation.people import checklist, observation, vitals
+from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, kinds, one
-from tests.journey.sessions.helpers import dose, ending, last_dose, observed_until
+from tests.journey.sessions.helpers import dose, ending, last_dose, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
@@ -320,15 +321,9 @@ def test_a_second_dose_begins_the_time_anew(where: str) -> None:
     play.later(minutes=5)
     play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, says="after the last dose")
     play.later(minutes=120)
-    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
-    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
+    see(play)
     play.do(ending(play), Role.SESSION_MONITOR)
     assert not play.journey.sessions[1].running
-
-
-def see(play: Play) -> None:
-    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
-    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
 
 
 def test_what_was_seen_soon_after_a_second_dose_ends_no_session() -> None:
@@ -354,20 +349,14 @@ def test_no_session_ends_by_a_second_dose_that_one_person_says_was_earlier() -> 
     play.do(c.Amend(version=play.version_of("session.dosed"), reason="x", correction=earlier))
     see(play)
     play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="confirmed")
-    for correction in play.journey.unconfirmed:
-        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    confirm(play)
     play.do(ending(play), Role.SESSION_MONITOR)
-
-
-def not_made(play: Play, kind: str) -> None:
-    version = play.version_of(kind)
-    play.do(c.MarkInError(version=version, reason="it was another patient (invented)"), Role.SESSION_MONITOR)
 
 
 def test_no_session_ends_on_an_observation_that_somebody_says_was_not_made() -> None:
     """It counts until a second person has confirmed that, and was enough to leave the patient."""
     play = observed_until(120)
-    not_made(play, "session.observed")
+    mark(play, "session.observed", by=Role.SESSION_MONITOR)
     play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="confirmed")
     [correction] = play.journey.unconfirmed
     play.do(c.RejectCorrection(correction=correction, reason="it was made"), Role.CLINICIAN)
@@ -404,8 +393,7 @@ def test_no_session_ends_before_the_patient_was_seen_after_what_was_told_last(wh
         one(play.do(body, Role.CLINICIAN), e.SessionEndProposed)
     else:
         play.refused(body, Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="since the last")
-    minute = round((play.at - play.dosed_at()) / timedelta(minutes=1))
-    play.do(observation(play.journey, 1, minute, play.at), Role.SESSION_MONITOR)
+    see(play)
     play.do(ending(play), Role.SESSION_MONITOR)
     assert not play.journey.sessions[1].running
 
