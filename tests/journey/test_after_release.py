@@ -10,6 +10,7 @@ from tests.journey.play import Play, after, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.entries import put
 from workflows.journey.instruments import Instrument
 from workflows.journey.notices import notices
 from workflows.journey.protocol import DoseLimit, SignOffKind
@@ -190,5 +191,8 @@ def test_a_check_in_that_turns_out_not_to_be_this_patients_stops_the_session() -
 
 def test_what_comes_due_after_the_release_stops_no_session() -> None:
     play = after("session.release", 2)
+    soon = play.journey.contacts["check-in-1"].model_copy(update={"due": play.at + timedelta(minutes=5)})
+    play = play.changed(contacts=put(play.journey.contacts, soon.id, soon))
     play.wait(minutes=9)
+    play.do(c.RequestSupport(urgency="routine", text="which form? (invented)"), Role.PATIENT)
     assert play.journey.sessions[2].stopped_at is None
