@@ -30,6 +30,7 @@ from application.errors import NOTHING_HAPPENED, NotAllowed
 from application.openid.people import who_may_look
 from application.passkeys import person_of, signing_with
 from application.profiles import Profile
+from application.proofs import Proofs
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
@@ -79,6 +80,7 @@ class Opened:
         self.settings = settings
         self._exits = AsyncExitStack()
         self._opening = asyncio.Lock()
+        self._proofs = Proofs()
         self._record: Record | None = None
         self._journeys: Journeys | None = None
 
@@ -117,6 +119,7 @@ class Opened:
             load=lambda: self.settings,
             open_record=self.record,
             connect=self.journeys,
+            proofs=self._proofs,
         )
 
     async def close(self) -> None:

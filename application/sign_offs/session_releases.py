@@ -3,8 +3,8 @@ lets nobody take a dose."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from uuid import UUID
 
@@ -27,13 +27,6 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 logger = structlog.get_logger("releases")
 
-KEPT = 1000
-"""How many releases that follow are remembered: 32 bytes of each."""
-_PROVING = ThreadPoolExecutor(max_workers=1, thread_name_prefix="releases")
-"""One at a time, so that however many load the room, everybody else has the rest of the processor."""
-_followed: dict[bytes, None] = {}
-"""Digests of what was found to follow, the oldest first. Only the one thread reads and changes it."""
-
 
 async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
     """Return the sessions whose clearance or release stands in a journey, at the version it is at, and does not follow
@@ -50,11 +43,10 @@ async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
         register = verified_register(context.settings)
     except UseCaseError:
         return frozenset(standing)
-    loop = asyncio.get_running_loop()
     found = set[int]()
     for number, released in standing.items():
-        of_it = number if released else None
-        if not await loop.run_in_executor(_PROVING, follows_as_before, stored, commands, register, log, of_it):
+        given = (stored, commands, register, log, number if released else None)
+        if not await context.proofs.holds(await asyncio.to_thread(proof_digest, *given), partial(follows, *given)):
             found.add(number)
     return frozenset(found)
 
@@ -88,24 +80,19 @@ def versions_of(events: Iterable[Event], sessions: Set[int]) -> frozenset[int]:
     return frozenset(found)
 
 
-def follows_as_before(
+def proof_digest(
     stored: Sequence[StoredEvent],
     commands: Sequence[StoredCommand],
     register: Register,
     log: ThisLog,
     session: int | None,
-) -> bool:
-    """The same as `follows`. What did is not derived again as long as nothing of all this has changed."""
+) -> bytes:
+    """Return the digest of all that `follows` rests on."""
     seen = sha256(repr((log, session)).encode())
     seen.update(register.model_dump_json().encode())
     for row in (*stored, *commands):
         seen.update(f"{vars(row)}\n".encode())
-    what = seen.digest()
-    if what not in _followed and follows(stored, commands, register, log, session):
-        _followed[what] = None
-        while len(_followed) > KEPT:
-            del _followed[next(iter(_followed))]
-    return what in _followed
+    return seen.digest()
 
 
 def follows(
