@@ -219,9 +219,10 @@ async def explain(
 
 def render_explanation(output: Output, shown: Explained) -> None:
     """Show why an event is in the record."""
-    explained, journey = shown
+    explained, journey, unproven = shown
     if output.json_only:
-        output.data(explained.model_dump(mode="json"))
+        marks = [each.version for each in explained.chain if each.version in unproven]
+        output.data(explained.model_dump(mode="json") | {"not_proven": marks})
         return
     output.illustrative(journey.illustrative)
     said = {
@@ -233,7 +234,7 @@ def render_explanation(output: Output, shown: Explained) -> None:
     output.show(facts_box(said, f"Version {explained.version} of journey {journey.id}"))
     chain = table("version", "event", "because of", title="How it came about")
     for each in explained.chain:
-        add_row(chain, each.version, each.kind, each.rule)
+        add_row(chain, each.version, render.not_proven(each.kind) if each.version in unproven else each.kind, each.rule)
     output.show(chain)
 
 

@@ -145,10 +145,11 @@ class WholeRecord(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """Why an event is there, and its journey."""
+    """Why an event is there, its journey, and the versions of a clearance or release that stands and is not proven."""
 
     explanation: Explanation
     journey: Journey
+    unproven: frozenset[int]
 
 
 class Compared(NamedTuple):
@@ -275,7 +276,8 @@ async def explain_event(context: Context, query: ExplainEvent) -> Explained:
         explanation = explain(history.events, query.version)
     except ValueError:
         raise NotFound("the journey has no such version", f"See `pathway timeline {query.journey_id}`") from None
-    return Explained(explanation, history.journey)
+    unproven = await _unproven_versions(context, history.journey, history.events)
+    return Explained(explanation, history.journey, unproven)
 
 
 async def compare_moments(context: Context, query: CompareMoments) -> Compared:

@@ -218,6 +218,10 @@ def test_wherever_a_release_is_shown_it_says_that_it_is_not_proven(migrated: Dat
         assert ("not proven: no dose is to be taken" in said) != demonstration
     for verb in ("show", "why"):
         assert call(world, "pathway", verb, str(JOURNEY), "--json").json["unproven_sessions"] == sorted(sessions)
+    last = str(events[-1].version)
+    assert bool(call(world, "pathway", "explain", str(JOURNEY), last, "--json").json["not_proven"]) != demonstration
+    said = " ".join(call(world, "pathway", "explain", str(JOURNEY), last, width=400).out.split())
+    assert ("not proven: no dose is to be taken" in said) != demonstration
     for sign_off in fold(events).sign_offs:
         clears = not demonstration and sign_off.kind is SignOffKind.CLEARANCE
         decided = ("signoff", "show", str(JOURNEY), sign_off.request)

@@ -43,7 +43,7 @@ async def test_a_release_that_is_not_proven_is_shown_as_that(
     assert "Record the dose" in said(browser), "what was taken is recorded all the same"
     await browser.sign_in("coordinator")
     [cleared] = [each.request for each in fold(events).sign_offs if each.kind is SignOffKind.CLEARANCE]
-    for place in ("", "/timeline", "/print", f"/sign-offs/{cleared}"):
+    for place in ("", "/timeline", "/print", f"/events/{release}", f"/sign-offs/{cleared}"):
         await browser.go(f"/journeys/{journey}{place}")
         assert ("not proven" in said(browser)) != proven, place
     assert ("no dose is to be taken" in said(browser)) != proven
