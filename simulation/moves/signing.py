@@ -52,10 +52,8 @@ def signer(journey: Journey, request: Obligation) -> Role:
     """Return who signs a request: the first role that the protocol names, unless they wrote it; another one as
     second."""
     assert request.sign_off is not None
-    rule, first = (
-        journey.protocol.sign_offs[request.sign_off],
-        first_approval(journey, request.sign_off, request.subject),
-    )
+    rule = journey.protocol.sign_offs[request.sign_off]
+    first = first_approval(journey, request.sign_off, request.subject)
     roles = rule.roles if first is None else cosigners(journey, request.sign_off)
     wrote = authors(journey, request.sign_off, request.subject) if rule.not_author else ()
     not_they = (*wrote, None if first is None else first.by)
