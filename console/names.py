@@ -256,12 +256,10 @@ def safety_data(known: FormContext) -> Names:
 
 def facts(known: FormContext) -> Names:
     journey = known.journey
-    marks = (made.version for made in journey.corrections.values() if made.in_error)
-    marked = {version for version in marks if is_marked(journey, version)}
     times = {event.version: event.at for event in known.events}
     found = {}
     for version, fact in sorted(journey.facts.items(), reverse=True):
-        if fact.kind in MARKABLE and version not in marked:
+        if fact.kind in MARKABLE and not is_marked(journey, version):
             about = "" if fact.subject is None else f" ({_spoken(fact.subject)})"
             when = f", {known.at(times[version])}" if version in times else ""
             found[str(version)] = f"{_spoken(fact.kind)}{about}{when}"
