@@ -39,7 +39,16 @@ from activities.record.patients import (
 )
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
-from activities.record.store import BEFORE_THE_FIRST, Appended, NewCommand, NewEvent, Record, StoredEvent
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    BEFORE_THE_FIRST,
+    Appended,
+    NewCommand,
+    NewEvent,
+    StoredEvent,
+)
 from activities.record.verification.batches import (
     MOVES,
     Derived,

@@ -3,7 +3,12 @@ everything, is refused too."""
 
 import time
 
-from activities.record.store import Record, SeenRegister
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    SeenRegister,
+)
 from activities.signatures.signer_registry import Register, RegisterFile
 
 ASKED_EVERY = 10.0

@@ -7,7 +7,12 @@ log where none is. One for the on-call clinician names who is on call by the rot
 from collections.abc import Sequence
 from datetime import datetime
 
-from activities.record.store import NewNotice, Record
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    NewNotice,
+)
 from activities.signatures.signer_registry import RegisterError, RegisterFile
 from activities.signatures.staff import at_work, on_call
 from workflows.journey.actors import Role

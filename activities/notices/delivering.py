@@ -26,7 +26,12 @@ from activities.privacy.errors import KeysUnavailable
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored
 from activities.record.snapshots import load_folded
-from activities.record.store import EVENT_COLUMNS, Record
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    EVENT_COLUMNS,
+)
 from activities.signatures.signer_registry import RegisterFile
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey

@@ -4,7 +4,6 @@ They are kept wrapped by a master key, in a database that may be another than th
 deleted there makes all that was encrypted under it unreadable, in every backup.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -12,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from time import monotonic
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from activities.connection_pool import Pool, close_pool, create_pool
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.master_keys import MasterKeys
 from activities.privacy.patient_keys import PatientKeys
@@ -38,7 +38,6 @@ _SCHEMA = "key_store.sql"
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 _Row: TypeAlias = asyncpg.Record
-_Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class _Cache(Generic[Key, Value]):
 class KeyStore:
     """The data keys in a database. Made by `open_key_store`."""
 
-    def __init__(self, pool: _Pool, masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(self, pool: Pool, masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
         self._pool, self._masters = pool, masters
         self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
@@ -335,23 +334,15 @@ async def open_key_store(
         KeysUnavailable: they cannot be had.
     """
 
-    async def keep(_connection: Any) -> None:
-        """No session state is ever set."""
-
     pool = await _try(
-        lambda: asyncpg.create_pool(
+        lambda: create_pool(
             url,
-            min_size=0,
-            max_size=connections,
-            timeout=3,
-            command_timeout=3,
-            reset=keep,
-            server_settings={
-                "application_name": "carepath-keys",
-                "statement_timeout": "3s",
-                "lock_timeout": "2s",
-                "idle_in_transaction_session_timeout": "10s",
-            },
+            name="carepath-keys",
+            connections=connections,
+            connect_timeout=timedelta(seconds=3),
+            command_timeout=timedelta(seconds=3),
+            server_settings={"statement_timeout": "3s", "lock_timeout": "2s"},
+            ready=0,
         )
     )
     try:
@@ -359,8 +350,4 @@ async def open_key_store(
         await store.check()
         yield store
     finally:
-        try:
-            async with asyncio.timeout(5):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        await close_pool(pool)

@@ -20,15 +20,17 @@ from activities.record.errors import (
 from activities.record.migrations import MigrationEdited, migrate
 from activities.record.patient_index import Enrolment, WantedEnrolment
 from activities.record.store import (
+    Record,
+    open_record,
+)
+from activities.record.stored import (
     Appended,
     Head,
     Log,
     NewEvent,
     NewNotice,
     Opening,
-    Record,
     StoredEvent,
-    open_record,
 )
 
 __all__ = [

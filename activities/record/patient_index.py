@@ -12,7 +12,13 @@ import asyncpg
 from pydantic import BaseModel, ConfigDict
 
 from activities.record.errors import TwoPatients, without_values
-from activities.record.store import Connection, Opening, Record
+from activities.record.store import (
+    Connection,
+    Record,
+)
+from activities.record.stored import (
+    Opening,
+)
 
 
 class PatientJourneys(NamedTuple):

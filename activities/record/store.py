@@ -4,177 +4,37 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
-from uuid import UUID, uuid5
+from typing import Protocol, TypeAlias
+from uuid import UUID
 
 import asyncpg
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from activities.connection_pool import close_pool, create_pool
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.codec import Decode, Encode, PayloadCodec, PayloadUnreadable
 from activities.record.errors import Diverged, NotAppendable, NotYetRecorded, RecordFault, without_values
+from activities.record.stored import (
+    COMMAND_COLUMNS,
+    COMMANDS,
+    EVENT_COLUMNS,
+    Appended,
+    Head,
+    Log,
+    NewCommand,
+    NewEvent,
+    NewNotice,
+    Opening,
+    SealedEvent,
+    SeenRegister,
+    StoredCommand,
+    StoredEvent,
+    command_part,
+)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 
-def _time_of(column: str) -> str:
-    """Select a time. One outside Python's calendar, which only a superuser can have written, is read as null: its row
-    cannot be read, and those beside it can."""
-    return f"CASE WHEN {column} BETWEEN '0001-01-02Z' AND '9999-12-30Z' THEN {column} END AS {column}"
-
-
-EVENT_COLUMNS = (
-    "log_id, position, journey_id, version, event_id, event_type, schema_version, "
-    f"{_time_of('occurred_at')}, {_time_of('recorded_at')}, "
-    "actor_id, actor_role, command_id, causation_id, payload, content_hash, journey_hash, log_hash"
-)
-
-COMMAND_COLUMNS = "c.journey_id, c.version, c.events, c.payload, e.event_id"
-COMMANDS = (
-    "record.command c LEFT JOIN record.journey_event e "
-    "ON e.log_id = c.log_id AND e.journey_id = c.journey_id AND e.version = c.version"
-)
-"""Where commands are read: each with the id of its first event, under which it is encoded."""
-
-LATE = timedelta(minutes=5)
-"""What was decided longer ago than this when it is recorded is marked as late."""
-
-BEFORE_THE_FIRST = bytes(32)
-"""The hash of a journey before its first event."""
-
 _APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 24))})"  # noqa: S608 - a constant
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class NewEvent(_Frozen):
-    """An event to be recorded.
-
-    `event_id` derives from the command, so that a retry carries the same ids. `occurred_at` is when it
-    happened, aware, kept as UTC to the microsecond. `payload` is clear canonical JSON: equal content gives
-    equal bytes.
-    """
-
-    event_id: UUID
-    event_type: str = Field(min_length=1)
-    schema_version: int = Field(ge=1, le=32767)
-    occurred_at: AwareDatetime
-    actor_id: str
-    actor_role: str
-    command_id: UUID
-    causation_id: UUID | None
-    payload: bytes = Field(repr=False)
-
-
-class StoredEvent(NewEvent):
-    """An event as recorded, its payload decoded.
-
-    `position` orders the log and `version` the journey, both from 1 without gaps. `recorded_at` (UTC, the
-    database's clock) never decreases with position. The hashes are SHA-256, see FORMAT.md.
-    """
-
-    # Not validated: a row that only a superuser can have written must be readable too, so that verification can judge
-    # it.
-    event_type: str
-    schema_version: int
-    log_id: int
-    position: int
-    journey_id: UUID
-    version: int
-    recorded_at: AwareDatetime
-    content_hash: bytes
-    journey_hash: bytes
-    log_hash: bytes
-
-    @property
-    def readable(self) -> bool:
-        """Whether its content could be decoded, and its times are times."""
-        return self.payload != b""
-
-    @property
-    def late(self) -> bool:
-        """Whether it was recorded long after it was decided, during an outage for example."""
-        return self.readable and self.recorded_at - self.occurred_at > LATE
-
-
-class SealedEvent(NamedTuple):
-    """An event, its payload as stored, and the key that opens this one payload."""
-
-    event: StoredEvent
-    sealed: bytes
-    key: bytes
-
-
-class NewCommand(_Frozen):
-    """A command to be kept with the events it gave, of which there are ``events``. ``payload`` is clear."""
-
-    events: int = Field(ge=1)
-    payload: bytes = Field(repr=False)
-
-
-class StoredCommand(NewCommand):
-    """A command as kept: its events begin at ``version`` of the journey."""
-
-    events: int
-    journey_id: UUID
-    version: int
-
-
-class Opening(_Frozen):
-    """Whose journey begins: the keys of its patient, the one of their reference first, and with which medicine."""
-
-    patient_keys: tuple[bytes, ...] = Field(min_length=1)
-    medicine: str
-
-
-class Appended(_Frozen):
-    """Where the events are: their versions, and the position of the last. `replayed`: they were recorded before.
-
-    `journey_hash` is that of the last of them, and stands for the journey up to there.
-    """
-
-    first_version: int
-    last_version: int
-    position: int
-    replayed: bool
-    journey_hash: bytes
-
-
-class SeenRegister(NamedTuple):
-    """A register that was used with a log: its version, and the SHA-256 of its content."""
-
-    version: int
-    content_hash: bytes
-
-
-class NewNotice(_Frozen):
-    """A notice to be delivered: what kind of task which event gave to a role of a clinic, and to whom where they are
-    known by name."""
-
-    notice_id: UUID
-    journey_id: UUID
-    event_id: UUID
-    kind: str
-    recipient_role: str
-    recipients: tuple[str, ...] = ()
-    clinic: str
-    alarm: bool = False
-
-
-class Head(_Frozen):
-    """Where a journey stands. Version and position are 0 when it is enrolled and nothing has happened."""
-
-    journey_id: UUID
-    version: int
-    position: int
-    status: Literal["open", "closed"]
-
-
-def command_part(first_event_id: UUID) -> UUID:
-    """Return the id under which a command is encoded, as its events are under theirs."""
-    return uuid5(first_event_id, "command")
 
 
 async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> int | None:
@@ -196,13 +56,6 @@ class ConnectionSource(Protocol):
 
     def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
         """A connection for as long as it is open; ``timeout``, in seconds, is how long to wait for one."""
-
-
-class Log(NamedTuple):
-    """What never changes of a log: its name, which stands in what people sign, and whether it is of a demonstration."""
-
-    name: str
-    demonstration: bool
 
 
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
@@ -362,10 +215,8 @@ class Record:
 
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """A journey's events in order of version; none when it is unknown."""
-        rows = await self._fetch(
-            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND journey_id = $2 AND version > $3 ORDER BY version",
-            self._log_id,
+        rows = await self._events(
+            "journey_id = $2 AND version > $3 ORDER BY version",
             journey_id,
             after_version,
         )
@@ -373,10 +224,8 @@ class Record:
 
     async def load_sealed(self, journey_id: UUID) -> tuple[SealedEvent, ...]:
         """A journey's events in order of version, each also as it is stored, and with the key that opens it alone."""
-        rows = await self._fetch(
-            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND journey_id = $2 ORDER BY version",
-            self._log_id,
+        rows = await self._events(
+            "journey_id = $2 ORDER BY version",
             journey_id,
         )
         stored = {row["event_id"]: row["payload"] for row in rows}
@@ -391,11 +240,8 @@ class Record:
         """Yield a journey's events in order of version, from after one up to one, in pages: for whoever does not need
         all at once."""
         version = after_version
-        while rows := await self._fetch(
-            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND journey_id = $2 AND version > $3 AND ($4::int IS NULL OR version <= $4) "
-            "ORDER BY version LIMIT $5",
-            self._log_id,
+        while rows := await self._events(
+            "journey_id = $2 AND version > $3 AND ($4::int IS NULL OR version <= $4) ORDER BY version LIMIT $5",
             journey_id,
             version,
             until_version,
@@ -412,10 +258,8 @@ class Record:
 
     async def load_openings(self, journey_ids: Sequence[UUID]) -> tuple[StoredEvent, ...]:
         """The events that opened those of these journeys that are known, in any order."""
-        rows = await self._fetch(
-            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND journey_id = ANY($2) AND version = 1",
-            self._log_id,
+        rows = await self._events(
+            "journey_id = ANY($2) AND version = 1",
             journey_ids,
         )
         return await self.decoded(rows)
@@ -424,10 +268,8 @@ class Record:
         """Return the next events of the whole log in order of position. Asking again after the last one never skips an
         event, because positions become visible in their order.
         """
-        rows = await self._fetch(
-            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND position > $2 ORDER BY position LIMIT $3",
-            self._log_id,
+        rows = await self._events(
+            "position > $2 ORDER BY position LIMIT $3",
             after_position,
             limit,
         )
@@ -524,6 +366,11 @@ class Record:
         async with self.connection() as connection:
             return await connection.fetch(statement, *arguments)
 
+    async def _events(self, condition: str, *arguments: object) -> list[asyncpg.Record]:
+        """Fetch the events of this log that a condition takes; its arguments begin at $2."""
+        statement = f"SELECT {EVENT_COLUMNS} FROM record.journey_event WHERE log_id = $1 AND {condition}"  # noqa: S608
+        return await self._fetch(statement, self._log_id, *arguments)
+
     async def _encoder(self, journey_id: UUID) -> Encode:
         with without_values():
             return await self._codec.encoder(self._log_id, journey_id)
@@ -601,30 +448,20 @@ async def open_record(
     RecordUnavailable if there is no database there.
     """
 
-    async def keep(_connection: Any) -> None:
-        """No session state is ever set: the driver's usual reset would cost every call a round trip."""
-
     with without_values():
-        pool = await asyncpg.create_pool(
+        pool = await create_pool(
             url,
-            min_size=1,
-            max_size=connections,
-            timeout=connect_timeout.total_seconds(),
-            command_timeout=12,
-            reset=keep,
+            name="carepath",
+            connections=connections,
+            connect_timeout=connect_timeout,
+            command_timeout=timedelta(seconds=12),
             server_settings={
-                "application_name": "carepath",
                 "default_transaction_isolation": "read committed",
                 "lock_timeout": "2s",
                 "statement_timeout": "10s",
-                "idle_in_transaction_session_timeout": "10s",
             },
         )
     try:
         yield Record(pool, codec, log_id, reopen)
     finally:
-        try:
-            async with asyncio.timeout(5):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        await close_pool(pool)

@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.store import EVENT_COLUMNS, Record, StoredEvent
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    EVENT_COLUMNS,
+    StoredEvent,
+)
 
 NOTICES_OF = timedelta(days=1)
 """Of so long ago on, a watchdog that never looked before asks whether notices left."""

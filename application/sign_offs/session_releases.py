@@ -12,7 +12,9 @@ import structlog
 
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
-from activities.record.store import StoredCommand
+from activities.record.stored import (
+    StoredCommand,
+)
 from activities.record.verification.batches import Unproven, prove_recorded
 from activities.signatures.sessions import ThisLog, unproven_events
 from activities.signatures.signer_registry import Register

@@ -10,7 +10,9 @@ from uuid import UUID
 import pytest
 
 from activities.record import StoredEvent
-from activities.record.store import StoredCommand
+from activities.record.stored import (
+    StoredCommand,
+)
 from activities.signatures.sessions import ThisLog
 from application.pathway.session_room import NOT_PROVEN, Room, ShowSession, show_session
 from application.pathway.show import (

@@ -15,7 +15,12 @@ from pydantic import SecretStr
 
 from activities.record import RecordUnavailable
 from activities.record.event_codec import to_new
-from activities.record.store import Record, SeenRegister
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    SeenRegister,
+)
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import AccessFlaw, Kind
 from activities.record.verification.derivation import Underived

@@ -25,7 +25,9 @@ from activities.notices.wording import Service
 from activities.privacy.key_store import SERVICE, KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
-from activities.record.store import NewNotice
+from activities.record.stored import (
+    NewNotice,
+)
 from activities.record.watching import late_messages
 from activities.signatures.signer_registry import Register, RegisterFile
 from deploy.local.postgres import Database

@@ -8,7 +8,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import seen_registers
 from activities.record import Record
-from activities.record.store import SeenRegister
+from activities.record.stored import (
+    SeenRegister,
+)
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
 from activities.signatures.signer_registry import Register, RegisterError, RegisterFile

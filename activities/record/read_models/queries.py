@@ -14,7 +14,13 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from activities.record.store import EVENT_COLUMNS, Record, StoredEvent
+from activities.record.store import (
+    Record,
+)
+from activities.record.stored import (
+    EVENT_COLUMNS,
+    StoredEvent,
+)
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 

@@ -19,7 +19,10 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json, to_json
 
 from activities.record.command_codec import decided_by
-from activities.record.store import StoredCommand, StoredEvent
+from activities.record.stored import (
+    StoredCommand,
+    StoredEvent,
+)
 from activities.record.verification.derivation import Divergence, derive_again
 from workflows.journey.decided import DecidedBy
 

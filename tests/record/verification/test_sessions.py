@@ -8,7 +8,10 @@ from uuid import uuid4
 import pytest
 
 from activities.record.event_codec import from_stored, to_new
-from activities.record.store import Log, StoredEvent
+from activities.record.stored import (
+    Log,
+    StoredEvent,
+)
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
 from activities.record.verification.verify_export import WITHOUT_SESSION
