@@ -76,10 +76,12 @@ class ObservationGivenUp(EventBody):
 
 
 class Seen(ImmutableModel):
-    """An observation outside a session, when it was made (UTC), and what the protocol's limits make of it."""
+    """An observation outside a session, when it was made and recorded (UTC), and what the protocol's limits make of
+    it."""
 
     observation: Identifier
     seen_at: Instant
+    recorded_at: Instant
     alert: Literal["none", "notify", "emergency"]
     red_flags: tuple[Identifier, ...] = ()
     in_error: bool = False
@@ -120,7 +122,8 @@ class ObservationsState(SessionsState):
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:
-    seen = Seen(observation=body.observation, seen_at=body.seen_at, alert=body.alert, red_flags=body.red_flags)
+    told = {name: getattr(body, name) for name in ("observation", "seen_at", "alert", "red_flags")}
+    seen = Seen(**told, recorded_at=event.at)
     return {"seen": (*state.seen, seen)}
 
 

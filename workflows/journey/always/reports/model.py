@@ -8,6 +8,7 @@ from pydantic import Field
 from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Raw, Text
+from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -86,10 +87,11 @@ class ReportRepeated(EventBody):
 
 
 class KeptReport(ImmutableModel):
-    """A report of harm that was kept as it was said, by whom, and whether it is settled."""
+    """A report of harm that was kept as it was said, by whom and when (UTC), and whether it is settled."""
 
     id: Identifier
     by: Identifier
+    at: Instant
     about: Identifier
     said: str
     fields: tuple[Identifier, ...] = ()
@@ -106,7 +108,8 @@ class ReportsState(PathwayState):
 
 def _kept(state: ReportsState, body: ReportKept, event: EventHeader) -> Changes:
     told = body.model_dump(exclude={"kind", "report"})
-    return {"reports": put(state.reports, body.report, KeptReport(id=body.report, by=event.actor_id, **told))}
+    kept = KeptReport(id=body.report, by=event.actor_id, at=event.at, **told)
+    return {"reports": put(state.reports, kept.id, kept)}
 
 
 def _settled(state: ReportsState, body: ReportSettled | ReportRepeated, event: EventHeader) -> Changes:

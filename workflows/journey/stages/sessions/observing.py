@@ -197,9 +197,7 @@ def end(journey: Journey, command: c.EndSession, by: Actor, at: datetime) -> Ite
         if any(known == source and command.criteria.get(name) for name, known in rules.criteria_known_from.items())
     ]
     found = [name for name, holds in criteria.items() if not holds] + [seen for _, seen in contradicted]
-    overdue = session.dosed_at is not None and at >= session.dosed_at + timedelta(
-        minutes=rules.maximum_before_decision_minutes
-    )
+    overdue = session.dosed_at is not None and at >= end_due(journey, session.dosed_at)
     if overdue and command.clinician_decision and attested:
         refuse(
             RefusalCode.INCOMPLETE,
@@ -260,10 +258,19 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
 
 
 def earliest_end(journey: Journey, dosed_at: datetime) -> datetime:
-    """Return when (UTC) a session may end in which a dose was taken. A later one, wherever it came from, begins the
-    time anew: its effects are still to come."""
-    last = max((dosed_at, *(dose.taken_at for dose in journey.known_doses)))
-    return last + timedelta(minutes=journey.protocol.sessions.minimum_minutes)
+    """Return when (UTC) a session may end in which a dose was taken."""
+    return _last_dose(journey, dosed_at) + timedelta(minutes=journey.protocol.sessions.minimum_minutes)
+
+
+def end_due(journey: Journey, dosed_at: datetime) -> datetime:
+    """Return when (UTC) a session is to end in which a dose was taken, and a clinician may decide so."""
+    return _last_dose(journey, dosed_at) + timedelta(minutes=journey.protocol.sessions.maximum_before_decision_minutes)
+
+
+def _last_dose(journey: Journey, dosed_at: datetime) -> datetime:
+    """The dose from which the end of a session is counted (UTC). A later one, wherever it came from, begins the time
+    anew: its effects are still to come."""
+    return max((dosed_at, *(dose.taken_at for dose in journey.known_doses)))
 
 
 def _rests_on(session: Session, made: CorrectionMade) -> bool:
@@ -332,25 +339,33 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
 
 def _found_since(journey: Journey, session: Session) -> Iterator[str]:
     """Find what was told beside the observations of a session and since the last of them: whoever told it, the patient
-    is looked at once more."""
+    is looked at once more. A look counts by the minute it is of: one that is entered late is of before."""
     last = max((seen.version for seen in session.last_observations), default=0)
     told = [fact for version, fact in journey.facts.items() if version > last]
     names, kinds = [fact.subject for fact in told], [fact.kind for fact in told]
+
+    def unseen(at: datetime) -> bool:
+        return session.dosed_at is not None and at >= session.dosed_at + timedelta(minutes=session.observed_until + 1)
+
     for seen in journey.seen:
-        if not seen.in_error and seen.alert != "none" and seen.observation in names:
+        new = seen.observation in names or unseen(seen.recorded_at)
+        if new and not seen.in_error and seen.alert != "none":
             yield f"{seen.observation} was recorded since the last observation"
     for event in journey.adverse_events.values():
         new = event.id in names or ("adverse-event.regraded" in kinds and bool(event.gradings))
+        new = new or unseen(event.gradings[-1].at if event.gradings else event.reported_at)
         if new and not event.in_error and is_at_least(severity_of(journey, event), Severity.URGENT):
             yield f"{event.id} was reported or graded since the last observation"
     for asked in journey.support.values():
-        if asked.open and asked.id in names and is_at_least(Severity(asked.urgency), Severity.URGENT):
+        new = asked.id in names or unseen(asked.at)
+        if new and asked.open and is_at_least(Severity(asked.urgency), Severity.URGENT):
             yield f"{asked.id} was asked for since the last observation"
     for report in journey.reports.values():
-        if "report.kept" in kinds and not report.settled and is_at_least(report.severity, Severity.URGENT):
+        new = "report.kept" in kinds or unseen(report.at)
+        if new and not report.settled and is_at_least(report.severity, Severity.URGENT):
             yield f"{report.id} could not be taken in its form, since the last observation"
     for crisis in journey.open_crises:
-        if crisis.version > last:
+        if crisis.version > last or unseen(crisis.opened_at):
             yield f"{crisis.id} was opened since the last observation"
 
 

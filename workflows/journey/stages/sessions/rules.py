@@ -44,6 +44,7 @@ from workflows.journey.stages.sessions.dose_gate import (
     require_scheduled,
     standing_no_go,
 )
+from workflows.journey.stages.sessions.observing import end_due
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
 
@@ -287,7 +288,7 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
             session,
             SESSION_END,
             f"end session {number} once the criteria are met",
-            due=session.dosed_at + timedelta(minutes=rules.maximum_before_decision_minutes),
+            due=end_due(journey, session.dosed_at),
             care=False,
         )
 

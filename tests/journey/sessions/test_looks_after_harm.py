@@ -1,0 +1,99 @@
+"""What clears harm in a session came after it: a look at the patient counts by its own moment, not by its entry."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulation.people import observation
+from tests.journey.play import Play, after
+from tests.journey.sessions.helpers import dose, ending, observed_until
+from tests.journey.sessions.test_ends import HARM
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
+from workflows.journey.refusals import Refusal, RefusalCode
+
+
+def look(play: Play, minute: int) -> None:
+    """Enter an observation of this minute now."""
+    seen_at = play.dosed_at() + timedelta(minutes=minute)
+    play.do(observation(play.journey, 1, minute, seen_at), Role.SESSION_MONITOR)
+
+
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize("what", HARM)
+def test_an_observation_of_a_minute_before_the_harm_is_no_look_after_it(what: str) -> None:
+    """The seizure was told at minute 130, and somebody entered then how the patient had been at minute 125."""
+    play = observed_until(120).later(minutes=10)
+    play.do(HARM[what](play), Role.OBSERVER)
+    play.later(minutes=2)
+    look(play, 125)
+    play.refused(
+        ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="since the last"
+    )
+    look(play, 131)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+@pytest.mark.requirement("A29")
+def test_a_correction_of_the_observation_before_the_harm_is_no_look_after_it() -> None:
+    play = observed_until(120)
+    version = play.version_of("session.observed")
+    play.later(minutes=10)
+    play.do(HARM["a seizure"](play), Role.OBSERVER)
+    again = observation(play.journey, 1, 120, play.dosed_at() + timedelta(minutes=120))
+    play.do(c.Amend(version=version, reason="x", correction=again), Role.CLINICIAN)
+    for correction in play.journey.unconfirmed:
+        play.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
+    play.refused(
+        ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="since the last"
+    )
+
+
+@given(st.sampled_from(sorted(HARM)), st.integers(121, 200), st.integers(121, 200), st.integers(0, 40))
+def test_a_session_ends_only_on_a_look_of_a_minute_not_before_the_harm(
+    what: str, harm: int, seen: int, later: int
+) -> None:
+    play = observed_until(120)
+    play.at = play.dosed_at() + timedelta(minutes=harm)
+    play.do(HARM[what](play), Role.OBSERVER)
+    play.at = max(play.at, play.dosed_at() + timedelta(minutes=seen)) + timedelta(minutes=later)
+    look(play, seen)
+    ended = not isinstance(play.take(play.command(ending(play), Role.SESSION_MONITOR)), Refusal)
+    assert ended == (seen >= harm)
+
+
+@pytest.mark.requirement("A29")
+def test_the_end_is_due_counted_from_the_last_dose() -> None:
+    play = observed_until(120)
+    first = play.waits_for("session_end")
+    assert first is not None
+    play.do(dose(play, dose_mg=50.0, deviation="invented"), Role.OBSERVER)
+    second = play.waits_for("session_end")
+    assert second is not None
+    assert second.deadline - first.deadline == timedelta(minutes=120)
+
+
+@pytest.mark.requirement("A29")
+def test_the_longest_observation_is_counted_from_the_last_dose() -> None:
+    """A clinician decided at once on an end that was not to be decided on before the second dose had worn off."""
+    play = observed_until(120)
+    play.do(dose(play, dose_mg=50.0, deviation="invented"), Role.OBSERVER)
+    longest = play.journey.protocol.sessions.maximum_before_decision_minutes
+    body = ending(play, clinician_decision="well (invented)")
+    unmet = body.model_copy(update={"criteria": {**body.criteria, "walks_unaided": False}})
+    play.at = play.dosed_at() + timedelta(minutes=120 + longest - 1)
+    look(play, 120 + longest - 1)
+    play.refused(unmet, Role.CLINICIAN, code=RefusalCode.INCOMPLETE, field="criteria", says="not yet met")
+    play.later(minutes=1)
+    play.do(unmet, Role.CLINICIAN)
+    assert play.journey.sessions[1].end_proposed is not None
+
+
+def test_without_a_second_dose_the_end_is_due_as_before() -> None:
+    play = after("session.observe", 3)
+    due = play.waits_for("session_end")
+    assert due is not None
+    longest = play.journey.protocol.sessions.maximum_before_decision_minutes
+    assert due.deadline == play.dosed_at() + timedelta(minutes=longest)
