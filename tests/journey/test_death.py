@@ -153,6 +153,16 @@ def test_a_death_that_was_doubted_and_stands_is_not_asked_about_until_it_is_doub
         assert not play.asks_for(SignOffKind.DEATH_CORRECTION, "death-1")
 
 
+@pytest.mark.parametrize("decision", ["approve", "decline"])
+def test_the_decision_on_a_doubted_death_answers_the_call_to_find_that_out(decision: str) -> None:
+    play = died(collected(after("session.end")))
+    play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.COORDINATOR)
+    play.do(c.RequestSupport(urgency="urgent", text="they need help (invented)"), Role.OBSERVER)
+    other = [*play.journey.support][-1]
+    play.sign(SignOffKind.DEATH_CORRECTION, "death-1", decision=decision, rationale="I spoke with them")
+    assert [support.id for support in play.journey.support.values() if support.open] == [other]
+
+
 def test_who_says_first_that_the_patient_lives_does_not_sign_it_alone() -> None:
     play = died(collected(after("session.end")))
     play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.CLINICIAN)

@@ -11,7 +11,9 @@ from workflows.journey.entries import find
 from workflows.journey.obligations import first_obligations, most_urgent, next_escalation_step
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
+from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.texts import show_hidden
+from workflows.journey.watch import is_owed_after_dose
 
 DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""
@@ -152,7 +154,13 @@ def details(journey: Journey) -> str:
 
 
 def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
-    """Return past and future entries, by the time they were due or done."""
+    """Return past and future entries, by the time they were due or done. What was planned and is owed no more, since
+    the pathway ends, is none of them."""
+
+    def given_up(contact: OwedContact) -> bool:
+        ends = journey.closing is not None and (journey.died or not is_owed_after_dose(journey, contact))
+        return contact.replaced or (contact.open and ends)
+
     entries = [TimelineEntry(what="pathway started", done=journey.started_at)]
     for signed in journey.sign_offs:
         about = f" ({signed.subject})" if signed.subject else ""
@@ -164,6 +172,6 @@ def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
     entries += (
         TimelineEntry(what=contact.id, due=contact.due, done=contact.done_at)
         for contact in journey.contacts.values()
-        if not contact.replaced
+        if not given_up(contact)
     )
     return tuple(sorted(entries, key=lambda entry: entry.done or entry.due or journey.started_at))

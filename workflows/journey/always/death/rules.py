@@ -171,6 +171,14 @@ def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> 
         yield place(journey, HOLD, "a recorded death was entered in error", severe=True, source=body.death)
 
 
+def react_decided(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
+    """Answer the call to find out whether the patient lives, once that is decided, whichever way."""
+    if body.sign_off == SignOffKind.DEATH_CORRECTION and not body.first_of_two:
+        for support in journey.support.values():
+            if support.open and support.cause == "life":
+                yield e.SupportAnswered(support=support.id, text=body.rationale or body.meaning)
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask a second, clinical person to confirm or to refute a death that was reported. Until then it is an emergency:
     the patient may live. Ask for a decision, too, where somebody says that a patient who counts as dead lives."""
@@ -203,6 +211,7 @@ REACTIONS: Reactions = {
     e.DeathReported: react_report,
     e.DeathDoubted: react_doubt,
     e.DeathEnteredInError: react_error,
+    e.SignedOff: react_decided,
     e.AdverseEventReported: react_adverse_event,
     e.AdverseEventRegraded: react_adverse_event,
     **dict.fromkeys(SIGNS_OF_LIFE, react_life),
