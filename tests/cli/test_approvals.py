@@ -201,6 +201,7 @@ def test_signing_anew_says_that_starts_wait(clinic: Clinic) -> None:
                     "titration_max_step_pct": 1,
                     "max_doses_dispensed": 1,
                     "weight_max_age_days": 1,
+                    "weight_plausible_kg": [30, 250],
                     "weight_max_change_pct": 1,
                 }
             },

@@ -137,7 +137,10 @@ def test_every_limit_can_be_made_tighter_and_is_then_kept() -> None:
 
     cases: dict[DoseLimit, tuple[dict[str, Any], str]] = {
         DoseLimit.MAX_SINGLE_DOSE: ({"dose_mg": numbers[DoseLimit.MAX_SINGLE_DOSE] + 1, "weight_kg": 200.0}, "dose_mg"),
-        DoseLimit.MAX_MG_PER_KG: ({"dose_mg": 50.0, "weight_kg": 11.0}, "dose_mg"),
+        DoseLimit.MAX_MG_PER_KG: (
+            {"dose_mg": numbers[DoseLimit.MAX_MG_PER_KG] * 30 + 0.1, "weight_kg": 30.0},
+            "dose_mg",
+        ),
         DoseLimit.TITRATION_MAX_STEP_PCT: ({"dose_mg": 145.01}, "dose_mg"),
         DoseLimit.MAX_DOSES_DISPENSED: ({"doses_dispensed": 2}, "doses_dispensed"),
         DoseLimit.MIN_INTERVAL_HOURS: ({"spacing_hours": 72}, "spacing_hours"),

@@ -45,6 +45,10 @@ BAD_CARE = {
         "      - oriented\n", "      - oriented\n      - oriented\n", "      - oriented\n      - walks",
         "sessions.release_criteria[2]", "twice",
     ),
+    "weights not rising": (
+        "weight_plausible_kg: null", "weight_plausible_kg: [250, 30]", "weight_plausible_kg: [250, 30]",
+        "dose.weight_plausible_kg", "lowest, highest",
+    ),
     "weeks not rising": ("[1, 2, 4, 8, 12]", "[1, 2, 8, 4, 12]", "weeks:", "follow_up.weeks[3]", "later than"),
     "check-ins not rising": (
         "{hours: 24, escalation_policy", "{hours: 4, escalation_policy", "check_in_24h,", "check_ins.after_session[1]",

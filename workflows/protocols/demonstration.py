@@ -21,6 +21,7 @@ INVENTED_DOSE = {
     "titration_max_step_pct": 50,
     "max_doses_dispensed": 2,
     "weight_max_age_days": 60,
+    "weight_plausible_kg": [30, 250],
     "weight_max_change_pct": 15,
 }
 """INVENTED. Chosen so that arithmetic is easy to follow, and for nothing else."""

@@ -226,6 +226,9 @@ def _check_dose(protocol: Protocol) -> Broken:
     for (lower, low), (name, high) in pairwise(limits):
         if low > high:
             yield ("dose", name), f"must not be below {lower}"
+    plausible = protocol.dose.weight_plausible_kg
+    if plausible is not None and plausible[0] > plausible[1]:
+        yield ("dose", "weight_plausible_kg"), "must be [lowest, highest]"
 
 
 def _check_follow_up(protocol: Protocol) -> Broken:

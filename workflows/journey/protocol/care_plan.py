@@ -84,6 +84,9 @@ class DoseLimits(InputModel):
     """Doses that may be at the patient's home at once."""
     weight_max_age_days: Count | None
     """Days that a body weight counts for a plan."""
+    weight_plausible_kg: tuple[Positive, Positive] | None
+    """The lowest and the highest body weight, in kg, that a plan may have. What is outside may be in another unit, or
+    mistyped."""
     weight_max_change_pct: Positive | None
     """By how many percent a body weight may be above the one before. What is further above counts for a limit per kg
     once the patient was weighed again and that agrees."""

@@ -27,6 +27,7 @@ from workflows.journey.stages.education.state import (
     Question,
     Reading,
     counted_weight,
+    is_weight_confirmed,
 )
 from workflows.journey.vocabulary import IN_CLINIC
 
@@ -40,6 +41,7 @@ def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> C
         "plan_basis": body.rests_on,
         "plan_author": event.actor_id,
         "counted_weight_kg": counted_weight(state, body.plan),
+        "weight_confirmed": is_weight_confirmed(state, body.plan),
         "plan_owed_since": None,
     }
 

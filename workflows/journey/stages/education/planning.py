@@ -189,7 +189,8 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
         RefusalRaised: a limit is not met, or the protocol does not set it.
     """
     dose, sessions, fresh = journey.protocol.dose, journey.protocol.sessions, journey.protocol.dose.weight_max_age_days
-    if dose.unset or fresh is None:
+    plausible = dose.weight_plausible_kg
+    if dose.unset or fresh is None or plausible is None:
         refuse(
             RefusalCode.PROTOCOL,
             f"the protocol sets no {', '.join(dose.unset)}",
@@ -203,6 +204,11 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     weight = counted_weight(journey, plan)
     per_week = min(number[DoseLimit.MAX_IN_ROLLING_7_DAYS], 1 + (168 - 1) // plan.spacing_hours)
     checks = (
+        (
+            plausible[0] <= plan.weight_kg <= plausible[1],
+            "weight_kg",
+            f"a body weight from {plausible[0]:g} to {plausible[1]:g} kg",
+        ),
         (
             not is_more(plan.dose_mg, single),
             "dose_mg",

@@ -15,6 +15,7 @@ def _plan(journey: Journey, subject: str | None) -> Content:
     return {
         "plan": None if journey.plan is None else journey.plan.model_dump(mode="json"),
         "counted_weight_kg": journey.counted_weight_kg,
+        "weight_confirmed": journey.weight_confirmed,
         "revision": journey.plan_revision,
         "reason": journey.plan_reason,
         "rationale": journey.plan_rationale,

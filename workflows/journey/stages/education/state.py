@@ -62,7 +62,7 @@ class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
     ``counted_weight_kg`` is the body weight that a limit per kg rests on: the plan's, or a lower one
-    (`counted_weight`).
+    (`counted_weight`); ``weight_confirmed`` says whether the plan's agrees with one of another weighing.
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
     with the version the patient read, given when ``consented_at`` says (UTC); ``papers`` wait for a witness.
     ``renewed_consents`` are the versions that count in place of the protocol's, by a signed decision.
@@ -75,6 +75,7 @@ class EducationState(PathwayState):
     plan_basis: PlanBasis | None = None
     plan_author: Identifier | None = None
     counted_weight_kg: float | None = None
+    weight_confirmed: bool = False
     plan_owed_since: int | None = None
     education: Education = Education()
     questions: Entries[Identifier, Question] = Entries()
@@ -99,7 +100,22 @@ def counted_weight(state: EducationState, plan: Plan) -> float:
     before, counted = state.plan, state.counted_weight_kg
     if before is None or counted is None:
         return plan.weight_kg
-    share = (state.protocol.dose.weight_max_change_pct or 0) / 100
-    agrees = abs(plan.weight_kg - before.weight_kg) <= round(before.weight_kg * share, 6)
-    near = plan.weight_kg <= round(counted * (1 + share), 6)
-    return plan.weight_kg if near or (agrees and plan.weighed_at > before.weighed_at) else counted
+    near = plan.weight_kg <= round(counted * (1 + _share(state)), 6)
+    return plan.weight_kg if near or (_agree(state, before, plan) and plan.weighed_at > before.weighed_at) else counted
+
+
+def is_weight_confirmed(state: EducationState, plan: Plan) -> bool:
+    """Whether the body weight of this plan agrees with one of another weighing. The first one agrees with nothing:
+    whoever signs the plan is told so."""
+    before = state.plan
+    if before is None or not _agree(state, before, plan):
+        return False
+    return state.weight_confirmed or plan.weighed_at != before.weighed_at
+
+
+def _agree(state: EducationState, before: Plan, plan: Plan) -> bool:
+    return abs(plan.weight_kg - before.weight_kg) <= round(before.weight_kg * _share(state), 6)
+
+
+def _share(state: EducationState) -> float:
+    return (state.protocol.dose.weight_max_change_pct or 0) / 100
