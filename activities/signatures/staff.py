@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from activities.signatures.signer_registry import Register, Shift
 from workflows.journey import events as e
-from workflows.journey.actors import STAFF_ROLES, Actor, CareTeamMember, Role
+from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
 from workflows.journey.commands import Command
 from workflows.journey.refusals import Refusal, RefusalCode
 
@@ -95,7 +95,7 @@ def unknown_actors(register: Register, clinic: str, events: Sequence[e.Event]) -
 
 class OnCall(NamedTuple):
     """Who is on call for a clinic at a moment, and who stands in. ``gap``: the rota has nobody who is there, and
-    these are the medical directors in their place, or else all clinicians, or whoever else is there."""
+    these are the medical directors in their place, or else all clinicians, or whoever else can be told."""
 
     people: tuple[str, ...]
     gap: bool = False
@@ -103,28 +103,55 @@ class OnCall(NamedTuple):
 
 def on_call(register: Register, clinic: str, at: datetime) -> OnCall:
     """Return who is paged as the on-call clinician of a clinic at a moment (UTC): never nobody, as long as anybody
-    works for the clinic, or a medical director for another one. Whoever has left since the rota was written, or whose
-    licence has ended, is left out while somebody else is there."""
-    here = [entry.member for entry in register.staff if entry.member.works_at(clinic, at)]
-    clinical = [member.id for member in here if member.licence is not None and at < member.licence.ends()]
+    works for the organisation. Whoever has left since the rota was written, or whose licence has ended, is left out
+    while anybody else can be told."""
+    here = _at_work_for(register, at, clinic)
+    clinical = [member.id for member in here if _has_licence(member, at)]
     current = _shift(register, clinic, at)
     if current is not None:
         people = tuple(person for person in (current.person, current.stands_in) if person in clinical)
         if people:
             return OnCall(people)
-    now = [entry.member for entry in register.staff if any(entry.member.works_at(c, at) for c in entry.member.clinics)]
-    anywhere = [member.id for member in now if member.role == Role.MEDICAL_DIRECTOR]
-    directors = [member.id for member in here if member.id in clinical and member.id in anywhere]
+    directors = [member.id for member in here if member.role == Role.MEDICAL_DIRECTOR and _has_licence(member, at)]
+    return OnCall(tuple(dict.fromkeys(directors or clinical or _others(register, here, at))), gap=True)
+
+
+def _others(register: Register, here: Sequence[CareTeamMember], at: datetime) -> Sequence[str]:
+    """Return who is told where a clinic has nobody with a licence: who is on duty for another clinic, and the medical
+    directors, or else its clinicians; then whoever is left ``here``; and in the end operations, or anybody."""
+    everybody = _at_work_for(register, at)
+    able = [member.id for member in everybody if _has_licence(member, at)]
+    shifts = [_shift(register, clinic, at) for clinic in dict.fromkeys(shift.clinic for shift in register.rota)]
+    on_duty = [one for shift in shifts if shift is not None for one in (shift.person, shift.stands_in) if one in able]
+    directors = [member.id for member in everybody if member.role == Role.MEDICAL_DIRECTOR and member.id in able]
     left = [member.id for member in here if member.licence is not None] or [member.id for member in here]
-    return OnCall(tuple(dict.fromkeys(directors or clinical or left or anywhere)), gap=True)
+    told = [*(dict.fromkeys((*on_duty, *directors)) or able), *left]
+    ops = [member.id for member in everybody if member.role == Role.OPS]
+    return told or ops or [member.id for member in everybody]
 
 
 def at_work(register: Register, clinic: str, role: Role, at: datetime) -> tuple[str, ...]:
-    """Return who works for a clinic in a role at a moment (UTC). Where it has no medical director, with whom
-    escalations end, who is paged in their place."""
-    here = [entry.member for entry in register.staff if entry.member.works_at(clinic, at)]
-    people = tuple(dict.fromkeys(member.id for member in here if member.role == role))
-    return people if people or role != Role.MEDICAL_DIRECTOR else on_call(register, clinic, at).people
+    """Return who works for a clinic in a role at a moment (UTC), with a licence that counts where the role needs one.
+    Where nobody does, who is told in their place: for operations those of another clinic, and else who is on call."""
+    people = _in_role(_at_work_for(register, at, clinic), role, at)
+    if not people and role == Role.OPS:
+        people = _in_role(_at_work_for(register, at), role, at)
+    return people or on_call(register, clinic, at).people
+
+
+def _in_role(members: Iterable[CareTeamMember], role: Role, at: datetime) -> tuple[str, ...]:
+    fit = (m for m in members if m.role == role and (role not in CLINICAL or _has_licence(m, at)))
+    return tuple(dict.fromkeys(member.id for member in fit))
+
+
+def _at_work_for(register: Register, at: datetime, clinic: str | None = None) -> list[CareTeamMember]:
+    """The entries that count at a moment for a clinic, or for any."""
+    entered = [entry.member for entry in register.staff]
+    return [m for m in entered if any(m.works_at(each, at) for each in m.clinics if clinic in (None, each))]
+
+
+def _has_licence(member: CareTeamMember, at: datetime) -> bool:
+    return member.licence is not None and at < member.licence.ends()
 
 
 def rota_gaps(

@@ -12,7 +12,7 @@ from simulation.people import CLINIC, PEOPLE, STAFF, member_of
 from tests.journey.play import course
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
+from workflows.journey.actors import STAFF_ROLES, Actor, Role
 from workflows.journey.commands import Command
 from workflows.journey.refusals import RefusalCode
 
@@ -20,6 +20,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 BY = ("demo-security", "demo-practice-manager")
 CLINICIAN, DIRECTOR, ON_CALL = (PEOPLE[r] for r in (Role.CLINICIAN, Role.MEDICAL_DIRECTOR, Role.ON_CALL_CLINICIAN))
+OPS = PEOPLE[Role.OPS]
 
 
 def entry(person: Actor, **changed: Any) -> StaffEntry:
@@ -157,6 +158,11 @@ def expired(person: Actor) -> StaffEntry:
     return entry(person, licence=person.licence.model_copy(update={"expires": last}))
 
 
+def elsewhere(known: StaffEntry) -> StaffEntry:
+    member = known.member.model_copy(update={"clinics": ("night-clinic",)})
+    return known.model_copy(update={"member": member})
+
+
 ABSENT: dict[str, tuple[tuple[StaffEntry, ...], str]] = {
     "licences have ended, but one": ((expired(ON_CALL), expired(DIRECTOR), entry(CLINICIAN)), CLINICIAN.id),
     "all licences have ended": ((expired(CLINICIAN), entry(PEOPLE[Role.COORDINATOR])), CLINICIAN.id),
@@ -164,6 +170,12 @@ ABSENT: dict[str, tuple[tuple[StaffEntry, ...], str]] = {
     "nobody is left, elsewhere there is a director": (
         (entry(DIRECTOR, clinics=("night-clinic",)), entry(CLINICIAN, clinics=("night-clinic",))),
         DIRECTOR.id,
+    ),
+    "nobody is left, elsewhere there is a clinician": ((entry(CLINICIAN, clinics=("night-clinic",)),), CLINICIAN.id),
+    "elsewhere only ops are left": ((entry(OPS, clinics=("night-clinic",)),), OPS.id),
+    "the director elsewhere has no licence any more": (
+        (elsewhere(expired(DIRECTOR)), entry(CLINICIAN, clinics=("night-clinic",))),
+        CLINICIAN.id,
     ),
 }
 
@@ -176,6 +188,33 @@ def test_where_everybody_of_the_rota_is_away_somebody_is_paged(why: str) -> None
     assert on_call(known, CLINIC, NOW) == ((paged,), True)
     assert rota_gaps(known, CLINIC, NOW, NOW + AHEAD) == ((NOW, NOW + AHEAD),)
     assert at_work(known, CLINIC, Role.MEDICAL_DIRECTOR, NOW), "with whom every escalation ends"
+
+
+def test_who_is_on_duty_elsewhere_is_paged_before_all_others() -> None:
+    """Where a clinic has a coordinator and no clinician, an alarm is not theirs alone."""
+    there = [entry(one, clinics=("night-clinic",)) for one in (CLINICIAN, ON_CALL, DIRECTOR)]
+    on_duty = shift(CLINICIAN.id, ON_CALL.id).model_copy(update={"clinic": "night-clinic"})
+    known = register(on_duty, staff=(entry(PEOPLE[Role.COORDINATOR]), *there))
+    assert on_call(known, CLINIC, NOW) == (
+        (CLINICIAN.id, ON_CALL.id, DIRECTOR.id, PEOPLE[Role.COORDINATOR].id),
+        True,
+    )
+
+
+def test_a_medical_director_whose_licence_has_ended_is_not_asked() -> None:
+    ended = register(staff=(expired(DIRECTOR), entry(CLINICIAN), entry(OPS)))
+    assert at_work(ended, CLINIC, Role.MEDICAL_DIRECTOR, NOW) == (CLINICIAN.id,)
+    assert at_work(register(), CLINIC, Role.MEDICAL_DIRECTOR, NOW) == (DIRECTOR.id,)
+
+
+@pytest.mark.parametrize("role", STAFF_ROLES)
+@pytest.mark.parametrize("left", STAFF_ROLES)
+def test_whoever_is_to_be_told_somebody_is(role: Role, left: Role) -> None:
+    """Whichever one role is left in the organisation, at whichever clinic."""
+    for clinic in (CLINIC, "night-clinic"):
+        one = register(staff=(entry(PEOPLE[left], clinics=(clinic,)),))
+        assert at_work(one, CLINIC, role, NOW) == (PEOPLE[left].id,)
+        assert on_call(one, CLINIC, NOW).people == (PEOPLE[left].id,)
 
 
 def test_a_licence_that_will_end_is_a_gap_ahead() -> None:
