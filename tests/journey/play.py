@@ -23,7 +23,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always.care_team.rules import named_in
+from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.calendars import LAST_DAY
 from workflows.journey.command_ids import own_id
@@ -95,7 +95,11 @@ class Play:
             for part, name, _ in named_in(body)
             if part in roles and name not in [member.id for member in known] and name != self.journey.patient.ref
         }
-        return (*known, *(member_of(other) for other in others.values()))
+        entered = (*known, *(member_of(other) for other in others.values()))
+        asked = [name for name in list_people_to_look_up(self.journey, body) if name not in [m.id for m in entered]]
+        gave = [each for each in (*self.journey.sign_offs, *self.journey.delegations.values()) if each.by in asked]
+        signed = {g.by: person(g.by, g.role).model_copy(update={"licence": g.licence}) for g in gave}
+        return (*entered, *map(member_of, signed.values()))
 
     def take(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
         """Decide a command now and, if it is accepted, go on from there."""

@@ -501,6 +501,32 @@ def test_the_first_signature_counts_only_while_its_signer_may_sign(kind: SignOff
     assert is_approved(play.journey, kind, subject) or not play.asks_for(kind, subject)
 
 
+@each
+def test_a_second_signature_sent_past_the_service_counts_no_first_signer_nobody_asked_about(kind: SignOffKind) -> None:
+    play, subject, _, second = half(kind)
+    by_hand = play.command(play.signature(kind, subject), second)
+    unasked = play.changed(members=())
+    answer = unasked.take(by_hand.model_copy(update={"named": ()}))
+    assert isinstance(answer, Refusal)
+    assert "register was not asked" in answer.reason
+    assert current_decision(unasked.journey, kind, subject) is None
+    assert not isinstance(unasked.take(by_hand), Refusal), "by the service, which asks"
+
+
+def test_a_first_signature_by_a_lent_right_counts_only_if_the_register_was_asked_about_the_lender() -> None:
+    play, subject, _, second = standing(SignOffKind.EXCLUSION_REVIEW)
+    lent = person("lent", Role.ON_CALL_CLINICIAN)
+    until = play.at + timedelta(hours=3)
+    play.do(c.Delegate(to=lent.id, sign_offs=(SignOffKind.EXCLUSION_REVIEW,), until=until, reason="x"), CLINICIAN)
+    play.sign_once(SignOffKind.EXCLUSION_REVIEW, subject, lent)
+    command = play.command(play.signature(SignOffKind.EXCLUSION_REVIEW, subject), second)
+    assert [each.id for each in command.named] == [CLINICIAN.id, lent.id]
+    unasked = play.changed(members=())
+    of_lent = tuple(each for each in command.named if each.id == lent.id)
+    assert isinstance(unasked.take(command.model_copy(update={"named": of_lent})), Refusal)
+    assert not isinstance(unasked.take(command), Refusal)
+
+
 def test_a_right_that_was_lent_carries_the_first_signature_only_while_it_lasts() -> None:
     play, subject, _, second = standing(SignOffKind.EXCLUSION_REVIEW)
     lent = person("lent", Role.ON_CALL_CLINICIAN)

@@ -32,11 +32,17 @@ def first_objection(journey: Journey, kind: SignOffKind, first: SignOff, at: dat
     while both may sign it. None when it counts."""
     roles = journey.protocol.sign_offs[kind].roles
     may = _authority(journey, kind, roles, first.by, first.role, at)
-    if may and first.licence.covers(first.state, at) and _is_entered(journey, first, at):
+    if not (may and first.licence.covers(first.state, at) and _is_entered(journey, first, at)):
+        return _not_allowed(
+            "whoever signed first may not sign this any more: their right, licence or entry has ended",
+            "Return it and say so; once that is answered, two people sign it anew",
+        )
+    asked_about = [member.id for member in journey.members]
+    if first.by in asked_about and any(whose in asked_about for whose in may):
         return None
     return _not_allowed(
-        "whoever signed first may not sign this any more: their right, licence or entry has ended",
-        "Return it and say so; once that is answered, two people sign it anew",
+        "the register was not asked whether whoever signed first may still sign",
+        "Sign it with `starter.py` or the console, which ask",
     )
 
 

@@ -103,7 +103,7 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
 
 def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
     """Return the people whom the register is asked about before a command is decided: whom it names; for a release,
-    everybody of the session; for the second of two signatures, who signed first."""
+    everybody of the session; for the second of two signatures, who signed first, and who lent them the right."""
     named = [person for part, person, _ in named_in(body) if part != Part.OBSERVER]
     if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
         named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
@@ -112,7 +112,9 @@ def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[
         first = (
             None if asked is None or asked.sign_off is None else first_approval(journey, asked.sign_off, asked.subject)
         )
-        named += [] if first is None else [first.by]
+        if first is not None:
+            lent = (given.by for given in journey.delegations.values() if given.to == first.by)
+            named += [first.by, *lent]
     return tuple(dict.fromkeys(named))
 
 
