@@ -1,5 +1,6 @@
 """Corrections: judged like the fact itself at once, and opening nothing before a second person has confirmed them."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
 from tests.journey.correcting import SECOND, amend, confirm, mark, redose, reject, version_of
-from tests.journey.play import Play, after, before, kinds, one
+from tests.journey.play import Play, after, before, collected, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -35,6 +36,39 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
     play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.ALREADY_DONE)
     assert not any("confirm the correction" in obstacle for obstacle in dose_gate(play.journey, SECOND, play.at))
     assert not is_approved(play.journey, SignOffKind.CLEARANCE, str(SECOND))
+
+
+def to_hand_over() -> Play:
+    play = collected(after("session.end"))
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.do(c.ProposeHandover(receiver="Dr. Invented", reason="x"))
+    return play
+
+
+def seen_by_nobody() -> Play:
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+    play.wait(days=60)
+    return play
+
+
+ENDS: dict[str, tuple[Callable[[], Play], SignOffKind, str | None, dict[str, Any]]] = {
+    "a handover": (to_hand_over, SignOffKind.HANDOVER, None, {}),
+    "lost to follow-up": (
+        seen_by_nobody, SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1", {"referral": "the sister"}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_nothing_ends_over_a_correction_that_nobody_confirmed(what: str) -> None:
+    start, kind, subject, said = ENDS[what]
+    play = start()
+    mark(play, "session.dosed")
+    play.refused(play.signature(kind, subject, **said), code=RefusalCode.INCOMPLETE, says="not yet confirmed")
+    reject(play, next(iter(play.journey.unconfirmed)))
+    play.sign(kind, subject, **said)
+    assert is_approved(play.journey, kind, subject) or not play.asks_for(kind, subject)
 
 
 @pytest.mark.parametrize("by", [Role.MEDICAL_DIRECTOR, Role.CLINICIAN])

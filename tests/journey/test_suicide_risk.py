@@ -114,6 +114,10 @@ def test_a_corrected_older_c_ssrs_does_not_clear_a_newer_item_9() -> None:
     assert play.journey.item_9_open
     assert play.waits_for("suicide_risk") is not None
     decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
+    play.refused(decision, DIRECTOR, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
+    [correction] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), DIRECTOR)
+    decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     play.refused(decision, DIRECTOR, code=RefusalCode.INCOMPLETE, says="a clinician asks the C-SSRS again")
 
 

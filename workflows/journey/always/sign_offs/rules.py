@@ -42,8 +42,11 @@ OPENING_CARE = (
     SignOffKind.SEVERE_HOLD_RELEASE,
     SignOffKind.LIMIT_OVERRIDE,
     SignOffKind.DISCHARGE,
+    SignOffKind.LOST_TO_FOLLOW_UP,
+    SignOffKind.HANDOVER,
 )
-"""Decisions that let something go on, or end. None is approved over a correction that nobody confirmed."""
+"""Decisions that let something go on, or end. None is approved over a correction that nobody confirmed; nor is a risk
+settled, by which holds are released, or a choice made that ends the pathway."""
 
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -164,7 +167,9 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
 
 
 def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choice: str | None, at: datetime) -> None:
-    if kind in OPENING_CARE and journey.unconfirmed:
+    settles = kind == SignOffKind.RISK_DECISION and choice != HANDED_OVER
+    opens = kind in OPENING_CARE or settles or SIGN_OFF_TYPES[kind].ending(journey, "approve", choice) is not None
+    if opens and journey.unconfirmed:
         refuse(
             RefusalCode.INCOMPLETE,
             f"not yet confirmed by a second person: correction {list_some([*map(str, journey.unconfirmed)], ', ')}",
