@@ -358,6 +358,11 @@ def test_what_the_patient_sends_after_their_death_is_heard_though_it_is_refused(
     assert isinstance(refusal, Refusal), "the case is one of a refusal"
     kept: list[e.EventBody] = [event.body for event in play.keep(command, refusal)]
     one(kept, e.DeathDoubted)
+    if refusal.kept:
+        one(kept, e.ReportKept)
+    else:
+        refused = one(kept, e.CommandRefused)
+        assert (refused.command_kind, refused.code, refused.reason) == (command.body.kind, refusal.code, str(refusal))
     assert play.asks_for(SignOffKind.DEATH_CORRECTION if confirmed else SignOffKind.DEATH, "death-1")
     if confirmed:
         assert any(support.open and support.cause == "life" for support in play.journey.support.values())

@@ -90,7 +90,8 @@ def keep_refusal(
 ) -> tuple[e.Event, ...]:
     """The event that keeps a refusal, where it matters: an attempt to approve or release, or a
     message whose sender gets no other answer (``unanswered``). One that is kept already is not kept again. What tells
-    of harm is kept as it was said, and not its refusal: its id stays free, to be sent again in the right form.
+    of harm is kept as it was said, and not its refusal: its id stays free, to be sent again in the right form. What a
+    patient sends who was reported dead is kept with the doubt that comes of it.
 
     A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
     that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of the service's own, or a
@@ -99,7 +100,7 @@ def keep_refusal(
     if refusal.kept:
         return _keep_report(journey, receipts, command, refusal, at)
     if heard := [*death.doubt_if_patient_sends(journey, command)]:
-        return _keep_apart(journey, receipts, command, heard, "heard", at)
+        return _keep_apart(journey, receipts, command, [_refused(command, refusal), *heard], "heard", at)
     worth = command.body.attempts_kept or unanswered
     nonce = None
     others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED
@@ -117,9 +118,12 @@ def keep_refusal(
     full = journey.unseen_refusals >= REFUSALS_KEPT and nonce is None
     if not worth or known or journey.closed or full:
         return ()
+    return _unfold(journey, [_refused(command, refusal, nonce)], command, command_digest(command), at)
+
+
+def _refused(command: Command, refusal: Refusal, nonce: str | None = None) -> e.CommandRefused:
     reason = str(refusal)[:4000]
-    kept = e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=reason, nonce=nonce)
-    return _unfold(journey, [kept], command, command_digest(command), at)
+    return e.CommandRefused(command_kind=command.body.kind, code=refusal.code.value, reason=reason, nonce=nonce)
 
 
 def _keep_report(
