@@ -95,11 +95,12 @@ class Play:
             for part, name, _ in named_in(body)
             if part in roles and name not in [member.id for member in known] and name != self.journey.patient.ref
         }
-        entered = (*known, *(member_of(other) for other in others.values()))
-        asked = [name for name in list_people_to_look_up(self.journey, body) if name not in [m.id for m in entered]]
-        gave = [each for each in (*self.journey.sign_offs, *self.journey.delegations.values()) if each.by in asked]
-        signed = {g.by: person(g.by, g.role).model_copy(update={"licence": g.licence}) for g in gave}
-        return (*entered, *map(member_of, signed.values()))
+        known_ids = [*others, *(member.id for member in known)]
+        asked = [name for name in list_people_to_look_up(self.journey, body) if name not in known_ids]
+        signed = [(s.by, s.role, s.licence) for s in self.journey.sign_offs if s.by in asked]
+        signed += [(d.by, d.role, d.licence) for d in self.journey.delegations.values() if d.by in asked]
+        others |= {by: person(by, role).model_copy(update={"licence": licence}) for by, role, licence in signed}
+        return (*known, *(member_of(other) for other in others.values()))
 
     def take(self, command: c.Command) -> tuple[e.Event, ...] | Refusal:
         """Decide a command now and, if it is accepted, go on from there."""

@@ -115,8 +115,8 @@ def test_a_corrected_older_c_ssrs_does_not_clear_a_newer_item_9() -> None:
     assert play.waits_for("suicide_risk") is not None
     decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     play.refused(decision, DIRECTOR, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
-    [correction] = play.journey.unconfirmed
-    play.do(c.ConfirmCorrection(correction=correction, reason="compared (invented)"), DIRECTOR)
+    [unconfirmed] = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=unconfirmed, reason="compared (invented)"), DIRECTOR)
     decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")
     play.refused(decision, DIRECTOR, code=RefusalCode.INCOMPLETE, says="a clinician asks the C-SSRS again")
 
