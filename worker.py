@@ -29,6 +29,7 @@ from activities.record.errors import RecordUnavailable
 from activities.record.read_models import running
 from activities.record.store import Record
 from activities.record.verification.anchors import AnchorKeyError, read_key
+from activities.record.verification.builds import Builds
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
 from activities.signature_activities import SignatureActivities
@@ -94,11 +95,13 @@ def build_worker(
     max_cached: int = 1000,
     anchors: AnchorActivities | None = None,
     demonstrations: bool = False,
+    builds: Builds | None = None,
 ) -> Worker:
     """Build a worker for this client, record and register. ``log`` is that of the record.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
-    when they wake. Where ``demonstrations`` are not allowed, none is begun.
+    when they wake. Where ``demonstrations`` are not allowed, none is begun, and ``builds`` derive what other
+    rules decided.
     """
     client = with_storage(client, storage_of(record))
 
@@ -110,7 +113,7 @@ def build_worker(
         return await find_unchecked(client, journey_id, run_id)
 
     recording = RecordActivities(
-        record, register, demonstrations=demonstrations, log=log, tell=tell, find_unchecked=unchecked
+        record, register, demonstrations=demonstrations, log=log, builds=builds, tell=tell, find_unchecked=unchecked
     )
     activities = (
         *(recording.append, recording.catch_up, recording.look, NoticeActivities(record, register).alarm),
@@ -247,6 +250,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             build_id=settings.build_id,
             anchors=anchors,
             demonstrations=this_log.demonstration,
+            builds=Builds(settings.builds_file),
         )
 
         @asynccontextmanager

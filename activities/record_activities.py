@@ -52,6 +52,7 @@ from activities.record.stored import (
 from activities.record.verification.batches import (
     MOVES,
     Derived,
+    NotDerivable,
     OtherRules,
     Unproven,
     counts_until,
@@ -60,6 +61,7 @@ from activities.record.verification.batches import (
     prove_recorded,
     prove_signed,
 )
+from activities.record.verification.builds import Builds
 from activities.seen_registers import SeenRegisters
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
 from activities.signatures.signer_registry import RegisterError, RegisterFile
@@ -204,8 +206,8 @@ class RecordActivities:
     """Appends events to one record after deciding their commands again, and compares runs with it.
 
     ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
-    ``demonstrations``. ``tell`` has a journey look at the patient's others; ``find_unchecked`` reads what was answered
-    before a reset.
+    ``demonstrations``. ``builds`` derive what other rules decided, where there are patients. ``tell`` has a journey
+    look at the patient's others; ``find_unchecked`` reads what was answered before a reset.
     """
 
     def __init__(
@@ -215,6 +217,7 @@ class RecordActivities:
         *,
         demonstrations: bool = False,
         log: ThisLog | None = None,
+        builds: Builds | None = None,
         tell: Tell = _tell_nobody,
         find_unchecked: FindUnchecked = _find_none,
     ) -> None:
@@ -224,6 +227,7 @@ class RecordActivities:
         self._registers = SeenRegisters(record, register)
         self._demonstrations = demonstrations
         self._log = log
+        self._builds = Builds(None) if builds is None else builds
         self._recorded = RecordedJourneys()
         self._proofs: dict[_Proved, asyncio.Task[None]] = {}
 
@@ -312,6 +316,11 @@ class RecordActivities:
         if not after.proven and any(map(_moves, found)):
             try:
                 await self._prove(batch, standing)
+            except NotDerivable as problem:
+                log.error("record.not_derivable", journey_id=str(batch.journey_id), reason=str(problem))
+                if _may_try_again():
+                    raise ApplicationError("what is recorded cannot be derived here", type=OTHER_BUILD) from None
+                raise Unproven(str(problem), next(filter(lambda n: _moves(found[n]), range(len(found))))) from None
             except Unproven as problem:
                 raise Unproven(str(problem), _first_in_the_way(found)) from None
             after = after._replace(proven=True)
@@ -352,7 +361,8 @@ class RecordActivities:
         async def prove() -> None:
             rows = standing.rows or (await self._read(batch)).rows
             commands = await self._record.commands(batch.journey_id, until_version=batch.expected_version)
-            await asyncio.to_thread(prove_recorded, rows, commands, await self._registers.current())
+            derived = None if self._demonstrations else await self._builds.derive([row for row, _ in rows], commands)
+            await asyncio.to_thread(prove_recorded, rows, commands, await self._registers.current(), derived)
 
         what = (batch.journey_id, standing.before and standing.before.journey_hash)
         proof = self._proofs.get(what)

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, Purpose
+from activities.record.verification.builds import Builds
 from application.errors import InvalidInput, SteppedBack
 from application.profiles import Profile, profile_path, read_profile
 from application.proofs import Proofs
@@ -244,6 +245,11 @@ class Context:
         if self._purpose.upper() not in offered:
             raise InvalidInput("--purpose is none", f"One of: {', '.join(offered)}")
         return Purpose(self._purpose.upper())
+
+    @cached_property
+    def builds(self) -> Builds:
+        """The builds that derive what other rules decided."""
+        return Builds(self.settings.builds_file)
 
     def now(self) -> datetime:
         """The time (UTC)."""

@@ -198,6 +198,10 @@ class Settings(BaseSettings):
     signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
     """How long a signing session lasts after its last signature, 0 to 60 minutes. Within it a signer is asked for the
     passphrase alone."""
+    builds_file: ReadableFile | None = None
+    """A file with a command line on each line, each of a build that ran before and derives what it decided. Only its
+    owner may read it, and the next look finds what was added. Where there are patients, nothing moves care on after
+    what no build derives, and no release after it is shown as proven."""
     anchors_dir: Annotated[Path, AfterValidator(_directory)] | None = None
     """The directory where anchors of the record are written and looked for. Keep it outside the database, where
     whoever runs the database cannot change it."""

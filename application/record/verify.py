@@ -79,7 +79,7 @@ async def verify(
     builds: Sequence[str] = (),
 ) -> Verification:
     """Check one journey, what came since an anchor, or everything, without the parts that are left out. ``builds`` are
-    the command lines of programs that derive what other rules decided.
+    the command lines of programs that derive what other rules decided, besides those that the settings name.
 
     Raises:
         UseCaseError: there is no such journey or anchor, or what is asked for contradicts the settings.
@@ -111,7 +111,10 @@ async def verify(
                 keys=keys,
                 read_models=VerificationPart.READ_MODELS not in left_out,
                 derive=VerificationPart.DERIVATION not in left_out,
-                builds=[await _opened(running, place, each) for place, each in enumerate(builds, 1)],
+                builds=[
+                    await _opened(running, place, each)
+                    for place, each in enumerate(dict.fromkeys((*builds, *context.builds.listed())), 1)
+                ],
                 journey_id=journey_id,
                 after=None if since is None else since.position,
                 progress=progress,

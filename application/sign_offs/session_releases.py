@@ -2,7 +2,7 @@
 lets nobody take a dose."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -16,12 +16,14 @@ from activities.record.stored import (
     StoredCommand,
 )
 from activities.record.verification.batches import Unproven, prove_recorded
+from activities.record.verification.builds import Builds
 from activities.signatures.sessions import ThisLog, unproven_events
 from activities.signatures.signer_registry import Register
 from application.context import Context
 from application.errors import UseCaseError
 from application.sign_offs.keyring import verified_register
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.decided import DecidedBy
 from workflows.journey.events import Event, SessionReleased, SignedOff
 from workflows.journey.evidence import is_approved, is_approved_by
 from workflows.journey.protocol import SignOffKind
@@ -48,9 +50,19 @@ async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
     found = set[int]()
     for number, released in standing.items():
         given = (stored, commands, register, log, number if released else None)
-        if not await context.proofs.holds(await asyncio.to_thread(proof_digest, *given), partial(follows, *given)):
+        prove = partial(_prove, context.builds, given)
+        if not await context.proofs.holds(await asyncio.to_thread(proof_digest, *given), prove):
             found.add(number)
+            logger.error("release.not_proven", journey_id=str(journey.id), session=number)
     return frozenset(found)
+
+
+async def _prove(
+    builds: Builds,
+    given: tuple[Sequence[StoredEvent], Sequence[StoredCommand], Register, ThisLog, int | None],
+) -> bool:
+    stored, commands, *_ = given
+    return await asyncio.to_thread(follows, *given, await builds.derive(stored, commands))
 
 
 def _up_to(stored: Sequence[StoredEvent], version: int) -> Sequence[StoredEvent]:
@@ -103,13 +115,15 @@ def follows(
     register: Register,
     log: ThisLog,
     session: int | None,
+    by_builds: Mapping[DecidedBy, int],
 ) -> bool:
     """Whether a journey follows from its commands and everything signed in it counts. Of the release of a session, if
-    one is given, also whether the dose gate was open, and who released it is proven. The gate is asked by itself:
-    whoever writes a release can say that other rules decided it, and what those decided is not derived."""
+    one is given, also whether the dose gate was open, and who released it is proven. The gate is asked by itself, of
+    these rules, whichever decided. ``by_builds`` says how much of the rest other builds have derived."""
     try:
-        return _follows(stored, commands, register, log, session)
-    except (Unproven, UnreadableEvent):
+        return _follows(stored, commands, register, log, session, by_builds)
+    except (Unproven, UnreadableEvent) as problem:
+        logger.error("release.unproven", reason=str(problem))
         return False
     except Exception as problem:  # a forged row can be wrong in any way
         logger.error("release.not_derived", error=type(problem).__name__)
@@ -122,9 +136,10 @@ def _follows(
     register: Register,
     log: ThisLog,
     session: int | None,
+    by_builds: Mapping[DecidedBy, int],
 ) -> bool:
     rows = [(each, from_stored(each)) for each in stored]
-    prove_recorded(rows, commands, register)
+    prove_recorded(rows, commands, register, by_builds)
     if session is None:
         return True
     events = [event for _, event in rows]

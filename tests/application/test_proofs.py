@@ -5,23 +5,31 @@ import asyncio
 from application.proofs import KEPT, Proofs
 
 
+async def holds() -> bool:
+    return True
+
+
+async def fails() -> bool:
+    return False
+
+
 async def test_what_holds_is_proven_once_and_what_does_not_each_time() -> None:
     proofs, asked = Proofs(), list[bool]()
 
-    def prove() -> bool:
+    async def prove() -> bool:
         asked.append(len(asked) > 1)
         return asked[-1]
 
     assert [await proofs.holds(b"one", prove) for _ in range(5)] == [False, False, True, True, True]
     assert len(asked) == 3
-    assert await proofs.holds(b"another", lambda: True)
+    assert await proofs.holds(b"another", holds)
     assert len(asked) == 3
 
 
 async def test_one_proof_is_made_for_all_who_ask_together() -> None:
     proofs, asked = Proofs(), list[None]()
 
-    def prove() -> bool:
+    async def prove() -> bool:
         asked.append(None)
         return True
 
@@ -32,6 +40,6 @@ async def test_one_proof_is_made_for_all_who_ask_together() -> None:
 async def test_the_oldest_proof_is_forgotten_first() -> None:
     proofs = Proofs()
     for number in range(KEPT + 1):
-        assert await proofs.holds(number.to_bytes(2), lambda: True)
-    assert not await proofs.holds((0).to_bytes(2), lambda: False)
-    assert await proofs.holds((1).to_bytes(2), lambda: False)
+        assert await proofs.holds(number.to_bytes(2), holds)
+    assert not await proofs.holds((0).to_bytes(2), fails)
+    assert await proofs.holds((1).to_bytes(2), fails)

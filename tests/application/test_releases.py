@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.record import StoredEvent
-from activities.record.stored import (
-    StoredCommand,
-)
+from activities.record.stored import StoredCommand
+from activities.record.verification.builds import Builds
 from activities.signatures.sessions import ThisLog
 from application.pathway.session_room import NOT_PROVEN, Room, ShowSession, show_session
 from application.pathway.show import (
@@ -77,14 +77,14 @@ FORGED: dict[str, Callable[[Recorded], Recorded]] = {
 
 def test_a_release_of_people_is_shown() -> None:
     rows, commands = kept(until_release(signed_course()))
-    assert follows(rows, commands, EARLY, HERE, 1)
-    assert not follows(rows, commands, EARLY, HERE, 2)
+    assert follows(rows, commands, EARLY, HERE, 1, {})
+    assert not follows(rows, commands, EARLY, HERE, 2, {})
 
 
 @pytest.mark.parametrize("what", FORGED)
 def test_what_somebody_wrote_into_the_database_is_none(what: str) -> None:
     rows, commands = FORGED[what](Recorded(*kept(until_release(signed_course()))))
-    assert not follows(rows, commands, EARLY, HERE, 1)
+    assert not follows(rows, commands, EARLY, HERE, 1, {})
 
 
 OTHERWISE: dict[str, Callable[[Event], Event]] = {
@@ -98,23 +98,43 @@ def _saying(event: Event, **changes: object) -> Event:
     return event.model_copy(update={"body": event.body.model_copy(update=changes)})
 
 
+OTHERS = DecidedBy(core="0" * 64, zones="0" * 64)
+
+
 def test_nor_is_one_that_other_rules_are_said_to_have_decided(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other rules decided is not derived again, as after an upgrade. The dose gate is asked all the same."""
-    monkeypatch.setattr("tests.record.handed.decided_by", lambda: DecidedBy(core="0" * 64, zones="0" * 64))
+    """As after an upgrade. The build that decided it derives it, all of it, and the dose gate is asked all the same."""
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: OTHERS)
     *before, last = until_release(signed_course())
-    assert follows(*kept([*before, last]), EARLY, HERE, 1)
+    genuine = kept([*before, last])
+    every = len(genuine[0])
+    assert not follows(*genuine, EARLY, HERE, 1, {})
+    assert not follows(*genuine, EARLY, HERE, 1, {OTHERS: every - 1})
+    assert not follows(*genuine, EARLY, HERE, 1, {DecidedBy(core="1" * 64): every})
+    assert follows(*genuine, EARLY, HERE, 1, {OTHERS: every})
     for what, change in OTHERWISE.items():
         events = tuple(change(each) if released((each,)) else each for each in last.events)
         assert events != last.events
         forged = kept([*before, Decision(last.decided, events)])
-        assert not follows(*forged, EARLY, HERE, 1), what
+        assert not follows(*forged, EARLY, HERE, 1, {OTHERS: every}), what
 
 
 def test_nor_is_one_before_which_something_cannot_have_happened(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other rules are said to have decided what these cannot even take in: here nothing has begun."""
-    monkeypatch.setattr("tests.record.handed.decided_by", lambda: DecidedBy(core="0" * 64, zones="0" * 64))
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: OTHERS)
     rows, commands = kept(until_release(signed_course())[1:])
-    assert not follows(rows, commands, EARLY, HERE, 1)
+    assert not follows(rows, commands, EARLY, HERE, 1, {OTHERS: len(rows)})
+
+
+def test_why_one_is_not_proven_is_in_the_log() -> None:
+    rows, commands = FORGED["no command of it"](Recorded(*kept(until_release(signed_course()))))
+    with capture_logs() as logs:
+        assert not follows(rows, commands, EARLY, HERE, 1, {})
+    [said] = logs
+    assert (said["event"], said["log_level"]) == ("release.unproven", "error")
+    assert (
+        said["reason"]
+        == f"version {commands[-1].version + commands[-1].events}: it does not follow from a command (no_command)"
+    )
 
 
 def test_what_follows_has_another_digest_once_anything_of_it_changes() -> None:
@@ -128,9 +148,9 @@ def test_what_follows_has_another_digest_once_anything_of_it_changes() -> None:
 
 def test_nor_is_one_that_nobody_signed_for_or_nobody_sent() -> None:
     unsigned = kept(until_release(list(course("PTSD").decisions)))
-    assert not follows(*unsigned, EARLY, HERE, 1)
+    assert not follows(*unsigned, EARLY, HERE, 1, {})
     signed = kept(until_release(signed_course()))
-    assert not follows(*signed, EARLY, ThisLog(""), 1), "nobody has a session"
+    assert not follows(*signed, EARLY, ThisLog(""), 1, {}), "nobody has a session"
 
 
 def until_clearance(decisions: list[Decision]) -> list[Decision]:
@@ -143,10 +163,12 @@ def cleared(events: tuple[Event, ...]) -> bool:
 
 def test_a_clearance_is_derived_again_as_well() -> None:
     signed = kept(until_clearance(signed_course()))
-    assert follows(*signed, EARLY, HERE, None)
-    assert not follows(*kept(until_clearance(list(course("PTSD").decisions))), EARLY, HERE, None), "nobody signed it"
+    assert follows(*signed, EARLY, HERE, None, {})
+    assert not follows(*kept(until_clearance(list(course("PTSD").decisions))), EARLY, HERE, None, {}), (
+        "nobody signed it"
+    )
     for what in ("no command of it", "no command of something before", "what cannot be read"):
-        assert not follows(*FORGED[what](Recorded(*signed)), EARLY, HERE, None), what
+        assert not follows(*FORGED[what](Recorded(*signed)), EARLY, HERE, None, {}), what
 
 
 def test_a_clearance_that_is_not_proven_is_no_way_to_a_dose(migrated: Database) -> None:
@@ -174,7 +196,12 @@ def shown_at(decisions: list[Decision], here: Callable[[tuple[Event, ...]], bool
         return [each for each in commands if each.version <= until_version]
 
     record = SimpleNamespace(load=_answering(rows), commands=until, log_name=_answering(""))
-    context = SimpleNamespace(settings=SimpleNamespace(demonstration=False), record=_answering(record), proofs=Proofs())
+    context = SimpleNamespace(
+        settings=SimpleNamespace(demonstration=False),
+        record=_answering(record),
+        proofs=Proofs(),
+        builds=Builds(None),
+    )
     return asyncio.run(find_unproven(context, fold(events[:version])))  # type: ignore[arg-type]
 
 

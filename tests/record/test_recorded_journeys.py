@@ -94,10 +94,10 @@ async def test_a_proof_is_made_once_and_nobody_else_waits_for_it(
         await before.append(each)
     may_end, proofs = threading.Event(), list[int]()
 
-    def slow(history: Any, commands: Any, register: Any) -> None:
+    def slow(history: Any, commands: Any, register: Any, by_builds: Any) -> None:
         proofs.append(len(history))
         assert may_end.wait(60)
-        prove_recorded(history, commands, register)
+        prove_recorded(history, commands, register, by_builds)
 
     monkeypatch.setattr("activities.record_activities.prove_recorded", slow)
     recording = activities(record, tmp_path)

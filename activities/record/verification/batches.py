@@ -20,7 +20,7 @@ from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.commands import StartPathway
-from workflows.journey.decided import Decided, DecidedCommand, derive, events_digest
+from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, derive, events_digest
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
 
 MOVES = (
@@ -52,6 +52,10 @@ class Unproven(Exception):
     def __init__(self, why: str, command: int | None = None) -> None:
         super().__init__(why)
         self.command = command
+
+
+class NotDerivable(Unproven):
+    """Other rules are said to have decided something that is recorded, and no build that is at hand derives it."""
 
 
 class OtherRules(Exception):
@@ -161,18 +165,27 @@ def counts_until(events: Iterable[e.Event], register: Register) -> datetime | No
 
 
 def prove_recorded(
-    history: Iterable[tuple[StoredEvent, e.Event]], commands: Iterable[StoredCommand], register: Register
+    history: Iterable[tuple[StoredEvent, e.Event]],
+    commands: Iterable[StoredCommand],
+    register: Register,
+    by_builds: Mapping[DecidedBy, int] | None,
 ) -> None:
-    """Prove that what is recorded of a journey follows from its commands, as far as these rules decided it, and that
-    everything signed in it counts. What other rules decided is taken as it is.
+    """Prove that what is recorded of a journey follows from its commands, and that everything signed in it counts.
+
+    ``by_builds`` says how many events other builds have derived, of those that they decided. It is None for a
+    demonstration: there what other rules decided is taken as it is.
 
     Raises:
+        NotDerivable: other rules decided something that no build has derived.
         Unproven: the first of which this is not so.
     """
     rows = list(history)
     derivation = derive_again([row for row, _ in rows], commands)
     for fault in derivation.faults:
         raise Unproven(f"version {fault.version}: it does not follow from a command ({fault.reason})")
+    for by, events in derivation.others.items():
+        if by_builds is not None and by_builds.get(by, 0) != events:
+            raise NotDerivable(f"other rules decided {events} events: core {by.core[:12]}, zones {by.zones[:12]}")
     journey: Journey | None = None
     for _, event in rows:
         problem = signature_problem(journey, event, register, new=False)

@@ -10,22 +10,27 @@ import os
 import shlex
 import sys
 from base64 import b64decode
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
+import structlog
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import from_json, to_json
 
+from activities.private_files import NotPrivate, read_private
 from activities.record.command_codec import decided_by
-from activities.record.stored import (
-    StoredCommand,
-    StoredEvent,
-)
-from activities.record.verification.derivation import Divergence, derive_again
+from activities.record.stored import StoredCommand, StoredEvent
+from activities.record.verification.derivation import Divergence, derive_again, said_by
 from workflows.journey.decided import DecidedBy
 
+log = structlog.get_logger("builds")
+
+FILE_LIMIT = 64 * 1024
+"""How long the list of builds may be, in bytes."""
 LINE = 256 * 1024 * 1024
 """How long a line may be, in bytes: a whole journey."""
 GREETED = timedelta(minutes=1)
@@ -118,6 +123,50 @@ async def open_build(command: str) -> AsyncIterator[Build]:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+class Builds:
+    """The builds that ran before, by a file with a command line on each line. It is read when one is needed, so that
+    one can be added at any time. Without a file there are none."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._rules: dict[str, DecidedBy] = {}
+        self._turn = asyncio.Lock()
+
+    async def derive(
+        self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand]
+    ) -> Mapping[DecidedBy, int]:
+        """Return how many events of a journey each build has derived, of those that it decided: of other rules than
+        those at hand, and none of rules by which something else comes out. What is not said here is not derived."""
+        others = {said_by(each) for each in commands} - {decided_by(), None}
+        found = Counter[DecidedBy]()
+        # One at a time: each is a program of its own.
+        async with self._turn:
+            for number, command in enumerate(self.listed() if others else (), 1):
+                if self._rules.get(command, next(iter(others))) not in others:
+                    continue
+                try:
+                    async with open_build(command) as build:
+                        self._rules[command] = build.by
+                        if build.by in others:
+                            others.discard(build.by)
+                            derived, faults = await build.derive(history, commands)
+                            found[build.by] = 0 if faults else derived
+                except BuildError as problem:
+                    log.error("build.unusable", number=number, reason=str(problem))
+        return found
+
+    def listed(self) -> list[str]:
+        """Return their command lines."""
+        if self._file is None:
+            return []
+        try:
+            said = read_private(self._file, FILE_LIMIT).decode()
+        except (OSError, NotPrivate, ValueError) as problem:
+            log.error("builds.unreadable", error=type(problem).__name__)
+            return []
+        return [line for each in said.splitlines() if (line := each.strip()) and not line.startswith("#")]
 
 
 async def _ask(process: asyncio.subprocess.Process, line: bytes, within: timedelta) -> bytes:

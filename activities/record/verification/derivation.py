@@ -59,13 +59,13 @@ def derive_again(
         command = kept.pop(rows[0].version, None)
         events = [readable_event(row) for row in rows]
         read = None if command is None else _read(command, events[0])
-        said_by = None if command is None else _said_by(command) if read is None else read.by
+        by_whom = None if command is None else said_by(command) if read is None else read.by
         if command is None:
             faults.append(_fault(rows[0], "no_command"))
-        elif said_by is None or any(_decision(row) != digest_of(command.payload) for row in rows):
+        elif by_whom is None or any(_decision(row) != digest_of(command.payload) for row in rows):
             faults.append(_fault(rows[0], "command_changed"))
-        elif said_by != by:
-            others[said_by] += len(rows)
+        elif by_whom != by:
+            others[by_whom] += len(rows)
         elif read is None:
             faults.append(_fault(rows[0], "command_changed"))
         else:
@@ -106,7 +106,7 @@ def _read(command: StoredCommand, first: Event | None) -> KeptCommand | None:
         return None
 
 
-def _said_by(command: StoredCommand) -> DecidedBy | None:
+def said_by(command: StoredCommand) -> DecidedBy | None:
     """Return which rules decided a command that cannot be read: those of another build may know its form."""
     try:
         return DecidedBy.model_validate(from_json(command.payload)["by"])

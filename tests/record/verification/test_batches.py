@@ -29,7 +29,7 @@ def find_unproven(decisions: list[Decision]) -> str | None:
         found, _ = derive_batch(JOURNEY, [handed(*each) for each in decisions], None, same_rules=True)
         prove_signed(None, found, EARLY)
         rows, commands = kept(decisions)
-        prove_recorded([(row, from_stored(row)) for row in rows], commands, EARLY)
+        prove_recorded([(row, from_stored(row)) for row in rows], commands, EARLY, {})
     except Unproven as problem:
         return str(problem)
     return None

@@ -6,15 +6,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.record import Record
 from activities.record.command_codec import decided_by
-from activities.record.verification.builds import BuildError, open_build
+from activities.record.verification.builds import BuildError, Builds, open_build
 from activities.record.verification.derivation import Divergence, derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
+from activities.signatures.sessions import ThisLog
 from tests.record.handed import batch, kept, signed_course
 from tests.record.test_redeliveries import register_of
+from workflows.journey.events import SignedOff
+from workflows.messages import NOT_TAKEN
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "activities.record.verification.builds"
@@ -69,6 +73,63 @@ async def test_another_build_derives_what_it_decided_by_its_own_rules(
                 assert whole.by_builds[other.by] == alone.others[other.by]
             useless = await verify_record(record, derive=True, builds=[same])
             assert (useless.by_builds, useless.others) == ({same.by: 0}, alone.others)
+
+
+def listed(directory: Path, *commands: str) -> Builds:
+    """The builds of a file that has these command lines."""
+    file = directory / "builds"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(["# what ran before", "", *commands]))
+    return Builds(file)
+
+
+async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
+    build: str, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has database and keys can say so of anything. What only adds to the record waits for no build."""
+    decisions = signed_course()
+    moving = next(n for n, each in enumerate(decisions) if isinstance(each.events[0].body, SignedOff))
+    async with open_build(build) as other:
+        by = other.by
+    recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+    monkeypatch.setattr("activities.record_activities.decided_by", lambda: by)
+    for decision in decisions[: moving - 1]:
+        await recording.append(batch([decision]))
+    monkeypatch.undo()
+
+    def afresh(builds: Builds) -> RecordActivities:
+        return RecordActivities(record, register_of(tmp_path), log=ThisLog("", demonstration=True), builds=builds)
+
+    nobody = Builds(None)
+    both = batch(decisions[moving - 1 : moving + 1])
+    assert (await afresh(nobody).append(both)).version == decisions[moving - 1].events[-1].version
+    for builds in (nobody, listed(tmp_path, "true", f"{shlex.quote(sys.executable)} -m {MODULE}")):
+        with pytest.raises(ApplicationError, match="other rules decided") as refused:
+            await afresh(builds).append(batch([decisions[moving]]))
+        assert refused.value.type == NOT_TAKEN
+    # Once ops have said which build it was, it goes on.
+    await afresh(listed(tmp_path, "true", build)).append(batch([decisions[moving]]))
+
+
+async def test_a_build_that_gives_something_else_has_derived_nothing(
+    build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here these rules decided, and it is said that the build did, which keeps a dose under another name."""
+    async with open_build(build) as other:
+        by = other.by
+    builds = listed(tmp_path, build)
+    mine = kept(signed_course())
+    assert await builds.derive(*mine) == {}
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: by)
+    rows, commands = kept(signed_course())
+    assert await builds.derive(rows, commands) == {by: 0}
+    dosed = next(row for row in rows if row.event_type == "session.dosed")
+    before = [row for row in rows if row.version < dosed.version and row.command_id != dosed.command_id]
+    until = [each for each in commands if each.version <= before[-1].version]
+    assert await builds.derive(before, until) == {by: len(before)}
+    # What others could have put there is not run.
+    (tmp_path / "builds").chmod(0o644)
+    assert await builds.derive(before, until) == {}
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "echo hello", "true", "'", "echo '{}'"])
