@@ -33,8 +33,9 @@ from activities.record.verification.builds import Builds
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
 from activities.signature_activities import SignatureActivities
+from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, refuse_unproven
-from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import refuse_unknown
 from application.context import require_same_kind
 from application.errors import Unavailable
@@ -46,11 +47,7 @@ from application.record.passes import reconciling
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.client import TemporalJourneys
-from application.temporal.journey_client import (
-    SearchAttributesUnusable,
-    register_search_attributes,
-    schedule_anchors,
-)
+from application.temporal.journey_client import SearchAttributesUnusable, register_search_attributes, schedule_anchors
 from application.temporal.journeys import Journeys
 from application.temporal.polls import Polls
 from application.temporal.resets import find_unchecked

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.notices import deliver, recipients
 from activities.record.store import Record
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from workflows.journey.actors import Role
 from workflows.journey.base import ImmutableModel
 from workflows.messages import Alarm, raise_alarm

@@ -39,16 +39,8 @@ from activities.record.patients import (
 )
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    BEFORE_THE_FIRST,
-    Appended,
-    NewCommand,
-    NewEvent,
-    StoredEvent,
-)
+from activities.record.store import Record
+from activities.record.stored import BEFORE_THE_FIRST, Appended, NewCommand, NewEvent, StoredEvent
 from activities.record.verification.batches import (
     MOVES,
     Derived,
@@ -63,8 +55,9 @@ from activities.record.verification.batches import (
 )
 from activities.record.verification.builds import Builds
 from activities.seen_registers import SeenRegisters
+from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
-from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import claims_staff, unknown_actors
 from activities.signatures.verifying import is_ours
 from workflows.journey.aggregate import Journey, begin, evolve, fold

@@ -3,13 +3,10 @@ everything, is refused too."""
 
 import time
 
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    SeenRegister,
-)
-from activities.signatures.signer_registry import Register, RegisterFile
+from activities.record.store import Record
+from activities.record.stored import SeenRegister
+from activities.signatures.register_file import RegisterFile
+from activities.signatures.signer_registry import Register
 
 ASKED_EVERY = 10.0
 """Seconds after which the record is asked again whether another process has seen a newer register."""

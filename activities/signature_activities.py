@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import structlog
 from temporalio import activity
 
+from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, refuse_unproven
-from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import refuse_unknown
 from activities.signatures.verifying import SignatureProblem, check, may_lend, refusal_of
 from workflows.journey.always.sign_offs.statements import of_command

@@ -13,18 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record.verification.anchors import make_key, read_key
 from activities.signatures.keys import PrivateKey, generate, key_id_of, new_seal, sign, unlock
+from activities.signatures.register_changes import enrol, enter
+from activities.signatures.register_file import RegisterFile, publish
 from activities.signatures.sessions import DEMONSTRATION, open_session, prove, session_statement
-from activities.signatures.signer_registry import (
-    Register,
-    RegisterFile,
-    ServiceEntry,
-    Shift,
-    SignerEntry,
-    StaffEntry,
-    enrol,
-    enter,
-    publish,
-)
+from activities.signatures.signer_registry import Register, ServiceEntry, Shift, SignerEntry, StaffEntry
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
 from workflows.journey.actors import STAFF_ROLES, Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command

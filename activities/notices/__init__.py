@@ -7,13 +7,10 @@ log where none is. One for the on-call clinician names who is on call by the rot
 from collections.abc import Sequence
 from datetime import datetime
 
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    NewNotice,
-)
-from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.record.store import Record
+from activities.record.stored import NewNotice
+from activities.signatures.register_file import RegisterFile
+from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import at_work, on_call
 from workflows.journey.actors import Role
 from workflows.journey.notices import Notice

@@ -26,13 +26,9 @@ from activities.privacy.errors import KeysUnavailable
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored
 from activities.record.snapshots import load_folded
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    EVENT_COLUMNS,
-)
-from activities.signatures.signer_registry import RegisterFile
+from activities.record.store import Record
+from activities.record.stored import EVENT_COLUMNS
+from activities.signatures.register_file import RegisterFile
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.calendars import after_quiet_hours

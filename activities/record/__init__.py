@@ -19,19 +19,8 @@ from activities.record.errors import (
 )
 from activities.record.migrations import MigrationEdited, migrate
 from activities.record.patient_index import Enrolment, WantedEnrolment
-from activities.record.store import (
-    Record,
-    open_record,
-)
-from activities.record.stored import (
-    Appended,
-    Head,
-    Log,
-    NewEvent,
-    NewNotice,
-    Opening,
-    StoredEvent,
-)
+from activities.record.store import Record, open_record
+from activities.record.stored import Appended, Head, Log, NewEvent, NewNotice, Opening, StoredEvent
 
 __all__ = [
     "AheadOfClock",

@@ -9,13 +9,8 @@ from pydantic import BaseModel, ConfigDict, InstanceOf, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from activities.record.errors import UnreadableEvent
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    NewEvent,
-    StoredEvent,
-)
+from activities.record.store import Record
+from activities.record.stored import NewEvent, StoredEvent
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import Identifier, ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event, PathwayStarted

@@ -16,14 +16,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record.event_codec import from_stored
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    SealedEvent,
-    StoredCommand,
-    StoredEvent,
-)
+from activities.record.store import Record
+from activities.record.stored import SealedEvent, StoredCommand, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff

@@ -12,13 +12,8 @@ import asyncpg
 from pydantic import BaseModel, ConfigDict
 
 from activities.record.errors import TwoPatients, without_values
-from activities.record.store import (
-    Connection,
-    Record,
-)
-from activities.record.stored import (
-    Opening,
-)
+from activities.record.store import Connection, Record
+from activities.record.stored import Opening
 
 
 class PatientJourneys(NamedTuple):

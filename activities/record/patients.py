@@ -17,12 +17,8 @@ from activities.record import patient_index
 from activities.record.errors import MoreIsKnown, RecordFault, RecordUnavailable
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    Opening,
-)
+from activities.record.store import Record
+from activities.record.stored import Opening
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere

@@ -6,13 +6,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    EVENT_COLUMNS,
-    StoredEvent,
-)
+from activities.record.store import Record
+from activities.record.stored import EVENT_COLUMNS, StoredEvent
 
 NOTICES_OF = timedelta(days=1)
 """Of so long ago on, a watchdog that never looked before asks whether notices left."""

@@ -13,7 +13,8 @@ import structlog
 
 from activities.record import Record
 from activities.record.reconciliation import heads_of
-from activities.signatures.signer_registry import RegisterError, RegisterFile
+from activities.signatures.register_file import RegisterFile
+from activities.signatures.signer_registry import RegisterError
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError
 from application.record.comparison import at_once

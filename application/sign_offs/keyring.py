@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, StringConstraints, ValidationError
 
 from activities.private_files import NotPrivate, read_private
-from activities.signatures import keys, signer_registry
+from activities.signatures import keys, register_file
 from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
 from activities.signatures.signer_registry import Register, RegisterError
 from application.context import Context
@@ -239,7 +239,7 @@ def read_register(path: Path, organisation_key: bytes) -> Register:
             state=NOTHING_WRITTEN,
         )
     try:
-        return signer_registry.read(path, organisation_key)
+        return register_file.read(path, organisation_key)
     except RegisterError as error:
         raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
 
@@ -258,7 +258,7 @@ async def require_newest(context: Context, given: Path | None = None) -> None:
         return
     register = verified_register(context.settings, path)
     try:
-        signer_registry.require_newest(register, signer_registry.content_hash(content), newest)
+        register_file.require_newest(register, register_file.content_hash(content), newest)
     except RegisterError as error:
         raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
 

@@ -12,9 +12,7 @@ import structlog
 
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
-from activities.record.stored import (
-    StoredCommand,
-)
+from activities.record.stored import StoredCommand
 from activities.record.verification.batches import Unproven, prove_recorded
 from activities.record.verification.builds import Builds
 from activities.signatures.sessions import ThisLog, unproven_events

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import StringConstraints, ValidationError, model_validator
 
-from activities.signatures import signer_registry
+from activities.signatures import register_changes, register_file
 from activities.signatures.keys import PrivateKey, key_id_of
 from activities.signatures.signer_registry import (
     Passkey,
@@ -121,7 +121,7 @@ def begin_register(context: Context, organisation: str, organisation_key: Path, 
     key = keyring.make_key(context, organisation_key, ORGANISATION, WHOSE)
     replace(
         path,
-        signer_registry.publish(empty, key),
+        register_file.publish(empty, key),
         None,
         state="The organisation's key was made; the register was not: remove the key before you try again.",
     )
@@ -228,7 +228,7 @@ def enrol_service(
             state=NOTHING_WRITTEN,
             fields=fields,
         ) from None
-    changed = change_register(context, register, organisation_key, lambda known: signer_registry.enrol(known, entry))
+    changed = change_register(context, register, organisation_key, lambda known: register_changes.enrol(known, entry))
     write_new(key_file, f"{key.private_bytes_raw().hex()}\n".encode())
     return NewService(entry, changed)
 
@@ -240,7 +240,7 @@ def enrol(context: Context, entry: SignerEntry, organisation_key: Path, register
         Conflict: the key is enrolled already, or somebody changed the register meanwhile.
         UseCaseError: the organisation's key or the register cannot be used.
     """
-    return change_register(context, register, organisation_key, lambda known: signer_registry.enrol(known, entry))
+    return change_register(context, register, organisation_key, lambda known: register_changes.enrol(known, entry))
 
 
 def revoke(
@@ -265,7 +265,7 @@ def revoke(
         entry = known.entry(key_id) or known.service(key_id)
         if entry is None:
             raise NotFound("no such key is enrolled", "Look up its id: `clinician list`", state=NOTHING_WRITTEN)
-        changed = signer_registry.revoke(known, key_id, at=context.now(), because=because, by=by)
+        changed = register_changes.revoke(known, key_id, at=context.now(), because=because, by=by)
         confirm(entry)
         return changed
 
@@ -303,7 +303,7 @@ def change_register(
         changed = change(keyring.read_register(path, key.public_key))
     except RegisterError as error:
         raise Conflict(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
-    replace(path, signer_registry.publish(changed, key), known)
+    replace(path, register_file.publish(changed, key), known)
     return changed
 
 

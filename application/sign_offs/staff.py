@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.signatures import signer_registry
+from activities.signatures import register_changes
 from activities.signatures.signer_registry import Origin, Register, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
 from application import input as forms
@@ -198,7 +198,7 @@ def enter(
         context,
         register,
         organisation_key,
-        lambda known: signer_registry.enter(
+        lambda known: register_changes.enter(
             known, now, clinics=entries.clinics, staff=staff, rota=entries.rota, origins=entries.origins
         ),
     )
@@ -213,5 +213,5 @@ def end(context: Context, person: str, role: Role, organisation_key: Path, regis
     """
     now = context.now()
     return change_register(
-        context, register, organisation_key, lambda known: signer_registry.end_entry(known, person, role, at=now)
+        context, register, organisation_key, lambda known: register_changes.end_entry(known, person, role, at=now)
     )

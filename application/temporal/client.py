@@ -15,7 +15,7 @@ from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import KeyStore
 from activities.record.store import Record
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from application.errors import Unavailable
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings

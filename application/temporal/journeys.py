@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from activities.record import Record
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.events import Event
 from workflows.messages import Batch

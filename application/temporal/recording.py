@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.record import Record, TwoPatients, patient_index
 from activities.record.patients import opening_of
 from activities.record_activities import RecordActivities
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from application.temporal.journeys import KeptBatch
 from workflows.journey.aggregate import begin
 from workflows.journey.decided import derive

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from activities.record.read_models import CaseloadFilter, NotACursor, caseload
-from activities.record.read_models.queries import Case
+from activities.record.read_models.listed import Case
 from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput

@@ -19,11 +19,11 @@ from activities.privacy.master_keys import Keyring
 from activities.record import PayloadCodec, migrate, open_record, sealing
 from activities.record.event_codec import to_new
 from activities.record.read_models.projector import StateCache, advance
-from activities.record.stored import (
-    NewEvent,
-)
+from activities.record.stored import NewEvent
 from activities.signatures.keys import unlock
-from activities.signatures.signer_registry import Register, Shift, StaffEntry, enter, publish
+from activities.signatures.register_changes import enter
+from activities.signatures.register_file import publish
+from activities.signatures.signer_registry import Register, Shift, StaffEntry
 from deploy.local.stack import PROFILES
 from simulation.keys import PASSPHRASE
 from simulation.people import HOME, ORGANISATION, profile

@@ -8,14 +8,10 @@ from time import perf_counter
 from activities.record.command_codec import decided_by, to_kept
 from activities.record.event_codec import to_new
 from activities.record.patients import opening_of
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    NewCommand,
-)
+from activities.record.store import Record
+from activities.record.stored import NewCommand
 from activities.record_activities import RecordActivities
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from deploy.local.postgres import Postgres
 from tests.benchmarks.database import fresh
 from tests.benchmarks.report import Figure, Section

@@ -12,15 +12,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from activities.record import Record
+from activities.record.read_models.listed import CaseloadFilter, WorklistFilter
 from activities.record.read_models.projector import StateCache, advance, wait_for
-from activities.record.read_models.queries import (
-    CaseloadFilter,
-    WorklistFilter,
-    caseload,
-    caseload_as_of,
-    service_levels,
-    worklist,
-)
+from activities.record.read_models.queries import caseload, caseload_as_of, service_levels, worklist
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.rows import DEFINITION
 from deploy.local.postgres import Postgres

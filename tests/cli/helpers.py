@@ -23,7 +23,7 @@ from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
 from activities.record.patients import opening_of
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.sealing import open_sealed

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from activities.signatures import signer_registry as registers
+from activities.signatures import register_changes, register_file
 from activities.signatures.keys import PrivateKey, unlock
-from activities.signatures.signer_registry import SignerEntry
+from activities.signatures.signer_registry import Register, RegisterError, SignerEntry
 from application.profiles import key_path
 from simulation.keys import staff_entry
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF
@@ -105,24 +105,24 @@ class Clinic:
         return unlock(key_path(Path(self.profiles[role])), PASSPHRASE)
 
     def entries(self) -> tuple[SignerEntry, ...]:
-        return registers.read(self.register, bytes.fromhex(self.public)).entries
+        return register_file.read(self.register, bytes.fromhex(self.public)).entries
 
     def publish(self, *entries: SignerEntry, at: datetime = START, **changed: Any) -> None:
         """Another register with the invented staff, truly signed."""
         staff = tuple(staff_entry(person) for person in STAFF)
         whole = {"organisation": "Invented Clinic", "version": 9, "issued_at": at, "entries": entries, "staff": staff}
-        organisation = registers.Register(**{**whole, "clinics": (CLINIC, SECOND_CLINIC), **changed})
-        self.register.write_bytes(registers.publish(organisation, unlock(self.key, OFFLINE)))
+        organisation = Register(**{**whole, "clinics": (CLINIC, SECOND_CLINIC), **changed})
+        self.register.write_bytes(register_file.publish(organisation, unlock(self.key, OFFLINE)))
 
     def enter_staff(self) -> None:
         """Enter the invented staff, once, in a register that is as it should be."""
-        with suppress(registers.RegisterError):
-            known = registers.read(self.register, bytes.fromhex(self.public))
+        with suppress(RegisterError):
+            known = register_file.read(self.register, bytes.fromhex(self.public))
             if not known.staff:
                 clinics = (CLINIC, SECOND_CLINIC)
                 staff = [staff_entry(person) for person in STAFF]
-                whole = registers.enter(known, known.issued_at, clinics=clinics, staff=staff)
-                self.register.write_bytes(registers.publish(whole, unlock(self.key, OFFLINE)))
+                whole = register_changes.enter(known, known.issued_at, clinics=clinics, staff=staff)
+                self.register.write_bytes(register_file.publish(whole, unlock(self.key, OFFLINE)))
 
     def as_enrolled(self, role: Role, **changed: Any) -> SignerEntry:
         return entry(PEOPLE[role], self.own(role), enrolled_at=START, **changed)

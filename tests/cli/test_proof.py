@@ -15,12 +15,8 @@ from pydantic import SecretStr
 
 from activities.record import RecordUnavailable
 from activities.record.event_codec import to_new
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    SeenRegister,
-)
+from activities.record.store import Record
+from activities.record.stored import SeenRegister
 from activities.record.verification.anchors import Flaw, make_key, read_key
 from activities.record.verification.chains import AccessFlaw, Kind
 from activities.record.verification.derivation import Underived
@@ -28,7 +24,7 @@ from activities.record.verification.patients import Difference
 from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import Reason, trusted_keys
 from activities.record.verification.times import WrongTime
-from activities.signatures.signer_registry import content_hash
+from activities.signatures.register_file import content_hash
 from application.record import verification_report as reports
 from application.record.drift import Drift
 from cli import record as cli_record

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, refuse_unproven
-from activities.signatures.signer_registry import RegisterFile
 from simulation.keys import SERVICE_KEY, Signers
 from simulation.people import CLINIC
 from tests.cli.conftest import Profiles

@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import httpx2
 
 from activities.signatures.keys import unlock
-from activities.signatures.signer_registry import SignerEntry, enrol, enter, publish, read, revoke
+from activities.signatures.register_changes import enrol, enter, revoke
+from activities.signatures.register_file import publish, read
+from activities.signatures.signer_registry import SignerEntry
 from simulation.keys import PASSPHRASE
 from simulation.people import referral
 from tests.cli.clinics import Clinics

@@ -20,9 +20,7 @@ from activities.notices.wording import Service
 from activities.privacy.key_store import KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import load_events, to_new
-from activities.record.stored import (
-    NewNotice,
-)
+from activities.record.stored import NewNotice
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from application.command_catalog import questionnaires_lacking
 from application.context import Context

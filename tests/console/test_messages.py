@@ -20,9 +20,7 @@ from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
-from activities.record.stored import (
-    NewNotice,
-)
+from activities.record.stored import NewNotice
 from application.messages.contact_points import why_no_link
 from application.sealing import open_sealed
 from deploy.local.postgres import Database

@@ -15,7 +15,8 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from activities.record import Record
-from activities.signatures.signer_registry import StaffEntry, end_entry, enter
+from activities.signatures.register_changes import end_entry, enter
+from activities.signatures.signer_registry import StaffEntry
 from application.context import Context, utc_now
 from application.openid.settings import OpenIdSettings
 from console import limits

@@ -10,9 +10,7 @@ import pytest
 
 from activities.record import Record
 from activities.record.event_codec import to_new
-from activities.record.stored import (
-    NewNotice,
-)
+from activities.record.stored import NewNotice
 from application.context import Context
 from application.settings import Settings
 from console.app import create_app

@@ -29,7 +29,8 @@ from activities.record.store import Record
 from activities.record.verification import sign_offs as offline
 from activities.record.verification.record import verify_record
 from activities.signatures.keys import PrivateKey, sign, unlock
-from activities.signatures.signer_registry import Register, RegisterFile, publish
+from activities.signatures.register_file import RegisterFile, publish
+from activities.signatures.signer_registry import Register
 from deploy.local.stack import Stack
 from simulation.keys import PASSPHRASE, Signers, invent
 from simulation.people import HOME, PEOPLE, scope_of

@@ -10,8 +10,8 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
+from activities.signatures.register_changes import revoke
 from activities.signatures.sessions import DEMONSTRATION, SessionProblem, ThisLog, prove, refusal_of
-from activities.signatures.signer_registry import revoke
 from application.errors import Refused
 from application.temporal.journey_client import start, submit
 from simulation.keys import Signers

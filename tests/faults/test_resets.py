@@ -16,12 +16,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.blob_storage import storage_of
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    NewEvent,
-)
+from activities.record.store import Record
+from activities.record.stored import NewEvent
 from activities.record_activities import RecordActivities
 from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit

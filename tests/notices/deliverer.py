@@ -9,7 +9,7 @@ from activities.notices.delivering import Sender, delivering
 from activities.notices.smtp import SmtpServer, by_email
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from tests.fixtures.clear import open_clear
 
 

@@ -25,11 +25,10 @@ from activities.notices.wording import Service
 from activities.privacy.key_store import SERVICE, KeyStore
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
-from activities.record.stored import (
-    NewNotice,
-)
+from activities.record.stored import NewNotice
 from activities.record.watching import late_messages
-from activities.signatures.signer_registry import Register, RegisterFile
+from activities.signatures.register_file import RegisterFile
+from activities.signatures.signer_registry import Register
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
 from tests.application.watchdog.pager import KEY, Pager

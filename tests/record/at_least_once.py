@@ -26,8 +26,9 @@ from activities.record import (
 )
 from activities.record.event_codec import to_new
 from activities.record.read_models.claims import claim
+from activities.record.read_models.listed import CaseloadFilter, WorklistFilter
 from activities.record.read_models.projector import StateCache, advance
-from activities.record.read_models.queries import CaseloadFilter, WorklistFilter, caseload, stale, worklist
+from activities.record.read_models.queries import caseload, stale, worklist
 from activities.record.read_models.rebuild import BeingRebuilt, rebuild
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database

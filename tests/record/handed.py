@@ -7,9 +7,7 @@ from uuid import UUID
 from activities.record import StoredEvent
 from activities.record.command_codec import decided_by, to_kept
 from activities.record.event_codec import to_new
-from activities.record.stored import (
-    StoredCommand,
-)
+from activities.record.stored import StoredCommand
 from activities.signatures.keys import new_seal, sign
 from tests.journey.play import JOURNEY, Decision, course
 from tests.signatures.room import KEYS

@@ -21,9 +21,7 @@ from activities.record import (
     StoredEvent,
     VersionConflict,
 )
-from activities.record.stored import (
-    BEFORE_THE_FIRST,
-)
+from activities.record.stored import BEFORE_THE_FIRST
 from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear

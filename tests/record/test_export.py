@@ -26,9 +26,7 @@ from activities.payload_codec import SealingCodec
 from activities.record import NewEvent, Record, open_record, sealing
 from activities.record.command_codec import decided_by
 from activities.record.export import FORMAT, VERIFIER, export
-from activities.record.stored import (
-    NewCommand,
-)
+from activities.record.stored import NewCommand
 from activities.record.verification import verify_export
 from deploy.local.postgres import Database
 from tests.fixtures.everything import everything

@@ -11,9 +11,7 @@ import pytest
 from activities.notices.queue import NewFact, keep
 from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.access_log import record_access, seal_access
-from activities.record.stored import (
-    SeenRegister,
-)
+from activities.record.stored import SeenRegister
 from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything

@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.notice_activities import NoticeActivities
 from activities.record import Record
 from activities.record_activities import RecordActivities
-from activities.signatures.signer_registry import RegisterFile
+from activities.signatures.register_file import RegisterFile
 from tests.journey.play import Decision, started
 from tests.record.handed import batch
 from tests.record.helpers import Connection, whole_log

@@ -8,12 +8,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import seen_registers
 from activities.record import Record
-from activities.record.stored import (
-    SeenRegister,
-)
+from activities.record.stored import SeenRegister
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
-from activities.signatures.signer_registry import Register, RegisterError, RegisterFile
+from activities.signatures.register_file import RegisterFile
+from activities.signatures.signer_registry import Register, RegisterError
 from tests.record.handed import batch, signed_course
 from tests.record.helpers import whole_log
 from tests.signatures.room import NOW, ORGANISATION, published, register, revoked

@@ -14,7 +14,9 @@ from activities.record import Record
 from activities.record.errors import AheadOfClock
 from activities.record.verification.record import verify_record
 from activities.record_activities import ATTEMPTS, CLOCK_WAIT, RecordActivities
-from activities.signatures.signer_registry import Register, RegisterFile, revoke
+from activities.signatures.register_changes import revoke
+from activities.signatures.register_file import RegisterFile
+from activities.signatures.signer_registry import Register
 from tests.journey.play import JOURNEY, Decision, course, started
 from tests.record.handed import batch, signed
 from tests.record.helpers import Connection, event, log_of_patients

@@ -9,7 +9,9 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.signatures.keys import PrivateKey, key_id_of, new_seal, sign
-from activities.signatures.signer_registry import Register, SignerEntry, StaffEntry, enrol, enter, publish, revoke
+from activities.signatures.register_changes import enrol, enter, revoke
+from activities.signatures.register_file import publish
+from activities.signatures.signer_registry import Register, SignerEntry, StaffEntry
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
 from simulation.people import ORGANISATION as INVENTED
 from workflows.journey.actors import CLINICAL, Actor, Role

@@ -18,7 +18,7 @@ from activities.signatures.keys import (
     sign,
     unlock,
 )
-from activities.signatures.signer_registry import enrol
+from activities.signatures.register_changes import enrol
 from activities.signatures.verifying import check
 from tests.signatures.room import CLIO, NOW, empty, entry, statement
 

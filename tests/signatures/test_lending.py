@@ -4,7 +4,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from activities.signatures.signer_registry import Register, end_entry
+from activities.signatures.register_changes import end_entry
+from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import may_lend
 from simulation.people import CLINIC
 from tests.signatures.room import CLIO, CLIO_KEY, NOW, register, revoked

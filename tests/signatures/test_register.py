@@ -14,19 +14,9 @@ from pydantic import ValidationError
 
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from activities.signatures.keys import key_id_of
-from activities.signatures.signer_registry import (
-    Register,
-    RegisterError,
-    RegisterFile,
-    content_hash,
-    enrol,
-    namesakes,
-    parse,
-    publish,
-    read,
-    require_newest,
-    revoke,
-)
+from activities.signatures.register_changes import enrol, revoke
+from activities.signatures.register_file import RegisterFile, content_hash, parse, publish, read, require_newest
+from activities.signatures.signer_registry import Register, RegisterError, namesakes
 from tests.signatures.room import (
     CLIO,
     CLIO_KEY,

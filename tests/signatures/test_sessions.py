@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.signatures.keys import PrivateKey
+from activities.signatures.register_changes import enrol, revoke
 from activities.signatures.sessions import (
     DEMONSTRATION,
     SessionProblem,
@@ -24,7 +25,7 @@ from activities.signatures.sessions import (
     session_statement,
     unproven_events,
 )
-from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry, enrol, revoke
+from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
 from tests.journey.play import course
 from tests.signatures.room import ENROLLED, KEYS, NOW, key_of, register

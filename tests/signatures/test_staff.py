@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from activities.signatures.signer_registry import Register, RegisterError, Shift, StaffEntry, end_entry, enter
+from activities.signatures.register_changes import end_entry, enter
+from activities.signatures.signer_registry import Register, RegisterError, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, at_work, is_entered, on_call, refuse_unknown, rota_gaps, unknown_actors
 from simulation.people import CLINIC, PEOPLE, STAFF, member_of
 from tests.journey.play import course

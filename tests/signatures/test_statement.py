@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from activities.record.verification import sign_offs as offline
 from activities.signatures.keys import key_id_of, new_seal, sign, unlock
-from activities.signatures.signer_registry import parse
+from activities.signatures.register_file import parse
 from activities.signatures.verifying import check
 from tests.journey.play import course
 from tests.signatures.room import CLIO, CLIO_KEY, JOURNEY, NOW, ORGANISATION, SCOPE, key_of, signed, statement

@@ -1,12 +1,9 @@
 """Read models: worklists, caseloads and figures, kept beside the record. Each answer is true up to a position of it."""
 
 from activities.record.read_models.claims import Claim, claim, release
-from activities.record.read_models.projector import NotYetProjected, retry, wait_for
-from activities.record.read_models.queries import (
+from activities.record.read_models.listed import (
     Case,
     CaseloadFilter,
-    ListPage,
-    NotACursor,
     PastCase,
     Refusals,
     ServiceLevel,
@@ -15,6 +12,10 @@ from activities.record.read_models.queries import (
     Stale,
     Task,
     WorklistFilter,
+)
+from activities.record.read_models.pages import ListPage, NotACursor
+from activities.record.read_models.projector import NotYetProjected, retry, wait_for
+from activities.record.read_models.queries import (
     caseload,
     caseload_as_of,
     refusals,
@@ -23,11 +24,7 @@ from activities.record.read_models.queries import (
     stale,
     worklist,
 )
-from activities.record.read_models.rebuild import (
-    BeingRebuilt,
-    BuildFailed,
-    rebuild,
-)
+from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, rebuild
 from activities.record.read_models.runner import run, running
 from activities.record.read_models.status import (
     ProjectionStatus,

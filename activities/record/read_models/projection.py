@@ -6,9 +6,7 @@ from uuid import UUID
 
 from activities.record.event_codec import from_stored
 from activities.record.read_models.rows import ProjectionState, RowDiff, apply, diff
-from activities.record.stored import (
-    StoredEvent,
-)
+from activities.record.stored import StoredEvent
 
 
 class Unapplied(NamedTuple):

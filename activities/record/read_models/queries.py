@@ -6,246 +6,34 @@ their version only. Lists come in a stable order, one page at a time: ``next`` o
 one. Times are UTC.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, StringConstraints
 
-from activities.record.store import (
-    Record,
+from activities.record.read_models.listed import (
+    Case,
+    CaseloadFilter,
+    PastCase,
+    Refusals,
+    ServiceLevel,
+    Signing,
+    SignOffRequest,
+    Stale,
+    Task,
+    WorklistFilter,
 )
-from activities.record.stored import (
-    EVENT_COLUMNS,
-    StoredEvent,
-)
+from activities.record.read_models.pages import LIMIT, ListPage, PageQuery
+from activities.record.store import Record
+from activities.record.stored import EVENT_COLUMNS
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
 
-LIMIT = 50
-"""How many rows a page has, unless another number is asked for."""
-
-
 _Version = Annotated[int, Field(ge=0, lt=2**31)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-"""Numbers that a cursor may hold: those that the database can."""
-
-
-class NotACursor(ValueError):
-    """The cursor does not come from a page of this list."""
-
-    def __init__(self) -> None:
-        super().__init__("this does not continue a list; begin at its first page")
-
-
-class _Answered(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-R = TypeVar("R", bound=_Answered)
-
-
-class ListPage(_Answered, Generic[R]):
-    """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
-
-    ``definition`` is the number of their definition (`rows.DEFINITION`). ``stale_journeys`` is how many journeys are
-    stuck, on this list or not.
-    """
-
-    position: int
-    definition: int
-    rows: tuple[R, ...]
-    next: str | None = None
-    stale_journeys: int = 0
-
-
-class Task(_Answered):
-    """An open obligation: what is awaited of whom, until when, and what happens if it does not come.
-
-    ``person`` is responsible by the plan of care, ``claimed_by`` said that they will do it. ``asked`` are its owner and
-    the roles it was escalated to so far.
-    """
-
-    journey_id: UUID
-    version: int
-    stale: str | None
-    obligation: str
-    opened_version: int
-    clinic: str
-    illustrative: bool
-    held: bool
-    kind: str
-    subject: str | None
-    owner: Role
-    asked: tuple[Role, ...]
-    person: str | None
-    what: str
-    since: datetime
-    due: datetime
-    next_step: datetime | None
-    next_action: str | None
-    next_to: Role | None
-    next_holds: bool | None
-    why: str
-    sign_off: str | None
-    claimed_by: str | None
-    claimed_at: datetime | None
-
-
-class Case(_Answered):
-    """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first,
-    ``lots`` (in lower case) were ever at the patient's home. ``held_together`` are requests that held it together with
-    others. ``permission_ends`` and ``licence_ends`` are when the permission to prescribe remotely and the clinician's
-    licence for the patient's state end."""
-
-    journey_id: UUID
-    version: int
-    stale: str | None
-    recorded_at: datetime
-    clinic: str
-    pathway: str
-    stage: Stage
-    step: str
-    health: str
-    outcome: str | None
-    held: bool
-    holds: tuple[str, ...]
-    last_contact: datetime | None
-    awaits: Role | None
-    next_due: datetime | None
-    coordinator: str
-    clinician: str
-    illustrative: bool
-    started_at: datetime
-    protocol: str
-    protocol_version: int
-    protocol_digest: str
-    lots: tuple[str, ...]
-    held_together: tuple[UUID, ...]
-    permission_ends: datetime
-    licence_ends: datetime | None
-
-
-class PastCase(_Answered):
-    """Where a journey stood at another moment, and since when."""
-
-    journey_id: UUID
-    stale: str | None
-    clinic: str
-    pathway: str
-    stage: Stage
-    health: str
-    outcome: str | None
-    held: bool
-    coordinator: str
-    clinician: str
-    illustrative: bool
-    from_position: int
-    from_version: int
-    from_at: datetime
-
-
-class SignOffRequest(_Answered):
-    """A signature that is asked for. ``signed_by`` are the roles that may give it; ``person`` is asked first."""
-
-    journey_id: UUID
-    version: int
-    stale: str | None
-    obligation: str
-    opened_version: int
-    clinic: str
-    illustrative: bool
-    what: str
-    sign_off: str
-    subject: str | None
-    owner: Role
-    person: str | None
-    signed_by: tuple[Role, ...]
-    since: datetime
-    due: datetime
-
-
-class Signing(NamedTuple):
-    """Somebody who would sign at a moment (UTC): their id and role."""
-
-    person: str
-    role: Role
-    at: datetime
-
-
-class ServiceLevel(_Answered):
-    """How one kind of obligation was met. ``late`` were done after they were due, ``overdue`` are open past it.
-
-    Each wait counts once: if newer evidence or a hold ended one early, only the one that replaced it counts. Seconds
-    run from the request until it was done, in elapsed time, holds included.
-    """
-
-    kind: str
-    opened: int
-    done: int
-    late: int
-    overdue: int
-    seconds_median: float | None
-    seconds_90: float | None
-    seconds_most: float | None
-
-
-class Stale(_Answered):
-    """A journey that is stuck before a version, because its event at ``position`` could not be applied."""
-
-    journey_id: UUID
-    version: int
-    position: int
-    code: str
-    attempts: int
-    at: datetime
-
-
-class WorklistFilter(_Answered):
-    """Which part of the worklist is wanted. If nothing is set, all of it.
-
-    ``mine`` is a person: what they are responsible for, and what they claimed. ``owners`` are roles: what is theirs,
-    and what was escalated to them. ``unassigned`` is what no person is responsible for and nobody claimed.
-    ``due_before`` is a moment: now for what is overdue, midnight for today. ``clinics`` are those that the reader may
-    see.
-    """
-
-    mine: str | None = None
-    owners: tuple[Role, ...] = ()
-    unassigned: bool = False
-    due_before: AwareDatetime | None = None
-    clinic: str | None = None
-    clinics: tuple[str, ...] | None = None
-    journey_id: UUID | None = None
-
-
-class CaseloadFilter(_Answered):
-    """Which part of the caseload is wanted. If nothing is set, all of it.
-
-    ``person`` is its coordinator or its clinician. ``awaits`` is the role that is awaited first, and ``due_before`` a
-    moment before which that is due. ``clinics`` are those that the reader may see. ``protocol`` is how the digest of
-    its protocol begins, ``lot`` one that was ever at the patient's home, ``decider`` who is its clinician or has signed
-    something in it, ``together`` a request that held it, ``permitted_until`` a moment by which its permission to
-    prescribe remotely or its clinician's licence ends.
-    """
-
-    clinic: str | None = None
-    clinics: tuple[str, ...] | None = None
-    pathway: str | None = None
-    stage: Stage | None = None
-    held: bool | None = None
-    open: bool | None = None
-    person: str | None = None
-    awaits: Role | None = None
-    due_before: AwareDatetime | None = None
-    stages: tuple[Stage, ...] | None = None
-    protocol: str | None = None
-    lot: str | None = None
-    decider: str | None = None
-    together: UUID | None = None
-    permitted_until: AwareDatetime | None = None
+"""Numbers and names that a cursor may hold: those that the database can."""
 
 
 async def worklist(
@@ -256,7 +44,7 @@ async def worklist(
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    query = _Query(("NOT o.held", "o.due", "o.journey_id", "o.opened_version", "o.obligation"), limit)
+    query = PageQuery(("NOT o.held", "o.due", "o.journey_id", "o.opened_version", "o.obligation"), limit)
     query.where("o.due < {}", wanted.due_before)
     query.where("o.clinic = {}", wanted.clinic)
     query.where("o.clinic = ANY({})", wanted.clinics)
@@ -308,7 +96,7 @@ async def caseload(
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    query = _Query(("o.started_at", "o.journey_id"), limit)
+    query = PageQuery(("o.started_at", "o.journey_id"), limit)
     query.where("o.clinic = {}", wanted.clinic)
     query.where("o.clinic = ANY({})", wanted.clinics)
     query.where("o.pathway = {}", wanted.pathway)
@@ -358,7 +146,7 @@ async def caseload_as_of(
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    query = _Query(("o.journey_id",), limit)
+    query = PageQuery(("o.journey_id",), limit)
     axis, then = "position" if isinstance(moment, int) else "at", query.bind(moment)
     query.terms += [f"o.from_{axis} <= {then}", f"(o.to_{axis} > {then} OR o.to_{axis} IS NULL)"]
     query.where("c.clinic = {}", clinic)
@@ -391,7 +179,7 @@ async def sign_off_requests(
     Raises:
         NotACursor: ``after`` is not of this list.
     """
-    query = _Query(("o.due", "o.journey_id", "o.opened_version", "o.obligation"), limit)
+    query = PageQuery(("o.due", "o.journey_id", "o.opened_version", "o.obligation"), limit)
     query.terms += ["o.sign_off IS NOT NULL", "o.closed_at IS NULL"]
     query.where("o.clinic = ANY({})", clinics)
     if by is not None:
@@ -416,7 +204,7 @@ async def service_levels(
 ) -> ListPage[ServiceLevel]:
     """Return how each kind of obligation was met, as of ``at``, among those that are open or were closed after
     ``since``."""
-    query = _Query(("o.kind",))
+    query = PageQuery(("o.kind",))
     now = query.bind(at)
     query.where("o.clinic = {}", clinic)
     query.where("(o.closed_at IS NULL OR o.closed_at >= {})", since)
@@ -434,14 +222,6 @@ async def service_levels(
         "extract(epoch FROM o.closed_at - o.since)::float8 AS seconds) d "
         f"WHERE {query.condition} GROUP BY o.kind",
     )
-
-
-class Refusals(NamedTuple):
-    """Refusals, the newest first, and the journeys of those whose clinic no list shows yet: whoever asks by clinic
-    looks there."""
-
-    rows: tuple[StoredEvent, ...]
-    unlisted: frozenset[UUID]
 
 
 async def refusals(
@@ -469,70 +249,4 @@ async def refusals(
 
 async def stale(record: Record) -> ListPage[Stale]:
     """List the journeys that are stuck, including those that no other list shows yet."""
-    return await _Query(("o.position",)).answer(record, Stale, "SELECT o.* FROM read_model.poisoned o")
-
-
-class _Query:
-    """Builds a statement: its order, its conditions with their arguments, and where its page begins and ends."""
-
-    def __init__(self, order: Sequence[str], limit: int | None = None) -> None:
-        self._order, self._limit = ", ".join(order), limit
-        self._arguments: list[object] = []
-        self.terms = ["true"]
-
-    def bind(self, value: object) -> str:
-        """Add an argument, and return its placeholder."""
-        self._arguments.append(value)
-        return f"${len(self._arguments)}"
-
-    def where(self, term: str, value: object | None) -> None:
-        """Add a condition on a value, unless the value is None."""
-        if value is not None:
-            self.terms.append(term.format(self.bind(value)))
-
-    def after(self, cursor: str | None, shape: Any) -> None:
-        """Begin after the last row of an earlier page.
-
-        Raises:
-            NotACursor: it is not the last row of a page.
-        """
-        if cursor is None:
-            return
-        try:
-            last = TypeAdapter(shape).validate_json(urlsafe_b64decode(cursor))
-        except (ValueError, ValidationError):
-            raise NotACursor from None
-        self.terms.append(f"({self._order}) > ({', '.join(self.bind(value) for value in last)})")
-
-    @property
-    def condition(self) -> str:
-        """Return all conditions so far."""
-        return " AND ".join(self.terms)
-
-    @property
-    def page(self) -> str:
-        """Return the order and the limit: one row more than a page has, which tells that there is more."""
-        return f"ORDER BY {self._order} LIMIT {self._limit + 1:d}" if self._limit is not None else ""
-
-    async def answer(
-        self, record: Record, kind: type[R], select: str, key: Callable[[R], tuple[Any, ...]] = lambda _: ()
-    ) -> ListPage[R]:
-        """Fetch rows and the position they are true up to, in one statement, so that both are of one moment."""
-        async with record.connection() as connection:
-            found = await connection.fetch(
-                "SELECT g.position AS true_up_to, g.definition, s.journeys AS stale_journeys, o.* "
-                "FROM read_model.generation g CROSS JOIN (SELECT count(*) AS journeys FROM read_model.poisoned) s "
-                f"LEFT JOIN LATERAL (SELECT true AS found, o.* FROM ({select}) o) o ON true "
-                f"WHERE g.status = 'live' ORDER BY {self._order}",
-                *self._arguments,
-            )
-        rows = tuple(kind.model_validate(dict(row)) for row in found if row["found"])
-        more = self._limit is not None and len(rows) > self._limit
-        shown = rows[: self._limit]
-        return ListPage(
-            position=found[0]["true_up_to"],
-            definition=found[0]["definition"],
-            rows=shown,
-            stale_journeys=found[0]["stale_journeys"],
-            next=urlsafe_b64encode(TypeAdapter(Any).dump_json(key(shown[-1]))).decode() if more else None,
-        )
+    return await PageQuery(("o.position",)).answer(record, Stale, "SELECT o.* FROM read_model.poisoned o")

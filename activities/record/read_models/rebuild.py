@@ -24,14 +24,8 @@ from activities.record.read_models.projector import BATCH, PAGE, StateCache, adv
 from activities.record.read_models.rows import DEFINITION, RowDiff
 from activities.record.read_models.snapshots import StateSnapshot, is_due, keep, snapshot_of
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
-from activities.record.store import (
-    Connection,
-    Record,
-    Reopen,
-)
-from activities.record.stored import (
-    StoredEvent,
-)
+from activities.record.store import Connection, Record, Reopen
+from activities.record.stored import StoredEvent
 
 log = structlog.get_logger(__name__)
 

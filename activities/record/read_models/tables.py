@@ -7,12 +7,8 @@ import asyncpg
 
 from activities.record.read_models.projection import Unapplied, unapplied
 from activities.record.read_models.rows import TABLES, Key, Row, RowDiff, Table, key_of
-from activities.record.store import (
-    Connection,
-)
-from activities.record.stored import (
-    StoredEvent,
-)
+from activities.record.store import Connection
+from activities.record.stored import StoredEvent
 
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)
 """Errors of the database for a row that it cannot hold, such as a text with a NUL. Trying again does not help."""

@@ -6,11 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.recorded_journeys import RecordedJourney
-from activities.record.stored import (
-    BEFORE_THE_FIRST,
-    StoredCommand,
-    StoredEvent,
-)
+from activities.record.stored import BEFORE_THE_FIRST, StoredCommand, StoredEvent
 from activities.record.verification.derivation import derive_again
 from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol, may_lend

@@ -5,14 +5,8 @@ from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    COMMAND_COLUMNS,
-    COMMANDS,
-    StoredCommand,
-)
+from activities.record.store import Record
+from activities.record.stored import COMMAND_COLUMNS, COMMANDS, StoredCommand
 from activities.record.verification.builds import Build
 from activities.record.verification.chains import HOURS, Connection, RecordFinding, read_journeys
 from workflows.journey.decided import DecidedBy

@@ -10,11 +10,7 @@ from pydantic_core import from_json
 
 from activities.record.command_codec import KeptCommand, decided_by, digest_of, from_kept
 from activities.record.event_codec import from_stored, to_new
-from activities.record.stored import (
-    NewEvent,
-    StoredCommand,
-    StoredEvent,
-)
+from activities.record.stored import NewEvent, StoredCommand, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.decided import DecidedBy, derive
 from workflows.journey.events import Event, PathwayStarted

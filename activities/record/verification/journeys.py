@@ -9,13 +9,8 @@ from uuid import UUID
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.patients import known_as
 from activities.record.read_models.rows import ProjectionState, apply
-from activities.record.store import (
-    Record,
-)
-from activities.record.stored import (
-    Log,
-    StoredEvent,
-)
+from activities.record.store import Record
+from activities.record.stored import Log, StoredEvent
 from activities.record.verification.chains import (
     Connection,
     DatabaseRow,

@@ -13,10 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
-from activities.record.stored import (
-    Log,
-    StoredEvent,
-)
+from activities.record.stored import Log, StoredEvent
 from activities.record.verification.verify_export import (
     DECISION,
     SIGNED,

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from activities.record.stored import (
-    StoredEvent,
-)
+from activities.record.stored import StoredEvent
 from activities.record.verification.verify_export import SIGNED, moment
 
 WrongTime: TypeAlias = Literal["ahead_of_clock", "recorded_after_expiry"]

@@ -11,9 +11,7 @@ from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
 from activities.record import patient_index
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
-from activities.record.stored import (
-    Opening,
-)
+from activities.record.stored import Opening
 from application.errors import Refused
 from application.record.drift import Drift
 from application.record.reconcile import reconcile

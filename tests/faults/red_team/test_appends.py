@@ -10,7 +10,7 @@ from temporalio.client import Client
 from activities.record.command_codec import from_kept
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from activities.signatures.signer_registry import revoke
+from activities.signatures.register_changes import revoke
 from simulation.keys import Signers
 from simulation.people import PEOPLE
 from tests.faults.attackers import (

@@ -10,7 +10,8 @@ from temporalio.client import Client
 
 from activities.record.store import Record
 from activities.signatures.keys import PrivateKey, key_id_of
-from activities.signatures.signer_registry import publish, revoke
+from activities.signatures.register_changes import revoke
+from activities.signatures.register_file import publish
 from simulation.people import PEOPLE
 from tests.faults.attackers import Office, anew, asked, clock, decision, held, send, signed, with_key
 from tests.faults.helpers import Course, at_work, support

@@ -11,7 +11,8 @@ from temporalio.client import Client
 from activities.record.event_codec import load_journey
 from activities.record.store import Record
 from activities.signatures.keys import generate
-from activities.signatures.signer_registry import SignerEntry, enrol, revoke
+from activities.signatures.register_changes import enrol, revoke
+from activities.signatures.signer_registry import SignerEntry
 from simulation.keys import COST, PASSPHRASE
 from simulation.people import PEOPLE
 from tests.faults.attackers import Office, asked, clock, decision, found_offline, held, push, quarantined, signed

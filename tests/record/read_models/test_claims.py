@@ -7,7 +7,8 @@ import pytest
 
 from activities.record import Record
 from activities.record.read_models.claims import Claim, claim, release
-from activities.record.read_models.queries import Task, WorklistFilter, worklist
+from activities.record.read_models.listed import Task, WorklistFilter
+from activities.record.read_models.queries import worklist
 from activities.record.read_models.rebuild import rebuild
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put, renamed

@@ -12,19 +12,9 @@ import pytest_asyncio
 from activities.record import Record
 from activities.record.event_codec import load_events, load_journey
 from activities.record.read_models.claims import claim
-from activities.record.read_models.queries import (
-    CaseloadFilter,
-    ListPage,
-    NotACursor,
-    Signing,
-    Task,
-    WorklistFilter,
-    caseload,
-    caseload_as_of,
-    service_levels,
-    sign_off_requests,
-    worklist,
-)
+from activities.record.read_models.listed import CaseloadFilter, Signing, Task, WorklistFilter
+from activities.record.read_models.pages import ListPage, NotACursor
+from activities.record.read_models.queries import caseload, caseload_as_of, service_levels, sign_off_requests, worklist
 from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
 from application.history import as_known
 from deploy.local.postgres import Database, Postgres

@@ -9,20 +9,10 @@ import pytest
 
 from activities.record import Record
 from activities.record.read_models.claims import claim
+from activities.record.read_models.listed import CaseloadFilter, WorklistFilter
 from activities.record.read_models.projector import StateCache, advance, wait_for
-from activities.record.read_models.queries import (
-    CaseloadFilter,
-    WorklistFilter,
-    caseload,
-    service_levels,
-    stale,
-    worklist,
-)
-from activities.record.read_models.rebuild import (
-    BeingRebuilt,
-    BuildFailed,
-    rebuild,
-)
+from activities.record.read_models.queries import caseload, service_levels, stale, worklist
+from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, rebuild
 from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.runner import running
 from tests.journey.play import START

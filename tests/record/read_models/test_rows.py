@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.record.read_models.queries import ServiceLevel
+from activities.record.read_models.listed import ServiceLevel
 from activities.record.read_models.rows import (
     GROUPS,
     TABLES,

@@ -7,8 +7,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 from activities.record import Record
+from activities.record.read_models.listed import WorklistFilter
 from activities.record.read_models.projector import StateCache, advance, wait_for
-from activities.record.read_models.queries import WorklistFilter, worklist
+from activities.record.read_models.queries import worklist
 from activities.record.read_models.rebuild import is_outdated
 from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.runner import running

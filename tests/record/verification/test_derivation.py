@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record import Record, StoredEvent
-from activities.record.stored import (
-    StoredCommand,
-)
+from activities.record.stored import StoredCommand
 from activities.record.verification.derivation import derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities

@@ -9,7 +9,7 @@ import pytest
 from activities.record import Log, Record, StoredEvent
 from activities.record.event_codec import to_new
 from activities.record.verification.sign_offs import check_event, trusted_keys
-from activities.signatures.signer_registry import revoke
+from activities.signatures.register_changes import revoke
 from simulation.people import CLINIC, SECOND_CLINIC
 from tests.journey.play import JOURNEY, START
 from tests.record.verification.finding import found

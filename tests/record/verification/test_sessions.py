@@ -8,15 +8,13 @@ from uuid import uuid4
 import pytest
 
 from activities.record.event_codec import from_stored, to_new
-from activities.record.stored import (
-    Log,
-    StoredEvent,
-)
+from activities.record.stored import Log, StoredEvent
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
 from activities.record.verification.verify_export import WITHOUT_SESSION
+from activities.signatures.register_changes import revoke
 from activities.signatures.sessions import DEMONSTRATION, SPOKEN_FOR, open_session, prove, session_statement
-from activities.signatures.signer_registry import Register, revoke
+from activities.signatures.signer_registry import Register
 from tests.journey.play import course
 from tests.signatures.recorded import LONG_AGO
 from tests.signatures.room import ORGANISATION, published

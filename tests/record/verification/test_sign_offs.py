@@ -12,7 +12,7 @@ from activities.record import Record
 from activities.record.verification import sign_offs as offline
 from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
-from activities.signatures.signer_registry import revoke
+from activities.signatures.register_changes import revoke
 from simulation.people import PEOPLE
 from tests.journey.play import JOURNEY, course, started
 from tests.record.verification.finding import RELEASES, found, released, went_on
