@@ -289,6 +289,26 @@ def test_of_a_parting_the_patient_is_told_once_also_in_a_chain(chain: list[str])
     assert patients_told(play, known) == 2, "that somebody else parted is news"
 
 
+def test_of_one_parting_the_patient_is_told_once_by_whichever_of_their_journeys() -> None:
+    """Each open journey told of it: the patient heard as often as they have medicines."""
+    here, beside = merged(after("evaluation.record"), OTHER), after("evaluation.record")
+    tell_the_other(here, beside)
+    doubted(here).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    parted = one(tell_the_other(here, beside), e.HistoryTakenIn)
+    assert (parted.parted, parted.told) == ((OTHER,), False), "the journey of the merge has told it"
+    assert [hold.cause for hold in beside.journey.standing_holds] == ["patients_parted"]
+
+
+def test_the_other_patient_is_told_once_too_and_again_of_another_parting() -> None:
+    first, second = after("evaluation.record"), after("evaluation.record")
+    for times in (1, 2):
+        for each in (first, second):
+            told(each, also_known_as=[OTHER, each.journey.patient.ref])
+        told(first)
+        assert one(tell_the_other(first, second), e.HistoryTakenIn).parted == (OTHER,)
+        assert (patients_told(first, 0), patients_told(second, 0)) == (times, 0)
+
+
 @pytest.mark.parametrize("named", [True, False], ids=["known by both", "known here alone"])
 @pytest.mark.parametrize("where", ["here", "elsewhere", "with the other"])
 def test_nobody_writes_to_a_patient_who_died_and_a_living_one_is_told(where: str, named: bool) -> None:

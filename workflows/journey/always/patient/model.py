@@ -65,6 +65,8 @@ class Elsewhere(ImmutableModel):
     no_go_until: Instant | None = None
     limits: SortedDict[DoseLimit, Positive] = {}
     also_known_as: tuple[Identifier, ...] = ()
+    told_parted: tuple[Identifier, ...] = ()
+    """Of which references the patient was told there that they are somebody else's."""
 
     @property
     def died(self) -> bool:
@@ -197,6 +199,8 @@ class PatientState(PathwayState):
     also_known_as: tuple[Identifier, ...] = ()
     merges: dict[Identifier, Merge] = {}
     parted: dict[Identifier, int] = {}
+    told_parted: tuple[Identifier, ...] = ()
+    """The references of which this journey told the patient that they are somebody else's."""
 
     def is_patient(self, person: str) -> bool:
         """Whether this is the patient, by whichever of their references."""
@@ -207,7 +211,12 @@ class PatientState(PathwayState):
 def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> Changes:
     known = (*state.also_known_as, *body.elsewhere.also_known_as) if body.elsewhere.unreadable else None
     told = {name: merge.model_copy(update={"told": True}) for name, merge in state.merges.items() if merge.undone}
+    again = [ref for ref in body.elsewhere.also_known_as if ref not in state.also_known_as]
+    heard = body.told or any(merge.told and merge.other in body.parted for merge in state.merges.values())
+    untold = [merge.other for merge in state.merges.values() if body.told and merge.undone]
+    of = (*(ref for ref in state.told_parted if ref not in again), *(body.parted if heard else ()), *untold)
     return {
+        "told_parted": tuple(dict.fromkeys(of)),
         "elsewhere": body.elsewhere,
         "also_known_as": body.elsewhere.also_known_as if known is None else tuple(dict.fromkeys(known)),
         "merges": {**state.merges, **told} if body.told else state.merges,
@@ -221,7 +230,8 @@ def _merge_proposed(state: PatientState, body: MergeProposed, event: EventHeader
 
 
 def _merged(state: PatientState, body: PatientMerged, event: EventHeader) -> Changes:
-    return change_entry(state, "merges", body.merge, merged=True)
+    told = tuple(ref for ref in state.told_parted if ref != body.other)
+    return change_entry(state, "merges", body.merge, merged=True) | {"told_parted": told}
 
 
 def _unmerge_proposed(state: PatientState, body: UnmergeProposed, event: EventHeader) -> Changes:
@@ -237,7 +247,8 @@ def _decided(state: PatientState, body: SignedOff, event: EventHeader) -> Change
 
 def _unmerged(state: PatientState, body: PatientUnmerged, event: EventHeader) -> Changes:
     undone = change_entry(state, "merges", body.merge, merged=False, undone=True, told=body.told)
-    return undone | {"parted": {**state.parted, body.other: event.version}}
+    told = (*state.told_parted, *((body.other,) if body.told else ()))
+    return undone | {"parted": {**state.parted, body.other: event.version}, "told_parted": told}
 
 
 EVOLUTIONS: Evolutions = {

@@ -67,6 +67,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         no_go_until=max((each.no_go_until for each in others if each.no_go_until is not None), default=None),
         limits=_tightest(others, medicine),
         also_known_as=_references(others),
+        told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
     )
 
 
@@ -190,7 +191,9 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
     doses = dict.fromkeys(dose.source for dose in journey.elsewhere.doses)
     parted = _parted(journey, command.elsewhere)
     writes = not (journey.died or command.elsewhere.died or command.elsewhere.unreadable)
-    heard = any(merge.told for merge in _undone(journey, parted))
+    # Of one parting the patient hears once, whichever of their journeys tells it.
+    elsewhere = any(ref in command.elsewhere.told_parted for ref in parted)
+    heard = elsewhere or any(merge.told for merge in _undone(journey, parted))
     yield e.HistoryTakenIn(
         elsewhere=command.elsewhere,
         position=command.position,
