@@ -1,6 +1,5 @@
 """Differences between two JSON values, place by place."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,16 +17,6 @@ class Change(NamedTuple):
     def place(self) -> str:
         """Return where it is: ``plan.dose_mg``, ``baseline[2].score.total``. Positions count from one."""
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.path).lstrip(".")
-
-    @property
-    def sentence(self) -> str:
-        """Return the change in words."""
-        place = " › ".join(f"no. {part}" if isinstance(part, int) else part.replace("_", " ") for part in self.path)
-        if self.then in (None, [], {}):
-            return f"{place}: now {_quote(self.now)}; there was nothing"
-        if self.now in (None, [], {}):
-            return f"{place}: nothing any more; it was {_quote(self.then)}"
-        return f"{place}: now {_quote(self.now)}; it was {_quote(self.then)}"
 
 
 def compare(then: Any, now: Any) -> tuple[Change, ...]:
@@ -49,7 +38,3 @@ def _compare(path: Path, then: Any, now: Any) -> Iterator[Change]:
             yield from _compare((*path, n + 1), old[0], new[0])
     else:
         yield Change(path, then, now)
-
-
-def _quote(value: Any) -> str:
-    return f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

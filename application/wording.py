@@ -5,11 +5,9 @@ from datetime import datetime
 
 from application.sign_offs.staff import Roster
 from application.viewer import spell_with_place
-from workflows.journey import events as e
+from application.words.codes import say
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
-from workflows.journey.base import short_code
-from workflows.journey.codes import code_in
 from workflows.journey.commands import (
     Command,
     DoubtDeath,
@@ -18,7 +16,6 @@ from workflows.journey.commands import (
     ReportCrisis,
     RequestSupport,
 )
-from workflows.journey.instruments import Score
 from workflows.journey.obligation_types import EDUCATION, EVALUATION
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
@@ -31,7 +28,6 @@ SENTENCES = 20
 """How much of what is awaited is shown, the most urgent first, before the rest is counted."""
 UNREADABLE = "what it says cannot be read; tell ops: `record verify`"
 """What is shown in place of an event's content that cannot be decrypted or understood."""
-_LONG = 80
 
 
 def describe_obligations(journey: Journey, at: datetime) -> Iterator[str]:
@@ -58,11 +54,11 @@ def describe_obligation(waiting: Obligation, journey: Journey, at: datetime) -> 
 def describe_lacking(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
     """Say what an obligation of several parts still lacks, part by part; nothing for one that is done at once."""
     if waiting.kind == EVALUATION.kind:
-        return find_missing(journey)
+        return tuple(map(say, find_missing(journey)))
     if waiting.kind == EDUCATION.kind:
         return (
-            *(f"{topic} explained" for topic in find_untaught(journey)),
-            *(f"{topic} understood" for topic in find_not_understood(journey)),
+            *(f"{say(topic)} explained" for topic in find_untaught(journey)),
+            *(f"{say(topic)} understood" for topic in find_not_understood(journey)),
         )
     return ()
 
@@ -73,57 +69,9 @@ def describe_time_left(waiting: Obligation, at: datetime) -> str:
     return f"in {format_elapsed(left)}" if left >= 0 else f"overdue by {format_elapsed(-left)}"
 
 
-def describe_event(body: e.EventBody) -> str:
-    """Describe an event in a line. Long or nested values are left to ``--json``."""
-    match body:
-        case e.PathwayStarted():
-            return f"{body.pathway} at {body.clinic}, protocol {body.protocol.id} version {body.protocol.version}"
-        case e.InstrumentRecorded():
-            return f"{body.instrument.value} ({body.occasion}): {describe_score(body.score)}"
-        case e.ObligationsUpdated():
-            opened = [f"awaited: {o.what} ({o.owner.value})" for o in body.opened]
-            return "; ".join(opened + [f"no longer: {closed.id} ({closed.because})" for closed in body.closed])
-        case e.SignedOff():
-            chosen = "" if body.choice is None else f" ({body.choice})"
-            waits = ", waits for a second person" if body.first_of_two else ""
-            by = f"signed by {body.name}, evidence {short_code(code_in(body.request))}"
-            return f"{body.decision}{chosen}: {body.meaning}, {by}{waits}"
-        case e.CommandRefused():
-            return f"refused {body.command_kind} ({body.code}): {body.reason}"
-        case e.ObligationEscalated():
-            again = f", repetition {body.repetition}" if body.repetition else ""
-            return f"{body.obligation}: step {body.step + 1}{again}, {body.action.value} {body.to.value}"
-        case e.ContactsScheduled():
-            return ", ".join(contact.id for contact in body.contacts)
-        case e.FactAmended():
-            return f"version {body.version} corrected: {_short(body.reason)}"
-    told = ((name, value) for name, value in body if name != "kind")
-    return ", ".join(f"{name}: {_short(value)}" for name, value in told if _plain(value))
-
-
-def describe_score(score: Score) -> str:
-    """Describe a score in a few words."""
-    if not score.complete:
-        return f"incomplete: {_short(score.reason)}"
-    words = [str(score.total) if score.level is None else score.level.value, score.band or ""]
-    change = [] if score.change is None else [f"change: {', '.join(score.change)}"]
-    return ", ".join([*(word for word in words if word), *change])
-
-
 def format_dose(dose_mg: float | None) -> str:
     """Render how much a dose was. What nobody knows is not nothing."""
     return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
-
-
-def _plain(value: object) -> bool:
-    if isinstance(value, tuple):
-        return bool(value) and all(isinstance(entry, str) for entry in value)
-    return isinstance(value, str | int | float | datetime) and value != ""
-
-
-def _short(value: object) -> str:
-    text = ", ".join(value) if isinstance(value, tuple) else str(value)
-    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
 def roster_lines(roster: Roster, called: Callable[[str], str] = str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from application.errors import InvalidInput
 from application.process import begin, leave
+from application.words.sentences import first_sentence
 from cli.errors import ExitCode
 from cli.output import Output
 
@@ -130,12 +131,7 @@ class Verbs(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(verb, _first_sentence(command.help or "")) for verb, command in self.commands.items()])
-
-
-def _first_sentence(text: str) -> str:
-    whole = " ".join(text.split("\n\n")[0].split())
-    return whole.partition(". ")[0].removesuffix(".") + "."
+            formatter.write_dl([(verb, first_sentence(command.help or "")) for verb, command in self.commands.items()])
 
 
 def build(noun: str) -> Any:

@@ -28,6 +28,8 @@ from application.pathway.show import (
 )
 from application.viewer import shown_at
 from application.wording import describe_obligations
+from application.words.lines import describe_change
+from application.words.terms import terms_of_journey
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
 from cli import render, runtime
@@ -257,7 +259,8 @@ def render_comparison(output: Output, shown: Compared) -> None:
         return
     output.illustrative(after.illustrative)
     output.text(f"version {before.version} → version {after.version}")
+    terms = terms_of_journey(after)
     for change in changes:
-        output.text(change.sentence)
+        output.text(describe_change(change, terms))
     if not changes:
         output.note("Nothing changed but what is awaited.")

@@ -9,7 +9,11 @@ from application.freshness import TrueUpTo
 from application.pathway.show import UnreadEvent
 from application.sign_offs.decision_history import status_of
 from application.viewer import shown_at
-from application.wording import SENTENCES, UNREADABLE, describe_event, describe_score, describe_time_left, format_dose
+from application.wording import SENTENCES, UNREADABLE, describe_time_left, format_dose
+from application.words.codes import say
+from application.words.events import title_of_event
+from application.words.lines import describe_event, describe_occasion, describe_score
+from application.words.terms import terms_of, terms_of_journey
 from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows
 from cli.output import add_row, facts_box, short_time, table, your_time
@@ -64,20 +68,21 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
         for hold in journey.holds.values():
             if not hold.released:
                 severe = "yes" if hold.severe else "no"
-                add_row(holds, hold.id, hold.cause, severe, shown_at(hold.placed_at, zone), hold.reason)
+                add_row(holds, hold.id, say(hold.cause), severe, shown_at(hold.placed_at, zone), hold.reason)
         yield holds
     yield awaited(journey, at)
     if journey.measurements:
+        terms = terms_of_journey(journey)
         scores = table("version", "instrument", "occasion", "at", "result", "flags", title="Scores (computed)")
         for m in journey.measurements:
             add_row(
                 scores,
                 m.version,
                 m.instrument,
-                m.occasion,
+                describe_occasion(m.occasion, terms),
                 shown_at(m.at, zone),
                 describe_score(m.score),
-                ", ".join(m.score.flags),
+                ", ".join(map(say, m.score.flags)),
             )
         yield scores
     if journey.sessions:
@@ -103,18 +108,25 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
     if journey.sign_offs:
         signed = table("request", "decision", "meaning", "by", "at", "now", title="Signed")
         for s_ in journey.sign_offs:
-            chosen = s_.decision if s_.choice is None else f"{s_.decision}: {s_.choice}"
-            by, now = f"{s_.name} ({s_.role.value} {s_.by})", status_of(journey, s_).replace("_", " ")
+            chosen = s_.decision if s_.choice is None else f"{s_.decision}: {say(s_.choice)}"
+            by, now = f"{s_.name} ({say(s_.role.value)} {s_.by})", say(status_of(journey, s_))
             if s_.kind is SignOffKind.CLEARANCE and s_.subject in {str(number) for number in unproven}:
                 now = not_proven(now)
-            add_row(signed, s_.request, chosen, s_.meaning, by, shown_at(s_.at, zone), now)
+            add_row(signed, s_.request, chosen, say(s_.meaning), by, shown_at(s_.at, zone), now)
         yield signed
     yield from _events_of_concern(journey)
     delegations = [given for given in journey.delegations.values() if at < given.until]
     if delegations:
         delegated = table("delegation", "by", "to", "what", "until", title="Delegated")
         for given in delegations:
-            add_row(delegated, given.id, given.by, given.to, ", ".join(given.sign_offs), shown_at(given.until, zone))
+            add_row(
+                delegated,
+                given.id,
+                given.by,
+                given.to,
+                ", ".join(map(say, given.sign_offs)),
+                shown_at(given.until, zone),
+            )
         yield delegated
     open_questions = [question for question in journey.questions.values() if question.answer is None]
     if open_questions:
@@ -149,7 +161,7 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
             report = harm.report
             serious, onset = "yes" if harm.serious else "no", shown_at(report.onset, zone)
             grade = harm.grade if harm.proposed is None else f"{harm.grade} ({harm.proposed.grade} proposed)"
-            outcome = (harm.outcome or "not known yet").replace("_", " ")
+            outcome = say(harm.outcome or "not known yet")
             add_row(reported, harm.id, grade, serious, outcome, onset, report.session, harm.reported_by, report.what)
         yield reported
     if journey.crises:
@@ -170,7 +182,7 @@ def awaited(journey: Journey, at: datetime) -> RenderableType:
     """Render what a journey waits for, by due time."""
     waits = table("what", "of", "due", "", "id", title="Awaited")
     for waiting in most_urgent(journey, SENTENCES):
-        whom = waiting.owner.value if waiting.person is None else f"{waiting.owner.value} {waiting.person}"
+        whom = say(waiting.owner.value) + ("" if waiting.person is None else f" {waiting.person}")
         due = shown_at(waiting.deadline, journey.patient.zone)
         add_row(waits, waiting.what, whom, due, describe_time_left(waiting, at), waiting.id)
     for more in count_others(journey, SENTENCES):
@@ -210,7 +222,7 @@ def _mark(word: str, stale: str | None) -> str:
 
 def _steps(journey: Journey) -> str:
     now = name_step(journey)
-    spoken = [(step.name == now, step.name.replace("_", " ")) for step in journey.protocol.steps_shown]
+    spoken = [(step.name == now, say(step.name)) for step in journey.protocol.steps_shown]
     return " → ".join(f"[{name}]" if here else name for here, name in spoken)
 
 
@@ -225,12 +237,14 @@ def timeline(
     """Render what happened, the oldest first. ``late`` are the versions that were recorded late, ``unproven`` those of
     a clearance or release that is not proven."""
     lines = table("version", "at", "by", "event", "", title="Timeline")
+    terms = terms_of((event for event in events if isinstance(event, e.Event)), zone)
     for event in events:
         at = f"{shown_at(event.at, zone)}, recorded late" if event.version in late else shown_at(event.at, zone)
         at = not_proven(at) if event.version in unproven else at
         if isinstance(event, UnreadEvent):
-            add_row(lines, event.version, at, f"{event.actor_role} {event.actor_id}", event.kind, UNREADABLE)
+            by = f"{say(event.actor_role)} {event.actor_id}"
+            add_row(lines, event.version, at, by, title_of_event(event.kind), UNREADABLE)
         else:
-            by = f"{event.actor_role.value} {event.actor_id}"
-            add_row(lines, event.version, at, by, event.body.kind, describe_event(event.body))
+            by = f"{say(event.actor_role.value)} {event.actor_id}"
+            add_row(lines, event.version, at, by, title_of_event(event.body.kind), describe_event(event.body, terms))
     return lines

@@ -13,6 +13,8 @@ from application.sign_offs.decision_history import ChangedSince, DecisionStatus,
 from application.sign_offs.meanings import spell
 from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
+from application.words.lines import describe_change
+from application.words.terms import terms_of_journey
 from cli.output import Output, add_row, facts_box, table
 from cli.render import not_proven
 from workflows.journey import events as e
@@ -134,7 +136,7 @@ def show_since(output: Output, journey: Journey, since: ChangedSince) -> None:
     if since.changes and since.compared is not None:
         output.text(f"Changed since {since.compared.request}:")
         for change in since.changes:
-            output.text(f"• {change.sentence}")
+            output.text(f"• {describe_change(change, terms_of_journey(journey))}")
 
 
 def decision_as_json(journey: Journey, found: PastDecision) -> dict[str, Any]:

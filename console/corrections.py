@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from application.command_catalog import BY_MODEL, names_asked_for
 from application.questionnaires.wording import Wording
+from application.words.events import title_of_event
 from console.forms import ANSWERS, OBSERVED, Content, Field, answers_of, fields_of, filled_in, in_words
 from console.known_names import offer
 from console.names import FormContext
@@ -35,7 +36,9 @@ class Correctable(NamedTuple):
 def choices(events: Sequence[e.Event], zone: str) -> tuple[Correctable, ...]:
     """Return the facts that can be corrected, the latest first."""
     return tuple(
-        Correctable(event.version, f"{event.version}: {event.body.kind}, {local(event.at, zone):%Y-%m-%d %H:%M}")
+        Correctable(
+            event.version, f"{event.version}: {title_of_event(event.body.kind)}, {local(event.at, zone):%Y-%m-%d %H:%M}"
+        )
         for event in reversed(events)
         if type(event.body) in FORMS
     )

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from application import input as forms
 from application.errors import FieldProblem, InvalidInput
 from application.questionnaires.wording import Wording
+from application.words.codes import say
 from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
@@ -28,7 +29,6 @@ ANSWERS, OBSERVED = "answers", "cadss"
 """The fields that hold the answers to a questionnaire, and to the one that is asked in a session."""
 ROWS = 3
 """How many entries of a list of objects a form offers."""
-_NUMBERED = re.compile(r"\b(X[0-9]+[a-z]?)_(\w+)")
 
 
 class Field(NamedTuple):
@@ -60,7 +60,7 @@ class Field(NamedTuple):
     @property
     def group(self) -> str:
         """Return what this field is a part of; nothing where it stands alone."""
-        return self.path[0].replace("_", " ") if len(self.path) > 1 else ""
+        return say(self.path[0]) if len(self.path) > 1 else ""
 
     @property
     def label(self) -> str:
@@ -69,12 +69,7 @@ class Field(NamedTuple):
 
 
 def _spoken(part: str) -> str:
-    return f"no. {int(part) + 1}" if part.isdigit() else put_number_last(part).replace("_", " ")
-
-
-def put_number_last(coded: str) -> str:
-    """Return coded words with the number of an exclusion behind what it is about, such as `fasted (X35)`."""
-    return _NUMBERED.sub(r"\2 (\1)", coded)
+    return f"no. {int(part) + 1}" if part.isdigit() else say(part)
 
 
 def fields_of(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Field, ...]:

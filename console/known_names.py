@@ -6,10 +6,10 @@ its clinic. What may happen at any time is offered whole: first what fits now, a
 
 from collections.abc import Callable, Iterable, Mapping
 
+from application.words.titles import CALLED
 from console import names as n
 from console.forms import Field
 from console.names import Anywhere, FormContext, Names, Offer
-from console.titles import CALLED
 from workflows.journey import commands as c
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.protocol import Part

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from application.sign_offs.staff import Colleague
 from application.viewer import shown_at
-from console.titles import TITLES
+from application.words.titles import TITLES
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_marked
 from workflows.journey.always.death.rules import find_standing

@@ -38,8 +38,19 @@ from application.protocols.compare import describe_step
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.viewer import on_both_clocks, place, shown_at, spell
-from application.wording import describe_event, describe_score, format_dose, format_elapsed, roster_lines
-from console.forms import Field, put_number_last
+from application.wording import format_dose, format_elapsed, roster_lines
+from application.words.codes import GROUPS, say
+from application.words.events import title_of_event
+from application.words.lines import (
+    describe_change,
+    describe_event,
+    describe_occasion,
+    describe_place,
+    describe_score,
+)
+from application.words.sentences import first_sentence
+from application.words.titles import title_of_command
+from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
@@ -68,10 +79,6 @@ _YEAR = 365.25 * 86_400
 _DAY = len("Mon 2026-03-02 ")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 log = structlog.get_logger("console")
-
-
-def _words(coded: object) -> str:
-    return put_number_last(str(coded)).replace("_", " ").replace("-", " ")
 
 
 class Group(NamedTuple):
@@ -140,13 +147,20 @@ def _dated(value: object, zone: str) -> object:
     return shown_at(datetime.fromisoformat(value), zone)
 
 
-def _readable(described: str) -> str:
-    """Write what an event says for people: without the marks of code."""
-    return put_number_last(described).replace("_", " ").replace(": True", ": yes").replace(": False", ": no")
-
-
 def _named(person: str, called: Callable[[str], str]) -> str:
     return called(person)
+
+
+def _filled(value: object) -> object:
+    """Return a nested value without what is empty in it."""
+    if value in (None, [], {}):
+        return "nothing"
+    match value:
+        case Mapping():
+            return {name: _filled(inner) for name, inner in value.items() if inner not in (None, [], {})}
+        case list():
+            return [_filled(inner) for inner in value]
+    return value
 
 
 def _bounds(hint: str) -> str:
@@ -186,7 +200,7 @@ def _templates() -> Environment:
         finalize=_shown,
     )
     environment.filters |= {
-        "words": _words,
+        "words": say,
         "capitalize_first": _capitalize_first,
         "title_of": title_of,
         "summary_of": summary_of,
@@ -201,8 +215,14 @@ def _templates() -> Environment:
         "fresh": _fresh,
         "said_here": said_here,
         "named": _named,
-        "readable": _readable,
         "described": describe_event,
+        "title_of_event": title_of_event,
+        "title_of_command": title_of_command,
+        "first_sentence": first_sentence,
+        "occasion": describe_occasion,
+        "change_in": describe_change,
+        "place_in": describe_place,
+        "filled": _filled,
         "result": describe_score,
         "amount": format_dose,
         "clock": _clock,
@@ -211,6 +231,7 @@ def _templates() -> Environment:
         "step": describe_step,
     }
     environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
+    environment.globals["groups"] = GROUPS
     return environment
 
 
@@ -236,6 +257,9 @@ def page(
         tell("page.refused", code=reference_of(request), kind=type(error).__name__)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
+    called = names_of_staff(settings)
+    if "terms" in shown:
+        shown["terms"] = shown["terms"]._replace(called=called)
     content = PAGES.get_template(name).render(
         me=signed_in,
         notice=notice,
@@ -245,7 +269,7 @@ def page(
         again=again,
         heading=heading,
         reference=reference_of(request),
-        called=names_of_staff(settings),
+        called=called,
         demonstration=settings.demonstration,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from console.titles import TITLES
+from application.words.titles import TITLES
 
 PLACES: Final = {
     "access break-glass": "“Look in an emergency”, on the patient's page",

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from application.command_catalog import CommandKind
+from application.words.titles import TITLES
 from console.said_here import for_people
-from console.titles import TITLES
 from workflows.journey.actors import Role
 
 

@@ -23,7 +23,7 @@ from workflows.journey.events import EnteredInError, Event, FactAmended
 from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.provenance import Explanation, explain
 
-LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent")
+LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent", "facts", "happened")
 """What a comparison of two moments leaves out: what is awaited is shown elsewhere, and the rest is internal."""
 
 

@@ -14,9 +14,9 @@ from application.access.looks import show_looks
 from application.access.show_again import ListLooks
 from application.errors import Conflict, InvalidInput, UseCaseError
 from application.viewer import spell
+from application.words.titles import TITLES
 from console.pages import page
 from console.sign_ins import Flash
-from console.titles import TITLES
 from console.views.commands import command_id, command_id_of, with_id
 from console.views.past import shows_again
 from console.visits import Acts, Looks, Visit

@@ -22,10 +22,12 @@ from application.pathway.show import (
 )
 from application.sign_offs.decision_history import status_of
 from application.wording import SENTENCES, UNREADABLE, describe_lacking, describe_time_left
+from application.words.events import title_of_event
+from application.words.terms import terms_of, terms_of_journey
+from application.words.titles import TITLES
 from console.charts import charts_of
 from console.corrections import choices
 from console.pages import page
-from console.titles import TITLES
 from console.visits import Looks, Visit
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
@@ -91,6 +93,7 @@ def journey_page(
         others=count_others(journey, SENTENCES),
         death=find_standing(journey),
         charts=charts_of(journey),
+        terms=terms_of_journey(journey),
         signed=[(each, status_of(journey, each)) for each in reversed(journey.sign_offs)],
         offered={"": []} if past else offered(journey, visit.signed_in.person),
     )
@@ -121,7 +124,7 @@ def timeline_page(
 ) -> Response:
     """Return the page of what happened in a journey, before a version and of one kind where they are given."""
     events, zone, late, _, unproven = shown
-    kinds, role = sorted({_kind(event) for event in events}), visit.signed_in.person.role
+    kinds, role = sorted({_kind(event) for event in events}, key=title_of_event), visit.signed_in.person.role
     wanted = [
         event
         for event in reversed(events)
@@ -136,6 +139,7 @@ def timeline_page(
         events=wanted[:LISTED],
         earlier=wanted[LISTED - 1].version if len(wanted) > LISTED else None,
         zone=zone,
+        terms=terms_of(_read(events), zone),
         late=late,
         unproven=unproven,
         correctable={choice.version for choice in choices(_read(events), zone)} if role in Amend.roles else set(),

@@ -30,6 +30,7 @@ from application.sign_offs.queue import ListQueue
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ShowRequest
 from application.viewer import viewers_zone
+from application.words.terms import NO_TERMS, terms_of_journey
 from application.work.caseload import ListJourneys
 from application.work.hold_together import FindConcerned, PrepareReleases
 from application.work.permissions import ListPermissions
@@ -95,7 +96,7 @@ def changes_page(
     zone = None if found is None else found.after.patient.zone
     return page(
         visit.request, "changes.html", visit.signed_in, error=error, again=again, journey_id=journey_id, found=found,
-        given=given, zone=zone,
+        given=given, zone=zone, terms=NO_TERMS if found is None else terms_of_journey(found.after),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from activities.record.access_log import AccessLogEntry
 from application.pathway.show import ShowRecord, WholeRecord, show_record
 from application.viewer import shown_at
-from application.wording import describe_event
+from application.words.terms import terms_of
 from console.pages import page
 from console.visits import Looks, Visit
 from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted
@@ -33,18 +33,19 @@ async def show(visit: Looks, journey_id: UUID) -> Response:
 def record_page(visit: Visit, seen: WholeRecord, *, again: AccessLogEntry | None = None) -> Response:
     """Return a record to be printed."""
     zone = seen.journey.patient.zone
+    terms = terms_of(seen.events, zone, seen.journey.protocol, with_ids=True)
     facts = [(event, facts_of(event, zone)) for event in seen.events]
     return page(
         visit.request, "record.html", visit.signed_in, again=again, seen=seen, journey=seen.journey, zone=zone,
-        facts=facts,
+        facts=facts, terms=terms,
     )  # fmt: skip
 
 
 def facts_of(event: Event, zone: str) -> Any:
     """Return what an event says, whole, as it is read: what was left empty is not in it, and times are in the patient's
-    zone with the viewer's beside them."""
+    zone with the viewer's beside them. Codes and ids are as recorded: `Terms` says them."""
     if isinstance(event.body, ObligationsUpdated):
-        return describe_event(event.body)  # What is awaited follows from the facts.
+        return None  # What is awaited follows from the facts: a line says it.
     said = _readable({name: value for name, value in event.body.model_dump().items() if name not in LEFT_OUT}, zone)
     if isinstance(event.body, PathwayStarted):
         said = {"protocol": f"{event.body.protocol.id}, version {event.body.protocol.version}", **said}
@@ -67,5 +68,5 @@ def _readable(value: Any, zone: str) -> Any:
         case date():
             return value.isoformat()
         case Enum():
-            return str(value.value).replace("_", " ")
+            return str(value.value)
     return str(value)

@@ -25,6 +25,7 @@ from application.sign_offs.requests import (
     show_request,
     sign_request,
 )
+from application.words.terms import terms_of_journey
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
@@ -113,12 +114,14 @@ def sign_off_page(
 ) -> Response:
     """Return the page of a request, or of a decision. Shown ``again``, nothing can be signed on it."""
     asked = None if isinstance(shown, ShownDecision) else shown.asked
+    journey = shown.journey if isinstance(shown, ShownDecision) else shown.asked.journey
     return page(
         visit.request,
         "sign_off.html",
         visit.signed_in,
         again=again,
-        journey=shown.journey if isinstance(shown, ShownDecision) else shown.asked.journey,
+        journey=journey,
+        terms=terms_of_journey(journey),
         asked=asked,
         evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,
         decision=shown.decision if isinstance(shown, ShownDecision) else None,

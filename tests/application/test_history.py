@@ -11,6 +11,8 @@ from application.changes import compare
 from application.errors import InvalidInput, NotFound
 from application.history import PORTION, as_known, read_events
 from application.pathway.show import differences
+from application.words.lines import describe_change
+from application.words.terms import NO_TERMS
 from tests.journey.play import Play, before
 from tests.signatures.recorded import history
 from workflows.journey import commands as c
@@ -85,10 +87,10 @@ async def test_while_a_journey_is_read_others_have_their_turn() -> None:
 def test_changes_are_told_place_by_place() -> None:
     then = {"dose": {"mg": 50}, "topics": ["a"], "scores": [{"total": 3}], "same": 1}
     now = {"dose": {"mg": 75}, "topics": ["a", "b"], "scores": [{"total": 3}, {"total": 4}], "same": 1, "new": "x"}
-    told = {change.place: change.sentence for change in compare(then, now)}
+    told = {change.place: describe_change(change, NO_TERMS) for change in compare(then, now)}
     assert told == {
         "dose.mg": "dose › mg: now 75; it was 50",
-        "topics": 'topics: now ["a", "b"]; it was ["a"]',
-        "scores[2]": 'scores › no. 2: now {"total": 4}; there was nothing',
+        "topics": "topics: now “a”, “b”; it was “a”",
+        "scores[2]": "scores › no. 2: now total: 4; there was nothing",
         "new": "new: now “x”; there was nothing",
     }

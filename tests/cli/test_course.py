@@ -84,7 +84,7 @@ def test_a_journey_from_referral_to_discharge(world: World, journey: UUID, profi
     assert "ILLUSTRATIVE" in shown.out
     assert "completed" in shown.out
     history = call(world, "pathway", "timeline", str(journey))
-    assert "signoff.signed" in history.out
+    assert "Decision signed" in history.out
     assert len(call(world, "pathway", "timeline", str(journey), "--json").json) == len(world.events(journey))
     assert "Nothing is awaited" in call(world, "pathway", "why", str(journey)).out
     late = call(world, "pathway", "hold", str(journey), "--profile", profiles[Role.PATIENT], given={"reason": "x"})

@@ -15,12 +15,12 @@ from application.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, 
 from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
 from application.errors import FieldProblem, InvalidInput
 from application.sign_offs.staff import Colleague
+from application.words.titles import CALLED, TITLES
 from console import names as n
 from console.forms import Field, answers_of, as_said, fields_of, read_back
 from console.known_names import ANYWHERE, KNOWN, SUGGESTED, offer
 from console.names import FormContext
 from console.pages import PAGES
-from console.titles import CALLED, TITLES
 from console.views.commands import BY_NAME
 from simulation.people import PEOPLE, STAFF, member_of
 from tests.cli.valid import FORMS

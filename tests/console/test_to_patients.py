@@ -3,7 +3,7 @@
 import re
 
 from application.command_catalog import KINDS
-from console.titles import TITLES
+from application.words.titles import TITLES
 from console.to_patients import TO_PATIENTS, summary_of, title_of
 from console.views.commands import BY_NAME
 from simulation.people import CLINIC, person_of, profile

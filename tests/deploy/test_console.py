@@ -116,7 +116,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             clinician.last = refused
             assert "Signed and recorded" in (await clinician.send({**decision, "passphrase": PASSPHRASE})).text
             timeline = (await clinician.go(f"{journey}/timeline?kind=hold.released")).text
-            assert timeline.count(">Hold: released</td>") == 1
+            assert timeline.count(">Hold released</td>") == 1
 
             # With a passkey: signed in, held and released, and all of it holds where the record is verified.
             register = Register(stack.signers.register_path, stack.signers.register_path, ADDRESS)

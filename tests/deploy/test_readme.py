@@ -110,7 +110,7 @@ async def test_the_tutorial_signs_forges_and_verifies(tmp_path: Path) -> None:
                     in_json = said in ("pathway start", "signoff list", "signoff attempts", "record verify")
                     shown[said] = await run(f"{command} --json" if in_json else command)
     assert [attempt["code"] for attempt in json.loads(shown["signoff attempts"])] == ["signature"]
-    assert "evaluation.recorded" in shown["pathway timeline"]
-    assert "hold.released" in shown["pathway timeline"]
+    assert "Evaluation recorded" in shown["pathway timeline"]
+    assert "Hold released" in shown["pathway timeline"]
     proof = json.loads(shown["record verify"])
     assert (proof["findings"], proof["sign_offs"]) == ([], 1)

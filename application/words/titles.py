@@ -88,6 +88,17 @@ TITLES = {
 }
 """The title of each command's form, by the command's name."""
 
+WITHOUT_FORM = {
+    "pathway.start": "Start a patient",
+    "signoff.sign": "Sign a decision",
+    "access.break-glass": "Look in an emergency",
+    "clock.pass-deadline": "Do what is due",
+    "clock.keep-cancellation": "Keep a cancellation",
+    "clock.keep-unreadable": "Keep an unreadable message",
+    "clock.take-in": "Take in the history of another journey",
+}
+"""Commands that have a page of their own, or none."""
+
 CALLED = {
     ("adverse-event.report", "what"): "what happened",
     ("adverse-event.report", "grade"): "how bad, from 1 (mild) to 5 (death)",
@@ -106,3 +117,8 @@ CALLED = {
     ("support.request", "urgency"): "how urgent it is",
 }
 """What people call the fields of a command whose names do not say it, by the command's name and the field."""
+
+
+def title_of_command(name: str) -> str:
+    """Return what a command is called. One of a later version, which has no title here, is called by its name."""
+    return TITLES.get(name) or WITHOUT_FORM.get(name, name)

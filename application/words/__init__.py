@@ -1,0 +1,1 @@
+"""What codes, kinds and ids are called for people: console, printed record and command line."""

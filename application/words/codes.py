@@ -1,0 +1,124 @@
+"""What a coded word is called for people.
+
+A code is made of plain words, joined by underscores or hyphens, and is read as those. Where they do not say it, `WORDS`
+does. A test walks every code of the protocols, of events, of commands and of refusals, and every name of their fields.
+"""
+
+import re
+from typing import Final
+
+WORDS: Final = {
+    # Names whose words are not enough.
+    "ref": "reference",
+    "document_ref": "document (reference)",
+    "emergency_contact_ref": "emergency contact (reference)",
+    "dispatch_address_ref": "address for emergency services (reference)",
+    "dose_mg": "dose (mg)",
+    "doses_mg": "doses (mg)",
+    "weight_kg": "weight (kg)",
+    "max_mg_per_kg": "most mg per kg",
+    "max_single_dose": "most in one dose",
+    "max_7_day": "most in 7 days",
+    "max_course": "most in the course",
+    "max_with_maintenance": "most with maintenance",
+    "max_doses_dispensed": "most doses dispensed",
+    "max_in_rolling_7_days": "most sessions in any 7 days",
+    "min_interval_hours": "least hours between doses",
+    "titration_max_step_pct": "largest increase of a dose (%)",
+    "at": "when",
+    "also_known_as": "also known as (references)",
+    "against": "criteria not met",
+    "not_understood": "part of the form not understood",
+    "because": "why",
+    "told_by": "said by",
+    "counts": "counted at once",
+    "doing": "what is done",
+    "first_of_two": "first of two signatures",
+    "local": "time on the clock there",
+    "sign_off": "decision",
+    "sign_offs": "decisions",
+    "type": "kind",
+    # Instruments, clinical shorthand.
+    "q1": "question 1",
+    "q2": "question 2",
+    "q3": "question 3",
+    "q4": "question 4",
+    "q5": "question 5",
+    "q6": "question 6",
+    "q6_recent": "question 6, in the last three months",
+    "dsm_rule": "pattern of DSM symptoms met",
+    "cutoff": "at or above the cut-off",
+    "item_9": "PHQ-9 item 9 (thoughts of death or self-harm) above zero",
+    "item_9_zero_or_cleared": "PHQ-9 item 9 is zero, or was cleared",
+    "cyp3a4_inducer": "CYP3A4 inducer",
+    "cyp3a4_inhibitor": "CYP3A4 inhibitor",
+    "mao_inhibitor": "MAO inhibitor",
+    "off_label_and_fda_warning": "off-label use and the FDA's warning",
+    "ae_reviewed": "adverse event reviewed",
+    "go": "go",
+    "mg": "mg",
+    "no_go": "not to go on",
+    "no_go_until": "not to go on until",
+    "response_pct": "response from a fall of (%)",
+    "weight_max_change_pct": "largest change of weight (%)",
+    "time_out_done": "time-out done",
+    "not-taken": "not taken",
+    "on-hold": "on hold",
+    "entered-in-error": "entered in error",
+    "check_in": "check-in",
+    "check_ins": "check-ins",
+    "check_ins_complete": "check-ins complete",
+    "check_in_4h": "check-in 4 hours after a session",
+    "check_in_24h": "check-in 24 hours after a session",
+    "check_in_routine": "routine check-in",
+    "follow_up": "follow-up",
+    "follow_up_visit": "follow-up visit",
+    "follow_up_care": "follow-up care",
+    "follow_up_appointments": "follow-up appointments",
+    "background_reading": "reading",
+    "on_call_clinician": "on-call clinician",
+    "ops": "operations",
+    # What a group of commands is about.
+    "instrument": "questionnaire",
+    "signoff": "sign-off",
+}
+"""What these codes are called, in place of their own words."""
+
+_NUMBERED = re.compile(r"\b(X[0-9]+[a-z]?)_(\w+)")
+"""A check that answers an exclusion begins with its code."""
+
+GROUPS: Final = {
+    "evaluation": "Evaluation",
+    "instrument": "Questionnaires",
+    "screening": "Screening",
+    "plan": "The plan",
+    "education": "Explanations and reading",
+    "question": "Questions",
+    "consent": "Consents",
+    "session": "Sessions",
+    "check-in": "Check-ins",
+    "visit": "Visits",
+    "contact": "Missed contacts",
+    "patient": "Contacts, address and identity",
+    "medicine": "Medicines",
+    "permission": "Permission to prescribe",
+    "observation": "Observations outside sessions",
+    "pregnancy": "Pregnancy",
+    "therapy": "Psychotherapy",
+    "supply": "Doses at home",
+    "adverse-event": "Adverse events",
+    "escalation": "Alarms",
+    "crisis": "Crises",
+    "support": "Requests for help",
+    "report": "Reports of harm",
+    "pathway": "The course of care",
+    "signoff": "Decisions and delegation",
+    "access": "Emergency access",
+}
+"""What commands of each noun are about: the headings under which a page offers them."""
+
+
+def say(code: object) -> str:
+    """Return what a code is called for people; the number of an exclusion stands behind: `fasted (X35)`."""
+    text = str(code)
+    return WORDS[text] if text in WORDS else _NUMBERED.sub(r"\2 (\1)", text).replace("_", " ")

@@ -1,0 +1,159 @@
+"""What an event says, in a line: the same for the timeline, the printed record and the command line."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from application.changes import Change
+from application.words.codes import say
+from application.words.terms import Terms
+from application.words.titles import title_of_command
+from workflows.journey import events as e
+from workflows.journey.base import short_code
+from workflows.journey.codes import code_in
+from workflows.journey.instruments import Score
+from workflows.journey.stages.evaluation.model import BASELINE
+
+LONGEST: Final = 80
+"""How much of a text stands in a line (characters)."""
+LEFT_OUT: Final = frozenset(
+    {"kind", "local", "zone", "nonce", "code_key", "log", "protocol_digest", "together", "clearance"}
+)
+"""What a line leaves out: it says the same again, or is only for programs."""
+IDS: Final = frozenset(
+    {
+        "access", "adverse_event", "check_in", "clearance", "contact", "correction", "crisis", "death", "delegation",
+        "disposal", "dose", "hold", "medicine", "merge", "message", "observation", "paper", "question", "report",
+        "request", "sign_off", "source", "supply", "support", "visit",
+    }
+)  # fmt: skip
+"""Fields that hold an id: a line says what it is of, and leaves it out where nobody can tell."""
+
+
+def describe_event(body: e.EventBody, terms: Terms) -> str:
+    """Describe an event in a line. Long or nested values are left to the whole record."""
+    match body:
+        case e.PathwayStarted():
+            return f"{body.pathway} at {body.clinic}, protocol {body.protocol.title}, version {body.protocol.version}"
+        case e.InstrumentRecorded():
+            occasion = describe_occasion(body.occasion, terms)
+            return f"{body.instrument.value} ({occasion}): {describe_score(body.score)}"
+        case e.ObligationsUpdated():
+            opened = _counted(f"{each.what} ({say(each.owner.value)})" for each in body.opened)
+            closed = _counted(
+                f"{terms.known.get(each.id) or say(each.id.partition(':')[0])} ({say(each.because)})"
+                for each in body.closed
+            )
+            return ". ".join(
+                f"{head}: {'; '.join(each)}"
+                for head, each in (("Awaited now", opened), ("No longer awaited", closed))
+                if each
+            )
+        case e.SignedOff():
+            chosen = "" if body.choice is None else f" ({say(body.choice)})"
+            waits = ", waits for a second person" if body.first_of_two else ""
+            by = f"signed by {body.name}, evidence {short_code(code_in(body.request))}"
+            return f"{say(body.decision)}{chosen}: {say(body.meaning)}, {by}{waits}"
+        case e.CommandRefused():
+            return f"{title_of_command(body.command_kind)}: {body.reason}"
+        case e.ObligationEscalated():
+            what = terms.known.get(body.obligation) or say(body.obligation.partition(":")[0])
+            again = f", for the {body.repetition + 1}. time" if body.repetition else ""
+            held = ", and care is held" if body.hold else ""
+            return f"{what}: {say(body.action.value)} ({say(body.to.value)}), step {body.step + 1}{again}{held}"
+        case e.ContactsScheduled():
+            return "; ".join(terms.known.get(each.id) or say(each.type) for each in body.contacts)
+        case e.StageEntered():
+            return say(body.stage)
+        case e.CareTeamUpdated():
+            return ", ".join(f"{terms.say(member.id)} ({say(member.role.value)})" for member in body.members)
+        case e.FactAmended():
+            return f"version {body.version} corrected: {shorten(body.reason)}"
+    own = {value for _, value in body if isinstance(value, str)}
+    if isinstance(body, e.DoseRecorded):
+        own.add(terms.known.get(body.dose, ""))
+    return ", ".join(
+        said for name, value in body if _is_plain(name, value) for said in _say_field(name, value, own, terms)
+    )
+
+
+def _say_field(name: str, value: object, own: set[str], terms: Terms) -> Iterable[str]:
+    if name == "session":
+        yield f"session {value}"
+    elif name in IDS or name == "obligation":
+        what = terms.known.get(str(value))
+        if what is not None and what not in own:
+            yield f"{say(name)}: {shorten(what)}"
+    elif isinstance(value, tuple):
+        yield f"{say(name)}: {shorten(', '.join(map(terms.say, value)))}"
+    elif isinstance(value, Mapping):
+        named = ", ".join(f"{terms.say(each)} {terms.say(said)}" for each, said in value.items())
+        yield f"{say(name)}: {shorten(named)}"
+    else:
+        yield f"{say(name)}: {shorten(terms.say(value))}"
+
+
+def _counted(said: Iterable[str]) -> list[str]:
+    return [one if times == 1 else f"{one}, {times} times" for one, times in Counter(said).items()]
+
+
+def describe_change(change: Change, terms: Terms) -> str:
+    """Say in a sentence what differs, and where."""
+    place = " › ".join(describe_place(change, terms))
+    then, now = (None if side in (None, [], {}) else _quote(terms.spell(side)) for side in (change.then, change.now))
+    if then is None:
+        return f"{place}: now {now}; there was nothing"
+    return f"{place}: nothing any more; it was {then}" if now is None else f"{place}: now {now}; it was {then}"
+
+
+def describe_place(change: Change, terms: Terms) -> tuple[str, ...]:
+    """Say where something differs, from the outside in."""
+    return tuple(f"no. {part}" if isinstance(part, int) else terms.known.get(part) or say(part) for part in change.path)
+
+
+def _quote(spelled: object) -> str:
+    match spelled:
+        case str():
+            return spelled if spelled.replace(".", "", 1).isdecimal() else f"“{spelled}”"
+        case list():
+            return ", ".join(map(_quote, spelled)) or "nothing"
+        case dict():
+            return ", ".join(f"{name}: {_quote(inner)}" for name, inner in spelled.items())
+    return str(spelled)
+
+
+def describe_occasion(occasion: str, terms: Terms) -> str:
+    """Say on which occasion a questionnaire was, or is to be, filled in."""
+    if occasion == BASELINE:
+        return "baseline"
+    if occasion in terms.known:
+        return terms.known[occasion]
+    head, _, rest = occasion.partition("-")
+    number = rest.partition("-")[0]
+    if head == "session" and number.isdecimal():
+        return f"before session {number}"
+    return "at no planned time" if head in ("asked", "unscheduled") else say(occasion)
+
+
+def describe_score(score: Score) -> str:
+    """Describe a score in a few words."""
+    if not score.complete:
+        return f"incomplete: {shorten(str(score.reason))}"
+    words = [str(score.total) if score.level is None else score.level.value, score.band or ""]
+    change = [] if score.change is None else [f"change: {', '.join(map(say, score.change)) or 'none'}"]
+    return ", ".join([*(word for word in words if word), *change])
+
+
+def _is_plain(name: str, value: object) -> bool:
+    if name in LEFT_OUT:
+        return False
+    if isinstance(value, tuple | Mapping):
+        entries = value.values() if isinstance(value, Mapping) else value
+        return bool(value) and all(isinstance(entry, str) for entry in entries)
+    return isinstance(value, str | int | float | datetime) and value != ""
+
+
+def shorten(text: str) -> str:
+    """Return as much of a text as stands in a line."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,163 @@
+"""What the codes and ids of one journey are called: its protocol knows the codes, and its events what each id is of."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from enum import Enum
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel
+
+from application.viewer import on_both_clocks
+from application.words.codes import say
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
+from workflows.journey.instruments.results import ScoreChange, ScoreFlag
+from workflows.journey.protocol import Protocol
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.follow_up.model import Contact
+
+NAMED_BY: Final = {
+    "adverse_event": "what",
+    "medicine": "what",
+    "question": "text",
+    "support": "text",
+    "report": "said",
+    "hold": "reason",
+}
+"""What a thing is called that an event makes, by the field that holds its id: as this other field says."""
+
+
+class Terms(NamedTuple):
+    """What the codes and ids of a journey are called. ``codes`` are the codes that may stand in it: anything else is
+    what a person wrote, and stays as it is. ``known`` are ids and numbers of exclusions with what they are of.
+    ``called`` gives the name of one of the staff for their id. ``with_ids``: ids stand behind what they are of."""
+
+    codes: frozenset[str]
+    known: Mapping[str, str]
+    zone: str
+    called: Callable[[str], str] = str
+    with_ids: bool = False
+
+    def say(self, value: object) -> str:
+        """Say a single value."""
+        match value:
+            case None:
+                return "none"
+            case bool():
+                return "yes" if value else "no"
+            case float():
+                return f"{value:g}"
+            case datetime():
+                return on_both_clocks(value, self.zone)[0]
+            case date():
+                return value.isoformat()
+            case Enum():
+                return say(value.value)
+        text = str(value)
+        if text in self.codes:
+            return say(text)
+        name = self.known.get(text) or self.called(text)
+        return f"{name} ({text})" if self.with_ids and text not in name else name
+
+    def spell(self, value: object) -> Any:
+        """Say all that a nested value holds; lists and what has names are as they were."""
+        match value:
+            case Mapping():
+                return {self.known.get(str(name)) or say(name): self.spell(inner) for name, inner in value.items()}
+            case str():
+                return self.say(value)
+            case Sequence() | set() | frozenset():
+                return [self.spell(inner) for inner in value]
+        return self.say(value)
+
+
+NO_TERMS: Final = Terms(frozenset(), {}, "UTC")
+"""Where there is no journey yet."""
+
+
+def terms_of(
+    events: Iterable[e.Event], zone: str, protocol: Protocol | None = None, *, with_ids: bool = False
+) -> Terms:
+    """Return what these events of a journey, and their protocol, call things."""
+    known: dict[str, str] = {}
+    for event in events:
+        match event.body:
+            case e.PathwayStarted():
+                protocol = protocol or event.body.protocol
+            case e.ObligationsUpdated():
+                known |= {each.id: each.what for each in event.body.opened}
+            case e.ContactsScheduled():
+                known |= {each.id: describe_contact(each, zone) for each in event.body.contacts}
+            case e.DoseRecorded():
+                known[event.body.dose] = f"dose taken {on_both_clocks(event.body.taken_at, zone)[0]}"
+            case body:
+                for name, said_by in NAMED_BY.items():
+                    if (said := getattr(body, said_by, None)) and (made := getattr(body, name, None)):
+                        known.setdefault(made, said)
+    if protocol is not None:
+        known |= {each.code: f"{each.text} ({each.code})" for each in protocol.exclusions}
+    codes = codes_of_models() | (frozenset() if protocol is None else codes_of(protocol))
+    return Terms(codes, known, zone, with_ids=with_ids)
+
+
+def terms_of_journey(journey: Journey) -> Terms:
+    """Return what a journey as it stands calls things; ids stand behind what they are of."""
+    zone = journey.patient.zone
+    known = {
+        **{each.id: each.what for each in journey.waiting.values()},
+        **{each.id: describe_contact(each, zone) for each in journey.contacts.values()},
+        **{each.id: each.report.what for each in journey.adverse_events.values()},
+        **{each.id: each.text for each in journey.questions.values()},
+        **{each.id: each.what for each in journey.medicines.values()},
+    }
+    plain = terms_of((), zone, journey.protocol, with_ids=True)
+    return plain._replace(known={**plain.known, **known})
+
+
+def describe_contact(contact: Contact, zone: str) -> str:
+    """Say which contact it is that is owed to a patient."""
+    what = say(contact.type) if contact.instrument is None else contact.instrument.value
+    return f"{what} due {on_both_clocks(contact.due, zone)[0]}"
+
+
+def codes_of(protocol: Protocol) -> frozenset[str]:
+    """Return the codes of a protocol: the words joined by underscores that stand in it, as a value or a name."""
+    return frozenset(each for each in _texts(protocol.model_dump(mode="json")) if "_" in each and each.isidentifier())
+
+
+def _texts(value: object) -> Iterable[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for name, inner in value.items():
+                yield name
+                yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+
+
+@cache
+def codes_of_models() -> frozenset[str]:
+    """Return the codes that commands, events and refusals may hold, whatever the protocol."""
+    models = (*get_args(get_args(e.AnyEventBody)[0]), *get_args(get_args(c.AnyBody)[0]))
+    found = {code for model in models for code in _codes(model, set())} | {*RefusalCode, *ScoreFlag, *ScoreChange}
+    return frozenset(str(code) for code in found if "." not in code)
+
+
+def _codes(kind: Any, seen: set[type]) -> Iterable[str]:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        yield from (str(each.value) for each in kind)
+    elif get_origin(kind) is Literal:
+        yield from map(str, get_args(kind))
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        if kind not in seen:
+            seen.add(kind)
+            for field in kind.model_fields.values():
+                yield from _codes(field.annotation, seen)
+    else:
+        for part in get_args(kind):
+            yield from _codes(part, seen)

@@ -1,0 +1,110 @@
+"""Whatever a person is shown has words: every kind of event and command, every code, every name of a field."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel
+
+from application.command_catalog import KINDS
+from application.words.codes import GROUPS, WORDS, say
+from application.words.events import EVENTS, title_of_event
+from application.words.lines import IDS, describe_event
+from application.words.sentences import first_sentence
+from application.words.terms import NO_TERMS, codes_of, codes_of_models, terms_of, terms_of_journey
+from application.words.titles import TITLES, WITHOUT_FORM, title_of_command
+from tests.journey.play import PROTOCOLS, course
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.instruments import Instrument
+from workflows.journey.instruments.results import ScoreFlag
+from workflows.protocols import list_pathways
+
+BODIES = get_args(get_args(e.AnyEventBody)[0])
+SENT = get_args(get_args(c.AnyBody)[0])
+SHORTHAND = {"ae", "pct", "mg", "kg", "ref", "dsm", "fda", "mao", "go"}
+"""Parts of a code that are no plain words: with one of them, or with digits in a word, it needs an entry of its own."""
+PLAIN = re.compile(r"[A-Za-z0-9][\w ,.'’()%/:-]*")
+INSTRUMENTS = {each.value for each in Instrument}
+
+
+def fields_in(kind: Any, seen: set[type]) -> Iterator[str]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
+        seen.add(kind)
+        for name, field in kind.model_fields.items():
+            yield name
+            yield from fields_in(field.annotation, seen)
+    for part in get_args(kind):
+        yield from fields_in(part, seen)
+
+
+def wrong(code: str) -> list[str]:
+    said = say(code)
+    plain = PLAIN.fullmatch(said) and "_" not in said
+    parts = [] if code in WORDS or code in INSTRUMENTS else re.split("[_-]", re.sub(r"^X\d+[a-z]?_", "", code))
+    short = [part for part in parts if part in SHORTHAND or (re.search(r"\d", part) and not part.isdecimal())]
+    return [] if plain and not short else [f"{code}: {said}"]
+
+
+def test_every_kind_of_event_and_command_has_a_title() -> None:
+    assert {body.model_fields["kind"].default for body in BODIES} == {*EVENTS}
+    assert len({*EVENTS.values()}) == len(EVENTS)
+    sent = {body.model_fields["kind"].default for body in SENT}
+    assert sent <= {*TITLES, *WITHOUT_FORM}
+    assert {kind.noun for kind in KINDS} == {*GROUPS}
+    assert (title_of_event("later.kind"), title_of_command("later.kind")) == ("later.kind", "later.kind")
+
+
+def test_every_code_and_every_name_of_a_field_has_words() -> None:
+    names = {name for body in (*BODIES, *SENT) for name in fields_in(body, set())}
+    codes = {code for pathway in list_pathways() for code in codes_of(PROTOCOLS[pathway])}
+    assert {"sections", "dose_mg"} <= names
+    assert {"off_label_and_fda_warning", "X35_fasted"} <= codes
+    found = [one for code in sorted(names | codes | codes_of_models() | {*ScoreFlag}) for one in wrong(code)]
+    assert not found
+
+
+@pytest.mark.parametrize("code", ["ae_seen", "later_pct", "q7", "cyp2d6_inhibitor"])
+def test_shorthand_without_words_is_found(code: str) -> None:
+    assert wrong(code)
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_no_line_of_a_timeline_shows_a_code_or_an_id(pathway: Any) -> None:
+    play = course(pathway)
+    terms = terms_of(play.events, play.journey.patient.zone)
+    ids = {value for event in play.events for name, value in event.body if name in {*IDS, "obligation"} and value}
+    for event in play.events:
+        line = describe_event(event.body, terms)
+        assert not re.search(r"[a-z]_[a-z]|\+00:00|\bTrue\b|\bFalse\b|\bNone\b", line), line
+        shown = [each for each in ids if re.search(rf"(?<![\w:-]){re.escape(str(each))}(?![\w:-])", line)]
+        assert [each for each in shown if not str(each).isalpha()] == [], line
+        assert not re.search(UUID_IN, line), line
+
+
+UUID_IN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}"
+
+
+def test_what_people_wrote_stays_as_it_is() -> None:
+    terms = terms_of_journey(course("PTSD").journey)
+    assert terms.spell({"section": "scan_2026_1, at_home", "setting": "at_home"}) == {
+        "section": "scan_2026_1, at_home",
+        "setting": "at home",
+    }
+    assert terms.say("scan_2026_1") == "scan_2026_1"
+    assert terms.say(UUID(int=1)) == str(UUID(int=1))
+    assert terms.say("X12") == "Recent suicidal intent or attempt, or C-SSRS high (X12)"
+
+
+def test_names_of_staff_stand_before_their_ids_where_ids_are_shown() -> None:
+    named = NO_TERMS._replace(called=lambda one: {"demo-clinician": "Clio"}.get(one, one))
+    assert named.say("demo-clinician") == "Clio"
+    assert named._replace(with_ids=True).say("demo-clinician") == "Clio (demo-clinician)"
+    assert named._replace(with_ids=True).say("nobody-known") == "nobody-known"
+
+
+def test_the_first_sentence() -> None:
+    assert first_sentence("Take it.  Then\ngo on.\n\nMore.") == "Take it."
+    assert first_sentence("One without an end") == "One without an end."
