@@ -152,7 +152,7 @@ def _upper(level: Any) -> Any:
 PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
 ExistingDirectory = Annotated[Path, AfterValidator(_existing_directory)]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+NonBlank = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 NewFile = Annotated[Path, AfterValidator(_new_file)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_webhook_url)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     its own. Nothing that reads the record or uses Temporal runs without it."""
     keyring_file: ReadableFile | None = None
     """The file of the master keys (`keys make`), which only its owner may read. Keep it outside every database."""
-    task_queue: Words = "care-pathway"
+    task_queue: NonBlank = "care-pathway"
     """The Temporal task queue that workers poll and that journeys are started on."""
     profile: ReadableFile | None = None
     """The file that says who is acting. Their signing key is beside it, with the suffix `.key`."""
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
     """The one origin from which the codec server is asked: that of Temporal's interface, as a browser has it."""
     codec_port: Annotated[int, Field(ge=1, le=65535)] = 8741
     """The port of 127.0.0.1 on which the codec server answers. Elsewhere put a proxy with TLS before it."""
-    build_id: Words | None = None
+    build_id: NonBlank | None = None
     """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""
     ready_file: NewFile | None = None
     """A worker creates this file once it is polling."""
@@ -319,16 +319,28 @@ def _read_secret(file: Path) -> str:
     if os.environ.get(file.name):
         raise ValueError("is given twice, by the environment and by a file")
     try:
+        return read_secret_file(file).removesuffix("\n")
+    except ValueError as problem:
+        raise ValueError(f"is {problem}") from None
+
+
+def read_secret_file(file: Path) -> str:
+    """Return the text of a file that holds one secret, and is private to whoever runs this.
+
+    Raises:
+        ValueError: it cannot be used; says what kind of file it is.
+    """
+    try:
         content = read_private(file, LONGEST_SECRET + 1)
         if len(content) <= LONGEST_SECRET:
-            return content.decode().removesuffix("\n")
-        problem = f"is a file of more than {LONGEST_SECRET} bytes"
+            return content.decode()
+        problem = f"a file of more than {LONGEST_SECRET} bytes"
     except NotPrivate as shared:
-        problem = f"is a file that cannot be used: {shared.reason}. {shared.remedy}"
+        problem = f"a file that cannot be used: {shared.reason}. {shared.remedy}"
     except OSError:
-        problem = f"is a file that cannot be read; {OWN_RIGHTS}"
+        problem = f"a file that cannot be read; {OWN_RIGHTS}"
     except UnicodeDecodeError:
-        problem = "is a file that is no text"
+        problem = "a file that is no text"
     raise ValueError(problem)
 
 

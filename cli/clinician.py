@@ -65,7 +65,7 @@ async def register_(
         str, typer.Option("--organisation", metavar="NAME", help="As it is to be printed.", show_default=False)
     ],
     organisation_key: OrganisationKey,
-    register: runtime.RegisterFile = None,
+    register: runtime.RegisterOption = None,
 ) -> None:
     """Make the organisation's key and its empty register, once. Keep the key file offline."""
     made = signers.begin_register(call.context, organisation, organisation_key, register)
@@ -88,7 +88,7 @@ async def enrol(
     request: Annotated[str, typer.Argument(metavar="REQUEST.json", help="As it was made; - for input.")],
     by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enrols: twice, two people.")],
     organisation_key: OrganisationKey,
-    register: runtime.RegisterFile = None,
+    register: runtime.RegisterOption = None,
     yes: Yes = False,
 ) -> None:
     """Enrol somebody's key, two people together, neither of them the one enrolled.
@@ -125,7 +125,7 @@ async def let_in(
     way: Annotated[list[str], typer.Option("--way", metavar="WAY", help="By what: link, terminal; may be repeated.")],
     by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enrols: twice, two people.")],
     organisation_key: OrganisationKey,
-    register: runtime.RegisterFile = None,
+    register: runtime.RegisterOption = None,
     yes: Yes = False,
 ) -> None:
     """Make and enrol the key of a service that lets in patients and observers, who have no key of their own.
@@ -149,7 +149,7 @@ async def revoke(
     ],
     by: Annotated[str, typer.Option("--by", metavar="PERSON", help="Who revokes; one is enough.")],
     organisation_key: OrganisationKey,
-    register: runtime.RegisterFile = None,
+    register: runtime.RegisterOption = None,
     yes: Yes = False,
 ) -> None:
     """Revoke a key: from now on nothing is accepted that it signs. What it signed before stays valid."""
@@ -163,7 +163,7 @@ async def revoke(
     _tell(call.output, changed, key_id, "clinician revoke: done")
 
 
-async def list_(call: Call, register: runtime.RegisterFile = None) -> None:
+async def list_(call: Call, register: runtime.RegisterOption = None) -> None:
     """List every key there ever was: whose, with which licence, since when, by whom, and whether it is revoked."""
     found = signers.list_signers(call.context, register)
     if call.output.json_only:
@@ -195,7 +195,7 @@ async def enter(
     entries: Annotated[str, typer.Argument(metavar="ENTRIES.json", help="What is entered; - for input.")],
     by: Annotated[list[str], typer.Option("--by", metavar="PERSON", help="Who enters: twice, two people.")],
     organisation_key: OrganisationKey,
-    register: runtime.RegisterFile = None,
+    register: runtime.RegisterOption = None,
     yes: Yes = False,
 ) -> None:
     """Enter clinics, their staff, and who is on call when, two people together, none of them one who is entered.
@@ -220,7 +220,7 @@ async def end(
     person: Annotated[str, typer.Argument(metavar="PERSON", help="See `clinician staff`.", show_default=False)],
     role: Annotated[Role, typer.Argument(metavar="ROLE", help="The role that ends.", show_default=False)],
     organisation_key: OrganisationKey,
-    register: runtime.RegisterFile = None,
+    register: runtime.RegisterOption = None,
     yes: Yes = False,
 ) -> None:
     """End somebody's entry: from now on they do not act in this role. What they did before stays."""
@@ -230,7 +230,7 @@ async def end(
     _tell_version(call.output, changed, f"ended the entry of {person} as {role.value}")
 
 
-async def staff_(call: Call, register: runtime.RegisterFile = None) -> None:
+async def staff_(call: Call, register: runtime.RegisterOption = None) -> None:
     """List the clinics, all their staff, and the rota."""
     found = signers.list_signers(call.context, register)
     if call.output.json_only:

@@ -17,11 +17,11 @@ from cli.runtime import Call, command
 Person = Annotated[
     str | None, typer.Option("--person", metavar="ID", help="One of the staff, by their id.", show_default=False)
 ]
-Observer = Annotated[
+ObserverOption = Annotated[
     str | None,
     typer.Option("--observer", metavar="REF", help="The observer with this reference.", show_default=False),
 ]
-Point = Annotated[
+PointOption = Annotated[
     str, typer.Option("--point", metavar="POINT", help="Its id; see `contact-point show`.", show_default=False)
 ]
 
@@ -43,7 +43,7 @@ def add_commands(group: typer.Typer) -> None:
 
 
 async def show(
-    call: Call, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+    call: Call, journey: runtime.AnyJourney = None, person: Person = None, observer: ObserverOption = None
 ) -> None:
     """Show how the patient of a journey, or one of the staff, is reached."""
     _show(call.output, (await use.show_contact(call.context, _whose(journey, person, observer))).kept)
@@ -53,7 +53,7 @@ async def add(
     call: Call,
     journey: runtime.AnyJourney = None,
     person: Person = None,
-    observer: Observer = None,
+    observer: ObserverOption = None,
     file: runtime.File = None,
 ) -> None:
     """Add a point, and have a code sent there. The form: {"channel": "email", "address": "..."}; or the channel
@@ -67,7 +67,11 @@ async def add(
 
 
 async def verify(
-    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+    call: Call,
+    point: PointOption,
+    journey: runtime.AnyJourney = None,
+    person: Person = None,
+    observer: ObserverOption = None,
 ) -> None:
     """Enter the code that came back from a point (you are asked for it). From then on it counts."""
     code = call.context.ask("The code that was sent there").strip()
@@ -79,7 +83,11 @@ async def verify(
 
 
 async def send_code(
-    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+    call: Call,
+    point: PointOption,
+    journey: runtime.AnyJourney = None,
+    person: Person = None,
+    observer: ObserverOption = None,
 ) -> None:
     """Send another code to a point."""
     _tell(
@@ -90,7 +98,11 @@ async def send_code(
 
 
 async def remove(
-    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+    call: Call,
+    point: PointOption,
+    journey: runtime.AnyJourney = None,
+    person: Person = None,
+    observer: ObserverOption = None,
 ) -> None:
     """Remove a point. It stays in earlier versions."""
     _tell(
@@ -101,7 +113,11 @@ async def remove(
 
 
 async def first(
-    call: Call, point: Point, journey: runtime.AnyJourney = None, person: Person = None, observer: Observer = None
+    call: Call,
+    point: PointOption,
+    journey: runtime.AnyJourney = None,
+    person: Person = None,
+    observer: ObserverOption = None,
 ) -> None:
     """Have a point tried before the others."""
     _tell(
@@ -113,7 +129,7 @@ async def wish(
     call: Call,
     journey: runtime.AnyJourney = None,
     person: Person = None,
-    observer: Observer = None,
+    observer: ObserverOption = None,
     only_alarms: Annotated[
         bool, typer.Option("--only-alarms/--everything", help="Send nothing but alarms; or everything again.")
     ] = True,
@@ -123,7 +139,7 @@ async def wish(
     _tell(call.output, await use.set_wishes(call.context, _whose(journey, person, observer), wishes), "It is kept.")
 
 
-async def send_link(call: Call, journey: runtime.JourneyId, observer: Observer = None) -> None:
+async def send_link(call: Call, journey: runtime.JourneyId, observer: ObserverOption = None) -> None:
     """Send a link to a patient, to their own page; with --observer, to an observer, to their session."""
     owner = await use.send_link(call.context, _whose(journey, None, observer))
     if call.output.json_only:
@@ -132,7 +148,7 @@ async def send_link(call: Call, journey: runtime.JourneyId, observer: Observer =
         call.output.text("A link is on its way to the points that are verified. It works once, within a day.")
 
 
-async def set_code(call: Call, journey: runtime.JourneyId, observer: Observer = None) -> None:
+async def set_code(call: Call, journey: runtime.JourneyId, observer: ObserverOption = None) -> None:
     """Set the code that a patient or an observer agreed on with you: you are asked for it twice. Links in their
     messages ask for it.
 

@@ -6,7 +6,7 @@ import typer
 
 from application import keys
 from cli.output import add_row, table
-from cli.runtime import Call, NewFile, command
+from cli.runtime import Call, NewFileArgument, command
 
 Master = Annotated[str, typer.Argument(metavar="ID", help="The id of a master key.", show_default=False)]
 
@@ -22,7 +22,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("rotate")(command(rotate))
 
 
-async def make(call: Call, file: NewFile) -> None:
+async def make(call: Call, file: NewFileArgument) -> None:
     """Make a keyring: a file with one master key, that only its owner can read. Keep a copy apart from the database."""
     _tell(call, {"file": str(file), "master_key": keys.make_keyring(file)})
 

@@ -25,13 +25,13 @@ from cli import runtime
 from cli.errors import ExitCode
 from cli.input import journey_id
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
-from cli.runtime import Call, NewFile, command
+from cli.runtime import Call, NewFileArgument, command
 from workflows.journey.decided import DecidedBy
 
 TOLD_EVERY = 2.0
 """Seconds between two lines about progress."""
 
-Register = Annotated[
+NewestRegisterOption = Annotated[
     Path | None,
     typer.Option("--register", metavar="FILE", help="The newest register. Otherwise CAREPATH_REGISTER_FILE."),
 ]
@@ -43,7 +43,7 @@ Without = Annotated[
         help=f"Leave a part out on purpose ({', '.join(VerificationPart)}); may be given more than once.",
     ),
 ]
-Since = Annotated[
+SinceOption = Annotated[
     str | None,
     typer.Option(
         "--since-anchor",
@@ -67,11 +67,11 @@ Report = Annotated[
         "--report", metavar="FILE", help="Write a signed report to a new file, whether or not something is found."
     ),
 ]
-Key = Annotated[
+KeyOption = Annotated[
     Path | None, typer.Option("--key", metavar="FILE", help="The key to sign it with, as `record anchor-key` makes.")
 ]
 
-ExportKey = Annotated[
+ExportKeyOption = Annotated[
     Path | None,
     typer.Option("--key", metavar="FILE", help="The key to sign it with. Otherwise CAREPATH_ANCHOR_KEY_FILE."),
 ]
@@ -107,11 +107,11 @@ async def migrate_(call: Call) -> None:
 async def verify_(
     call: Call,
     journey: runtime.AnyJourney = None,
-    since_anchor: Since = None,
+    since_anchor: SinceOption = None,
     without: Without = None,
-    register: Register = None,
+    register: NewestRegisterOption = None,
     report: Report = None,
-    key: Key = None,
+    key: KeyOption = None,
     build: Builds = None,
 ) -> ExitCode:
     """Check the whole record, or one journey of it, again: its chains, the signature of every decision, the lists that
@@ -233,7 +233,7 @@ def _result(found: Verification) -> str:
     return f"everything that was checked is right{left_out}{underived}"
 
 
-async def export(call: Call, journey: runtime.JourneyId, file: NewFile, key: ExportKey = None) -> None:
+async def export(call: Call, journey: runtime.JourneyId, file: NewFileArgument, key: ExportKeyOption = None) -> None:
     """Write one journey to a ZIP that a stranger can verify with the program in it.
 
     Whoever has the file can read all of the journey: what happened, and word for word what people sent, also what was
@@ -253,7 +253,7 @@ async def export(call: Call, journey: runtime.JourneyId, file: NewFile, key: Exp
         call.output.show(facts_box(told, "record export: done"))
 
 
-async def anchor_key(call: Call, file: NewFile) -> None:
+async def anchor_key(call: Call, file: NewFileArgument) -> None:
     """Make a key: for workers to sign anchors of the record with, or for `record verify --report`."""
     public = make_anchor_key(file).hex()
     if call.output.json_only:

@@ -37,8 +37,10 @@ CommandId = Annotated[
 ]
 JourneyId = Annotated[str, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
 AnyJourney = Annotated[str | None, typer.Argument(metavar="JOURNEY", help="The id of the journey.", show_default=False)]
-NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)]
-RegisterFile = Annotated[
+NewFileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.", show_default=False)
+]
+RegisterOption = Annotated[
     Path | None,
     typer.Option("--register", metavar="FILE", help="Otherwise CAREPATH_REGISTER_FILE.", show_default=False),
 ]
@@ -54,7 +56,6 @@ _PURPOSE = Annotated[
 _JSON = Annotated[bool, typer.Option("--json", help="Answer in JSON; errors too, on standard error.")]
 
 P = ParamSpec("P")
-MakeContext: TypeAlias = Callable[..., Context]
 
 
 class Call:
@@ -86,7 +87,7 @@ def command(
     def run(context: typer.Context, **given: Any) -> None:
         who = {name: given.pop(name) for name in ("profile", "purpose") if name in given and name in shared}
         json_only = given.pop("json") or any(given[name] for name in json_if)
-        make: MakeContext = context.find_root().obj or partial(Context, ask=ask, load=load)
+        make: Callable[..., Context] = context.find_root().obj or partial(Context, ask=ask, load=load)
         _run(make(**who), Output(json_only=json_only), partial(act, **given), acts=acts, looks=looks)
 
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -19,7 +19,7 @@ from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
 from workflows.journey.actors import Actor, Role
 
-Obligation = Annotated[
+ObligationArgument = Annotated[
     str,
     typer.Argument(
         metavar="OBLIGATION", help="The id that `work list` shows below that of the journey.", show_default=False
@@ -204,7 +204,7 @@ def _scope(wanted: ListWork, person: Actor) -> str:
     return f"Of {whose}{f' ({narrowed})' if narrowed else ''}."
 
 
-async def claim(call: Call, journey: runtime.JourneyId, obligation: Obligation) -> None:
+async def claim(call: Call, journey: runtime.JourneyId, obligation: ObligationArgument) -> None:
     """Say that you will do something, so that two people do not. The claim ends when it is done.
 
     It stops nobody, and nothing waits for it: what is overdue is escalated all the same.
@@ -212,7 +212,7 @@ async def claim(call: Call, journey: runtime.JourneyId, obligation: Obligation) 
     _show_claim(call, "claimed", await claim_task(call.context, journey_id(journey), obligation), {}, {})
 
 
-async def release(call: Call, journey: runtime.JourneyId, obligation: Obligation) -> None:
+async def release(call: Call, journey: runtime.JourneyId, obligation: ObligationArgument) -> None:
     """Release what you claimed, so that anybody may do it.
 
     A coordinator or a medical director may also release the claim of somebody who is away, and is told whose it was.

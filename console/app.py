@@ -5,10 +5,9 @@ Pages are plain HTML with forms. Scripts of our own ask a browser for a passkey,
 is no connection; nothing but passkeys needs one.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -18,6 +17,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.notices.wording import NAMELESS, Service
 from application.context import utc_now
@@ -88,11 +88,6 @@ HEADERS = {
 """What every answer says: no script but our own, nothing from elsewhere, shown nowhere else, kept nowhere."""
 
 log = structlog.get_logger("console")
-
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Asgi: TypeAlias = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def create_app(
@@ -231,10 +226,10 @@ class _Closed:
     """Puts the headers on every answer, refuses forms that are too large, and tells what nobody foresaw. Where somebody
     looks from is forgotten after each request: a connection may serve several of them, one after the other."""
 
-    def __init__(self, app: Asgi) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -35,8 +35,8 @@ PORTION = 500
 _LOCK = 0x6361726570617469
 _SCHEMA = "key_store.sql"
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 _Row: TypeAlias = asyncpg.Record
 
 
@@ -72,18 +72,18 @@ class DataKeys(Protocol):
         """Return what makes the keys of patients."""
 
 
-class _Cache(Generic[Key, Value]):
+class _Cache(Generic[_Key, _Value]):
     """The newest values, for a short time."""
 
     def __init__(self, lifetime: timedelta) -> None:
         self._lifetime = lifetime.total_seconds()
-        self._kept: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
+        self._kept: OrderedDict[_Key, tuple[float, _Value]] = OrderedDict()
 
-    def get(self, key: Key) -> Value | None:
+    def get(self, key: _Key) -> _Value | None:
         at, value = self._kept.get(key, (0.0, None))
         return value if value is not None and monotonic() - at < self._lifetime else None
 
-    def put(self, key: Key, value: Value) -> None:
+    def put(self, key: _Key, value: _Value) -> None:
         self._kept[key] = monotonic(), value
         self._kept.move_to_end(key)
         while len(self._kept) > MOST:
@@ -294,7 +294,7 @@ def _about(subject: str, key_id: UUID) -> bytes:
     return b"carepath/data-key/1\0" + key_id.bytes + subject.encode()
 
 
-async def _try(ask: Callable[[], Awaitable[Value]]) -> Value:
+async def _try(ask: Callable[[], Awaitable[_Value]]) -> _Value:
     """Ask twice: the first connection may have been of a server that has gone."""
     for last in (False, True):
         try:

@@ -34,7 +34,7 @@ class EmergencyAccess(NamedTuple):
     more: bool
 
 
-class Looks(NamedTuple):
+class LookPage(NamedTuple):
     """Who looked at a journey, the latest first, and every emergency access, the oldest first. ``next`` is where the
     next page goes on; None where there is none."""
 
@@ -44,7 +44,7 @@ class Looks(NamedTuple):
     next: UUID | None
 
 
-async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> Looks:
+async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> LookPage:
     """Show who looked at a journey. It is a look, too.
 
     Raises:
@@ -55,7 +55,9 @@ async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> Lo
     history = await read_journey(context, query, journey_id)
     entries = name_readers(kept[: query.limit], record.patients, (history.journey,))
     accesses = [each async for each in _accesses(record, history, query.limit)]
-    return Looks(history.journey, entries, tuple(accesses), entries[-1].entry_id if len(kept) > query.limit else None)
+    return LookPage(
+        history.journey, entries, tuple(accesses), entries[-1].entry_id if len(kept) > query.limit else None
+    )
 
 
 async def _accesses(record: Record, history: History, most: int) -> AsyncIterator[EmergencyAccess]:

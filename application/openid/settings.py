@@ -7,12 +7,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.private_files import NotPrivate, read_private
 from application.addresses import is_encrypted
-from application.settings import OPENID_PREFIX, ReadableFile, SettingsError, Words, load, names_given
-
-LONGEST_SECRET = 4096
-"""How long the file of the client's secret may be (bytes)."""
+from application.settings import (
+    OPENID_PREFIX,
+    NonBlank,
+    ReadableFile,
+    SettingsError,
+    load,
+    names_given,
+    read_secret_file,
+)
 
 
 def is_safe(address: str) -> bool:
@@ -38,7 +42,7 @@ def _origin(address: str) -> str:
 
 
 Issuer = Annotated[str, StringConstraints(max_length=300), AfterValidator(_safe)]
-Origin = Annotated[str, StringConstraints(max_length=300), AfterValidator(_origin)]
+ConsoleOrigin = Annotated[str, StringConstraints(max_length=300), AfterValidator(_origin)]
 
 
 class OpenIdSettings(BaseSettings):
@@ -51,14 +55,14 @@ class OpenIdSettings(BaseSettings):
     issuer: Issuer
     """The provider, exactly as it names itself as `iss`. Its own settings are read from
     `/.well-known/openid-configuration` below this address."""
-    client_id: Words
+    client_id: NonBlank
     """The id under which the provider knows this console."""
     client_secret_file: ReadableFile
     """The file with the secret that the provider gave it, which only its owner may read."""
-    address: Origin
+    address: ConsoleOrigin
     """The address of the console, as people's browsers have it and as the register lists it among its `origins`. The
     provider sends people back to `/sign-in/openid/callback` there; register exactly that with it."""
-    claim: Words = "sub"
+    claim: NonBlank = "sub"
     """What in the provider's ID token is the person's id in the register. Choose only what people cannot change
     themselves, and what the provider gives to nobody else later."""
 
@@ -91,14 +95,11 @@ def read_client_secret(settings: OpenIdSettings) -> SecretStr:
         SettingsError: the file is missing, empty, too large, or not its owner's alone.
     """
     try:
-        content = read_private(settings.client_secret_file, LONGEST_SECRET + 1)
-        secret = content.decode().strip()
-    except NotPrivate as shared:
-        problem = f"cannot be used: {shared.reason}. {shared.remedy}"
-    except (OSError, UnicodeDecodeError):
-        problem = "names a file that is missing or cannot be read as text"
+        secret = read_secret_file(settings.client_secret_file).strip()
+    except ValueError as unusable:
+        problem = f"names {unusable}"
     else:
-        if secret and len(content) <= LONGEST_SECRET:
+        if secret:
             return SecretStr(secret)
-        problem = f"names a file of more than {LONGEST_SECRET} bytes" if secret else "names a file that is empty"
+        problem = "names a file that is empty"
     raise SettingsError([(f"{OPENID_PREFIX}CLIENT_SECRET_FILE", problem)])

@@ -11,11 +11,11 @@ from application.settings import (
     ExistingDirectory,
     LogLevel,
     NewFile,
+    NonBlank,
     PostgresqlUrl,
     ReadableFile,
     WebhookSecret,
     WebhookUrl,
-    Words,
     load,
 )
 
@@ -61,7 +61,7 @@ class WatchdogSettings(BaseSettings):
     """How long a message that is no alarm may be on its way. For an alarm `LATE_SECONDS` counts."""
     webhook_seconds: Annotated[int, Field(ge=1, le=60)] = 10
     """How long one attempt to send a page may take, 1 to 60 seconds."""
-    build_id: Words = "unversioned"
+    build_id: NonBlank = "unversioned"
     """The build that the watchdog says it is."""
     log_level: LogLevel = "INFO"
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""

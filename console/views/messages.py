@@ -26,7 +26,7 @@ LISTED: Final = 200
 """How many messages a page has."""
 OF: Final = "of"
 """The hidden control that says whose point is added; of a patient, its journey is in the address."""
-Change: TypeAlias = Callable[[Context, Whose, Visit], Awaitable[object]]
+PointAction: TypeAlias = Callable[[Context, Whose, Visit], Awaitable[object]]
 
 
 @router.get("/messages")
@@ -70,7 +70,7 @@ async def _set_code(context: Context, whose: Whose, visit: Visit) -> Changed:
     return await use.set_clinic_code(context, whose, code)
 
 
-CHANGES: Final[dict[str, tuple[Change, str]]] = {
+CHANGES: Final[dict[str, tuple[PointAction, str]]] = {
     "add": (_add, "A code is on its way there. The point counts once the code has come back."),
     "verify": (
         lambda context, whose, visit: use.verify_point(context, whose, *_point_and_code(visit)),

@@ -13,7 +13,7 @@ from workflows.journey.aggregate import Journey
 
 Arguments = TypeVarTuple("Arguments")
 Value = TypeVar("Value")
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+Computation = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function of a journey, and its further arguments."""
 
 ROOM = 64
@@ -26,7 +26,7 @@ class Remembered:
 
     answer: Any = None
     fields: dict[str, Any] = field(default_factory=dict)
-    asked: dict[Call, Any] = field(default_factory=dict)
+    asked: dict[Computation, Any] = field(default_factory=dict)
     true_of: object = None
     """The mark of the state for which this was last found to hold."""
 
@@ -68,7 +68,7 @@ def find_entry(journey: Journey, name: str, key: object) -> Any:
     return getattr(journey, name).get(key)
 
 
-def _recall(journey: Journey, question: Call) -> Any:
+def _recall(journey: Journey, question: Computation) -> Any:
     within: Remembered | None = journey.__dict__["known"] if isinstance(journey, _View) else None
     whole: Journey = journey if within is None else journey.__dict__["whole"]
     known = whole.memory.get(question)
@@ -82,7 +82,7 @@ def _recall(journey: Journey, question: Call) -> Any:
     return known.answer
 
 
-def _work_out(whole: Journey, question: Call, before: Remembered | None) -> Remembered:
+def _work_out(whole: Journey, question: Computation, before: Remembered | None) -> Remembered:
     known, view = Remembered(), _View.__new__(_View)
     read = view.__dict__
     read["whole"], read["known"] = whole, known
@@ -116,7 +116,7 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (isinstance(one, str) and isinstance(other, str) and one == other)
 
 
-def _keep(journey: Journey, question: Call, known: Remembered) -> None:
+def _keep(journey: Journey, question: Computation, known: Remembered) -> None:
     memory, now = journey.memory, journey.__dict__
     memory[question] = known
     if len(memory) >= ROOM and len(memory) & (len(memory) - 1) == 0:

@@ -150,7 +150,7 @@ class StatusRow(NamedTuple):
 
 
 Row: TypeAlias = CaseRow | ObligationRow | AudienceRow | StatusRow
-Key: TypeAlias = tuple[Any, ...]
+RowKey: TypeAlias = tuple[Any, ...]
 """The class of a row and the values of its primary key."""
 
 
@@ -213,14 +213,14 @@ def trim(state: ProjectionState) -> ProjectionState:
     return state._replace(closed=(), history=state.history[-1:])
 
 
-def rows(state: ProjectionState | None) -> dict[Key, Row]:
+def rows(state: ProjectionState | None) -> dict[RowKey, Row]:
     """Return all rows of one journey, by their keys; none before it begins."""
     if state is None:
         return {}
     return {key_of(row): row for group in GROUPS for row in group.rows(state)}
 
 
-def key_of(row: Row) -> Key:
+def key_of(row: Row) -> RowKey:
     """Return the key of a row."""
     return (type(row), *row[: len(TABLES[type(row)].key)])
 
@@ -230,13 +230,13 @@ class RowDiff(NamedTuple):
 
     journey_id: UUID
     new: tuple[Row, ...]
-    gone: tuple[Key, ...]
+    gone: tuple[RowKey, ...]
 
 
 def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
     """Return what has to be written so that the rows of one state become those of a later one."""
-    old: dict[Key, Row] = {}
-    new: dict[Key, Row] = {}
+    old: dict[RowKey, Row] = {}
+    new: dict[RowKey, Row] = {}
     for group in GROUPS:
         if before is None:
             new |= {key_of(row): row for row in group.rows(after)}

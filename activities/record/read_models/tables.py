@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from activities.record.read_models.projection import Unapplied, unapplied
-from activities.record.read_models.rows import TABLES, Key, Row, RowDiff, Table, key_of
+from activities.record.read_models.rows import TABLES, Row, RowDiff, RowKey, Table, key_of
 from activities.record.store import Connection
 from activities.record.stored import StoredEvent
 
@@ -71,9 +71,9 @@ async def fill(connection: Connection, generation: int, new: Iterable[Row]) -> N
         )
 
 
-async def read(connection: Connection, generation: int, journeys: Sequence[UUID]) -> dict[Key, Row]:
+async def read(connection: Connection, generation: int, journeys: Sequence[UUID]) -> dict[RowKey, Row]:
     """Read the rows of these journeys from the tables."""
-    found: dict[Key, Row] = {}
+    found: dict[RowKey, Row] = {}
     for kind, table in TABLES.items():
         stored = await connection.fetch(
             f"SELECT {', '.join(kind._fields)} FROM read_model_{generation:d}.{table.name} WHERE journey_id = ANY($1)",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.read_models.rows import DEFINITION, TABLES, Key, ProjectionState, rows
+from activities.record.read_models.rows import DEFINITION, TABLES, ProjectionState, RowKey, rows
 from activities.record.read_models.rows import Row as Shown
 from activities.record.read_models.tables import read
 from activities.record.verification.chains import HOURS, Connection, RecordFinding
@@ -49,7 +49,7 @@ async def find_differing(
     return (*stale, *(RecordFinding(live.position, journey_id, None, "rows_differ") for journey_id in differing))
 
 
-def _make_rows(state: ProjectionState | None) -> Mapping[Key, Shown]:
+def _make_rows(state: ProjectionState | None) -> Mapping[RowKey, Shown]:
     """Return the rows of a state; none when they cannot be made, since the projector then marks the journey as
     stale."""
     try:

@@ -38,10 +38,10 @@ ABOUT_THE_FORM = (
 """Why a report may be refused for what is in it, and not for who sends it or because it was sent before."""
 KEPT_BYTES = 15_000
 """How much of what was said is kept, in bytes of UTF-8."""
-Said = Mapping[str, Any]
+ReportContent = Mapping[str, Any]
 
 
-def judge_severity(journey: Journey, about: str, said: Said, fields: tuple[str, ...]) -> Severity | None:
+def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tuple[str, ...]) -> Severity | None:
     """Return how severe what somebody said is, as far as it can be read, without the ``fields`` that are wrong; the
     worst it could be where it cannot. None for what is not about harm."""
     told = {name: value for name, value in said.items() if name not in fields}
@@ -73,7 +73,7 @@ HARM = (
 """Commands that may tell of harm."""
 
 
-def _shows_harm(journey: Journey, told: Said, fields: tuple[str, ...]) -> bool:
+def _shows_harm(journey: Journey, told: ReportContent, fields: tuple[str, ...]) -> bool:
     """Whether what was observed calls for help, or it cannot be read whether it does."""
     if any(name in fields for name in ("consciousness", "breathing_normal", "vitals", "red_flags")):
         return True
@@ -89,7 +89,7 @@ def _shows_harm(journey: Journey, told: Said, fields: tuple[str, ...]) -> bool:
     return vitals_alert(journey.protocol.sessions.vitals, vitals, None) != "none"
 
 
-def _shows_risk(told: Said) -> bool:
+def _shows_risk(told: ReportContent) -> bool:
     """Whether the answers show suicide risk, or it cannot be read whether they do."""
     asked, answers = told.get("instrument"), told.get("answers")
     if asked in C_SSRS_FORMS:
@@ -100,7 +100,7 @@ def _shows_risk(told: Said) -> bool:
     return item is not None and (not isinstance(answers, list) or answers[item - 1 : item] != [0])
 
 
-def spell(said: Said) -> str:
+def spell(said: ReportContent) -> str:
     """Return what was said as it is kept."""
     return shorten(canonical(said).decode())
 
@@ -187,7 +187,7 @@ def _unsettled(reports: Mapping[str, KeptReport]) -> tuple[KeptReport, ...]:
     return tuple(report for report in reports.values() if not report.settled)
 
 
-def _same(report: KeptReport, meant: UUID | None, said: Said, fields: tuple[str, ...]) -> bool:
+def _same(report: KeptReport, meant: UUID | None, said: ReportContent, fields: tuple[str, ...]) -> bool:
     """Whether a report is said again: under the same id, or with the same words but where they were wrong."""
     if meant is not None and report.meant == meant:
         return True
@@ -197,12 +197,12 @@ def _same(report: KeptReport, meant: UUID | None, said: Said, fields: tuple[str,
     return bool(first) and first == again
 
 
-def _without(said: Said, *fields: tuple[str, ...]) -> dict[str, Any]:
+def _without(said: ReportContent, *fields: tuple[str, ...]) -> dict[str, Any]:
     wrong = tuple(name for names in fields for name in names)
     return {name: value for name, value in said.items() if name not in wrong and value is not None}
 
 
-def _read(said: str) -> Said:
+def _read(said: str) -> ReportContent:
     try:
         read = json.loads(said)
     except (ValueError, RecursionError):
