@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
     known = list_files(directory)
     found = [path for path in known if path.stem == name]
     if not found:
-        readable = list(_readable(known))
+        readable = _readable(directory)
         found = [path for path, protocol in readable if protocol.id == name]
         found = found or [path for path, protocol in readable if protocol.pathway == name.upper()]
     if len(found) == 1:
@@ -72,7 +73,7 @@ def find(name: str, directory: Path = SHIPPED) -> Path:
 
 def list_pathways(directory: Path = SHIPPED) -> tuple[str, ...]:
     """List the pathways that ``directory`` has protocols for, in alphabetical order."""
-    return tuple(sorted({protocol.pathway for _, protocol in _readable(list_files(directory))}))
+    return tuple(sorted({protocol.pathway for _, protocol in _readable(directory)}))
 
 
 def load(path: Path) -> Protocol:
@@ -108,7 +109,18 @@ def check(path: Path) -> tuple[Problem, ...]:
     return ()
 
 
-def _readable(known: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
+def _readable(directory: Path) -> tuple[tuple[Path, Protocol], ...]:
+    """Load every file in a directory that can be used."""
+    return _shipped() if directory == SHIPPED else tuple(_load_readable(list_files(directory)))
+
+
+@cache
+def _shipped() -> tuple[tuple[Path, Protocol], ...]:
+    """Load what comes with the service once: it does not change while the service runs."""
+    return tuple(_load_readable(list_shipped()))
+
+
+def _load_readable(known: Iterable[Path]) -> Iterator[tuple[Path, Protocol]]:
     for path in known:
         with suppress(ProtocolError):
             yield path, load(path)

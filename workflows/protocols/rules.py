@@ -43,9 +43,8 @@ def find_broken_rules(protocol: Protocol) -> Broken:
     """Find every rule the protocol breaks, by place."""
     for rule in (
         _check_thresholds,
-        _check_lists,
+        _check_values,
         _check_exclusions,
-        _check_durations,
         _check_sessions,
         _check_dose,
         _check_follow_up,
@@ -108,12 +107,39 @@ def _check_thresholds(protocol: Protocol) -> Broken:
         yield (*at, Instrument.CADSS_6.value, "release_max"), "this field is missing"
 
 
-def _check_lists(protocol: Protocol) -> Broken:
-    for at, entries in _walk(protocol.model_dump(mode="json"), ()):
-        if isinstance(entries, list) and at[-1] not in ("go", "recheck"):
-            counted = Counter(entry for entry in entries if not isinstance(entry, dict | list))
-            for entry in (entry for entry, times in counted.items() if times > 1):
-                yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
+def _check_values(protocol: Protocol) -> Broken:
+    """Check every value alike, wherever it stands."""
+    for at, value in _walk(protocol.model_dump(mode="json")):
+        if isinstance(value, list):
+            yield from _check_list(at, value)
+        elif isinstance(value, int):
+            yield from _check_duration(at, value)
+
+
+def _check_list(at: FieldPath, entries: list[Any]) -> Broken:
+    if at[-1] not in ("go", "recheck"):
+        counted = Counter(entry for entry in entries if not isinstance(entry, dict | list))
+        for entry in (entry for entry, times in counted.items() if times > 1):
+            yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
+
+
+def _check_duration(at: FieldPath, value: int) -> Broken:
+    name = next(part for part in reversed(at) if isinstance(part, str))
+    longest = TEN_YEARS.get(name.rpartition("_")[2])
+    if longest is not None and value > longest:
+        yield at, f"is longer than ten years ({longest})"
+
+
+def _walk(whole: dict[str, Any]) -> Iterator[tuple[FieldPath, Any]]:
+    """Yield every value within a JSON object, however deep, with its place."""
+    left: list[tuple[FieldPath, Any]] = [((), whole)]
+    for at, value in left:  # It grows while it is read.
+        children: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, child in children:
+            here = (*at, name)
+            yield here, child
+            if isinstance(child, (dict, list)):
+                left.append((here, child))
 
 
 def _check_exclusions(protocol: Protocol) -> Broken:
@@ -126,25 +152,6 @@ def _check_exclusions(protocol: Protocol) -> Broken:
         for place, name in enumerate(() if known is None else known.red_flags or ()):
             if name not in protocol.sessions.red_flags:
                 yield ("exclusions", position, "known_from", "red_flags", place), "must be one of sessions.red_flags"
-
-
-def _check_durations(protocol: Protocol) -> Broken:
-    for at, value in _walk(protocol.model_dump(mode="json"), ()):
-        name = next(part for part in reversed(at) if isinstance(part, str))
-        longest = TEN_YEARS.get(name.rpartition("_")[2])
-        if longest is not None and isinstance(value, int) and value > longest:
-            yield at, f"is longer than ten years ({longest})"
-
-
-def _walk(value: Any, at: FieldPath) -> Iterator[tuple[FieldPath, Any]]:
-    children: Iterable[tuple[str | int, Any]] = ()
-    if isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, list):
-        children = enumerate(value)
-    for name, child in children:
-        yield (*at, name), child
-        yield from _walk(child, (*at, name))
 
 
 def _check_sessions(protocol: Protocol) -> Broken:
