@@ -1,6 +1,7 @@
 """What all tests share: tiers, servers, databases, invented people. Nothing else is imported from a conftest."""
 
 pytest_plugins = [
+    "tests.fixtures.garbage",
     "tests.fixtures.clear",
     "tests.fixtures.tiers",
     "tests.fixtures.logs",
