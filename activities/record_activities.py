@@ -58,8 +58,9 @@ from activities.seen_registers import SeenRegisters
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
 from activities.signatures.signer_registry import RegisterError
-from activities.signatures.staff import claims_staff, unknown_actors
+from activities.signatures.staff import claims_staff, staff_news, unknown_actors
 from activities.signatures.verifying import is_ours
+from workflows.journey.actors import CareTeamMember
 from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.decided import DecidedBy, events_digest
 from workflows.journey.events import Delegated, Event, PathwayStarted, PatientMerged, PatientUnmerged, SignedOff
@@ -568,4 +569,14 @@ class RecordActivities:
         if folded is None:
             raise ApplicationError("nothing of this journey is recorded", type=TRY_AGAIN)
         seen = await look_elsewhere(self._record, folded.state.journey, self._recorded)
-        return Others(elsewhere=seen.elsewhere, position=seen.position)
+        staff = self._staff_news(folded.state.journey)
+        return Others(elsewhere=seen.elsewhere, position=seen.position, staff=staff)
+
+    def _staff_news(self, journey: Journey) -> tuple[CareTeamMember, ...]:
+        """Return what the register says of those whose tasks a journey has and who work for its clinic no more, or
+        again, where the journey does not know it."""
+        try:
+            register, now = self._register.current(), datetime.now(UTC)
+        except RegisterError:
+            return ()
+        return staff_news(register, journey, now)

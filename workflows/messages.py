@@ -159,6 +159,8 @@ class Others(ImmutableModel):
 
     elsewhere: Elsewhere
     position: int
+    staff: tuple[CareTeamMember, ...] = ()
+    """What the register says now of those whose tasks the journey has, where it does not know it."""
 
 
 def record_mark(version: int, journey_hash: bytes) -> str:

@@ -129,6 +129,18 @@ async def find_gone_on_beside(record: Record, since: datetime | None) -> tuple[U
     return tuple(row["journey_id"] for row in rows)
 
 
+async def find_with_tasks_of(record: Record, people: Sequence[str]) -> tuple[UUID, ...]:
+    """Return the journeys in which something is awaited of one of these people."""
+    if not people:
+        return ()
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT DISTINCT journey_id FROM read_model.obligation WHERE closed_at IS NULL AND person = ANY($1)",
+            list(people),
+        )
+    return tuple(row["journey_id"] for row in rows)
+
+
 async def marks_at(record: Record, versions: Sequence[tuple[UUID, int]]) -> dict[UUID, str]:
     """Return the mark of each journey at a version; those that have no such version are left out."""
     if not versions:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from activities.signatures.signer_registry import Register, Shift
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import list_responsible
 from workflows.journey.commands import Command
 from workflows.journey.refusals import Refusal, RefusalCode
 
@@ -28,6 +30,18 @@ def members(register: Register, people: Iterable[str]) -> tuple[CareTeamMember, 
     """Return what the register says of these people."""
     wanted = [*people]
     return tuple(entry.member for entry in register.staff if entry.member.id in wanted)
+
+
+def staff_news(register: Register, journey: Journey, at: datetime) -> tuple[CareTeamMember, ...]:
+    """Return the entries of those whose tasks a journey has, where they left by a moment (UTC) or came back, and the
+    journey does not know it."""
+    news: list[CareTeamMember] = []
+    for person in list_responsible(journey):
+        said = members(register, [person])
+        at_work = any(member.works_at(journey.clinic, at) for member in said)
+        if said and at_work == (person in journey.left) and any(member not in journey.members for member in said):
+            news += said
+    return tuple(news[:20])
 
 
 def refuse_unknown(

@@ -10,12 +10,13 @@ import structlog
 
 from activities.record import Record, RecordUnavailable
 from activities.record.patients import find_uninformed
-from activities.record.reconciliation import find_gone_on_beside, last_complete_pass
+from activities.record.reconciliation import find_gone_on_beside, find_with_tasks_of, last_complete_pass
 from application.context import Context
 from application.errors import UseCaseError
 from application.record.comparison import at_once, compare
 from application.record.drift import SETTLED, Drift, Drifted
 from application.record.repair import mend
+from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import REGISTERED, Journeys
 
 log = structlog.get_logger("reconcile")
@@ -75,13 +76,14 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
 
     mended = await at_once(seen_to, found)
     if repair:
-        await _have_looked(record, journeys)
+        await _have_looked(context, record, journeys)
     return Reconciliation(looked_at, tuple(mended), also)
 
 
-async def _have_looked(record: Record, journeys: Journeys) -> None:
-    """Have every journey look again beside which another one of its patient went on since the last pass, and those of
-    patients taken apart that do not know it: whoever did that may have ended before it could tell them."""
+async def _have_looked(context: Context, record: Record, journeys: Journeys) -> None:
+    """Have every journey look again beside which another one of its patient went on since the last pass, those of
+    patients taken apart that do not know it (whoever did that may have ended before it could tell them), and those that
+    await something of somebody who has left."""
     last = await last_complete_pass(record)
 
     async def look(journey_id: UUID) -> None:
@@ -89,4 +91,17 @@ async def _have_looked(record: Record, journeys: Journeys) -> None:
             await journeys.look(journey_id)
 
     beside = await find_gone_on_beside(record, None if last is None else last.began - SETTLED)
-    await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record))))
+    left = await find_with_tasks_of(record, _departed(context))
+    await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record), *left)))
+
+
+def _departed(context: Context) -> tuple[str, ...]:
+    """Who has left, by an entry that has ended; nobody where the register cannot be read."""
+    if context.settings.register_file is None:
+        return ()
+    try:
+        staff, now = verified_register(context.settings).staff, context.now()
+    except UseCaseError:
+        return ()
+    ended = (each.member for each in staff if each.member.until is not None and each.member.until <= now)
+    return tuple(dict.fromkeys(member.id for member in ended))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE, STAFF, checklist, look_up, member_of, person_of, referral
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, person, started
+from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, CareTeamMember, Licence, Role, is_one_licence
+from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Licence, Role, is_one_licence
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
@@ -277,3 +277,72 @@ def test_one_licence_under_two_ids_signs_once() -> None:
     assert objection is not None
     assert "second person" in objection.reason
     assert may_decide(play.journey, kind, hold, PEOPLE[Role.CLINICIAN], play.at, signed) is None
+
+
+# Whoever leaves
+
+
+def tasks_of(play: Play, person: Actor) -> list[str]:
+    return [waiting.id for waiting in play.journey.waiting.values() if waiting.person == person.id]
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.CLINICIAN])
+def test_the_tasks_of_whoever_leaves_go_to_their_role_at_once(role: Role) -> None:
+    """They waited for somebody who was not there until they were escalated."""
+    play = after("session.end").later(minutes=5)
+    play.do(c.AskQuestion(text="x") if role == Role.CLINICIAN else c.Withdraw(), Role.PATIENT)
+    gone = PEOPLE[role]
+    before_ = {w.key: w.due for w in play.journey.waiting.values() if w.person == gone.id}
+    assert before_
+    play.do(c.TakeInStaff(members=(member_of(gone).model_copy(update={"until": play.at}),)), CLOCK)
+    assert one([event.body for event in play.events[-9:]], e.CareTeamLeft).person == gone.id
+    assert not tasks_of(play, gone)
+    theirs = {w.key: (w.owner, w.due) for w in play.journey.waiting.values() if w.key in before_}
+    assert {key: due for key, (_, due) in theirs.items()} == before_, "on the same clock"
+    assert {owner for owner, _ in theirs.values()} == {role}
+    colleague = person("colleague", role)
+    handed = {"duty": role.value, "to": colleague.id, "reason": "left (invented)"}
+    play.do(c.Reassign.model_validate(handed), Role.MEDICAL_DIRECTOR)
+    assert {w.key for w in play.journey.waiting.values() if w.person == colleague.id} >= {*before_}
+
+
+def test_an_end_that_is_to_come_hands_the_tasks_over_when_it_has() -> None:
+    play = after("session.end")
+    clinician, ends = PEOPLE[Role.CLINICIAN], play.at + timedelta(days=2)
+    play.do(c.TakeInStaff(members=(member_of(clinician).model_copy(update={"until": ends}),)), CLOCK)
+    play.wait(days=1, hours=23)
+    assert tasks_of(play, clinician)
+    assert one(play.wait(hours=2), e.CareTeamLeft).person == clinician.id
+    assert not tasks_of(play, clinician)
+    play.do(c.TakeInStaff(members=(member_of(clinician),)), CLOCK)
+    assert tasks_of(play, clinician), "who is back has them again"
+
+
+def test_whose_stand_in_leaves_has_their_tasks_back_and_they_go_to_the_role_if_both_have() -> None:
+    play = after("session.end")
+    colleague, clinician = person("colleague", Role.CLINICIAN), PEOPLE[Role.CLINICIAN]
+    play.do(c.Cover(by=colleague.id, until=play.at + timedelta(days=9), reason="leave (invented)"), clinician)
+    assert tasks_of(play, colleague)
+    play.do(c.TakeInStaff(members=(member_of(colleague).model_copy(update={"until": play.at}),)), CLOCK)
+    assert (play.journey.clinician, play.journey.covered) == (clinician.id, None)
+    assert tasks_of(play, clinician)
+    play.do(c.TakeInStaff(members=(member_of(clinician).model_copy(update={"until": play.at}),)), CLOCK)
+    assert not tasks_of(play, clinician)
+
+
+def test_a_clinician_who_turns_out_to_be_the_patient_has_no_tasks_here() -> None:
+    clinician = PEOPLE[Role.CLINICIAN]
+    play = after("session.end")
+    play.do(c.ProposeMerge(other=clinician.id, reason="x"), Role.COORDINATOR)
+    play.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    assert not tasks_of(play, clinician)
+
+
+def test_whoever_has_left_is_told_once_and_closes_no_journey() -> None:
+    play = after("session.end")
+    gone = member_of(PEOPLE[Role.CLINICIAN]).model_copy(update={"until": play.at})
+    play.do(c.TakeInStaff(members=(gone,)), CLOCK)
+    assert play.do(c.TakeInStaff(members=(gone,)), CLOCK) == []
+    play.wait(days=3)
+    assert sum(isinstance(event.body, e.CareTeamLeft) for event in play.events) == 1
+    assert not play.journey.closed

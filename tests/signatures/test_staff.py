@@ -8,7 +8,16 @@ import pytest
 
 from activities.signatures.register_changes import end_entry, enter
 from activities.signatures.signer_registry import Register, RegisterError, Shift, StaffEntry
-from activities.signatures.staff import AHEAD, at_work, is_entered, on_call, refuse_unknown, rota_gaps, unknown_actors
+from activities.signatures.staff import (
+    AHEAD,
+    at_work,
+    is_entered,
+    on_call,
+    refuse_unknown,
+    rota_gaps,
+    staff_news,
+    unknown_actors,
+)
 from simulation.people import CLINIC, PEOPLE, STAFF, member_of
 from tests.journey.play import course
 from workflows.journey import commands as c
@@ -243,3 +252,15 @@ def test_somebody_who_leaves_leaves_a_gap() -> None:
     for person in (ON_CALL, CLINICIAN):
         gone = end_entry(gone, person.id, person.role, at=NOW + timedelta(days=3))
     assert rota_gaps(gone, CLINIC, NOW, NOW + AHEAD) == ((NOW + timedelta(days=3), NOW + AHEAD),)
+
+
+def test_of_whose_tasks_a_journey_has_it_hears_who_left_and_who_is_back() -> None:
+    journey, whole = course("PTSD").journey, register()
+    assert staff_news(whole, journey, NOW) == ()
+    gone = end_entry(whole, CLINICIAN.id, Role.CLINICIAN, at=NOW)
+    assert staff_news(gone, journey, NOW - timedelta(seconds=1)) == ()
+    [ended] = staff_news(gone, journey, NOW)
+    assert (ended.id, ended.until) == (CLINICIAN.id, NOW)
+    told = journey.model_copy(update={"members": (ended,), "left": (CLINICIAN.id,)})
+    assert staff_news(gone, told, NOW) == (), "it knows"
+    assert [member.id for member in staff_news(whole, told, NOW)] == [CLINICIAN.id], "is back"

@@ -16,7 +16,7 @@ from temporalio.common import RawValue, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, FailureError
 
 from simulation.keys import Signers
-from simulation.people import person_of
+from simulation.people import PEOPLE, member_of, person_of
 from simulation.player import at_once
 from tests.helpers import eventually
 from tests.journey.play import Play, before
@@ -165,6 +165,14 @@ async def test_of_one_position_two_things_may_be_said(run: Run) -> None:
     run.decider.take_in(Others(elsewhere=ONE, position=7))
     run.decider.take_in(Others(elsewhere=OTHER, position=7))
     assert run.ledger.journey.elsewhere == OTHER
+
+
+def test_who_has_left_by_the_register_is_taken_in_with_a_look(run: Run, play: Play) -> None:
+    clinician = PEOPLE[Role.CLINICIAN]
+    gone = member_of(clinician).model_copy(update={"until": play.at})
+    run.decider.take_in(Others(elsewhere=play.journey.elsewhere, position=7, staff=(gone,)))
+    assert run.ledger.journey.left == (clinician.id,)
+    assert run.waiting[-1].own, "the record decides it again"
 
 
 def test_what_a_look_took_in_is_looked_up_again_where_it_was_undone(run: Run, play: Play) -> None:

@@ -17,6 +17,7 @@ from workflows.journey.always.adverse_events.model import (
     RegradeAdverseEvent,
     ReportAdverseEvent,
 )
+from workflows.journey.always.care_team.model import TakeInStaff
 from workflows.journey.always.clock.model import AcknowledgeAlarm, PassDeadline
 from workflows.journey.always.corrections.model import (
     Amend,
@@ -207,7 +208,8 @@ AnyBody = Annotated[
     | PassDeadline
     | KeepUnreadable
     | KeepCancellation
-    | TakeInHistory,
+    | TakeInHistory
+    | TakeInStaff,
     Field(discriminator="kind"),
 ]
 

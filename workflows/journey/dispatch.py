@@ -7,6 +7,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reaction
 from workflows.journey.always.access import rules as access
 from workflows.journey.always.adverse_events import rules as adverse_events
+from workflows.journey.always.care_team import rules as care_team
 from workflows.journey.always.clock import rules as clock
 from workflows.journey.always.corrections import rules as corrections
 from workflows.journey.always.death import rules as death
@@ -64,6 +65,7 @@ DECISIONS: Decisions = {
     **sign_offs.DECISIONS,
     **corrections.DECISIONS,
     **dose_limits.DECISIONS,
+    **care_team.DECISIONS,
     **clock.DECISIONS,
 }
 _REACTING = (
@@ -101,6 +103,7 @@ ADVANCES = (evaluation.advance, screening.advance, education.advance, sessions.a
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Return the step to the next stage, or the closing of the pathway, once nothing prevents it."""
+    yield from care_team.advance(journey, at)
     yield from pathway.advance(journey, at)
     if journey.closing is None:
         yield from screening.reopen(journey, at)

@@ -19,7 +19,7 @@ from workflows.journey.always.adverse_events.model import (
     AdverseEventRegradingConfirmed,
     AdverseEventReported,
 )
-from workflows.journey.always.care_team.model import CareTeamUpdated, StrangerHeard
+from workflows.journey.always.care_team.model import CareTeamLeft, CareTeamUpdated, StrangerHeard
 from workflows.journey.always.clock.model import ObligationAcknowledged, ObligationEscalated, ObligationsUpdated
 from workflows.journey.always.corrections.model import (
     Amendable,
@@ -177,6 +177,7 @@ AnyEventBody = Annotated[
     | SupplyCounted
     | AdverseEventReported
     | CareTeamUpdated
+    | CareTeamLeft
     | DeathReported
     | DeathConfirmed
     | DeathDoubted

@@ -62,7 +62,7 @@ def group_needs(journey: Journey) -> tuple[Needs, ...]:
     """Return everything the journey waits for now, in groups. A group is the same object as long as nothing has changed
     of what it is worked out from."""
     pages = (
-        page.recall(each.of_page, *(getattr(journey, name) for name in each.reads))
+        page.recall(each.of_page, *(_read(journey, name) for name in each.reads))
         for each in EACH_NEEDS
         for page in as_entries(getattr(journey, each.field)).pages
     )
@@ -74,6 +74,12 @@ def group_needs(journey: Journey) -> tuple[Needs, ...]:
     return (as_needs(need for need in needed if outlasts_of(journey, need) >= _ended(journey)),)
 
 
+def _read(journey: Journey, name: str) -> object:
+    """Return a field that is read; of the people who are asked, nobody who has left."""
+    value = getattr(journey, name)
+    return None if name in ("clinician", "coordinator") and value in journey.left else value
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Return everything the journey waits for now."""
     for group in group_needs(journey):
@@ -82,7 +88,11 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 @recalled
 def _needs(journey: Journey, stage: Callable[[Journey], Iterator[Requirement]]) -> Needs:
-    return as_needs(stage(journey))
+    left = journey.left
+    return as_needs(
+        need.model_copy(update={"person": None}) if need.person is not None and need.person in left else need
+        for need in stage(journey)
+    )
 
 
 def wanted_now(journey: Journey) -> dict[str, Requirement]:

@@ -11,7 +11,14 @@ from workflows.journey.actors import CLOCK
 from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.codes import code_of
 from workflows.journey.command_ids import own_id
-from workflows.journey.commands import Command, KeepCancellation, KeepUnreadable, PassDeadline, TakeInHistory
+from workflows.journey.commands import (
+    Command,
+    KeepCancellation,
+    KeepUnreadable,
+    PassDeadline,
+    TakeInHistory,
+    TakeInStaff,
+)
 from workflows.journey.decided import Decided
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
@@ -130,11 +137,15 @@ class Decider:
             self.keep(keep_further(self.inbox.further))
 
     def take_in(self, told: m.Recorded | m.Others, *, undone: bool = False) -> None:
-        """Take in what the patient's other journeys say, up to a position of the record."""
+        """Take in what the patient's other journeys say, up to a position of the record, and who has left."""
         if told.elsewhere is not None:
             body = TakeInHistory(elsewhere=told.elsewhere, position=told.position, undone=undone)
             said = code_of(self.ledger.journey.code_key, body.model_dump(mode="json"))
             self._decide_own(f"history:{said}", body)
+        if isinstance(told, m.Others) and told.staff:
+            staff = TakeInStaff(members=told.staff)
+            said = code_of(self.ledger.journey.code_key, staff.model_dump(mode="json"))
+            self._decide_own(f"staff:{self.ledger.journey.version}:{said}", staff)
 
     def pass_deadlines(self, portions: int) -> bool:
         """Pass what is due, one portion after the other. Return whether all portions were passed, and more may be
@@ -189,7 +200,9 @@ class Decider:
 
     # What follows at once
 
-    def _decide_own(self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation | TakeInHistory) -> None:
+    def _decide_own(
+        self, what: str, body: PassDeadline | KeepUnreadable | KeepCancellation | TakeInHistory | TakeInStaff
+    ) -> None:
         """Decide a command of the run itself, under an id that is derived from what it is about."""
         self._decide_for_run(Command(command_id=own_id(self.ledger.journey.id, what), actor=CLOCK, body=body))
 

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, CareTeamMember, Role
-from workflows.journey.aggregate import Journey
+from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
+from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import with_members
 from workflows.journey.envelopes import CommandBody
@@ -135,6 +135,54 @@ def add_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.Ev
     found = tuple(member for member in command.named if member.id in ids)
     known = journey.model_copy(update={"members": with_members(journey.members, found)})
     return known, (e.CareTeamUpdated(members=found),)
+
+
+def list_responsible(journey: Journey) -> tuple[str, ...]:
+    """Return whose tasks a journey has: its coordinator, its clinician and who stands in, its evaluator."""
+    absent = None if journey.covered is None else journey.covered.clinician
+    people = (journey.coordinator, journey.clinician, absent, journey.evaluation.evaluator)
+    return tuple(dict.fromkeys(person for person in people if person is not None))
+
+
+def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
+    """Take in what the register says of whose tasks are here, if it is not what this journey knows."""
+    news = tuple(dict.fromkeys(m.id for m in command.members if m not in journey.members))
+    found = tuple(member for member in command.members if member.id in news)
+    if found:
+        yield e.CareTeamUpdated(members=found)
+
+
+def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
+    """Let the tasks of whoever has left go to their role, or back to whom they stood in for: at once, and not when
+    somebody notices that nothing is done."""
+    for person in list_responsible(journey):
+        ends = leaves_at(journey, person)
+        if person not in journey.left and ends is not None and ends <= at:
+            yield e.CareTeamLeft(person=person)
+    if journey.covered is not None and journey.clinician in journey.left:
+        yield e.CoverEnded()
+
+
+def leaves_at(journey: Journey, person: str) -> datetime | None:
+    """Return from when (UTC) somebody may have no tasks here, as far as this journey knows; None where there is no such
+    time."""
+    if journey.is_patient(person):
+        return journey.started_at
+    roles = STAFF_ROLES if person == journey.coordinator else CLINICAL
+    told = [member for member in journey.members if member.id == person and member.role in roles]
+    ends = [member.until for member in told if journey.clinic in member.clinics]
+    if not told or None in ends:
+        return None
+    return max((end for end in ends if end is not None), default=journey.started_at)
+
+
+def next_departure(journey: Journey) -> datetime | None:
+    """Return the earliest moment (UTC) at which tasks here are to go to a role."""
+    ends = (leaves_at(journey, person) for person in list_responsible(journey) if person not in journey.left)
+    return min((end for end in ends if end is not None), default=None)
+
+
+DECISIONS: Decisions = {c.TakeInStaff: take_in_staff}
 
 
 def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:

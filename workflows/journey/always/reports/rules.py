@@ -235,7 +235,7 @@ def settle(journey: Journey, command: c.SettleReport, by: Actor, at: datetime) -
     yield e.ReportSettled(report=report.id, text=command.text)
 
 
-def _ask(report: KeptReport, clinician: str) -> Iterator[Requirement]:
+def _ask(report: KeptReport, clinician: str | None) -> Iterator[Requirement]:
     if not report.settled:
         soon = is_at_least(report.severity, Severity.URGENT)
         yield require(

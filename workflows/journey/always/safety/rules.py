@@ -81,7 +81,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     yield from suicide_risk.needs(journey)
 
 
-def _answer(support: Support, clinician: str, coordinator: str) -> Iterator[Requirement]:
+def _answer(support: Support, clinician: str | None, coordinator: str | None) -> Iterator[Requirement]:
     if support.open:
         owner = SUPPORT_OWNER[support.urgency]
         yield require(

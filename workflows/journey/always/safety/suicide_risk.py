@@ -249,7 +249,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             yield decision
 
 
-def _reach(crisis: Crisis, clinician: str) -> Iterator[Requirement]:
+def _reach(crisis: Crisis, clinician: str | None) -> Iterator[Requirement]:
     if not crisis.reached and not crisis.closed:
         yield require(
             CRISIS,

@@ -257,7 +257,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield require(CONSENT, owner=Role.PATIENT, what="decide about the consents")
 
 
-def _answer(question: Question, clinician: str) -> Iterator[Requirement]:
+def _answer(question: Question, clinician: str | None) -> Iterator[Requirement]:
     if question.answer is None and not question.in_error:
         yield require(
             QUESTION,

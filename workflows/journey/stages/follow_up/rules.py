@@ -202,7 +202,7 @@ def _lost(contacts: Mapping[str, OwedContact]) -> tuple[str, ...]:
     return tuple(contact.id for contact in contacts.values() if contact.open and contact.lost)
 
 
-def _make(contact: OwedContact, clinician: str, coordinator: str) -> Iterator[Requirement]:
+def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) -> Iterator[Requirement]:
     """Ask for a contact that is open, and for a decision on one that was made too late."""
     if contact.to_settle:
         yield require(
