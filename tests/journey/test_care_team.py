@@ -279,6 +279,18 @@ def test_one_licence_under_two_ids_signs_once() -> None:
     assert may_decide(play.journey, kind, hold, PEOPLE[Role.CLINICIAN], play.at, signed) is None
 
 
+def test_nobody_of_the_staff_starts_a_pathway_for_themselves() -> None:
+    command = referral(PROTOCOLS["PTSD"], JOURNEY)
+    assert isinstance(command.body, c.StartPathway)
+    own = command.body.patient.model_copy(update={"ref": "a-colleague"})
+    body = command.body.model_copy(update={"patient": own})
+    decided = decide(
+        None, command.model_copy(update={"body": body, "actor": person("a-colleague", Role.COORDINATOR)}), START
+    )
+    assert isinstance(decided, Refusal)
+    assert decided.code == RefusalCode.NOT_ALLOWED
+
+
 # Whoever leaves
 
 

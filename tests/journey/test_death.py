@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import observation, plan
+from simulation.people import PEOPLE, observation, plan
 from tests.journey.play import PROTOCOLS, START, Play, after, before, collected, course, one, person, ruled, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -368,6 +368,19 @@ def test_what_the_patient_sends_after_their_death_is_heard_though_it_is_refused(
         assert any(support.open and support.cause == "life" for support in play.journey.support.values())
     again = play.command(REFUSED[what](play), Role.PATIENT)
     assert not [event for event in play.keep(again, refusal) if isinstance(event.body, e.DeathDoubted)], "once"
+
+
+def test_what_the_patient_sends_under_another_of_their_references_is_a_sign_of_life() -> None:
+    play = after("session.end")
+    play.do(c.ProposeMerge(other="another-reference", reason="x"), Role.COORDINATOR)
+    play.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    play.do(c.RecordDeath(related="unknown", reason="x"), Role.OBSERVER)
+    alias = PEOPLE[Role.PATIENT].model_copy(update={"id": "another-reference"})
+    command = play.command(c.Withdraw(), alias)
+    refusal = play.take(command)
+    assert isinstance(refusal, Refusal)
+    play.keep(command, refusal)
+    assert play.journey.deaths["death-1"].doubts
 
 
 def test_what_is_sent_again_is_no_further_sign_of_life() -> None:

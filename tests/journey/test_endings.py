@@ -103,6 +103,13 @@ def test_contacts_are_handed_over_by_a_signed_decision_to_a_named_receiver() -> 
     assert {k.handed_over_to for k in play.journey.contacts.values() if k.dose and not k.done_at} == {proposal.receiver}
 
 
+def test_nothing_is_handed_over_to_the_patient() -> None:
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    own = c.ProposeHandover(receiver=play.journey.patient.ref, reason="x")
+    play.refused(own, code=RefusalCode.CONTRADICTS, field="receiver")
+
+
 def test_a_declined_handover_leaves_the_watch_where_it_is() -> None:
     play = after("session.end")
     play.do(c.Withdraw(), Role.PATIENT)

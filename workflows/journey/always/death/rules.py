@@ -133,8 +133,9 @@ def doubt_if_patient_acts(
 
 
 def doubt_if_patient_sends(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
-    """Doubt the death where the patient sends something, though it is refused: it is a sign of life all the same."""
-    if command.actor.role == Role.PATIENT and command.actor.id == journey.patient.ref:
+    """Doubt the death where the patient sends something, under whichever of their references, though it is refused: it
+    is a sign of life all the same."""
+    if command.actor.role == Role.PATIENT and journey.is_patient(command.actor.id):
         yield from _doubted(journey)
 
 

@@ -28,6 +28,13 @@ def propose(journey: Journey, command: c.ProposeHandover, by: Actor, at: datetim
         )
     if not sessions_watched(journey) and not contacts_watched(journey):
         refuse(RefusalCode.ALREADY_DONE, "nothing is left to hand over", "See `pathway why` for what is awaited")
+    if journey.is_patient(command.receiver):
+        refuse(
+            RefusalCode.CONTRADICTS,
+            "the patient does not watch over themselves",
+            "Name who takes over, and agreed to it",
+            "receiver",
+        )
     yield e.HandoverProposed(receiver=command.receiver, reason=command.reason)
 
 

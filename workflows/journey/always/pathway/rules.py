@@ -25,6 +25,8 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
         refuse(RefusalCode.NOT_ALLOWED, "a pathway is started by a coordinator", "Act with a coordinator's profile")
     if command.clinic not in by.clinics:
         refuse(RefusalCode.NOT_ALLOWED, "you do not work for this clinic", "Have one of its coordinators start it")
+    if by.id == command.patient.ref:
+        refuse(RefusalCode.NOT_ALLOWED, "nobody starts a pathway for themselves", "Have a colleague start it")
     if protocol.pathway != command.pathway:
         refuse(
             RefusalCode.PROTOCOL,
