@@ -7,6 +7,7 @@ none of them has gone on since. Who knew too little is told, and nothing is reco
 
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -47,33 +48,71 @@ def patient_keys(patients: PatientKeys, clinic: str, patient: Patient) -> tuple[
     return (patients.of_ref(patient.ref), *number)
 
 
-def known_as(patients: PatientKeys, journey: Journey, still: Container[str] = ()) -> frozenset[bytes]:
-    """Return all keys by which a journey knows its patient: its own, and those that were merged into them. ``still``
-    are references that count although their merge was undone."""
-    merges = journey.merges.values()
-    merged = (patients.of_ref(each.other) for each in merges if each.merged or (each.undone and each.other in still))
-    return frozenset((*patient_keys(patients, journey.clinic, journey.patient), *merged))
+class Said(NamedTuple):
+    """What a journey says of who its patient is: the keys of their references, with those that were merged into them;
+    the clinic's number, if it gave one; and the keys of whom two people signed to be somebody else. They are sorted by
+    when the journeys began."""
+
+    began: tuple[datetime, UUID]
+    refs: tuple[bytes, ...]
+    number: bytes | None
+    others: tuple[bytes, ...]
+
+
+def said_of_patient(patients: PatientKeys, journey: Journey, still: Container[str] = ()) -> Said:
+    """Return what a journey says of who its patient is. ``still`` are references that count although their merge was
+    undone."""
+    own, *number = patient_keys(patients, journey.clinic, journey.patient)
+    merged = [each.other for each in journey.merges.values() if each.merged or (each.undone and each.other in still)]
+    undone = [each.other for each in journey.merges.values() if each.undone and each.other not in merged]
+    return Said(
+        began=(journey.started_at, journey.id),
+        refs=(own, *map(patients.of_ref, merged)),
+        number=number[0] if number else None,
+        others=tuple(map(patients.of_ref, undone)),
+    )
+
+
+def tell_apart(said: Iterable[Said]) -> dict[bytes, bytes]:
+    """Return of each key one that stands for its patient, by what all these journeys say. Who was signed to be
+    somebody else is one by no number of a clinic: that of two such patients, which a journey named while they counted
+    as one, is whose journey named it first."""
+    every = sorted(said)
+    group: dict[bytes, bytes] = {}
+
+    def root(key: bytes) -> bytes:
+        while group.setdefault(key, key) != key:
+            key = group[key]
+        return key
+
+    for each in every:
+        for key in each.refs:
+            group[root(key)] = root(each.refs[0])
+    two = [(each.refs[0], other) for each in every for other in each.others]
+    for each in every:
+        if each.number is not None:
+            named, own = root(each.number), root(each.refs[0])
+            if not any({root(one), root(other)} == {named, own} for one, other in two):
+                group[named] = own
+    return {key: root(key) for key in [*group]}
 
 
 def of_patient(
     patients: PatientKeys, journeys: Iterable[Journey], key: bytes, still: Container[str] = ()
 ) -> tuple[Journey, ...]:
     """Return those of these journeys that are of the patient with this key, by what they say of it themselves.
-    ``still`` as in `known_as`."""
+    ``still`` as in `said_of_patient`."""
     every = tuple(journeys)
     keys = keys_of_one(patients, every, key, still)
-    return tuple(each for each in every if keys & {*patient_keys(patients, each.clinic, each.patient)})
+    return tuple(each for each in every if patients.of_ref(each.patient.ref) in keys)
 
 
 def keys_of_one(
     patients: PatientKeys, journeys: Iterable[Journey], key: bytes, still: Container[str] = ()
 ) -> set[bytes]:
-    """Return all keys of the patient with this one, by what these journeys say. ``still`` as in `known_as`."""
-    known = [known_as(patients, each, still) for each in journeys]
-    keys = {key}
-    while more := {each for theirs in known if keys & theirs for each in theirs} - keys:
-        keys |= more
-    return keys
+    """Return all keys of the patient with this one, by what these journeys say. ``still`` as in `said_of_patient`."""
+    stands_for = tell_apart(said_of_patient(patients, each, still) for each in journeys)
+    return {key, *(each for each, stands in stands_for.items() if stands == stands_for.get(key))}
 
 
 async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourneys | None = None) -> SeenElsewhere:

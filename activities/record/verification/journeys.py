@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.patients import known_as
+from activities.record.patients import said_of_patient
 from activities.record.read_models.rows import ProjectionState, apply
 from activities.record.store import Record
 from activities.record.stored import Log, StoredEvent
@@ -148,7 +148,7 @@ async def judge_journeys(
             others.update(derivation.others)
             underived += [journey_id] if derivation.others else []
         if head is not None and head["patient_key"] is not None and journey is not None:
-            patients.append(KnownPatient(journey.id, head["last_position"], sorted(known_as(record.patients, journey))))
+            patients.append(KnownPatient(journey.id, head["last_position"], said_of_patient(record.patients, journey)))
         if head is not None and journey is not None and _differs(record.patients, head, journey):
             found.append(RecordFinding(head["last_position"], journey_id, journey.version, "head_differs"))
     if live is not None:

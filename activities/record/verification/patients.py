@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.patients import of_patient
+from activities.record.patients import Said, of_patient, tell_apart
 from activities.record.verification.chains import Connection, RecordFinding
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.patient.model import Elsewhere
@@ -29,11 +29,11 @@ def _differs(position: int, journey_id: UUID, version: int | None, difference: D
 
 
 class KnownPatient(NamedTuple):
-    """By which keys a journey knows its patient, and where its last event is."""
+    """Who a journey says that its patient is, and where its last event is."""
 
     journey_id: UUID
     position: int
-    keys: Sequence[bytes]
+    said: Said
 
 
 class Placed(NamedTuple):
@@ -60,32 +60,25 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
     round."""
     rows = await connection.fetch("SELECT patient_key, known_as FROM record.patient WHERE log_id = $1", log_id)
     kept = {row["patient_key"]: row["known_as"] for row in rows}
-    group: dict[bytes, bytes] = {}
-
-    def root(key: bytes) -> bytes:
-        while group.setdefault(key, key) != key:
-            key = group[key]
-        return key
-
     every = list(known)
-    for each in every:
-        for key in each.keys:
-            group[root(key)] = root(each.keys[0])
+    group = tell_apart(each.said for each in every)
     said: dict[bytes, set[bytes | None]] = {}
     found: list[RecordFinding] = []
     for each in every:
-        names = {kept.get(key) for key in each.keys}
-        one = said.setdefault(root(each.keys[0]), names)
+        stands = group[each.said.refs[0]]
+        number = [] if each.said.number is None or group[each.said.number] != stands else [each.said.number]
+        names = {kept.get(key) for key in (*each.said.refs, *number)}
+        one = said.setdefault(stands, names)
         if len(names) != 1 or None in names or names != one:
             found.append(_differs(each.position, each.journey_id, None, "patient_differs"))
     apart: defaultdict[bytes | None, set[bytes]] = defaultdict(set)
     for key in group:
-        apart[kept.get(key)].add(root(key))
+        apart[kept.get(key)].add(group[key])
     mixed = {name for name, roots in apart.items() if len(roots) > 1}
     found += (
         _differs(each.position, each.journey_id, None, "patient_differs")
         for each in every
-        if kept.get(each.keys[0]) in mixed
+        if kept.get(each.said.refs[0]) in mixed
     )
     return found
 

@@ -294,6 +294,42 @@ async def test_who_is_one_by_another_statement_too_is_found_until_that_is_undone
     assert await find_unparted(record) == ()
 
 
+async def test_who_was_signed_to_be_two_is_linked_by_no_number_named_while_they_were_one(record: Record) -> None:
+    """A journey that begins while two count as one may name the reference of one and the number of the other. No
+    signature takes that back, so they stayed one for ever."""
+    first = dosed()
+    first = numbered(first, "4711")
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
+    second = numbered(second, None)
+    await record_all(record, second)
+    own = first.journey.patient.ref
+    second.do(c.ProposeMerge(other=own, reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, second, [patient_key(own)])
+    third = numbered(another(first, with_medicine("invented-3"), ref=SECOND_REF, journey_id=uuid4()), "4711")
+    await record_all(record, third)
+    second.do(c.ProposeUnmerge(merge="merge-1", reason="invented: two people"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    read = await part(record, second.journey, own)
+    assert read.keys, "they can be taken apart"
+    await record_all(record, second, parts=read.keys, parts_read=read.position)
+    assert await find_unparted(record) == ()
+    assert await patient_index.journeys_of(record, patient_key(own)) == (first.journey.id,)
+    theirs = await patient_index.journeys_of(record, patient_key(SECOND_REF))
+    assert set(theirs) == {second.journey.id, third.journey.id}
+    assert await found(record) == []
+
+
+def numbered(play: Play, number: str | None) -> Play:
+    """The same play, whose clinic gave the patient this number."""
+    opened = play.events[0].body
+    assert isinstance(opened, e.PathwayStarted)
+    patient = opened.patient.model_copy(update={"number": number})
+    begins = play.events[0].model_copy(update={"body": opened.model_copy(update={"patient": patient})})
+    return Play(fold([begins, *play.events[1:]]), play.at, [begins, *play.events[1:]])
+
+
 async def test_who_can_be_taken_apart_is_although_another_cannot_yet(record: Record) -> None:
     first, second = await taken_for_one(record)
     third = another(first, with_medicine("invented-3"), ref="demo-patient-third", journey_id=uuid4())
