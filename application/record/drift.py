@@ -57,8 +57,8 @@ MEANINGS = {
     Drift.UNSHOWN: "its search attributes are missing or wrong: it is in no list that chooses by them",
     Drift.SILENT: "its workflow tasks fail, or Temporal did not answer about it: look at it in the Temporal UI",
     Drift.UNSTARTED: "its patient is enrolled and it never began: send its referral again, unchanged",
-    Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded: look whether the record can be reached. If the "
-    "record was put back, see `record recover`",
+    Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded: look whether the record can be reached, and "
+    "the register can be read. If the record was put back, see `record recover`",
     Drift.LINGERING: "it is closed and waits for nothing, and Temporal still runs it: look at its workflow tasks",
     Drift.UNREVIEWED: "somebody looked at it in an emergency, and it was not told: nobody is asked to review that",
     Drift.UNPARTED: "two people signed that its patient and another one are two, and they still count as one: another "
@@ -108,5 +108,6 @@ def judge(
         (Drift.LINGERING, head.status == "closed" and head.awaits is False and settled and not young),
         (Drift.SILENT, run.stuck),
         (Drift.STOPPED, head.clock is not None and now - head.clock > OVERDUE and settled and not young),
+        (Drift.UNRECORDED, head.version == 0 and settled and not young and run.squatter is None),
     )
     return next((drift for drift, so in differing if so), None)

@@ -76,7 +76,9 @@ BARE: dict[str, Any] = {"mark": "", "shown": None}
         (NOTHING, {**BARE, "state": "ended"}, None, Drift.UNSTARTED),
         (NOTHING, {"state": "ended"}, None, Drift.AHEAD),
         ({**NOTHING, "since": JUST}, None, None, None),
-        (NOTHING, BARE, None, None),
+        (NOTHING, BARE, None, Drift.UNRECORDED),
+        (NOTHING, {**BARE, "began": JUST}, None, None),
+        ({**NOTHING, "since": JUST}, BARE, None, None),
     ],
 )
 def test_each_difference_is_told_as_what_it_is(
