@@ -34,7 +34,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
 from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable
-from application.temporal.calls import no_answer
+from application.temporal.calls import ANSWER, no_answer
 from application.temporal.squatters import Squatted, read_opening
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
@@ -107,6 +107,7 @@ async def start(client: Client, command: Command, *, task_queue: str, delay: tim
                 id_reuse_policy=reuse,
                 search_attributes=initial_search_attributes(Stage.EVALUATION, body.pathway, body.clinic),
                 static_summary=_summary(body.pathway, body.clinic),
+                rpc_timeout=ANSWER,
             )
         except WorkflowAlreadyStartedError:
             pass
@@ -345,7 +346,7 @@ async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> Workflo
         Unavailable: Temporal cannot be reached.
     """
     try:
-        return (await handle.describe()).status
+        return (await handle.describe(rpc_timeout=ANSWER)).status
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return None
@@ -378,6 +379,7 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str, 
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             search_attributes=initial_search_attributes(journey.stage, journey.protocol.pathway, journey.clinic),
             static_summary=_summary(journey.protocol.pathway, journey.clinic),
+            rpc_timeout=ANSWER,
         )
     except WorkflowAlreadyStartedError:
         await _require_own(client, journey.id, task_queue)
@@ -422,6 +424,7 @@ async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str)
                 spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
             ),
             trigger_immediately=True,
+            rpc_timeout=ANSWER,
         )
     except ScheduleAlreadyRunningError:
         return
@@ -438,7 +441,7 @@ async def register_search_attributes(client: Client) -> None:
     if missing := {name: kind for name, kind in wanted.items() if name not in known}:
         request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
         try:
-            await client.operator_service.add_search_attributes(request, retry=True)
+            await client.operator_service.add_search_attributes(request, retry=True, timeout=ANSWER)
         except RPCError as refused:
             if refused.status != RPCStatusCode.PERMISSION_DENIED:
                 raise
@@ -456,7 +459,8 @@ async def register_search_attributes(client: Client) -> None:
 
 async def _known_attributes(client: Client) -> Mapping[str, Any]:
     request = ListSearchAttributesRequest(namespace=client.namespace)
-    return (await client.operator_service.list_search_attributes(request, retry=True)).custom_attributes
+    listed = await client.operator_service.list_search_attributes(request, retry=True, timeout=ANSWER)
+    return listed.custom_attributes
 
 
 def _to_indexed_type(kind: SearchAttributeIndexedValueType) -> Any:

@@ -42,7 +42,7 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
                 mended.append(f"schedule made: {ANCHORS}")
             else:
                 if paused:
-                    await schedule.unpause(note="reconciliation: anchors are wanted")
+                    await schedule.unpause(note="reconciliation: anchors are wanted", rpc_timeout=ANSWER)
                     mended.append(f"schedule unpaused: {ANCHORS}")
     except RPCError:
         raise no_answer() from None
