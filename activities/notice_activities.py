@@ -4,22 +4,16 @@ from datetime import UTC, datetime
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver, recipients
+from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.actors import Role
-from workflows.journey.base import ImmutableModel
-from workflows.messages import Alarm, raise_alarm
+from workflows.messages import Alarm, Attempted, raise_alarm
 
 log = structlog.get_logger("notices")
-
-
-class Attempted(ImmutableModel):
-    """What an attempt leaves to the next one, once the log has its alarms. A model, because its payload then says what
-    it is: Temporal shows it to whoever takes the next attempt, and it is nobody's answer."""
-
-    logged: bool = True
 
 
 class NoticeActivities:
@@ -34,11 +28,15 @@ class NoticeActivities:
         """Log every alarm once, one for the on-call clinician with who that is, then deliver it. The log line is
         written even when the database is down.
 
-        That it is logged is told to Temporal, so later attempts deliver only. Where a worker dies before it could tell,
-        the next attempt logs the alarm again under the same id: whoever pages by the log counts an id once.
+        That it is logged is told to Temporal, so later attempts deliver only, also those of a further activity that the
+        run asks for in a long outage. Where a worker dies before it could tell, the next attempt logs the alarm again
+        under the same id: whoever pages by the log counts an id once.
+
+        Raises:
+            ApplicationError: to be retried, when the record cannot be reached.
         """
         attempt, told = activity.info(), datetime.now(UTC)
-        if Attempted().model_dump() not in attempt.heartbeat_details:
+        if not alarm.logged and Attempted().model_dump() not in attempt.heartbeat_details:
             for notice in alarm.notices:
                 people = None
                 if notice.to == Role.ON_CALL_CLINICIAN:
@@ -52,5 +50,8 @@ class NoticeActivities:
                     attempt=attempt.attempt,
                 )
             activity.heartbeat(Attempted())
-        await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)
+        try:
+            await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)
+        except (RecordUnavailable, RecordFault) as problem:
+            raise ApplicationError(str(problem), Attempted(), type=type(problem).__name__) from problem
         return True

@@ -223,10 +223,18 @@ class SignatureResult(ImmutableModel):
 
 
 class Alarm(ImmutableModel):
-    """Notices that cannot wait for the record, in a journey of this clinic."""
+    """Notices that cannot wait for the record, in a journey of this clinic. ``logged``: the log has them already."""
 
     clinic: Identifier
     notices: tuple[Notice, ...]
+    logged: bool = False
+
+
+class Attempted(ImmutableModel):
+    """What an attempt to raise an alarm leaves to the next one, once the log has it. A model, because its payload then
+    says what it is: Temporal shows it to whoever takes the next attempt, and it is nobody's answer."""
+
+    logged: bool = True
 
 
 class JourneyInput(ImmutableModel):

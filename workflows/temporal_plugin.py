@@ -14,7 +14,7 @@ from uuid import UUID
 from google.protobuf.message import DecodeError
 from pydantic import BaseModel
 from pydantic_core import to_json
-from temporalio.api.common.v1 import Payload
+from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.sdk.v1.external_storage_pb2 import ExternalStorageReference
 from temporalio.client import Client, ClientConfig, HeaderCodecBehavior
@@ -186,7 +186,7 @@ class FailureConverter(DefaultFailureConverterWithEncodedAttributes):
     """Failures whose message, type and details only those read and write who have the keys.
 
     What says to be a failure of ours and is not authentic has no type and no details. Failures of Temporal's own, such
-    as time-outs, have neither.
+    as time-outs, have no type, and of details only the authentic ones that an attempt had told Temporal.
     """
 
     def to_failure(self, exception: BaseException, payload_converter: AnyPayloadConverter, failure: Failure) -> None:
@@ -216,20 +216,25 @@ def _believed(failure: Failure) -> Failure:
     if attributes is not None and (info is None or {"type", "final"} <= attributes.keys()):
         if info is not None:
             info.type, info.non_retryable = attributes["type"], attributes["final"]
-            if not all(map(is_authentic, info.details.payloads)):
+            if not _are_ours(info.details):
                 info.ClearField("details")
         return read
     read.ClearField("encoded_attributes")
     for kind in ("timeout_failure_info", "canceled_failure_info", "reset_workflow_failure_info"):
         if read.HasField(kind):
             for details in ("last_heartbeat_details", "details"):
-                if details in getattr(read, kind).DESCRIPTOR.fields_by_name:
-                    getattr(read, kind).ClearField(details)
+                holder = getattr(read, kind)
+                if details in holder.DESCRIPTOR.fields_by_name and not _are_ours(getattr(holder, details)):
+                    holder.ClearField(details)
     if info is not None:
         read.message = "a failure that was not made with the keys of this service"
         info.type = info.type if info.type == SERVERS_FAILURE else NOT_AUTHENTIC
         info.ClearField("details")
     return read
+
+
+def _are_ours(details: Payloads) -> bool:
+    return all(map(is_authentic, details.payloads))
 
 
 def _attributes(payload: Payload) -> dict[str, Any] | None:

@@ -29,7 +29,6 @@ from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from activities.notice_activities import Attempted
 from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, make_keyring, use_master_key
@@ -47,7 +46,7 @@ from tests.replay.replay import replay
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
-from workflows.messages import DIVERGED, LIMIT
+from workflows.messages import DIVERGED, LIMIT, Attempted
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 

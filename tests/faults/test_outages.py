@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
@@ -24,6 +26,7 @@ from tests.faults.helpers import AT_RISK, LOG_LOCK, Course, at_work, blocked, co
 from tests.fixtures.everything import everything
 from tests.helpers import eventually
 from tests.record.helpers import log_of_patients
+from workflows import messages
 from workflows.care_journey import workflow_id
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -122,15 +125,19 @@ def _alarms(log: Path) -> list[str]:
 
 async def _raised(course: Course) -> list[str]:
     """The ids of the alarms that a journey raised, as Temporal has them."""
-    raised = []
+    return [str(notice.id) for alarm in await _alarms_of(course) for notice in alarm.notices]
+
+
+async def _alarms_of(course: Course) -> list[Alarm]:
+    """What the activities that raise alarms were given, as Temporal has it."""
+    given: list[Alarm] = []
     for history in await course.runs():
         for event in history:
             scheduled = event.activity_task_scheduled_event_attributes
             if scheduled.activity_type.name == ALARM:
                 converter = in_history(course.client, workflow_id(course.id))
-                [alarm] = await converter.decode(scheduled.input.payloads, [Alarm])
-                raised += [str(notice.id) for notice in alarm.notices]
-    return raised
+                given += await converter.decode(scheduled.input.payloads, [Alarm])
+    return given
 
 
 async def _notices(stack: Stack, course: Course) -> list[asyncpg.Record]:
@@ -220,6 +227,36 @@ async def _waited(record: Record, course: Course, version: int) -> bool:
         return True
 
     return bool(await eventually(reached, within=timedelta(seconds=60)))
+
+
+async def test_an_alarm_of_a_long_outage_is_logged_once(
+    stack: Stack,
+    client: Client,
+    record: Record,
+    signers: Signers,
+    task_queue: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often the run asks for it by a new activity: whoever reads the log is paged once."""
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        await course.begin()
+        await course.play(lambda journey: journey.version >= 6)
+        with capture_logs() as said:
+            monkeypatch.setattr(messages, "PATIENCE", timedelta(seconds=1))
+            monkeypatch.setattr(messages, "MOMENT", timedelta(milliseconds=100))
+            await stack.postgres.stop("immediate")
+            await course.send(AT_RISK, by=Role.CLINICIAN)
+
+            async def asked_again() -> bool:
+                asked = Counter(alarm.notices[0].id for alarm in await _alarms_of(course))
+                return bool(asked) and min(asked.values()) > 2
+
+            await eventually(asked_again)
+            await stack.postgres.start()
+            await course.checked()
+        logged = [line["notice_id"] for line in said if line["event"] == "alarm"]
+        assert sorted(logged) == sorted(set(await _raised(course)))
 
 
 async def test_a_decision_that_expires_in_an_outage_is_kept_opens_nothing_and_is_asked_for_again(

@@ -19,7 +19,6 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import ApplicationError
 
-from activities.notice_activities import Attempted
 from activities.payload_codec import KEY, PLACE, SealingCodec, read_payloads
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
@@ -29,6 +28,7 @@ from workflows.messages import (
     DIVERGED,
     NOT_AUTHENTIC,
     Alarm,
+    Attempted,
     Batch,
     JourneyInput,
     Others,

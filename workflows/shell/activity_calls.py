@@ -23,11 +23,13 @@ async def ask(
     summary: str,
     *,
     within: timedelta = m.ATTEMPT,
+    then: Callable[[Given, ActivityError], Given] = lambda given, _: given,
 ) -> Result:
     """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
     somebody without the keys is not believed: it is asked again, after pauses that grow, since each time makes the
     history longer. So it is where no answer comes at all: somebody may have paused the activity, moved it to another
-    task queue, or given it a longer pause between attempts. The new one has none of that.
+    task queue, or given it a longer pause between attempts. The new one has none of that. ``then`` says what it is
+    given, after the failure of the one before.
 
     Raises:
         ActivityError: it failed, and says so itself.
@@ -49,6 +51,7 @@ async def ask(
             cause = failed.cause
             if isinstance(cause, ApplicationError) and cause.non_retryable and cause.type != m.NOT_AUTHENTIC:
                 raise
+            given = then(given, failed)
         else:
             if answer is not None and not isinstance(answer, Foreign):
                 return answer
@@ -58,12 +61,16 @@ async def ask(
 
 
 async def try_to_ask(
-    activity: Callable[[Given], Awaitable[Result | Foreign]], given: Given, summary: str
+    activity: Callable[[Given], Awaitable[Result | Foreign]],
+    given: Given,
+    summary: str,
+    *,
+    then: Callable[[Given, ActivityError], Given] = lambda given, _: given,
 ) -> Result | None:
     """Ask an activity that is never to fail for good. None if it did all the same: the log says so, and it is to be
     asked again later, by a worker that has been mended. An error here would end the journey."""
     try:
-        return await ask(activity, given, summary)
+        return await ask(activity, given, summary, then=then)
     except ActivityError:
         workflow.logger.error("journey.activity_failed", extra={"activity": _name(activity)})
         return None

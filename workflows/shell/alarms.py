@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as NoAnswerInTime
 
 from workflows import messages as m
 from workflows.journey.events import Event
@@ -60,4 +62,14 @@ class Alarms:
 
 async def _send(alarm: m.Alarm, turn: asyncio.Semaphore) -> bool | None:
     async with turn:
-        return await try_to_ask(m.raise_alarm, alarm, "alarm")
+        return await try_to_ask(m.raise_alarm, alarm, "alarm", then=_note_logged)
+
+
+def _note_logged(alarm: m.Alarm, failed: ActivityError) -> m.Alarm:
+    """Keep that the log has an alarm: whoever reads it is paged once, however long the record is away."""
+    told: Sequence[object] = ()
+    if isinstance(failed.cause, ApplicationError):
+        told = failed.cause.details
+    elif isinstance(failed.cause, NoAnswerInTime):
+        told = failed.cause.last_heartbeat_details
+    return alarm.model_copy(update={"logged": alarm.logged or m.Attempted().model_dump() in told})
