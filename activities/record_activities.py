@@ -184,6 +184,26 @@ def _first_in_the_way(found: Sequence[Derived]) -> int | None:
     return None if all(map(_moves, found)) else next(place for place, each in enumerate(found) if _moves(each))
 
 
+def _is_signed(derived: Derived) -> bool:
+    return any(isinstance(event.body, PathwayStarted | SignedOff | Delegated) for event in derived.events)
+
+
+def _claims(derived: Derived) -> bool:
+    """Whether somebody says who they are, so that the register has to say whether it is so."""
+    return any(claims_staff(event) or needs_session(event) or event.proof for event in derived.events)
+
+
+def _needs_register(derived: Derived, *, proven: bool) -> bool:
+    """Whether a command can be recorded only while the register is read, after a journey that is ``proven`` or not."""
+    return _claims(derived) or _is_signed(derived) or (not proven and _moves(derived))
+
+
+def _urgent_waits(batch: Batch) -> bool:
+    """Whether something in a batch is not to wait until the register can be read: what anybody may send. The run
+    decides it again without what it claims, and before what moves care on."""
+    return any(each.decided.command.body.by_anybody and not each.decided.own for each in batch.commands)
+
+
 class _UnknownSender(Unproven):
     """An event is said to be done by somebody whom the register does not know."""
 
@@ -246,7 +266,7 @@ class RecordActivities:
         try:
             return await self._decide_and_record(batch)
         except RegisterError:
-            if _may_try_again():
+            if _may_try_again() and not _urgent_waits(batch):
                 raise
             # Whoever signed or sent something is looked up again. A hold is not to wait for that behind them.
             log.error("record.register_away", journey_id=str(batch.journey_id))
@@ -306,23 +326,13 @@ class RecordActivities:
             return await self._decide_and_record(batch.model_copy(update={"commands": batch.commands[:second]}))
         events = [event for derived in found for event in derived.events]
         self._require_allowed(events)
-        await self._prove_staff(after.journey.clinic, found)
-        if not after.proven and any(map(_moves, found)):
-            try:
-                await self._prove(batch, standing)
-            except NotDerivable as problem:
-                log.error("record.not_derivable", journey_id=str(batch.journey_id), reason=str(problem))
-                if _may_try_again():
-                    raise ApplicationError("what is recorded cannot be derived here", type=OTHER_BUILD) from None
-                raise Unproven(str(problem), next(filter(lambda n: _moves(found[n]), range(len(found))))) from None
-            except Unproven as problem:
-                raise Unproven(str(problem), _first_in_the_way(found)) from None
-            after = after._replace(proven=True)
-        valid_until = None
-        if any(isinstance(event.body, PathwayStarted | SignedOff | Delegated) for event in events):
-            register = await self._registers.current()
-            prove_signed(before, found, register)
-            valid_until = counts_until(events, register)
+        try:
+            after, valid_until = await self._prove_batch(batch, standing, found, after)
+        except RegisterError:
+            first = next(place for place, each in enumerate(found) if _needs_register(each, proven=after.proven))
+            if not first:
+                raise
+            return await self._decide_and_record(batch.model_copy(update={"commands": batch.commands[:first]}))
         seen: SeenElsewhere | None = None
         if concerns_patient(events):
             state = None if before is None else before.journey
@@ -343,6 +353,34 @@ class RecordActivities:
         self._recorded.keep(after._replace(journey_hash=appended.journey_hash))
         earlier = None if before is None else before.journey
         return await self._leave(earlier, events, after.journey, appended.position, appended.journey_hash)
+
+    async def _prove_batch(
+        self, batch: Batch, standing: _Standing, found: Sequence[Derived], after: RecordedJourney
+    ) -> tuple[RecordedJourney, datetime | None]:
+        """Prove who sent a batch, what is recorded before it if it moves care on, and all that is signed in it. Return
+        the journey after it, and until when that may be recorded.
+
+        Raises:
+            Unproven: something of that does not hold.
+            RegisterError: it cannot be said now.
+        """
+        await self._prove_staff(after.journey.clinic, found)
+        if not after.proven and any(map(_moves, found)):
+            try:
+                await self._prove(batch, standing)
+            except NotDerivable as problem:
+                log.error("record.not_derivable", journey_id=str(batch.journey_id), reason=str(problem))
+                if _may_try_again():
+                    raise ApplicationError("what is recorded cannot be derived here", type=OTHER_BUILD) from None
+                raise Unproven(str(problem), next(filter(lambda n: _moves(found[n]), range(len(found))))) from None
+            except Unproven as problem:
+                raise Unproven(str(problem), _first_in_the_way(found)) from None
+            after = after._replace(proven=True)
+        if not any(map(_is_signed, found)):
+            return after, None
+        register = await self._registers.current()
+        prove_signed(standing.before, found, register)
+        return after, counts_until([event for derived in found for event in derived.events], register)
 
     async def _prove(self, batch: Batch, standing: _Standing) -> None:
         """Prove what is recorded before a batch. Of a very long journey that takes longer than one attempt may: nobody
@@ -492,14 +530,14 @@ class RecordActivities:
     async def _prove_staff(self, clinic: str, found: Sequence[Derived]) -> None:
         """Refuse what was done by somebody whom nothing proves, or whom the register does not know. It is read only for
         events that need it, so that a hold or a report never waits for it."""
-        events = [event for derived in found for event in derived.events]
-        if not any(claims_staff(event) or needs_session(event) or event.proof for event in events):
+        if not any(map(_claims, found)):
             return
         if self._log is None:
             self._log = ThisLog(await self._record.log_name(), self._demonstrations)
         register = await self._registers.current()
-        if isinstance(events[0].body, PathwayStarted) and not is_ours(
-            begin(events[0]).scope, register.organisation, self._log.name
+        first = found[0].events[0]
+        if isinstance(first.body, PathwayStarted) and not is_ours(
+            begin(first).scope, register.organisation, self._log.name
         ):
             raise Unproven("version 1: it was begun for another organisation or record", 0)
         for place, derived in enumerate(found):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -9,13 +10,22 @@ from temporalio.testing import ActivityEnvironment
 from activities import seen_registers
 from activities.record import Record
 from activities.record.stored import SeenRegister
+from activities.record.verification.batches import MOVES
 from activities.record_activities import RecordActivities
 from activities.seen_registers import SeenRegisters
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import Register, RegisterError
+from simulation.people import person_of
+from tests.journey.play import JOURNEY, Decision
 from tests.record.handed import batch, signed_course
 from tests.record.helpers import whole_log
 from tests.signatures.room import NOW, ORGANISATION, published, register, revoked
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.actors import Role
+from workflows.journey.aggregate import fold
+from workflows.journey.decided import derive
+from workflows.journey.receipts import add_receipts, receipts_of
 
 OLD, NEW = register(), revoked(NOW)
 
@@ -91,3 +101,44 @@ async def test_nothing_signed_is_recorded_by_an_older_register(record: Record, t
     with pytest.raises(RegisterError, match="older than one seen"):
         await ActivityEnvironment().run(recording.append, batch(signed_course()[:30]))
     assert await whole_log(record) == []
+
+
+@pytest.mark.parametrize("needs", ["a signature", "a proof of what is before"])
+@pytest.mark.parametrize("order", ["before", "behind"])
+async def test_without_the_register_no_call_for_help_waits_in_a_batch(
+    record: Record, tmp_path: Path, needs: str, order: str
+) -> None:
+    """One before what needs the register is recorded at once. The run decides one behind it again, at once, too."""
+    signs = needs == "a signature"
+    every, path = signed_course(), tmp_path / "register.json"
+    path.write_bytes(published(OLD))
+    place = next(
+        place
+        for place, (_, events) in enumerate(every)
+        if place
+        and any(isinstance(event.body, e.SignedOff if signs else MOVES) for event in events)
+        and (signs or not any(isinstance(event.body, e.SignedOff) for event in events))
+    )
+    earlier, moves = every[:place], every[place].decided
+    environment = ActivityEnvironment()
+    for each in earlier:
+        recording = RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
+        await environment.run(recording.append, batch([each]))
+    journey, receipts = (
+        fold([event for each in earlier for event in each.events]),
+        receipts_of(event for each in earlier for event in each.events),
+    )
+    body = c.RequestSupport(urgency="urgent", text="invented: I feel unwell")
+    called = c.Command(command_id=uuid4(), actor=person_of(JOURNEY, Role.PATIENT), body=body)
+    calls = moves.model_copy(update={"command": called, "own": False, "authentic": True})
+    decided = []
+    for one in (calls, moves) if order == "before" else (moves, calls):
+        decided.append(Decision(one, derive(journey, receipts, one)))
+        journey = fold(decided[-1].events, journey)
+        add_receipts(receipts, decided[-1].events)
+    path.write_bytes(b"")
+    fresh = RecordActivities(record, RegisterFile(path, ORGANISATION.public_key), demonstrations=True)
+    handed = batch(decided)
+    told = await environment.run(fresh.append, handed)
+    recorded = len(decided[0].events) if order == "before" else 0
+    assert told.version == handed.expected_version + recorded

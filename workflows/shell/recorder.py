@@ -99,9 +99,17 @@ class Recorder:
                 # It is recorded already, or came too late, or rests on less than is known of the patient. All that
                 # was decided since is decided again, after what is recorded.
                 self._told, self.caught_up = recorded, False
+                if recorded.version == batch.expected_version:
+                    self._let_urgent_pass(batch.commands[0].decided)
             else:
                 self.mark = recorded.mark
                 self._decider.take_in(recorded)
+
+    def _let_urgent_pass(self, first: Decided) -> None:
+        """Let the clock pass what is due again after what is urgent and waits behind it: without the register nothing
+        is recorded that moves care on."""
+        if isinstance(first.command.body, PassDeadline) and self._ledger.outbox.urgent_after_first():
+            self._left_out = first.command.command_id
 
     def _goes_on_without(self, decided: Decided, why: str) -> bool:
         """Whether all that waits is decided again after what is recorded, because the record did not take the first of
