@@ -158,19 +158,25 @@ async def find_unmerged(record: Record) -> tuple[UUID, ...]:
     return tuple(row["journey_id"] for row in rows)
 
 
-async def find_once_merged(record: Record) -> tuple[UUID, ...]:
-    """Return the open journeys of patients of whom a merge was undone, of either of the two."""
+async def find_once_merged(record: Record) -> Mapping[UUID, bytes]:
+    """Return the open journeys of patients of whom a merge was undone, of either of the two. Of each what stands for
+    all that is recorded of its patient: its own hash, and those of the journeys that count as the same patient's."""
     rows = await _fetch(
         record,
-        "SELECT DISTINCT o.journey_id FROM record.journey_event e "
+        "SELECT o.journey_id, sha256(o.journey_hash || coalesce(string_agg(b.journey_hash, ''::bytea "
+        "ORDER BY b.journey_id), ''::bytea)) AS reached FROM record.journey o "
+        "JOIN record.patient a ON a.log_id = o.log_id AND a.patient_key = o.patient_key "
+        "LEFT JOIN record.patient same ON same.log_id = a.log_id AND same.known_as = a.known_as "
+        "LEFT JOIN record.journey b ON b.log_id = same.log_id AND b.patient_key = same.patient_key "
+        "AND b.journey_id <> o.journey_id WHERE o.log_id = $1 AND o.status = 'open' AND a.ever_known_as IN ("
+        "SELECT one.ever_known_as FROM record.journey_event e "
         "JOIN record.journey j ON j.log_id = e.log_id AND j.journey_id = e.journey_id "
         "JOIN record.patient one ON one.log_id = j.log_id AND one.patient_key = j.patient_key "
-        "JOIN record.patient a ON a.log_id = one.log_id AND a.ever_known_as = one.ever_known_as "
-        "JOIN record.journey o ON o.log_id = a.log_id AND o.patient_key = a.patient_key AND o.status = 'open' "
-        "WHERE e.log_id = $1 AND e.event_type = 'patient.unmerged' ORDER BY o.journey_id",
+        "WHERE e.log_id = $1 AND e.event_type = 'patient.unmerged') "
+        "GROUP BY o.journey_id, o.journey_hash ORDER BY o.journey_id",
         record.log_id,
     )
-    return tuple(row["journey_id"] for row in rows)
+    return {row["journey_id"]: row["reached"] for row in rows}
 
 
 async def part_again(record: Record, journey_id: UUID, version: int, parts: Sequence[bytes], read: int) -> None:

@@ -158,20 +158,43 @@ async def find_unparted(record: Record) -> tuple[UUID, ...]:
     )
 
 
-async def find_uninformed(record: Record) -> tuple[UUID, ...]:
+async def find_uninformed(record: Record, informed: dict[UUID, bytes]) -> tuple[UUID, ...]:
     """Return the open journeys of patients who were taken apart that do not know what the others say now: whoever took
-    them apart may have ended before they could look. That leaves no event by which it would be seen."""
-    return tuple([each for each in await patient_index.find_once_merged(record) if await _is_uninformed(record, each)])
+    them apart may have ended before they could look. That leaves no event by which it would be seen.
+
+    ``informed`` are those that knew it when they were looked at last, and what was recorded of their patients then.
+    They are read again only if that has changed.
+    """
+    once_merged = await patient_index.find_once_merged(record)
+    found = []
+    for journey_id, reached in once_merged.items():
+        if informed.get(journey_id) == reached:
+            continue
+        knows = await _knows_others(record, journey_id)
+        if knows:
+            informed[journey_id] = reached
+        elif knows is False:
+            found.append(journey_id)
+    for gone in informed.keys() - once_merged.keys():
+        del informed[gone]
+    return tuple(found)
 
 
-async def _is_uninformed(record: Record, journey_id: UUID) -> bool:
+async def _knows_others(record: Record, journey_id: UUID) -> bool | None:
+    """Whether a journey knows what the others of its patient say; None where not all of them can be read, and it knows
+    no better."""
     try:
         journey = await load_journey(record, journey_id)
     except (RecordUnavailable, RecordFault):
         raise
     except Exception:  # as for others: a row can be wrong in any way
+        return None
+    if journey is None:
+        return None
+    said = (await look_elsewhere(record, journey)).elsewhere
+    if said != journey.elsewhere:
         return False
-    return journey is not None and (await look_elsewhere(record, journey)).elsewhere != journey.elsewhere
+    return None if said.unreadable else True
 
 
 async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None:

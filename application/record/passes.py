@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from uuid import UUID
 
 import structlog
 
@@ -84,7 +85,7 @@ async def _reconcile_regularly(
     settings: Settings, connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]], stop: asyncio.Event
 ) -> None:
     every = float(settings.reconcile_seconds)
-    began = monotonic()
+    began, informed = monotonic(), dict[UUID, bytes]()
     while not stop.is_set():
         try:
             # A context of its own, and so connections of its own: no append waits for one.
@@ -95,7 +96,7 @@ async def _reconcile_regularly(
                     # Where there was none ever, it is not late before one could have been.
                     left = every - (monotonic() - began if ago is None else ago)
                     if left <= 0:
-                        await run_pass(context)
+                        await run_pass(context, informed)
                     await _pause(stop, max(1.0, min(left, every)) if left > 0 else every)
         except (RecordUnavailable, RecordFault, UseCaseError) as outage:
             log.warning("reconcile.waiting", error=type(outage).__name__)
@@ -129,8 +130,9 @@ async def reconcile_now(context: Context, *, repair: bool) -> Reconciliation:
         await asyncio.sleep(0.5)
 
 
-async def run_pass(context: Context) -> Reconciliation | None:
+async def run_pass(context: Context, informed: dict[UUID, bytes] | None = None) -> Reconciliation | None:
     """Reconcile once and leave the row of the pass; None when another process does, or it could not be done.
+    ``informed`` as in `reconcile`.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
@@ -142,7 +144,7 @@ async def run_pass(context: Context) -> Reconciliation | None:
         async with alone(record, "record.reconcile_alone"):
             await seal_access(record)
             try:
-                done = await reconcile(context, repair=True)
+                done = await reconcile(context, repair=True, informed=informed)
             except UseCaseError as problem:
                 log.error("reconcile.not_done", error=type(problem).__name__)
                 await keep_pass(record, Pass(began, began, build, 0, 0, 0, 0, 0, type(problem).__name__))

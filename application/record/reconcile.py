@@ -41,9 +41,10 @@ class Reconciliation(NamedTuple):
     also: tuple[str, ...] = ()
 
 
-async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
+async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, bytes] | None = None) -> Reconciliation:
     """Compare every journey that waits with what Temporal runs. With ``repair``, mend what can be mended without
-    anybody's decision. It may be run again at any time.
+    anybody's decision. It may be run again at any time. Whoever does that regularly keeps ``informed``, as
+    `find_uninformed` has it.
 
     Raises:
         Unavailable: Temporal cannot be reached, or does not answer.
@@ -76,11 +77,11 @@ async def reconcile(context: Context, *, repair: bool) -> Reconciliation:
 
     mended = await at_once(seen_to, found)
     if repair:
-        await _have_looked(context, record, journeys)
+        await _have_looked(context, record, journeys, {} if informed is None else informed)
     return Reconciliation(looked_at, tuple(mended), also)
 
 
-async def _have_looked(context: Context, record: Record, journeys: Journeys) -> None:
+async def _have_looked(context: Context, record: Record, journeys: Journeys, informed: dict[UUID, bytes]) -> None:
     """Have every journey look again beside which another one of its patient went on since the last pass, those of
     patients taken apart that do not know it (whoever did that may have ended before it could tell them), and those that
     await something of somebody who has left."""
@@ -92,7 +93,7 @@ async def _have_looked(context: Context, record: Record, journeys: Journeys) -> 
 
     beside = await find_gone_on_beside(record, None if last is None else last.began - SETTLED)
     left = await find_with_tasks_of(record, _departed(context))
-    await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record), *left)))
+    await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record, informed), *left)))
 
 
 def _departed(context: Context) -> tuple[str, ...]:

@@ -252,7 +252,9 @@ async def taken_for_one(record: Record) -> tuple[Play, Play]:
     return first, second
 
 
-async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(record: Record) -> None:
+async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As where a journey of either could not be read while the undoing was recorded."""
     first, second = await taken_for_one(record)
     assert await find_unparted(record) == ()
@@ -262,15 +264,27 @@ async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(recor
         seen = await look_elsewhere(record, play.journey)
         take_in(play, seen.elsewhere, seen.position)
         await record_all(record, play)
-    assert await find_uninformed(record) == ()
+    informed: dict[UUID, bytes] = {}
+    assert await find_uninformed(record, informed) == ()
     assert await part_again(record, second.journey.id) == frozenset((first.journey.id, second.journey.id))
     assert await find_unparted(record) == ()
     # Whoever took them apart ended here: nobody has looked.
-    assert second.journey.id in await find_uninformed(record)
-    seen = await look_elsewhere(record, second.journey)
-    take_in(second, seen.elsewhere, seen.position)
-    await record_all(record, second)
-    assert second.journey.id not in await find_uninformed(record)
+    assert {*await find_uninformed(record, informed)} == {first.journey.id, second.journey.id}
+    for play in (second, first):
+        seen = await look_elsewhere(record, play.journey)
+        take_in(play, seen.elsewhere, seen.position)
+        await record_all(record, play)
+    assert await find_uninformed(record, informed) == ()
+    read: list[UUID] = []
+    monkeypatch.setattr("activities.record.patients.load_journey", lambda _, journey_id: read.append(journey_id))
+    assert await find_uninformed(record, informed) == ()
+    assert read == [], "nothing has changed"
+    first.do(c.PlaceHold(reason="invented"), Role.COORDINATOR)
+    await record_all(record, first)
+    monkeypatch.undo()
+    known = dict(informed)
+    assert await find_uninformed(record, informed) == ()
+    assert {each for each in informed if informed[each] != known[each]} == {first.journey.id}
     for play in (first, second):
         assert await patient_index.journeys_of(record, patient_key(play.journey.patient.ref)) == (play.journey.id,)
     assert await found(record) == []
