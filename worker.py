@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfoNotFoundError
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, WorkflowInterceptorClassInput
 
 from activities.anchor_activities import AnchorActivities
@@ -52,6 +52,7 @@ from application.temporal.journeys import Journeys
 from application.temporal.polls import Polls
 from application.temporal.resets import find_unchecked
 from application.temporal.run_control import look
+from application.temporal.sdk_log import sdk_logging
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
@@ -210,10 +211,8 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             SearchAttributesUnusable, RuntimeError: it could not start; nothing was changed.
     """
     register = open_register(settings)
-    # Core's own warnings would go to standard output, which belongs to data.
-    logging = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     polls = Polls()
-    runtime = Runtime(telemetry=TelemetryConfig(logging=logging, metrics=polls.metrics))
+    runtime = Runtime(telemetry=TelemetryConfig(logging=sdk_logging(), metrics=polls.metrics))
     stop: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def end(code: int) -> None:
