@@ -9,7 +9,11 @@ import pytest
 
 from activities.record.blobs import has_blobs, keep_blob
 from activities.record.locks import HeldElsewhere, alone
+from activities.record.read_models.runner import running
 from activities.record.reconciliation import list_passes
+from activities.signatures.keys import unlock
+from activities.signatures.register_changes import end_entry, enter
+from activities.signatures.register_file import publish
 from application.errors import Unavailable
 from application.record.drift import Drift
 from application.record.passes import reconcile_now, run_pass
@@ -17,14 +21,18 @@ from application.temporal.client import TemporalJourneys
 from application.temporal.journeys import Run
 from application.temporal.runs import find_run
 from deploy.local.stack import run_worker
+from simulation.keys import PASSPHRASE, staff_entry
+from simulation.people import PEOPLE
 from tests.faults.helpers import blocked, support
 from tests.faults.reconciliation.ground import Ground, ended
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
 from workflows.messages import mark_version
 
+CLINICIAN = PEOPLE[Role.CLINICIAN]
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 
@@ -150,3 +158,26 @@ async def test_a_terminated_journey_runs_again_with_nobody_doing_anything(ground
             return any(each.lost and each.mended for each in await list_passes(ground.record))
 
         await eventually(told)
+
+
+async def test_the_tasks_of_whoever_has_left_by_the_register_are_handed_over(working: Ground) -> None:
+    """They waited for an escalation: the run heard of the register only when somebody was named."""
+    [course] = await working.begin(1)
+    assert any(waiting.person == CLINICIAN.id for waiting in (await course.recorded()).waiting.values())
+    signers = working.stack.signers
+    organisation = unlock(signers.register_path.parent / "organisation.key", PASSPHRASE)
+    now = signers.register.current()
+    gone = end_entry(now, CLINICIAN.id, CLINICIAN.role, at=datetime.now(UTC))
+    signers.register_path.write_bytes(publish(gone, organisation))
+    try:
+
+        async def handed_over() -> bool:
+            await working.reconcile()
+            return (await course.recorded()).left == (CLINICIAN.id,)
+
+        async with running(working.record):
+            await eventually(handed_over, timedelta(seconds=60))
+        assert not [w.id for w in (await course.checked()).waiting.values() if w.person == CLINICIAN.id]
+    finally:
+        back = enter(gone, datetime.now(UTC), staff=[staff_entry(CLINICIAN)])
+        signers.register_path.write_bytes(publish(back, organisation))
