@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -109,9 +110,10 @@ class Nouns(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run it. Where JSON is asked for, a wrong argument is told in JSON, as every other error is."""
+        """Run it. Where JSON is asked for, a wrong argument is told in JSON, as every other error is. A word after `--`
+        asks for nothing. `--limit --json` does: its value is missing."""
         given = [*(sys.argv[1:] if args is None else args)]
-        in_json = standalone_mode and "--json" in given
+        in_json = standalone_mode and "--json" in takewhile(lambda word: word != "--", given)
         try:
             code = super().main(
                 given, prog_name, complete_var, standalone_mode and not in_json, windows_expand_args, **extra

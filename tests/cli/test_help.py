@@ -67,6 +67,12 @@ def test_a_wrong_argument_is_told_in_json_where_that_is_asked_for(arguments: tup
     assert run(*arguments).code == ExitCode.USAGE
 
 
+def test_a_word_after_two_dashes_asks_for_no_json() -> None:
+    wrong = run("pathway", "list", "--", "--json")
+    assert wrong.code == ExitCode.USAGE
+    assert wrong.err.startswith("Usage:")
+
+
 def test_a_noun_that_is_misspelt_is_answered_with_the_nearest() -> None:
     assert "Did you mean 'pathway'?" in run("pathwy").err
     assert "Did you mean" not in run("xyzzy").err
