@@ -23,12 +23,13 @@ MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:
 
 class History(NamedTuple):
     """A journey's events, oldest first, and its state after them, true up to ``position`` of the record. ``late`` are
-    the versions of those that were recorded late."""
+    the versions of those that were recorded late, and ``stored`` the rows that they were read from."""
 
     events: tuple[Event, ...]
     journey: Journey
     position: int
     late: frozenset[int]
+    stored: tuple[StoredEvent, ...]
 
 
 class ReadSoFar(NamedTuple):
@@ -50,7 +51,7 @@ class ReadSoFar(NamedTuple):
         if self.journey is None or len(self.events) < len(self.stored):
             return None
         late = frozenset(stored.version for stored in self.stored if stored.late)
-        return History(self.events, self.journey, self.position, late)
+        return History(self.events, self.journey, self.position, late, self.stored)
 
     def require_whole(self) -> History:
         """Return all of it.

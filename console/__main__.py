@@ -1,5 +1,6 @@
 """`python -m console`: serve the console until it is told to stop. Settings come from the environment."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -39,6 +40,9 @@ def main(argv: Sequence[str] = ()) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    # What is loaded stays until the end. Looking through all of it for garbage would keep every page waiting.
+    gc.collect()
+    gc.freeze()
     # No access log of the server: who looked at what is in the access log of the record.
     uvicorn.run(
         app,

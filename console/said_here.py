@@ -1,6 +1,7 @@
 """Use cases name commands in what they tell people, and in the console people press things: this says where."""
 
 import re
+from functools import cache
 from typing import Final
 
 from application.words.titles import TITLES
@@ -72,6 +73,7 @@ def _not_sent(found: re.Match[str]) -> str:
     return found[0] if title is None else f"may not send “{title}”"
 
 
+@cache
 def for_people(summary: str) -> str:
     """Return what a command is for, without what only the fields of its form explain."""
     plain = re.sub(r"\s*\([^()]*`[^()]*\)", "", said_here(summary))

@@ -86,8 +86,8 @@ def from_stored(stored: StoredEvent) -> Event:
 def _read(stored: StoredEvent) -> Event:
     payload = _opening_payload(stored.payload) if stored.event_type == OPENING_KIND else None
     if payload is None:
-        payload = dict(_Enveloped.model_validate_json(stored.payload))
-    actor = payload.pop("actor", None)
+        payload = _Enveloped.model_validate_json(stored.payload).__dict__
+    actor = payload.get("actor")
     return Event.model_validate(
         {
             **payload,

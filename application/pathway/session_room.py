@@ -106,7 +106,7 @@ async def show_session(context: Context, query: ShowSession) -> Room:
     """
     history = await read_journey(context, query, query.journey_id, participants=True)
     room = room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
-    if room.number not in await find_unproven(context, history.journey):
+    if room.number not in await find_unproven(context, history.journey, history.stored):
         return room
     if room.moment == "released":
         return room._replace(moment="not proven")

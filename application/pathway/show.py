@@ -171,15 +171,16 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
     read = await read_so_far(context, query, query.journey_id)
     at = query.at or ""
     if read.whole is None and at.isdecimal() and int(at) <= len(read.events) and not query.corrected:
-        return await _proven(context, as_known(read.events, at))
+        return await _proven(context, as_known(read.events, at), read.stored)
     history = read.require_whole()
     if query.at is None:
-        return await _proven(context, history.journey)
-    return await _proven(context, as_known(history.events, query.at, corrected=query.corrected))
+        return await _proven(context, history.journey, read.stored)
+    then = as_known(history.events, query.at, corrected=query.corrected)
+    return await _proven(context, then, read.stored)
 
 
-async def _proven(context: Context, journey: Journey) -> JourneyAt:
-    return JourneyAt(journey, context.now(), await find_unproven(context, journey))
+async def _proven(context: Context, journey: Journey, stored: Sequence[StoredEvent]) -> JourneyAt:
+    return JourneyAt(journey, context.now(), await find_unproven(context, journey, stored))
 
 
 async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
@@ -197,15 +198,15 @@ async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
         zone="UTC" if journey is None else journey.patient.zone,
         late=late,
         illustrative=journey is not None and journey.illustrative,
-        unproven=frozenset() if journey is None else await _unproven_versions(context, journey, events),
+        unproven=frozenset() if journey is None else await _unproven_versions(context, journey, events, stored),
     )
 
 
 async def _unproven_versions(
-    context: Context, journey: Journey, events: Sequence[Event | UnreadEvent]
+    context: Context, journey: Journey, events: Sequence[Event | UnreadEvent], stored: Sequence[StoredEvent]
 ) -> frozenset[int]:
     read = [event for event in events if isinstance(event, Event)]
-    return versions_of(read, await find_unproven(context, journey))
+    return versions_of(read, await find_unproven(context, journey, stored))
 
 
 def _as_read(stored: StoredEvent) -> Event | UnreadEvent:
@@ -229,7 +230,7 @@ async def show_record(context: Context, query: ShowRecord) -> WholeRecord:
     for event in history.events:
         if isinstance(event.body, FactAmended | EnteredInError):
             corrected.setdefault(event.body.version, []).append(event.version)
-    unproven = await _unproven_versions(context, history.journey, history.events)
+    unproven = await _unproven_versions(context, history.journey, history.events, history.stored)
     late, position = history.late, history.position
     return WholeRecord(history.events, history.journey, late, position, context.now(), corrected, unproven)
 
@@ -240,7 +241,8 @@ async def show_reasons(context: Context, query: ShowReasons) -> JourneyAt:
     Raises:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
-    return await _proven(context, (await read_journey(context, query, query.journey_id)).journey)
+    history = await read_journey(context, query, query.journey_id)
+    return await _proven(context, history.journey, history.stored)
 
 
 async def show_patient_view(context: Context, query: ShowPatientView) -> PatientSummary:
@@ -276,7 +278,7 @@ async def explain_event(context: Context, query: ExplainEvent) -> Explained:
         explanation = explain(history.events, query.version)
     except ValueError:
         raise NotFound("the journey has no such version", f"See `pathway timeline {query.journey_id}`") from None
-    unproven = await _unproven_versions(context, history.journey, history.events)
+    unproven = await _unproven_versions(context, history.journey, history.events, history.stored)
     return Explained(explanation, history.journey, unproven)
 
 

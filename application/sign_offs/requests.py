@@ -157,7 +157,8 @@ async def show_request(context: Context, query: ShowRequest) -> ShownRequest | S
     decision = None if query.request in journey.waiting else decision_on(events, journey, query.request)
     if decision is not None:
         clears = decision.signed.kind is SignOffKind.CLEARANCE
-        unproven = clears and decision.signed.subject in {str(each) for each in await find_unproven(context, journey)}
+        lacking = await find_unproven(context, journey, history.stored) if clears else frozenset()
+        unproven = decision.signed.subject in {str(each) for each in lacking}
         return ShownDecision(journey, decision, unproven)
     asked = find_request(journey, query.request)
     return ShownRequest(asked, asked.evidence(), changes_since(events, journey, asked.request))

@@ -30,15 +30,15 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 logger = structlog.get_logger("releases")
 
 
-async def find_unproven(context: Context, journey: Journey) -> frozenset[int]:
+async def find_unproven(context: Context, journey: Journey, stored: Sequence[StoredEvent]) -> frozenset[int]:
     """Return the sessions whose clearance or release stands in a journey, at the version it is at, and does not follow
-    from what people sent and signed, or of which that cannot be shown now. In a demonstration people are invented and
-    nobody takes anything, so it is taken as it is."""
+    from what people sent and signed, or of which that cannot be shown now. ``stored`` are the rows it was read from. In
+    a demonstration people are invented and nobody takes anything, so it is taken as it is."""
     standing = dict(_standing(journey))
     if context.settings.demonstration or not standing:
         return frozenset()
     record = await context.record()
-    stored = _up_to(await record.load(journey.id), journey.version)
+    stored = _up_to(stored, journey.version)
     commands = await record.commands(journey.id, until_version=journey.version)
     log = ThisLog(await record.log_name())
     try:

@@ -195,14 +195,14 @@ def shown_at(decisions: list[Decision], here: Callable[[tuple[Event, ...]], bool
     async def until(_: UUID, *, until_version: int) -> list[StoredCommand]:
         return [each for each in commands if each.version <= until_version]
 
-    record = SimpleNamespace(load=_answering(rows), commands=until, log_name=_answering(""))
+    record = SimpleNamespace(commands=until, log_name=_answering(""))
     context = SimpleNamespace(
         settings=SimpleNamespace(demonstration=False),
         record=_answering(record),
         proofs=Proofs(),
         builds=Builds(None),
     )
-    return asyncio.run(find_unproven(context, fold(events[:version])))  # type: ignore[arg-type]
+    return asyncio.run(find_unproven(context, fold(events[:version]), rows))  # type: ignore[arg-type]
 
 
 def _answering(what: Any) -> Callable[..., Any]:

@@ -105,7 +105,6 @@ UNSEEN: dict[str, str] = {
     "pathway.patient.show_patient_of": "keeps it, for staff who may look at that journey",
     "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
     "sign_offs.refused_attempts._latest": "of the person's clinics; who lists them keeps it",
-    "sign_offs.session_releases.find_unproven": "whether what is shown is proven, and nothing else",
     "sign_offs.staff.look_up_named": "whom the register is asked about; nothing is shown",
     "work.hold_together._hold": "of a list that was kept",
     "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
