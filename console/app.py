@@ -215,6 +215,12 @@ async def _tell(request: Request, raised: Exception) -> Response:
     match raised:
         case RequestValidationError():
             error: UseCaseError = InvalidInput("this address does not fit", "Go back, and follow a link of the page")
+        case HTTPException(status_code=400):
+            error = InvalidInput(
+                "what was sent cannot be read as a form: it is not complete, or has more fields or files than any page",
+                "Go back, load the page again, and send it from there, with one file at most",
+                state=NOTHING_HAPPENED,
+            )
         case HTTPException(status_code=status) if status < 500:
             error = NotFound("there is no such page", "Go to the worklist", state="Nothing happened.")
         case _:

@@ -5,7 +5,7 @@ is one control for JSON.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -241,9 +241,10 @@ def _spelled(field: Field, value: Any, zone: ZoneInfo) -> list[str]:
     return [str(value)]
 
 
-def as_said(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: str) -> bytes:
-    """Return what a browser sent as JSON, as far as it can be read; what cannot is in it as it was entered."""
-    return canonical(_read(fields, sent, zone)[0])
+def as_said(fields: Sequence[Field], sent: Mapping[str, Sequence[str]], zone: str, others: Iterable[str] = ()) -> bytes:
+    """Return what a browser sent as JSON, as far as it can be read; what cannot is in it as it was entered, and so are
+    ``others``, which are no controls of the form."""
+    return canonical({**{name: [*sent[name]] for name in others}, **_read(fields, sent, zone)[0]})
 
 
 def _read(
@@ -267,6 +268,8 @@ def _read(
 
 
 def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
+    if field.control != "codes" and len({*values}) > 1:
+        raise ValueError("was sent twice, and not the same")
     value = values[0].strip() if field.control not in ("text", "lines") else values[0]
     match field.control:
         case "codes":

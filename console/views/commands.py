@@ -15,6 +15,7 @@ from application.command_catalog import ALWAYS_ASKED, KINDS, CommandKind, names_
 from application.context import Ask
 from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
 from application.history import load_journey, read_journey
+from application.passkeys import ANSWER
 from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.questionnaires.folder import Folder
@@ -24,6 +25,7 @@ from application.viewer import viewers_zone, zone_of_browser
 from application.wording import route_of
 from console import corrections, names
 from console.completing import complete
+from console.drafts import ID, PERSON
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import names_people, offer
 from console.names import FormContext, standing_death
@@ -57,6 +59,8 @@ WORDING = "wording"
 CLOCK = "times_of"
 """The hidden control that says on whose clock times were shown: the name of a zone. They are read on the same, also
 where whoever sends them is somewhere else by then, or the patient is."""
+BESIDE = ("form_token", PERSON, ID, AFTER, WORDING, CLOCK, "version", "signer", "passphrase")
+"""The controls of a form beside its fields."""
 CHOSEN = ("instrument", "version")
 """What is chosen first, where the fields of a form depend on it."""
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -117,13 +121,14 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     if kind is None or not kind.model.by_anybody:
         visit.require_working_session()
     form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
-    once = command_id(visit)
+    once, strange = command_id(visit), _strange(form, visit.sent)
     try:
         _require_same_words(form, visit)
+        _require_known(form, strange)
         body = body_of(form, visit.sent)
     except InvalidInput as problem:
         async with visit.context() as context:
-            said = as_said(form.fields, visit.sent, form.zone)
+            said = as_said(form.fields, visit.sent, form.zone, strange)
             problem.state = await keep_as_said(context, form.kind, journey_id, said, problem, once) or problem.state
         return _shown(visit, journey_id, form, visit.sent, once, problem)
     try:
@@ -265,6 +270,30 @@ def _require_same_words(form: Form, visit: Visit) -> None:
         raise InvalidInput(
             "the words of this questionnaire have changed since this page was loaded",
             "Read them, look your answers over, and send them again",
+        )
+
+
+def _strange(form: Form, sent: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return what was filled in that this form does not ask for: it was another one when its page was loaded."""
+    known = {*BESIDE, *(field.name for field in form.fields)}
+    return tuple(
+        name
+        for name, values in sent.items()
+        if name not in known and not name.startswith(ANSWER) and any(map(str.strip, values))
+    )
+
+
+def _require_known(form: Form, strange: Sequence[str]) -> None:
+    """Require that all that was filled in is taken: nothing of it is left out without a word. What anybody may send, to
+    stop care or to call for help, goes all the same.
+
+    Raises:
+        InvalidInput: the form is another one now.
+    """
+    if strange and not form.kind.model.by_anybody:
+        raise InvalidInput(
+            "this form has changed since its page was loaded, and asks no more for some of what you entered",
+            "What it still asks for is filled in below. Look it over, and send it again",
         )
 
 
