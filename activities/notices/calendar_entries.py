@@ -4,6 +4,7 @@ One appointment has one UID for good. Its SEQUENCE is the version of the event t
 arrives late takes nothing back. Times are in UTC, which every program reads the same.
 """
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 from uuid import uuid5
 
@@ -23,9 +24,14 @@ class CalendarFile(NamedTuple):
     content: bytes
 
 
-def calendar_files(event: Event, service: Service) -> tuple[CalendarFile, ...]:
-    """Return the files for a message about the appointments of an event; always the same bytes for the same event."""
-    told = appointments(event)
+def calendar_files(event: Event, service: Service, later: Iterable[Event] = ()) -> tuple[CalendarFile, ...]:
+    """Return the files for a message about the appointments of an event; always the same bytes for the same events.
+
+    What events ``later`` in its journey tell comes with messages of their own, and may have come already: a calendar
+    that was told of a cancellation first knows nothing of it when the appointment comes, and would show that.
+    """
+    told_later = {each.name for after in later for each in appointments(after)}
+    told = [each for each in appointments(event) if each.name not in told_later]
     given = [each for each in told if each.starts is not None]
     gone = [each for each in told if each.starts is None]
     files = []

@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 
 from activities.notices import links, queue, recipients
-from activities.notices.calendar_entries import calendar_files
+from activities.notices.calendar_entries import CalendarFile, calendar_files
 from activities.notices.channels import LOG, AttemptOutcome, Channels, OutgoingMessage, to_log
 from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
@@ -24,7 +24,7 @@ from activities.notices.queue import NewFact, QueuedNotice
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
 from activities.record.errors import RecordFault, RecordUnavailable
-from activities.record.event_codec import from_stored
+from activities.record.event_codec import from_stored, load_events
 from activities.record.snapshots import load_folded
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
@@ -176,7 +176,7 @@ async def _try(
         link = sender.service.page(notice.journey_id)
     zone = None if staff or journey is None else journey.patient.zone
     deadline = until(notice, event, journey)
-    files = () if event is None or notice.kind == LINK else calendar_files(event, sender.service)
+    files = () if event is None or notice.kind == LINK else await _calendar(sender, event)
     said = words(
         sender.service, alarm=notice.alarm, until=deadline, zone=zone, link=link, calendar=bool(files), once=not staff
     )
@@ -204,6 +204,19 @@ async def _try(
     if outcome.state != "accepted":
         log.warning("messages.not_taken", notice_id=str(notice.id), kind=channel, code=outcome.code)
     await queue.keep(sender.record, notice.id, [NewFact(which.person, which.point, channel, *outcome)])
+
+
+async def _calendar(sender: Sender, event: Event) -> tuple[CalendarFile, ...]:
+    """The files for calendars that come with the message of an event. It may have waited, for the morning or for a mail
+    server; what was moved or cancelled meanwhile is left out."""
+    files = calendar_files(event, sender.service)
+    if not files:
+        return ()
+    try:
+        later = await load_events(sender.record, event.journey_id, after_version=event.version)
+    except ValueError:
+        return files
+    return calendar_files(event, sender.service, later)
 
 
 async def _link(sender: Sender, notice: QueuedNotice, point: ContactPoint | None, person: str) -> str | None:

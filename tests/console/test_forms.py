@@ -271,7 +271,7 @@ def test_numbers_that_are_chosen_are_numbers(given: list[str]) -> None:
     back = read_back((field,), {"scores": given}, ZONE)["scores"]
     assert back == [int(each) if each in ("1", "2", "7") else each for each in given]
     one = field._replace(control="choice")
-    assert read_back((one,), {"scores": given}, ZONE)["scores"] == back[0], "also where it is offered no more"
+    assert read_back((one,), {"scores": given[:1]}, ZONE)["scores"] == back[0], "also where it is offered no more"
 
 
 @pytest.mark.parametrize("control", ["choice", "codes"])

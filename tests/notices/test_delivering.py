@@ -386,6 +386,33 @@ async def test_an_appointment_comes_with_its_entry_for_a_calendar(
     assert b"Clinic: appointment" in entry.get_payload(decode=True)
 
 
+@pytest.mark.parametrize("then", ["moved", "cancelled"])
+async def test_an_appointment_that_waited_until_it_was_another_is_not_put_into_a_calendar(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, then: str
+) -> None:
+    journey, events = await put_journey(record, "appointment")
+    subject = await contacts.of_patient(journey)
+    assert subject is not None
+    await give(contacts, subject, point("pat@home.example"))
+    scheduled = events[-1]
+    given = scheduled.body.contacts
+    later = {
+        "moved": {"contacts": tuple(each.model_copy(update={"due": each.due + timedelta(days=1)}) for each in given)},
+        "cancelled": {"contacts": (), "replaced": tuple(each.id for each in given)},
+    }
+    body = scheduled.body.model_copy(update=later[then])
+    changed = {"version": scheduled.version + 1, "event_id": uuid4(), "command_id": uuid4(), "body": body}
+    event = scheduled.model_copy(update=changed)
+    await record.append(journey, scheduled.version, [to_new(event)])
+    for each in (event, scheduled):  # what came later is sent first
+        told = next(notice for notice in notices(each) if notice.kind == "appointment")
+        await deliver(record, [told.model_copy(update={"alarm": True})], clinic=CLINIC, register=None, at=VERIFIED)
+        await see_to(sender, told.id)
+    first, second = mailbox.mails
+    assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/calendar"]
+    assert (second.get_content_type(), "calendar" in second.get_content()) == ("text/plain", False)
+
+
 def a_queued(at: datetime, to: Role = Role.PATIENT, *, alarm: bool = False) -> queue.QueuedNotice:
     return queue.QueuedNotice(uuid4(), uuid4(), uuid4(), "k", to, (), CLINIC, alarm, at, ())
 
