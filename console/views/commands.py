@@ -59,6 +59,8 @@ WORDING = "wording"
 CLOCK = "times_of"
 """The hidden control that says on whose clock times were shown: the name of a zone. They are read on the same, also
 where whoever sends them is somewhere else by then, or the patient is."""
+SENT_BEFORE = " It was sent before, and nothing new was sent now. If you mean it once more, open the form anew."
+"""What is said where the same is sent again from a page that stood open, or that somebody went back to."""
 BESIDE = ("form_token", PERSON, ID, AFTER, WORDING, CLOCK, "version", "signer", "passphrase")
 """The controls of a form beside its fields."""
 CHOSEN = ("instrument", "version")
@@ -71,7 +73,7 @@ class Form(NamedTuple):
     harm and to call for help they need not. Times are on the clock of ``zone``. ``corrects`` is the recorded fact that
     it corrects; as long as none is chosen, ``choices`` are those it may correct. ``wording`` are the words of the
     questionnaire that it asks, if they are known here. ``filled`` is what the service fills in for them, and ``about``
-    what it is about, in words."""
+    what it is about, in words. ``sent`` are the ids of what was recorded before."""
 
     kind: CommandKind
     journey: Journey | None
@@ -82,6 +84,12 @@ class Form(NamedTuple):
     wording: Wording | None = None
     filled: Mapping[str, Any] = MappingProxyType({})
     about: tuple[tuple[str, str], ...] = ()
+    sent: frozenset[UUID] = frozenset()
+
+    @property
+    def calls(self) -> bool:
+        """Whether somebody calls for help with it."""
+        return self.kind.noun in ("support", "crisis") and self.kind.model.by_anybody
 
     @property
     def asks(self) -> bool:
@@ -98,6 +106,8 @@ async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Res
     if once is None:
         return with_id(visit)
     form = await _form(visit, journey_id, noun, verb, given)
+    if form.calls and once in form.sent:
+        return with_id(visit)  # Somebody went back, or opened an address that they kept, to call once more.
     values = {field.name: [given.get(field.name) or field.default] for field in form.fields}
     if form.corrects is not None:
         values |= corrections.recorded(form.corrects, form.fields, form.zone)
@@ -143,7 +153,9 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     route = None if recorded.journey is None else route_of(recorded.journey, command)
     if route is not None:
         more.insert(0, ("whom to reach now", route))
-    notice = Flash(f"Done: {title_of(form.kind, visit.signed_in.person.role)}.", tuple(more))
+    title = title_of(form.kind, visit.signed_in.person.role)
+    repeated = form.journey is not None and accepted.version <= form.journey.version
+    notice = Flash(f"Done: {title}.{SENT_BEFORE if repeated else ''}", tuple(more))
     visit.signed_in.notice = notice
     onward = f"/journeys/{journey_id}" if recorded.theirs else "/work"
     if visit.value(AFTER) == "room":
@@ -222,7 +234,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     if kind.model is ReviewAccess and known is not None:
         return Form(kind, journey, fields, zone, about=_access(known, given.get("access")))
     if kind.model is not Amend or known is None:
-        return Form(kind, journey, fields, zone, filled=filled, wording=wording)
+        sent = frozenset(() if known is None else (event.command_id for event in known.events))
+        return Form(kind, journey, fields, zone, filled=filled, wording=wording, sent=sent)
     fact = corrections.fact_at(known.events, given.get("version"))
     if fact is None:
         return Form(kind, journey, (), zone, choices=corrections.choices(known.events, zone))
@@ -327,7 +340,7 @@ def _whom_to_call(form: Form) -> str | None:
 
 def with_id(visit: Visit) -> Response:
     """Lead to the same address with an id in it, so that whoever goes back and sends a form again sends the same."""
-    given = visit.request.query_params.multi_items()
+    given = [(name, value) for name, value in visit.request.query_params.multi_items() if name != ONCE]
     return RedirectResponse(f"{visit.request.url.path}?{urlencode([*given, (ONCE, uuid4())])}", 303)
 
 

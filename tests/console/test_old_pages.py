@@ -6,10 +6,11 @@ import pytest
 
 from activities.record.event_codec import load_events
 from application.errors import KEPT_AS_SAID, NOTHING_HAPPENED
+from console.views.commands import SENT_BEFORE
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from workflows.journey.aggregate import fold
-from workflows.journey.commands import AddMedicine, PlaceHold
+from workflows.journey.commands import AddMedicine, PlaceHold, RequestSupport
 
 CHANGED = "form has changed since its page was loaded"
 MEDICINE = {"what": "Invented: a medicine", "dosage": "Invented: daily"}
@@ -57,6 +58,35 @@ async def test_what_may_tell_of_harm_is_kept_with_all_that_was_entered(clinics: 
     assert KEPT_AS_SAID in unescape(told.text)
     [kept] = fold(await load_events(clinics.record, clinics.held)).reports.values()
     assert LOST["asked/before"] in kept.said
+
+
+async def test_who_goes_back_and_calls_for_help_once_more_calls_once_more(clinics: Clinics, browser: Browser) -> None:
+    clinics.world.down = False
+    call = {"urgency": "urgent", "text": "Invented: the same words"}
+    await browser.sign_in("coordinator")
+    page = await browser.go(f"/journeys/{clinics.held}/support/request")
+    assert "Done" in (await browser.send(call)).text
+    browser.last = page
+    assert SENT_BEFORE in (await browser.send(call)).text
+    await browser.go(str(page.url))
+    assert SENT_BEFORE not in (await browser.send(call)).text
+    ids = {each.command_id for each in clinics.world.received if isinstance(each.body, RequestSupport)}
+    assert len(ids) == 2
+
+
+async def test_who_goes_back_and_sends_anything_else_once_more_sends_it_once(
+    clinics: Clinics, browser: Browser
+) -> None:
+    clinics.world.down = False
+    await browser.sign_in("coordinator")
+    page = await browser.go(f"/journeys/{clinics.held}/medicine/add")
+    assert "Done" in (await browser.send(MEDICINE)).text
+    await browser.go(str(page.url))
+    assert SENT_BEFORE in (await browser.send(MEDICINE)).text
+    assert (
+        len(fold(await load_events(clinics.record, clinics.held)).medicines)
+        == len(clinics.journeys[clinics.held].medicines) + 1
+    )
 
 
 @pytest.mark.parametrize("garbled", ["two files", "too many fields", "cut off"])
