@@ -1,7 +1,5 @@
 """How the console is served."""
 
-import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,14 +10,6 @@ from console import __main__ as program
 from tests.cli.clinics import Clinics
 
 
-@pytest.fixture
-def _thawed() -> Iterator[None]:
-    gc.unfreeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.mark.usefixtures("_thawed")
 async def test_a_stop_waits_for_no_page_that_stays_open(
     console: FastAPI, clinics: Clinics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,6 +19,7 @@ async def test_a_stop_waits_for_no_page_that_stays_open(
         served.update(given, app=app)
 
     monkeypatch.setattr(uvicorn, "run", run)
+    monkeypatch.setattr(program.gc, "freeze", lambda: served.update(frozen=True))
     monkeypatch.setattr(program, "load_settings", lambda: clinics.world.settings)
     monkeypatch.setattr(program, "load_openid_settings", lambda: None)
     monkeypatch.setattr(program, "create_app", lambda *_, **__: console)
@@ -36,4 +27,4 @@ async def test_a_stop_waits_for_no_page_that_stays_open(
         monkeypatch.setattr(program, prepared, lambda *_: None)
     assert program.main() == 0
     assert (served["app"], served["timeout_graceful_shutdown"]) == (console, program.STOP_WITHIN)
-    assert gc.get_freeze_count() > 0, "what is loaded is looked through for garbage again and again"
+    assert served["frozen"], "what is loaded is looked through for garbage again and again"
