@@ -1,5 +1,6 @@
 """How the console is served."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ async def test_a_stop_waits_for_no_page_that_stays_open(
         served.update(given, app=app)
 
     monkeypatch.setattr(uvicorn, "run", run)
-    monkeypatch.setattr(program.gc, "freeze", lambda: served.update(frozen=True))
+    monkeypatch.setattr(gc, "freeze", lambda: served.update(frozen=True))
     monkeypatch.setattr(program, "load_settings", lambda: clinics.world.settings)
     monkeypatch.setattr(program, "load_openid_settings", lambda: None)
     monkeypatch.setattr(program, "create_app", lambda *_, **__: console)
