@@ -9,6 +9,7 @@ from activities.notices.listing import ListedMessage
 from application.messages.messages import ListMessages, handle_message, show_messages
 from cli.input import journey_id
 from cli.output import add_row, short_time, table, your_time
+from cli.references import Known, name_journey, references_of
 from cli.runtime import Call, command
 
 
@@ -37,12 +38,13 @@ async def list_(
     if call.output.json_only:
         call.output.data([_as_json(message) for message in found.rows])
         return
+    known = await references_of(call, [message for message in found.rows if message.journey_id.int])
     shown = table("message", "journey", "to", your_time("since"), "became", "people")
     for message in found.rows:
         to = f"{message.to}, ALARM" if message.alarm else message.to
         became = message.state if message.code is None else f"{message.state} ({message.code})"
         people = ", ".join(message.people)
-        add_row(shown, message.notice_id, _journey(message), to, short_time(message.queued_at), became, people)
+        add_row(shown, message.notice_id, _journey(message, known), to, short_time(message.queued_at), became, people)
     call.output.show(shown)
     if len(found.rows) == limit:
         call.output.note(f"There may be more than {limit}; raise --limit.")
@@ -64,5 +66,5 @@ def _as_json(message: ListedMessage) -> dict[str, Any]:
     return {**message._asdict(), "people": [*message.people]}
 
 
-def _journey(message: ListedMessage) -> str:
-    return str(message.journey_id) if message.journey_id.int else ""
+def _journey(message: ListedMessage, known: Known) -> str:
+    return name_journey(message.journey_id, known) if message.journey_id.int else ""

@@ -35,6 +35,7 @@ from application.work.worklist import MOST
 from cli import render, runtime
 from cli.input import check_options, journey_id, moment
 from cli.output import Output, add_row, facts_box, local_time, table
+from cli.references import NONE_KNOWN, Known, references_of
 from cli.runtime import Call, command
 from cli.start import start
 from workflows.journey.events import Event
@@ -87,7 +88,8 @@ async def list_(
     query = check_options(ListJourneys, options)
     then = None if at is None else _moment(at)
     more = {"overdue": overdue, "closed": closed, "at": then, "limit": limit, "after": after}
-    render_journeys(call.output, await list_journeys(call.context, query.model_copy(update=more)))
+    found = await list_journeys(call.context, query.model_copy(update=more))
+    render_journeys(call.output, found, await references_of(call, found.answer.rows))
 
 
 def _moment(at: str) -> int | datetime:
@@ -95,7 +97,7 @@ def _moment(at: str) -> int | datetime:
     return int(at) if at.isdecimal() and len(at) < 19 else moment("--at", at)
 
 
-def render_journeys(output: Output, page: CasePage | PastPage) -> None:
+def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NONE_KNOWN) -> None:
     """Show a page of journeys."""
     answer, true = page.answer, page.true
     past = page.moment if isinstance(page, PastPage) else None
@@ -107,7 +109,7 @@ def render_journeys(output: Output, page: CasePage | PastPage) -> None:
         output.data({**render.freshness(true), **known, "next": answer.next, "rows": rows})
         return
     output.illustrative(any(case.illustrative for case in answer.rows))
-    output.show(render.cases(page) if isinstance(page, CasePage) else render.past_cases(page))
+    output.show(render.cases(page, known) if isinstance(page, CasePage) else render.past_cases(page, known))
     if past is not None:
         output.note(f"As was known {f'after position {past}' if isinstance(past, int) else local_time(past)}.")
     output.freshness(true)

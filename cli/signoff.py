@@ -33,6 +33,7 @@ from cli.commands import send, show_trial
 from cli.errors import ExitCode
 from cli.input import at_terminal, journey_id, read_form
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
+from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.runtime import Act, Call, command
 
 Request = Annotated[str, typer.Argument(metavar="REQUEST", help="The id of the request.", show_default=False)]
@@ -85,13 +86,14 @@ async def list_(
 ) -> None:
     """List open sign-off requests, due first on top: of one journey, or of all of your clinics."""
     if journey is None:
-        render_queue(call.output, await list_queue(call.context, ListQueue(mine=mine, limit=limit, after=after)))
+        found = await list_queue(call.context, ListQueue(mine=mine, limit=limit, after=after))
+        render_queue(call.output, found, await references_of(call, found.answer.rows))
         return
     query = ListRequests(journey_id=journey_id(journey), mine=mine)
     render_requests(call.output, await list_requests(call.context, query))
 
 
-def render_queue(output: Output, page: QueuePage) -> None:
+def render_queue(output: Output, page: QueuePage, known: Known = NONE_KNOWN) -> None:
     """Show what waits for a signature at somebody's clinics."""
     if output.json_only:
         output.data([render.asked_as_json(asked) for asked in page.answer.rows])
@@ -101,7 +103,14 @@ def render_queue(output: Output, page: QueuePage) -> None:
         for asked in page.answer.rows:
             stale = f"\nSTALE: as of version {asked.version}" if asked.stale else ""
             roles = ", ".join(asked.signed_by)
-            add_row(shown, f"{asked.journey_id}{stale}", asked.obligation, asked.what, roles, short_time(asked.due))
+            add_row(
+                shown,
+                f"{name_journey(asked.journey_id, known)}{stale}",
+                asked.obligation,
+                asked.what,
+                roles,
+                short_time(asked.due),
+            )
         output.show(shown)
     output.freshness(page.true)
     output.more(page.answer.next)

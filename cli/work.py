@@ -15,9 +15,11 @@ from cli import render, runtime, saved_filters, watch, work_together
 from cli.input import journey_id, moment, one_of
 from cli.layout import Rows
 from cli.output import Output, add_row, facts_box, local_time, short_time, table, your_time
+from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
 from workflows.journey.actors import Actor, Role
+from workflows.journey.summary import describe_action
 
 ObligationArgument = Annotated[
     str,
@@ -97,7 +99,9 @@ async def list_(
         output.note(f"Kept: `work list --use {save}`.")
     query = wanted.model_copy(update={"limit": limit, "after": after})
     if not watching:
-        render_work(output, await list_work(context, query), scope, csv=csv)
+        found = await list_work(context, query)
+        known = NONE_KNOWN if csv else await references_of(call, found.answer.rows)
+        render_work(output, found, scope, csv=csv, known=known)
         return
     seen: list[WorkPage] = []
 
@@ -109,7 +113,7 @@ async def list_(
     await watch.watch(output, look, view_of, scope)
 
 
-def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False) -> None:
+def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False, known: Known = NONE_KNOWN) -> None:
     """Show a page of the worklist."""
     rows = [_as_json(page, task) for task in page.answer.rows]
     if output.json_only:
@@ -128,7 +132,7 @@ def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False
     else:
         output.illustrative(page.illustrative)
         if rows:
-            output.show(_table(page))
+            output.show(_table(page, known))
         else:
             output.text("Nothing is awaited.")
     for roster in page.rosters:
@@ -152,7 +156,7 @@ def view_of(page: WorkPage) -> watch.View:
     )
 
 
-def _table(page: WorkPage) -> Rows:
+def _table(page: WorkPage, known: Known = NONE_KNOWN) -> Rows:
     """One row for each thing that is awaited."""
     shown = table("journey", "what", your_time("due"), "otherwise")
     shown.show_lines = True
@@ -163,7 +167,7 @@ def _table(page: WorkPage) -> Rows:
         late = [f"overdue by {format_elapsed((page.at - task.due).total_seconds())}"] if page.is_overdue(task) else []
         add_row(
             shown,
-            "\n".join([str(task.journey_id), task.obligation, *marks]),
+            "\n".join([name_journey(task.journey_id, known), task.obligation, *marks]),
             "\n".join([task.what, _whom(task), *claimed]),
             "\n".join([short_time(task.due), *late, f"since {short_time(task.since)}"]),
             _otherwise(task),
@@ -184,7 +188,7 @@ def _otherwise(task: Task) -> str:
     if task.next_step is None or task.next_action is None or task.next_to is None:
         return "every step was taken"
     held = "; care is held" if task.next_holds else ""
-    return f"{_words(task.next_action)} ({_words(task.next_to)})\n{short_time(task.next_step)}{held}"
+    return f"{describe_action(task.next_action, task.next_to)}\n{short_time(task.next_step)}{held}"
 
 
 def _words(coded: str | Role) -> str:

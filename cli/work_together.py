@@ -25,6 +25,7 @@ from cli import render, runtime
 from cli.errors import ExitCode, as_json
 from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
+from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.runtime import Call, command
 from workflows.journey.base import short_code
 from workflows.journey.codes import code_in
@@ -89,11 +90,12 @@ async def hold(
         output.note(f"Request {once}: to go on after an interruption, send the same again with --request {once}")
     cases = page.answer.rows
     done = [each async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run)]
-    return _show_held(output, page, done, once, dry_run=dry_run)
+    known = await references_of(call, done)
+    return _show_held(output, page, done, once, dry_run=dry_run, known=known)
 
 
 def _show_held(
-    output: Output, page: CasePage, done: list[HeldTogether], request: UUID, *, dry_run: bool
+    output: Output, page: CasePage, done: list[HeldTogether], request: UUID, *, dry_run: bool, known: Known
 ) -> ExitCode | None:
     """Show what became of each journey. A problem is told with what to do."""
     counted = Counter(each.outcome for each in done)
@@ -118,7 +120,7 @@ def _show_held(
         why = "" if each.problem is None else f"{each.problem.reason}. {each.problem.remedy}"
         if each.outcome == "closed":
             why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
-        add_row(shown, each.journey_id, each.clinic, each.outcome.replace("_", " "), why)
+        add_row(shown, name_journey(each.journey_id, known), each.clinic, each.outcome.replace("_", " "), why)
     if done:
         output.show(shown)
     said: dict[str, object] = {name.replace("_", " "): count for name, count in counted.items()}
@@ -159,7 +161,7 @@ def render_releases(output: Output, prepared: tuple[PreparedRelease, ...]) -> No
         before = [*each.obstacles, *([] if each.refusal is None else [f"for you: {each.refusal.reason}"])]
         add_row(
             shown,
-            each.journey.id,
+            name_journey(each.journey.id, {each.journey.id: each.journey.patient.ref}),
             each.hold.id,
             row["request"] or _state(each),
             row["evidence"] or "",
@@ -202,10 +204,11 @@ async def permissions(
     What ends in 90, 60, 30 and 14 days, or has ended. From its end no session is planned or released.
     """
     asked = {"within": within, "clinic": clinic, "limit": limit, "after": after}
-    render_permissions(call.output, await list_permissions(call.context, check_options(ListPermissions, asked)), within)
+    found = await list_permissions(call.context, check_options(ListPermissions, asked))
+    render_permissions(call.output, found, within, await references_of(call, found.answer.rows))
 
 
-def render_permissions(output: Output, page: CasePage, within: int = MOST) -> None:
+def render_permissions(output: Output, page: CasePage, within: int = MOST, known: Known = NONE_KNOWN) -> None:
     """Show what stops journeys, the first to end on top."""
     found = stops(page, within)
     if output.json_only:
@@ -231,7 +234,8 @@ def render_permissions(output: Output, page: CasePage, within: int = MOST) -> No
         what = stop.permission.replace("_", " ")
         if stop.permission == "licence":
             what = f"licence of {stop.case.clinician}"
-        add_row(shown, stop.case.journey_id, stop.case.clinic, stop.case.stage.value, what, local_time(stop.ends), soon)
+        journey = name_journey(stop.case.journey_id, known)
+        add_row(shown, journey, stop.case.clinic, stop.case.stage.value, what, local_time(stop.ends), soon)
     if found:
         output.show(shown)
     else:

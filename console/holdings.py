@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -18,10 +19,18 @@ log = structlog.get_logger("console")
 
 
 class Holding:
-    """One request to hold journeys: by whom, which, what their form said, and what became of each so far."""
+    """One request to hold journeys: by whom, which, what their form said, and what became of each so far.
+    ``known`` are the references of their patients, by journey."""
 
-    def __init__(self, by: str, concerned: Iterable[UUID], given: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        by: str,
+        concerned: Iterable[UUID],
+        given: Mapping[str, str],
+        known: Mapping[UUID, str] = MappingProxyType({}),
+    ) -> None:
         self.by = by
+        self.known = known
         self.concerned = frozenset(concerned)
         self.given = given
         self.found: list[HeldTogether] = []

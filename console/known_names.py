@@ -58,11 +58,11 @@ KNOWN: Mapping[type[c.CommandBody], Mapping[str, Offer]] = {
     c.RegradeAdverseEvent: {"adverse_event": n.adverse_events},
     c.FollowUpAdverseEvent: {"adverse_event": n.adverse_events},
     c.AcknowledgeAlarm: {"obligation": n.alarms},
-    c.PlaceHold: {"together": n.unasked},
+    c.PlaceHold: {"together": n.nothing},
     c.RecordCrisisContact: {"crisis": n.crises},
     c.AnswerSupport: {"support": n.support},
     c.HandleMessage: {"message": n.messages},
-    c.KeepReport: {"about": n.harm, "fields": n.unasked, "meant": n.unasked},
+    c.KeepReport: {"about": n.kinds_of_harm, "fields": n.nothing, "meant": n.nothing},
     c.SettleReport: {"report": n.reports},
     c.Reassign: {"to": n.people(*DUTIES)},
     c.Cover: {"by": n.people(Part.COVERING_CLINICIAN)},
@@ -79,7 +79,7 @@ KNOWN: Mapping[type[c.CommandBody], Mapping[str, Offer]] = {
     c.ReviewAccess: {"access": n.accesses},
 }
 """What is offered, by command and control; in a list of objects, without the number of the row."""
-ANYWHERE: tuple[Anywhere, ...] = (n.harm, n.unasked, n.states, n.said_states, n.routes)
+ANYWHERE: tuple[Anywhere, ...] = (n.kinds_of_harm, n.nothing, n.states, n.said_states, n.routes)
 """What is offered also to somebody who may not look at the journey."""
 OF_SESSIONS = (n.NOT_DOSED, n.DOSED, n.RUNNING, n.ANY_SESSION, n.minutes, n.disposals)
 """What is offered also to an observer, who sees their session and no more."""
@@ -132,7 +132,7 @@ def _offered(field: Field, model: type[c.CommandBody], known: FormContext | None
     return field._replace(
         control="codes" if several else "choice",
         choices=tuple(names),
-        labels={each: n.cut(text) for each, text in names.items()},
+        labels={each: n.abridge(text) for each, text in names.items()},
         whole=field.control == "number" or field.hint == "number",
         hint="",
         default="" if offers in PEOPLE else only,

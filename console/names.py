@@ -52,7 +52,7 @@ def _spoken(coded: object) -> str:
     return str(coded).replace("_", " ").replace("-", " ").replace(".", " ")
 
 
-def cut(text: str) -> str:
+def abridge(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
 
 
@@ -346,10 +346,10 @@ def said_states(_: FormContext | None) -> Names:
     return {**_STATES, ELSEWHERE: "elsewhere, none of these"}
 
 
-def harm(_: FormContext | None) -> Names:
+def kinds_of_harm(_: FormContext | None) -> Names:
     return {name: TITLES[name] for name in HARM}
 
 
-def unasked(_: FormContext | None) -> Names:
+def nothing(_: FormContext | None) -> Names:
     """Offer nothing: another page or the service fills it in."""
     return {}

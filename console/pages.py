@@ -54,10 +54,11 @@ from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
-from console.to_patients import summary_of, title_of
+from console.to_patients import URGENCIES, summary_of, title_of
 from console.visits import KEPT, Visit, sign_ins_of
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
+from workflows.journey.summary import describe_action
 from workflows.journey.texts import show_hidden
 
 HERE = Path(__file__).parent
@@ -220,6 +221,7 @@ def _templates() -> Environment:
         "title_of_command": title_of_command,
         "first_sentence": first_sentence,
         "occasion": describe_occasion,
+        "action": describe_action,
         "change_in": describe_change,
         "place_in": describe_place,
         "filled": _filled,
@@ -231,7 +233,7 @@ def _templates() -> Environment:
         "step": describe_step,
     }
     environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
-    environment.globals["groups"] = GROUPS
+    environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES}
     return environment
 
 

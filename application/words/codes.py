@@ -16,6 +16,7 @@ WORDS: Final = {
     "dose_mg": "dose (mg)",
     "doses_mg": "doses (mg)",
     "weight_kg": "weight (kg)",
+    "weight_plausible_kg": "plausible weight (kg)",
     "max_mg_per_kg": "most mg per kg",
     "max_single_dose": "most in one dose",
     "max_7_day": "most in 7 days",

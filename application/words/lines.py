@@ -14,6 +14,7 @@ from workflows.journey.base import short_code
 from workflows.journey.codes import code_in
 from workflows.journey.instruments import Score
 from workflows.journey.stages.evaluation.model import BASELINE
+from workflows.journey.summary import describe_action
 
 LONGEST: Final = 80
 """How much of a text stands in a line (characters)."""
@@ -61,7 +62,7 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
             what = terms.known.get(body.obligation) or say(body.obligation.partition(":")[0])
             again = f", for the {body.repetition + 1}. time" if body.repetition else ""
             held = ", and care is held" if body.hold else ""
-            return f"{what}: {say(body.action.value)} ({say(body.to.value)}), step {body.step + 1}{again}{held}"
+            return f"{what}: {describe_action(body.action, body.to)}, step {body.step + 1}{again}{held}"
         case e.ContactsScheduled():
             return "; ".join(terms.known.get(each.id) or say(each.type) for each in body.contacts)
         case e.StageEntered():

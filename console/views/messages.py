@@ -18,7 +18,7 @@ from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id_of
 from console.views.operations import journey_in
-from console.visits import Acts, Looks, Visit, firsts
+from console.visits import Acts, Looks, Visit, firsts, references_of
 from workflows.journey.actors import Role
 
 router = APIRouter()
@@ -36,9 +36,12 @@ async def show(visit: Looks, undelivered: str = "", journey: str = "") -> Respon
     )
     async with visit.context() as context:
         found = await show_messages(context, query)
+        about = [row for row in found.rows if row.journey_id.int]
+        known = await references_of(visit.request).of(context, about)
     return page(
-        visit.request, "messages.html", visit.signed_in, found=found, asked=query, more=len(found.rows) == LISTED
-    )
+        visit.request, "messages.html", visit.signed_in, found=found, known=known, asked=query,
+        more=len(found.rows) == LISTED,
+    )  # fmt: skip
 
 
 @router.post("/messages/handle")

@@ -81,10 +81,11 @@ async def hold(visit: Acts) -> Response:
             cases = (await find_concerned(context, query)).answer.rows
             trying = hold_together(context, query, cases if dry_run else (), reason, request, dry_run=True)
             found = [each async for each in trying]
+            known = await references_of(visit.request).of(context, cases)
     except UseCaseError as error:
         return await _shown(visit, form, error=error)
     if dry_run or not cases:
-        return await _shown(visit, form, found, of=len(cases))
+        return await _shown(visit, form, found, of=len(cases), known=known)
 
     async def hold_all(holding: Holding) -> None:
         async with visit.context() as context:
@@ -94,7 +95,7 @@ async def hold(visit: Acts) -> Response:
     again = {"form": str(form), "reason": reason, **meant}
     if (clinic := visit.value("clinic")) is not None:
         again["clinic"] = clinic
-    holding = Holding(visit.signed_in.person.id, (case.journey_id for case in cases), again)
+    holding = Holding(visit.signed_in.person.id, (case.journey_id for case in cases), again, known)
     holdings_of(visit).begin(request, holding, hold_all)
     return RedirectResponse(f"/work/hold/{request}", 303)
 
@@ -117,7 +118,7 @@ async def _as_it_goes(visit: Visit, whole: Response, holding: Holding, together:
     parts: Any = PAGES.get_template("holding_parts.html").module
     yield begin
     async for each in holding.results():
-        yield parts.row(each, BECAME)
+        yield parts.row(each, BECAME, holding.known)
     yield between
     form = UUID(holding.given["form"])
     yield parts.outcome(holding, together, form, visit.signed_in.form_token)
@@ -143,10 +144,11 @@ async def _shown(
     *,
     error: UseCaseError | None = None,
     of: int | None = None,
+    known: Mapping[UUID, str] = MappingProxyType({}),
 ) -> Response:
     async with visit.context() as context:
         require_staff(context, "to hold several journeys at once")
-        known = [each.protocol for each in list_protocols(context) if each.protocol is not None]
+        listed = [each.protocol for each in list_protocols(context) if each.protocol is not None]
         registered = context.settings.register_file is not None
         clinicians = colleagues(context, Role.CLINICIAN) if registered else {}
     return page(
@@ -154,12 +156,13 @@ async def _shown(
         "hold_many.html",
         visit.signed_in,
         form=form,
-        protocols={each.digest: f"{each.title}, version {each.version}, as it is now" for each in known},
+        protocols={each.digest: f"{each.title}, version {each.version}, as it is now" for each in listed},
         clinicians=clinicians,
         given={name: visit.value(name) or "" for name in ("reason", "protocol", "code", "lot", "clinician", "clinic")},
         found=found,
         of=of,
         became=BECAME,
+        known=known,
         error=error,
     )
 

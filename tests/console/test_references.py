@@ -92,3 +92,30 @@ async def test_while_keys_are_away_lists_show_the_journeys(
     assert answer.status_code == 200
     assert named(answer.text) == {}
     assert re.search(r'<a href="/journeys/[0-9a-f-]{36}"><span class="id">', answer.text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("work", "list", "--all"), ("pathway", "list"), ("pathway", "list", "--at", "500"), ("signoff", "list")],
+)
+async def test_lists_of_the_command_line_name_them_too_but_not_to_scripts(
+    clinics: Clinics, words: tuple[str, ...]
+) -> None:
+    clinics.world.down = False
+    shown = await clinics.call(*words)
+    refs = {str(journey.id): journey.patient.ref for journey in clinics.journeys.values()}
+    assert shown.code == 0, shown.err
+    listed = [journey for journey in refs if journey in shown.out]
+    assert listed
+    assert all(refs[journey] in shown.out for journey in listed)
+    told = (await clinics.call(*words, "--json")).out
+    assert not any(ref in told for ref in refs.values())
+
+
+async def test_held_together_they_are_named_and_messages_are(clinics: Clinics, browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    await browser.go("/work/hold")
+    tried = await browser.send({"reason": "Invented", "clinician": "demo-clinician", "try": "yes"})
+    refs = {str(journey.id): journey.patient.ref for journey in clinics.journeys.values()}
+    assert named(tried.text).items() <= refs.items()
+    assert named(tried.text)

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.calendars import Instant, holidays_known_at, local
 from workflows.journey.entries import find
 from workflows.journey.obligations import first_obligations, most_urgent, next_escalation_step
+from workflows.journey.protocol.escalation import Action
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.stages.follow_up.model import OwedContact
@@ -19,6 +21,24 @@ DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""
 COUNTED = 10
 """How many kinds of further matters a sentence counts."""
+
+
+ACTIONS: Mapping[Action, str] = {
+    Action.ASK: "ask the {to}",
+    Action.REMIND: "remind the {to}",
+    Action.PAGE: "page the {to}",
+    Action.ESCALATE: "escalate to the {to}",
+    Action.REASSIGN: "the {to} hands it to somebody else",
+    Action.CALL_PATIENT: "the {to} calls the patient",
+    Action.CALL_OBSERVER: "the {to} calls the observer",
+    Action.EMERGENCY_CONTACT: "the {to} calls the emergency contact",
+    Action.EMERGENCY_SERVICES: "the {to} calls emergency services",
+    Action.WELFARE_CHECK: "the {to} has somebody look after the patient",
+    Action.LETTER: "the {to} writes to the patient",
+    Action.DEATH: "the {to} settles whether the patient died",
+    Action.LOST_TO_FOLLOW_UP: "the {to} decides whether the patient is lost",
+}
+"""What each action of an escalation step is called, with whom it concerns."""
 
 
 class TimelineEntry(ImmutableModel):
@@ -108,12 +128,17 @@ def _spell_minutes(count: int) -> str:
     return f"{count} minutes" if count % 60 or count < 120 else f"{count // 60} hours"
 
 
+def describe_action(action: Action | str, to: Role | str) -> str:
+    """Say what a step of an escalation policy does, and whom it concerns."""
+    return ACTIONS[Action(action)].format(to=Role(to).value.replace("_", " "))
+
+
 def describe_consequence(waiting: Obligation, journey: Journey) -> str:
     """Say what happens to an obligation if nothing comes."""
     step = next_escalation_step(waiting, journey)
     if step is None or waiting.next_step is None:
         return "every step of its escalation policy has been taken"
-    then = f"{step.action.value.replace('_', ' ')} ({step.to.value.replace('_', ' ')})"
+    then = describe_action(step.action, step.to)
     held = " and care is held" if step.hold else ""
     again = "" if step.repeat_minutes is None else f", then every {_spell_minutes(step.repeat_minutes)}"
     return f"if nothing comes: {then} at {format_moment(waiting.next_step, journey.patient.zone)}{again}{held}"

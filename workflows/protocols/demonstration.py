@@ -34,10 +34,10 @@ def load_demonstration(pathway: Pathway, directory: Path = SHIPPED) -> Protocol:
     Raises:
         ProtocolError: there is no file for this pathway in ``directory``, or it cannot be used.
     """
-    return shorten(load(find(pathway, directory)))
+    return give_invented_values(load(find(pathway, directory)))
 
 
-def shorten(protocol: Protocol) -> Protocol:
+def give_invented_values(protocol: Protocol) -> Protocol:
     """Give a protocol invented dose limits and a short course. It becomes an illustrative draft."""
     values: dict[str, Any] = protocol.model_dump(mode="json")
     planned, observed = (protocol.sessions.planned + 1) // 2, protocol.sessions.observe_minutes
