@@ -102,11 +102,11 @@ def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NO
     answer, true = page.answer, page.true
     past = page.moment if isinstance(page, PastPage) else None
     if output.json_only:
-        known = {} if past is None else {"at": past if isinstance(past, int) else past.isoformat()}
+        then = {} if past is None else {"at": past if isinstance(past, int) else past.isoformat()}
         rows = [case.model_dump(mode="json") for case in answer.rows]
         if isinstance(page, CasePage):
             rows = [{**row, "overdue": page.is_overdue(case)} for row, case in zip(rows, page.answer.rows, strict=True)]
-        output.data({**render.freshness(true), **known, "next": answer.next, "rows": rows})
+        output.data({**render.freshness(true), **then, "next": answer.next, "rows": rows})
         return
     output.illustrative(any(case.illustrative for case in answer.rows))
     output.show(render.cases(page, known) if isinstance(page, CasePage) else render.past_cases(page, known))

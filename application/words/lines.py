@@ -141,7 +141,7 @@ def describe_score(score: Score) -> str:
     """Describe a score in a few words."""
     if not score.complete:
         return f"incomplete: {shorten(str(score.reason))}"
-    words = [str(score.total) if score.level is None else score.level.value, score.band or ""]
+    words = [str(score.total) if score.level is None else f"risk: {score.level.value}", score.band or ""]
     change = [] if score.change is None else [f"change: {', '.join(map(say, score.change)) or 'none'}"]
     return ", ".join([*(word for word in words if word), *change])
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from application.command_catalog import KINDS
 from application.words.codes import GROUPS, WORDS, say
 from application.words.events import EVENTS, title_of_event
-from application.words.lines import IDS, describe_event
+from application.words.lines import IDS, describe_event, describe_score
 from application.words.sentences import first_sentence
 from application.words.terms import NO_TERMS, codes_of, codes_of_models, terms_of, terms_of_journey
 from application.words.titles import TITLES, WITHOUT_FORM, title_of_command
@@ -108,3 +108,8 @@ def test_names_of_staff_stand_before_their_ids_where_ids_are_shown() -> None:
 def test_the_first_sentence() -> None:
     assert first_sentence("Take it.  Then\ngo on.\n\nMore.") == "Take it."
     assert first_sentence("One without an end") == "One without an end."
+
+
+def test_a_level_of_risk_says_of_what() -> None:
+    scores = [each.score for each in course("PTSD").journey.measurements if each.score.level is not None]
+    assert {describe_score(score) for score in scores} == {"risk: none"}
