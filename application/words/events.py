@@ -60,6 +60,7 @@ EVENTS: Final = {
     "adverse-event.regrading-confirmed": "New grade of an adverse event confirmed",
     "adverse-event.followed-up": "Adverse event followed up",
     "care-team.updated": "Care team changed",
+    "care-team.left": "Somebody left the care team",
     "care-team.stranger-heard": "Heard from somebody outside the care team",
     "death.reported": "Death reported",
     "death.confirmed": "Death confirmed",

@@ -96,6 +96,7 @@ WITHOUT_FORM = {
     "clock.keep-cancellation": "Keep a cancellation",
     "clock.keep-unreadable": "Keep an unreadable message",
     "clock.take-in": "Take in the history of another journey",
+    "clock.take-in-staff": "Take in who works at the clinic",
 }
 """Commands that have a page of their own, or none."""
 
