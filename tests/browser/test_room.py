@@ -67,7 +67,7 @@ async def test_from_the_checklist_to_the_dose(desk: Desk) -> None:
         await page.goto(f"/journeys/{play.journey.id}/room")
         released = (await desk.session(play.journey.id)).released_mg or 0
         await expect(page.get_by_text(f"{released:g} mg")).to_be_visible()
-        await page.get_by_label(re.compile("^Dose mg")).fill(str(released))
+        await page.get_by_label(re.compile(r"^Dose \(mg\)")).fill(str(released))
         await page.get_by_role("button", name="Record the dose").click()
         await expect(page.get_by_role("heading", name="Session 1: running")).to_be_visible()
     assert (await desk.session(play.journey.id)).dose_mg == released
