@@ -7,6 +7,7 @@ others.
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from itertools import takewhile
 from typing import Any
@@ -136,8 +137,9 @@ class Verbs(TyperGroup):
             formatter.write_dl([(verb, first_sentence(command.help or "")) for verb, command in self.commands.items()])
 
 
+@cache
 def build(noun: str) -> Any:
-    """Build the group of a noun with its commands, or the one command without a group."""
+    """Build the group of a noun with its commands, or the one command without a group, once in a process."""
     group = typer.Typer(
         name=noun,
         cls=Verbs,
