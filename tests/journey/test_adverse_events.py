@@ -9,8 +9,10 @@ from tests.journey.ringing import acknowledge, dose, in_session, seizure, steps
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.always.adverse_events.rules import severity_of
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.severity import Severity
 
 
 @pytest.mark.parametrize("opens", ["seizure", "overdose", "reported"])
@@ -161,3 +163,22 @@ def test_a_fatal_outcome_is_graded_as_a_death() -> None:
 def test_of_an_unknown_event_nothing_is_said(command: c.CommandBody) -> None:
     play = after("session.end")
     play.refused(command, code=RefusalCode.UNKNOWN, field="adverse_event")
+
+
+@pytest.mark.parametrize(("because", "as_grade"), [("life_threatening", 4), ("death", 5), ("hospitalization", 1)])
+def test_what_threatens_life_is_told_like_the_grade_that_means_it(because: str, as_grade: int) -> None:
+    """An observer called a seizure that threatened life a grade 1, and the call came in the ladder of an hour."""
+
+    def alarm(grade: int, *reasons: str) -> Severity:
+        play = after("session.end")
+        said = c.ReportAdverseEvent(what="x", grade=grade, serious=True, serious_because=reasons, onset=play.at)
+        play.do(said, Role.OBSERVER)
+        return severity_of(play.journey, play.journey.adverse_events["adverse-event-1"])
+
+    assert alarm(1, because) == alarm(as_grade, "hospitalization")
+
+
+def test_an_event_that_is_serious_because_of_death_reports_a_death() -> None:
+    play = after("session.end")
+    fatal = c.ReportAdverseEvent(what="x", grade=3, serious=True, serious_because=("death",), onset=play.at)
+    assert one(play.do(fatal, Role.OBSERVER), e.DeathReported).death == "death-1"

@@ -55,9 +55,11 @@ def percent(play: Play, overdose: int, planned: float) -> Play:
     protocol, plan = play.journey.protocol, play.journey.plan
     assert plan is not None
     events = protocol.adverse_events.model_copy(update={"overdose_from_percent": overdose})
+    released = play.journey.sessions[1].model_copy(update={"released_mg": planned})
     return play.changed(
         protocol=protocol.model_copy(update={"adverse_events": events}),
         plan=plan.model_copy(update={"dose_mg": planned}),
+        sessions={**play.journey.sessions, 1: released},
     )
 
 

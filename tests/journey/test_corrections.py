@@ -361,3 +361,31 @@ def test_a_corrected_evaluation_and_observation_wait_for_a_second_person() -> No
         assert play.waits_for("correction") is not None
         confirm(play)
         assert play.waits_for("correction") is None
+
+
+@pytest.mark.requirement("B27")
+def test_a_corrected_dose_is_an_overdose_of_what_was_released_whatever_is_planned_since() -> None:
+    """Of 100 mg that were released, 150 were taken; by then the plan said 150 for the next session."""
+    play = after("session.end", 2)
+    plan = play.journey.plan
+    assert plan is not None
+    play.do(revision(play.journey, plan.model_copy(update={"dose_mg": 150.0, "weighed_at": play.at})))
+    said = one(amend(play, "session.dosed", redose(play, 2, dose_mg=150.0)), e.AdverseEventReported)
+    assert said.finding == "overdose"
+
+
+@pytest.mark.requirement("B27")
+def test_a_dose_that_somebody_corrects_is_not_taken_back_by_an_earlier_mark() -> None:
+    """It was marked as entered in error, then its amount was corrected, and both were confirmed: no dose was left."""
+    play = after("session.end")
+    mark(play, "session.dosed", by=Role.COORDINATOR)
+    amend(play, "session.dosed", redose(play, 1, dose_mg=120.0))
+    marked, _ = play.journey.unconfirmed
+    said = c.ConfirmCorrection(correction=marked, reason="x")
+    play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.CONTRADICTS, field="correction", says="corrected since")
+    reject(play, marked)
+    confirm(play)
+    assert play.journey.doses["dose-1"].dose_mg == 120.0
+    mark(play, "session.dosed", by=Role.COORDINATOR)
+    confirm(play)
+    assert not play.journey.doses

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from simulation.people import checklist
+from simulation.people import checklist, vitals
 from tests.journey.play import Play, after, before, course, one, standing, started
+from tests.journey.sessions.helpers import ending, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -122,7 +123,8 @@ def test_a_dose_outside_a_session_has_its_observations() -> None:
     taken = play.journey.doses["dose-2"].taken_at
     assert owed == {f"dose-2-{minute}": taken + timedelta(minutes=minute) for minute in (40, 120)}
     play.later(minutes=22)
-    play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
+    seen = c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True, vitals=vitals(play.at))
+    play.do(seen, Role.OBSERVER)
     assert play.waits_for("observation", "dose-2-40") is None
     missed = c.GiveUpObservation(dose="dose-2", minute=120, reason="did not answer")
     play.refused(missed, code=RefusalCode.WRONG_TIME, field="minute")
@@ -131,13 +133,49 @@ def test_a_dose_outside_a_session_has_its_observations() -> None:
     assert play.waits_for("observation") is None
 
 
-def test_a_second_dose_in_a_session_is_observed_after_the_session_is_over_too() -> None:
-    play = after("session.dose").later(minutes=100)
-    play.do(dose(play), Role.OBSERVER)
-    play.go_on(lambda journey: journey.sessions[1].ended_at is not None)
-    taken = play.journey.doses["dose-2"].taken_at
-    play.go_on(lambda journey: not any(w.kind == "observation" for w in journey.waiting.values()))
-    assert play.at >= taken + timedelta(minutes=120)
+LOOKED: dict[str, Any] = {"consciousness": "alert", "breathing_normal": True}
+
+
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize(
+    ("minute", "seen", "measured", "later", "made"),
+    [
+        (15, LOOKED, None, 0, True),
+        (15, LOOKED, None, 30, True),
+        (15, LOOKED, None, 31, False),
+        (15, {"consciousness": "alert"}, None, 0, False),
+        (15, {"breathing_normal": True}, None, 0, False),
+        (15, {"note": "they are fine"}, None, 0, False),
+        (40, LOOKED, 0, 0, True),
+        (40, LOOKED, None, 0, False),
+        (40, LOOKED, -11, 0, False),
+        (40, LOOKED, 0, 31, False),
+    ],
+)
+def test_an_observation_outside_a_session_is_made_by_a_look_in_time_with_what_is_measured_then(
+    minute: int, seen: dict[str, Any], measured: int | None, later: int, made: bool
+) -> None:
+    """An empty form made it, and so did one that was filled in hours later."""
+    play = before("session.schedule", 2)
+    play.do(dose(play), Role.PATIENT)
+    seen_at = play.later(minutes=minute).at
+    taken = None if measured is None else vitals(seen_at + timedelta(minutes=measured))
+    play.later(minutes=later)
+    play.do(c.RecordObservation.model_validate({"seen_at": seen_at, "vitals": taken, **seen}), Role.OBSERVER)
+    assert (play.waits_for("observation", f"dose-2-{minute}") is None) == made
+
+
+@pytest.mark.requirement("A29")
+def test_no_session_ends_before_a_second_dose_in_it_was_observed_too() -> None:
+    play = observed_until(120)
+    play.do(dose(play, dose_mg=50), Role.OBSERVER)
+    play.later(minutes=131)
+    see(play)
+    end = ending(play)
+    for minute in (15, 40, 120):
+        play.refused(end, Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says=f"{minute} minutes")
+        play.do(c.GiveUpObservation(dose="dose-2", minute=minute, reason="x"), Role.SESSION_MONITOR)
+    play.do(end, Role.SESSION_MONITOR)
 
 
 @pytest.mark.parametrize(

@@ -297,3 +297,18 @@ def test_another_call_for_help_silences_no_no_go() -> None:
     followed = check(play, **measured(play.at, 205, 132))
     assert one(followed, e.SupportRequested).urgency == "emergency"
     assert not [body for body in check(play, **measured(play.at, 205, 132)) if isinstance(body, e.SupportRequested)]
+
+
+@pytest.mark.parametrize(
+    ("sign", "low", "again", "verdict"),
+    [("oxygen", 93, None, "recheck"), ("oxygen", 93, 97, "go"), ("heart_rate", 105, None, "recheck")],
+)
+def test_a_vital_sign_that_is_to_be_measured_again_is_not_left_out(
+    sign: str, low: int, again: int | None, verdict: str
+) -> None:
+    play = before("session.check")
+    for value, found in ((low, "recheck"), (again, verdict)):
+        measured = vitals(play.at).model_copy(update={sign: value})
+        body = checklist(play.journey, 1, play.at).model_copy(update={"vitals": measured})
+        assert one(play.do(body, Role.SESSION_MONITOR), e.SessionChecked).verdict == found
+        play.later(minutes=20)

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from tests.journey.correcting import amend
 from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.always.safety.suicide_risk import is_heightened
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -299,3 +301,40 @@ def test_a_patient_is_handed_over_by_two_people_to_whom_they_name() -> None:
     play.refused(decision, code=RefusalCode.INCOMPLETE, says="asks the C-SSRS again")
     ask(play, "nn---n")
     assert settle(play) == ["suicide-risk.signed", "hold.released"]
+
+
+def test_one_persons_correction_of_item_9_stops_no_alarm() -> None:
+    play = after("session.end")
+    item_9(play, 2)
+    asked = play.waits_for("suicide_risk")
+    amend(play, "instrument.recorded", c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="x", answers=[0] * 9))
+    assert play.waits_for("suicide_risk") == asked, "it goes on as it was"
+    assert not play.asks_for(SignOffKind.RISK_LEVEL), "and no C-SSRS from before it settles it"
+    amend(
+        play,
+        "instrument.recorded",
+        c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="x", answers=[1] + [0] * 8),
+    )
+    first, second = play.journey.unconfirmed
+    play.do(c.ConfirmCorrection(correction=first, reason="x"), DIRECTOR)
+    assert play.waits_for("suicide_risk") == asked
+    play.do(c.ConfirmCorrection(correction=second, reason="x"), DIRECTOR)
+    assert play.waits_for("suicide_risk") is None
+
+
+def test_a_c_ssrs_asked_after_item_9_settles_it_though_its_correction_waits() -> None:
+    play = after("session.end")
+    item_9(play, 2)
+    amend(play, "instrument.recorded", c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="x", answers=[0] * 9))
+    ask(play, "nn---n")
+    play.sign(SignOffKind.RISK_LEVEL, f"version-{play.journey.measurements[-1].version}")
+    assert play.waits_for("suicide_risk") is None
+
+
+def test_suicide_risk_that_somebody_told_hastens_what_is_missed_as_a_c_ssrs_does() -> None:
+    play = after("session.end")
+    assert not is_heightened(play.journey, play.at)
+    play.do(c.ReportCrisis(what="they want to die (invented)"), Role.OBSERVER)
+    days = timedelta(days=play.journey.protocol.instruments.suicide_risk_heightened_days)
+    assert is_heightened(play.journey, play.at + days)
+    assert not is_heightened(play.journey, play.at + days + timedelta(seconds=1))

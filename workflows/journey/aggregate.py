@@ -171,6 +171,8 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
             changed = void(journey, body.version)
         case e.CorrectionConfirmed() if journey.corrections[body.correction].in_error:
             changed = void(journey, journey.corrections[body.correction].version)
+        case e.CorrectionConfirmed():
+            changed = _take_back(journey, body.correction)
         case _:
             changed = _changes(journey, body, event)
     kept: Changes = (
@@ -180,6 +182,16 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
         kept["happened"] = journey.happened.with_event(event, body.kind)
     corrections = _corrections(journey, body, event)
     return journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
+
+
+def _take_back(journey: Journey, correction: int) -> Changes:
+    """Return what a correction changes once it is confirmed: suicide risk that it takes back stands no more."""
+    if all(m.corrected != correction or m.taken_back is None for m in journey.measurements):
+        return {}
+    confirmed = (
+        m.model_copy(update={"taken_back": None}) if m.corrected == correction else m for m in journey.measurements
+    )
+    return {"measurements": tuple(confirmed)}
 
 
 def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Changes:
@@ -218,8 +230,10 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
         case e.InstrumentRecorded():
             wrong = next((m for m in journey.measurements if body.version in (m.version, m.corrected)), None)
             if wrong is not None:
-                as_asked = {"at": wrong.at, "version": wrong.version, "corrected": changed["measurements"][-1].version}
-                right = changed["measurements"][-1].model_copy(update=as_asked)
+                right = changed["measurements"][-1]
+                taken_back = None if right.score.needs_c_ssrs else wrong.risk_found
+                as_asked = {"at": wrong.at, "version": wrong.version, "corrected": right.version}
+                right = right.model_copy(update={**as_asked, "taken_back": taken_back})
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)

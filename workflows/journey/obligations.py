@@ -16,6 +16,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import next_departure
 from workflows.journey.always.clock.model import ObligationsUpdated
 from workflows.journey.always.holds.model import name_holds
+from workflows.journey.always.safety.suicide_risk import is_heightened
 from workflows.journey.base import digest
 from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
 from workflows.journey.entries import Entries, as_entries, find
@@ -46,7 +47,7 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
     due = need.due or _later(at, timedelta(minutes=policy.due_minutes), policy, journey)
     check_ins = journey.protocol.check_ins
     about = OBLIGATION_TYPES.get(need.kind)
-    heightened = about is not None and about.hastened and journey.suicide_risk_heightened(at)
+    heightened = about is not None and about.hastened and is_heightened(journey, at)
 
     def time_of(step: EscalationStep) -> datetime:
         if step.percent is not None:

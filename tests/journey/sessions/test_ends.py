@@ -320,8 +320,9 @@ def test_a_second_dose_begins_the_time_anew(where: str) -> None:
         play.do(c.RecordDose(session=session, dose_mg=50, route="oral", taken_at=second), Role.OBSERVER)
     play.later(minutes=5)
     play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.WRONG_TIME, says="after the last dose")
-    play.later(minutes=120)
-    see(play)
+    for minute in (15, 40, 120):
+        play.at = second + timedelta(minutes=minute)
+        see(play)
     play.do(ending(play), Role.SESSION_MONITOR)
     assert not play.journey.sessions[1].running
 
@@ -331,9 +332,11 @@ def test_what_was_seen_soon_after_a_second_dose_ends_no_session() -> None:
     play = observed_until(40)
     play.at = play.dosed_at() + timedelta(minutes=110)
     play.do(dose(play, dose_mg=50), Role.OBSERVER)
-    play.later(minutes=10)
-    see(play)
-    play.later(minutes=111)
+    for minute in (15, 40):
+        play.at = play.dosed_at() + timedelta(minutes=110 + minute)
+        see(play)
+    play.at = play.dosed_at() + timedelta(minutes=241)
+    play.do(c.GiveUpObservation(dose="dose-2", minute=120, reason="x"), Role.SESSION_MONITOR)
     play.refused(
         ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="from 230 minutes on"
     )

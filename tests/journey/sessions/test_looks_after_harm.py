@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.people import observation
-from tests.journey.play import Play, after
+from simulation.people import observation, vitals
+from tests.journey.play import Play, after, one
 from tests.journey.sessions.helpers import dose, ending, observed_until
 from tests.journey.sessions.test_ends import HARM
 from workflows.journey import commands as c
+from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal, RefusalCode
 
@@ -83,8 +84,9 @@ def test_the_longest_observation_is_counted_from_the_last_dose() -> None:
     longest = play.journey.protocol.sessions.maximum_before_decision_minutes
     body = ending(play, clinician_decision="well (invented)")
     unmet = body.model_copy(update={"criteria": {**body.criteria, "walks_unaided": False}})
-    play.at = play.dosed_at() + timedelta(minutes=120 + longest - 1)
-    look(play, 120 + longest - 1)
+    for minute in (15, 40, 120, longest - 1):
+        play.at = play.dosed_at() + timedelta(minutes=120 + minute)
+        look(play, 120 + minute)
     play.refused(unmet, Role.CLINICIAN, code=RefusalCode.INCOMPLETE, field="criteria", says="not yet met")
     play.later(minutes=1)
     play.do(unmet, Role.CLINICIAN)
@@ -97,3 +99,57 @@ def test_without_a_second_dose_the_end_is_due_as_before() -> None:
     assert due is not None
     longest = play.journey.protocol.sessions.maximum_before_decision_minutes
     assert due.deadline == play.dosed_at() + timedelta(minutes=longest)
+
+
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize(
+    ("sign", "value", "again", "ends"),
+    [
+        ("oxygen", 91, None, False),
+        ("oxygen", 85, None, False),
+        ("heart_rate", 145, None, False),
+        ("heart_rate", 44, None, False),
+        ("oxygen", 91, 97, True),
+        ("heart_rate", 145, 80, True),
+        ("oxygen", None, None, True),
+    ],
+)
+def test_a_vital_sign_that_alerted_is_measured_again_before_the_end(
+    sign: str, value: int | None, again: int | None, ends: bool
+) -> None:
+    """91 percent at minute 100, and at the end only the blood pressure was measured."""
+    play = observed_until(40)
+    for minute, measured in ((100, value), (121, again)):
+        play.at = play.dosed_at() + timedelta(minutes=minute)
+        seen = observation(play.journey, 1, minute, play.at)
+        taken = vitals(play.at).model_copy(update={sign: measured})
+        play.do(seen.model_copy(update={"vitals": taken}), Role.SESSION_MONITOR)
+    if ends:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="measured again"
+        )
+
+
+@pytest.mark.parametrize(("minute", "alert"), [(240, "none"), (241, "notify")])
+def test_who_is_drowsy_longer_than_a_dose_lasts_is_told_alike_in_a_session_and_outside(minute: int, alert: str) -> None:
+    play = observed_until(120)
+    play.at = play.dosed_at() + timedelta(minutes=minute)
+    drowsy = observation(play.journey, 1, minute, play.at).model_copy(update={"consciousness": "voice"})
+    assert one(play.do(drowsy, Role.OBSERVER), e.SessionObserved).alert == alert
+    outside = c.RecordObservation(seen_at=play.at, consciousness="voice")
+    assert one(play.do(outside, Role.OBSERVER), e.ObservationRecorded).alert == alert
+
+
+@pytest.mark.parametrize(("less", "alert"), [(0, "notify"), (1, "none")])
+def test_a_rise_in_a_running_session_is_told_alike_however_it_is_recorded(less: int, alert: str) -> None:
+    play = observed_until(40).later(minutes=5)
+    made = play.journey.sessions[1].check
+    assert made is not None
+    notify = play.journey.protocol.sessions.vitals.notify
+    risen = vitals(play.at, made.vitals.systolic + int(notify.rise_systolic) - less, made.vitals.diastolic)
+    seen = observation(play.journey, 1, 45, play.at).model_copy(update={"vitals": risen})
+    assert one(play.do(seen, Role.OBSERVER), e.SessionObserved).alert == alert
+    outside = c.RecordObservation(seen_at=play.at, vitals=risen)
+    assert one(play.do(outside, Role.OBSERVER), e.ObservationRecorded).alert == alert

@@ -93,7 +93,7 @@ def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[FindingKin
 
 
 def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[FindingKind]:
-    planned = None if journey.plan is None else journey.plan.dose_mg
+    planned = planned_mg(journey, body.session)
     overdose = journey.protocol.adverse_events.overdose_from_percent
     if planned is not None and body.dose_mg is not None and not is_more(overdose * planned, 100 * body.dose_mg):
         yield "overdose"
@@ -107,6 +107,12 @@ def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Findin
         yield "unreleased_dose"
     if session is not None and session.dose not in (None, body.dose):
         yield "second_dose"
+
+
+def planned_mg(journey: Journey, session: int | None) -> float | None:
+    """Return the dose (mg) that was to be taken: the one a session was released with, or else that of the plan."""
+    released = None if session not in journey.sessions else journey.sessions[session].released_mg
+    return released if released is not None or journey.plan is None else journey.plan.dose_mg
 
 
 def _held(journey: Journey, released: datetime, body: e.DoseRecorded) -> bool:

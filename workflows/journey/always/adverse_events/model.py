@@ -191,6 +191,11 @@ class AdverseEvent(ImmutableModel):
         return self.report.serious if self.graded is None else self.graded.serious
 
     @property
+    def serious_because(self) -> tuple[str, ...]:
+        """Why it counts as serious."""
+        return self.report.serious_because if self.graded is None else self.graded.serious_because
+
+    @property
     def finding(self) -> str | None:
         """The emergency from which a rule opened it, until a clinician's grading counts."""
         return self.report.finding if self.graded is None else None

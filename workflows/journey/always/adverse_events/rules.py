@@ -5,7 +5,7 @@ one counts at once with all that it asks for; a lower one of a severe event coun
 review. From the severity `urgent` on, an alarm goes on until the event is reviewed as it now is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
@@ -21,6 +21,8 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import Severity, is_at_least, worst
 
+GRADE_MEANT = {"life_threatening": 4, "death": 5}
+"""The grade (CTCAE) that is what a reason says for which an event is serious (ICH E2A)."""
 REVIEWS = (SignOffKind.SERIOUS_ADVERSE_EVENT, SignOffKind.ADVERSE_EVENT)
 
 
@@ -51,7 +53,7 @@ def regrade(journey: Journey, command: c.RegradeAdverseEvent, by: Actor, at: dat
     signed the review of it."""
     event = _known(journey, command.adverse_event)
     _require_reason(command)
-    severity = severity_of_grade(journey.protocol, command.grade, command.serious)
+    severity = severity_of_grade(journey.protocol, command.grade, command.serious, command.serious_because)
     lowers = (
         command.grade < event.grade
         or (event.serious and not command.serious)
@@ -82,17 +84,18 @@ def _known(journey: Journey, name: str) -> AdverseEvent:
     return event
 
 
-def severity_of_grade(protocol: Protocol, grade: int, serious: bool) -> Severity:
-    """Return how severe an adverse event of this grade is (CTCAE), serious or not, by the protocol."""
+def severity_of_grade(protocol: Protocol, grade: int, serious: bool, because: Sequence[str] = ()) -> Severity:
+    """Return how severe an adverse event of this grade is (CTCAE), serious or not, by the protocol. One that is serious
+    because of what a grade means is as severe as that grade."""
     rules = protocol.adverse_events
-    by_grade = rules.severity_from_grade.of(grade)
+    by_grade = rules.severity_from_grade.of(max([grade, *(GRADE_MEANT.get(reason, 0) for reason in because)]))
     return worst(by_grade, rules.severity_if_serious) if serious else by_grade
 
 
 def severity_of(journey: Journey, event: AdverseEvent) -> Severity:
     """Return how severe an adverse event is: by its grade, its seriousness, and whether a rule found an emergency
     that no clinician has graded since."""
-    graded = severity_of_grade(journey.protocol, event.grade, event.serious)
+    graded = severity_of_grade(journey.protocol, event.grade, event.serious, event.serious_because)
     return graded if event.finding is None else worst(graded, Severity.EMERGENCY)
 
 

@@ -140,7 +140,23 @@ def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datet
         refuse(RefusalCode.ALREADY_DONE, "this correction needs no confirmation any more", "Nothing is left to do")
     if is_same_person(journey, by.id, made.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who corrected it does not confirm it", "Have a colleague confirm")
+    if made.in_error and _corrected_since(journey, made.version, command.correction):
+        refuse(
+            RefusalCode.CONTRADICTS,
+            "the fact was corrected since it was marked: somebody says that it happened",
+            "Reject the mark; mark the fact again if it was entered in error all the same",
+            "correction",
+        )
     yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
+
+
+def _corrected_since(journey: Journey, fact: int, mark: int) -> bool:
+    """Whether a fact, or a correction of it, was amended after it was marked as entered in error."""
+    of_it = [fact]
+    for version, other in journey.corrections.items():
+        if other.version in of_it and not other.in_error:
+            of_it.append(version)
+    return of_it[-1] > mark
 
 
 def reject(journey: Journey, command: c.RejectCorrection, by: Actor, at: datetime) -> Iterator[e.EventBody]:

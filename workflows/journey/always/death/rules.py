@@ -95,11 +95,12 @@ def react_report(journey: Journey, body: e.DeathReported, at: datetime) -> Itera
 def react_adverse_event(
     journey: Journey, body: e.AdverseEventReported | e.AdverseEventRegraded, at: datetime
 ) -> Iterator[e.EventBody]:
-    """Grade 5 (CTCAE) reports a death, and confirms none."""
+    """Grade 5 (CTCAE), or to be serious because of death, reports a death, and confirms none."""
     event = journey.adverse_events[body.adverse_event]
-    if event.grade == 5 and find_standing(journey) is None:
+    fatal = event.grade == 5 or "death" in event.serious_because
+    if fatal and find_standing(journey) is None:
         related = "no" if event.report.causality == "unrelated" else "unknown"
-        yield report(journey, related, "reported as an adverse event of grade 5")
+        yield report(journey, related, "reported as an adverse event of grade 5, or that led to death")
 
 
 def react_doubt(journey: Journey, body: e.DeathDoubted, at: datetime) -> Iterator[e.EventBody]:

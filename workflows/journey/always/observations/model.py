@@ -11,6 +11,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.commands import YEAR
+from workflows.journey.stages.sessions.scheduled_minutes import is_made_by
 from workflows.journey.stages.sessions.state import SessionsState
 from workflows.journey.vocabulary import Vitals
 
@@ -76,12 +77,14 @@ class ObservationGivenUp(EventBody):
 
 
 class Seen(ImmutableModel):
-    """An observation outside a session, when it was made and recorded (UTC), and what the protocol's limits make of
-    it."""
+    """An observation outside a session, when it was made and recorded (UTC), and what the protocol's limits make of it.
+    ``looked``: somebody saw how awake the patient was, and how they breathed."""
 
     observation: Identifier
     seen_at: Instant
     recorded_at: Instant
+    looked: bool
+    vitals: Vitals | None = None
     alert: Literal["none", "notify", "emergency"]
     red_flags: tuple[Identifier, ...] = ()
     in_error: bool = False
@@ -101,29 +104,37 @@ class ObservationsState(SessionsState):
     seen: tuple[Seen, ...] = ()
     unseen: tuple[Missed, ...] = ()
 
-    def unobserved(self, minutes: tuple[int, ...], window: timedelta) -> tuple[tuple[str, int, Instant], ...]:
-        """Return the observations that are owed after doses outside a session: the dose, the minute, and when it is
-        due (UTC). Each dose has its own; what was over when it was told is not owed."""
-        moments = [seen.seen_at for seen in self.seen if not seen.in_error]
-        for session in self.sessions.values():
-            if session.dosed_at is not None:
-                moments += [session.dosed_at + timedelta(minutes=seen.minute) for seen in session.observations]
+    def unobserved(self) -> tuple[tuple[str, int, Instant], ...]:
+        """Return the observations that are owed after doses that began no session: the dose, the minute, and when it is
+        due (UTC). Each dose has its own; what was over when it was told is not owed. One is made as in a session: near
+        its minute, entered in time, by a look at the patient and with the vital signs that are asked for then."""
+        rules = self.protocol.sessions
+        looks = [(x.seen_at, x.recorded_at, x.vitals) for x in self.seen if x.looked and not x.in_error]
+        looks += [
+            (session.dosed_at + timedelta(minutes=x.minute), x.recorded_at, x.vitals)
+            for session in self.sessions.values()
+            if session.dosed_at is not None
+            for x in session.observations
+        ]
+        in_time = timedelta(minutes=rules.observe_entry_minutes)
+        looks = [look for look in looks if look[1] - look[0] <= in_time]
         missed = [(each.dose, each.minute) for each in self.unseen]
         firsts = [session.dose for session in self.sessions.values()]
         return tuple(
             (dose.id, minute, due)
             for dose in self.doses.values()
             if dose.id not in firsts
-            for minute, due in zip(minutes, dose.observe_at, strict=False)
+            for minute, due in zip(rules.observe_minutes, dose.observe_at, strict=False)
             if due >= dose.recorded_at
             and (dose.id, minute) not in missed
-            and not any(abs(moment - due) <= window for moment in moments)
+            and not any(is_made_by(rules, minute, due, moment, vitals) for moment, _, vitals in looks)
         )
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:
-    told = {name: getattr(body, name) for name in ("observation", "seen_at", "alert", "red_flags")}
-    seen = Seen(**told, recorded_at=event.at)
+    told = {name: getattr(body, name) for name in ("observation", "seen_at", "vitals", "alert", "red_flags")}
+    looked = body.consciousness is not None and body.breathing_normal is not None
+    seen = Seen(**told, recorded_at=event.at, looked=looked)
     return {"seen": (*state.seen, seen)}
 
 

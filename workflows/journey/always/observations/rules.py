@@ -19,7 +19,7 @@ from workflows.journey.obligation_types import OBSERVATION
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_OBSERVATION
-from workflows.journey.stages.sessions.observing import vitals_alert
+from workflows.journey.stages.sessions.judging import baseline_at, is_drowsy_without_a_dose, vitals_alert
 
 
 def record(journey: Journey, command: c.RecordObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -40,15 +40,10 @@ def _judge(journey: Journey, command: c.RecordObservation) -> Literal["none", "n
     unwell = command.consciousness in ("pain", "unresponsive") or command.breathing_normal is False
     if unwell or command.red_flags:
         return "emergency"
-    alert = vitals_alert(journey.protocol.sessions.vitals, command.vitals, None)
-    drowsy = command.consciousness == "voice" and not _may_be_of_a_dose(journey, command.seen_at)
+    baseline = baseline_at(journey, command.seen_at)
+    alert = vitals_alert(journey.protocol.sessions.vitals, command.vitals, baseline)
+    drowsy = is_drowsy_without_a_dose(journey, command.consciousness, command.seen_at)
     return "notify" if alert == "none" and drowsy else alert
-
-
-def _may_be_of_a_dose(journey: Journey, seen_at: datetime) -> bool:
-    """Whether a dose was taken so short a time before a moment (UTC) that not to be wide awake is expected."""
-    lasts = timedelta(minutes=journey.protocol.sessions.maximum_before_decision_minutes)
-    return any(timedelta() <= seen_at - dose.taken_at <= lasts for dose in journey.known_doses)
 
 
 def react_observation(journey: Journey, body: e.ObservationRecorded, at: datetime) -> Iterator[e.EventBody]:
@@ -78,7 +73,7 @@ def _window(journey: Journey) -> timedelta:
 
 
 def _owed(journey: Journey) -> tuple[tuple[str, int, datetime], ...]:
-    return journey.unobserved(journey.protocol.sessions.observe_minutes, _window(journey))
+    return journey.unobserved()
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

@@ -26,7 +26,7 @@ from workflows.journey.obligation_types import KEPT_REPORT
 from workflows.journey.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.severity import Severity, is_at_least, worst
-from workflows.journey.stages.sessions.observing import vitals_alert
+from workflows.journey.stages.sessions.judging import vitals_alert
 
 ABOUT_THE_FORM = (
     RefusalCode.INCOMPLETE,
@@ -50,7 +50,10 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
             grade, serious = told.get("grade"), told.get("serious")
             if type(grade) is not int or not 1 <= grade <= 5 or type(serious) is not bool:
                 return Severity.EMERGENCY
-            return worst(Severity.CLINICAL, severity_of_grade(journey.protocol, grade, serious))
+            said_because = told.get("serious_because")
+            because = said_because if isinstance(said_because, list | tuple) else ()
+            reasons = tuple(reason for reason in because if isinstance(reason, str))
+            return worst(Severity.CLINICAL, severity_of_grade(journey.protocol, grade, serious, reasons))
         case "support.request":
             urgency = told.get("urgency")
             known = [each for each in Severity if each == urgency and "text" in told]

@@ -16,7 +16,7 @@ from workflows.journey.signed_statement import Meaning
 def _risk_level(journey: Journey, subject: str | None) -> Content:
     """The answers that a clinician was given, their level, and the item 9 that they answer."""
     asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS and m.level_name == subject]
-    item_9 = [m for m in journey.measurements if m.score.needs_c_ssrs]
+    item_9 = [m for m in journey.measurements if m.risk_found is not None]
     return {
         "asked": [m.model_dump(mode="json") for m in asked],
         "item_9": [m.model_dump(mode="json") for m in item_9 if asked and m.found < asked[-1].version],

@@ -127,6 +127,15 @@ def _asked_by_staff(journey: Journey) -> tuple[Measurement, ...]:
     return tuple(m for m in journey.measurements if m.by_staff)
 
 
+def is_heightened(journey: Journey, at: datetime) -> bool:
+    """Whether suicide risk was moderate or worse within the protocol's window before a moment (UTC), by a C-SSRS or as
+    somebody told. Missed contacts then escalate faster."""
+    window = timedelta(days=journey.protocol.instruments.suicide_risk_heightened_days)
+    found = [(m.score.gate_level, m.at) for m in journey.measurements]
+    found += [(Level(crisis.level), crisis.opened_at) for crisis in journey.crises.values()]
+    return any(level in (Level.MODERATE, Level.HIGH) and at - when <= window for level, when in found)
+
+
 def suicide_risk_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return why suicide risk prevents treatment at a moment (UTC). Moderate prevents it until people have decided on
     exactly that, and an attempt long ago does not prevent it by itself."""
@@ -220,7 +229,7 @@ def levels_to_sign(journey: Journey) -> tuple[Measurement, ...]:
 
 
 def _after_item_9(risk: Measurement, journey: Journey) -> bool:
-    return all(m.found < risk.version for m in journey.measurements if m.score.needs_c_ssrs)
+    return all(m.risk_found is None or m.risk_found < risk.version for m in journey.measurements)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

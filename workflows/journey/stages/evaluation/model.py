@@ -1,7 +1,7 @@
 """Evaluation and questionnaires: commands, events and state."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
@@ -124,6 +124,14 @@ class Measurement(ImmutableModel):
     score: Score
     administered_by: Role
     corrected: int | None = None
+    taken_back: int | None = None
+    """The version as of which suicide risk was found in it (item 9) that a correction takes back, until a second person
+    has confirmed that."""
+
+    @property
+    def risk_found(self) -> int | None:
+        """The version as of which an item 9 that is not zero, or not known, is known, if it is."""
+        return self.found if self.score.needs_c_ssrs else self.taken_back
 
     @property
     def found(self) -> int:
@@ -213,15 +221,8 @@ class EvaluationState(PathwayState):
             for m in self.measurements
             if m.instrument in C_SSRS_FORMS and m.by_staff and m.found in self.signed_levels
         ]
-        return any(
-            m.instrument == Instrument.PHQ_9 and m.score.needs_c_ssrs and m.found > max(asked, default=0)
-            for m in self.measurements
-        )
-
-    def suicide_risk_heightened(self, at: datetime) -> bool:
-        """C-SSRS moderate or worse within the protocol's window (missed contacts then escalate faster)."""
-        window = timedelta(days=self.protocol.instruments.suicide_risk_heightened_days)
-        return any(m.score.gate_level in ("moderate", "high") and at - m.at <= window for m in self.measurements)
+        found = (m.risk_found for m in self.measurements if m.instrument == Instrument.PHQ_9)
+        return any(version is not None and version > max(asked, default=0) for version in found)
 
 
 def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHeader) -> Changes:

@@ -13,7 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.findings import dose_emergencies, open_adverse_event
+from workflows.journey.always.adverse_events.findings import dose_emergencies, open_adverse_event, planned_mg
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.supply.rules import balance
@@ -234,8 +234,14 @@ def _deviates(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
             "a dose was taken that was not the one released",
             source=body.dose if body.session is None else f"session-{body.session}",
         )
-        plan = journey.plan
-        if plan is None or body.dose_mg is None or body.dose_mg > plan.dose_mg or body.route != plan.route:
+        plan, planned = journey.plan, planned_mg(journey, body.session)
+        if (
+            plan is None
+            or planned is None
+            or body.dose_mg is None
+            or body.dose_mg > planned
+            or body.route != plan.route
+        ):
             yield ask_support(journey, OF_OTHER_DOSE, f"{body.dose}: a dose was taken that was not the one planned")
 
 

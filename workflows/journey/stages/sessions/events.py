@@ -55,11 +55,12 @@ class SessionInstructed(EventBody):
 
 
 class Recheck(ImmutableModel):
-    """Vital signs that are to be measured again: when the last ones that count were recorded (UTC), and how often they
-    were measured again after rest."""
+    """Vital signs that are to be measured again: when the last ones that count were recorded (UTC), how often they were
+    measured again after rest, and which ``signs`` of those that may be left out are measured again at all events."""
 
     since: Instant
     count: int = 0
+    signs: tuple[Identifier, ...] = ()
 
 
 class InstructionsAcknowledged(EventBody):

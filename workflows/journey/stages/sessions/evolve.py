@@ -142,8 +142,8 @@ def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -
     """What was seen is added, also to the same minute and as a correction: none takes the place of another."""
     session = state.sessions.get(body.session)
     seen = () if session is None else session.observations
-    told = {name: getattr(body, name) for name in Observation.model_fields if name != "version"}
-    added = Observation(**told, version=event.version)
+    told = {name: getattr(body, name) for name in Observation.model_fields if name not in ("version", "recorded_at")}
+    added = Observation(**told, version=event.version, recorded_at=event.at)
     observations = tuple(sorted((*seen, added), key=lambda observation: observation.minute))
     return change_entry(state, "sessions", body.session, observations=observations, end_proposed=None)
 

@@ -10,7 +10,6 @@ Sources: blood pressure about 40 minutes after the dose and until it falls, at l
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -22,10 +21,16 @@ from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, ScoreFlag, score
-from workflows.journey.protocol import CriterionSource, EmergencyLimits, NotifyLimits, Sessions, VitalsRules
+from workflows.journey.protocol import CriterionSource, Sessions
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.severity import OF_OBSERVATION, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import require_scheduled
+from workflows.journey.stages.sessions.judging import (
+    find_unsettled,
+    is_drowsy_without_a_dose,
+    is_settled,
+    vitals_alert,
+)
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute, is_measured_then
 from workflows.journey.stages.sessions.state import Observation, Session
 
@@ -65,11 +70,15 @@ def judge_observation(journey: Journey, command: c.Observe, at: datetime) -> e.S
         at_end = command.minute >= rules.minimum_minutes
         dissociation = score(Instrument.CADSS_6, list(command.cadss), thresholds, at_end=at_end)
     baseline = None if session is None or session.check is None else session.check.vitals
+    seen_at = (
+        at if session is None or session.dosed_at is None else session.dosed_at + timedelta(minutes=command.minute)
+    )
+    drowsy = is_drowsy_without_a_dose(journey, command.consciousness, seen_at)
     alert = vitals_alert(rules.vitals, command.vitals, baseline)
     unwell = command.consciousness in ("pain", "unresponsive") or not command.breathing_normal
     if unwell or command.red_flags:
         alert = "emergency"
-    elif alert == "none" and dissociation is not None and "escalate" in dissociation.flags:
+    elif alert == "none" and (drowsy or (dissociation is not None and "escalate" in dissociation.flags)):
         alert = "notify"
     unknown = (flag for flag in command.red_flags if flag not in rules.red_flags)
     return e.SessionObserved(
@@ -111,33 +120,6 @@ def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) 
             "minute",
         )
     yield e.ObservationMissed(session=command.session, minute=command.minute, reason=command.reason)
-
-
-def vitals_alert(
-    rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None
-) -> Literal["none", "notify", "emergency"]:
-    """Judge vital signs after the dose by the protocol. A rise is counted from the checklist's reading."""
-    if vitals is None:
-        return "none"
-    if _beyond(rules.emergency, vitals):
-        return "emergency"
-    notify = rules.notify
-    risen = baseline is not None and (
-        vitals.systolic - baseline.systolic >= notify.rise_systolic
-        or vitals.diastolic - baseline.diastolic >= notify.rise_diastolic
-    )
-    return "notify" if risen or _beyond(notify, vitals) else "none"
-
-
-def _beyond(limits: NotifyLimits | EmergencyLimits, vitals: c.Vitals) -> bool:
-    return (
-        vitals.systolic >= limits.systolic
-        or vitals.diastolic >= limits.diastolic
-        or vitals.systolic < limits.systolic_below
-        or vitals.diastolic < limits.diastolic_below
-        or (vitals.heart_rate is not None and not limits.heart_rate_below <= vitals.heart_rate <= limits.heart_rate)
-        or (vitals.oxygen is not None and vitals.oxygen < limits.oxygen_below)
-    )
 
 
 def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -> Iterator[e.EventBody]:
@@ -239,12 +221,18 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
             f"observation lasts at least {rules.minimum_minutes} minutes after the last dose",
             "Go on observing",
         )
-    awaited = session.awaited(rules.observe_minutes)
+    minutes, dosed_at = session.awaited(rules.observe_minutes), session.dosed_at
+    awaited = [f"{', '.join(map(str, minutes))} minutes"] if minutes else []
+    awaited += [
+        f"{minute} minutes after {dose}"
+        for dose, minute, _ in journey.unobserved()
+        if journey.doses[dose].taken_at >= dosed_at
+    ]
     if awaited:
         refuse(
             RefusalCode.INCOMPLETE,
-            f"neither made nor recorded as missed: observation at {', '.join(map(str, awaited))} minutes",
-            "Observe now, or say why it was missed (`session miss-observation`)",
+            f"neither made nor recorded as missed: observation at {list_some(awaited, ', ')}",
+            "Observe now, or say why it was missed (`session miss-observation`, `observation miss`)",
             "session",
         )
     resting = [v for v, made in journey.unconfirmed.items() if _rests_on(session, made)]
@@ -304,13 +292,13 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     All observations of a minute count. It is one way only: who is awake need not be oriented.
     """
     rules, last = journey.protocol.sessions, session.last_observations
-    minute = f"at {session.observed_until} minutes"
+    when = f"at {session.observed_until} minutes"
     if any(seen.consciousness != "alert" for seen in last):
-        yield "consciousness", f"not alert {minute}"
+        yield "consciousness", f"not alert {when}"
     if not all(seen.breathing_normal for seen in last):
-        yield None, f"breathing not normal {minute}"
+        yield None, f"breathing not normal {when}"
     if any(seen.red_flags for seen in last):
-        yield None, f"a red flag {minute}"
+        yield None, f"a red flag {when}"
     yield from ((None, what) for what in _found_since(journey, session))
     vomited = [seen.minute for seen in session.observations if seen.vomiting]
     settled = timedelta(minutes=rules.no_vomiting_minutes)
@@ -324,8 +312,10 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     baseline = None if session.check is None else session.check.vitals
     if not measured:
         yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
-    elif not all(_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
+    elif not all(is_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
         yield "vitals", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
+    for sign, minute in find_unsettled(rules.vitals, session.observations):
+        yield "vitals", f"{sign} at {minute} minutes beyond the limits, and not measured again"
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     rated = [seen for seen in ending if seen.dissociation is not None]
     above = any(
@@ -371,17 +361,6 @@ def _found_since(journey: Journey, session: Session) -> Iterator[str]:
 
 def _with(seen: Observation, last: Observation) -> bool:
     return seen.minute == last.minute
-
-
-def _settled(rules: VitalsRules, vitals: c.Vitals | None, baseline: c.Vitals | None) -> bool:
-    """Whether blood pressure is back: in the range before a dose, or near the checklist's, and without an alert."""
-    if vitals is None or vitals_alert(rules, vitals, baseline) != "none":
-        return vitals is None
-    pairs = (
-        (vitals.systolic, rules.systolic.go[1], 0 if baseline is None else baseline.systolic),
-        (vitals.diastolic, rules.diastolic.go[1], 0 if baseline is None else baseline.diastolic),
-    )
-    return all(now <= most or 100 * now <= (100 + rules.end_within_percent) * was for now, most, was in pairs)
 
 
 DECISIONS: Decisions = {

@@ -15,6 +15,12 @@ def find_made_minute(rules: Sessions, dosed_at: datetime, minute: int, vitals: V
     return nearest if near and whole else None
 
 
+def is_made_by(rules: Sessions, minute: int, due: datetime, seen_at: datetime, vitals: Vitals | None) -> bool:
+    """Whether a look at the patient at a moment makes the observation of a scheduled minute that is due then (UTC)."""
+    near = abs(seen_at - due) <= timedelta(minutes=rules.observe_window_minutes)
+    return near and (minute not in rules.vitals_minutes or is_measured_then(rules, seen_at, 0, vitals))
+
+
 def is_measured_then(rules: Sessions, dosed_at: datetime, minute: int, vitals: Vitals | None) -> bool:
     """Whether vital signs were measured near the minute after the dose (UTC) that they are told of. Those of another
     time are kept and judged, and stand for no measurement that is due; nor does a lower pressure that is not below the

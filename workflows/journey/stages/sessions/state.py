@@ -15,9 +15,10 @@ from workflows.journey.vocabulary import AT_HOME, KnownDose, Observer, Setting, 
 
 
 class Observation(ImmutableModel):
-    """An observation as it was recorded, and the version of the event."""
+    """An observation as it was recorded, when (UTC), and the version of the event."""
 
     version: int
+    recorded_at: Instant
     session: int
     minute: int
     consciousness: Identifier
