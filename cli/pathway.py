@@ -255,13 +255,16 @@ async def diff(
 
 def render_comparison(output: Output, shown: Compared) -> None:
     """Show what changed in a journey."""
-    before, after, changes = shown
+    before, after, changes, unproven = shown
     if output.json_only:
-        output.data([{"path": change.place, "then": change.then, "now": change.now} for change in changes])
+        told = [{"path": change.place, "then": change.then, "now": change.now} for change in changes]
+        output.data({"changes": told, "unproven_sessions": sorted(unproven)})
         return
     output.illustrative(after.illustrative)
     output.text(f"version {before.version} → version {after.version}")
     terms = terms_of_journey(after)
+    for number in sorted(unproven):
+        output.text(render.not_proven(f"Session {number}"))
     for change in changes:
         output.text(describe_change(change, terms))
     if not changes:

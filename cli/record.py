@@ -314,13 +314,14 @@ def _show_reconciliation(
     late: bool,
     silent: bool,
 ) -> None:
-    looked_at, found, also = reconciliation
+    looked_at, found, also, to_run = reconciliation
     if output.json_only:
         output.data(
             {
                 "open_journeys": looked_at,
                 "findings": [each._asdict() for each in found],
                 "mended": also,
+                "to_run": to_run,
                 "passes": [
                     each._asdict() | {"began": each.began.isoformat(), "ended": each.ended.isoformat()}
                     for each in passes
@@ -360,6 +361,10 @@ def _show_reconciliation(
         for each in found:
             add_row(listed, each.journey_id, MEANINGS[each.drift], _now(each))
         output.show(listed)
+    if to_run:
+        output.note("The current build is none that runs here. Make one of yours the current one, and reconcile again:")
+    for line in to_run:
+        output.note(line)
     left = sum(not each.repaired for each in found)
     output.note(f"{looked_at} open journeys; {len(found)} differed, {left} still do.")
 

@@ -153,11 +153,13 @@ class Explained(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """Two states of a journey, and their differences."""
+    """Two states of a journey, their differences, and the sessions whose clearance or release stands in one of them and
+    is not proven."""
 
     before: Journey
     after: Journey
     changes: tuple[Change, ...]
+    unproven: frozenset[int]
 
 
 async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
@@ -292,7 +294,8 @@ async def compare_moments(context: Context, query: CompareMoments) -> Compared:
     history = await read_journey(context, query, query.journey_id)
     before = as_known(history.events, query.earlier)
     after = history.journey if query.later is None else as_known(history.events, query.later)
-    return Compared(before, after, differences(before, after))
+    unproven = [await find_unproven(context, state, history.stored) for state in (before, after)]
+    return Compared(before, after, differences(before, after), frozenset().union(*unproven))
 
 
 def differences(before: Journey, after: Journey) -> tuple[Change, ...]:

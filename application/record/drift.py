@@ -1,5 +1,6 @@
 """How Temporal and the record can disagree about a journey, judged by what each of them has of it."""
 
+import shlex
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -64,6 +65,16 @@ MEANINGS = {
     Drift.UNPARTED: "two people signed that its patient and another one are two, and they still count as one: another "
     "statement links them, or a journey of theirs cannot be read. `patient show` says by which names",
 }
+
+
+def commands_to_move(builds: frozenset[str], own: str | None) -> tuple[str, ...]:
+    """Return what ops run where journeys are stranded and no pass moves them: the current build is none of ours, as
+    when a stranger has made theirs the current one. One command for each build that could be it: our ``own`` if it
+    polls, and otherwise each of those that do, for a stranger may poll under our name."""
+    known = {build.rpartition(":")[2] for build in builds}
+    wanted = [own] if own in known else sorted(known)
+    named = "temporal worker deployment set-current-version --deployment-name care-pathway"
+    return tuple(f"{named} {shlex.join(['--build-id', each]) if each else '--unversioned'} --yes" for each in wanted)
 
 
 class Drifted(NamedTuple):

@@ -14,7 +14,7 @@ from activities.record.reconciliation import find_gone_on_beside, find_with_task
 from application.context import Context
 from application.errors import UseCaseError
 from application.record.comparison import at_once, compare
-from application.record.drift import SETTLED, Drift, Drifted
+from application.record.drift import SETTLED, Drift, Drifted, commands_to_move
 from application.record.repair import mend
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import REGISTERED, Journeys
@@ -34,11 +34,13 @@ class Reconciled(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """How many open journeys were compared, those that differ, and what else was mended in Temporal."""
+    """How many open journeys were compared, those that differ, what else was mended in Temporal, and the commands of
+    which ops run one, where only they can know which."""
 
     looked_at: int
     found: tuple[Reconciled, ...]
     also: tuple[str, ...] = ()
+    to_run: tuple[str, ...] = ()
 
 
 async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, bytes] | None = None) -> Reconciliation:
@@ -78,7 +80,9 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
     mended = await at_once(seen_to, found)
     if repair:
         await _have_looked(context, record, journeys, {} if informed is None else informed)
-    return Reconciliation(looked_at, tuple(mended), also)
+    stranded = any(each.drift == Drift.STRANDED and not each.repaired for each in mended)
+    to_run = commands_to_move(await journeys.builds(), settings.build_id) if repair and stranded else ()
+    return Reconciliation(looked_at, tuple(mended), also, to_run)
 
 
 async def _have_looked(context: Context, record: Record, journeys: Journeys, informed: dict[UUID, bytes]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.reconciliation import RecordedHead
-from application.record.drift import MEANINGS, SETTLED, Drift, judge
+from application.record.drift import MEANINGS, SETTLED, Drift, commands_to_move, judge
 from application.temporal.journeys import Run
 
 NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
@@ -86,6 +86,26 @@ def test_each_difference_is_told_as_what_it_is(
 ) -> None:
     found = None if run is None else RUN._replace(**run)
     assert judge(HEAD._replace(**head), found, recorded, builds=frozenset({"care-pathway:2"}), now=NOW) == told
+
+
+SET = "temporal worker deployment set-current-version --deployment-name care-pathway"
+
+
+@pytest.mark.parametrize(
+    ("builds", "own", "told"),
+    [
+        ({"care-pathway:2", "care-pathway:theirs"}, "2", [f"{SET} --build-id 2 --yes"]),
+        ({"care-pathway:2"}, "3", [f"{SET} --build-id 2 --yes"]),
+        ({"care-pathway:2", "care-pathway:1"}, None, [f"{SET} --build-id 1 --yes", f"{SET} --build-id 2 --yes"]),
+        ({""}, None, [f"{SET} --unversioned --yes"]),
+        ({"care-pathway:x; rm -r ."}, None, [f"{SET} --build-id 'x; rm -r .' --yes"]),
+        (set(), "2", []),
+    ],
+)
+def test_ops_are_told_how_to_take_back_what_a_strangers_current_build_has(
+    builds: set[str], own: str | None, told: list[str]
+) -> None:
+    assert [*commands_to_move(frozenset(builds), own)] == told
 
 
 def test_every_difference_says_what_to_do() -> None:

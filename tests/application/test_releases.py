@@ -248,6 +248,11 @@ def test_wherever_a_release_is_shown_it_says_that_it_is_not_proven(migrated: Dat
     for verb in ("show", "why"):
         assert call(world, "pathway", verb, str(JOURNEY), "--json").json["unproven_sessions"] == sorted(sessions)
     last = str(events[-1].version)
+    for moments in (("1", last), ("1",), (last, last)):
+        diff = ("pathway", "diff", str(JOURNEY), *moments)
+        assert call(world, *diff, "--json").json["unproven_sessions"] == sorted(sessions)
+        said = " ".join(call(world, *diff, width=400).out.split())
+        assert ("Session 1, not proven: no dose is to be taken" in said) != demonstration
     assert bool(call(world, "pathway", "explain", str(JOURNEY), last, "--json").json["not_proven"]) != demonstration
     said = " ".join(call(world, "pathway", "explain", str(JOURNEY), last, width=400).out.split())
     assert ("not proven: no dose is to be taken" in said) != demonstration

@@ -46,7 +46,7 @@ def test_what_was_known_then_and_what_was_true_of_it(world: World, lived: UUID) 
     assert (now["health"], then["health"]) == ("held", "open")
     assert version(then) < version(now)
     assert shown(world, lived, "--at", str(version(then))) == then
-    known = call(world, "pathway", "diff", str(lived), day, "--json").json
+    known = call(world, "pathway", "diff", str(lived), day, "--json").json["changes"]
     changed = {change["path"]: (change["then"], change["now"]) for change in known}
     assert changed["evaluation.function.sleep"] == ("Invented: bad on most days", MISHEARD["sleep"])
     assert any(path.startswith("holds") for path in changed)
