@@ -50,14 +50,14 @@ from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import SearchAttributesUnusable, register_search_attributes, schedule_anchors
 from application.temporal.journeys import Journeys
 from application.temporal.polls import Polls
-from application.temporal.resets import find_unchecked
+from application.temporal.resets import find_answered
 from application.temporal.run_control import look
 from application.temporal.sdk_log import sdk_logging
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
 from workflows.journey.calendars import zone_info
 from workflows.journey.refusals import Refusal
-from workflows.messages import DECIDED_BY, REFUSE_UNKNOWN, SignatureCheck
+from workflows.messages import DECIDED_BY, REFUSE_UNKNOWN, AnsweredBefore, SignatureCheck
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin, with_storage
 
@@ -107,11 +107,11 @@ def build_worker(
         with suppress(Unavailable):
             await look(client, journey_id)
 
-    async def unchecked(journey_id: UUID, run_id: str) -> Sequence[str]:
-        return await find_unchecked(client, journey_id, run_id)
+    async def answered(journey_id: UUID, run_id: str) -> AnsweredBefore:
+        return await find_answered(client, journey_id, run_id)
 
     recording = RecordActivities(
-        record, register, demonstrations=demonstrations, log=log, builds=builds, tell=tell, find_unchecked=unchecked
+        record, register, demonstrations=demonstrations, log=log, builds=builds, tell=tell, find_answered=answered
     )
     activities = (
         *(recording.append, recording.catch_up, recording.look, NoticeActivities(record, register).alarm),

@@ -76,6 +76,7 @@ from workflows.messages import (
     TRY_AGAIN,
     UNPROVEN,
     UNPROVEN_RECORD,
+    AnsweredBefore,
     Batch,
     Others,
     Recorded,
@@ -107,18 +108,17 @@ Tell: TypeAlias = Callable[[UUID], Awaitable[None]]
 again."""
 
 
-FindUnchecked: TypeAlias = Callable[[UUID, str], Awaitable[Sequence[str]]]
-"""Returns the ids of the updates of a journey that were answered that they cannot be checked, before a reset made the
-run of this id."""
+FindAnswered: TypeAlias = Callable[[UUID, str], Awaitable[AnsweredBefore]]
+"""Returns how updates of a journey were answered of which nothing happened, before a reset made the run of this id."""
 
 
 async def _tell_nobody(_journey_id: UUID) -> None:
     """What a recorder does that has no Temporal."""
 
 
-async def _find_none(_journey_id: UUID, _run_id: str) -> Sequence[str]:
+async def _find_none(_journey_id: UUID, _run_id: str) -> AnsweredBefore:
     """What a recorder finds that has no Temporal."""
-    return ()
+    return AnsweredBefore()
 
 
 def _refused(why: str, kind: str = DIVERGED) -> ApplicationError:
@@ -221,7 +221,7 @@ class RecordActivities:
 
     ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
     ``demonstrations``. ``builds`` derive what other rules decided, where there are patients. ``tell`` has a journey
-    look at the patient's others; ``find_unchecked`` reads what was answered before a reset.
+    look at the patient's others; ``find_answered`` reads what was answered before a reset.
     """
 
     def __init__(
@@ -233,9 +233,9 @@ class RecordActivities:
         log: ThisLog | None = None,
         builds: Builds | None = None,
         tell: Tell = _tell_nobody,
-        find_unchecked: FindUnchecked = _find_none,
+        find_answered: FindAnswered = _find_none,
     ) -> None:
-        self._tell, self._find_unchecked = tell, find_unchecked
+        self._tell, self._find_answered = tell, find_answered
         self._record = record
         self._register = register
         self._registers = SeenRegisters(record, register)
@@ -579,14 +579,16 @@ class RecordActivities:
             ApplicationError: not retryable, when an event cannot be read.
         """
         run_id = activity.info().workflow_run_id or ""
-        unchecked = tuple(await self._find_unchecked(handed.journey_id, run_id)) if handed.reset else ()
+        answered = AnsweredBefore()
+        if handed.reset:
+            answered = await self._find_answered(handed.journey_id, run_id)
         handed = handed.model_copy(update={"reset": False})
         try:
             folded = await load_folded(self._record, handed.journey_id)
         except UnreadableEvent as unreadable:
             raise _unreadable(unreadable) from None
         if folded is None:
-            return RecordedState(run_id=run_id, unchecked=unchecked)
+            return RecordedState(run_id=run_id, answered=answered)
         leaving = [notice for event in folded.since for notice in notices(event)]
         for first in range(0, len(leaving), NOTICES_AT_ONCE):
             await self._deliver(leaving[first : first + NOTICES_AT_ONCE], folded.state.journey.clinic)
@@ -594,7 +596,7 @@ class RecordActivities:
         await keep_snapshot(self._record, folded)
         same = state_digest(folded.state.journey, folded.state.spelled) == handed
         mark = record_mark(folded.state.journey.version, folded.journey_hash)
-        return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark, unchecked=unchecked)
+        return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark, answered=answered)
 
     @activity.defn(name=look_at_others.__name__)
     async def look(self, journey_id: UUID) -> Others:

@@ -18,7 +18,7 @@ from temporalio.exceptions import FailureError
 from workflows import messages as m
 from workflows.authenticity import Foreign
 from workflows.journey.commands import Command, ReleaseSession
-from workflows.journey.decided import refuse_by_hand
+from workflows.journey.decided import refuse_by_hand, stay_refused
 from workflows.journey.obligations import obligations
 from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
@@ -133,7 +133,9 @@ class CareJourney:
             return self._decider.hear_stranger(command, len(command.model_dump_json()))
         if command.body.by_anybody and self._ledger.needs_proof(command):
             command = await self._as_proven(command)
-        refusal = await self._check_now(command) if self._ledger.must_be_checked(command) else None
+        refusal = self._refused_before(command)
+        if refusal is None and self._ledger.must_be_checked(command):
+            refusal = await self._check_now(command)
         receipt = self._decider.decide(command, refusal, authentic=authentic)
         if receipt.refusal == m.QUARANTINED:
             raise Undecided(command)
@@ -196,6 +198,13 @@ class CareJourney:
         update = workflow.current_update_info()
         if update is not None and update.id in self._recorder.unchecked:
             raise NotChecked(command)
+
+    def _refused_before(self, command: Command) -> Refusal | None:
+        """Return the refusal that a command was answered with before a reset handed it in again. What anybody may send
+        is decided as it comes: it was kept as it was said, and is only ever on the safe side."""
+        update = workflow.current_update_info()
+        told = None if update is None else self._recorder.refused.get(update.id)
+        return None if told is None or command.body.by_anybody else stay_refused(told)
 
     async def _as_proven(self, command: Command) -> Command:
         """Return what anybody may send, without the clinics of its sender unless the register knows them: it counts

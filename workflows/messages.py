@@ -190,17 +190,25 @@ def state_digest(journey: Journey, spelled: bytes) -> StateDigest:
     return StateDigest(journey_id=journey.id, version=journey.version, digest=sha256(spelled).hexdigest())
 
 
+class AnsweredBefore(ImmutableModel):
+    """How updates were answered before a reset, by their ids, of which nothing happened: that they cannot be checked,
+    or that they are refused, and why."""
+
+    unchecked: tuple[str, ...] = ()
+    refused: tuple[tuple[str, Refusal], ...] = ()
+
+
 class RecordedState(ImmutableModel):
     """The state as recorded, if it differs from that of the run; none if they agree, or nothing is recorded.
 
     ``run_id`` is of the run that asked, and ``mark`` that of the record, as `record_mark` writes it; empty without one.
-    ``unchecked`` are the updates of before a reset that were answered that they cannot be checked, by their ids.
+    ``answered`` says how updates of before a reset were answered.
     """
 
     state: JourneyState | None = None
     run_id: str
     mark: str = ""
-    unchecked: tuple[str, ...] = ()
+    answered: AnsweredBefore = AnsweredBefore()
 
 
 class SignatureCheck(ImmutableModel):

@@ -1,28 +1,34 @@
 """What was answered before a reset, which hands in again all that a run had taken since."""
 
-from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import Unavailable
+from workflows.authenticity import Foreign
 from workflows.care_journey import workflow_id
-from workflows.messages import NOT_CHECKED
+from workflows.journey.refusals import Refusal
+from workflows.messages import COUNTED, NOT_CHECKED, AnsweredBefore, Receipt
+from workflows.temporal_plugin import in_history
 
 RUNS = 200
 """How many runs are read at most. All that a reset hands in goes to one run, which Temporal lets take only as much as a
 few of them had taken."""
+_RECEIPT: Any = Receipt | Foreign
 
 
-async def find_unchecked(client: Client, journey_id: UUID, run_id: str) -> Sequence[str]:
-    """Return the ids of the updates that were answered that they cannot be checked, in the runs from which a reset has
-    made this one, and in those that had come after these. Of a run that Temporal no longer has nothing is handed in.
+async def find_answered(client: Client, journey_id: UUID, run_id: str) -> AnsweredBefore:
+    """Return which updates were answered that they cannot be checked, or that they are refused, in the runs from which
+    a reset has made this one, and in those that had come after these. Of a run that Temporal no longer has nothing is
+    handed in.
 
     Raises:
         Unavailable: a history cannot be read.
     """
-    runs, found = [run_id], list[str]()
+    runs, unchecked, refused = [run_id], list[str](), list[tuple[str, Refusal]]()
+    converter = in_history(client, workflow_id(journey_id))
     for this in runs:
         handle = client.get_workflow_handle(workflow_id(journey_id), run_id=this)
         try:
@@ -34,8 +40,12 @@ async def find_unchecked(client: Client, journey_id: UUID, run_id: str) -> Seque
                 runs += [each for each in further if each and each not in runs and len(runs) < RUNS]
                 answered = event.workflow_execution_update_completed_event_attributes
                 if answered.outcome.failure.application_failure_info.type == NOT_CHECKED:
-                    found.append(answered.meta.update_id)
+                    unchecked.append(answered.meta.update_id)
+                for payload in answered.outcome.success.payloads:
+                    [receipt] = await converter.decode([payload], [_RECEIPT])
+                    if isinstance(receipt, Receipt) and receipt.refusal not in (None, COUNTED):
+                        refused.append((answered.meta.update_id, receipt.refusal))
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise Unavailable("the history of a run cannot be read", "Run it again") from None
-    return found
+    return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused))

@@ -283,3 +283,34 @@ async def test_a_record_that_says_something_else_is_never_overwritten(
         assert (await course.status()).health != "diverged"
         await course.send(support("invented: all is well again"))
         await course.checked()
+
+
+async def test_what_was_refused_stays_refused_when_a_reset_hands_it_in_again(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """Also where the refusal left nothing in the record, and what it lacked has come since."""
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        await course.begin()
+        await course.recorded()
+    # A run that was set back takes everything in, and decides it once it has read the record.
+    await reset(course, task=-1)
+    early = command(c.AnswerQuestion(question="question-1", text="invented: yes"), Role.CLINICIAN, of=course.id)
+    async with Worker(with_storage(client, storage_of(record)), task_queue=task_queue, workflows=[CareJourney]):
+        sent = asyncio.create_task(course.submit(early))
+
+        async def accepted() -> bool:
+            kinds = [event.event_type for event in (await course.runs())[0]]
+            return EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED in kinds
+
+        await eventually(accepted)
+    async with at_work(client, record, signers, task_queue):
+        with pytest.raises(Refused, match="there is no such question"):
+            await sent
+        await course.send(c.AskQuestion(text="invented: may I?"), Role.PATIENT)
+        before, rows = await course.recorded(), await course.rows()
+        await reset(course, task=0)
+        assert await course.checked() == before
+        assert await course.rows() == rows
+        [question] = before.questions.values()
+        assert question.answer is None

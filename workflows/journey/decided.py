@@ -88,10 +88,18 @@ def derive(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], dec
 def refuse_again(refused: CommandRefused) -> Refusal:
     """Return what is said of a command that was refused before and is decided again, on other grounds perhaps: whoever
     sent it was told, so it stays refused."""
-    code = RefusalCode(refused.code)
+    return _again(RefusalCode(refused.code), refused.reason)
+
+
+def stay_refused(refusal: Refusal) -> Refusal:
+    """Return what is said of a command whose sender was told this refusal, and that a reset hands in again."""
+    return _again(refusal.code, str(refusal))
+
+
+def _again(code: RefusalCode, reason: str) -> Refusal:
     return Refusal(
         code=code if code in FOUND_BEFORE else RefusalCode.STALE,
-        reason=f"this was refused before: {refused.reason.rstrip('.')[:2000]}",
+        reason=f"this was refused before: {reason.rstrip('.')[:2000]}",
         remedy="Send it again under a new id once that is settled",
     )
 

@@ -11,6 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from workflows import messages as m
 from workflows.journey.commands import PassDeadline, TakeInHistory
 from workflows.journey.decided import Decided, DecidedBy
+from workflows.journey.refusals import Refusal
 from workflows.shell.activity_calls import ask
 from workflows.shell.answers import UpdateRefused
 from workflows.shell.decider import Decider
@@ -33,6 +34,9 @@ class Recorder:
         self.unchecked: dict[str, None] = {}
         """The updates, by their ids, that were answered before a reset that they cannot be checked: nothing happened,
         and nothing may happen when the reset applies them again."""
+        self.refused: dict[str, Refusal] = {}
+        """The updates that were refused before a reset, by their ids, and why: they stay refused, whatever happened
+        since."""
         self._caught_up_in, self._times_set_back = "", 0
         self._told: m.Recorded | None = None
         self._not_taken: dict[UUID, None] = {}
@@ -69,7 +73,8 @@ class Recorder:
             return  # This answers what was asked before the reset.
         told, self._told = self._told, None
         self.caught_up, self._caught_up_in, self.mark = True, read.run_id, read.mark
-        self.unchecked |= dict.fromkeys(read.unchecked)
+        self.unchecked |= dict.fromkeys(read.answered.unchecked)
+        self.refused |= dict(read.answered.refused)
         self.set_back = self._ledger.diverged = False
         if read.state is not None:
             workflow.logger.warning("journey.read_back")
