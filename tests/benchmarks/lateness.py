@@ -14,7 +14,7 @@ from activities.record.event_codec import load_events
 from application.temporal.journey_client import start, submit
 from simulation.people import person_of, referral
 from tests.benchmarks.report import Aim, Figure, Section, percentile
-from tests.benchmarks.stage import PROTOCOL, QUEUE, Servers
+from tests.benchmarks.stage import PROTOCOL, QUEUE, Servers, withdrawal
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.calendars import WorkingTime
@@ -61,6 +61,11 @@ async def _measure(
         async with crowd:
             await start(servers.client, referral(protocol, journey_id), task_queue=QUEUE)
 
+    async def end(journey_id: UUID) -> None:
+        """By a command: what is only ended in Temporal is begun again by reconciliation."""
+        async with crowd:
+            await submit(servers.client, journey_id, withdrawal(journey_id), timeout=timedelta(minutes=5))
+
     await asyncio.gather(*map(begin, reminded))
     for journey_id in reminded:
         await servers.record.wait_for(journey_id, 1, timedelta(minutes=2))
@@ -83,8 +88,7 @@ async def _measure(
     await _until(opens + LOOKED_AT)
     taken = sum([len(await _late(servers, each)) for each in reminded])
     late = [seconds for journey_id in alarmed for seconds in await _late(servers, journey_id)]
-    for journey_id in (*reminded, *alarmed):
-        await servers.client.get_workflow_handle(f"journey/{journey_id}").terminate()
+    await asyncio.gather(*map(end, (*reminded, *alarmed)))
     return late, answered, taken
 
 

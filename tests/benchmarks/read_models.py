@@ -143,22 +143,25 @@ def _going_on(journeys: Sequence[UUID], version: int) -> Any:
 
 
 FILL = """
-INSERT INTO read_model_1.caseload
-SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', NULL, n % 50 = 0, '{}', noon, noon,
-       'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute',
-       'ptsd', 1, repeat('0', 64), '{}', '{}', '{}', noon + interval '1 year', NULL
+INSERT INTO read_model_1.caseload (
+       journey_id, version, position, recorded_at, clinic, pathway, stage, step, health, held, holds, last_contact,
+       next_due, coordinator, clinician, illustrative, started_at, protocol, protocol_version, protocol_digest,
+       signers, lots, held_together, permission_ends)
+SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', n % 50 = 0, '{}', noon,
+       noon, 'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute', 'ptsd', 1,
+       repeat('0', 64), '{}', '{}', '{}', noon + interval '1 year'
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys, moment;
-INSERT INTO read_model_1.obligation
+INSERT INTO read_model_1.obligation (
+       journey_id, opened_version, obligation, clinic, illustrative, held, kind, subject, owner, person, what, since,
+       due, asked, next_step, next_action, next_to, next_holds, why)
 SELECT md5(((n - 1) / 5 + 1)::text)::uuid, 60, 'check_in:' || n % 5, 'clinic-' || ((n - 1) / 5 + 1) % 20, true,
        ((n - 1) / 5 + 1) % 50 = 0, 'check_in', n::text,
        (ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5],
        CASE n % 5 WHEN 1 THEN 'coordinator-' || ((n - 1) / 5 + 1) % 100
                   WHEN 2 THEN 'clinician-' || ((n - 1) / 5 + 1) % 200 END,
        'complete the check-in', noon - interval '1 day', noon + hashint4(n::int) % 604800 * interval '1 second',
-       NULL, NULL,
        ARRAY[(ARRAY['patient', 'coordinator', 'clinician', 'session_monitor', 'on_call_clinician'])[1 + n % 5]],
-       noon, 'remind', 'patient', false, repeat('because ', 20), NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       NULL, NULL
+       noon, 'remind', 'patient', false, repeat('because ', 20)
   FROM generate_series(1, $1::int) AS n, moment;
 INSERT INTO read_model_1.audience
 SELECT journey_id, opened_version, obligation, owner, clinic, held, due, person FROM read_model_1.obligation;
@@ -168,6 +171,15 @@ SELECT id, s * 1000000 + n, 1, noon + s * interval '1 day', CASE WHEN s < 6 THEN
   FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, $1::int / 5) AS n) AS journeys
  CROSS JOIN generate_series(0, 6) AS s CROSS JOIN moment;
 """
+
+
+async def fill(owner: Connection, obligations: int) -> None:
+    """Put rows of invented journeys, with five obligations each, straight into the read models."""
+    await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS noon")
+    for statement in FILL.split(";\n")[:-1]:
+        await owner.execute(statement, *[obligations] * ("$1" in statement), timeout=600)
+    for table in ("caseload", "obligation", "audience", "status_history"):
+        await owner.execute(f"ANALYZE read_model_1.{table}")
 
 
 async def asking(postgres: Postgres, *, few: int, many: int) -> Section:
@@ -191,11 +203,7 @@ async def asking(postgres: Postgres, *, few: int, many: int) -> Section:
     notes = []
     for rows in (few, many):
         async with fresh(postgres) as (_, record, owner):
-            await owner.execute(f"CREATE TEMP VIEW moment AS SELECT '{NOW}'::timestamptz AS noon")
-            for statement in FILL.split(";\n")[:-1]:
-                await owner.execute(statement, *[rows] * ("$1" in statement), timeout=600)
-            for table in ("caseload", "obligation", "audience", "status_history"):
-                await owner.execute(f"ANALYZE read_model_1.{table}")
+            await fill(owner, rows)
             for name, ask in questions.items():
                 for _ in range(20):
                     await ask(record)

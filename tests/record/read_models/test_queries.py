@@ -19,9 +19,11 @@ from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
 from application.history import as_known
 from deploy.local.postgres import Database, Postgres
 from simulation.people import STAFF
+from tests.benchmarks.read_models import NOW, fill
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.journey.play import started
+from tests.record.helpers import Connection
 from tests.record.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
@@ -294,3 +296,10 @@ async def test_an_answer_of_nothing_says_up_to_where(record: Record) -> None:
     await put_course(record, whole)
     await catch_up(record)
     assert (await worklist(record, WorklistFilter())) == ListPage[Task](position=whole, definition=DEFINITION, rows=())
+
+
+async def test_the_rows_of_the_benchmark_are_rows_of_the_lists(record: Record, owner: Connection) -> None:
+    await fill(owner, 100)
+    assert len((await worklist(record, WorklistFilter(), limit=100)).rows) == 100
+    assert len((await caseload(record, CaseloadFilter())).rows) == 20
+    assert sum(level.opened for level in (await service_levels(record, NOW)).rows) == 100
