@@ -47,8 +47,12 @@ from application.record.passes import reconciling
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.client import TemporalJourneys
-from application.temporal.journey_client import SearchAttributesUnusable, register_search_attributes, schedule_anchors
 from application.temporal.journeys import Journeys
+from application.temporal.namespace import (
+    SearchAttributesUnusable,
+    register_search_attributes,
+    schedule_anchors,
+)
 from application.temporal.polls import Polls
 from application.temporal.resets import find_answered
 from application.temporal.run_control import look

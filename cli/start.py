@@ -11,7 +11,17 @@ import typer
 from application import input as forms
 from application.errors import InvalidInput, SteppedBack, UseCaseError, translate
 from application.pathway import referral_files
-from application.pathway.start import Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
+from application.pathway.start import (
+    Referral,
+    Started,
+    Starter,
+    start_one,
+)
+from application.pathway.start_batch import (
+    RowOutcome,
+    SameAs,
+    start_batch,
+)
 from cli import interrupts, runtime
 from cli.commands import Schema, show_trial
 from cli.errors import ExitCode, as_json, exit_code_of, interrupted

@@ -1,7 +1,7 @@
 """Start journeys from one referral or many. Every step may be repeated safely."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -19,12 +19,11 @@ from activities.record import (
     patient_index,
 )
 from activities.record.event_codec import from_stored
-from activities.record.patients import opening_of, patient_keys
-from application import input as forms
+from activities.record.patients import opening_of
 from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import NOTHING_HAPPENED, Refused, Unavailable, UseCaseError, unreadable_event
+from application.errors import Refused, Unavailable, unreadable_event
 from application.pathway import requests
 from application.pathway.commands import CALL, HELD, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
@@ -329,105 +328,3 @@ async def _to_its_end(steps: Coroutine[Any, Any, Known]) -> Known:
 def _wanted(record: Record, referral: Referral, decided: tuple[Event, ...]) -> WantedEnrolment:
     opening = opening_of(record.patients, fold(decided))
     return WantedEnrolment(opening, referral.pathway, referral.request, referral.journey_id)
-
-
-@dataclass(frozen=True, slots=True)
-class SameAs:
-    """A row that makes the same request as an earlier one. What is said of that one is true of it."""
-
-    row: int
-    journey_id: UUID
-    request_id: UUID
-
-
-RowOutcome: TypeAlias = Started | SameAs | Referral | UseCaseError
-"""The result of one row: started, the same as an earlier one, would be started (a dry run), or why not."""
-
-
-async def start_batch(
-    context: Context,
-    starter: Starter,
-    rows: Iterable[tuple[int, bytes]],
-    *,
-    at_once: int,
-    dry_run: bool,
-    stopped: Callable[[], bool] = lambda: False,
-) -> AsyncIterator[tuple[int, RowOutcome]]:
-    """Start many referrals, each given as its row's number and JSON; yield a result as each is done.
-
-    Rows about one request or one patient come one after the other, in their order; the others are independent. All are
-    begun in their order. In an outage, and once it is to be ``stopped``, what was begun is brought to its end and no
-    other row is begun, so there may be fewer results than rows.
-
-    Raises:
-        Unavailable, RecordUnavailable: the record or Temporal cannot be reached at all.
-    """
-    record = await context.record()
-    await record.log_name()  # known from here on: no row waits for it
-    patients = record.patients
-    if not dry_run:
-        await context.journeys()
-    waiting, known = iter(rows), requests.BatchRows()
-    done: asyncio.Queue[tuple[int, RowOutcome] | None] = asyncio.Queue()
-    outages = 0
-
-    async def work() -> None:
-        nonlocal outages
-        while not stopped() and (row := next(waiting, None)) is not None:
-            number, raw = row
-            outcome = await _row(starter, known, patients, number, raw, dry_run=dry_run)
-            outages = outages + 1 if isinstance(outcome, Unavailable) else outages
-            outages = 0 if isinstance(outcome, Started | SameAs | Referral) else outages
-            done.put_nowait((number, outcome))
-            if outages > 3 * at_once:
-                return
-
-    async def work_all() -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(at_once):
-                    group.create_task(work())
-        finally:
-            done.put_nowait(None)
-
-    working = asyncio.create_task(work_all())
-    try:
-        while (answer := await done.get()) is not None:
-            yield answer
-    except BaseException:
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
-        raise
-    await working
-
-
-async def _row(
-    starter: Starter, rows: requests.BatchRows, patients: PatientKeys, number: int, raw: bytes, *, dry_run: bool
-) -> RowOutcome:
-    # Up to its turn no row waits for anything, so that rows take their turns in the order in which they are begun.
-    try:
-        referral = forms.check(Referral, forms.read_object(forms.require_small(raw))).identified(patients)
-        command = await starter.command(referral)
-        async with rows.turn(referral.request, patient_keys(patients, referral.clinic, referral.patient)):
-            return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)
-    except RecordUnavailable:
-        state = NOTHING_HAPPENED if dry_run else NOT_KNOWN
-        return Unavailable("the record did not answer", "Run the batch again", state=state)
-    except UseCaseError as problem:
-        return problem
-
-
-async def _row_in_turn(
-    starter: Starter, rows: requests.BatchRows, number: int, referral: Referral, command: Command, *, dry_run: bool
-) -> RowOutcome:
-    if isinstance(command.body, StartPathway):
-        first = rows.same_as(number, referral.request, command.body)
-        if first is not None:
-            return SameAs(first, referral.journey_id, referral.request)
-    if not dry_run:
-        return await starter.start(referral, command)
-    decided = await starter.try_out(referral, command, rows)
-    if isinstance(decided, Started):
-        return decided
-    return Refused(decided) if isinstance(decided, Refusal) else referral

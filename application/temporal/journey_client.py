@@ -1,22 +1,15 @@
 """How anything outside talks to a journey: start it, send it a command."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
-from typing import Any, cast
+from typing import cast
 from uuid import UUID, uuid4
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import (
     Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleIntervalSpec,
-    ScheduleSpec,
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowHandle,
@@ -24,7 +17,6 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
-    SearchAttributeIndexedValueType,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
@@ -46,15 +38,12 @@ from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.stage import Stage
 from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
-from workflows.record_anchor import AnchorRecord
-from workflows.search_attributes import SEARCH_ATTRIBUTES, initial_search_attributes
+from workflows.search_attributes import initial_search_attributes
 from workflows.signals import Signal
 from workflows.temporal_plugin import SERVERS_FAILURE, NotAuthentic, assign_keys, stand_in
 
 SUBMIT = cast("UpdateMethodMultiParam[[CareJourney, Command | Foreign], Receipt]", CareJourney.submit)
 """The update by which commands come. The SDK types one with a description as if it answered with a coroutine."""
-ANCHORS = "record-anchors"
-"""The id of the schedule by which the record is anchored."""
 
 
 _BUSY = (RPCStatusCode.ABORTED, RPCStatusCode.RESOURCE_EXHAUSTED)
@@ -73,11 +62,6 @@ class SignatureUnchecked(Unavailable):
 
 class NotTaken(Exception):
     """The journey begins a new run, or is busy: asked again, it answers."""
-
-
-class SearchAttributesUnusable(Exception):
-    """A search attribute exists with another type, which Temporal would silently keep, or is missing and this process
-    may not add it."""
 
 
 async def start(client: Client, command: Command, *, task_queue: str, delay: timedelta | None = None) -> Command | None:
@@ -412,59 +396,3 @@ async def _assign(client: Client, journey: Journey) -> None:
 def _make_input(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:
     """What a run that goes on from a recorded state is started with."""
     return JourneyInput(journey=journey, receipts=receipts_of(recorded), unreadable=len(journey.messages))
-
-
-async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:
-    """Have Temporal start an anchor every so often. One that is scheduled stays as it is."""
-    try:
-        await client.create_schedule(
-            ANCHORS,
-            Schedule(
-                action=ScheduleActionStartWorkflow(AnchorRecord.run, id="anchor", task_queue=task_queue),
-                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-            ),
-            trigger_immediately=True,
-            rpc_timeout=ANSWER,
-        )
-    except ScheduleAlreadyRunningError:
-        return
-
-
-async def register_search_attributes(client: Client) -> None:
-    """Make the search attributes known to the namespace; safe to repeat. Where all are known, nothing is added.
-
-    Raises:
-        SearchAttributesUnusable: one exists with another type, or is missing and may not be added.
-    """
-    wanted = {key.name: _to_indexed_type(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
-    known = await _known_attributes(client)
-    if missing := {name: kind for name, kind in wanted.items() if name not in known}:
-        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
-        try:
-            await client.operator_service.add_search_attributes(request, retry=True, timeout=ANSWER)
-        except RPCError as refused:
-            if refused.status != RPCStatusCode.PERMISSION_DENIED:
-                raise
-            raise SearchAttributesUnusable(
-                f"search attributes are missing and we may not add them: {', '.join(missing)}; ask ops to add them, "
-                "then start again"
-            ) from None
-        known = await _known_attributes(client)
-    for name, kind in wanted.items():
-        if known.get(name) != kind:
-            raise SearchAttributesUnusable(
-                f"search attribute {name} exists with another type; ask ops to remove it, then start again"
-            )
-
-
-async def _known_attributes(client: Client) -> Mapping[str, Any]:
-    request = ListSearchAttributesRequest(namespace=client.namespace)
-    listed = await client.operator_service.list_search_attributes(request, retry=True, timeout=ANSWER)
-    return listed.custom_attributes
-
-
-def _to_indexed_type(kind: SearchAttributeIndexedValueType) -> Any:
-    return {
-        SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-        SearchAttributeIndexedValueType.DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
-    }[kind]

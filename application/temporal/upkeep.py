@@ -7,8 +7,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.temporal.calls import ANSWER, no_answer
-from application.temporal.journey_client import ANCHORS, register_search_attributes, schedule_anchors
 from application.temporal.journeys import REGISTERED
+from application.temporal.namespace import (
+    ANCHORS,
+    register_search_attributes,
+    schedule_anchors,
+)
 from workflows.search_attributes import SEARCH_ATTRIBUTES
 
 

@@ -13,7 +13,18 @@ from application.command_catalog import require_role
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError, translate
 from application.pathway import referral_files
-from application.pathway.start import START, Referral, RowOutcome, SameAs, Started, Starter, start_batch, start_one
+from application.pathway.start import (
+    START,
+    Referral,
+    Started,
+    Starter,
+    start_one,
+)
+from application.pathway.start_batch import (
+    RowOutcome,
+    SameAs,
+    start_batch,
+)
 from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
 from application.sign_offs.staff import colleagues

@@ -17,7 +17,9 @@ from activities.record.read_models.rebuild import rebuild
 from application.record.comparison import AT_ONCE, at_once, compare
 from application.record.drift import Drift
 from application.temporal.client import TemporalJourneys
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from tests.benchmarks.database import fresh
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.benchmarks.stage import Servers

@@ -12,7 +12,12 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_events
 from application.errors import Refused
-from application.temporal.journey_client import register_search_attributes, submit
+from application.temporal.journey_client import (
+    submit,
+)
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from deploy.local.stack import Stack, run_worker
 from simulation.people import PEOPLE, profile
 from simulation.stack import StaffedStack, staffed_stack

@@ -16,7 +16,9 @@ from uuid import UUID
 from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 from temporalio.service import RPCError
 
-from application.temporal.journey_client import ANCHORS
+from application.temporal.namespace import (
+    ANCHORS,
+)
 from deploy.local.stack import WorkerProcess, run_worker
 from tests.benchmarks.stage import Servers
 from tests.drill.people import Desk

@@ -13,7 +13,9 @@ from temporalio.client import Client
 from activities.record.store import Record
 from application.context import Context
 from application.settings import Settings
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from simulation.keys import PASSPHRASE, Signers
 from simulation.people import CLINIC, PEOPLE, profile
 from simulation.stack import StaffedStack

@@ -14,7 +14,9 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from activities.record.event_codec import load_journey
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from deploy.local import temporal
 from tests.benchmarks.stage import QUEUE, Servers, servers
 from tests.faults.helpers import Course, at_work, run_cli, signal

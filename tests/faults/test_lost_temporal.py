@@ -12,7 +12,12 @@ import pytest
 from temporalio.client import Client
 
 from activities.record.event_codec import load_journey
-from application.temporal.journey_client import register_search_attributes, submit
+from application.temporal.journey_client import (
+    submit,
+)
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from application.temporal.runs import find_run
 from deploy.local.stack import run_worker
 from simulation.stack import StaffedStack

@@ -11,7 +11,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.service import RPCError
 
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from tests.benchmarks.stage import QUEUE, servers
 from tests.faults.helpers import Course, at_work, command, reset, run_cli, support
 from workflows import messages

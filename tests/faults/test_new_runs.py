@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import (
-    DescribeWorkerDeploymentRequest,
-    SetWorkerDeploymentCurrentVersionRequest,
-)
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest, SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.temporal.journey_client import register_search_attributes, resume, submit
+from application.temporal.journey_client import (
+    resume,
+    submit,
+)
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from deploy.local.stack import Stack
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers

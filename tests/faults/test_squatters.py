@@ -13,7 +13,13 @@ from temporalio.client import Client
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from application.context import Context
-from application.pathway.start import Referral, Starter, start_batch
+from application.pathway.start import (
+    Referral,
+    Starter,
+)
+from application.pathway.start_batch import (
+    start_batch,
+)
 from application.record.comparison import compare
 from application.record.drift import Drift
 from application.settings import Settings

@@ -18,7 +18,9 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from activities.record.command_codec import decided_by
 from activities.record_activities import RecordActivities
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from tests.benchmarks.stage import QUEUE, Servers, servers
 from tests.faults.attackers import asked, decision, signed
 from tests.faults.helpers import Course, at_work, command, run_cli, support

@@ -20,7 +20,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.temporal.journey_client import SearchAttributesUnusable, register_search_attributes
+from application.temporal.namespace import (
+    SearchAttributesUnusable,
+    register_search_attributes,
+)
 from deploy.local.process import StackError
 from deploy.local.stack import Stack, WorkerProcess, run_worker
 from simulation.keys import Signers

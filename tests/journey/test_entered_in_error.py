@@ -12,7 +12,15 @@ from tests.journey.sessions.helpers import see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
-from workflows.journey.always.corrections.entered_in_error import BY_RULE, INSTEAD, MARKABLE, instead_of, loosens
+from workflows.journey.always.corrections.entered_in_error import (
+    MARKABLE,
+    loosens,
+)
+from workflows.journey.always.corrections.instead import (
+    BY_RULE,
+    INSTEAD,
+    instead_of,
+)
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode

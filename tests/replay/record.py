@@ -14,7 +14,9 @@ from temporalio.client import Client
 
 from activities.record import migrate
 from application.process import leave
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers, invent

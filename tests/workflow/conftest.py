@@ -8,7 +8,9 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from deploy.local.postgres import Database, Postgres
 from deploy.local.temporal import TemporalServer
 from simulation.keys import Signers

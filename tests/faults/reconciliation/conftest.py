@@ -8,7 +8,9 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from application.settings import Settings
-from application.temporal.journey_client import register_search_attributes
+from application.temporal.namespace import (
+    register_search_attributes,
+)
 from deploy.local import stack as local
 from tests.faults.reconciliation.ground import Ground, PausingServer
 from tests.fixtures.everything import everything, open_stack

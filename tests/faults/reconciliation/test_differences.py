@@ -16,7 +16,13 @@ from application.errors import Refused
 from application.record.drift import Drift
 from application.record.reconcile import reconcile
 from application.temporal.client import TemporalJourneys
-from application.temporal.journey_client import ANCHORS, start, submit
+from application.temporal.journey_client import (
+    start,
+    submit,
+)
+from application.temporal.namespace import (
+    ANCHORS,
+)
 from application.temporal.runs import find_run, list_runs
 from application.temporal.upkeep import keep_up
 from simulation.people import CLINIC as CLINIC_CODE

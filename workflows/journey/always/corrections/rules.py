@@ -13,7 +13,15 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.corrections.entered_in_error import MARKABLE, answers_of, instead_of, is_marked, loosens
+from workflows.journey.always.corrections.entered_in_error import (
+    MARKABLE,
+    answers_of,
+    is_marked,
+    loosens,
+)
+from workflows.journey.always.corrections.instead import (
+    instead_of,
+)
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.obligation_types import CORRECTION
