@@ -369,7 +369,7 @@ class RecordActivities:
             try:
                 await self._prove(batch, standing)
             except NotDerivable as problem:
-                log.error("record.not_derivable", journey_id=str(batch.journey_id), reason=str(problem))
+                log.error("record.not_derivable", journey_id=str(batch.journey_id))
                 if _may_try_again():
                     raise ApplicationError("what is recorded cannot be derived here", type=OTHER_BUILD) from None
                 raise Unproven(str(problem), next(filter(lambda n: _moves(found[n]), range(len(found))))) from None

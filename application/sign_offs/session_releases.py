@@ -121,7 +121,7 @@ def follows(
     try:
         return _follows(stored, commands, register, log, session, by_builds)
     except (Unproven, UnreadableEvent) as problem:
-        logger.error("release.unproven", reason=str(problem))
+        logger.error("release.unproven", error=type(problem).__name__)
         return False
     except Exception as problem:  # a forged row can be wrong in any way
         logger.error("release.not_derived", error=type(problem).__name__)

@@ -19,10 +19,10 @@ from workflows.protocols import list_pathways
 
 NO_SAFETY = {
     # who acts, who is meant, and what is awaited or refused
-    "access.glass-broken", "access.reviewed", "care-team.stranger-heard", "care-team.updated", "command.refused",
-    "obligation.acknowledged", "obligation.escalated", "obligations.updated", "pathway.covered", "pathway.cover-ended",
-    "pathway.reassigned", "patient.updated", "patient.birth-date-corrected", "patient.merge-proposed",
-    "patient.unmerge-proposed", "permission.changed", "permission.monitoring-checked", "permission.proposed",
+    "access.glass-broken", "access.reviewed", "care-team.left", "care-team.stranger-heard", "care-team.updated",
+    "command.refused", "obligation.acknowledged", "obligation.escalated", "obligations.updated", "pathway.covered",
+    "pathway.cover-ended", "pathway.reassigned", "patient.updated", "patient.birth-date-corrected",
+    "patient.merge-proposed", "patient.unmerge-proposed", "permission.changed", "permission.monitoring-checked", "permission.proposed",
     "contacts.scheduled", "visit.moved", "cancellation.kept", "supply.counted", "supply.moved", "supply.witnessed",
     # decisions, and what they rest on: their own evidence is part of the clearance's
     "signoff.addendum-added", "signoff.answered", "signoff.delegated", "signoff.delegation-ended", "signoff.signed",

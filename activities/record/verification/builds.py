@@ -154,7 +154,7 @@ class Builds:
                             derived, faults = await build.derive(history, commands)
                             found[build.by] = 0 if faults else derived
                 except BuildError as problem:
-                    log.error("build.unusable", number=number, reason=str(problem))
+                    log.error("build.unusable", number=number, error=type(problem).__name__)
         return found
 
     def listed(self) -> list[str]:
