@@ -22,8 +22,9 @@ NO_SAFETY = {
     "access.glass-broken", "access.reviewed", "care-team.left", "care-team.stranger-heard", "care-team.updated",
     "command.refused", "obligation.acknowledged", "obligation.escalated", "obligations.updated", "pathway.covered",
     "pathway.cover-ended", "pathway.reassigned", "patient.updated", "patient.birth-date-corrected",
-    "patient.merge-proposed", "patient.unmerge-proposed", "permission.changed", "permission.monitoring-checked", "permission.proposed",
-    "contacts.scheduled", "visit.moved", "cancellation.kept", "supply.counted", "supply.moved", "supply.witnessed",
+    "patient.merge-proposed", "patient.unmerge-proposed", "permission.changed", "permission.monitoring-checked",
+    "permission.proposed", "contacts.scheduled", "visit.moved", "cancellation.kept", "supply.counted", "supply.moved",
+    "supply.witnessed",
     # decisions, and what they rest on: their own evidence is part of the clearance's
     "signoff.addendum-added", "signoff.answered", "signoff.delegated", "signoff.delegation-ended", "signoff.signed",
     "signoff.withdrawn", "evaluation.recorded", "screening.recorded", "screening.reopened", "plan.recorded",
