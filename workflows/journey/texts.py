@@ -71,9 +71,10 @@ def show_hidden(text: str) -> str:
 
 def _hiding(text: str, allowed: str) -> dict[int, str]:
     """Return what hides in a text, by its place."""
-    found = {at: letter for at, letter in enumerate(text) if letter not in allowed and _hides(letter)}
-    if not found:
+    hidden = "".join(letter for letter in dict.fromkeys(text) if letter not in allowed and _hides(letter))
+    if not hidden:
         return {}
+    found = {at: letter for at, letter in enumerate(text) if letter in hidden}
     spans = [match.span() for kept in (_FLAG, _JOINED, _SELECTED) for match in kept.finditer(text)]
     needed = dict.fromkeys(at for span in spans for at in range(*span))
     marks = _MARKS if any(bidirectional(letter) in ("R", "AL") for letter in text if letter not in _MARKS) else ""
