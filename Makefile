@@ -16,9 +16,9 @@ ARGS ?=
 # Containers often ask Python to keep nothing it has compiled. Tests start many processes, and each would begin anew.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(PY) -m pytest --quiet --dist load --durations 25 --durations-min 1 -n
-# A test with servers mostly waits for them.
+# A test with servers waits for them now and then. Many more at once would only make each of them late.
 CORES := $(shell nproc)
-TWICE := $(shell echo $$((2 * $(CORES))))
+MORE := $(shell echo $$((3 * $(CORES) / 2)))
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ unit: $(DEV)  ## the tests that need no server and start no program
 	@$(PYTEST) $(CORES) -m unit $(ARGS)
 
 test: browser-deps lint  ## all that guards a merge: linters, types, import contracts, tests
-	@$(PYTEST) $(TWICE) -m "not soak and not browser" --hypothesis-profile ci $(ARGS)
+	@$(PYTEST) $(MORE) -m "not soak and not browser" --hypothesis-profile ci $(ARGS)
 
 uncached: $(DEV)  ## the tests of workflows with workers that keep no journey in memory: every task is a replay
 	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci --workflow-cache 0 -o faulthandler_timeout=0 \
@@ -58,7 +58,7 @@ dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock chan
 	@$(PY) -m tests.dates $(ARGS)
 
 coverage: browser-deps  ## what the tests of `make test` reach, and of the core every branch they do not
-	@$(PYTEST) $(TWICE) -m "not soak and not browser" --hypothesis-profile ci --cov --cov-report= $(ARGS)
+	@$(PYTEST) $(MORE) -m "not soak and not browser" --hypothesis-profile ci --cov --cov-report= $(ARGS)
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --show-missing --include "workflows/journey/*"
 

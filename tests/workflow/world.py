@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -118,7 +118,7 @@ class Case:
         """Send a command as an update, and wait until what follows from it is recorded."""
         command = await self.signed(command)
         self.sent.append(command)
-        receipt = await submit(self.world.client, self.id, command)
+        receipt = await submit(self.world.client, self.id, command, timeout=timedelta(minutes=1))
         self.receipts[command.command_id] = receipt
         await self.reach(receipt.version)
         return receipt
