@@ -11,7 +11,7 @@ from workflows.signals import Signal, Signals, Unchecked, is_crowded, keep_in_sh
 
 MESSAGES_AT_ONCE = 20
 """How many signals are read in one workflow task. Temporal ends a task after two seconds and starts it again. What is
-larger than `COMMAND_LIMIT` waits in short, so that all of them have 1.3 MB at most, which takes a tenth of a second."""
+larger than `COMMAND_LIMIT` waits in short, so that all of them have 1.3 MB at most."""
 
 
 class Inbox:
