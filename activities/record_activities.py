@@ -181,7 +181,11 @@ def _moves(derived: Derived) -> bool:
 def _first_in_the_way(found: Sequence[Derived]) -> int | None:
     """Return the place of the first command that moves care on, if there are others that do not: a hold, a report and
     an alarm are recorded without it. The run sees to it that those it has accepted meanwhile are."""
-    return None if all(map(_moves, found)) else next(place for place, each in enumerate(found) if _moves(each))
+    return None if all(map(_moves, found)) else _first_that_moves(found)
+
+
+def _first_that_moves(found: Sequence[Derived]) -> int:
+    return next(place for place, each in enumerate(found) if _moves(each))
 
 
 def _is_signed(derived: Derived) -> bool:
@@ -260,7 +264,8 @@ class RecordActivities:
                 not taken: the batch does not follow from it, or it claims a decision that nobody signed, or a sender
                 whom nothing proves; or all of it moves care on, and what is recorded before is not proven. To be
                 retried, when another journey of the patient went on in the meantime, or other rules decided the batch,
-                or a clock that is ahead; and until the limit is higher, when the record takes no batch of this size.
+                or something before it that no build derives, or a clock that is ahead; and until the limit is higher,
+                when the record takes no batch of this size.
             RegisterError: to be retried: what is signed is not recorded until the register can be read again.
         """
         try:
@@ -372,7 +377,7 @@ class RecordActivities:
                 log.error("record.not_derivable", journey_id=str(batch.journey_id))
                 if _may_try_again():
                     raise ApplicationError("what is recorded cannot be derived here", type=OTHER_BUILD) from None
-                raise Unproven(str(problem), next(filter(lambda n: _moves(found[n]), range(len(found))))) from None
+                raise Unproven(str(problem), _first_that_moves(found)) from None
             except Unproven as problem:
                 raise Unproven(str(problem), _first_in_the_way(found)) from None
             after = after._replace(proven=True)
