@@ -144,7 +144,7 @@ class Builds:
         # One at a time: each is a program of its own.
         async with self._turn:
             for number, command in enumerate(self.listed() if others else (), 1):
-                if self._rules.get(command, next(iter(others))) not in others:
+                if command in self._rules and self._rules[command] not in others:
                     continue
                 try:
                     async with open_build(command) as build:
