@@ -1,6 +1,6 @@
 """What reconciliation reads of the record, and the rows it leaves there."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -129,14 +129,17 @@ async def find_gone_on_beside(record: Record, since: datetime | None) -> tuple[U
     return tuple(row["journey_id"] for row in rows)
 
 
-async def find_with_tasks_of(record: Record, people: Sequence[str]) -> tuple[UUID, ...]:
-    """Return the journeys in which something is awaited of one of these people."""
+async def find_with_tasks_of(record: Record, people: Collection[tuple[str, str]]) -> tuple[UUID, ...]:
+    """Return the journeys in which something is awaited of one of these people at a clinic: their id, and the
+    clinic."""
     if not people:
         return ()
     async with record.connection() as connection:
         rows = await connection.fetch(
-            "SELECT DISTINCT journey_id FROM read_model.obligation WHERE closed_at IS NULL AND person = ANY($1)",
-            list(people),
+            "SELECT DISTINCT journey_id FROM read_model.obligation WHERE closed_at IS NULL "
+            "AND (person, clinic) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
+            [person for person, _ in people],
+            [clinic for _, clinic in people],
         )
     return tuple(row["journey_id"] for row in rows)
 

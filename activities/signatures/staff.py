@@ -44,6 +44,14 @@ def staff_news(register: Register, journey: Journey, at: datetime) -> tuple[Care
     return tuple(news[:20])
 
 
+def departed(register: Register, at: datetime) -> frozenset[tuple[str, str]]:
+    """Return who has left which clinic by a moment (UTC) and has not come back: their id, and the clinic. Whoever has
+    another role there, or was entered again, has not left."""
+    everybody = [entry.member for entry in register.staff]
+    ended = {(m.id, clinic) for m in everybody if m.until is not None and m.until <= at for clinic in m.clinics}
+    return frozenset(ended - {(m.id, clinic) for m in everybody for clinic in m.clinics if m.works_at(clinic, at)})
+
+
 def refuse_unknown(
     register: Register, clinic: str, command: Command, claimed: Sequence[CareTeamMember], at: datetime
 ) -> Refusal | None:

@@ -11,6 +11,7 @@ import structlog
 from activities.record import Record, RecordUnavailable
 from activities.record.patients import find_uninformed
 from activities.record.reconciliation import find_gone_on_beside, find_with_tasks_of, last_complete_pass
+from activities.signatures.staff import departed
 from application.context import Context
 from application.errors import UseCaseError
 from application.record.comparison import at_once, compare
@@ -100,13 +101,11 @@ async def _have_looked(context: Context, record: Record, journeys: Journeys, inf
     await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record, informed), *left)))
 
 
-def _departed(context: Context) -> tuple[str, ...]:
-    """Who has left, by an entry that has ended; nobody where the register cannot be read."""
+def _departed(context: Context) -> frozenset[tuple[str, str]]:
+    """Who has left which clinic; nobody where the register cannot be read."""
     if context.settings.register_file is None:
-        return ()
+        return frozenset()
     try:
-        staff, now = verified_register(context.settings).staff, context.now()
+        return departed(verified_register(context.settings), context.now())
     except UseCaseError:
-        return ()
-    ended = (each.member for each in staff if each.member.until is not None and each.member.until <= now)
-    return tuple(dict.fromkeys(member.id for member in ended))
+        return frozenset()

@@ -11,6 +11,7 @@ from activities.signatures.signer_registry import Register, RegisterError, Shift
 from activities.signatures.staff import (
     AHEAD,
     at_work,
+    departed,
     is_entered,
     on_call,
     refuse_unknown,
@@ -264,3 +265,13 @@ def test_of_whose_tasks_a_journey_has_it_hears_who_left_and_who_is_back() -> Non
     told = journey.model_copy(update={"members": (ended,), "left": (CLINICIAN.id,)})
     assert staff_news(gone, told, NOW) == (), "it knows"
     assert [member.id for member in staff_news(whole, told, NOW)] == [CLINICIAN.id], "is back"
+
+
+def test_who_was_entered_again_or_works_there_in_another_role_has_not_left() -> None:
+    """Reconciliation has every journey with their tasks look again, in each pass: of these it would for ever."""
+    gone = end_entry(register(), CLINICIAN.id, Role.CLINICIAN, at=NOW)
+    assert departed(gone, NOW - timedelta(seconds=1)) == frozenset()
+    assert departed(gone, NOW) == {(CLINICIAN.id, CLINIC), (CLINICIAN.id, "night-clinic")}
+    assert departed(enter(gone, NOW, staff=[entry(CLINICIAN)]), NOW) == frozenset()
+    moved = enter(gone, NOW, staff=[entry(CLINICIAN, clinics=("night-clinic",))])
+    assert departed(moved, NOW) == {(CLINICIAN.id, CLINIC)}, "what they have at the other clinic stays theirs"
