@@ -119,7 +119,9 @@ def follows(
     one is given, also whether the dose gate was open, and who released it is proven. The gate is asked by itself, of
     these rules, whichever decided. ``by_builds`` says how much of the rest other builds have derived."""
     try:
-        return _follows(stored, commands, register, log, session, by_builds)
+        rows = [(each, from_stored(each)) for each in stored]
+        prove_recorded(rows, commands, register, by_builds)
+        return session is None or _is_released([event for _, event in rows], register, log, session)
     except (Unproven, UnreadableEvent) as problem:
         logger.error("release.unproven", error=type(problem).__name__)
         return False
@@ -128,19 +130,8 @@ def follows(
         return False
 
 
-def _follows(
-    stored: Sequence[StoredEvent],
-    commands: Sequence[StoredCommand],
-    register: Register,
-    log: ThisLog,
-    session: int | None,
-    by_builds: Mapping[DecidedBy, int],
-) -> bool:
-    rows = [(each, from_stored(each)) for each in stored]
-    prove_recorded(rows, commands, register, by_builds)
-    if session is None:
-        return True
-    events = [event for _, event in rows]
+def _is_released(events: Sequence[Event], register: Register, log: ThisLog, session: int) -> bool:
+    """Whether a session is released, each time with the dose gate open, by somebody who is proven."""
     journey: Journey | None = None
     by = set[UUID]()
     for event in events:
