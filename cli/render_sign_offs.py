@@ -135,8 +135,9 @@ def show_since(output: Output, journey: Journey, since: ChangedSince) -> None:
         output.text(f"What has changed since cannot be told: {since.untold}.")
     if since.changes and since.compared is not None:
         output.text(f"Changed since {since.compared.request}:")
+        terms = terms_of_journey(journey)
         for change in since.changes:
-            output.text(f"• {describe_change(change, terms_of_journey(journey))}")
+            output.text(f"• {describe_change(change, terms)}")
 
 
 def decision_as_json(journey: Journey, found: PastDecision) -> dict[str, Any]:

@@ -89,8 +89,8 @@ async def hold(
     if not dry_run:
         output.note(f"Request {once}: to go on after an interruption, send the same again with --request {once}")
     cases = page.answer.rows
+    known = await references_of(call, cases)
     done = [each async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run)]
-    known = await references_of(call, done)
     return _show_held(output, page, done, once, dry_run=dry_run, known=known)
 
 

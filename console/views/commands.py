@@ -14,7 +14,7 @@ from application.access_log import ActOn
 from application.command_catalog import ALWAYS_ASKED, KINDS, CommandKind, names_asked_for, require_role
 from application.context import Ask
 from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
-from application.history import load_journey, read_journey
+from application.history import load_history, read_journey
 from application.passkeys import ANSWER
 from application.pathway.as_said import keep_as_said
 from application.pathway.commands import prepare, submit, wait_until_recorded
@@ -154,8 +154,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     if route is not None:
         more.insert(0, ("whom to reach now", route))
     title = title_of(form.kind, visit.signed_in.person.role)
-    repeated = form.journey is not None and accepted.version <= form.journey.version
-    notice = Flash(f"Done: {title}.{SENT_BEFORE if repeated else ''}", tuple(more))
+    notice = Flash(f"Done: {title}.{SENT_BEFORE if once in form.sent else ''}", tuple(more))
     visit.signed_in.notice = notice
     onward = f"/journeys/{journey_id}" if recorded.theirs else "/work"
     if visit.value(AFTER) == "room":
@@ -211,9 +210,11 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
+            events, read, *_ = await load_history(context, journey_id)  # They are shown nothing of it.
         if kind.model is DoubtDeath and (known is None or not known.whole):
-            # They are shown nothing of it, and cannot say which.
-            filled = {"death": standing_death(await load_journey(context, journey_id))}
+            # They cannot say which.
+            filled = {"death": standing_death(read)}
+    sent = frozenset(event.command_id for event in events)
     journey = None if known is None else known.journey
     words = ALWAYS_ASKED.get(kind.model, {}) if journey is None else names_asked_for(kind, journey)
     fields = offer(fields_of(kind.model, words), kind.model, known)
@@ -232,9 +233,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         fields = tuple(field._replace(required=field.required and field.path != therapy) for field in fields)
     zone = _clock_of(visit.sent) or (str(viewers_zone().key) if journey is None else journey.patient.zone)
     if kind.model is ReviewAccess and known is not None:
-        return Form(kind, journey, fields, zone, about=_access(known, given.get("access")))
+        return Form(kind, journey, fields, zone, about=_access(known, given.get("access")), sent=sent)
     if kind.model is not Amend or known is None:
-        sent = frozenset(() if known is None else (event.command_id for event in known.events))
         return Form(kind, journey, fields, zone, filled=filled, wording=wording, sent=sent)
     fact = corrections.fact_at(known.events, given.get("version"))
     if fact is None:
@@ -244,7 +244,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     if isinstance(fact.body, SessionObserved):
         wording = words_of(visit, Instrument.CADSS_6, known.journey)
     fields, about = corrections.fields_for(fact, known, wording), corrections.not_kept(fact)
-    return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about)
+    return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about, sent=sent)
 
 
 def _clock_of(entered: Mapping[str, Sequence[str]]) -> str | None:

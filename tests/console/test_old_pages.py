@@ -7,7 +7,7 @@ import pytest
 from activities.record.event_codec import load_events
 from application.errors import KEPT_AS_SAID, NOTHING_HAPPENED
 from console.views.commands import SENT_BEFORE
-from tests.cli.clinics import Clinics
+from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import AddMedicine, PlaceHold, RequestSupport
@@ -60,11 +60,17 @@ async def test_what_may_tell_of_harm_is_kept_with_all_that_was_entered(clinics: 
     assert LOST["asked/before"] in kept.said
 
 
-async def test_who_goes_back_and_calls_for_help_once_more_calls_once_more(clinics: Clinics, browser: Browser) -> None:
+@pytest.mark.parametrize("of_the_clinic", [True, False])
+async def test_who_goes_back_and_calls_for_help_once_more_calls_once_more(
+    clinics: Clinics, browser: Browser, of_the_clinic: bool
+) -> None:
+    """Also for a patient of whom they may see nothing."""
     clinics.world.down = False
     call = {"urgency": "urgent", "text": "Invented: the same words"}
-    await browser.sign_in("coordinator")
-    page = await browser.go(f"/journeys/{clinics.held}/support/request")
+    elsewhere = next(each.id for each in clinics.journeys.values() if each.clinic == OTHER and not each.closed)
+    journey_id = clinics.held if of_the_clinic else elsewhere
+    await browser.sign_in("coordinator" if of_the_clinic else "session_monitor")
+    page = await browser.go(f"/journeys/{journey_id}/support/request")
     assert "Done" in (await browser.send(call)).text
     browser.last = page
     assert SENT_BEFORE in (await browser.send(call)).text
