@@ -312,3 +312,18 @@ def test_a_vital_sign_that_is_to_be_measured_again_is_not_left_out(
         body = checklist(play.journey, 1, play.at).model_copy(update={"vitals": measured})
         assert one(play.do(body, Role.SESSION_MONITOR), e.SessionChecked).verdict == found
         play.later(minutes=20)
+
+
+def test_what_is_out_of_range_before_the_rest_is_over_is_not_left_out_after_it() -> None:
+    """Oxygen was 93 a minute after a pressure that was to be measured again; then only the pressure was."""
+    play = at_start()
+    steps: list[tuple[int, dict[str, int | None], str]] = [
+        (0, {"systolic": 141}, "recheck"),
+        (1, {"oxygen": 93}, "recheck"),
+        (RULES.vitals.recheck_rest_minutes, {"oxygen": None}, "recheck"),
+        (1, {"oxygen": 97}, "go"),
+    ]
+    for minutes, signs, verdict in steps:
+        play.later(minutes=minutes)
+        taken = vitals(play.at).model_copy(update=signs)
+        assert one(check(play, vitals=taken.model_dump()), e.SessionChecked).verdict == verdict

@@ -25,7 +25,7 @@ from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_NO_GO, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import is_watched, require_scheduled
 from workflows.journey.stages.sessions.events import Recheck
-from workflows.journey.stages.sessions.judging import vitals_alert
+from workflows.journey.stages.sessions.judging import LEFT_OUT, vitals_alert
 from workflows.journey.vocabulary import state_problem
 
 Verdict = Literal["go", "recheck", "no_go"]
@@ -121,7 +121,7 @@ def _judge_vitals(journey: Journey, vitals: c.Vitals, at: datetime) -> tuple[Ver
     if before is None:
         return verdict, Recheck(since=at, signs=signs) if verdict == "recheck" else None
     if vitals.measured_at - before.since < timedelta(minutes=rules.vitals.recheck_rest_minutes):
-        return "recheck", before
+        return "recheck", before.model_copy(update={"signs": tuple(dict.fromkeys((*before.signs, *signs)))})
     if verdict == "go":
         return ("recheck", before) if signs else ("go", None)
     made = before.count + 1
@@ -134,9 +134,10 @@ def _signs_to_repeat(rules: VitalsRules, vitals: c.Vitals, before: tuple[str, ..
     """The vital signs that a measurement may lack, and the next one may not: those out of range now, and those that
     were out of range before and are left out now."""
     found = []
-    for sign, limits in (("heart_rate", rules.heart_rate), ("oxygen", rules.oxygen)):
-        value = getattr(vitals, sign)
-        if sign in before if value is None else not limits.go[0] <= value <= limits.go[1]:
+    for sign in LEFT_OUT:
+        value, (lowest, highest) = getattr(vitals, sign), getattr(rules, sign).go
+        owed = sign in before if value is None else not lowest <= value <= highest
+        if owed:
             found.append(sign)
     return tuple(found)
 
