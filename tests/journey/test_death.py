@@ -163,6 +163,13 @@ def test_the_decision_on_a_doubted_death_answers_the_call_to_find_that_out(decis
     assert [support.id for support in play.journey.support.values() if support.open] == [other]
 
 
+def test_a_question_about_a_doubted_death_answers_no_call_to_find_that_out() -> None:
+    play = died(collected(after("session.end")))
+    play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.COORDINATOR)
+    play.sign(SignOffKind.DEATH_CORRECTION, "death-1", decision="return", rationale="who called?")
+    assert [support.cause for support in play.journey.support.values() if support.open] == ["life"]
+
+
 def test_who_says_first_that_the_patient_lives_does_not_sign_it_alone() -> None:
     play = died(collected(after("session.end")))
     play.do(c.DoubtDeath(death="death-1", reason="they called"), Role.CLINICIAN)

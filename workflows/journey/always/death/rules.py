@@ -174,8 +174,10 @@ def react_error(journey: Journey, body: e.DeathEnteredInError, at: datetime) -> 
 
 
 def react_decided(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
-    """Answer the call to find out whether the patient lives, once that is decided, whichever way."""
-    if body.sign_off == SignOffKind.DEATH_CORRECTION and not body.first_of_two:
+    """Answer the call to find out whether the patient lives, once that is decided, whichever way. Who returns it with a
+    question has decided nothing."""
+    decided = body.decision != "return" and not body.first_of_two
+    if body.sign_off == SignOffKind.DEATH_CORRECTION and decided:
         for support in journey.support.values():
             if support.open and support.cause == "life":
                 yield e.SupportAnswered(support=support.id, text=body.rationale or body.meaning)
