@@ -142,6 +142,16 @@ def test_the_same_words_under_another_id_are_the_same_report() -> None:
     assert play.waits_for("kept_report") is None
 
 
+@pytest.mark.parametrize("because", [[], ["life threatening"], [4], "life_threatening", None, {}])
+def test_why_an_event_is_serious_may_be_the_worst_where_nobody_can_read_it(because: Any) -> None:
+    play = started()
+    said = canonical({"what": "x", "grade": 1, "serious": True, "serious_because": because}).decode()
+    play.do(c.KeepReport(about="adverse-event.report", said=said, fields=("serious_because",)), Role.OBSERVER)
+    waiting = play.waits_for("kept_report")
+    assert waiting is not None
+    assert waiting.escalation_policy == Severity.EMERGENCY.value
+
+
 def test_a_clinician_settles_what_is_not_said_again() -> None:
     play = started()
     hand_in(play, play.command(_event(play, onset=play.at + timedelta(hours=1)), Role.PATIENT))
@@ -195,7 +205,7 @@ def test_what_tells_of_no_harm_is_refused_as_ever() -> None:
 
 JUNK = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=5), st.just([]), st.just({}))
 REPORTS: dict[str, tuple[dict[str, Any], Role]] = {
-    "adverse-event.report": ({"what": "x", "serious_because": ["hospitalization"]}, Role.PATIENT),
+    "adverse-event.report": ({"what": "x"}, Role.PATIENT),
     "crisis.report": ({"what": "x"}, Role.OBSERVER),
     "support.request": ({"text": "x"}, Role.PATIENT),
     "pathway.record-death": ({"related": "unknown", "reason": "x"}, Role.OBSERVER),
@@ -214,6 +224,7 @@ def test_no_mutation_of_a_report_is_answered_with_less(data: st.DataObject) -> N
     if kind == "adverse-event.report":
         said |= {"grade": data.draw(st.integers(1, 5)), "serious": data.draw(st.booleans())}
         said |= {"onset": (at - timedelta(hours=1)).isoformat()}
+        said |= {"serious_because": [data.draw(st.sampled_from(["hospitalization", "life_threatening"]))]}
     if kind == "support.request":
         said["urgency"] = data.draw(st.sampled_from([severity.value for severity in SEVERITIES]))
     if kind == "session.dose":

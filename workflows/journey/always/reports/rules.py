@@ -50,10 +50,11 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
             grade, serious = told.get("grade"), told.get("serious")
             if type(grade) is not int or not 1 <= grade <= 5 or type(serious) is not bool:
                 return Severity.EMERGENCY
-            said_because = told.get("serious_because")
-            because = said_because if isinstance(said_because, list | tuple) else ()
-            reasons = tuple(reason for reason in because if isinstance(reason, str))
-            return worst(Severity.CLINICAL, severity_of_grade(journey.protocol, grade, serious, reasons))
+            because = told.get("serious_because", ())
+            words = isinstance(because, list | tuple) and all(isinstance(reason, str) for reason in because)
+            if "serious_because" in fields or not words:
+                return Severity.EMERGENCY
+            return worst(Severity.CLINICAL, severity_of_grade(journey.protocol, grade, serious, because))
         case "support.request":
             urgency = told.get("urgency")
             known = [each for each in Severity if each == urgency and "text" in told]
