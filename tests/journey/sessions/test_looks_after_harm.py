@@ -132,6 +132,28 @@ def test_a_vital_sign_that_alerted_is_measured_again_before_the_end(
         )
 
 
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize(("again", "measured", "ends"), [(None, 0, False), (97, -50, False), (97, 0, True)])
+def test_a_vital_sign_that_alerted_beside_the_session_is_measured_again_before_its_end(
+    again: int | None, measured: int, ends: bool
+) -> None:
+    """Oxygen of 91 percent was told by `observation record`, and no observation of the session knew of it."""
+    play = observed_until(120)
+    play.later(minutes=1)
+    low = vitals(play.at).model_copy(update={"oxygen": 91})
+    play.do(c.RecordObservation(seen_at=play.at, vitals=low), Role.OBSERVER)
+    play.later(minutes=2)
+    taken = vitals(play.at + timedelta(minutes=measured)).model_copy(update={"oxygen": again})
+    seen = observation(play.journey, 1, 123, play.at).model_copy(update={"vitals": taken})
+    play.do(seen, Role.SESSION_MONITOR)
+    if ends:
+        play.do(ending(play), Role.SESSION_MONITOR)
+    else:
+        play.refused(
+            ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="measured again"
+        )
+
+
 @pytest.mark.parametrize(("minute", "alert"), [(240, "none"), (241, "notify")])
 def test_who_is_drowsy_longer_than_a_dose_lasts_is_told_alike_in_a_session_and_outside(minute: int, alert: str) -> None:
     play = observed_until(120)

@@ -3,13 +3,12 @@
 Sources: blood pressure after a dose (esketamine label, 5.1 and 5.3); sedation wears off within the time of observation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import EmergencyLimits, NotifyLimits, VitalsRules
-from workflows.journey.stages.sessions.state import Observation
 from workflows.journey.vocabulary import Vitals
 
 LEFT_OUT = ("heart_rate", "oxygen")
@@ -60,15 +59,19 @@ def is_settled(rules: VitalsRules, vitals: Vitals | None, baseline: Vitals | Non
     return all(now <= most or 100 * now <= (100 + rules.end_within_percent) * was for now, most, was in pairs)
 
 
-def find_unsettled(rules: VitalsRules, observations: Sequence[Observation]) -> tuple[tuple[str, int], ...]:
-    """Return each vital sign that was beyond the limits when it was last measured, and at which minute. To leave it out
-    of a later measurement settles nothing."""
-    found = []
+def find_unsettled(rules: VitalsRules, readings: Iterable[tuple[datetime, Vitals]]) -> tuple[tuple[str, datetime], ...]:
+    """Return each vital sign that was beyond the limits and not measured within them since, and when that was (UTC).
+
+    Each reading comes with the moment that it is told of; where it was measured at another one, what is beyond counts
+    as of the later, and what is not as of the earlier. To leave a sign out of a later measurement settles nothing.
+    """
+    found, taken = [], tuple(readings)
     for sign in LEFT_OUT:
-        measured = [(x.minute, x.vitals) for x in observations if x.vitals and getattr(x.vitals, sign) is not None]
-        last = max((minute for minute, _ in measured), default=0)
-        if any(_is_beyond(rules.notify, vitals, sign) for minute, vitals in measured if minute == last):
-            found.append((sign.replace("_", " "), last))
+        measured = [(moment, vitals) for moment, vitals in taken if getattr(vitals, sign) is not None]
+        beyond = [max(moment, v.measured_at) for moment, v in measured if _is_beyond(rules.notify, v, sign)]
+        within = [min(moment, v.measured_at) for moment, v in measured if not _is_beyond(rules.notify, v, sign)]
+        if beyond and not any(moment > max(beyond) for moment in within):
+            found.append((sign.replace("_", " "), max(beyond)))
     return tuple(found)
 
 

@@ -33,6 +33,7 @@ from workflows.journey.stages.sessions.judging import (
 )
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute, is_measured_then
 from workflows.journey.stages.sessions.state import Observation, Session
+from workflows.journey.vocabulary import Vitals
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -314,8 +315,9 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
         yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
     elif not all(is_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
         yield "vitals", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
-    for sign, minute in find_unsettled(rules.vitals, session.observations):
-        yield "vitals", f"{sign} at {minute} minutes beyond the limits, and not measured again"
+    for sign, moment in find_unsettled(rules.vitals, _readings(journey, session)):
+        minute = (moment - dosed_at) / timedelta(minutes=1) if dosed_at else 0
+        yield "vitals", f"{sign} at {minute:.0f} minutes beyond the limits, and not measured again"
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     rated = [seen for seen in ending if seen.dissociation is not None]
     above = any(
@@ -325,6 +327,18 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     )
     if limits is not None and limits.release_max is not None and (not rated or above):
         yield "dissociation", "dissociation not rated at the end, or still above the release limit"
+
+
+def _readings(journey: Journey, session: Session) -> Iterator[tuple[datetime, Vitals]]:
+    """Every measurement since the dose, however it was recorded, with the moment (UTC) that it is told of."""
+    if session.dosed_at is None:
+        return
+    for told in session.observations:
+        if told.vitals is not None:
+            yield session.dosed_at + timedelta(minutes=told.minute), told.vitals
+    for seen in journey.seen:
+        if seen.vitals is not None and seen.seen_at >= session.dosed_at and not seen.in_error:
+            yield seen.seen_at, seen.vitals
 
 
 def _found_since(journey: Journey, session: Session) -> Iterator[str]:
