@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 SEND = re.compile("^Send the observation")
 AFTER_A_LEAP = 20_000
-"""Milliseconds. A leap of the clock breaks off the question that is under way, and the page asks again after five seconds."""
+"""Milliseconds. A leap of the clock breaks off the question under way, and the page asks again after five seconds."""
 
 
 async def _move(desk: Desk, page: Page, **by: float) -> None:
