@@ -132,7 +132,7 @@ async def play(database: Database, script: Script) -> None:
                 written.set()
         except* Exception as group:
             error = _first(group)
-            raise error if isinstance(error, Broken) else _failed(error) from None
+            raise error if isinstance(error, Broken) else _failed(error) from error
         log = await whole_log(record)
         promised(following.result() == log, "whoever follows the log misses nothing")
         await _check_log(record, log, [writer.result() for writer in writers])
