@@ -166,7 +166,7 @@ def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -
 
 def _version_at(events: Sequence[Event], moment: str) -> int:
     try:
-        if moment.isdigit():
+        if moment.isascii() and moment.isdecimal():
             return int(moment)
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None:

@@ -53,14 +53,15 @@ def strict_json(raw: bytes) -> Any:
     """Parse bytes as strict JSON.
 
     Raises:
-        NotStrictJson: not UTF-8, not JSON, a key twice, NaN or Infinity, half a character, or nested too deep.
+        NotStrictJson: not UTF-8, not JSON, a key twice, a number with an exponent, NaN or Infinity, half a character,
+            or nested too deep.
     """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise NotStrictJson("not UTF-8") from None
     try:
-        value = json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_no_key_twice, parse_constant=_no_constant, parse_float=_plain_float)
         canonical(value)
     except NotStrictJson:
         raise
@@ -82,6 +83,12 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> Content:
     if len(found) != len(pairs):
         raise NotStrictJson("a field stands twice in one object")
     return found
+
+
+def _plain_float(spelled: str) -> float:
+    if "e" in spelled.lower():
+        raise NotStrictJson("a number has an exponent; write it out, as 1000 or 0.001")
+    return float(spelled)
 
 
 def _no_constant(name: str) -> None:

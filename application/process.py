@@ -8,17 +8,18 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 
-def begin() -> None:
+def begin(*, output: bool = False) -> None:
     """Prepare a process. Call it first in every program.
 
-    Standard streams are there, and take any text: what their encoding lacks becomes a question mark.
+    Standard streams are there, and take any text: what their encoding lacks becomes a question mark. ``output``: what
+    it writes to standard output is its answer, so that it is an error (EBADF) to write to one that somebody closed.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             # Somebody closed it. What is opened next would take its number, and be read or written by mistake.
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, os.O_RDONLY if output and number == 1 else os.O_RDWR)
     sys.stdin = sys.stdin or open(0)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115

@@ -19,8 +19,9 @@ from typer.exceptions import TyperException
 from application.errors import InvalidInput
 from application.process import begin, leave
 from application.words.sentences import first_sentence
-from cli.errors import ExitCode
+from cli.errors import ExitCode, unheard
 from cli.output import Output
+from cli.streams import OutputLost
 
 NOUNS = {
     "pathway": "Start, find, follow, change and end a patient's pathway.",
@@ -171,8 +172,12 @@ def _begin() -> None:
 
 def main() -> None:
     """Run the command line as a program, and leave with its exit code."""
-    begin()
+    begin(output=True)
     try:
         app(prog_name="starter.py" if sys.argv[0].endswith("starter.py") else "carepath")
     except SystemExit as end:
         leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+    except OSError as error:
+        # What Typer writes itself, such as help, did not get out.
+        Output(json_only=False).error(unheard(OutputLost(error)))
+        leave(ExitCode.FAULT)

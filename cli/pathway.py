@@ -94,7 +94,7 @@ async def list_(
 
 def _moment(at: str) -> int | datetime:
     # No position has more digits, and Python refuses to parse very long numbers.
-    return int(at) if at.isdecimal() and len(at) < 19 else moment("--at", at)
+    return int(at) if at.isascii() and at.isdecimal() and len(at) < 19 else moment("--at", at)
 
 
 def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NONE_KNOWN) -> None:

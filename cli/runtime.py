@@ -5,10 +5,11 @@ import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeAlias
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeAlias, get_args, get_origin
 from uuid import UUID
 
 import typer
+from pydantic_core import PydanticCustomError
 
 from application.context import Context
 from application.errors import UseCaseError, translate
@@ -20,6 +21,7 @@ from cli.input import ask
 from cli.interrupts import on_interrupt
 from cli.output import Output
 from cli.streams import OutputLost
+from workflows.journey.numbers import read_whole
 
 Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
 Clinic = Annotated[str | None, typer.Option(metavar="CLINIC", help="The clinic's code.", show_default=False)]
@@ -77,7 +79,7 @@ def command(
     It also has --profile if somebody ``acts`` or ``looks``, and --purpose if they look. The options named in
     ``json_if`` make it answer in JSON too.
     """
-    own = [parameter for name, parameter in inspect.signature(act).parameters.items() if name != "call"]
+    own = [_plainly(parameter) for name, parameter in inspect.signature(act).parameters.items() if name != "call"]
     shared: dict[str, tuple[Any, object]] = {"json": (_JSON, False)}
     if looks:
         shared = {"purpose": (_PURPOSE, None)} | shared
@@ -97,6 +99,25 @@ def command(
     run.__annotations__ = {each.name: each.annotation for each in (first, *own, *added)}
     run.__doc__ = inspect.getdoc(act)
     return run
+
+
+def _plainly(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Have an option that takes whole numbers take them as every other way in does; Typer takes `1_6` for sixteen."""
+    if get_origin(parameter.annotation) is Annotated:
+        value, info = get_args(parameter.annotation)[:2]
+        if int in (value, *get_args(value)) or list[int] in get_args(value):
+            info.parser = partial(_whole_within, info.min, info.max)
+    return parameter
+
+
+def _whole_within(least: int | None, most: int | None, text: Any) -> int:
+    try:
+        number = text if isinstance(text, int) else read_whole(text)
+    except ValueError as problem:
+        raise PydanticCustomError("whole_number", str(problem)) from None
+    if (least is not None and number < least) or (most is not None and number > most):
+        raise PydanticCustomError("out_of_range", f"must be from {least} to {most}")
+    return number
 
 
 def load() -> Settings:

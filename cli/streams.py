@@ -10,7 +10,8 @@ class OutputLost(Exception):
 
     def __init__(self, error: OSError) -> None:
         self.closed = error.errno == errno.EPIPE
-        self.reason = "whoever reads it has closed it" if self.closed else error.strerror or "an unknown reason"
+        known = {errno.EPIPE: "whoever reads it has closed it", errno.EBADF: "standard output is closed"}
+        self.reason = known.get(error.errno or 0) or error.strerror or "an unknown reason"
         super().__init__(self.reason)
 
 

@@ -20,6 +20,7 @@ from application.words.codes import say
 from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
+from workflows.journey.numbers import read_number
 
 Control: TypeAlias = Literal["line", "text", "lines", "number", "yes_no", "choice", "codes", "date", "time", "json"]
 Content: TypeAlias = dict[str, Any]
@@ -276,9 +277,9 @@ def _value(field: Field, values: Sequence[str], zone: ZoneInfo) -> Any:
             return [_whole(each) if field.whole else each for each in values]
         case "lines":
             lines = [line.strip() for line in value.split("\n") if line.strip()]
-            return [_number(line) for line in lines] if field.hint == "number" else lines
+            return [read_number(line) for line in lines] if field.hint == "number" else lines
         case "number":
-            return _number(value)
+            return read_number(value)
         case "yes_no":
             return _yes(value)
         case "choice":
@@ -301,15 +302,6 @@ def _yes(value: str) -> bool:
 
 def _whole(value: str) -> int | str:
     return int(value) if re.fullmatch("[0-9]{1,9}", value) else value
-
-
-def _number(value: str) -> int | float:
-    """Return an amount that can only be read in one way: 1,000 is a thousand to some and one to others."""
-    if "," in value:
-        raise ValueError("has a comma: write 1000 for a thousand, and 1.5 for one and a half")
-    if not re.fullmatch(r"-?(0|[1-9][0-9]{0,9})([.][0-9]{1,9})?", value):
-        raise ValueError("is not a number: write it as 1000 or 1.5")
-    return float(value) if "." in value else int(value)
 
 
 def _moment(value: str, zone: ZoneInfo) -> str:

@@ -172,7 +172,7 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
     """
     read = await read_so_far(context, query, query.journey_id)
     at = query.at or ""
-    if read.whole is None and at.isdecimal() and int(at) <= len(read.events) and not query.corrected:
+    if read.whole is None and at.isascii() and at.isdecimal() and int(at) <= len(read.events) and not query.corrected:
         return await _proven(context, as_known(read.events, at), read.stored)
     history = read.require_whole()
     if query.at is None:

@@ -164,3 +164,17 @@ def test_it_needs_no_settings_and_no_server() -> None:
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["total"] == 7
     assert ended.stderr == b""
+
+
+@pytest.mark.parametrize("spelled", ["1_6", "+16", " 16", "016", "16.0", "1e1", "１６", "١٦", "nan"])
+def test_an_earlier_total_is_a_plain_number(world: World, spelled: str) -> None:
+    answer = call(world, "score", "GAD-7", "--previous", spelled, "--json", raw=b"[2,2,2,1,1,1,1]\n")
+    assert answer.code == 2
+    assert "plain digits" in answer.err
+    assert answer.out == ""
+
+
+@pytest.mark.parametrize("answers", [b"[1e0,1,1,1,1,1,1]", b"[1.0E0,1,1,1,1,1,1]"])
+def test_no_answer_has_an_exponent(world: World, answers: bytes) -> None:
+    [line] = score(world, "GAD-7", raw=answers)
+    assert (line["complete"], line["reason"].count("exponent")) == (False, 1)

@@ -224,12 +224,22 @@ def program(*words: str, **env: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.program
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
 def test_streams_that_are_closed_are_no_defect(closed: str) -> None:
     shell = f"{sys.executable} starter.py score GAD-7 --json {closed}"
     done = subprocess.run(shell, shell=True, cwd=ROOT, input=b"[0,0,0,0,0,0,0]\n", capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"defect" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.program
+@pytest.mark.parametrize("words", ["score GAD-7", "score GAD-7 --json", "score --help", "score GAD-7 2>&-"])
+def test_an_answer_into_a_closed_output_is_not_taken_for_given(words: str) -> None:
+    shell = f"{sys.executable} starter.py {words} >&-"
+    done = subprocess.run(shell, shell=True, cwd=ROOT, input=b"[0,0,0,0,0,0,0]\n", capture_output=True, check=False)
+    assert done.returncode == 1
+    assert (b"standard output is closed" in done.stderr) == ("2>&-" not in words)
     assert b"Traceback" not in done.stderr
 
 

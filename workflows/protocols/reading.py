@@ -17,6 +17,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
 from workflows.journey.limits import PROTOCOL_LIMIT
+from workflows.journey.numbers import DECIMAL, WHOLE
 
 MAX_BYTES = 2 * PROTOCOL_LIMIT
 """A file has comments and white space beside what it says."""
@@ -28,8 +29,6 @@ Broken = Iterator[tuple[FieldPath, str]]
 """Where rules are broken, and how."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -219,9 +218,9 @@ class _Reader:
             return None
         elif tag == "bool" and text.lower() in ("true", "false"):
             return text.lower() == "true"
-        elif tag == "int" and _WHOLE.fullmatch(text):
+        elif tag == "int" and WHOLE.fullmatch(text):
             return int(text)
-        elif tag == "float" and _DECIMAL.fullmatch(text):
+        elif tag == "float" and DECIMAL.fullmatch(text):
             return float(text)
         elif tag == "bool":
             rule = "could be a word or a yes/no; write true or false, or put the word in quotes"
