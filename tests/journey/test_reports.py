@@ -15,7 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.base import canonical
-from workflows.journey.decided import Decided
+from workflows.journey.decided import Decided, derive, stay_refused
 from workflows.journey.events import Event
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
@@ -116,6 +116,22 @@ def test_a_wrong_field_loses_no_harm(case: str, where: str) -> None:
     anew, further = hand_in(play, command.model_copy(update={"command_id": uuid4()}))
     assert anew is not None
     assert not further
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_was_to_be_kept_as_it_was_said_is_kept_when_it_stays_refused(case: str) -> None:
+    """A reset, or a run that is begun anew, hands it in again before anything of it was recorded."""
+    play = before("session.check")
+    make, role = WRONG[case]
+    command = play.command(make(play), person_of(JOURNEY, role))
+    ledger = Ledger(play.journey, play.receipts, play.journey.version)
+    told = ledger.decide(Decided(command=command, at=play.at))[0].refusal
+    assert told is not None
+    again = Decided(command=command, at=play.at, refusal=stay_refused(told))
+    receipt, events = ledger.decide(again)
+    assert receipt.refusal is not None
+    assert [event.body.about for event in events if isinstance(event.body, e.ReportKept)] == [command.body.kind]
+    assert derive(play.journey, play.receipts, again) == events
 
 
 def test_said_again_in_the_right_form_it_takes_the_place_of_the_task() -> None:

@@ -92,8 +92,10 @@ def refuse_again(refused: CommandRefused) -> Refusal:
 
 
 def stay_refused(refusal: Refusal) -> Refusal:
-    """Return what is said of a command whose sender was told this refusal, and that a reset hands in again."""
-    return _again(refusal.code, str(refusal))
+    """Return what is said of a command whose sender was told this refusal, and that is handed in again: by a reset, or
+    when a run is begun anew. What was to be kept as it was said is kept."""
+    again = _again(refusal.code, str(refusal))
+    return again.model_copy(update={"kept": refusal.kept, "field": refusal.field})
 
 
 def _again(code: RefusalCode, reason: str) -> Refusal:
