@@ -14,6 +14,7 @@ from workflows.journey.base import ImmutableModel, digest
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.decided import refuse_by_hand
 from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.refusals import Refusal
 
 MESSAGE_BYTES = 16_000
 """How much of a message that cannot be read is kept, in bytes of UTF-8."""
@@ -41,6 +42,8 @@ class Signal(ImmutableModel):
     authentic: bool = False
     rank: Rank = Rank.REST
     sender: str = ""
+    told: Refusal | None = None
+    """The refusal that its sender was told by a run that is over: it is handed in again, and stays refused."""
 
     @property
     def held(self) -> int:

@@ -1,22 +1,20 @@
 """What was answered before a reset, which hands in again all that a run had taken since."""
 
-from typing import Any
 from uuid import UUID
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import Unavailable
-from workflows.authenticity import Foreign
+from application.temporal.run_history import refusal_in
 from workflows.care_journey import workflow_id
 from workflows.journey.refusals import Refusal
-from workflows.messages import COUNTED, NOT_CHECKED, AnsweredBefore, Receipt
+from workflows.messages import NOT_CHECKED, AnsweredBefore
 from workflows.temporal_plugin import in_history
 
 RUNS = 200
 """How many runs are read at most. All that a reset hands in goes to one run, which Temporal lets take only as much as a
 few of them had taken."""
-_RECEIPT: Any = Receipt | Foreign
 
 
 async def find_answered(client: Client, journey_id: UUID, run_id: str) -> AnsweredBefore:
@@ -41,10 +39,8 @@ async def find_answered(client: Client, journey_id: UUID, run_id: str) -> Answer
                 answered = event.workflow_execution_update_completed_event_attributes
                 if answered.outcome.failure.application_failure_info.type == NOT_CHECKED:
                     unchecked.append(answered.meta.update_id)
-                for payload in answered.outcome.success.payloads:
-                    [receipt] = await converter.decode([payload], [_RECEIPT])
-                    if isinstance(receipt, Receipt) and receipt.refusal not in (None, COUNTED):
-                        refused.append((answered.meta.update_id, receipt.refusal))
+                if (refusal := await refusal_in(converter, answered.outcome.success)) is not None:
+                    refused.append((answered.meta.update_id, refusal))
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise Unavailable("the history of a run cannot be read", "Run it again") from None

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
@@ -21,13 +21,16 @@ from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
+from workflows.journey.refusals import Refusal
 from workflows.messages import (
     ATTEMPT,
+    COUNTED,
     DIVERGED,
     UNDECIDED,
     UNPROVEN,
     Batch,
     JourneyInput,
+    Receipt,
     Recorded,
     RecordedState,
     append_to_record,
@@ -55,6 +58,7 @@ NO_FAILURE = (
 """What Temporal writes of a task of which no worker said that it fails."""
 
 _BATCH: Any = Batch | Foreign
+_RECEIPT: Any = Receipt | Foreign
 _RECORDED: Any = Recorded | Foreign
 _RECORDED_STATE: Any = RecordedState | Foreign
 _INPUT: Any = JourneyInput | Foreign
@@ -129,15 +133,18 @@ async def _read_answer(converter: DataConverter, event: HistoryEvent) -> tuple[s
 
 async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
     """Return all that a run had accepted of people, or was handed undecided by the one before it, the oldest first,
-    without what it answered with a failure. In a quarantine a failure only says that it was not decided yet.
+    without what it answered with a failure. In a quarantine a failure only says that it was not decided yet. What it
+    answered with a refusal says so.
 
     Raises:
         Unavailable: its history cannot be read.
     """
     accepted: list[tuple[str, str, Sequence[Payload]]] = []
     failed: set[str] = set()
+    refused: dict[str, Refusal | None] = {}
     handed: Sequence[Payload] = ()
     handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=run.run_id)
+    converter = in_history(client, workflow_id(run.journey_id))
     try:
         async for event in handle.fetch_history_events():
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
@@ -153,18 +160,27 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
                 done = event.workflow_execution_update_completed_event_attributes
                 if done.outcome.HasField("failure") and done.outcome.failure.application_failure_info.type != UNDECIDED:
                     failed.add(done.meta.update_id)
-        converter = in_history(client, workflow_id(run.journey_id))
+                refused[done.meta.update_id] = await refusal_in(converter, done.outcome.success)
         found = [] if run.squatter else [*_undecided(await converter.decode(handed, [_INPUT]))]
         for name, update_id, payloads in accepted:
             if update_id and update_id in failed:
                 continue
             raw = await converter.decode(payloads, [RawValue] * len(payloads))
             # What is too large is there in short, as it is kept: in full it might end the next run, too.
-            sent = take_signal(name, raw, waiting=Signals())
+            sent = take_signal(name, raw, waiting=Signals()).model_copy(update={"told": refused.get(update_id)})
             found.append(Taken(read_signal(sent), sent))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise Unavailable("the history of the run cannot be read", "Run it again") from None
     return tuple(found)
+
+
+async def refusal_in(converter: DataConverter, answer: Payloads) -> Refusal | None:
+    """Return the refusal that an update was answered with; None where it is none, or where it was only counted."""
+    for payload in answer.payloads:
+        [receipt] = await converter.decode([payload], [_RECEIPT])
+        if isinstance(receipt, Receipt) and receipt.refusal != COUNTED:
+            return receipt.refusal
+    return None
 
 
 def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:

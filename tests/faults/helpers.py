@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -21,15 +22,17 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, Sig
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from temporalio.worker import Worker
 from typer.testing import CliRunner
 
+from activities.blob_storage import storage_of
 from activities.record.errors import RecordUnavailable
 from activities.record.event_codec import load_events, load_journey
 from activities.record.store import Record
 from activities.record.verification.chains import RecordFinding, verify_chains
 from activities.signatures.sessions import ThisLog
 from application.context import Context
-from application.errors import Unavailable
+from application.errors import Refused, Unavailable
 from application.settings import load_settings
 from application.temporal.journey_client import start, submit
 from cli.app import app
@@ -52,6 +55,7 @@ from workflows.journey.summary import Status
 from workflows.messages import JourneyResult, Receipt
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
+from workflows.temporal_plugin import with_storage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -261,6 +265,24 @@ async def reset(course: Course, *, task: int = 0) -> None:
         return True
 
     await eventually(asked)
+
+
+async def refuse_accepted(course: Course, unfit: c.Command, worker: AbstractAsyncContextManager[None]) -> None:
+    """Have a run without a worker take in a command that it refuses once a worker is there, and leaves no trace of."""
+    # A run that was set back takes everything in, and decides it once it has read the record.
+    await reset(course, task=-1)
+    own = with_storage(course.client, storage_of(course.record))
+    async with Worker(own, task_queue=course.task_queue, workflows=[CareJourney]):
+        sent = asyncio.create_task(course.submit(unfit))
+
+        async def accepted() -> bool:
+            kinds = [event.event_type for event in (await course.runs())[0]]
+            return EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED in kinds
+
+        await eventually(accepted)
+    async with worker:
+        with pytest.raises(Refused):
+            await sent
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from application.temporal.run_history import taken
 from application.temporal.runs import find_run
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, command, reset, signal, support
+from tests.faults.helpers import Course, at_work, command, refuse_accepted, reset, signal, support
 from tests.faults.superuser import overwrite
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
@@ -293,20 +293,9 @@ async def test_what_was_refused_stays_refused_when_a_reset_hands_it_in_again(
     async with at_work(client, record, signers, task_queue):
         await course.begin()
         await course.recorded()
-    # A run that was set back takes everything in, and decides it once it has read the record.
-    await reset(course, task=-1)
     early = command(c.AnswerQuestion(question="question-1", text="invented: yes"), Role.CLINICIAN, of=course.id)
-    async with Worker(with_storage(client, storage_of(record)), task_queue=task_queue, workflows=[CareJourney]):
-        sent = asyncio.create_task(course.submit(early))
-
-        async def accepted() -> bool:
-            kinds = [event.event_type for event in (await course.runs())[0]]
-            return EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED in kinds
-
-        await eventually(accepted)
+    await refuse_accepted(course, early, at_work(client, record, signers, task_queue))
     async with at_work(client, record, signers, task_queue):
-        with pytest.raises(Refused, match="there is no such question"):
-            await sent
         await course.send(c.AskQuestion(text="invented: may I?"), Role.PATIENT)
         before, rows = await course.recorded(), await course.rows()
         await reset(course, task=0)

@@ -19,7 +19,7 @@ from workflows.journey.commands import (
     TakeInHistory,
     TakeInStaff,
 )
-from workflows.journey.decided import Decided
+from workflows.journey.decided import Decided, stay_refused
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.obligations import next_deadline
@@ -95,14 +95,23 @@ class Decider:
         return receipt
 
     def read(
-        self, message: Command | KeepUnreadable, size: int = 0, *, authentic: bool = False, accepted: bool = False
+        self,
+        message: Command | KeepUnreadable,
+        size: int = 0,
+        *,
+        authentic: bool = False,
+        accepted: bool = False,
+        told: Refusal | None = None,
     ) -> None:
-        """Take in a message of so many bytes. One that was ``accepted`` before is decided, however many others wait."""
+        """Take in a message of so many bytes. One that was ``accepted`` before is decided, however many others wait;
+        one whose sender was ``told`` a refusal stays refused, unless anybody may send it."""
         if isinstance(message, KeepUnreadable):
             if len(self.ledger.journey.unhandled) < m.MESSAGES_KEPT:
                 self.keep(message)
             else:
                 self._count(message, size)
+        elif told is not None and not message.body.by_anybody:
+            self.decide(message, stay_refused(told), authentic=authentic)
         elif message.body.by_anybody and authentic:
             # At once, and so without a look at the register: a signal proves nobody.
             self.decide(without_claims(message), authentic=True, unanswered=True)

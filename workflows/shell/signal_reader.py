@@ -25,7 +25,7 @@ async def read_signals(decider: Decider, recorder: Recorder, limits: RunLimits) 
         recorder.look_for_reset()
         await recorder.until_decidable()
         for signal in inbox.take(urgent=outbox.full):
-            decider.read(read_signal(signal), signal.size, authentic=signal.authentic)
+            decider.read(read_signal(signal), signal.size, authentic=signal.authentic, told=signal.told)
         if inbox.untold:
             inbox.untold = False
             decider.tell_further()

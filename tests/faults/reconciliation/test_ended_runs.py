@@ -9,13 +9,13 @@ from activities.record.event_codec import load_events
 from application.record.drift import Drift
 from application.temporal.journey_client import resume, submit
 from application.temporal.runs import find_run, list_runs
-from tests.faults.helpers import Course, answers, command, signal, support
+from tests.faults.helpers import Course, answers, command, refuse_accepted, signal, support
 from tests.faults.reconciliation.ground import Ground, ended, knows, squatted_and_left
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
-from workflows.journey.commands import HandleMessage
+from workflows.journey.commands import AnswerQuestion, AskQuestion, HandleMessage
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
 from workflows.messages import JourneyInput
@@ -154,6 +154,24 @@ async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
     # Its next page to ops is due within minutes: a pass that looks from `LATER` would miss it.
     await course.send(HandleMessage(message="message-1", text="invented: seen"), by=Role.OPS)
     await course.recorded()
+
+
+async def test_what_was_refused_stays_refused_in_the_run_that_is_begun_anew(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the refusal left nothing in the record, and what it lacked has come since."""
+    monkeypatch.setattr("application.temporal.runs.LONG_HISTORY", 1)
+    async with ground.at_work():
+        [course] = await ground.begin(1)
+    early = command(AnswerQuestion(question="question-1", text="invented: yes"), Role.CLINICIAN, of=course.id)
+    await refuse_accepted(course, early, ground.at_work())
+    async with ground.at_work():
+        await course.send(AskQuestion(text="invented: may I?"), Role.PATIENT)
+        before = await course.recorded()
+        await ended(ground, course)
+        assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
+        await course.send(support("invented: and on"))
+        assert (await course.checked()).questions == before.questions
 
 
 async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(working: Ground) -> None:
