@@ -154,6 +154,11 @@ class Vitals(InputModel):
     oxygen: Annotated[Whole, Field(ge=30, le=100)] | None = None
     measured_at: Instant
 
+    @property
+    def plausible(self) -> bool:
+        """Whether the lower pressure is below the upper one. Otherwise it is nobody's."""
+        return self.diastolic < self.systolic
+
 
 class KnownDose(ImmutableModel):
     """A dose that a patient took: how much (mg, None: unknown), by which route and when (UTC). ``source`` is the id of

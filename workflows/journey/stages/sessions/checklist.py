@@ -145,7 +145,7 @@ def _signs_to_repeat(rules: VitalsRules, vitals: c.Vitals, before: tuple[str, ..
 def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Verdict:
     """Return the worst verdict on a single vital sign. Limits are inclusive. Where the lower pressure is not below the
     upper one, nobody's pressure was written down: it is measured again."""
-    verdict: Verdict = "recheck" if vitals.diastolic >= vitals.systolic else "go"
+    verdict: Verdict = "go" if vitals.plausible else "recheck"
     measured = (
         (rules.systolic, vitals.systolic),
         (rules.diastolic, vitals.diastolic),

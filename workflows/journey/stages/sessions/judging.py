@@ -3,7 +3,7 @@
 Sources: blood pressure after a dose (esketamine label, 5.1 and 5.3); sedation wears off within the time of observation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,6 +13,10 @@ from workflows.journey.vocabulary import Vitals
 
 LEFT_OUT = ("heart_rate", "oxygen")
 """Vital signs that a measurement may lack."""
+BLOOD_PRESSURE = "blood_pressure"
+"""The vital sign that every measurement has."""
+Readings = Sequence[tuple[datetime, Vitals]]
+"""Measurements, each with the moment (UTC) that it is told of."""
 
 
 def vitals_alert(
@@ -48,10 +52,14 @@ def _is_beyond(limits: NotifyLimits | EmergencyLimits, vitals: Vitals, sign: str
     return vitals.heart_rate is not None and not limits.heart_rate_below <= vitals.heart_rate <= limits.heart_rate
 
 
-def is_settled(rules: VitalsRules, vitals: Vitals | None, baseline: Vitals | None) -> bool:
-    """Whether blood pressure is back: in the range before a dose, or near the checklist's, and without an alert."""
-    if vitals is None or vitals_alert(rules, vitals, baseline) != "none":
-        return vitals is None
+def is_settled(rules: VitalsRules, vitals: Vitals, sign: str, baseline: Vitals | None) -> bool:
+    """Whether a vital sign was measured, and is within the rule for the end: blood pressure in the range before a dose,
+    or near the checklist's; nothing at the limits of an alert."""
+    if sign != BLOOD_PRESSURE:
+        return getattr(vitals, sign) is not None and not _is_beyond(rules.notify, vitals, sign)
+    pressure = vitals.model_copy(update=dict.fromkeys(LEFT_OUT))
+    if not vitals.plausible or vitals_alert(rules, pressure, baseline) != "none":
+        return False
     pairs = (
         (vitals.systolic, rules.systolic.go[1], 0 if baseline is None else baseline.systolic),
         (vitals.diastolic, rules.diastolic.go[1], 0 if baseline is None else baseline.diastolic),
@@ -59,17 +67,25 @@ def is_settled(rules: VitalsRules, vitals: Vitals | None, baseline: Vitals | Non
     return all(now <= most or 100 * now <= (100 + rules.end_within_percent) * was for now, most, was in pairs)
 
 
-def find_unsettled(rules: VitalsRules, readings: Iterable[tuple[datetime, Vitals]]) -> tuple[tuple[str, datetime], ...]:
-    """Return each vital sign that was beyond the limits and not measured within them since, and when that was (UTC).
+def find_unsettled(
+    rules: VitalsRules, measured: Readings, beside: Readings, baseline: Vitals | None
+) -> tuple[tuple[str, datetime], ...]:
+    """Return each vital sign that was not within the rule for the end when it was measured, in a session or told
+    ``beside`` it, and not measured within it in the session since, and when that was (UTC).
 
     Each reading comes with the moment that it is told of; where it was measured at another one, what is beyond counts
     as of the later, and what is not as of the earlier. To leave a sign out of a later measurement settles nothing.
     """
-    found, taken = [], tuple(readings)
-    for sign in LEFT_OUT:
-        measured = [(moment, vitals) for moment, vitals in taken if getattr(vitals, sign) is not None]
-        beyond = [max(moment, v.measured_at) for moment, v in measured if _is_beyond(rules.notify, v, sign)]
-        within = [min(moment, v.measured_at) for moment, v in measured if not _is_beyond(rules.notify, v, sign)]
+    found = []
+    for sign in (BLOOD_PRESSURE, *LEFT_OUT):
+        beyond = [
+            max(moment, taken.measured_at)
+            for moment, taken in (*measured, *beside)
+            if getattr(taken, sign, True) is not None and not is_settled(rules, taken, sign, baseline)
+        ]
+        within = [
+            min(moment, taken.measured_at) for moment, taken in measured if is_settled(rules, taken, sign, baseline)
+        ]
         if beyond and not any(moment > max(beyond) for moment in within):
             found.append((sign.replace("_", " "), max(beyond)))
     return tuple(found)

@@ -26,14 +26,13 @@ from workflows.journey.refusals import RefusalCode, list_some, refuse, require_k
 from workflows.journey.severity import OF_OBSERVATION, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import require_scheduled
 from workflows.journey.stages.sessions.judging import (
+    Readings,
     find_unsettled,
     is_drowsy_without_a_dose,
-    is_settled,
     vitals_alert,
 )
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute, is_measured_then
 from workflows.journey.stages.sessions.state import Observation, Session
-from workflows.journey.vocabulary import Vitals
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -310,14 +309,12 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     first = earliest_end(journey, dosed_at) - dosed_at if dosed_at else timedelta(minutes=rules.minimum_minutes)
     ending = [seen for seen in session.observations if timedelta(minutes=seen.minute) >= first]
     measured = [s for s in ending if dosed_at and is_measured_then(rules, dosed_at, s.minute, s.vitals)]
-    baseline = None if session.check is None else session.check.vitals
     if not measured:
         yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
-    elif not all(is_settled(rules.vitals, seen.vitals, baseline) for seen in measured if _with(seen, measured[-1])):
-        yield "vitals", f"vital signs at {measured[-1].minute} minutes are beyond the rule for the end"
-    for sign, moment in find_unsettled(rules.vitals, _readings(journey, session)):
+    baseline = None if session.check is None else session.check.vitals
+    for sign, moment in find_unsettled(rules.vitals, *_readings(journey, session), baseline):
         minute = (moment - dosed_at) / timedelta(minutes=1) if dosed_at else 0
-        yield "vitals", f"{sign} at {minute:.0f} minutes beyond the limits, and not measured again"
+        yield "vitals", f"{sign} at {minute:.0f} minutes beyond the rule for the end, and not measured again"
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     rated = [seen for seen in ending if seen.dissociation is not None]
     above = any(
@@ -329,16 +326,16 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
         yield "dissociation", "dissociation not rated at the end, or still above the release limit"
 
 
-def _readings(journey: Journey, session: Session) -> Iterator[tuple[datetime, Vitals]]:
-    """Every measurement since the dose, however it was recorded, with the moment (UTC) that it is told of."""
+def _readings(journey: Journey, session: Session) -> tuple[Readings, Readings]:
+    """Return every measurement since the dose, those of the session and those that were told beside it."""
     if session.dosed_at is None:
-        return
-    for told in session.observations:
-        if told.vitals is not None:
-            yield session.dosed_at + timedelta(minutes=told.minute), told.vitals
-    for seen in journey.seen:
-        if seen.vitals is not None and seen.seen_at >= session.dosed_at and not seen.in_error:
-            yield seen.seen_at, seen.vitals
+        return (), ()
+    made = ((session.dosed_at + timedelta(minutes=seen.minute), seen.vitals) for seen in session.observations)
+    told = ((seen.seen_at, seen.vitals) for seen in journey.seen if not seen.in_error)
+    return (
+        tuple((moment, vitals) for moment, vitals in made if vitals is not None),
+        tuple((m, v) for m, v in told if v is not None and max(m, v.measured_at) >= session.dosed_at),
+    )
 
 
 def _found_since(journey: Journey, session: Session) -> Iterator[str]:

@@ -25,7 +25,7 @@ def is_measured_then(rules: Sessions, dosed_at: datetime, minute: int, vitals: V
     """Whether vital signs were measured near the minute after the dose (UTC) that they are told of. Those of another
     time are kept and judged, and stand for no measurement that is due; nor does a lower pressure that is not below the
     upper one, which is nobody's."""
-    if vitals is None or vitals.diastolic >= vitals.systolic:
+    if vitals is None or not vitals.plausible:
         return False
     apart = abs(vitals.measured_at - dosed_at - timedelta(minutes=minute))
     return apart <= timedelta(minutes=rules.observe_window_minutes)
