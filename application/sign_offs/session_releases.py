@@ -10,10 +10,10 @@ from uuid import UUID
 
 import structlog
 
-from activities.record import StoredEvent, UnreadableEvent
+from activities.record import StoredEvent
 from activities.record.event_codec import from_stored
 from activities.record.stored import StoredCommand
-from activities.record.verification.batches import Unproven, prove_recorded
+from activities.record.verification.batches import prove_recorded
 from activities.record.verification.builds import Builds
 from activities.signatures.sessions import ThisLog, unproven_events
 from activities.signatures.signer_registry import Register
@@ -43,7 +43,9 @@ async def find_unproven(context: Context, journey: Journey, stored: Sequence[Sto
     log = ThisLog(await record.log_name())
     try:
         register = verified_register(context.settings)
-    except UseCaseError:
+    except UseCaseError as problem:
+        for number, released in standing.items():
+            _tell(journey.id, number if released else None, problem)
         return frozenset(standing)
     found = set[int]()
     for number, released in standing.items():
@@ -51,7 +53,6 @@ async def find_unproven(context: Context, journey: Journey, stored: Sequence[Sto
         prove = partial(_prove, context.builds, given)
         if not await context.proofs.holds(await asyncio.to_thread(proof_digest, *given), prove):
             found.add(number)
-            logger.error("release.not_proven", journey_id=str(journey.id), session=number)
     return frozenset(found)
 
 
@@ -121,13 +122,20 @@ def follows(
     try:
         rows = [(each, from_stored(each)) for each in stored]
         prove_recorded(rows, commands, register, by_builds)
-        return session is None or _is_released([event for _, event in rows], register, log, session)
-    except (Unproven, UnreadableEvent) as problem:
-        logger.error("release.unproven", error=type(problem).__name__)
-        return False
-    except Exception as problem:  # a forged row can be wrong in any way
-        logger.error("release.not_derived", error=type(problem).__name__)
-        return False
+        if session is None or _is_released([event for _, event in rows], register, log, session):
+            return True
+        problem: Exception | None = None
+    except Exception as error:  # a forged row can be wrong in any way
+        problem = error
+    _tell(stored[0].journey_id, session, problem)
+    return False
+
+
+def _tell(journey_id: UUID, session: int | None, problem: Exception | None) -> None:
+    """Log that a clearance, or the release of a session, is not proven, and what kind of error said so; none where the
+    dose gate was shut, or nobody proven released it."""
+    error = None if problem is None else type(problem).__name__
+    logger.error("release.not_proven", journey_id=str(journey_id), session=session, error=error)
 
 
 def _is_released(events: Sequence[Event], register: Register, log: ThisLog, session: int) -> bool:

@@ -126,11 +126,18 @@ def test_nor_is_one_before_which_something_cannot_have_happened(monkeypatch: pyt
 
 
 def test_that_one_is_not_proven_is_in_the_log() -> None:
-    rows, commands = FORGED["no command of it"](Recorded(*kept(until_release(signed_course()))))
-    with capture_logs() as logs:
-        assert not follows(rows, commands, EARLY, HERE, 1, {})
-    [said] = logs
-    assert (said["event"], said["log_level"], said["error"]) == ("release.unproven", "error", "Unproven")
+    """One event for one fact, whatever is wrong: whoever watches the log looks for one name."""
+    genuine = Recorded(*kept(until_release(signed_course())))
+    wrong = {
+        "Unproven": FORGED["no command of it"](genuine),
+        "UnreadableEvent": FORGED["what cannot be read"](genuine),
+        None: genuine,
+    }
+    for error, (rows, commands) in wrong.items():
+        with capture_logs() as logs:
+            assert not follows(rows, commands, EARLY, HERE if error else ThisLog(""), 1, {})
+        told = {"event": "release.not_proven", "log_level": "error", "journey_id": str(JOURNEY), "session": 1}
+        assert logs == [{**told, "error": error}]
 
 
 def test_what_follows_has_another_digest_once_anything_of_it_changes() -> None:
