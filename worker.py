@@ -46,6 +46,7 @@ from application.process import begin, leave
 from application.record.passes import reconciling
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
+from application.temporal.builds import DEPLOYMENT, identity_of_worker
 from application.temporal.client import TemporalJourneys
 from application.temporal.journeys import Journeys
 from application.temporal.namespace import (
@@ -98,12 +99,13 @@ def build_worker(
     anchors: AnchorActivities | None = None,
     demonstrations: bool = False,
     builds: Builds | None = None,
+    identity: str | None = None,
 ) -> Worker:
     """Build a worker for this client, record and register. ``log`` is that of the record.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun, and ``builds`` derive what other
-    rules decided.
+    rules decided. By its ``identity`` (`identity_of_worker`) reconciliation knows it for one of ours.
     """
     client = with_storage(client, storage_of(record))
 
@@ -124,7 +126,7 @@ def build_worker(
     )
     deployment = None
     if build_id is not None:
-        version = WorkerDeploymentVersion(deployment_name="care-pathway", build_id=build_id)
+        version = WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id)
         deployment = WorkerDeploymentConfig(
             version=version,
             use_worker_versioning=True,
@@ -140,6 +142,7 @@ def build_worker(
         max_cached_workflows=max_cached,
         interceptors=[KnowsStaff(register, log)],
         deployment_config=deployment,
+        identity=identity,
     )
 
 
@@ -251,6 +254,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             anchors=anchors,
             demonstrations=this_log.demonstration,
             builds=Builds(settings.builds_file),
+            identity=await identity_of_worker(client, settings.task_queue, settings.build_id),
         )
 
         @asynccontextmanager

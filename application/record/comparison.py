@@ -18,7 +18,7 @@ from activities.record.patients import find_unparted
 from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, marks_at
 from application.errors import UseCaseError
 from application.record.drift import SETTLED, Drift, Drifted, judge
-from application.temporal.journeys import Journeys, Run
+from application.temporal.journeys import Journeys, PolledBuilds, Run
 from workflows.messages import mark_version
 
 AT_ONCE = 8
@@ -92,7 +92,7 @@ async def _marks_of(record: Record, seen: Sequence[tuple[RecordedHead, Run | Non
 
 
 async def drift_of(
-    record: Record, journeys: Journeys, journey_id: UUID, *, builds: frozenset[str], now: datetime
+    record: Record, journeys: Journeys, journey_id: UUID, *, builds: PolledBuilds, now: datetime
 ) -> Drift | None:
     """Return how one journey differs at this moment, asking Temporal for its run; None when it does not."""
     try:

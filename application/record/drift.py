@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.reconciliation import RecordedHead
-from application.temporal.journeys import Run
+from application.temporal.journeys import PolledBuilds, Run
 from workflows.messages import mark_version
 
 SETTLED = timedelta(minutes=2)
@@ -51,7 +51,8 @@ MEANINGS = {
     Drift.CONTRADICTED: "it says that other things were recorded than the record has: treat it as tampering. Run "
     "`record verify` on it and change nothing",
     Drift.QUARANTINED: f"it is quarantined: the record says something else, or did not take what it decided. {_BOOK}",
-    Drift.STRANDED: "it waits for a build that no worker runs. Start that build, or set a current one that runs",
+    Drift.STRANDED: "it waits for a build that no worker of ours runs. Start that build, or set a current one that "
+    "runs; if it is nobody's of yours, find out who polls",
     Drift.PAUSED: "somebody paused it in Temporal: its clock stands still, or, if it was an activity, what that is to "
     "record or to tell waits. Find out why, then unpause it",
     Drift.STOPPED: "something is overdue that happens by itself: its clock stands still. Look at its workflow tasks",
@@ -67,14 +68,33 @@ MEANINGS = {
 }
 
 
-def commands_to_move(builds: frozenset[str], own: str | None) -> tuple[str, ...]:
-    """Return what ops run where journeys are stranded and no pass moves them: the current build is none of ours, as
-    when a stranger has made theirs the current one. One command for each build that could be it: our ``own`` if it
-    polls, and otherwise each of those that do, for a stranger may poll under our name."""
-    known = {build.rpartition(":")[2] for build in builds}
-    wanted = [own] if own in known else sorted(known)
-    named = "temporal worker deployment set-current-version --deployment-name care-pathway"
-    return tuple(f"{named} {shlex.join(['--build-id', each]) if each else '--unversioned'} --yes" for each in wanted)
+def commands_to_move(builds: PolledBuilds, own: str | None) -> tuple[str, ...]:
+    """Return what ops run where journeys are stranded and no pass moves them: runs go to a build that is none of ours,
+    as when a stranger has made theirs the current one. The first commands take theirs back; then there is one for each
+    build that could be the current one: our ``own`` if it polls, and otherwise each of those that do."""
+    taken_back = [_unset(build, ramping=build == builds.ramping) for build in sorted(builds.strangers) if build]
+    ours = sorted(build.partition(":")[2] for build in builds.ours)
+    wanted = [own] if own in ours else ours
+    made_current = (_set_current("care-pathway", build) for build in wanted)
+    return tuple(dict.fromkeys((*filter(None, taken_back), *made_current)))
+
+
+def _unset(build: str, *, ramping: bool) -> str | None:
+    """Return the command after which runs no longer go to a build; None where making another one current is that."""
+    name, _, build_id = build.partition(":")
+    if ramping:
+        return _deploy("set-ramping-version", name, build_id, "--delete")
+    return None if name == "care-pathway" else _set_current(name, "")
+
+
+def _set_current(name: str, build_id: str) -> str:
+    """Return the command for it. A stranger's build may have polled other queues too, which nobody misses."""
+    return _deploy("set-current-version", name, build_id, "--ignore-missing-task-queues")
+
+
+def _deploy(verb: str, name: str, build_id: str, *options: str) -> str:
+    build = ("--build-id", build_id) if build_id else ("--unversioned",)
+    return shlex.join(("temporal", "worker", "deployment", verb, "--deployment-name", name, *build, *options, "--yes"))
 
 
 class Drifted(NamedTuple):
@@ -88,12 +108,11 @@ class Drifted(NamedTuple):
 
 
 def judge(
-    head: RecordedHead, run: Run | None, recorded: str | None, *, builds: frozenset[str], now: datetime
+    head: RecordedHead, run: Run | None, recorded: str | None, *, builds: PolledBuilds, now: datetime
 ) -> Drift | None:
     """Return how a run differs from a journey as recorded at a moment (UTC); None when it does not.
 
-    ``recorded`` is the mark that the record has at the version of the run's mark. ``builds`` are those that workers
-    run.
+    ``recorded`` is the mark that the record has at the version of the run's mark.
     """
     settled = head.since is None or now - head.since > SETTLED
     if run is not None and not run.ended and run.squatter is not None and (head.version or run.squatter != "asleep"):
@@ -113,7 +132,7 @@ def judge(
         (Drift.CONTRADICTED, 0 < version <= head.version and run.mark != recorded),
         (Drift.PAUSED, run.state == "paused" or run.activity_paused),
         (Drift.QUARANTINED, run.health == "diverged"),
-        (Drift.STRANDED, run.build is not None and bool(builds) and run.build not in builds),
+        (Drift.STRANDED, builds.lack(run.build)),
         (Drift.UNSHOWN, hidden and settled and not young and head.version > 0),
         (Drift.BEHIND, 0 < version < head.version and settled),
         (Drift.LINGERING, head.status == "closed" and head.awaits is False and settled and not young),

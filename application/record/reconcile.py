@@ -82,7 +82,10 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
     if repair:
         await _have_looked(context, record, journeys, {} if informed is None else informed)
     stranded = any(each.drift == Drift.STRANDED and not each.repaired for each in mended)
-    to_run = commands_to_move(await journeys.builds(), settings.build_id) if repair and stranded else ()
+    builds = await journeys.builds()
+    if builds.strangers:
+        log.error("reconcile.strange_build", builds=sorted(builds.strangers))
+    to_run = commands_to_move(builds, settings.build_id) if repair and (stranded or builds.strangers) else ()
     return Reconciliation(looked_at, tuple(mended), also, to_run)
 
 

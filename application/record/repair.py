@@ -25,7 +25,7 @@ from application.pathway.commands import submit
 from application.record.comparison import drift_of
 from application.record.drift import Drift, Drifted
 from application.settings import Settings
-from application.temporal.journeys import Journeys, Run, Taken
+from application.temporal.journeys import Journeys, PolledBuilds, Run, Taken
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.command_ids import is_own
@@ -106,7 +106,7 @@ async def _settles(context: Context, record: Record, journeys: Journeys, drifted
 
 
 async def _still(
-    context: Context, record: Record, journeys: Journeys, drifted: Drifted, builds: frozenset[str]
+    context: Context, record: Record, journeys: Journeys, drifted: Drifted, builds: PolledBuilds
 ) -> Drift | None:
     """As `drift_of`; a run that is young is taken for what it shows so far."""
     drift = await drift_of(record, journeys, drifted.journey_id, builds=builds, now=context.now())

@@ -20,7 +20,8 @@ from application.errors import Unavailable
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, recording, run_control, run_history, runs, upkeep
-from application.temporal.journeys import Journeys, KeptBatch, Run, Taken, UnderWay
+from application.temporal.builds import polled_builds
+from application.temporal.journeys import Journeys, KeptBatch, PolledBuilds, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
@@ -123,8 +124,11 @@ class TemporalJourneys:
     async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         return await recording.record_again(record, register, kept)
 
-    async def builds(self) -> frozenset[str]:
-        return await run_control.polled_builds(self._client, self._task_queue)
+    async def builds(self) -> PolledBuilds:
+        try:
+            return await polled_builds(self._client, self._task_queue)
+        except KeysUnavailable as error:
+            raise Unavailable(str(error), "Run it again") from None
 
     async def show(self, journey_id: UUID) -> None:
         await run_control.show(self._client, journey_id)

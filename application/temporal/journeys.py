@@ -52,6 +52,26 @@ class Run(NamedTuple):
         return self.state in ("ended", "completed")
 
 
+class PolledBuilds(NamedTuple):
+    """The builds of the workers that poll at this moment and show that they are ours, those to which runs go that are
+    pinned to none: the ``current`` one and, where there is one, the ``ramping`` one. Workers without a build have an
+    empty name."""
+
+    ours: frozenset[str] = frozenset()
+    current: str = ""
+    ramping: str | None = None
+
+    @property
+    def strangers(self) -> frozenset[str]:
+        """The builds to which runs go where no worker of ours has them; none while none of ours polls at all."""
+        onward = {self.current} | ({self.ramping} if self.ramping is not None else set())
+        return frozenset(onward - self.ours) if self.ours else frozenset()
+
+    def lack(self, build: str | None) -> bool:
+        """Whether no worker of ours has the tasks of a run that is pinned to a build, or to none."""
+        return bool(self.strangers) if build is None else bool(self.ours) and build not in self.ours
+
+
 class Taken(NamedTuple):
     """What a run had accepted: the command, or a text that is none, and as which signal it is handed in again. What
     was sent by hand is not authentic, and is not made so by being handed in."""
@@ -123,8 +143,8 @@ class Journeys(Protocol):
         """Record batches again that the record has lost, each proved as always, in the order in which it had taken
         them. Return why a journey could not go on."""
 
-    async def builds(self) -> frozenset[str]:
-        """Return the builds of the workers that poll at this moment; an empty name for those without one."""
+    async def builds(self) -> PolledBuilds:
+        """Return the builds that poll at this moment."""
 
     async def show(self, journey_id: UUID) -> None:
         """Have a run show anew how it stands, and pass what is overdue."""

@@ -1,15 +1,12 @@
 """What is done to the runs of journeys, by raw calls: the SDK's own calls fail on a paused run."""
 
-from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import EventType, TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
-    DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
     ResetWorkflowExecutionRequest,
     SignalWorkflowExecutionRequest,
@@ -23,16 +20,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
 from application.errors import Unavailable
+from application.temporal.builds import DEPLOYMENT
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journey_client import handle_of
-from application.temporal.journeys import Run, Taken
+from application.temporal.journeys import PolledBuilds, Run, Taken
 from application.temporal.run_history import newest_events
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import KeepUnreadable
-
-POLLS = timedelta(minutes=2)
-"""A worker that has not polled for this long is gone. One poll lasts up to 70 seconds."""
-DEPLOYMENT = "care-pathway"
 
 
 async def end(client: Client, run: Run) -> None:
@@ -155,33 +149,8 @@ async def unpause(client: Client, run: Run) -> None:
         raise no_answer() from None
 
 
-async def polled_builds(client: Client, task_queue: str) -> frozenset[str]:
-    """Return the builds of our workers that poll this queue; an empty name stands for those without one. A stranger can
-    poll as a build of another name.
-
-    Raises:
-        Unavailable: Temporal did not answer.
-    """
-    request = DescribeTaskQueueRequest(
-        namespace=client.namespace,
-        task_queue=TaskQueue(name=task_queue),
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    )
-    try:
-        described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
-    except RPCError:
-        raise no_answer() from None
-    since = datetime.now(UTC) - POLLS
-    return frozenset(
-        f"{poller.deployment_options.deployment_name}:{poller.deployment_options.build_id}".strip(":")
-        for poller in described.pollers
-        if poller.last_access_time.ToDatetime(tzinfo=UTC) >= since
-        and poller.deployment_options.deployment_name in ("", DEPLOYMENT)
-    )
-
-
-async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
-    """Move a run to the current build, or to workers without one; False when none of these polls, or it is there
+async def move(client: Client, run: Run, polled: PolledBuilds) -> bool:
+    """Move a run to the current build, or to workers without one; False when none of ours is that, or it is there
     already.
 
     Raises:
@@ -190,9 +159,9 @@ async def move(client: Client, run: Run, polled: frozenset[str]) -> bool:
     try:
         current = await _current_build(client)
         name, options = f"{current.deployment_name}:{current.build_id}", WorkflowExecutionOptions()
-        if name in polled and name != run.build:
+        if name in polled.ours and name != run.build:
             options.versioning_override.one_time.target_deployment_version.CopyFrom(current)
-        elif "" not in polled or run.build is None:
+        elif "" not in polled.ours or run.build is None:
             return False
         # Without an override a run is where it was before somebody pinned it to a build.
         request = UpdateWorkflowExecutionOptionsRequest(

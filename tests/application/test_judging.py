@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from activities.record.reconciliation import RecordedHead
 from application.record.drift import MEANINGS, SETTLED, Drift, commands_to_move, judge
-from application.temporal.journeys import Run
+from application.temporal.journeys import PolledBuilds, Run
 
 NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 AGO, JUST = NOW - timedelta(hours=1), NOW - timedelta(seconds=5)
 ID = UUID(int=1)
 SHOWN = ("clinic", "PTSD", "evaluation")
 HEAD = RecordedHead(ID, 5, 50, "open", "5:aa", AGO, True, NOW + timedelta(days=1), SHOWN)
+TWO = PolledBuilds(frozenset({"care-pathway:2"}), "care-pathway:2")
 RUN = Run(ID, "run", "running", AGO, "5:aa", "open", SHOWN)
 CLOSED = {"status": "closed", "awaits": False}
 NOTHING: dict[str, Any] = {"version": 0, "mark": "0:", "clock": None, "shown": None}
@@ -85,27 +86,63 @@ def test_each_difference_is_told_as_what_it_is(
     head: dict[str, Any], run: dict[str, Any] | None, recorded: str | None, told: Drift | None
 ) -> None:
     found = None if run is None else RUN._replace(**run)
-    assert judge(HEAD._replace(**head), found, recorded, builds=frozenset({"care-pathway:2"}), now=NOW) == told
-
-
-SET = "temporal worker deployment set-current-version --deployment-name care-pathway"
+    assert judge(HEAD._replace(**head), found, recorded, builds=TWO, now=NOW) == told
 
 
 @pytest.mark.parametrize(
-    ("builds", "own", "told"),
+    ("build", "builds", "stranded"),
     [
-        ({"care-pathway:2", "care-pathway:theirs"}, "2", [f"{SET} --build-id 2 --yes"]),
-        ({"care-pathway:2"}, "3", [f"{SET} --build-id 2 --yes"]),
-        ({"care-pathway:2", "care-pathway:1"}, None, [f"{SET} --build-id 1 --yes", f"{SET} --build-id 2 --yes"]),
-        ({""}, None, [f"{SET} --unversioned --yes"]),
-        ({"care-pathway:x; rm -r ."}, None, [f"{SET} --build-id 'x; rm -r .' --yes"]),
-        (set(), "2", []),
+        (None, TWO, False),
+        ("care-pathway:2", TWO, False),
+        ("care-pathway:theirs", TWO, True),
+        (None, TWO._replace(current="care-pathway:theirs"), True),
+        (None, TWO._replace(current="theirs:2"), True),
+        (None, TWO._replace(ramping="theirs:2"), True),
+        (None, TWO._replace(ramping=""), True),
+        (None, TWO._replace(current=""), True),
+        ("care-pathway:2", TWO._replace(current="care-pathway:theirs"), False),
+        (None, PolledBuilds(frozenset({""})), False),
+        (None, PolledBuilds(frozenset({""}), "theirs:2"), True),
+        # While no worker of ours polls at all, that is told, and not of each journey.
+        (None, PolledBuilds(current="theirs:2"), False),
+        ("care-pathway:1", PolledBuilds(), False),
+    ],
+)
+def test_a_run_is_stranded_whose_tasks_no_worker_of_ours_has(
+    build: str | None, builds: PolledBuilds, *, stranded: bool
+) -> None:
+    told = judge(HEAD, RUN._replace(build=build), "5:aa", builds=builds, now=NOW)
+    assert told == (Drift.STRANDED if stranded else None)
+
+
+SET = "temporal worker deployment set-current-version --deployment-name care-pathway"
+ANY = "--ignore-missing-task-queues --yes"
+UNSET = f"temporal worker deployment set-current-version --deployment-name theirs --unversioned {ANY}"
+UNRAMP = "temporal worker deployment set-ramping-version --deployment-name care-pathway --build-id x --delete --yes"
+
+
+@pytest.mark.parametrize(
+    ("ours", "current", "ramping", "own", "told"),
+    [
+        ({"care-pathway:2"}, "care-pathway:theirs", None, "2", [f"{SET} --build-id 2 {ANY}"]),
+        ({"care-pathway:2"}, "care-pathway:theirs", None, "3", [f"{SET} --build-id 2 {ANY}"]),
+        (
+            {"care-pathway:2", "care-pathway:1"},
+            "theirs:1",
+            None,
+            None,
+            [UNSET, f"{SET} --build-id 1 {ANY}", f"{SET} --build-id 2 {ANY}"],
+        ),
+        ({"care-pathway:2"}, "care-pathway:2", "care-pathway:x", "2", [UNRAMP, f"{SET} --build-id 2 {ANY}"]),
+        ({""}, "care-pathway:x", None, None, [f"{SET} --unversioned {ANY}"]),
+        ({"care-pathway:x; rm -r ."}, "", None, None, [f"{SET} --build-id 'x; rm -r .' {ANY}"]),
+        (set(), "theirs:1", None, "2", []),
     ],
 )
 def test_ops_are_told_how_to_take_back_what_a_strangers_current_build_has(
-    builds: set[str], own: str | None, told: list[str]
+    ours: set[str], current: str, ramping: str | None, own: str | None, told: list[str]
 ) -> None:
-    assert [*commands_to_move(frozenset(builds), own)] == told
+    assert [*commands_to_move(PolledBuilds(frozenset(ours), current, ramping), own)] == told
 
 
 def test_every_difference_says_what_to_do() -> None:
@@ -118,7 +155,7 @@ def test_an_older_run_is_behind_once_it_had_time_to_say_more(version: int, shown
     since = NOW - timedelta(seconds=seconds)
     head = HEAD._replace(version=version, mark=f"{version}:aa", since=since)
     run = RUN._replace(mark=f"{shown}:aa" if shown else "", shown=SHOWN if shown else None)
-    told = judge(head, run, f"{shown}:aa", builds=frozenset(), now=NOW)
+    told = judge(head, run, f"{shown}:aa", builds=PolledBuilds(), now=NOW)
     if shown > version:
         assert told == Drift.AHEAD
     elif shown == version or NOW - since <= SETTLED:

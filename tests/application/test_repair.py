@@ -10,7 +10,7 @@ from activities.record import Record
 from application.context import Context
 from application.record.drift import Drift, Drifted
 from application.record.repair import mend
-from application.temporal.journeys import Run, RunState
+from application.temporal.journeys import PolledBuilds, Run, RunState
 
 
 @pytest.mark.parametrize("state", ["running", "paused", "completed"])
@@ -20,7 +20,7 @@ async def test_a_run_of_which_nothing_is_recorded_is_never_ended(record: Record,
     journeys = AsyncMock()
     run = Run(uuid4(), "run", state, datetime.now(UTC), stuck=True, unreplayable=True)
     journeys.find.return_value = run
-    journeys.builds.return_value = frozenset[str]()
+    journeys.builds.return_value = PolledBuilds()
     journeys.move.return_value = False
     assert not await mend(Context(), record, journeys, Drifted(run.journey_id, drift))
     journeys.end.assert_not_awaited()

@@ -28,7 +28,7 @@ from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.sealing import open_sealed
 from application.settings import Settings
-from application.temporal.journeys import Journeys, KeptBatch, Run, Taken, UnderWay
+from application.temporal.journeys import Journeys, KeptBatch, PolledBuilds, Run, Taken, UnderWay
 from cli.app import app
 from deploy.local.postgres import Database
 from simulation.keys import PASSPHRASE, Signers, invent
@@ -252,7 +252,7 @@ class DirectJourneys:
     async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         raise AssertionError("nothing was lost")
 
-    async def builds(self) -> frozenset[str]:
+    async def builds(self) -> PolledBuilds:
         raise AssertionError("nothing is compared with Temporal here")
 
     async def show(self, journey_id: UUID) -> None:

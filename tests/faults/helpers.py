@@ -34,6 +34,7 @@ from activities.signatures.sessions import ThisLog
 from application.context import Context
 from application.errors import Refused, Unavailable
 from application.settings import load_settings
+from application.temporal.builds import identity_of_worker
 from application.temporal.journey_client import start, submit
 from cli.app import app
 from deploy.local.stack import Stack
@@ -218,6 +219,7 @@ async def at_work(
     log = options.pop("log", None) or ThisLog(await record.log_name(), demonstration=True)
     options.setdefault("demonstrations", True)
     options["max_cached"] = workflow_cache(options.get("max_cached", USUAL))
+    options["identity"] = await identity_of_worker(client, task_queue, options.get("build_id"))
     async with build_worker(client, record, signers.register, log=log, task_queue=task_queue, **options):
         yield
 

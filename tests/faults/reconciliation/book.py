@@ -19,6 +19,11 @@ async def as_the_book_says(ground: Ground, words: str, *, journey: Course | None
     [line] = {line for line in re.findall(r"`(temporal [^`]*)`", BOOK.read_text()) if words in line}
     for name, value in {"BUILD": build, "journey/ID": "" if journey is None else workflow_id(journey.id)}.items():
         line = line.replace(name, value)
+    await run_line(ground, line)
+
+
+async def run_line(ground: Ground, line: str) -> None:
+    """Run a command of Temporal's own command line, until it succeeds."""
     program, *arguments = shlex.split(line)
 
     async def done() -> bool:

@@ -20,6 +20,7 @@ from application.temporal.journey_client import (
     start,
     submit,
 )
+from application.temporal.journeys import PolledBuilds
 from application.temporal.namespace import (
     ANCHORS,
 )
@@ -174,8 +175,8 @@ async def test_a_journey_of_a_stopped_build_is_moved(ground: Ground, monkeypatch
         await as_the_book_says(ground, "worker deployment set-current-version", build="one")
         [course] = await ground.begin(1)
 
-    async def builds(_: TemporalJourneys) -> frozenset[str]:
-        return frozenset({"care-pathway:two"})  # as it is two minutes later
+    async def builds(_: TemporalJourneys) -> PolledBuilds:
+        return PolledBuilds(frozenset({"care-pathway:two"}), "care-pathway:two")  # as it is two minutes later
 
     monkeypatch.setattr(TemporalJourneys, "builds", builds)
     async with ground.at_work(build_id="two"):
