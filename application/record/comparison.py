@@ -137,6 +137,8 @@ async def _without_need(record: Record, journeys: Journeys, run: Run, now: datet
     if again is None or again.ended:
         return None
     drift = Drift.LINGERING if head.version else Drift.UNRECORDED
+    if head.version and again.squatter is not None:
+        drift = Drift.SQUATTED  # Nobody could take the journey up again.
     settled = head.since is None or now - head.since > SETTLED
     return Drifted(run.journey_id, drift, head.version, head.position) if settled else None
 

@@ -109,6 +109,8 @@ def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
         journey_id = UUID(opaque)
     except ValueError:
         return None
+    if info.execution.workflow_id != workflow_id(journey_id):
+        return None  # Its name is only like that of a journey: in the list it would stand in the journey's place.
     shown = info.search_attributes.indexed_fields
     clinic, pathway, stage = (_keyword(shown, key.name) for key in (CLINIC, PATHWAY, STAGE))
     mark = _keyword(shown, RECORDED.name) or ""

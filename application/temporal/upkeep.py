@@ -1,8 +1,13 @@
-"""What journeys need of a Temporal namespace, kept as it must be: search attributes, and the schedule of anchors."""
+"""What journeys need of a Temporal namespace, kept as it must be: search attributes, a task queue without a rate limit,
+and the schedule of anchors."""
 
 from datetime import timedelta
 
+import structlog
+from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -15,10 +20,12 @@ from application.temporal.namespace import (
 )
 from workflows.search_attributes import SEARCH_ATTRIBUTES
 
+log = structlog.get_logger("reconcile")
+
 
 async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue: str) -> tuple[str, ...]:
-    """Register search attributes that are missing, and make or restart the schedule of anchors, where they are wanted.
-    Return what had to be mended.
+    """Register search attributes that are missing, lift rate limits of the task queue, and make or restart the schedule
+    of anchors, where they are wanted. Return what had to be mended.
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -35,6 +42,8 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
         if missing:
             await register_search_attributes(client)
             mended.append(f"{REGISTERED}: {', '.join(missing)}")
+        if await _lift_rate_limits(client, task_queue):
+            mended.append(f"rate limit lifted: {task_queue}")
         if anchors_every is not None:
             schedule = client.get_schedule_handle(ANCHORS)
             try:
@@ -51,3 +60,37 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
     except RPCError:
         raise no_answer() from None
     return tuple(mended)
+
+
+async def _lift_rate_limits(client: Client, task_queue: str) -> bool:
+    """Lift what somebody lets workers take of the task queue at most: an alarm or an append that is tried again waits
+    there. Return whether there was a limit. Where we may not lift it, that is logged, and all else goes on."""
+    activities = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    request = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=task_queue),
+        task_queue_type=activities,
+        report_config=True,
+    )
+    described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
+    limits = (described.config.queue_rate_limit, described.config.fairness_keys_rate_limit_default)
+    if not any(limit.HasField("rate_limit") for limit in limits):
+        return False
+    lifted = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason="reconciliation: alarms wait for nothing")
+    try:
+        await client.workflow_service.update_task_queue_config(
+            UpdateTaskQueueConfigRequest(
+                namespace=client.namespace,
+                identity=client.identity,
+                task_queue=task_queue,
+                task_queue_type=activities,
+                update_queue_rate_limit=lifted,
+                update_fairness_key_rate_limit_default=lifted,
+            ),
+            timeout=ANSWER,
+            retry=True,
+        )
+    except RPCError:
+        log.error("task_queue.rate_limited", task_queue=task_queue)
+        return False
+    return True
