@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from activities.connection_pool import Pool, close_pool, create_pool
+from activities.connection_pool import ConnectionPool, create_pool
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.master_keys import MasterKeys
 from activities.privacy.patient_keys import PatientKeys
@@ -96,7 +96,7 @@ class _Cache(Generic[_Key, _Value]):
 class KeyStore:
     """The data keys in a database. Made by `open_key_store`."""
 
-    def __init__(self, pool: Pool, masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(self, pool: ConnectionPool, masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
         self._pool, self._masters = pool, masters
         self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
@@ -280,13 +280,17 @@ class KeyStore:
         return key
 
     async def _ask(self, statement: str, *given: object) -> _Row | None:
-        return await _try(lambda: self._pool.fetchrow(statement, *given))
+        return next(iter(await self._ask_all(statement, *given)), None)
 
     async def _ask_all(self, statement: str, *given: object) -> list[_Row]:
-        return await _try(lambda: self._pool.fetch(statement, *given))
+        async def ask() -> list[_Row]:
+            async with self._pool.acquire() as connection:
+                return await connection.fetch(statement, *given)
+
+        return await _try(ask)
 
     async def _do(self, statement: str, *given: object) -> None:
-        await _try(lambda: self._pool.execute(statement, *given))
+        await self._ask_all(statement, *given)
 
 
 def _about(subject: str, key_id: UUID) -> bytes:
@@ -350,4 +354,4 @@ async def open_key_store(
         await store.check()
         yield store
     finally:
-        await close_pool(pool)
+        await pool.close()

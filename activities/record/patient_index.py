@@ -11,8 +11,9 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel, ConfigDict
 
+from activities.connection_pool import Connection
 from activities.record.errors import TwoPatients, without_values
-from activities.record.store import Connection, Record
+from activities.record.store import Record
 from activities.record.stored import Opening
 
 

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from activities.connection_pool import close_pool, create_pool
+from activities.connection_pool import Connection, ConnectionSource, create_pool
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.codec import Decode, Encode, PayloadCodec, PayloadUnreadable
 from activities.record.errors import Diverged, NotAppendable, NotYetRecorded, RecordFault, without_values
@@ -31,9 +31,6 @@ from activities.record.stored import (
     command_part,
 )
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-
-
 _APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 24))})"  # noqa: S608 - a constant
 
 
@@ -49,13 +46,6 @@ async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> 
         await asyncio.sleep(min(pause, left))
         pause = min(2 * pause, 0.05)
     return answer
-
-
-class ConnectionSource(Protocol):
-    """Where a record takes its connections from: a pool of asyncpg."""
-
-    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
-        """A connection for as long as it is open; ``timeout``, in seconds, is how long to wait for one."""
 
 
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
@@ -464,4 +454,4 @@ async def open_record(
     try:
         yield Record(pool, codec, log_id, reopen)
     finally:
-        await close_pool(pool)
+        await pool.close()

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
+from activities.connection_pool import Connection, ConnectionSource
 from activities.record import Record
-from activities.record.store import Connection, ConnectionSource
 from tests.fixtures.clear import Clear
 
 STATEMENTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")

@@ -18,13 +18,14 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from activities.connection_pool import Connection
 from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models.projection import Unapplied, diff_states
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, fold_journeys
 from activities.record.read_models.rows import DEFINITION, RowDiff
 from activities.record.read_models.snapshots import StateSnapshot, is_due, keep, snapshot_of
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
-from activities.record.store import Connection, Record, Reopen
+from activities.record.store import Record, Reopen
 from activities.record.stored import StoredEvent
 
 log = structlog.get_logger(__name__)

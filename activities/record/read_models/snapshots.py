@@ -13,9 +13,10 @@ from uuid import UUID, uuid5
 
 from pydantic_core import to_json
 
+from activities.connection_pool import Connection
 from activities.record.read_models.rows import ProjectionState, StatusRow, trim
 from activities.record.source_digest import source_digest
-from activities.record.store import Connection, Record
+from activities.record.store import Record
 from workflows.journey.aggregate import Journey
 from workflows.journey.base import ImmutableModel
 from workflows.journey.protocol import Protocol

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import asyncpg
 
+from activities.connection_pool import Connection
 from activities.record.read_models.projection import Unapplied, unapplied
 from activities.record.read_models.rows import TABLES, Row, RowDiff, RowKey, Table, key_of
-from activities.record.store import Connection
 from activities.record.stored import StoredEvent
 
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from activities.connection_pool import Connection as PooledConnection
 from activities.record import Record, RecordUnavailable
 from activities.record.read_models.listed import CaseloadFilter, WorklistFilter
 from activities.record.read_models.projector import NotYetProjected, StateCache, advance, retry, wait_for
 from activities.record.read_models.queries import caseload, stale, worklist
 from activities.record.read_models.rebuild import rebuild
 from activities.record.read_models.runner import CHANNEL, run, running
-from activities.record.store import Connection as PooledConnection
 from deploy.local.postgres import Database
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
