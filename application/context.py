@@ -19,6 +19,7 @@ from activities.record import Record
 from activities.record.access_log import AccessLogEntry, Purpose
 from activities.record.verification.builds import Builds
 from application.errors import InvalidInput, SteppedBack
+from application.histories import Histories
 from application.profiles import Profile, profile_path, read_profile
 from application.proofs import Proofs
 from application.sealing import open_sealed
@@ -137,7 +138,8 @@ class Context:
 
     ``profile`` is the name or file of the person who acts, and ``purpose`` why they look; None takes the profile from
     the settings and the purpose from the role. ``load``, ``open_record`` and ``connect`` provide settings, the record
-    and Temporal: a program that serves many requests opens each once for all of them, and keeps its ``proofs``.
+    and Temporal: a program that serves many requests opens each once for all of them, and keeps its ``proofs`` and the
+    ``histories`` that it read.
 
     Whoever signed in with a passkey has no profile and no key file: ``person``, ``session`` and ``sign_with`` are then
     who acts, their working session, and what signs for them. Nor has whom a link let in: then ``let_in_by`` says so.
@@ -164,12 +166,14 @@ class Context:
         open_record: Callable[[Settings], AbstractAsyncContextManager[Record]] = record_of,
         connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
         proofs: Proofs | None = None,
+        histories: Histories | None = None,
     ) -> None:
         self.ask = ask
         self.session = session
         self.sign_with = sign_with
         self.let_in_by = let_in_by
         self.proofs = Proofs() if proofs is None else proofs
+        self.histories = Histories() if histories is None else histories
         self.has_profile = person is None
         self._person = person
         self._load = load

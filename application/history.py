@@ -1,69 +1,21 @@
-"""Reads a journey from the record, and parses and folds it once per request."""
+"""Reads a journey from the record, for whoever may look at it."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import StoredEvent, UnreadableEvent
+from activities.record import StoredEvent
 from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
 from application.access_log import Query, has_broken_glass, is_theirs, keep_look, may_see
 from application.context import Context
-from application.errors import FromOutside, InvalidInput, NotFound, unreadable_event
-from workflows.journey.aggregate import Journey, begin, evolve, fold
+from application.errors import FromOutside, InvalidInput, NotFound
+from application.histories import History, ReadSoFar, read_events
+from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.events import Event, FactAmended
 
-PORTION = 25
-"""How many events are read and folded in one go: some milliseconds."""
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
-
-
-class History(NamedTuple):
-    """A journey's events, oldest first, and its state after them, true up to ``position`` of the record. ``late`` are
-    the versions of those that were recorded late, and ``stored`` the rows that they were read from."""
-
-    events: tuple[Event, ...]
-    journey: Journey
-    position: int
-    late: frozenset[int]
-    stored: tuple[StoredEvent, ...]
-
-
-class ReadSoFar(NamedTuple):
-    """What is stored of a journey, and the events up to the first that cannot be read, with the state after them.
-    ``journey`` is None if its opening cannot be read."""
-
-    stored: tuple[StoredEvent, ...]
-    events: tuple[Event, ...]
-    journey: Journey | None
-
-    @property
-    def position(self) -> int:
-        """The position of the record up to which it is true; 0 where there is nothing."""
-        return self.stored[-1].position if self.stored else 0
-
-    @property
-    def whole(self) -> History | None:
-        """All of it; None if an event cannot be read: the state before that is not where the journey stands."""
-        if self.journey is None or len(self.events) < len(self.stored):
-            return None
-        late = frozenset(stored.version for stored in self.stored if stored.late)
-        return History(self.events, self.journey, self.position, late, self.stored)
-
-    def require_whole(self) -> History:
-        """Return all of it.
-
-        Raises:
-            Fault: an event cannot be read.
-        """
-        whole = self.whole
-        if whole is None:
-            first = self.stored[len(self.events)]
-            raise unreadable_event(UnreadableEvent(first.journey_id, first.version))
-        return whole
 
 
 async def read_journey(context: Context, query: Query, journey_id: UUID, *, participants: bool = False) -> History:
@@ -196,22 +148,7 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
 
 
 async def _load(context: Context, journey_id: UUID) -> ReadSoFar:
-    stored = await (await context.record()).load(journey_id)
-    return await read_events([each for each in stored if context.up_to is None or each.position <= context.up_to])
-
-
-async def read_events(stored: Sequence[StoredEvent]) -> ReadSoFar:
-    """Read events up to the first that cannot be read, so that it does not keep people from those before it. It takes
-    the processor: every `PORTION` events other tasks of this loop have their turn."""
-    events: list[Event] = []
-    journey: Journey | None = None
-    for count, each in enumerate(stored, 1):
-        if count % PORTION == 0:
-            await asyncio.sleep(0)
-        try:
-            event = from_stored(each)
-            journey = begin(event) if journey is None else evolve(journey, event)
-        except Exception:  # a row may hold anything; `record verify` says what is wrong with it
-            break
-        events.append(event)
-    return ReadSoFar(tuple(stored), tuple(events), journey)
+    record = await context.record()
+    if context.up_to is None:
+        return await context.histories.load(record, journey_id)
+    return await read_events([each for each in await record.load(journey_id) if each.position <= context.up_to])

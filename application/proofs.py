@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
+from uuid import UUID
 
 KEPT: Final = 1000
 """How many proofs are remembered: 32 bytes of each."""
+AT_HAND: Final = 50
+"""Of how many journeys is remembered what they rest on. It stays in memory as long."""
 
 
 class Proofs:
@@ -14,7 +17,21 @@ class Proofs:
 
     def __init__(self) -> None:
         self._kept: dict[bytes, None] = {}
+        self._rest_on: dict[UUID, tuple[object, ...]] = {}
         self._turn = asyncio.Lock()
+
+    def rest_on(self, journey_id: UUID, given: tuple[object, ...]) -> bool:
+        """Whether all of a journey was last found to hold by just these objects, which do not change: nothing has to be
+        read to say so."""
+        kept = self._rest_on.get(journey_id, ())
+        return len(kept) == len(given) and all(one is other for one, other in zip(kept, given, strict=True))
+
+    def keep(self, journey_id: UUID, given: tuple[object, ...]) -> None:
+        """Note by which objects all of a journey was found to hold."""
+        self._rest_on.pop(journey_id, None)
+        self._rest_on[journey_id] = given
+        while len(self._rest_on) > AT_HAND:
+            del self._rest_on[next(iter(self._rest_on))]
 
     async def holds(self, digest: bytes, prove: Callable[[], Awaitable[bool]]) -> bool:
         """Whether something holds: proven now, or before, when it had the same digest. What does not is not kept."""

@@ -27,6 +27,7 @@ from application.context import (
     record_of,
 )
 from application.errors import NOTHING_HAPPENED, NotAllowed
+from application.histories import Histories
 from application.openid.people import who_may_look
 from application.passkeys import person_of, signing_with
 from application.profiles import Profile
@@ -81,6 +82,7 @@ class Opened:
         self._exits = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._proofs = Proofs()
+        self._histories = Histories()
         self._record: Record | None = None
         self._journeys: Journeys | None = None
 
@@ -120,6 +122,7 @@ class Opened:
             open_record=self.record,
             connect=self.journeys,
             proofs=self._proofs,
+            histories=self._histories,
         )
 
     async def close(self) -> None:

@@ -16,7 +16,8 @@ from activities.record.access_log import (
 from application.access.show_again import ListLooks
 from application.access_log import name_readers
 from application.context import Context
-from application.history import History, read_journey
+from application.histories import History
+from application.history import read_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.events import GlassBroken

@@ -15,7 +15,8 @@ from application.access_log import ActOn, is_theirs, keep_look, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
-from application.history import History, follow, load_history, load_journey, read_journey
+from application.histories import History
+from application.history import follow, load_history, load_journey, read_journey
 from application.input import too_large
 from application.sign_offs import keyring, signing, staff
 from workflows.journey.actors import CLOCK

@@ -191,8 +191,8 @@ async def show_timeline(context: Context, query: ShowTimeline) -> Timeline:
     Raises:
         NotFound, NotAllowed: there is no such journey, or it is not theirs to look at.
     """
-    stored, _, journey = await read_so_far(context, query, query.journey_id)
-    events = tuple(map(_as_read, stored))
+    stored, read, journey = await read_so_far(context, query, query.journey_id)
+    events = (*read, *map(_as_read, stored[len(read) :]))
     late = frozenset(each.version for each in stored if each.late)
     return Timeline(
         events,

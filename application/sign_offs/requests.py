@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from application.access_log import Query
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
-from application.history import History, read_journey
+from application.histories import History
+from application.history import read_journey
 from application.sign_offs import keyring, signing
 from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
 from application.sign_offs.session_releases import find_unproven

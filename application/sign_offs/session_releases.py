@@ -38,21 +38,26 @@ async def find_unproven(context: Context, journey: Journey, stored: Sequence[Sto
     if context.settings.demonstration or not standing:
         return frozenset()
     record = await context.record()
-    stored = _up_to(stored, journey.version)
-    commands = await record.commands(journey.id, until_version=journey.version)
-    log = ThisLog(await record.log_name())
     try:
         register = verified_register(context.settings)
     except UseCaseError as problem:
         for number, released in standing.items():
             _tell(journey.id, number if released else None, problem)
         return frozenset(standing)
+    rests_on = (journey, stored, register)
+    if context.proofs.rest_on(journey.id, rests_on):
+        return frozenset()
+    stored = _up_to(stored, journey.version)
+    commands = await record.commands(journey.id, until_version=journey.version)
+    log = ThisLog(await record.log_name())
     found = set[int]()
     for number, released in standing.items():
         given = (stored, commands, register, log, number if released else None)
         prove = partial(_prove, context.builds, given)
         if not await context.proofs.holds(await asyncio.to_thread(proof_digest, *given), prove):
             found.add(number)
+    if not found:
+        context.proofs.keep(journey.id, rests_on)
     return frozenset(found)
 
 

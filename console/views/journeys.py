@@ -43,7 +43,7 @@ router = APIRouter()
 AWAITED = "obligations.updated"
 """What follows from other events: what is awaited since. Left out of the timeline unless it is asked for."""
 SOON = timedelta(days=7)
-LISTED = 200
+LISTED = 100
 """How many events a page of the timeline has."""
 
 

@@ -9,7 +9,8 @@ from activities.record import StoredEvent
 from activities.record.event_codec import to_new
 from application.changes import compare
 from application.errors import InvalidInput, NotFound
-from application.history import PORTION, as_known, read_events
+from application.histories import PORTION, read_events
+from application.history import as_known
 from application.pathway.show import differences
 from application.words.lines import describe_change
 from application.words.terms import NO_TERMS

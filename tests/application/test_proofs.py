@@ -1,8 +1,9 @@
 """What was proven once is not proven again."""
 
 import asyncio
+from uuid import UUID, uuid4
 
-from application.proofs import KEPT, Proofs
+from application.proofs import AT_HAND, KEPT, Proofs
 
 
 async def holds() -> bool:
@@ -43,3 +44,16 @@ async def test_the_oldest_proof_is_forgotten_first() -> None:
         assert await proofs.holds(number.to_bytes(2), holds)
     assert not await proofs.holds((0).to_bytes(2), fails)
     assert await proofs.holds((1).to_bytes(2), fails)
+
+
+def test_a_journey_rests_on_just_those_objects() -> None:
+    proofs, journey, rows, register = Proofs(), uuid4(), [b"rows"], [b"register"]
+    assert not proofs.rest_on(journey, (rows, register))
+    proofs.keep(journey, (rows, register))
+    assert proofs.rest_on(journey, (rows, register))
+    assert not proofs.rest_on(journey, (rows, [b"register"])), "equal, and read anew"
+    assert not proofs.rest_on(journey, (rows,))
+    assert not proofs.rest_on(uuid4(), (rows, register))
+    for number in range(AT_HAND):
+        proofs.keep(UUID(int=number), (rows,))
+    assert not proofs.rest_on(journey, (rows, register))

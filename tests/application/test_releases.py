@@ -1,7 +1,7 @@
 """A release is derived again where it is shown: one that somebody wrote into the database lets nobody take a dose."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from activities.record import StoredEvent
+from activities.record.event_codec import from_stored
 from activities.record.stored import StoredCommand
 from activities.record.verification.builds import Builds
 from activities.signatures.sessions import ThisLog
@@ -221,6 +222,32 @@ def test_what_stood_in_the_middle_of_a_command_is_proven_by_all_of_it(monkeypatc
     assert shown_at(until_release(signed_course()), released) == set()
     assert shown_at(until_clearance(signed_course()), cleared) == set()
     assert shown_at(until_release(list(course("PTSD").decisions)), released) == {1}, "nobody signed"
+
+
+def test_a_release_is_proven_again_once_anything_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_releases, "ThisLog", lambda _: HERE)
+    rows, commands = kept(until_release(signed_course()))
+    journey, asked, current = fold([from_stored(each) for each in rows]), list[object](), [EARLY]
+    monkeypatch.setattr(session_releases, "verified_register", lambda _: current[-1])
+
+    async def read(*_: object, **__: object) -> list[StoredCommand]:
+        asked.append(current[-1])
+        return commands
+
+    record = SimpleNamespace(commands=read, log_name=_answering(""))
+    settings = SimpleNamespace(demonstration=False)
+    context = SimpleNamespace(settings=settings, record=_answering(record), proofs=Proofs(), builds=Builds(None))
+
+    def shown(stored: Sequence[StoredEvent]) -> frozenset[int]:
+        return asyncio.run(find_unproven(context, journey, stored))  # type: ignore[arg-type]
+
+    assert shown(rows) == shown(rows) == set()
+    assert len(asked) == 1, "nothing has changed"
+    assert shown([*rows]) == set()
+    assert len(asked) == 2, "it was read anew"
+    current.append(EARLY.model_copy(update={"entries": ()}))
+    assert shown(rows) == shown(rows) == {1}, "who signed is not in the register"
+    assert len(asked) == 4, "what does not hold is proven each time"
 
 
 @pytest.mark.parametrize("demonstration", [True, False])

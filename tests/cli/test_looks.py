@@ -86,6 +86,7 @@ UNSEEN: dict[str, str] = {
     "access.show_again._states": "after the look at that look was kept",
     "access.show_again.list_looks": "keeps it, for each journey or the whole list",
     "access.show_again.show_again": "keeps it, of each journey that was seen",
+    "histories.load": "what was read before, and what is new",
     "history._load": "what all the others read with",
     "history._looked_at": "keeps it",
     "history.follow": "by those who keep it",
