@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from application.errors import FieldProblem, InvalidInput, SteppedBack
 from application.input import FILLABLE, check, read_object, require_small
 from application.viewer import viewers_zone
+from application.wall_clock import NoOneHour, read_moment
 from cli.interrupts import at_once
 from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.texts import show_hidden
@@ -110,8 +111,9 @@ def moment(option: str, given: str) -> datetime:
         SettingsError: the user's zone is not known.
     """
     try:
-        said = datetime.fromisoformat(given)
-        return (said if said.tzinfo is not None else said.replace(tzinfo=viewers_zone())).astimezone(UTC)
+        return read_moment(given, viewers_zone()).astimezone(UTC)
+    except NoOneHour as problem:
+        raise InvalidInput(f"{option} {problem}", "Write it so") from None
     except (ValueError, OverflowError, OSError):
         raise InvalidInput(
             f"{option} is no moment", "Write 2026-03-02, 2026-03-02T09:30 (your time) or 2026-03-02T09:30-08:00"

@@ -6,7 +6,7 @@ is one control for JSON.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from application import input as forms
 from application.errors import FieldProblem, InvalidInput
 from application.questionnaires.wording import Wording
+from application.wall_clock import read_wall_clock
 from application.words.codes import say
 from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
@@ -30,6 +31,7 @@ ANSWERS, OBSERVED = "answers", "cadss"
 """The fields that hold the answers to a questionnaire, and to the one that is asked in a session."""
 ROWS = 3
 """How many entries of a list of objects a form offers."""
+NO_TIME = "is not a time such as 2026-03-02T17:00"
 
 
 class Field(NamedTuple):
@@ -305,21 +307,15 @@ def _whole(value: str) -> int | str:
 
 
 def _moment(value: str, zone: ZoneInfo) -> str:
-    """Return a time on a wall clock with its offset. An hour that a clock change skips or repeats is no answer."""
+    """Return a time on a wall clock with its offset."""
     try:
-        wall = datetime.fromisoformat(value)
-        back = wall.astimezone(UTC) if wall.tzinfo else wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
-    except (ValueError, OverflowError):
-        raise ValueError("is not a time such as 2026-03-02T17:00") from None
-    if wall.tzinfo is not None:
-        return wall.isoformat()
-    early, late = wall.replace(tzinfo=zone), wall.replace(tzinfo=zone, fold=1)
-    if back.replace(tzinfo=None) != wall:
-        raise ValueError("is an hour that the clock change of this day skips")
-    if early.utcoffset() != late.utcoffset():
-        offset = f"{early:%z}"[:3] + ":" + f"{early:%z}"[3:]
-        raise ValueError(f"is an hour that comes twice on this day: write its offset, such as {value}{offset}")
-    return early.isoformat()
+        shown = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(NO_TIME) from None
+    try:
+        return read_wall_clock(shown, zone).isoformat()
+    except OverflowError:
+        raise ValueError(NO_TIME) from None
 
 
 def _put(content: Content, path: tuple[str, ...], value: Any) -> None:

@@ -1,7 +1,6 @@
 """What was: how an event came about, what changed between two moments, and an earlier look, shown again."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -30,6 +29,7 @@ from application.sign_offs.queue import ListQueue
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ShowRequest
 from application.viewer import viewers_zone
+from application.wall_clock import NoOneHour, read_moment
 from application.words.terms import NO_TERMS, terms_of_journey
 from application.work.caseload import ListJourneys
 from application.work.hold_together import FindConcerned, PrepareReleases
@@ -63,10 +63,10 @@ def explained_page(visit: Visit, found: Explained, *, again: AccessLogEntry | No
 @router.get("/journeys/{journey_id}/changes")
 async def compare(visit: Looks, journey_id: UUID, earlier: str = "1", later: str = "") -> Response:
     given = {"earlier": earlier.strip(), "later": later.strip()}
-    query = CompareMoments(
-        journey_id=journey_id, earlier=_moment(given["earlier"]), later=_moment(given["later"]) or None
-    )
     try:
+        query = CompareMoments(
+            journey_id=journey_id, earlier=_moment(given["earlier"]), later=_moment(given["later"]) or None
+        )
         async with visit.context() as context:
             found = await compare_moments(context, query)
     except InvalidInput as error:
@@ -75,12 +75,17 @@ async def compare(visit: Looks, journey_id: UUID, earlier: str = "1", later: str
 
 
 def _moment(given: str) -> str:
-    """Return a moment as use cases take it: a time without an offset is on the clock of who looks."""
+    """Return a moment as use cases take it: a time without an offset is on the clock of who looks.
+
+    Raises:
+        InvalidInput: this clock showed it never or twice.
+    """
     try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        return given
-    return (at if at.tzinfo else at.replace(tzinfo=viewers_zone())).isoformat()
+        return read_moment(given, viewers_zone()).isoformat()
+    except NoOneHour as problem:
+        raise InvalidInput(f"one of these times {problem}", "Write a version, or another time") from None
+    except (ValueError, OverflowError):
+        return given  # a version, or nothing that the use case takes
 
 
 def changes_page(

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from application.command_catalog import CommandKind, names_asked_for
 from application.pathway.session_room import Room, ShowSession, recorded_since, show_session
 from application.sign_offs.staff import Colleague, staff_of
+from application.wall_clock import write_wall_clock
 from console.forms import OBSERVED, Field, fields_of, in_words
 from console.known_names import offer
 from console.names import FormContext
@@ -17,7 +18,7 @@ from console.pages import news, page
 from console.views.commands import BY_NAME, words_of
 from console.visits import Looks
 from workflows.journey.actors import Role
-from workflows.journey.calendars import local
+from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument
 from workflows.journey.severity import Severity
 
@@ -83,7 +84,7 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
         fields=[field for field in fields if field.group not in FOLDED],
         more=[field for field in fields if field.group in FOLDED],
         words=words,
-        values={} if kind is None else _known(kind, room),
+        values={} if kind is None else values_known(kind, room),
         kinds={"check": CHECK, "miss": MISS, "end": END},
         help=HELP,
         titles=TITLES,
@@ -109,10 +110,10 @@ def _fields(kind: CommandKind, room: Room, staff: Sequence[Colleague] | None) ->
     return tuple(field for field in offered if field.name not in known)
 
 
-def _known(kind: CommandKind, room: Room) -> dict[str, list[Any]]:
+def values_known(kind: CommandKind, room: Room) -> dict[str, list[Any]]:
     """Return what a form of the room begins with. What is to be said by somebody is left empty."""
     journey = room.journey
-    now = f"{local(room.at, journey.patient.zone):%Y-%m-%d %H:%M}"
+    now = write_wall_clock(room.at, zone_info(journey.patient.zone))
     known: dict[str, object] = {"session": room.number}
     if kind is CHECK:
         known |= {"vitals/measured_at": now}

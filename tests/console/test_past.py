@@ -113,6 +113,7 @@ async def test_moments_of_a_journey_and_who_works_here(clinics: Clinics, browser
         ("?at=²", 422, "neither a version nor a time"),
         (f"?at={'9' * 5000}", 422, "neither a version nor a time"),
         ("/changes?earlier=soon", 422, "such as 12"),
+        ("/changes?earlier=1&later=2026-11-01 01:30", 422, "comes twice on this day"),
         ("/changes?earlier=1&later=2026-13-01 10:00", 422, "such as 12"),
         ("/events/9999", 404, "no such version"),
     ):

@@ -4,13 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from application.command_catalog import names_asked_for
 from application.pathway import session_room, show
+from application.pathway.session_room import room_of
 from application.sign_offs import requests
+from console.forms import fields_of, read_back
 from console.pages import PAGES
+from console.views.commands import BY_NAME
+from console.views.room import values_known
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import append
 from tests.console.browser import Browser
 from tests.console.test_messages import said
+from tests.journey.play import before
 from tests.record.read_models.courses import course_of
 from workflows.journey.aggregate import fold
 from workflows.journey.events import SessionReleased
@@ -47,6 +53,20 @@ async def test_a_release_that_is_not_proven_is_shown_as_that(
         await browser.go(f"/journeys/{journey}{place}")
         assert ("not proven" in said(browser)) != proven, place
     assert ("no dose is to be taken" in said(browser)) != proven
+
+
+@pytest.mark.parametrize("hour", ["2026-11-01T08:30+00:00", "2026-11-01T09:30+00:00", "2026-11-01T10:30+00:00"])
+@pytest.mark.parametrize(("kind", "name"), [("session.dose", "taken_at"), ("session.check", "vitals/measured_at")])
+def test_what_the_room_begins_with_can_be_sent_in_an_hour_that_comes_twice(hour: str, kind: str, name: str) -> None:
+    """At the end of summer time nobody on a phone has to know how to write an offset."""
+    journey, now = before(kind).journey, datetime.fromisoformat(hour)
+    assert journey.patient.zone == "America/Los_Angeles"
+    form = BY_NAME[kind]
+    given = values_known(form, room_of(journey, None, now))
+    [field] = [each for each in fields_of(form.model, names_asked_for(form, journey)) if each.name == name]
+    read = read_back([field], given, journey.patient.zone)
+    taken = read["vitals"]["measured_at"] if "/" in name else read[name]
+    assert datetime.fromisoformat(taken) == now
 
 
 @pytest.mark.parametrize(
