@@ -90,6 +90,8 @@ MEANINGS: Mapping[str, str] = {
     "access_cut": "An anchor says that the access log had come further than it has: its end was cut off.",
     "access_rewritten": "The access log is not the one an anchor of this position was signed for.",
     "head_differs": "The journey's head has another patient, medicine or status than its events have.",
+    "notice_lost": "Somebody was to be told of this event, and the notice is not there: it was removed, or never left.",
+    "notice_differs": "A notice of this event is not the one that it gives: it was changed, or put in.",
     "rows_differ": "Lists show something else of this journey than its record gives: rows were changed, lost or added.",
     "rows_stale": "An event of this journey could not be applied to lists. They show it as it was before.",
     "workflow_lost": "The journey is open, and Temporal does not know it.",

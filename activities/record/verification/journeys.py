@@ -20,6 +20,7 @@ from activities.record.verification.chains import (
 )
 from activities.record.verification.commands import read_commands
 from activities.record.verification.derivation import derive_again, readable_event
+from activities.record.verification.left_notices import find_lost_notices
 from activities.record.verification.nonces import Use
 from activities.record.verification.patients import KnownPatient
 from activities.record.verification.shown_rows import Live, find_differing
@@ -123,6 +124,7 @@ async def judge_journeys(
     states: dict[UUID, ProjectionState | None] = {}
     log = None if keys is None else await record.log()
     patients: list[KnownPatient] = []
+    told: dict[UUID, Sequence[StoredEvent]] = {}
     derived, others, late, underived = 0, Counter[DecidedBy](), 0, list[UUID]()
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
@@ -147,10 +149,14 @@ async def judge_journeys(
             derived += derivation.derived
             others.update(derivation.others)
             underived += [journey_id] if derivation.others else []
+            if not derivation.others:  # Other rules may have told others.
+                told[journey_id] = history
         if head is not None and head["patient_key"] is not None and journey is not None:
             patients.append(KnownPatient(journey.id, head["last_position"], said_of_patient(record.patients, journey)))
         if head is not None and journey is not None and _differs(record.patients, head, journey):
             found.append(RecordFinding(head["last_position"], journey_id, journey.version, "head_differs"))
+    if told:
+        found += await find_lost_notices(connection, record.log_id, told)
     if live is not None:
         found += await find_differing(connection, live, states)
     return JourneyFindings(

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.notices import deliver
 from activities.record import Record, StoredEvent
 from activities.record.stored import StoredCommand
+from activities.record.verification import left_notices
 from activities.record.verification.derivation import derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
@@ -23,6 +25,7 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.decided import DecidedBy, derive
 from workflows.journey.folded import JourneyState
+from workflows.journey.notices import notices
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
@@ -149,6 +152,42 @@ async def test_a_record_is_derived_again_and_a_command_that_a_superuser_took_awa
     await admin.execute("DELETE FROM record.command WHERE version = $1", taken)
     found = (await verify_record(record, derive=True)).findings
     assert [(finding.version, finding.reason) for finding in found] == [(taken, "no_command")]
+
+
+async def test_a_notice_that_a_superuser_took_away_changed_or_put_in_is_found(
+    record: Record, tmp_path: Path, admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else an alarm could be silenced before it is sent, and nobody would know of it."""
+    monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta())
+    recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+    clinic = fold(signed_course()[0].events).clinic
+    for decision in signed_course()[:40]:
+        await recording.append(batch([decision]))
+        alarms = [each for event in decision.events for each in notices(event) if each.alarm]
+        await deliver(record, alarms, clinic=clinic, register=None, at=decision.decided.at)
+    assert (await verify_record(record, derive=True)).findings == ()
+    told = await admin.fetch(
+        "SELECT DISTINCT ON (e.version) e.version, n.notice_id FROM record.notice n "
+        "JOIN record.journey_event e ON e.event_id = n.event_id ORDER BY e.version LIMIT 3"
+    )
+    gone, changed, doubled = told
+    await admin.execute("ALTER TABLE record.notice DISABLE TRIGGER append_only")
+    await admin.execute("DELETE FROM record.notice WHERE notice_id = $1", gone["notice_id"])
+    await admin.execute("UPDATE record.notice SET recipient_role = 'ops' WHERE notice_id = $1", changed["notice_id"])
+    await admin.execute(
+        "INSERT INTO record.notice SELECT log_id, gen_random_uuid(), journey_id, event_id, kind, recipient_role, "
+        "recipients, clinic, alarm, created_at FROM record.notice WHERE notice_id = $1",
+        doubled["notice_id"],
+    )
+    found = [(each.version, each.reason) for each in (await verify_record(record, derive=True)).findings]
+    assert found == [
+        (gone["version"], "notice_lost"),
+        (changed["version"], "notice_differs"),
+        (doubled["version"], "notice_differs"),
+    ]
+    monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta(minutes=5))
+    found = [(each.version, each.reason) for each in (await verify_record(record, derive=True)).findings]
+    assert (gone["version"], "notice_lost") not in found, "it may still be on its way"
 
 
 async def test_what_is_recorded_already_is_answered_with_what_it_gave(record: Record, tmp_path: Path) -> None:

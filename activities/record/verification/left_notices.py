@@ -1,0 +1,60 @@
+"""Compares the notices that were kept for people with those that a journey's events tell.
+
+What is kept lies beside the log, in no chain, and whoever may delete it there silences an alarm before it is sent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from activities.record.stored import StoredEvent
+from activities.record.verification.chains import Connection, DatabaseRow, RecordFinding
+from activities.record.verification.derivation import readable_event
+from workflows.journey.events import PathwayStarted
+from workflows.journey.notices import Notice, notices
+
+LEFT_WITHIN = timedelta(minutes=5)
+"""How long after its event is recorded a notice may still be on its way."""
+
+
+async def find_lost_notices(
+    connection: Connection, log_id: int, histories: Mapping[UUID, Sequence[StoredEvent]]
+) -> list[RecordFinding]:
+    """Return findings for events of these journeys whose notices are missing or say something else. An alarm whose
+    event is not recorded, as when its command was refused where it is recorded, is none."""
+    rows = await connection.fetch(
+        "SELECT journey_id, notice_id, event_id, kind, recipient_role, clinic, alarm FROM record.notice "
+        "WHERE log_id = $1 AND journey_id = ANY($2)",
+        log_id,
+        list(histories),
+    )
+    now: datetime = await connection.fetchval("SELECT now()")
+    kept: dict[UUID, list[DatabaseRow]] = {journey_id: [] for journey_id in histories}
+    for row in rows:
+        kept[row["journey_id"]].append(row)
+    return [each for key, history in histories.items() for each in _compare(history, kept[key], now)]
+
+
+def _compare(history: Sequence[StoredEvent], kept: Iterable[DatabaseRow], now: datetime) -> Iterator[RecordFinding]:
+    clinic = None
+    by_event: dict[UUID, dict[UUID, DatabaseRow]] = {}
+    for row in kept:
+        by_event.setdefault(row["event_id"], {})[row["notice_id"]] = row
+    for stored in history:
+        event = readable_event(stored)
+        if event is None:
+            continue
+        if isinstance(event.body, PathwayStarted):
+            clinic = event.body.clinic
+        left, told = by_event.get(stored.event_id, {}), {notice.id: notice for notice in notices(event)}
+        place = (stored.position, stored.journey_id, stored.version)
+        if told.keys() - left.keys() and now - stored.recorded_at > LEFT_WITHIN:
+            yield RecordFinding(*place, "notice_lost")
+        if any(key not in told or not _says(row, told[key], clinic) for key, row in left.items()):
+            yield RecordFinding(*place, "notice_differs")
+
+
+def _says(row: DatabaseRow, notice: Notice, clinic: str | None) -> bool:
+    """Whether a row says what a notice does. Who was on duty then is not known any more."""
+    said = (row["kind"], row["recipient_role"], row["alarm"], row["clinic"])
+    return said == (notice.kind, notice.to.value, notice.alarm, clinic)
