@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from application import keys
+from application.words.codes import say
 from cli.output import add_row, table
 from cli.runtime import Call, NewFileArgument, command
 
@@ -71,4 +72,4 @@ def _tell(call: Call, said: dict[str, object]) -> None:
     if call.output.json_only:
         call.output.data(said)
     else:
-        call.output.text("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in said.items()))
+        call.output.text("\n".join(f"{say(name)}: {value}" for name, value in said.items()))

@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.text import Text
 
-from application.errors import UseCaseError
+from application.errors import Conflict, NotAllowed, NotVerified, Refused, UseCaseError
 from application.freshness import TrueUpTo
 from application.viewer import place, spell, spell_with_place
+from application.words.codes import say, say_within
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.layout import Boxed, Facts, Rows, whole_words
 from cli.streams import Err, Out
@@ -126,15 +127,16 @@ class Output:
         if self.json_only:
             self._stderr.write(spell_json(as_json(error), self._stderr.encoding) + "\n")
             return
-        lines = [Text(plain(_sentence(error.reason)), style="bold")]
+        reason, remedy = _in_words(error)
+        lines = [Text(plain(_sentence(reason)), style="bold")]
         lines += [
             Text(plain(f"  {field.field}" + ("" if field.problem == error.reason else f": {field.problem}")))
             for field in error.fields
         ]
-        lines += [Text(plain(error.state)), Text(plain(_sentence(error.remedy)))]
+        lines += [Text(plain(error.state)), Text(plain(_sentence(remedy)))]
         lines += [Text(plain(f"{name}: {value}"), style="dim") for name, value in error.ids.items()]
         code = exit_code_of(error)
-        title = f"{code.name.lower().replace('_', ' ')} (exit {int(code)})"
+        title = f"{say(code.name.lower())} (exit {int(code)})"
         style = "yellow" if code == ExitCode.UNAVAILABLE else "red"
         self._err.print(Boxed(lines, title, style), crop=False)
 
@@ -153,6 +155,15 @@ class Fitted:
         for line in lines:
             yield from line
             yield Segment.line()
+
+
+def _in_words(error: UseCaseError) -> tuple[str, str]:
+    """Return what is wrong and what to do, with what codes are called. Where a field of a form is wrong, what may be
+    entered there stands as it is entered."""
+    if not isinstance(error, Refused | NotAllowed | Conflict | NotVerified):
+        return error.reason, error.remedy
+    typed = isinstance(error, Refused) and error.refusal.field is not None
+    return say_within(error.reason), error.remedy if typed else say_within(error.remedy)
 
 
 def _cell(value: object) -> str:

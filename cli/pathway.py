@@ -28,8 +28,12 @@ from application.pathway.show import (
 )
 from application.viewer import shown_at
 from application.wording import describe_obligations
+from application.words.codes import say
+from application.words.events import title_of_event
 from application.words.lines import describe_change
+from application.words.rules import title_of_rule
 from application.words.terms import terms_of_journey
+from application.words.titles import URGENCIES
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
 from cli import render, runtime
@@ -199,14 +203,14 @@ def render_patient_view(output: Output, seen: PatientSummary) -> None:
     known: dict[str, object] = {"where you are": seen.where, "what is next": seen.next}
     if seen.step is not None:
         place = f"{seen.steps.index(seen.step) + 1} of {len(seen.steps)}"
-        known = {"step": f"{place}: {seen.step.replace('_', ' ')}", **known}
+        known = {"step": f"{place}: {say(seen.step)}", **known}
     asked = [f"{task.what}, by {shown_at(task.due, seen.zone)}" for task in seen.tasks]
     known |= {"asked of you": "\n".join(asked) or "nothing now", "your care": seen.part_of_care}
     output.show(facts_box(known, f"{seen.organisation} · {seen.title}"))
     balance = table("about", "what it may do for you", "its limits")
     for topic, told in seen.topics.items():
-        add_row(balance, topic.replace("_", " "), told.benefit, told.limitation)
-    reach = {urgency.value: route for urgency, route in seen.whom_to_reach.items()}
+        add_row(balance, say(topic), told.benefit, told.limitation)
+    reach = {URGENCIES[urgency]: route for urgency, route in seen.whom_to_reach.items()}
     output.show(balance, facts_box(reach, "whom to reach"))
     output.text(f"{seen.disclaimer} {seen.organisation}")
 
@@ -230,15 +234,17 @@ def render_explanation(output: Output, shown: Explained) -> None:
         return
     output.illustrative(journey.illustrative)
     said = {
-        "event": explained.kind,
+        "event": title_of_event(explained.kind),
         "at": shown_at(explained.at, journey.patient.zone),
-        "asked by": f"{explained.actor_role.value} {explained.actor_id}",
+        "asked by": f"{say(explained.actor_role.value)} {explained.actor_id}",
         "command": explained.command_id,
     }
     output.show(facts_box(said, f"Version {explained.version} of journey {journey.id}"))
-    chain = table("version", "event", "because of", title="How it came about")
+    chain = table("version", "event", "because", title="How it came about")
     for each in explained.chain:
-        add_row(chain, each.version, render.not_proven(each.kind) if each.version in unproven else each.kind, each.rule)
+        what = title_of_event(each.kind)
+        what = render.not_proven(what) if each.version in unproven else what
+        add_row(chain, each.version, what, title_of_rule(each.rule))
     output.show(chain)
 
 

@@ -9,9 +9,10 @@ import typer
 from application.errors import InvalidInput
 from application.protocols.approvals import ApprovalStatus, approval_path, review_day, signers, status_of
 from application.protocols.approve import ToApprove, approve_protocol, read_to_approve
-from application.protocols.compare import compare_protocols, describe_differences
+from application.protocols.compare import compare_protocols, describe_differences, describe_step
 from application.protocols.files import find_protocol, load_protocol, protocol_files
 from application.protocols.staffing import require_staff
+from application.words.codes import say, say_all, say_within
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Call, command
 from workflows.journey.actors import Role
@@ -77,7 +78,7 @@ async def list_(call: Call) -> None:
             protocol.version,
             protocol.pathway,
             protocol.status,
-            f"{_fit(protocol, approval)}: {'; '.join(told)}",
+            f"{_fit(protocol, approval)}: {say_within('; '.join(told))}",
         )
     if output.json_only:
         output.data(found)
@@ -86,19 +87,8 @@ async def list_(call: Call) -> None:
         output.show(listed)
 
 
-def _when(step: EscalationStep) -> str:
-    if step.days_before is not None:
-        return f"-{step.days_before} days"
-    return f"+{step.minutes} min" if step.percent is None else f"{step.percent} %"
-
-
 def _steps(steps: tuple[EscalationStep, ...]) -> str:
-    return "; ".join(
-        f"{_when(step)} {step.action.value} {step.to.value}"
-        f"{' (hold)' if step.hold else ''}"
-        f"{'' if step.repeat_minutes is None else f', again every {step.repeat_minutes} min'}"
-        for step in steps
-    )
+    return "; ".join(map(describe_step, steps))
 
 
 async def show(call: Call, name: Name) -> None:
@@ -113,20 +103,21 @@ async def show(call: Call, name: Name) -> None:
     signing = table("sign-off", "by", "second person", "meaning", "choices", "rationale", title="Who signs")
     for kind, rule in protocol.sign_offs.items():
         reason = "always" if rule.rationale else "unless approved"
-        by = f"{', '.join(rule.roles)}{', not its author' if rule.not_author else ''}"
-        add_row(signing, kind.value, by, ", ".join(rule.cosigned_by), rule.meaning, ", ".join(rule.choices), reason)
+        by = f"{say_all(rule.roles)}{', not its author' if rule.not_author else ''}"
+        second, choices = say_all(rule.cosigned_by), say_all(rule.choices)
+        add_row(signing, say(kind.value), by, second, say(rule.meaning), choices, reason)
     waits = table("escalation policy", "due after minutes", "steps", title="How long each wait may last")
     for name_, policy in protocol.escalation_policies.items():
-        add_row(waits, name_, policy.due_minutes, _steps(policy.steps))
+        add_row(waits, say(name_), policy.due_minutes, _steps(policy.steps))
         if policy.acknowledged:
-            add_row(waits, f"{name_}, once acknowledged", None, _steps(policy.acknowledged))
+            add_row(waits, f"{say(name_)}, once acknowledged", None, _steps(policy.acknowledged))
     rules = protocol.sessions
     output.show(
         facts_box(
             {
                 "sessions": f"{rules.planned}, at least {rules.min_interval_hours} hours apart",
                 "observed at minutes": ", ".join(map(str, rules.observe_minutes)),
-                "dose limits not set": ", ".join(protocol.dose.unset) or "none",
+                "dose limits not set": say_all(protocol.dose.unset) or "none",
                 "exclusions": f"{len(protocol.exclusions)}",
                 "instruments": ", ".join(protocol.instruments.baseline),
                 "follow-up weeks": ", ".join(map(str, protocol.follow_up.weeks)),
@@ -226,8 +217,8 @@ def _warnings(call: Call, protocol: Protocol) -> list[str]:
 def _show_summary(call: Call, protocol: Protocol, approval: ApprovalStatus, title: str) -> None:
     """Show the summary to people."""
     call.output.illustrative(protocol.illustrative)
-    words = {"obstacles": "; ".join(protocol.obstacles()), "approval": approval.text}
-    words["warnings"] = "; ".join(_warnings(call, protocol))
+    words = {"obstacles": say_within("; ".join(protocol.obstacles())), "approval": approval.text}
+    words["warnings"] = say_within("; ".join(_warnings(call, protocol)))
     words["for patients"] = _fit(protocol, approval)
     call.output.show(facts_box(_summary(call, protocol, approval) | words, title))
 
@@ -240,11 +231,11 @@ def _meaning(asked: ToApprove) -> dict[str, object]:
     signer = asked.signer
     return {
         "short code": short_code(asked.protocol.digest),
-        "signing means": "protocol_approved",
+        "signing means": say("protocol_approved"),
         "for": asked.register.organisation,
         "for the patients of": ", ".join(asked.clinics),
         "signed before by": None if asked.begun is None else signers(asked.begun),
-        "you sign as": f"{signer.name} ({signer.role.value} {signer.id}), licence {signer.licence.number}",
+        "you sign as": f"{signer.name} ({say(signer.role.value)} {signer.id}), licence {signer.licence.number}",
         "review by": local(asked.until, asked.protocol.working_time.zone).date(),
     }
 

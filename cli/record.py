@@ -16,6 +16,7 @@ from application.record.projections import Projections, rebuild_projections, ret
 from application.record.recover import recover
 from application.record.verification_report import content, report_key, write_report
 from application.record.verify import VerificationPart, verify
+from application.words.codes import say
 from cli import runtime
 from cli.errors import ExitCode
 from cli.input import journey_id
@@ -96,7 +97,7 @@ async def migrate_(call: Call) -> None:
         call.output.data(applied)
     else:
         for which, files in applied.items():
-            call.output.text(f"{which.replace('_', ' ')}: {', '.join(files) or 'up to date'}")
+            call.output.text(f"{say(which)}: {', '.join(files) or 'up to date'}")
 
 
 async def verify_(

@@ -53,8 +53,8 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
             "pathway": f"{protocol.pathway} at {journey.clinic}",
             "steps": _steps(journey),
             "health": health(journey),
-            "outcome": None if journey.outcome is None else journey.outcome.value,
-            "ending": None if journey.closing is None else journey.closing.outcome.value,
+            "outcome": None if journey.outcome is None else say(journey.outcome.value),
+            "ending": None if journey.closing is None else say(journey.closing.outcome.value),
             "patient": f"{journey.patient.ref}, born {journey.patient.born}, {zone}, {journey.patient.state}",
             "coordinator": journey.coordinator,
             "clinician": journey.clinician,
@@ -109,7 +109,7 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
     if journey.sign_offs:
         signed = table("request", "decision", "meaning", "by", "at", "now", title="Signed")
         for s_ in journey.sign_offs:
-            chosen = s_.decision if s_.choice is None else f"{s_.decision}: {say(s_.choice)}"
+            chosen = say(s_.decision) if s_.choice is None else f"{say(s_.decision)}: {say(s_.choice)}"
             by, now = f"{s_.name} ({say(s_.role.value)} {s_.by})", say(status_of(journey, s_))
             if s_.kind is SignOffKind.CLEARANCE and s_.subject in {str(number) for number in unproven}:
                 now = not_proven(now)
@@ -145,8 +145,16 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
     if other:
         taken = table("dose", "taken", "amount", "route", "told by", "differs", title="Other doses")
         for dose in other:
-            told, differs = dose.told_by.value, "; ".join(dose.deviations)
-            add_row(taken, dose.id, shown_at(dose.taken_at, zone), format_dose(dose.dose_mg), dose.route, told, differs)
+            told, differs = say(dose.told_by.value), "; ".join(dose.deviations)
+            add_row(
+                taken,
+                dose.id,
+                shown_at(dose.taken_at, zone),
+                format_dose(dose.dose_mg),
+                say(dose.route or ""),
+                told,
+                differs,
+            )
         yield taken
     if journey.deaths:
         deaths = table("death", "reported", "by", "stands", "what was said", title="Deaths")
@@ -170,12 +178,12 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
         for crisis in journey.crises.values():
             reached = "yes" if crisis.reached else "not yet"
             since = shown_at(crisis.opened_at, zone)
-            add_row(crises, crisis.id, crisis.level, crisis.source, since, reached, len(crisis.contacts))
+            add_row(crises, crisis.id, say(crisis.level), say(crisis.source), since, reached, len(crisis.contacts))
         yield crises
     if journey.support:
         asked = table("support", "urgency", "answered", "text", title="Requests for support")
         for support in journey.support.values():
-            add_row(asked, support.id, support.urgency, "not yet" if support.open else "yes", support.text)
+            add_row(asked, support.id, say(support.urgency), "not yet" if support.open else "yes", support.text)
         yield asked
 
 
@@ -204,7 +212,9 @@ def cases(page: CasePage, known: Known) -> Rows:
         due += " overdue" if page.is_overdue(case) else ""
         health_now = _mark(case.health, case.stale)
         journey = name_journey(case.journey_id, known)
-        add_row(shown, journey, case.clinic, case.pathway, case.stage.value, case.awaits, due, health_now)
+        add_row(
+            shown, journey, case.clinic, case.pathway, say(case.stage.value), say(case.awaits or ""), due, health_now
+        )
     return shown
 
 
@@ -213,7 +223,7 @@ def past_cases(page: PastPage, known: Known) -> Rows:
     shown = table("journey", "clinic", "pathway", "stage", "health", your_time("so since"), "coordinator", "clinician")
     for case in page.answer.rows:
         health_then, since = _mark(case.health, case.stale), short_time(case.from_at)
-        where = (name_journey(case.journey_id, known), case.clinic, case.pathway, case.stage.value)
+        where = (name_journey(case.journey_id, known), case.clinic, case.pathway, say(case.stage.value))
         add_row(shown, *where, health_then, since, case.coordinator, case.clinician)
     return shown
 

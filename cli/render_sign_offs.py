@@ -13,6 +13,7 @@ from application.sign_offs.decision_history import ChangedSince, DecisionStatus,
 from application.sign_offs.meanings import spell
 from application.sign_offs.requests import OpenRequest, ShownDecision
 from application.viewer import shown_at
+from application.words.codes import say, say_all, with_code
 from application.words.lines import describe_change
 from application.words.terms import terms_of_journey
 from cli.output import Output, add_row, facts_box, table
@@ -80,8 +81,8 @@ def request_box(asked: OpenRequest) -> RenderableType:
             "request": request.id,
             "what": request.what,
             "approving means": spell(rule.meaning),
-            "who may sign": ", ".join(asked.roles),
-            "choices": ", ".join(rule.choices),
+            "who may sign": say_all(asked.roles),
+            "choices": ", ".join(map(with_code, rule.choices)),
             "rationale": "always" if rule.rationale else "to decline or return",
             "asked": shown_at(request.since, zone),
             "due": shown_at(request.deadline, zone),
@@ -120,14 +121,14 @@ def show_since(output: Output, journey: Journey, since: ChangedSince) -> None:
             if signed is None:
                 add_row(before, each.request, shown_at(each.at, zone), "none", "", "", "superseded")
             else:
-                stands = status_of(journey, signed).replace("_", " ")
+                stands = say(status_of(journey, signed))
                 add_row(
                     before,
                     each.request,
                     shown_at(signed.at, zone),
                     _chosen(signed),
-                    signed.meaning,
-                    f"{signed.name} ({signed.role.value} {signed.by})",
+                    say(signed.meaning),
+                    f"{signed.name} ({say(signed.role.value)} {signed.by})",
                     stands,
                 )
         output.show(before)
@@ -188,8 +189,8 @@ def _decision(journey: Journey, found: PastDecision, code: str, *, unproven: boo
         {
             "request": signed.request,
             "decision": _chosen(signed),
-            "meaning": spell(signed.meaning) if signed.decision == "approve" else signed.meaning,
-            "signed by": f"{signed.name} ({signed.role.value} {signed.by})",
+            "meaning": spell(signed.meaning) if signed.decision == "approve" else say(signed.meaning),
+            "signed by": f"{signed.name} ({say(signed.role.value)} {signed.by})",
             "licence": f"{licence.number}, {', '.join(licence.states)}, until {licence.expires}",
             "decided": shown_at(signed.at, zone),
             "signed": f"{shown_at(signature.signed_at, zone)}, by their clock",
@@ -231,4 +232,4 @@ def _signature_as_json(journey: Journey, signed: SignOff) -> dict[str, Any]:
 
 
 def _chosen(signed: SignOff) -> str:
-    return signed.decision if signed.choice is None else f"{signed.decision}: {signed.choice}"
+    return say(signed.decision) if signed.choice is None else f"{say(signed.decision)}: {say(signed.choice)}"

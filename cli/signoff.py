@@ -27,6 +27,8 @@ from application.sign_offs.requests import (
     try_to_sign,
 )
 from application.viewer import shown_at
+from application.words.codes import say, say_all, say_within, with_code
+from application.words.titles import title_of_command
 from cli import render_sign_offs as render
 from cli import runtime
 from cli.commands import send, show_trial
@@ -102,7 +104,7 @@ def render_queue(output: Output, page: QueuePage, known: Known = NONE_KNOWN) -> 
         shown = table("journey", "request", "what", "who may sign", your_time("due"), title="Sign-offs")
         for asked in page.answer.rows:
             stale = f"\nSTALE: as of version {asked.version}" if asked.stale else ""
-            roles = ", ".join(asked.signed_by)
+            roles = say_all(asked.signed_by)
             add_row(
                 shown,
                 f"{name_journey(asked.journey_id, known)}{stale}",
@@ -126,7 +128,7 @@ def render_requests(output: Output, found: tuple[OpenRequest, ...]) -> None:
     for asked in found:
         journey, request = asked.journey, asked.request
         due = shown_at(request.deadline, journey.patient.zone)
-        add_row(shown, journey.id, request.id, request.what, ", ".join(asked.roles), due)
+        add_row(shown, journey.id, request.id, request.what, say_all(asked.roles), due)
     output.show(shown)
 
 
@@ -195,9 +197,11 @@ def render_attempts(output: Output, found: Attempts) -> None:
     output.illustrative(any(attempt.event.illustrative for attempt in found.attempts))
     shown = table("journey", "version", "at", "claimed to be", "tried", "why it was refused", title="Refused")
     for _, event, body in found.attempts:
-        by = f"{event.actor_role.value} {event.actor_id}"
+        by = f"{say(event.actor_role.value)} {event.actor_id}"
         at = shown_at(event.at, "UTC")
-        add_row(shown, event.journey_id, event.version, at, by, body.command_kind, f"{body.code}: {body.reason}")
+        add_row(
+            shown, event.journey_id, event.version, at, by, title_of_command(body.command_kind), say_within(body.reason)
+        )
     output.show(shown)
     if not found.attempts:
         output.note("No attempt was refused.")
@@ -302,13 +306,13 @@ def _confirm(call: Call, to_sign: ToSign, verdict: SignOffDecision, reasons: Rea
     ask, rule, signer = call.context.ask, to_sign.asked.rule, to_sign.signer
     missing: dict[str, str] = {}
     if verdict == "approve" and rule.choices and reasons.choice is None:
-        missing["choice"] = ask(f"Choice ({', '.join(rule.choices)})")
+        missing["choice"] = ask(f"Choice ({', '.join(map(with_code, rule.choices))})")
     if reasons.rationale is None and (rule.rationale or verdict != "approve"):
         missing["rationale"] = ask("Rationale")
     if missing:
         reasons = forms.check(Reasons, {**reasons.model_dump(exclude_none=True), **missing})
-    who = f"{signer.name or signer.id} ({signer.role.value} {signer.id})"
-    means = spell(rule.meaning) if verdict == "approve" else rule.meaning
+    who = f"{signer.name or signer.id} ({say(signer.role.value)} {signer.id})"
+    means = spell(rule.meaning) if verdict == "approve" else say(rule.meaning)
     question = f"{who} signs: {verdict}, meaning {means}, for the evidence above. Sign?"
     if ask(f"{question} [y/N]").strip().lower() not in ("y", "yes"):
         raise SteppedBack("not signed", "The request stays open")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -17,8 +17,6 @@ from cli.output import ILLUSTRATIVE, Output, plain
 EVERY = 1.0
 """Seconds between two updates. Not only events change a list, but also claims and the clock."""
 
-T = TypeVar("T")
-
 
 class View(NamedTuple):
     """What is shown at a moment: a table, or None where nothing is awaited."""
@@ -30,27 +28,26 @@ class View(NamedTuple):
     more: bool
 
 
-async def watch(output: Output, look: Callable[[], Awaitable[T]], draw: Callable[[T], View], scope: str) -> None:
+async def watch(output: Output, look: Callable[[], Awaitable[View]], scope: str) -> None:
     """Show a list, and update it until it is interrupted."""
     # The first query comes before the view opens, so that its errors are shown as for any other command.
     first = await look()
     with suppress(asyncio.CancelledError), output.live() as show:
-        await follow(show, look, draw, scope, first)
+        await follow(show, look, scope, first)
 
 
 async def follow(
     show: Callable[[RenderableType], None],
-    look: Callable[[], Awaitable[T]],
-    draw: Callable[[T], View],
+    look: Callable[[], Awaitable[View]],
     scope: str,
-    seen: T,
+    seen: View,
     *,
     every: float = EVERY,
 ) -> None:
     """Show a list and update it without end. While the record cannot be reached, the last view stays and says so."""
     trouble: str | None = None
     while True:
-        show(render(draw(seen), scope, trouble))
+        show(render(seen, scope, trouble))
         await asyncio.sleep(every)
         try:
             seen, trouble = await look(), None

@@ -8,7 +8,9 @@ import typer
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
 from application.wording import format_duration, format_elapsed, roster_lines
+from application.words.codes import say
 from application.work.claims import claim_task, release_task
+from application.work.references import References
 from application.work.service_levels import show_service_levels
 from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
 from cli import render, runtime, saved_filters, watch, work_together
@@ -18,7 +20,7 @@ from cli.output import Output, add_row, facts_box, local_time, short_time, table
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
-from workflows.journey.actors import Actor, Role
+from workflows.journey.actors import Actor
 from workflows.journey.summary import describe_action
 
 ObligationArgument = Annotated[
@@ -104,13 +106,14 @@ async def list_(
         render_work(output, found, scope, csv=csv, known=known)
         return
     seen: list[WorkPage] = []
+    references = References()
 
-    async def look() -> WorkPage:
+    async def look() -> watch.View:
         page = await list_work(context, query, seen=seen[-1] if seen else None)
         seen[:] = [page]
-        return page
+        return view_of(page, await references.of(context, page.answer.rows))
 
-    await watch.watch(output, look, view_of, scope)
+    await watch.watch(output, look, scope)
 
 
 def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False, known: Known = NONE_KNOWN) -> None:
@@ -146,9 +149,10 @@ def _as_json(page: WorkPage, task: Task) -> dict[str, Any]:
     return {**task.model_dump(mode="json"), "overdue": page.is_overdue(task)}
 
 
-def view_of(page: WorkPage) -> watch.View:
+def view_of(page: WorkPage, known: Known = NONE_KNOWN) -> watch.View:
+    """Return what is shown of a page of the worklist at a moment."""
     return watch.View(
-        drawn=_table(page) if page.answer.rows else None,
+        drawn=_table(page, known) if page.answer.rows else None,
         at=page.at,
         illustrative=page.illustrative,
         true=page.true,
@@ -178,9 +182,9 @@ def _table(page: WorkPage, known: Known = NONE_KNOWN) -> Rows:
 def _whom(task: Task) -> str:
     """Say of whom it is awaited: a role, the person responsible by the plan of care, and the roles it was escalated
     to."""
-    since = [_words(role) for role in task.asked if role != task.owner]
+    since = [say(role) for role in task.asked if role != task.owner]
     escalated = f", escalated to {', '.join(since)}" if since else ""
-    return f"of {_words(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
+    return f"of {say(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
 
 
 def _otherwise(task: Task) -> str:
@@ -191,13 +195,9 @@ def _otherwise(task: Task) -> str:
     return f"{describe_action(task.next_action, task.next_to)}\n{short_time(task.next_step)}{held}"
 
 
-def _words(coded: str | Role) -> str:
-    return str(coded).replace("_", " ")
-
-
 def _scope(wanted: ListWork, person: Actor) -> str:
     """Say whose work is shown, so that people see when a list leaves something out."""
-    roles = ", ".join(f"every {_words(role)}" for role in roles_asked(wanted, person))
+    roles = ", ".join(f"every {say(role)}" for role in roles_asked(wanted, person))
     if wanted.of_own_role and roles:
         whose = f"{roles}; --all shows everybody's"
     elif wanted.mine:
@@ -274,7 +274,7 @@ def _levels(levels: Sequence[ServiceLevel]) -> Rows:
     shown = table("kind", *COUNTS, "median", "90 % within", "longest")
     for level in levels:
         counts = (getattr(level, column) for column in COUNTS)
-        add_row(shown, level.kind, *counts, *(format_duration(getattr(level, column)) for column in SECONDS))
+        add_row(shown, say(level.kind), *counts, *(format_duration(getattr(level, column)) for column in SECONDS))
     return shown
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import typer
 
 from application.errors import InvalidInput
+from application.words.codes import say, say_within
 from application.work.caseload import CasePage
 from application.work.hold_together import (
     FindConcerned,
@@ -117,13 +118,13 @@ def _show_held(
     output.illustrative(any(case.illustrative for case in page.answer.rows))
     shown = table("journey", "clinic", "outcome", "why", title="dry run: nothing was sent" if dry_run else "work hold")
     for each in done:
-        why = "" if each.problem is None else f"{each.problem.reason}. {each.problem.remedy}"
+        why = "" if each.problem is None else say_within(f"{each.problem.reason}. {each.problem.remedy}")
         if each.outcome == "closed":
             why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
-        add_row(shown, name_journey(each.journey_id, known), each.clinic, each.outcome.replace("_", " "), why)
+        add_row(shown, name_journey(each.journey_id, known), each.clinic, say(each.outcome), why)
     if done:
         output.show(shown)
-    said: dict[str, object] = {name.replace("_", " "): count for name, count in counted.items()}
+    said: dict[str, object] = {say(name): count for name, count in counted.items()}
     if left:
         said["not tried"] = f"{left}, because of the outage"
     if not page.answer.rows:
@@ -165,7 +166,7 @@ def render_releases(output: Output, prepared: tuple[PreparedRelease, ...]) -> No
             each.hold.id,
             row["request"] or _state(each),
             row["evidence"] or "",
-            "; ".join(before),
+            say_within("; ".join(before)),
         )
     output.show(shown)
     output.note("Read each: `signoff show JOURNEY REQUEST`; sign: `signoff approve JOURNEY REQUEST --evidence CODE`.")
@@ -231,11 +232,11 @@ def render_permissions(output: Output, page: CasePage, within: int = MOST, known
     shown = table("journey", "clinic", "stage", "permission", "ends (your time)", "how soon")
     for stop in found:
         soon = "" if stop.days is None else "ENDED" if stop.days == 0 else f"within {stop.days} days"
-        what = stop.permission.replace("_", " ")
+        what = say(stop.permission)
         if stop.permission == "licence":
             what = f"licence of {stop.case.clinician}"
         journey = name_journey(stop.case.journey_id, known)
-        add_row(shown, journey, stop.case.clinic, stop.case.stage.value, what, local_time(stop.ends), soon)
+        add_row(shown, journey, stop.case.clinic, say(stop.case.stage.value), what, local_time(stop.ends), soon)
     if found:
         output.show(shown)
     else:

@@ -17,7 +17,7 @@ from application import input as forms
 from application.errors import FieldProblem, InvalidInput
 from application.questionnaires.wording import Wording
 from application.wall_clock import read_wall_clock
-from application.words.codes import say
+from application.words.codes import say, say_path
 from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
@@ -68,11 +68,7 @@ class Field(NamedTuple):
     @property
     def label(self) -> str:
         """Return what it is called within its group."""
-        return self.called or ": ".join(map(_spoken, self.path[1:] or self.path))
-
-
-def _spoken(part: str) -> str:
-    return f"no. {int(part) + 1}" if part.isdigit() else say(part)
+        return self.called or say_path(self.path[1:] or self.path)
 
 
 def fields_of(model: type[BaseModel], names: Mapping[str, tuple[str, ...]] | None = None) -> tuple[Field, ...]:

@@ -6,7 +6,11 @@ from typing import NamedTuple, TypeAlias
 
 from application.sign_offs.staff import Colleague
 from application.viewer import shown_at
-from application.words.titles import TITLES
+from application.words.codes import say, say_all
+from application.words.events import title_of_event
+from application.words.lines import describe_event, describe_occasion
+from application.words.terms import name_contact, terms_of_journey
+from application.words.titles import TITLES, title_of_command
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_marked
 from workflows.journey.always.death.rules import find_standing
@@ -48,10 +52,6 @@ Anywhere: TypeAlias = Callable[[FormContext | None], Names]
 """Returns the same of something that no journey has to be known for."""
 
 
-def _spoken(coded: object) -> str:
-    return str(coded).replace("_", " ").replace("-", " ").replace(".", " ")
-
-
 def abridge(text: str) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
 
@@ -66,16 +66,16 @@ def questions(known: FormContext) -> Names:
 
 
 def given_consents(known: FormContext) -> Names:
-    return {name: f"{_spoken(name)}, {version}" for name, version in known.journey.consents.items()}
+    return {name: f"{say(name)}, {version}" for name, version in known.journey.consents.items()}
 
 
 def consents(known: FormContext) -> Names:
-    return {name: f"{_spoken(name)}, now {now}" for name, now in known.journey.consent_versions.items()}
+    return {name: f"{say(name)}, now {now}" for name, now in known.journey.consent_versions.items()}
 
 
 def papers(known: FormContext) -> Names:
     return {
-        each.id: f"{', '.join(map(_spoken, each.consents))}, signed {known.at(each.signed_at)}, {each.document_ref}"
+        each.id: f"{say_all(each.consents)}, signed {known.at(each.signed_at)}, {each.document_ref}"
         for each in known.journey.papers.values()
     }
 
@@ -86,12 +86,12 @@ def adverse_events(known: FormContext) -> Names:
 
 
 def support(known: FormContext) -> Names:
-    return {each.id: f"{each.urgency}: {each.text}" for each in known.journey.support.values() if each.open}
+    return {each.id: f"{say(each.urgency)}: {each.text}" for each in known.journey.support.values() if each.open}
 
 
 def crises(known: FormContext) -> Names:
     return {
-        each.id: f"{each.level} risk, since {known.at(each.opened_at)}"
+        each.id: f"{say(each.level)} risk, since {known.at(each.opened_at)}"
         for each in known.journey.crises.values()
         if not each.closed
     }
@@ -104,11 +104,7 @@ def messages(known: FormContext) -> Names:
 
 def reports(known: FormContext) -> Names:
     reports = known.journey.reports.values()
-    return {each.id: f"{_title(each.about)}: {each.said}" for each in reports if not each.settled}
-
-
-def _title(command: str) -> str:
-    return TITLES.get(command, _spoken(command))
+    return {each.id: f"{title_of_command(each.about)}: {each.said}" for each in reports if not each.settled}
 
 
 def deaths(known: FormContext) -> Names:
@@ -124,9 +120,7 @@ def standing_death(journey: Journey) -> str:
 
 def accesses(known: FormContext) -> Names:
     accesses = known.journey.accesses.values()
-    return {
-        each.id: f"{_spoken(each.role.value)} {known.called(each.by)}" for each in accesses if each.justified is None
-    }
+    return {each.id: f"{say(each.role.value)} {known.called(each.by)}" for each in accesses if each.justified is None}
 
 
 def merges(known: FormContext) -> Names:
@@ -160,7 +154,7 @@ def contacts(*types: str) -> Offer:
     def names(known: FormContext) -> Names:
         contacts = known.journey.contacts.values()
         return {
-            each.id: f"{_spoken(each.type)}, due {known.at(each.due)}"
+            each.id: f"{name_contact(each)}, due {known.at(each.due)}"
             for each in contacts
             if each.done_at is None and not each.replaced and each.type in types
         }
@@ -171,7 +165,7 @@ def contacts(*types: str) -> Offer:
 def missed_contacts(known: FormContext) -> Names:
     contacts = known.journey.contacts.values()
     return {
-        each.id: f"{_spoken(each.type)}, due {known.at(each.due)}" for each in contacts if each.to_settle or each.open
+        each.id: f"{name_contact(each)}, due {known.at(each.due)}" for each in contacts if each.to_settle or each.open
     }
 
 
@@ -234,8 +228,9 @@ def occasions(known: FormContext) -> Names:
 
 
 def scores(known: FormContext) -> Names:
+    terms = terms_of_journey(known.journey)
     return {
-        str(each.version): f"{each.instrument} {known.at(each.at)}, {_spoken(each.occasion)}"
+        str(each.version): f"{each.instrument} {known.at(each.at)}, {describe_occasion(each.occasion, terms)}"
         for each in reversed(known.journey.measurements)
     }
 
@@ -247,7 +242,7 @@ def safety_data(known: FormContext) -> Names:
         **{f"session-{each.number}": _session(each, known) for each in sessions},
         **{each.id: each.report.what for each in journey.adverse_events.values()},
         **{
-            each.id: f"{_spoken(each.type)}, {known.at(each.done_at)}"
+            each.id: f"{name_contact(each)}, {known.at(each.done_at)}"
             for each in journey.contacts.values()
             if each.done_at is not None
         },
@@ -256,29 +251,29 @@ def safety_data(known: FormContext) -> Names:
 
 def facts(known: FormContext) -> Names:
     journey = known.journey
-    times = {event.version: event.at for event in known.events}
+    events = {event.version: event for event in known.events}
+    terms = terms_of_journey(journey)._replace(with_ids=False, called=known.called)
     found = {}
     for version, fact in sorted(journey.facts.items(), reverse=True):
         if fact.kind in MARKABLE and not is_marked(journey, version):
-            about = "" if fact.subject is None else f" ({_spoken(fact.subject)})"
-            when = f", {known.at(times[version])}" if version in times else ""
-            found[str(version)] = f"{_spoken(fact.kind)}{about}{when}"
+            event = events.get(version)
+            what = "" if event is None else f", {known.at(event.at)}: {describe_event(event.body, terms)}"
+            found[str(version)] = f"{title_of_event(fact.kind)}{what}"
     return found
 
 
 def corrections(known: FormContext) -> Names:
+    waiting = {version: made for version, made in known.journey.corrections.items() if made.to_confirm}
+    done = {True: "marked as in error", False: "corrected"}
     return {
-        str(version): (
-            f"{_spoken(made.fact)}: {'marked as in error' if made.in_error else 'corrected'} by {known.called(made.by)}"
-        )
-        for version, made in known.journey.corrections.items()
-        if made.to_confirm
+        str(version): f"{title_of_event(made.fact)}: {done[made.in_error]} by {known.called(made.by)}"
+        for version, made in waiting.items()
     }
 
 
 def decisions(known: FormContext, verdicts: Iterable[str] = ("approve", "decline", "return")) -> Names:
     return {
-        each.request: f"{_spoken(each.kind.value)}: {each.decision}, {each.name}, {known.at(each.at)}"
+        each.request: f"{say(each.kind.value)}: {say(each.decision)}, {each.name}, {known.at(each.at)}"
         for each in known.journey.sign_offs
         if not each.withdrawn and each.decision in verdicts
     }
@@ -317,7 +312,7 @@ def people(*parts: Part) -> Offer:
 
 
 def readings(known: FormContext) -> Names:
-    return {name: _spoken(name) for name in known.journey.education.reading}
+    return {name: say(name) for name in known.journey.education.reading}
 
 
 def reading_versions(known: FormContext) -> Names:
@@ -330,12 +325,12 @@ def instructions(known: FormContext) -> Names:
 
 def routes(known: FormContext | None) -> Names:
     allowed = () if known is None else known.journey.protocol.sessions.route_allowed
-    return {route: _spoken(route) for route in (*allowed, *ROUTES)}
+    return {route: say(route) for route in (*allowed, *ROUTES)}
 
 
 def zones(known: FormContext) -> Names:
     zones = sorted({*STATE_ZONES.values(), known.journey.patient.zone})
-    return {zone: zone.replace("_", " ") for zone in zones}
+    return {zone: say(zone) for zone in zones}
 
 
 def states(_: FormContext | None) -> Names:

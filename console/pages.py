@@ -39,7 +39,7 @@ from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.viewer import on_both_clocks, place, shown_at, spell
 from application.wording import format_dose, format_elapsed, roster_lines
-from application.words.codes import GROUPS, say
+from application.words.codes import say, say_all, say_path
 from application.words.events import title_of_event
 from application.words.lines import (
     describe_change,
@@ -48,13 +48,14 @@ from application.words.lines import (
     describe_place,
     describe_score,
 )
+from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
-from application.words.titles import title_of_command
+from application.words.titles import GROUPS, URGENCIES, title_of_command
 from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
-from console.to_patients import URGENCIES, summary_of, title_of
+from console.to_patients import summary_of, title_of
 from console.visits import KEPT, Visit, sign_ins_of
 from workflows.journey.actors import Role
 from workflows.journey.calendars import local
@@ -202,6 +203,9 @@ def _templates() -> Environment:
     )
     environment.filters |= {
         "words": say,
+        "all_words": say_all,
+        "path_words": say_path,
+        "title_of_rule": title_of_rule,
         "capitalize_first": _capitalize_first,
         "title_of": title_of,
         "summary_of": summary_of,

@@ -4,6 +4,7 @@ import re
 from functools import cache
 from typing import Final
 
+from application.words.codes import say_within
 from application.words.titles import TITLES
 
 PLACES: Final = {
@@ -53,8 +54,6 @@ _INSTEAD: Final = tuple(
 """What only makes sense at a terminal, and what is said here in its place."""
 
 _SENT = re.compile(r"may not send ([a-z-]+) ([a-z-]+)")
-_CODE = re.compile(r"(?<![\w.:+/-])[a-z]+(?:_[a-z]+)+(?![\w:+/-]|[.]\w)")
-"""A coded word of several parts, such as a role; ids and names of files are left as they are."""
 _WORD = "[a-z]+(?:-[a-z]+)*"
 _COMMAND = re.compile(rf"(?P<run>\brun )?`(?P<noun>{_WORD}) (?P<verb>{_WORD})(?: [^`]*)?`")
 
@@ -64,8 +63,7 @@ def said_here(text: str) -> str:
     as those of ops, stay."""
     for said, here in _INSTEAD:
         text = said.sub(here, text)
-    text = _COMMAND.sub(_place, _SENT.sub(_not_sent, text))
-    return text if "`" in text else _CODE.sub(lambda code: code[0].replace("_", " "), text)
+    return say_within(_COMMAND.sub(_place, _SENT.sub(_not_sent, text)))
 
 
 def _not_sent(found: re.Match[str]) -> str:

@@ -93,15 +93,6 @@ TO_PATIENTS: Final[Mapping[str, ForPatients]] = {
 """What is said to a patient, by the name of each command that one may send."""
 
 
-URGENCIES: Final[Mapping[str, str]] = {
-    "emergency": "In an emergency",
-    "urgent": "If it cannot wait",
-    "clinical": "If it is about your health",
-    "routine": "For everything else",
-}
-"""What is said of how urgent something is to whoever looks whom to reach."""
-
-
 def title_of(kind: CommandKind, role: Role) -> str:
     """Name a command to somebody in this role."""
     said = TO_PATIENTS.get(kind.name) if role == Role.PATIENT else None

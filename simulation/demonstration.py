@@ -27,6 +27,9 @@ from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import trusted_keys
 from application.process import begin, leave
 from application.temporal.journey_client import handle_of
+from application.words.codes import say, say_within
+from application.words.terms import name_contact
+from application.words.titles import title_of_command
 from deploy.local.stack import StackError, run_worker
 from deploy.local.web import run_console, run_mailbox
 from simulation.contact_points import giving_contact_points
@@ -66,7 +69,7 @@ class Performance:
         self.journey, self.now = journey, at
         if command is not None:
             self.commands += 1
-            self.doing = f"{command.actor.role.value}: {command.body.kind}"
+            self.doing = f"{say(command.actor.role.value)}: {title_of_command(command.body.kind)}"
 
 
 def _board(performances: Sequence[Performance]) -> Group:
@@ -81,9 +84,9 @@ def _board(performances: Sequence[Performance]) -> Group:
             table.add_row("", "", performance.doing)
         else:
             first = next(iter(obligations(journey)), None)
-            awaited = "" if first is None else f"waiting for {first.owner.value} to {first.what}"
+            awaited = "" if first is None else f"waiting for the {say(first.owner.value)} to {first.what}"
             when = format_moment(performance.now, journey.patient.zone).rpartition(" ")[0]
-            step = name_step(journey).replace("_", " ")
+            step = say(name_step(journey))
             table.add_row(step, when, f"{performance.doing}\n[dim]{awaited}[/dim]")
         tables.append(table)
     return Group(*tables)
@@ -99,7 +102,7 @@ async def _play(
     driver = on_servers(client, record, signers, performance.journey_id)
     performance.journey = await play(driver, late=late, on_event=performance.on_event)
     ending = await handle.result()
-    performance.doing = f"ended: {ending.outcome}"
+    performance.doing = f"ended: {say(ending.outcome)}"
     recorded = await load_journey(record, performance.journey_id)
     if recorded is None or (recorded.version, recorded.outcome) != (ending.version, ending.outcome):
         raise Disagreement(f"journey {performance.journey_id}: the record and the workflow disagree")
@@ -113,14 +116,16 @@ async def _refresh(live: Live, performances: Sequence[Performance]) -> None:
 
 def _print_timeline(console: Console, journey: Journey) -> None:
     zone = journey.patient.zone
-    table = Table(title=f"{journey.protocol.title}: {journey.outcome}", title_justify="left")
+    table = Table(title=f"{journey.protocol.title}: {say(journey.outcome or 'open')}", title_justify="left")
     for heading in ("what", f"due ({zone})", "done", "late"):
         table.add_column(heading)
     for entry in timeline(journey):
         due, done = (None if t is None else format_moment(t, zone).rpartition(" ")[0] for t in (entry.due, entry.done))
         late = entry.done - entry.due if entry.due and entry.done else timedelta()
         shown = str(late - timedelta(microseconds=late.microseconds)) if late > timedelta(minutes=1) else ""
-        table.add_row(entry.what, due or "", done or "", shown)
+        contact = journey.contacts.get(entry.what)
+        what = say_within(entry.what) if contact is None else name_contact(contact)
+        table.add_row(what, due or "", done or "", shown)
     console.print(table)
 
 

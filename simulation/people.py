@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from application.words.codes import say
 from workflows.journey import commands as c
 from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
@@ -123,10 +124,6 @@ def invented(text: str) -> str:
     return f"Invented: {text}"
 
 
-def spoken(code: str) -> str:
-    return code.replace("_", " ")
-
-
 def command_of(journey_id: UUID, journey: Journey | None, role: Role, body: Any) -> c.Command:
     """Return what the invented person in this role asks of a journey, None if it has not begun. At the same version it
     has the same id."""
@@ -187,8 +184,8 @@ def plan(protocol: Protocol, at: datetime, *, maintenance: bool = False) -> c.Pl
     return c.Plan(
         goals=(invented("fewer nights broken by bad dreams"), invented("able to use the bus again")),
         indication=invented("symptoms remain significant despite standard treatments"),
-        components={name: invented(spoken(name)) for name in components},
-        sections={name: invented(spoken(name)) for name in rules.sections},
+        components={name: invented(say(name)) for name in components},
+        sections={name: invented(say(name)) for name in rules.sections},
         dose_mg=min(dose.starting_dose, dose.max_mg_per_kg * weight),
         route=sessions.route_allowed[0],
         weight_kg=weight,

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from application.changes import Change, Path
+from application.words.codes import say
+from application.words.lines import describe_change, describe_place
+from application.words.terms import NO_TERMS, Terms, codes_of
 from workflows.journey.protocol import EscalationStep, Protocol
+from workflows.journey.summary import describe_action
 
 Content: TypeAlias = dict[str, Any]
 
@@ -16,7 +20,8 @@ def compare_protocols(old: Protocol, new: Protocol) -> tuple[Change, ...]:
 
 def describe_differences(found: Sequence[Change], old: Protocol, new: Protocol) -> list[str]:
     """Return the differences as sentences. Differences about the same thing become one sentence."""
-    return list(dict.fromkeys(_sentence(change, old, new) for change in found))
+    terms = NO_TERMS._replace(codes=codes_of(old) | codes_of(new))
+    return list(dict.fromkeys(_sentence(change, old, new, terms) for change in found))
 
 
 def _changes(path: Path, old: Any, new: Any) -> Iterator[Change]:
@@ -57,53 +62,42 @@ def _same_order(old: list[str], new: list[str]) -> bool:
     return [word for word in old if word in new] == [word for word in new if word in old]
 
 
-def _sentence(change: Change, old: Protocol, new: Protocol) -> str:
+def _sentence(change: Change, old: Protocol, new: Protocol, terms: Terms) -> str:
     added = change.then is None
     match change.path:
         case ("escalation_policies", str(name), ("steps" | "acknowledged") as phase, int(n), *_):
             once = "" if phase == "steps" else ", once acknowledged"
-            step = f"escalation policy {name}{once}: step {n}"
+            step = f"{_policy(name)}{once}: step {n}"
             before, after = _step_at(old, name, phase, n), _step_at(new, name, phase, n)
             if before is None or after is None:
-                return f"{step} {'added' if added else 'removed'}: {describe_step(after or before)}"
+                return f"{step} {_came(added=added)}: {describe_step(after or before)}"
             return f"{step} {_step_changed(str(change.path[-1]), before, after)}"
         case ("escalation_policies", name):
-            return f"escalation policy {name} {'added' if added else 'removed'}"
+            return f"{_policy(name)} {_came(added=added)}"
         case ("escalation_policies", name, "due_minutes"):
-            return f"escalation policy {name}: due after {change.now} min (was {change.then} min)"
+            return f"{_policy(name)}: due after {change.now} min (was {change.then} min)"
         case ("sign_offs", kind, "roles", role):
-            return f"sign-off {kind}: {role} {'may now sign too' if added else 'may no longer sign'}"
+            return f"sign-off “{say(kind)}”: {say(role)} {'may now sign too' if added else 'may no longer sign'}"
         case ("sign_offs", kind, "cosigned_by", role):
-            return f"sign-off {kind}: {role} {'may now sign' if added else 'may no longer sign'} as the second person"
+            may = "may now sign" if added else "may no longer sign"
+            return f"sign-off “{say(kind)}”: {say(role)} {may} as the second person"
         case ("exclusions", code) if code != "order":
             item = change.now or change.then
-            return f"exclusion `{code}` {'added' if added else 'removed'}: {item['text']} ({item['rule']})"
+            return f"exclusion {code} {_came(added=added)}: {item['text']} ({say(item['rule'])})"
         case ("exclusions", code, field):
-            return f"exclusion `{code}`: {field} {_becomes(change)}"
+            return describe_change(Change((f"exclusion {code}", field), change.then, change.now), terms)
         case (*_, word) if word in (change.then, change.now) and None in (change.then, change.now):
-            place = Change(change.path[:-1], None, None).place
-            return f"{place}: `{word}` {'added' if added else 'removed'}"
-        case _:
-            return f"{change.place}: {_becomes(change)}"
+            place = " › ".join(describe_place(Change(change.path[:-1], None, None), terms))
+            return f"{place}: “{terms.say(word)}” {_came(added=added)}"
+    return describe_change(change, terms)
 
 
-def _becomes(change: Change) -> str:
-    return f"{_value(change.then)} becomes {_value(change.now)}"
+def _came(*, added: bool) -> str:
+    return "added" if added else "removed"
 
 
-def _value(value: Any) -> str:
-    match value:
-        case None:
-            return "not set"
-        case float() if value.is_integer():
-            return str(int(value))
-        case list():
-            return f"[{', '.join(map(_value, value))}]"
-        case dict():
-            return f"{{{', '.join(f'{name}: {_value(inner)}' for name, inner in value.items())}}}"
-        case bool():
-            return str(value).lower()
-    return str(value)
+def _policy(name: object) -> str:
+    return f"escalation policy “{say(name)}”"
 
 
 def _step_at(protocol: Protocol, policy: str, phase: str, n: int) -> EscalationStep | None:
@@ -123,11 +117,7 @@ def describe_step(step: EscalationStep | None) -> str:
     assert step is not None
     again = "" if step.repeat_minutes is None else f", again every {step.repeat_minutes} min"
     flags = f"{' (hold)' if step.hold else ''}{' (alarm)' if step.alarm else ''}"
-    return f"{_when(step)} {_describe_action(step)}{flags}{again}"
-
-
-def _describe_action(step: EscalationStep) -> str:
-    return f"{step.action.value} {step.to.value}"
+    return f"{_when(step)}: {describe_action(step.action, step.to)}{flags}{again}"
 
 
 def _step_changed(field: str, before: EscalationStep, after: EscalationStep) -> str:
@@ -135,7 +125,8 @@ def _step_changed(field: str, before: EscalationStep, after: EscalationStep) -> 
         case "minutes" | "percent":
             return f"now {_when(after)} (was {_when(before)})"
         case "action" | "to":
-            return f"now is to {_describe_action(after)} (was {_describe_action(before)})"
+            then, now = (describe_action(step.action, step.to) for step in (before, after))
+            return f"now is: {now} (was: {then})"
         case "hold":
             return "now places a hold" if after.hold else "no longer places a hold"
         case "repeat_minutes" if after.repeat_minutes is None:

@@ -1,10 +1,12 @@
 """What a coded word is called for people.
 
 A code is made of plain words, joined by underscores or hyphens, and is read as those. Where they do not say it, `WORDS`
-does. A test walks every code of the protocols, of events, of commands and of refusals, and every name of their fields.
+does. A test walks every code of the protocols, of events, of commands and of refusals, and every name of their fields;
+another one looks that nobody else makes words of a code.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 WORDS: Final = {
@@ -87,39 +89,40 @@ WORDS: Final = {
 
 _NUMBERED = re.compile(r"\b(X[0-9]+[a-z]?)_(\w+)")
 """A check that answers an exclusion begins with its code."""
-
-GROUPS: Final = {
-    "evaluation": "Evaluation",
-    "instrument": "Questionnaires",
-    "screening": "Screening",
-    "plan": "The plan",
-    "education": "Explanations and reading",
-    "question": "Questions",
-    "consent": "Consents",
-    "session": "Sessions",
-    "check-in": "Check-ins",
-    "visit": "Visits",
-    "contact": "Missed contacts",
-    "patient": "Contacts, address and identity",
-    "medicine": "Medicines",
-    "permission": "Permission to prescribe",
-    "observation": "Observations outside sessions",
-    "pregnancy": "Pregnancy",
-    "therapy": "Psychotherapy",
-    "supply": "Doses at home",
-    "adverse-event": "Adverse events",
-    "escalation": "Alarms",
-    "crisis": "Crises",
-    "support": "Requests for help",
-    "report": "Reports of harm",
-    "pathway": "The course of care",
-    "signoff": "Decisions and delegation",
-    "access": "Emergency access",
-}
-"""What commands of each noun are about: the headings under which a page offers them."""
+_WITHIN = re.compile(r"`[^`]*`|(?<![\w.:+/-])(?:X[0-9]+[a-z]?_)?[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?![\w:+/-]|[.]\w)")
+"""What may be a code in a sentence. What is quoted as something to type, ids and names of files are none."""
 
 
 def say(code: object) -> str:
     """Return what a code is called for people; the number of an exclusion stands behind: `fasted (X35)`."""
     text = str(code)
     return WORDS[text] if text in WORDS else _NUMBERED.sub(r"\2 (\1)", text).replace("_", " ")
+
+
+def say_all(codes: Iterable[object], between: str = ", ") -> str:
+    """Return what several codes are called, in one line."""
+    return between.join(map(say, codes))
+
+
+def with_code(code: object) -> str:
+    """Return what a code is called, with the code behind it where it is another word: for whoever has to enter it."""
+    said = say(code)
+    return said if said == str(code) else f"{said} ({code})"
+
+
+def say_within(sentence: str) -> str:
+    """Return a sentence that names codes, such as a refusal, with what they are called. What has digits may be a name
+    that somebody wrote: it stays, unless it is a code that is known."""
+    return _WITHIN.sub(_say_found, sentence)
+
+
+def _say_found(found: re.Match[str]) -> str:
+    text = found[0]
+    joined = "_" in text and "`" not in text
+    return say(text) if joined and (text in WORDS or not re.search(r"\d", text.partition("_")[2])) else text
+
+
+def say_path(path: str | Iterable[object]) -> str:
+    """Return where a field is, from the outside in, such as ``plan.sections.0``; places in a list count from one."""
+    parts = path.split(".") if isinstance(path, str) else map(str, path)
+    return ": ".join(f"no. {int(part) + 1}" if part.isdecimal() else say(part) for part in parts)

@@ -117,10 +117,14 @@ def terms_of_journey(journey: Journey) -> Terms:
     return plain._replace(known={**plain.known, **known})
 
 
+def name_contact(contact: Contact) -> str:
+    """Say what a contact is for: a visit, a check-in, or which questionnaire."""
+    return say(contact.type) if contact.instrument is None else contact.instrument.value
+
+
 def describe_contact(contact: Contact, zone: str) -> str:
     """Say which contact it is that is owed to a patient."""
-    what = say(contact.type) if contact.instrument is None else contact.instrument.value
-    return f"{what} due {on_both_clocks(contact.due, zone)[0]}"
+    return f"{name_contact(contact)} due {on_both_clocks(contact.due, zone)[0]}"
 
 
 def codes_of(protocol: Protocol) -> frozenset[str]:

@@ -1,5 +1,8 @@
 """What the form of each command is called on its page and on the buttons that lead to it, and some of its fields."""
 
+from collections.abc import Mapping
+from typing import Final
+
 TITLES = {
     # What anybody may say at any time, the most urgent first: in this order the buttons stand.
     "support.request": "Ask for help",
@@ -99,6 +102,44 @@ WITHOUT_FORM = {
     "clock.take-in-staff": "Take in who works at the clinic",
 }
 """Commands that have a page of their own, or none."""
+
+GROUPS: Final = {
+    "evaluation": "Evaluation",
+    "instrument": "Questionnaires",
+    "screening": "Screening",
+    "plan": "The plan",
+    "education": "Explanations and reading",
+    "question": "Questions",
+    "consent": "Consents",
+    "session": "Sessions",
+    "check-in": "Check-ins",
+    "visit": "Visits",
+    "contact": "Missed contacts",
+    "patient": "Contacts, address and identity",
+    "medicine": "Medicines",
+    "permission": "Permission to prescribe",
+    "observation": "Observations outside sessions",
+    "pregnancy": "Pregnancy",
+    "therapy": "Psychotherapy",
+    "supply": "Doses at home",
+    "adverse-event": "Adverse events",
+    "escalation": "Alarms",
+    "crisis": "Crises",
+    "support": "Requests for help",
+    "report": "Reports of harm",
+    "pathway": "The course of care",
+    "signoff": "Decisions and delegation",
+    "access": "Emergency access",
+}
+"""What commands of each noun are about: the headings under which a page offers them."""
+
+URGENCIES: Final[Mapping[str, str]] = {
+    "emergency": "In an emergency",
+    "urgent": "If it cannot wait",
+    "clinical": "If it is about your health",
+    "routine": "For everything else",
+}
+"""What is said of how urgent something is to whoever looks whom to reach."""
 
 CALLED = {
     ("adverse-event.report", "what"): "what happened",

@@ -14,7 +14,7 @@ from application.access.looks import show_looks
 from application.access.show_again import ListLooks
 from application.errors import Conflict, InvalidInput, UseCaseError
 from application.viewer import spell
-from application.words.titles import TITLES
+from application.words.titles import title_of_command
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id, command_id_of, with_id
@@ -134,4 +134,4 @@ def seen(look: AccessLogEntry) -> str:
     if name != "act":
         return SEEN.get(name, name)
     action = str(json.loads(rest[0]).get("action", "")) if rest else ""
-    return TITLES.get(".".join(action.split(" ")[:2]), action.replace("-", " "))
+    return title_of_command(".".join(action.split(" ")[:2]))

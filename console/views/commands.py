@@ -23,6 +23,7 @@ from application.questionnaires.wording import Wording
 from application.sign_offs.staff import staff_of
 from application.viewer import viewers_zone, zone_of_browser
 from application.wording import route_of
+from application.words.codes import say
 from console import corrections, names
 from console.completing import complete
 from console.drafts import ID, PERSON
@@ -260,7 +261,7 @@ def _access(known: FormContext, access: str | None) -> tuple[tuple[str, str], ..
         body = event.body
         if isinstance(body, GlassBroken) and body.access in waiting and access in (None, body.access):
             found += [
-                ("who looked", f"{event.actor_role.value.replace('_', ' ')} {known.called(event.actor_id)}"),
+                ("who looked", f"{say(event.actor_role.value)} {known.called(event.actor_id)}"),
                 ("when", known.at(event.at)),
                 ("their reason", body.reason),
             ]

@@ -28,6 +28,7 @@ from application.pathway.start_batch import (
 from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
 from application.sign_offs.staff import colleagues
+from application.words.codes import say
 from console.forms import Field, fields_of, read_back
 from console.pages import page
 from console.sign_ins import Flash
@@ -147,7 +148,7 @@ def _offered(context: Context) -> Iterator[Field]:
         "clinic": {clinic: clinic for clinic in sorted(clinics)},
         "pathway": {pathway: pathway for pathway in list_pathways()},
         "patient/state": {state: state for state in US_STATES},
-        "patient/zone": {zone: zone.replace("_", " ") for zone in sorted(set(STATE_ZONES.values()))},
+        "patient/zone": {zone: say(zone) for zone in sorted(set(STATE_ZONES.values()))},
         "coordinator": colleagues(context, Role.COORDINATOR),
         "clinician": colleagues(context, Role.CLINICIAN),
         "protocol": _protocols(context),

@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from application.words.codes import say
 from simulation.moves.preparing import acknowledge, at_home, consent, fill_in, write_plan
 from simulation.moves.situation import PlayedMove, Situation
-from simulation.people import invented, spoken
+from simulation.people import invented
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -38,10 +39,10 @@ def hold_visit(situation: Situation) -> PlayedMove | datetime:
     rules = protocol.follow_up
     return Role.CLINICIAN, c.RecordVisit(
         visit=situation.subject,
-        assessments={name: invented(f"{spoken(name)} assessed") for name in rules.assessments},
-        answers={name: invented(f"{spoken(name)}: nothing new") for name in rules.questions},
+        assessments={name: invented(f"{say(name)} assessed") for name in rules.assessments},
+        answers={name: invented(f"{say(name)}: nothing new") for name in rules.questions},
         symptoms=dict.fromkeys(protocol.symptoms.names, 3),
-        function={name: invented(f"{spoken(name)} better") for name in protocol.eligibility.function},
+        function={name: invented(f"{say(name)} better") for name in protocol.eligibility.function},
         outcome=rules.outcomes[0],
         concurrent_care=invented("weekly psychotherapy, medicines unchanged"),
         location=at_home(situation.journey),

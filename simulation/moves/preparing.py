@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from application.words.codes import say
 from simulation.moves.situation import PlayedMove, Situation
-from simulation.people import invented, no_risk, plan, revision, spoken
+from simulation.people import invented, no_risk, plan, revision
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -21,12 +22,12 @@ def evaluate(situation: Situation) -> PlayedMove | None:
     tried = protocol.eligibility.prior_treatments
     if not found.sections:
         return Role.CLINICIAN, c.RecordEvaluation(
-            sections={name: invented(spoken(name)) for name in protocol.eligibility.evaluation_sections},
-            function={name: invented(f"{spoken(name)} worse on most days") for name in protocol.eligibility.function},
+            sections={name: invented(say(name)) for name in protocol.eligibility.evaluation_sections},
+            function={name: invented(f"{say(name)} worse on most days") for name in protocol.eligibility.function},
             symptoms=dict.fromkeys(protocol.symptoms.names, 6),
             symptoms_since=situation.at.date() - timedelta(days=900),
             prior_treatments=tuple(
-                c.PriorTreatment(type=kind, what=invented(spoken(kind)), duration="12 weeks", response="partial")
+                c.PriorTreatment(type=kind, what=invented(say(kind)), duration="12 weeks", response="partial")
                 for kind in (*tried.require_all_of, *tried.require_any_of, *tried.record)
             ),
             location=at_home(situation.journey),
@@ -80,7 +81,7 @@ def screen(situation: Situation) -> PlayedMove | datetime:
             for exclusion in protocol.exclusions
         },
         criteria=dict.fromkeys(protocol.eligibility.attest, True),
-        factors={name: invented(f"{spoken(name)} looked at") for name in protocol.eligibility.factors},
+        factors={name: invented(f"{say(name)} looked at") for name in protocol.eligibility.factors},
         findings={
             "appropriateness": c.Finding(holds=True, because=invented("standard treatments did not help enough")),
             "safety": c.Finding(holds=True, because=invented("nothing that speaks against it")),

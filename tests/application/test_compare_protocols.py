@@ -26,77 +26,81 @@ def words(edit: Edit) -> list[str]:
 
 
 X02 = "Allergy or hypersensitivity to ketamine or esketamine"
-NEW_STEP = {"minutes": 9000, "action": "letter", "to": "patient", "hold": True}
+NEW_STEP = {"minutes": 900, "action": "letter", "to": "coordinator", "hold": True}
 
 
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (lambda p: p["sessions"].update(min_interval_hours=96), "sessions.min_interval_hours: 72 becomes 96"),
-        (lambda p: p["dose"].update(max_single_dose=120), "dose.max_single_dose: not set becomes 120"),
-        (lambda p: p.update(illustrative=False), "illustrative: true becomes false"),
-        (lambda p: p["exclusions"].pop(1), f"exclusion `X02` removed: {X02} (hard)"),
+        (
+            lambda p: p["sessions"].update(min_interval_hours=96),
+            "sessions › least hours between doses: now 96; it was 72",
+        ),
+        (lambda p: p["dose"].update(max_single_dose=120), "dose › most in one dose: now 120; there was nothing"),
+        (lambda p: p.update(illustrative=False), "illustrative: now “no”; it was “yes”"),
+        (lambda p: p["exclusions"].pop(1), f"exclusion X02 removed: {X02} (hard)"),
         (
             lambda p: p["exclusions"].append({"code": "X99", "rule": "review", "text": "Invented"}),
-            "exclusion `X99` added: Invented (review)",
+            "exclusion X99 added: Invented (review)",
         ),
-        (lambda p: p["exclusions"][1].update(rule="review"), "exclusion `X02`: rule hard becomes review"),
+        (lambda p: p["exclusions"][1].update(rule="review"), "exclusion X02 › rule: now “review”; it was “hard”"),
         (
             lambda p: p["sign_offs"]["clearance"]["roles"].append("medical_director"),
-            "sign-off clearance: medical_director may now sign too",
+            "sign-off “clearance”: medical director may now sign too",
         ),
         (
             lambda p: p["sign_offs"]["plan"]["roles"].remove("medical_director"),
-            "sign-off plan: medical_director may no longer sign",
+            "sign-off “plan”: medical director may no longer sign",
         ),
         (
             lambda p: p["sign_offs"]["plan"].update(cosigned_by=["medical_director"]),
-            "sign-off plan: medical_director may now sign as the second person",
+            "sign-off “plan”: medical director may now sign as the second person",
         ),
-        (lambda p: p["education_topics"].append("extra"), "education_topics: `extra` added"),
-        (lambda p: p["education_topics"].remove("process"), "education_topics: `process` removed"),
-        (lambda p: p["sessions"]["observe_minutes"].pop(), "[15, 30, 40, 60, 90, 120] becomes [15, 30, 40, 60, 90]"),
+        (lambda p: p["education_topics"].append("extra"), "education topics: “extra” added"),
+        (lambda p: p["education_topics"].remove("process"), "education topics: “process” removed"),
+        (lambda p: p["sessions"]["observe_minutes"].pop(), ": now 15, 30, 40, 60, 90; it was 15, 30, 40, 60, 90, 120"),
         (
             lambda p: p["escalation_policies"]["planning"].update(due_minutes=10),
-            "escalation policy planning: due after 10 min (was 4320 min)",
+            "escalation policy “planning”: due after 10 min (was 4320 min)",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(minutes=7),
-            "escalation policy suicide_risk: step 3 now after 7 min (was after 5 min)",
+            "escalation policy “suicide risk”: step 3 now after 7 min (was after 5 min)",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(minutes=None, percent=90),
-            "escalation policy suicide_risk: step 3 now at 90 % of the time (was after 5 min)",
+            "escalation policy “suicide risk”: step 3 now at 90 % of the time (was after 5 min)",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(to="medical_director"),
-            "escalation policy suicide_risk: step 3 now is to page medical_director (was page clinician)",
+            "escalation policy “suicide risk”: step 3 now is: page the medical director (was: page the clinician)",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(hold=True),
-            "escalation policy suicide_risk: step 3 now places a hold",
+            "escalation policy “suicide risk”: step 3 now places a hold",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"][2].update(alarm=False),
-            "escalation policy suicide_risk: step 3 no longer is an alarm",
+            "escalation policy “suicide risk”: step 3 no longer is an alarm",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"].append(NEW_STEP),
-            "escalation policy suicide_risk: step 5 added: after 9000 min letter patient (hold)",
+            "escalation policy “suicide risk”: step 5 added: after 900 min: "
+            "the coordinator writes to the patient (hold)",
         ),
         (
             lambda p: p["escalation_policies"]["suicide_risk"]["steps"].pop(),
-            "escalation policy suicide_risk: step 4 removed: after 10 min escalate medical_director (alarm)",
+            "escalation policy “suicide risk”: step 4 removed: after 10 min: escalate to the medical director (alarm)",
         ),
         (
             lambda p: p["escalation_policies"].update(extra=p["escalation_policies"]["planning"]),
-            "escalation policy extra added",
+            "escalation policy “extra” added",
         ),
-        (lambda p: p["consents"].update(extra="extra-1"), "consents.extra: not set becomes extra-1"),
+        (lambda p: p["consents"].update(extra="extra-1"), "consents › extra: now “extra-1”; there was nothing"),
         (
             lambda p: p["check_ins"]["after_session"].pop(),
-            "check_ins.after_session[3]: {hours: 72, escalation_policy: check_in_routine, "
-            "window: {opens_hours_before: 12, closes_hours_after: 72}} becomes not set",
+            "check-ins › after session › no. 3: nothing any more; it was hours: 72, "
+            "escalation policy: “routine check-in”, window: opens hours before: 12, closes hours after: 72",
         ),
     ],
 )

@@ -9,17 +9,20 @@ import pytest
 from pydantic import BaseModel
 
 from application.command_catalog import KINDS
-from application.words.codes import GROUPS, WORDS, say
+from application.words.codes import WORDS, say, say_all, say_path, say_within, with_code
 from application.words.events import EVENTS, title_of_event
 from application.words.lines import IDS, describe_event, describe_score
+from application.words.rules import RULES
 from application.words.sentences import first_sentence
 from application.words.terms import NO_TERMS, codes_of, codes_of_models, terms_of, terms_of_journey
-from application.words.titles import TITLES, WITHOUT_FORM, title_of_command
+from application.words.titles import GROUPS, TITLES, WITHOUT_FORM, title_of_command
 from tests.journey.play import PROTOCOLS, course
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.dispatch import ADVANCES, REACTIONS
 from workflows.journey.instruments import Instrument
 from workflows.journey.instruments.results import ScoreFlag
+from workflows.journey.provenance import rule_name
 from workflows.protocols import list_pathways
 
 BODIES = get_args(get_args(e.AnyEventBody)[0])
@@ -103,6 +106,21 @@ def test_names_of_staff_stand_before_their_ids_where_ids_are_shown() -> None:
     assert named.say("demo-clinician") == "Clio"
     assert named._replace(with_ids=True).say("demo-clinician") == "Clio (demo-clinician)"
     assert named._replace(with_ids=True).say("nobody-known") == "nobody-known"
+
+
+def test_every_rule_of_the_core_has_words() -> None:
+    rules = {rule_name(rule) for found in REACTIONS.values() for rule in found} | {*map(rule_name, ADVANCES)}
+    beside = {"what was asked for", "obligations.reconcile", "pathway.advance", "screening.reopen"}
+    assert {*RULES} == rules | beside
+    assert not [said for said in RULES.values() if not PLAIN.fullmatch(said) or "_" in said]
+
+
+def test_a_sentence_says_its_codes_and_leaves_what_is_to_be_typed() -> None:
+    said = say_within("a on_call_clinician lacks X35_fasted; name it in `check_in`, see a_b/c_d.json, scan_2026_1")
+    assert said == "a on-call clinician lacks fasted (X35); name it in `check_in`, see a_b/c_d.json, scan_2026_1"
+    assert say_all(["check_in", "at_home"]) == "check-in, at home"
+    assert say_path("plan.sections.0") == "plan: sections: no. 1"
+    assert (with_code("at_home"), with_code("go")) == ("at home (at_home)", "go")
 
 
 def test_the_first_sentence() -> None:

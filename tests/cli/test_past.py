@@ -69,5 +69,6 @@ def test_every_event_is_explained(world: World, lived: UUID) -> None:
         assert explained.code == 0
         assert explained.json["chain"][-1]["kind"] == event.body.kind
     people = call(world, "pathway", "explain", str(lived), "1")
-    assert "pathway.started" in people.out
+    assert "Pathway started" in people.out
+    assert "it is what was asked for" in people.out
     assert call(world, "pathway", "explain", str(lived), "99", "--json").code == 3

@@ -89,8 +89,8 @@ def test_two_are_compared(world: World, tmp_path: Path) -> None:
     assert found[0] == {"path": "version", "old": 1, "new": 2}
     assert {"path": "acknowledgements.no_guarantee", "old": "no_guarantee", "new": None} in found
     people = call(world, "protocol", "diff", "PTSD", str(new))
-    assert "version: 1 becomes 2" in people.out
-    assert "acknowledgements: `no_guarantee` removed" in people.out
+    assert "version: now 2; it was 1" in people.out
+    assert "acknowledgements: “no guarantee” removed" in people.out
     assert people.err == ""
     same = call(world, "protocol", "diff", str(old), "PTSD")
     assert "nothing changed" in same.out

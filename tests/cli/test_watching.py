@@ -20,7 +20,7 @@ from activities.record.read_models import WorklistFilter, claim, release, workli
 from application.freshness import TrueUpTo
 from application.work.worklist import WorkPage
 from cli.output import Fitted
-from cli.watch import follow
+from cli.watch import View, follow
 from cli.work import view_of
 from deploy.local.postgres import Database
 from tests.cli.clinics import Clinics
@@ -38,18 +38,19 @@ class Enough(Exception):
 async def seen(clinics: Clinics, looks: list[Callable[[], object] | Exception]) -> list[str]:
     """What is shown, one text for each look: the first, and one after each step, or while the record is away."""
 
-    async def look() -> WorkPage:
+    async def look() -> View:
         if not looks:
             raise Enough
         step = looks.pop(0)
         if isinstance(step, Exception):
             raise step
         step()
-        return await page()
+        return await view()
 
-    async def page() -> WorkPage:
+    async def view() -> View:
         answer = await worklist(clinics.record, WorklistFilter(journey_id=clinics.held))
-        return WorkPage(answer, TrueUpTo(answer.position, answer.position, 0), clinics.world.at)
+        page = WorkPage(answer, TrueUpTo(answer.position, answer.position, 0), clinics.world.at)
+        return view_of(page, {clinics.held: "their-reference"})
 
     texts: list[str] = []
 
@@ -60,7 +61,7 @@ async def seen(clinics: Clinics, looks: list[Callable[[], object] | Exception]) 
         texts.append(captured.get())
 
     with pytest.raises(Enough):
-        await follow(show, look, view_of, "Of everybody.", await page(), every=0.001)
+        await follow(show, look, "Of everybody.", await view(), every=0.001)
     return texts
 
 
@@ -73,6 +74,7 @@ async def test_what_changes_is_shown(clinics: Clinics) -> None:
     assert await claim(clinics.record, clinics.held, obligation, "demo-coordinator")
     first, aged = await seen(clinics, [later])
     assert "claimed by demo-coordinator" in first
+    assert "their-reference" in first
     # Held work comes first, and its first row has waited the longest.
     overdue = clinics.world.at - clinics.journeys[clinics.held].waiting[obligation].deadline
     assert overdue.days >= 100

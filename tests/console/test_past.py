@@ -162,7 +162,7 @@ async def test_a_patient_across_journeys(clinics: Clinics, browser: Browser) -> 
         ("nothing of the kind", "nothing of the kind"),
         ("Run it again with --command-id 00-ab: it happens once", "Send the form again: it happens once"),
         ("Correct it, and send it again with --command-id 00-ab: it", "Correct it, and send the form again: it"),
-        ("It is for: on_call_clinician. Choose another profile with --profile", "It is for: on call clinician"),
+        ("It is for: on_call_clinician. Choose another profile with --profile", "It is for: on-call clinician"),
         ("a coordinator may not send plan record", "a coordinator may not send “Write the plan”"),
         ("Leave --after out", "Begin at the first page of the list"),
         ("larger files are for `pathway start --batch`", "larger files are for `pathway start --batch`"),

@@ -82,7 +82,7 @@ async def test_what_changed_is_said_in_words(browser: Browser) -> None:
     await browser.go(PAGE)
     assert "What changed since ptsd-at-home, version 1 (before)" in said(browser)
     assert re.search(r"Exclusion \w+ removed: ", said(browser))
-    assert "Version: 1 becomes 2" in said(browser)
+    assert "Version: now 2; it was 1" in said(browser)
     changes = said(browser).split("What changed")[1].split("Compare it with")[0]
     assert not re.search(r"[`_]", changes)
     await browser.go("/protocols/before?since=ours")

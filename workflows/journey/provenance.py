@@ -83,9 +83,9 @@ def _candidates(
 ) -> Iterator[tuple[str, list[e.EventBody]]]:
     told = cause.correction if isinstance(cause, e.FactAmended) else cause
     for reaction in REACTIONS.get(type(told), ()):
-        yield _name(reaction), list(reaction(after_cause, told, at))
+        yield rule_name(reaction), list(reaction(after_cause, told, at))
     for step in (pathway.advance, screening.reopen, *ADVANCES):
-        yield _name(step), list(step(before, at))
+        yield rule_name(step), list(step(before, at))
     if before.closing is not None:
         yield "pathway.advance", [e.PathwayClosed(outcome=before.closing.outcome)]
 
@@ -95,6 +95,7 @@ def kind_of(body: e.EventBody) -> str:
     return str(getattr(body, "kind", ""))
 
 
-def _name(rule: object) -> str:
+def rule_name(rule: object) -> str:
+    """Return what a rule is called here: its module and its function."""
     module = getattr(rule, "__module__", "").removesuffix(".rules").rpartition(".")[2]
     return f"{module}.{getattr(rule, '__name__', '')}"

@@ -1,0 +1,69 @@
+"""Words of codes are made in one place: no other source or template makes any, and what people read holds no code."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("application", "cli", "console", "simulation")
+"""The core, which knows no words of `application/words/`, makes whole sentences of its own."""
+RULE = ROOT / "application" / "words"
+BY_HAND = re.compile(r"[\"']_[\"'], *[\"'] [\"']")
+SAID = re.compile(r"{{(.*?)}}|{%(.*?)%}", re.DOTALL)
+
+
+def sources() -> Iterator[Path]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if RULE not in path.parents:
+                yield path
+
+
+def makes_words(source: str) -> bool:
+    """Whether a source takes the underscores out of a text: by `replace`, or by `split` and `join`."""
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        given = [each.value for each in node.args if isinstance(each, ast.Constant)]
+        if given == ["_", " "] or (node.func.attr == "split" and given[:1] == ["_"]):
+            return True
+        if node.func.attr in ("title", "capitalize") and not node.args:
+            return True
+    return False
+
+
+def wrong_filters(template: str) -> list[str]:
+    """Return the parts of a template that join codes before they are said, or make words by themselves."""
+    found = [first or second for first, second in SAID.findall(template)]
+    return [
+        each.strip()
+        for each in found
+        if re.search(r"join\([^)]*\)\s*\|\s*(words|all_words)\b", each)
+        or re.search(r"\|\s*(title|capitalize)\b", each)
+        or BY_HAND.search(each)
+    ]
+
+
+def test_no_source_makes_words_of_a_code_by_itself() -> None:
+    assert [str(path.relative_to(ROOT)) for path in sources() if makes_words(path.read_text())] == []
+
+
+def test_no_template_makes_words_of_a_code_by_itself() -> None:
+    templates = sorted((ROOT / "console" / "templates").glob("*.html"))
+    assert templates
+    assert {path.name: found for path in templates if (found := wrong_filters(path.read_text()))} == {}
+
+
+@pytest.mark.parametrize("source", ['code.replace("_", " ")', '" ".join(code.split("_"))', "step.capitalize()"])
+def test_words_by_hand_are_found(source: str) -> None:
+    assert makes_words(source)
+
+
+@pytest.mark.parametrize(
+    "template", ['{{ roles | join(", ") | words }}', '{{ code | replace("_", " ") }}', "{% set x = kind | title %}"]
+)
+def test_words_by_hand_are_found_in_templates(template: str) -> None:
+    assert wrong_filters(template)
