@@ -20,6 +20,12 @@ KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician a
 UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
 
 
+NOTHING_LOST = "Nothing that was recorded is lost. If something was being sent, whether it arrived is not known."
+"""How an outage leaves things, unless more is known."""
+LATER = "Wait a minute and run it again; that is safe. If it fails again, tell ops what this says"
+"""What to do in an outage. What is sent again counts once, by its id."""
+
+
 class FieldProblem(NamedTuple):
     """What is wrong with one field. It never repeats what was given."""
 
@@ -74,6 +80,11 @@ class Unavailable(UseCaseError):
     """The record or Temporal did not answer. Repeating the request is safe."""
 
 
+def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:
+    """Return the error of an outage: what does not answer."""
+    return Unavailable(reason, LATER, state=state)
+
+
 class NotVerified(UseCaseError):
     """A signature, a hash or a register is not valid. Nothing may rely on it."""
 
@@ -117,10 +128,10 @@ def translate(error: Exception) -> UseCaseError:
         case RecordUnavailable():
             if error.code == KeysUnavailable.__name__:
                 away = "the key store does not answer, or the keyring lacks a key: the record cannot be read"
-                return Unavailable(away, "Run it again")
-            return Unavailable(f"the record cannot be reached ({error.code})", "Run it again")
+                return outage(away)
+            return outage(f"the record cannot be reached ({error.code})")
         case KeysUnavailable():
-            return Unavailable(str(error), "Run it again")
+            return outage(str(error))
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
         case UnreadableEvent():

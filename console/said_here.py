@@ -36,6 +36,7 @@ _INSTEAD: Final = tuple(
         (r"send it again with --command-id [0-9a-f-]+", "send the form again"),
         (r"Leave --command-id out; the earlier command stands", "The earlier one stands"),
         (r"Run the same (?:command|request) again", "Try again"),
+        (r"run it again; that is safe", "try again; that is safe"),
         (r"Run it again", "Try again"),
         (r"run it again", "load it again"),
         (r"Leave --after out", "Begin at the first page of the list"),

@@ -16,7 +16,7 @@ from activities.record.locks import HeldElsewhere, alone
 from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
 from activities.record.watching import Look, last_look
 from application.context import Context
-from application.errors import Unavailable, UseCaseError
+from application.errors import UseCaseError, outage
 from application.record.drift import Drift
 from application.record.reconcile import Reconciliation, reconcile
 from application.settings import Settings
@@ -124,9 +124,7 @@ async def reconcile_now(context: Context, *, repair: bool) -> Reconciliation:
                 return await reconcile(context, repair=True)
         except HeldElsewhere:
             if monotonic() > until:
-                raise Unavailable(
-                    "another pass is under way, and takes long", "Run it again", state="This one changed nothing."
-                ) from None
+                raise outage("another pass is under way, and takes long", state="This one changed nothing.") from None
         await asyncio.sleep(0.5)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from application.errors import Unavailable
+from application.errors import Unavailable, outage
 
 ANSWER = timedelta(seconds=10)
 """How long one call to Temporal may take."""
@@ -10,4 +10,4 @@ ANSWER = timedelta(seconds=10)
 
 def no_answer() -> Unavailable:
     """Return the error of a call that Temporal did not answer."""
-    return Unavailable("Temporal did not answer", "Run it again")
+    return outage("Temporal did not answer")

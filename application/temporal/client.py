@@ -16,7 +16,7 @@ from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import KeyStore
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
-from application.errors import Unavailable
+from application.errors import NOTHING_HAPPENED, outage
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, recording, run_control, run_history, runs, upkeep
@@ -50,7 +50,7 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
         except (RPCError, RuntimeError, OSError):
             client = None
         if client is None:
-            raise Unavailable("Temporal cannot be reached", "Run the same command again")
+            raise outage("Temporal cannot be reached", state=NOTHING_HAPPENED)
         yield TemporalJourneys(client, settings.task_queue)
 
 
@@ -58,7 +58,7 @@ async def _keys(settings: Settings, exits: AsyncExitStack) -> KeyStore:
     try:
         return await exits.enter_async_context(open_keys(settings, connections=2))
     except (KeysUnavailable, KeyringError) as error:
-        raise Unavailable(str(error), "Run the same command again, or tell ops") from None
+        raise outage(str(error), state=NOTHING_HAPPENED) from None
 
 
 def _opened_once(settings: Settings, exits: AsyncExitStack) -> Callable[[], Awaitable[Record]]:

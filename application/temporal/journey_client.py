@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable
+from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable, outage
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.squatters import Squatted, read_opening
 from workflows.authenticity import Foreign
@@ -369,9 +369,9 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str, 
         await _require_own(client, journey.id, task_queue)
         return False
     except RPCError as error:
-        raise Unavailable("Temporal did not take the journey", "Run it again") from error
+        raise outage("Temporal did not take the journey") from error
     except KeysUnavailable as error:
-        raise Unavailable(str(error), "Run it again") from None
+        raise outage(str(error)) from None
     return True
 
 
@@ -390,7 +390,7 @@ async def _assign(client: Client, journey: Journey) -> None:
     try:
         await assign_keys(client, journey.id, journey.patient.ref)
     except KeysUnavailable as error:
-        raise Unavailable(str(error), "Run it again") from None
+        raise outage(str(error)) from None
 
 
 def _make_input(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:

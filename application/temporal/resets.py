@@ -5,7 +5,7 @@ from uuid import UUID
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.errors import Unavailable
+from application.errors import outage
 from application.temporal.run_history import refusal_in
 from workflows.care_journey import workflow_id
 from workflows.journey.refusals import Refusal
@@ -43,5 +43,5 @@ async def find_answered(client: Client, journey_id: UUID, run_id: str) -> Answer
                     refused.append((answered.meta.update_id, refusal))
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
-                raise Unavailable("the history of a run cannot be read", "Run it again") from None
+                raise outage("the history of a run cannot be read") from None
     return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused))

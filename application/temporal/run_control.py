@@ -19,7 +19,7 @@ from temporalio.common import RawValue
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import Unavailable
+from application.errors import outage
 from application.temporal.builds import DEPLOYMENT
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journey_client import handle_of
@@ -94,7 +94,7 @@ async def set_back(client: Client, run: Run) -> bool:
                 )
                 return True
     except RPCError:
-        raise Unavailable("Temporal did not reset the run", "Run it again") from None
+        raise outage("Temporal did not reset the run") from None
     return False
 
 

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import Unavailable
+from application.errors import outage
 from application.temporal.calls import ANSWER
 from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
 from workflows.authenticity import Foreign
@@ -170,7 +170,7 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
             sent = take_signal(name, raw, waiting=Signals()).model_copy(update={"told": refused.get(update_id)})
             found.append(Taken(read_signal(sent), sent))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
-        raise Unavailable("the history of the run cannot be read", "Run it again") from None
+        raise outage("the history of the run cannot be read") from None
     return tuple(found)
 
 
@@ -244,7 +244,7 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
                     continue  # Nobody with the keys made it, so nothing of it is recorded.
                 return UnderWay(batch.last_version, over + ATTEMPT)
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
-        raise Unavailable("the history of the run cannot be read", "Run it again") from None
+        raise outage("the history of the run cannot be read") from None
     return None
 
 
@@ -273,5 +273,5 @@ async def kept(client: Client, run: Run) -> tuple[KeptBatch, ...]:
                 if recorded.commands:
                     found.append(KeptBatch(event.event_time.ToDatetime(tzinfo=UTC), recorded))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
-        raise Unavailable("the history of a run cannot be read", "Run it again") from None
+        raise outage("the history of a run cannot be read") from None
     return tuple(found)

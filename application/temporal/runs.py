@@ -18,7 +18,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import Unavailable
+from application.errors import outage
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journeys import Run, RunState
 from application.temporal.run_history import newest_answer
@@ -58,7 +58,7 @@ async def list_runs(client: Client, *, query: str = OPEN, task_queue: str | None
         try:
             page = await client.workflow_service.list_workflow_executions(request, retry=True, timeout=3 * ANSWER)
         except RPCError:
-            raise Unavailable("Temporal did not list the journeys", "Run it again") from None
+            raise outage("Temporal did not list the journeys") from None
         for info in page.executions:
             run = _run(info, task_queue)
             if run is not None:
@@ -94,7 +94,7 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
             return None
         raise no_answer() from None
     except KeysUnavailable as error:
-        raise Unavailable(str(error), "Run it again") from None
+        raise outage(str(error)) from None
     return run._replace(
         mark=max(run.mark, answer.mark, key=mark_version),
         stuck=run.stuck or attempt >= STUCK,

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import Conflict, Unavailable
+from application.errors import Conflict, outage
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journeys import Squatter
 from workflows.authenticity import Foreign
@@ -74,7 +74,7 @@ async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | No
             return None
         raise no_answer() from None
     except (KeysUnavailable, RuntimeError):
-        raise Unavailable("how the run of this journey began cannot be read now", "Run it again") from None
+        raise outage("how the run of this journey began cannot be read now") from None
     except (NotAuthentic, ValueError):
         return RunOpening("foreign")
     if not isinstance(given, JourneyInput):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,14 +12,17 @@ from uuid import UUID
 
 import pytest
 
+from activities.privacy.errors import KeysUnavailable
 from activities.privacy.master_keys import make_keyring
 from activities.record import RecordFault, RecordUnavailable
 from application import context
-from application.errors import Refused, UseCaseError
+from application.errors import Refused, UseCaseError, translate
 from application.pathway import commands
+from application.temporal.calls import no_answer
 from application.viewer import shown_at
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.output import plain
+from console.said_here import said_here
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
 from workflows.journey.actors import Role
@@ -269,3 +273,17 @@ def test_who_asks_for_help_is_told_whom_to_reach(world: World, journey: UUID, pr
     assert "911" in call(world, *told, given={"what": "Invented"}).json["whom_to_reach"]
     other = ("pathway", "hold", str(journey), "--profile", profiles[Role.COORDINATOR], "--json")
     assert call(world, *other, given=HOLD).json["whom_to_reach"] is None
+
+
+@pytest.mark.parametrize(
+    "away", [RecordUnavailable("08006"), RecordUnavailable("KeysUnavailable"), KeysUnavailable("refused"), no_answer()]
+)
+def test_an_outage_says_what_is_lost_and_what_comes_next(away: Exception) -> None:
+    told = translate(away)
+    assert exit_code_of(told) == ExitCode.UNAVAILABLE
+    # A change may have been under way: that nothing was recorded is not known.
+    assert (
+        told.state == "Nothing that was recorded is lost. If something was being sent, whether it arrived is not known."
+    )
+    assert re.search("run it again; that is safe.*tell ops", told.remedy)
+    assert said_here(told.remedy) == told.remedy.replace("run it again", "try again")
