@@ -61,9 +61,9 @@ RENDERERS: Mapping[type[Query], Callable[[Output, Any], None]] = {
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("list")(command(list_, looks=True))
-    group.command("show")(command(show, looks=True))
-    made = command(break_glass_command, acts=True)
+    group.command("list")(command(list_, to_look=True))
+    group.command("show")(command(show, to_look=True))
+    made = command(break_glass_command, to_act=True)
     group.command("break-glass", help=BREAK.help)(made)
 
 

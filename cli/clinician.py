@@ -28,7 +28,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation;
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("key")(command(key, acts=True))
+    group.command("key")(command(key, to_act=True))
     group.command("register")(command(register_))
     group.command("enrol")(command(enrol))
     group.command("let-in")(command(let_in))

@@ -37,7 +37,7 @@ def add_commands(noun: str, group: typer.Typer) -> None:
     """Add every kind of command of a noun to the noun's group."""
     for kind in KINDS:
         if kind.noun == noun:
-            made = runtime.command(_act_of(kind), acts=True, json_if=("template", "schema"))
+            made = runtime.command(_act_of(kind), to_act=True, json_if=("template", "schema"))
             group.command(kind.verb, help=kind.help)(made)
 
 

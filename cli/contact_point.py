@@ -28,7 +28,7 @@ PointOption = Annotated[
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("show")(command(show, looks=True))
+    group.command("show")(command(show, to_look=True))
     for name, act in (
         ("add", add),
         ("verify", verify),
@@ -39,7 +39,7 @@ def add_commands(group: typer.Typer) -> None:
         ("set-code", set_code),
         ("send-link", send_link),
     ):
-        group.command(name)(command(act, acts=True))
+        group.command(name)(command(act, to_act=True))
 
 
 async def show(

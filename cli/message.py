@@ -15,8 +15,8 @@ from cli.runtime import Call, command
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("list")(command(list_, looks=True))
-    group.command("handle")(command(handle, acts=True))
+    group.command("list")(command(list_, to_look=True))
+    group.command("handle")(command(handle, to_act=True))
 
 
 async def list_(

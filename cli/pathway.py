@@ -54,14 +54,14 @@ Corrected = Annotated[
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("start")(command(start, acts=True, json_if=("template", "schema")))
-    group.command("list")(command(list_, looks=True))
-    group.command("show")(command(show, looks=True))
-    group.command("timeline")(command(timeline, looks=True))
-    group.command("why")(command(why, looks=True))
-    group.command("patient-view")(command(patient_view, looks=True))
-    group.command("explain")(command(explain, looks=True))
-    group.command("diff")(command(diff, looks=True))
+    group.command("start")(command(start, to_act=True, json_if=("template", "schema")))
+    group.command("list")(command(list_, to_look=True))
+    group.command("show")(command(show, to_look=True))
+    group.command("timeline")(command(timeline, to_look=True))
+    group.command("why")(command(why, to_look=True))
+    group.command("patient-view")(command(patient_view, to_look=True))
+    group.command("explain")(command(explain, to_look=True))
+    group.command("diff")(command(diff, to_look=True))
 
 
 async def list_(

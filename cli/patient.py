@@ -12,7 +12,7 @@ from cli.runtime import Call, command
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("show")(command(show, looks=True))
+    group.command("show")(command(show, to_look=True))
 
 
 async def show(

@@ -32,7 +32,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("check")(command(check))
     group.command("list")(command(list_))
     group.command("show")(command(show))
-    group.command("approve")(command(approve, acts=True))
+    group.command("approve")(command(approve, to_act=True))
     group.command("diff")(command(diff))
 
 

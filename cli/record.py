@@ -77,7 +77,7 @@ def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
     group.command("migrate")(command(migrate_))
     group.command("verify")(command(verify_))
-    group.command("export")(command(export, looks=True))
+    group.command("export")(command(export, to_look=True))
     group.command("anchor-key")(command(anchor_key))
     group.command("anchor")(command(anchor))
     group.command("reconcile")(command(reconcile_))

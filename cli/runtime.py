@@ -72,25 +72,25 @@ Act: TypeAlias = Callable[Concatenate[Call, P], Awaitable[ExitCode | None]]
 
 
 def command(
-    act: Act[P], *, acts: bool = False, looks: bool = False, json_if: tuple[str, ...] = ()
+    act: Act[P], *, to_act: bool = False, to_look: bool = False, json_if: tuple[str, ...] = ()
 ) -> Callable[..., None]:
     """Make a command for Typer, with the options of ``act`` and --json.
 
-    It also has --profile if somebody ``acts`` or ``looks``, and --purpose if they look. The options named in
+    It also has --profile if it is ``to_act`` or ``to_look``, and --purpose if it is to look. The options named in
     ``json_if`` make it answer in JSON too.
     """
     own = [_plainly(parameter) for name, parameter in inspect.signature(act).parameters.items() if name != "call"]
     shared: dict[str, tuple[Any, object]] = {"json": (_JSON, False)}
-    if looks:
+    if to_look:
         shared = {"purpose": (_PURPOSE, None)} | shared
-    if acts or looks:
+    if to_act or to_look:
         shared = {"profile": (_PROFILE, None)} | shared
 
     def run(context: typer.Context, **given: Any) -> None:
         who = {name: given.pop(name) for name in ("profile", "purpose") if name in given and name in shared}
         json_only = given.pop("json") or any(given[name] for name in json_if)
         make: Callable[..., Context] = context.find_root().obj or partial(Context, ask=ask, load=load)
-        _run(make(**who), Output(json_only=json_only), partial(act, **given), acts=acts, looks=looks)
+        _run(make(**who), Output(json_only=json_only), partial(act, **given), to_act=to_act, to_look=to_look)
 
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     first = inspect.Parameter("context", positional, annotation=typer.Context)
@@ -132,7 +132,7 @@ def load() -> Settings:
 
 
 def _run(
-    context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]], *, acts: bool, looks: bool
+    context: Context, output: Output, act: Callable[[Call], Awaitable[ExitCode | None]], *, to_act: bool, to_look: bool
 ) -> None:
     """Run one command, and exit with its exit code. This is the only place that handles its errors.
 
@@ -151,7 +151,7 @@ def _run(
 
     error: UseCaseError
     try:
-        if looks:
+        if to_look:
             viewers_zone()
         code = asyncio.run(whole())
     except (typer.Exit, typer.Abort):
@@ -159,7 +159,7 @@ def _run(
     except (KeyboardInterrupt, asyncio.CancelledError):
         error = interrupted()
     except OutputLost as lost:
-        if lost.closed and not acts:
+        if lost.closed and not to_act:
             # As `| head` does: nothing is wrong.
             raise typer.Exit(int(ExitCode.FAULT)) from None
         error = unheard(lost)

@@ -63,17 +63,17 @@ OFFERED: tuple[tuple[SignOffDecision, str], ...] = (
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("list")(command(list_, looks=True))
-    group.command("show")(command(show, looks=True))
-    group.command("attempts")(command(attempts, looks=True))
+    group.command("list")(command(list_, to_look=True))
+    group.command("show")(command(show, to_look=True))
+    group.command("attempts")(command(attempts, to_look=True))
     for verdict, text in OFFERED:
         whole = (
             f"{text}\n\nWho may sign and what it means is in the journey's protocol, and is shown. The form is JSON "
             "with rationale, choice and referral, all optional unless the protocol asks for them."
         )
-        made = command(_decide(verdict), acts=True, json_if=("template", "print_"))
+        made = command(_decide(verdict), to_act=True, json_if=("template", "print_"))
         group.command(verdict, help=whole)(made)
-    made = command(sign, acts=True, json_if=("print_",))
+    made = command(sign, to_act=True, json_if=("print_",))
     group.command("sign", help=SIGN_HELP)(made)
 
 

@@ -36,9 +36,9 @@ _CLAIM = {"journey_id", "obligation", "illustrative", "stale", "due", "claimed_b
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("list")(command(list_, looks=True))
-    group.command("claim")(command(claim, acts=True))
-    group.command("release")(command(release, acts=True))
+    group.command("list")(command(list_, to_look=True))
+    group.command("claim")(command(claim, to_act=True))
+    group.command("release")(command(release, to_act=True))
     group.command("stats")(command(stats))
     group.command("filters")(command(filters))
     work_together.add_commands(group)

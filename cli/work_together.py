@@ -34,9 +34,9 @@ from workflows.journey.codes import code_in
 
 def add_commands(group: typer.Typer) -> None:
     """Add these commands to the group of `work`."""
-    group.command("hold")(command(hold, looks=True))
-    group.command("releases")(command(releases, looks=True))
-    group.command("permissions")(command(permissions, looks=True))
+    group.command("hold")(command(hold, to_look=True))
+    group.command("releases")(command(releases, to_look=True))
+    group.command("permissions")(command(permissions, to_look=True))
 
 
 async def hold(

@@ -18,10 +18,10 @@ MOST_HOURS = LONGEST_SESSION // timedelta(hours=1)
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("open")(command(open_, looks=True))
-    group.command("close")(command(close, acts=True))
-    group.command("show")(command(show, acts=True))
-    group.command("token")(command(token, acts=True))
+    group.command("open")(command(open_, to_look=True))
+    group.command("close")(command(close, to_act=True))
+    group.command("show")(command(show, to_act=True))
+    group.command("token")(command(token, to_act=True))
 
 
 async def open_(

@@ -6,6 +6,7 @@ its clinic. What may happen at any time is offered whole: first what fits now, a
 
 from collections.abc import Callable, Iterable, Mapping
 
+from application.words.lines import shorten
 from application.words.titles import CALLED
 from console import names as n
 from console.forms import Field
@@ -132,7 +133,7 @@ def _offered(field: Field, model: type[c.CommandBody], known: FormContext | None
     return field._replace(
         control="codes" if several else "choice",
         choices=tuple(names),
-        labels={each: n.abridge(text) for each, text in names.items()},
+        labels={each: shorten(text, n.SHOWN) for each, text in names.items()},
         whole=field.control == "number" or field.hint == "number",
         hint="",
         default="" if offers in PEOPLE else only,

@@ -52,10 +52,6 @@ Anywhere: TypeAlias = Callable[[FormContext | None], Names]
 """Returns the same of something that no journey has to be known for."""
 
 
-def abridge(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
-
-
 def medicines(known: FormContext) -> Names:
     return {each.id: f"{each.what}, {each.dosage}" for each in known.journey.medicines.values() if each.taken}
 

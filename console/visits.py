@@ -280,7 +280,7 @@ def _found_by(request: Request) -> SignIn | None:
     return found
 
 
-async def looks(request: Request) -> Visit:
+async def visit_to_look(request: Request) -> Visit:
     """Return the visit of somebody who looks.
 
     Raises:
@@ -294,13 +294,13 @@ async def looks(request: Request) -> Visit:
     return visit
 
 
-async def says(request: Request) -> Visit:
+async def visit_to_send(request: Request) -> Visit:
     """Return the visit of somebody who sends a form. It must come from a page of this server, for this sign-in.
 
     Raises:
-        NotSignedIn: as `looks`.
+        NotSignedIn: as `visit_to_look`.
         OtherSignIn: it says that it is from a page of an earlier sign-in, and whose.
-        NotAllowed: the form is not from a page that this person was shown, or as `looks`.
+        NotAllowed: the form is not from a page that this person was shown, or as `visit_to_look`.
     """
     visit = _visit_of(request)
     visit.sent = await sent_with(request)
@@ -336,14 +336,14 @@ def _require_opened(visit: Visit) -> None:
     )
 
 
-async def acts(request: Request) -> Visit:
+async def visit_to_act(request: Request) -> Visit:
     """Return the visit of somebody who sends a form, and has something to act with.
 
     Raises:
-        NotSignedIn, OtherSignIn, NotAllowed: as `says`.
+        NotSignedIn, OtherSignIn, NotAllowed: as `visit_to_send`.
         NoWorkingSession: they are signed in to look, and no more.
     """
-    visit = await says(request)
+    visit = await visit_to_send(request)
     visit.require_working_session()
     return visit
 
@@ -373,6 +373,6 @@ def _strange_form() -> NotAllowed:
     )
 
 
-Looks = Annotated[Visit, Depends(looks)]
-Says = Annotated[Visit, Depends(says)]
-Acts = Annotated[Visit, Depends(acts)]
+Looks = Annotated[Visit, Depends(visit_to_look)]
+Says = Annotated[Visit, Depends(visit_to_send)]
+Acts = Annotated[Visit, Depends(visit_to_act)]

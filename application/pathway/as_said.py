@@ -10,7 +10,7 @@ from application.errors import KEPT_AS_SAID, InvalidInput, Refused, UseCaseError
 from application.input import says_nothing
 from application.pathway.commands import submit
 from application.settings import SettingsError
-from workflows.journey.always.reports.rules import HARM, shorten
+from workflows.journey.always.reports.rules import HARM, cut_to_kept
 from workflows.journey.commands import Command, KeepReport
 from workflows.journey.refusals import RefusalCode
 
@@ -31,7 +31,7 @@ async def keep_as_said(
     names = [_NAME.match(field.field) for field in problem.fields]
     body = KeepReport(
         about=kind.name,
-        said=shorten(said.decode(errors="replace")),
+        said=cut_to_kept(said.decode(errors="replace")),
         fields=tuple(dict.fromkeys(name.group() for name in names if name is not None))[:50],
         meant=meant,
     )

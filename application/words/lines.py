@@ -155,6 +155,6 @@ def _is_plain(name: str, value: object) -> bool:
     return isinstance(value, str | int | float | datetime) and value != ""
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, most: int = LONGEST) -> str:
     """Return as much of a text as stands in a line."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"

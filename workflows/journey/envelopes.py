@@ -114,7 +114,7 @@ def give_free_name(state: Any, body: EventBody) -> EventBody:
     return body.model_copy(update={field: free})
 
 
-def shorten(text: str) -> str:
+def keep_short(text: str) -> str:
     """Return a text that is dealt with as the state keeps it: the record has all of it."""
     return text if len(text) <= SHORTENED else f"{text[: SHORTENED - 1]}…"
 

@@ -18,7 +18,7 @@ from workflows.journey.envelopes import (
     EventHeader,
     Evolutions,
     change_entry,
-    shorten,
+    keep_short,
 )
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
@@ -114,7 +114,7 @@ def _kept(state: ReportsState, body: ReportKept, event: EventHeader) -> Changes:
 
 def _settled(state: ReportsState, body: ReportSettled | ReportRepeated, event: EventHeader) -> Changes:
     report = state.reports.get(body.report)
-    said = {} if report is None else {"said": shorten(report.said)}
+    said = {} if report is None else {"said": keep_short(report.said)}
     return change_entry(state, "reports", body.report, settled=True, **said)
 
 

@@ -106,10 +106,10 @@ def _shows_risk(told: ReportContent) -> bool:
 
 def spell(said: ReportContent) -> str:
     """Return what was said as it is kept."""
-    return shorten(canonical(said).decode())
+    return cut_to_kept(canonical(said).decode())
 
 
-def shorten(text: str) -> str:
+def cut_to_kept(text: str) -> str:
     """Return as much of a text as is kept."""
     return text.encode()[:KEPT_BYTES].decode(errors="ignore")
 
@@ -144,7 +144,7 @@ def keep_report(journey: Journey, command: c.KeepReport, by: Actor, at: datetime
         severity = Severity.URGENT
     if severity is None:
         refuse(RefusalCode.UNKNOWN, "this tells of no harm", "Send it in its own form, or ask for support", "said")
-    told = [*_keep(journey, by, command.about, shorten(command.said), command.fields, command.meant, severity)]
+    told = [*_keep(journey, by, command.about, cut_to_kept(command.said), command.fields, command.meant, severity)]
     if not told:
         refuse(RefusalCode.ALREADY_DONE, "this is kept already", "Send it in its own form", "said")
     yield from told

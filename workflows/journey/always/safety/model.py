@@ -18,7 +18,7 @@ from workflows.journey.envelopes import (
     EventHeader,
     Evolutions,
     change_entry,
-    shorten,
+    keep_short,
 )
 from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
@@ -362,7 +362,7 @@ def _support_requested(state: SafetyState, body: SupportRequested, event: EventH
 
 def _support_answered(state: SafetyState, body: SupportAnswered, event: EventHeader) -> Changes:
     answered = state.support.get(body.support)
-    text = {} if answered is None else {"text": shorten(answered.text)}
+    text = {} if answered is None else {"text": keep_short(answered.text)}
     return change_entry(state, "support", body.support, open=False, **text)
 
 
@@ -378,7 +378,7 @@ def _cancellation_kept(state: SafetyState, body: CancellationKept, event: EventH
 
 def _message_handled(state: SafetyState, body: MessageHandled, event: EventHeader) -> Changes:
     message = state.messages.get(body.message)
-    content = {} if message is None else {"content": shorten(message.content)}
+    content = {} if message is None else {"content": keep_short(message.content)}
     return change_entry(state, "messages", body.message, handled=True, **content)
 
 

@@ -2,7 +2,7 @@
 
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
-from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, shorten
+from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, keep_short
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.education.events import (
     ConsentGiven,
@@ -105,8 +105,8 @@ def _asked(state: EducationState, body: QuestionAsked, event: EventHeader) -> Ch
 
 def _answered(state: EducationState, body: QuestionAnswered, event: EventHeader) -> Changes:
     question = state.questions.get(body.question)
-    text = {} if question is None else {"text": shorten(question.text)}
-    return change_entry(state, "questions", body.question, answer=shorten(body.text), **text)
+    text = {} if question is None else {"text": keep_short(question.text)}
+    return change_entry(state, "questions", body.question, answer=keep_short(body.text), **text)
 
 
 def _consented(state: EducationState, body: ConsentGiven, event: EventHeader) -> Changes:
