@@ -28,7 +28,8 @@ from temporalio.converter import (
 
 from activities.privacy.key_store import DataKey, DataKeys
 from workflows.authenticity import mark_authentic, unmark
-from workflows.temporal_plugin import Compression, HistoryContext, PathwayCodec
+from workflows.compression import Compression
+from workflows.temporal_plugin import HistoryContext, PathwayCodec
 
 SEALED = b"binary/carepath-sealed"
 KEY, PLACE = "key", "place"

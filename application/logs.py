@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 OF_EVERY_LINE = ("event", "level", "timestamp", "logger", "exception")
-WORDS = (
+LOGGED = (
     "activity", "actual", "attempt", "builds", "by", "claim", "claimed_by", "code", "command_id", "counted",
     "definition", "different", "drift", "error", "generation", "half", "journey_id", "kind", "limit", "looked_at",
     "most", "notice_id", "number", "page_id", "people", "run_id", "seconds", "session", "sha256", "stage", "task_queue",
@@ -31,7 +31,7 @@ LIBRARIES = "WARNING"
 def choose_loggable(_logger: object, _method: str, event: EventDict) -> EventDict:
     """What of an event may be logged. A value that is no word is left out, and that is seen; None says nothing."""
     kept = {key: value for key, value in event.items() if key in OF_EVERY_LINE}
-    words = {key: value for key, value in event.items() if key in WORDS and value is not None}
+    words = {key: value for key, value in event.items() if key in LOGGED and value is not None}
     return kept | {key: value if _WORD.fullmatch(str(value)) else "[not shown]" for key, value in words.items()}
 
 
@@ -83,7 +83,7 @@ def configure_logging(level: str, form: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=WORDS), _of_libraries],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=LOGGED), _of_libraries],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, choose_loggable, renderer],
         )
     )

@@ -40,6 +40,13 @@ def loading() -> Iterator[None]:
         gc.enable()
 
 
+def keep_loaded() -> None:
+    """Leave what is loaded by now out of every later search for garbage: it stays until the end, and to look through
+    all of it would keep whoever waits for an answer."""
+    gc.collect()
+    gc.freeze()
+
+
 def leave(code: int) -> NoReturn:
     """Print what is still buffered, and end the process at once with this exit code.
 

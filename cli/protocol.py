@@ -20,7 +20,7 @@ from workflows.journey.base import short_code
 from workflows.journey.calendars import local
 from workflows.journey.protocol import EscalationStep, Protocol
 from workflows.journey.signed_statement import ProtocolApproval
-from workflows.protocols.rules import find_warnings
+from workflows.protocols.warnings import find_warnings
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]
 Old = Annotated[str, typer.Argument(metavar="OLD", help="A protocol by name, id, pathway, or its file.")]

@@ -1,6 +1,5 @@
 """`python -m console`: serve the console until it is told to stop. Settings come from the environment."""
 
-import gc
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from application.logs import configure_logging
 from application.messages.channels import service_of
 from application.messages.settings import load_message_settings
 from application.openid.settings import OpenIdSettings, load_openid_settings
-from application.process import begin, leave
+from application.process import begin, keep_loaded, leave
 from application.settings import OPENID_PREFIX, Settings, SettingsError, load_settings
 from application.sign_offs.keyring import verified_register
 from console.app import HOST, create_app
@@ -40,9 +39,7 @@ def main(argv: Sequence[str] = ()) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    # What is loaded stays until the end. Looking through all of it for garbage would keep every page waiting.
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
     # No access log of the server: who looked at what is in the access log of the record.
     uvicorn.run(
         app,

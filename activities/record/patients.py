@@ -21,8 +21,9 @@ from activities.record.recorded_journeys import RecordedJourney, RecordedJourney
 from activities.record.store import Record
 from activities.record.stored import Opening
 from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
-from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
+from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.events import Event, PatientMerged, PatientUnmerged
 from workflows.journey.vocabulary import Patient
 

@@ -13,8 +13,8 @@ from application.context import Context
 from application.errors import Fault, NotAllowed, NotFound
 from application.history import load_journey, read_journey, read_journeys
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient.elsewhere import risks, see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk
-from workflows.journey.always.patient.rules import risks, see_elsewhere
 from workflows.journey.base import Identifier, InputModel
 from workflows.journey.vocabulary import KnownDose
 

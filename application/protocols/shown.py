@@ -10,7 +10,7 @@ from application.protocols.compare import compare_protocols, describe_difference
 from application.protocols.files import load_protocol, protocol_files
 from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
-from workflows.protocols.rules import find_warnings
+from workflows.protocols.warnings import find_warnings
 
 
 class ListedProtocol(NamedTuple):

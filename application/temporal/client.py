@@ -128,7 +128,7 @@ class TemporalJourneys:
         try:
             return await polled_builds(self._client, self._task_queue)
         except KeysUnavailable as error:
-            raise Unavailable(str(error), "Run it again") from None
+            raise outage(str(error)) from None
 
     async def show(self, journey_id: UUID) -> None:
         await run_control.show(self._client, journey_id)

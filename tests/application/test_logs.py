@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from application.logs import OF_EVERY_LINE, WORDS, choose_loggable
+from application.logs import LOGGED, OF_EVERY_LINE, choose_loggable
 
 ROOT = Path(__file__).parents[2]
 NOT_IN_PRODUCTION = {"tests", "docs", "build"}
@@ -60,7 +60,7 @@ def test_every_event_is_a_constant() -> None:
 def test_no_key_is_allowed_that_nobody_uses() -> None:
     used = {key for _, call in calls() for key in keywords(call)}
     from_temporal = {"workflow_id", "run_id", "attempt"}
-    assert {*WORDS} == used | from_temporal
+    assert {*LOGGED} == used | from_temporal
 
 
 @pytest.mark.parametrize("key", ["patient", "text", "payload", "reason", "name"])
@@ -77,7 +77,7 @@ def test_whom_an_alarm_went_to_is_shown() -> None:
     assert choose_loggable(None, "", shown) == shown
 
 
-@pytest.mark.parametrize("key", WORDS)
+@pytest.mark.parametrize("key", LOGGED)
 @pytest.mark.parametrize("said", ["Robin has nightmares", "KeyError: Robin", "a\nb", "", "x" * 201])
 def test_a_value_that_is_no_word_is_not_shown(key: str, said: str) -> None:
     assert said not in choose_loggable(None, "", {key: said}).values()

@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from docs.generate import attribute_docs, classes_of, pages
+from docs.generate import pages
+from docs.schemas import attribute_docs, classes_of
 from workflows.journey.protocol import Protocol
 
 generated = cache(pages)

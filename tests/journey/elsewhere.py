@@ -8,8 +8,8 @@ from tests.journey.play import PROTOCOLS, Play, after, course, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere
-from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal
 from workflows.journey.vocabulary import KnownDose

@@ -11,8 +11,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, ReleasedSession
-from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.decide import decide
 from workflows.journey.patient_limits import limit_of, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind

@@ -13,8 +13,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
-from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.severity import Severity, is_at_least, worst
 

@@ -10,8 +10,8 @@ from tests.journey.play import PROTOCOLS, START, Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
-from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.decide import decide
 from workflows.journey.notices import notices
 from workflows.journey.patient_limits import limit_of

@@ -16,8 +16,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.clock.rules import STEPS_AT_ONCE, pass_deadline
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk, ReleasedSession
-from workflows.journey.always.patient.rules import see_elsewhere
 from workflows.journey.entries import as_entries
 from workflows.journey.limits import EVENT_LIMIT
 from workflows.journey.needs import wanted_now

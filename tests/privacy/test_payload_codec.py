@@ -24,6 +24,7 @@ from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
 from activities.privacy.patient_keys import PatientKeys
 from workflows.authenticity import Foreign, is_authentic
+from workflows.compression import COMPRESSED_FROM
 from workflows.messages import (
     DIVERGED,
     NOT_AUTHENTIC,
@@ -39,7 +40,7 @@ from workflows.messages import (
     SignatureResult,
     StateDigest,
 )
-from workflows.temporal_plugin import COMPRESSED_FROM, HistoryContext, NotAuthentic, data_converter
+from workflows.temporal_plugin import HistoryContext, NotAuthentic, data_converter
 
 SAID = "Robin has nightmares"
 JOURNEY, OTHER = uuid4(), uuid4()

@@ -14,7 +14,8 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.protocols import ProtocolError, check, find, list_pathways, list_shipped, load
 from workflows.protocols.demonstration import load_demonstration
-from workflows.protocols.rules import find_broken_rules, find_warnings
+from workflows.protocols.rules import find_broken_rules
+from workflows.protocols.warnings import find_warnings
 
 
 @pytest.mark.parametrize("path", list_shipped(), ids=lambda path: path.stem)

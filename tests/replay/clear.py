@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from temporalio.api.common.v1 import Payload
 
 from workflows.authenticity import mark_authentic, unmark
-from workflows.temporal_plugin import Compression, PathwayCodec
+from workflows.compression import Compression
+from workflows.temporal_plugin import PathwayCodec
 
 
 class ClearCodec(PathwayCodec):

@@ -19,20 +19,13 @@ from temporalio.converter import (
 from tests.journey.play import course
 from tests.replay.clear import ClearCodec
 from workflows.authenticity import unmark
+from workflows.compression import COMPRESSED, COMPRESSED_FROM, DICTIONARY, PAYLOAD_LIMIT
 from workflows.journey import commands as c
 from workflows.journey.always.safety.model import Message
 from workflows.journey.protocol import Pathway
 from workflows.messages import JourneyInput
 from workflows.protocols import list_pathways
-from workflows.temporal_plugin import (
-    COMPRESSED,
-    COMPRESSED_FROM,
-    KIND,
-    PAYLOAD_LIMIT,
-    STORED_FROM,
-    WORDS,
-    data_converter,
-)
+from workflows.temporal_plugin import KIND, STORED_FROM, data_converter
 
 NOISE = "".join(hashlib.sha256(b"%d" % number).hexdigest() for number in range(12_000))
 """Text that compresses to about half."""
@@ -86,7 +79,7 @@ async def test_a_payload_comes_back_whatever_its_size(text: str, readable: bool,
         assert await data_converter(ClearCodec()).decode([sent], [str]) == [text]
 
 
-def by_words(content: bytes, words: bytes = WORDS) -> bytes:
+def by_words(content: bytes, words: bytes = DICTIONARY) -> bytes:
     stream = zlib.compressobj(zdict=words)
     return stream.compress(content) + stream.flush()
 
@@ -134,7 +127,7 @@ async def test_a_forged_payload_raises_nothing(forged: str) -> None:
 
 def test_the_words_never_change() -> None:
     """Histories that were compressed with them last for months."""
-    assert hashlib.sha256(WORDS).hexdigest() == "a8b93d61261cefe7883d7e0b710e6ffe8f49d5f5d7c39f8dad7f5ed33a5030c9"
+    assert hashlib.sha256(DICTIONARY).hexdigest() == "a8b93d61261cefe7883d7e0b710e6ffe8f49d5f5d7c39f8dad7f5ed33a5030c9"
 
 
 @pytest.mark.parametrize("pathway", list_pathways())

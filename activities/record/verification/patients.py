@@ -14,8 +14,9 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record.patients import Said, of_patient, tell_apart
 from activities.record.verification.chains import Connection, RecordFinding
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere
-from workflows.journey.always.patient.rules import rests_on_patient, see_elsewhere
+from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
 
 Difference: TypeAlias = Literal["history_differs", "rests_on_less", "second_journey", "patient_differs"]

@@ -24,7 +24,7 @@ FindingKind = Literal[
 ]
 """The kinds of emergency, as the protocol's ``adverse_events.emergency_grades`` names them."""
 
-WORDS: dict[FindingKind, str] = {
+FINDINGS: dict[FindingKind, str] = {
     "unresponsive": "not responsive, or only to pain",
     "breathing": "breathing not normal",
     "red_flag": "a red flag of the protocol",
@@ -47,7 +47,7 @@ def open_adverse_event(
     first = max(findings, key=lambda finding: getattr(grades, finding))
     return e.AdverseEventReported(
         adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
-        what="; ".join(WORDS[finding] for finding in findings),
+        what="; ".join(FINDINGS[finding] for finding in findings),
         grade=getattr(grades, first),
         serious=False,
         serious_because=(),

@@ -1,0 +1,154 @@
+"""What a journey says to the patient's other ones: doses, released sessions, risks and tightened limits."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from uuid import uuid5
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.adverse_events.rules import is_reviewed, severity_of
+from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED
+from workflows.journey.always.patient.model import (
+    CONFIRMED,
+    Elsewhere,
+    KnownRisk,
+    ReleasedSession,
+)
+from workflows.journey.patient_limits import is_tighter
+from workflows.journey.protocol import DoseLimit
+from workflows.journey.severity import OF_CRISIS, Severity, is_at_least
+from workflows.journey.stage import Outcome
+from workflows.journey.stages.screening.rules import list_exclusions
+from workflows.journey.vocabulary import KnownDose
+
+KEPT = 300
+"""How many doses, sessions and risks of other journeys are told one by one."""
+UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
+"""Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
+
+
+def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: bool = False) -> Elsewhere:
+    """Return what these journeys say to another one of their patient, with this medicine. It does not depend on the
+    order of the journeys. ``unreadable``: there are others that cannot be read. However much there is, it has room in
+    one event: what is long ago or alike is said in one."""
+    others = tuple(journeys)
+    return Elsewhere(
+        doses=_sum_up_doses(
+            sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))
+        ),
+        released=_keep_released(
+            sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
+        ),
+        risks=_sum_up_risks(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
+        unreadable=unreadable,
+        unconfirmed=any(made.fact == "session.dosed" for each in others for made in each.unconfirmed.values()),
+        same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
+        no_go_until=max((each.no_go_until for each in others if each.no_go_until is not None), default=None),
+        limits=_tightest(others, medicine),
+        also_known_as=_references(others),
+        told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
+    )
+
+
+def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, float]:
+    """Return the limits that were made tighter for the patient: of time and number whatever the medicine, and of
+    amounts for this one."""
+    found: dict[DoseLimit, float] = {}
+    for each in others:
+        for name, value in each.own_limits.items():
+            of_any = name in (DoseLimit.MIN_INTERVAL_HOURS, DoseLimit.MAX_IN_ROLLING_7_DAYS)
+            same = of_any or each.protocol.dose.medicine == medicine
+            if same and (name not in found or is_tighter(name, value, found[name])):
+                found[name] = value
+    return found
+
+
+def _references(others: tuple[Journey, ...]) -> tuple[str, ...]:
+    """Return the references that two people signed to be of one patient; none where there is only the one."""
+    merged = (merge.other for each in others for merge in each.merges.values() if merge.merged)
+    found = sorted(dict.fromkeys((*(each.patient.ref for each in others), *merged)))
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _sum_up_doses(doses: list[KnownDose]) -> tuple[KnownDose, ...]:
+    """Return the latest doses, and all those before them as one, which counts as taken when the last of them was: never
+    less, and never longer ago."""
+    long_ago, latest = doses[:-KEPT], doses[-KEPT:]
+    if not long_ago:
+        return tuple(latest)
+    known = [dose.dose_mg for dose in long_ago if dose.dose_mg is not None]
+    together = sum(known) if len(known) == len(long_ago) else None
+    return (long_ago[-1].model_copy(update={"dose_mg": together}), *latest)
+
+
+def _keep_released(released: list[ReleasedSession]) -> tuple[ReleasedSession, ...]:
+    """Return the latest released sessions, and before all others those of which a dose may still be taken."""
+    kept = sorted(released, key=lambda session: session.open)[-KEPT:]
+    return tuple(session for session in released if session in kept) if len(kept) < len(released) else tuple(released)
+
+
+def _sum_up_risks(found: list[KnownRisk]) -> tuple[KnownRisk, ...]:
+    """Return all risks, or, where there are too many, the latest of each kind: settled and not, of each severity, of a
+    journey that has ended and not. Nobody sees to what is open in one that has."""
+    if len(found) <= KEPT:
+        return tuple(found)
+    alike = {(risk.type, risk.what, risk.open, risk.severity, risk.ended): risk for risk in found}
+    return tuple(alike.values())[-KEPT:]
+
+
+def _released(journey: Journey) -> Iterator[ReleasedSession]:
+    for session in journey.sessions.values():
+        if session.released_at is not None and session.dosed_at is None:
+            source = uuid5(journey.id, f"session-{session.number}")
+            yield ReleasedSession(source=source, released_at=session.released_at, open=not journey.closed)
+
+
+def risks(journey: Journey) -> Iterator[KnownRisk]:
+    """Find the risks that a journey knows of its patient, settled or not."""
+    for hold in journey.holds.values():
+        if hold.cause not in (HISTORY, LIMITS, PARTED):
+            yield _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
+    for crisis in journey.crises.values():
+        severity = OF_CRISIS[crisis.level]
+        yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, severity, unsettled=not crisis.closed)
+    for event in journey.adverse_events.values():
+        reviewed, severity = is_reviewed(journey, event.id), severity_of(journey, event)
+        what, onset = f"grade {event.grade}", event.report.onset
+        yield _risk(journey, "adverse_event", event.id, what, onset, severity, unsettled=not reviewed)
+    for death in journey.deaths.values():
+        if not death.in_error:
+            what = CONFIRMED if death.confirmed else "reported"
+            calls = None if death.confirmed else Severity.EMERGENCY
+            yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)
+    for support in journey.support.values():
+        urgency = Severity(support.urgency)
+        if support.open and is_at_least(urgency, Severity.URGENT) and support.cause != "elsewhere":
+            yield _risk(journey, "support", support.id, support.urgency, support.at, urgency, unsettled=True)
+    for code in list_exclusions(journey, "hard"):
+        since = journey.screening.recorded_at or journey.started_at
+        yield _risk(journey, "exclusion", code, code, since, unsettled=True)
+    ended = journey.closing
+    if ended is not None and ended.outcome in UNFINISHED:
+        yield _risk(journey, "ending", "ending", ended.outcome.value, ended.at, unsettled=True)
+
+
+def _risk(
+    journey: Journey,
+    kind: str,
+    name: str,
+    what: str,
+    since: datetime,
+    severity: Severity | None = None,
+    *,
+    unsettled: bool,
+) -> KnownRisk:
+    return KnownRisk.model_validate(
+        {
+            "source": uuid5(journey.id, name),
+            "type": kind,
+            "what": what,
+            "since": since,
+            "open": unsettled,
+            "severity": severity,
+            "ended": journey.closed,
+        }
+    )
