@@ -114,7 +114,8 @@ async def _refresh(live: Live, performances: Sequence[Performance]) -> None:
         await asyncio.sleep(0.1)
 
 
-def _print_timeline(console: Console, journey: Journey) -> None:
+def timeline_table(journey: Journey) -> Table:
+    """Return what was due in a journey, and when it was done."""
     zone = journey.patient.zone
     table = Table(title=f"{journey.protocol.title}: {say(journey.outcome or 'open')}", title_justify="left")
     for heading in ("what", f"due ({zone})", "done", "late"):
@@ -126,7 +127,7 @@ def _print_timeline(console: Console, journey: Journey) -> None:
         contact = journey.contacts.get(entry.what)
         what = say_within(entry.what) if contact is None else name_contact(contact)
         table.add_row(what, due or "", done or "", shown)
-    console.print(table)
+    return table
 
 
 async def _verify(stack: StaffedStack, record: Record) -> Sequence[object]:
@@ -158,7 +159,7 @@ async def _perform(stack: StaffedStack, console: Console, begins: datetime | Non
                 live.update(_board(performances))
         for performance in performances:
             assert performance.journey is not None
-            _print_timeline(console, performance.journey)
+            console.print(timeline_table(performance.journey))
         findings = await _verify(stack, record)
         if findings:
             raise Disagreement(f"the record does not verify: {findings[0]}")

@@ -80,7 +80,6 @@ WORDS: Final = {
     "follow_up_appointments": "follow-up appointments",
     "background_reading": "reading",
     "on_call_clinician": "on-call clinician",
-    "ops": "operations",
     # What a group of commands is about.
     "instrument": "questionnaire",
     "signoff": "sign-off",

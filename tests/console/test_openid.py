@@ -213,7 +213,7 @@ async def test_who_has_several_roles_says_in_which_they_look(
     assert refused.status_code == 403
     work = await browser.send({"role": "ops"}, "/sign-in/openid/role")
     assert work.url.path == "/work"
-    assert "Coco Invented, operations" in work.text
+    assert "Coco Invented, ops" in work.text
     assert "yours: Asia/Tokyo." in work.text
     browser.last = asked
     assert (await browser.send({"role": "coordinator"}, "/sign-in/openid/role")).status_code == 403

@@ -49,6 +49,18 @@ FOR: Mapping[str, tuple[Role, ...]] = {
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
+def codes_in(page: str) -> list[str]:
+    """Return the codes that a page shows: words joined by underscores, but for ids, which people copy."""
+    text = re.sub(r"<(code|\w+ class=\"id\")[^>]*>[^<]*<", "<", page)
+    return re.findall(r"(?<![\w:.-])[a-z]+(?:_[a-z0-9]+)+(?![\w:-])", re.sub(r"<[^>]*>", " ", text))
+
+
+def test_a_code_on_a_page_is_found() -> None:
+    assert codes_in('<p title="at_home">on_call_clinician</p><code>at_home</code><i class="id">a_b</i>') == [
+        "on_call_clinician"
+    ]
+
+
 async def test_every_page_needs_somebody_who_is_signed_in(console: FastAPI, clinics: Clinics) -> None:
     async with browser_of(console) as browser:
         browser.client.follow_redirects = False
@@ -71,6 +83,7 @@ async def test_every_page_answers_every_role(console: FastAPI, clinics: Clinics,
             answer = await browser.go(address)
             assert answer.status_code in (200, 403, 404), (address, answer.text)
             assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+            assert address == SAVED or codes_in(answer.text) == [], address
             assert "<h1>" in answer.text or (answer.status_code == 200 and address == SAVED)
             if journey == there_is_none and str(journey) in address:
                 assert answer.status_code in (403, 404)
