@@ -43,6 +43,14 @@ def for_all(setting: str) -> str:
     )
 
 
+FULL_DISK = """
+CREATE FUNCTION record.full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON record.journey_event FOR EACH ROW EXECUTE FUNCTION record.full_disk();
+CREATE TRIGGER full_disk BEFORE INSERT ON record.notice FOR EACH ROW EXECUTE FUNCTION record.full_disk();
+"""
+
+
 @asynccontextmanager
 async def packed(stack: Stack) -> AsyncIterator[None]:
     admin = await asyncpg.connect(stack.postgres.admin_url)
@@ -85,6 +93,36 @@ ATTACKS: Mapping[str, Attack] = {
         "GRANT USAGE ON SCHEMA record TO carepath_recorder",
     ),
     "all packed": packed,
+    "no room on the disk": lambda stack: changed(stack, FULL_DISK, "DROP FUNCTION record.full_disk CASCADE"),
+    "no room to sort": lambda stack: changed(
+        stack, for_all("SET temp_file_limit = 0"), for_all("RESET temp_file_limit")
+    ),
+    "a lock on all of it": lambda stack: blocked(
+        stack,
+        "LOCK TABLE record.journey_event, record.journey, record.command, record.notice, record.register, record.log",
+    ),
+    "indexes dropped": lambda stack: changed(
+        stack,
+        "DROP INDEX record.journey_patient, record.queued_notice_due, record.notice_journey",
+        "CREATE INDEX journey_patient ON record.journey (log_id, patient_key); "
+        "CREATE INDEX queued_notice_due ON record.queued_notice (log_id, alarm, due_at) WHERE due_at IS NOT NULL; "
+        "CREATE INDEX notice_journey ON record.notice (log_id, journey_id)",
+    ),
+    "the index of events dropped": lambda stack: changed(
+        stack,
+        "ALTER TABLE record.journey_event DROP CONSTRAINT journey_event_version",
+        "ALTER TABLE record.journey_event ADD CONSTRAINT journey_event_version UNIQUE (log_id, journey_id, version)",
+    ),
+    "the ids of events not kept apart": lambda stack: changed(
+        stack,
+        "ALTER TABLE record.journey_event DROP CONSTRAINT journey_event_id",
+        "ALTER TABLE record.journey_event ADD CONSTRAINT journey_event_id UNIQUE (log_id, event_id)",
+    ),
+    "the index of notices dropped": lambda stack: changed(
+        stack,
+        "ALTER TABLE record.notice DROP CONSTRAINT notice_pkey CASCADE",
+        "ALTER TABLE record.notice ADD CONSTRAINT notice_pkey PRIMARY KEY (log_id, notice_id)",
+    ),
 }
 
 
