@@ -39,7 +39,7 @@ class Chart(NamedTuple):
 def charts_of(journey: Journey) -> tuple[Chart, ...]:
     """Return a chart for each instrument with at least two totals. A level, and an incomplete form, has no total."""
     scored = [m for m in journey.measurements if m.score.total is not None]
-    by_instrument = groupby(sorted(scored, key=lambda m: (m.instrument, m.version)), key=lambda m: m.instrument)
+    by_instrument = groupby(sorted(scored, key=lambda m: m.instrument), key=lambda m: m.instrument)
     found = []
     for instrument, measured in by_instrument:
         totals = [(m.occasion, m.score.total) for m in measured if m.score.total is not None]

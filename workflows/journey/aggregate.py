@@ -166,7 +166,7 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     body = event.body
     match body:
         case e.FactAmended():
-            changed = _correct(journey, body, _changes(journey, body.correction, event))
+            changed = _correct(journey, body, event, _changes(journey, body.correction, event))
         case e.EnteredInError() if not body.to_confirm:
             changed = void(journey, body.version)
         case e.CorrectionConfirmed() if journey.corrections[body.correction].in_error:
@@ -222,7 +222,7 @@ def _changes(journey: Journey, body: EventBody, event: EventHeader) -> Changes:
     return changed
 
 
-def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes:
+def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed: Changes) -> Changes:
     """Return what a correction changes: the same as the fact would if it were new, except that it replaces the wrong
     one and keeps its time."""
     fact = body.correction
@@ -230,9 +230,10 @@ def _correct(journey: Journey, body: e.FactAmended, changed: Changes) -> Changes
         case e.InstrumentRecorded():
             wrong = next((m for m in journey.measurements if body.version in (m.version, m.corrected)), None)
             if wrong is not None:
-                right = changed["measurements"][-1]
+                right = next(m for m in changed["measurements"] if m.version == event.version)
                 taken_back = None if right.score.needs_c_ssrs else wrong.risk_found
-                as_asked = {"at": wrong.at, "version": wrong.version, "corrected": right.version}
+                as_asked = {"at": wrong.at, "entered_at": wrong.entered_at, "version": wrong.version}
+                as_asked |= {"corrected": right.version, "corrected_at": event.at}
                 right = right.model_copy(update={**as_asked, "taken_back": taken_back})
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
         case e.SessionChecked():

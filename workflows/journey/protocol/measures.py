@@ -21,6 +21,8 @@ class Instruments(InputModel):
     """What the clinic chose about an instrument. One that is asked needs all its thresholds of change, or a change
     would not be seen: ``meaningful_change``, ``reliable_change``, ``deterioration`` and ``rises_in_a_row``; for the
     PCL-5 also ``recovered_at_or_below``, for the GAD-7 and the PHQ-9 ``response_pct`` and ``remission_below``."""
+    answers_entered_within_days: Count
+    """Days after they were given that answers may still be entered. What they show of danger acts at once."""
     suicide_risk_heightened_days: Count
     """Days after a C-SSRS of moderate or worse in which missed contacts escalate faster."""
     suicide_risk_valid_days: Count

@@ -197,12 +197,12 @@ def record_contact(journey: Journey, command: c.RecordCrisisContact, by: Actor, 
 
 def settling_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return what must still happen before people can sign that suicide risk is settled, whoever signs."""
-    alarms = [crisis.version for crisis in journey.open_crises]
-    alarms += [h.version for h in journey.standing_holds if h.cause in RISK_CAUSES]
+    alarms = [(crisis.version, crisis.opened_at) for crisis in journey.open_crises]
+    alarms += [(h.version, h.placed_at) for h in journey.standing_holds if h.cause in RISK_CAUSES]
     risk, found = journey.asked_risk, []
     if any(not crisis.reached for crisis in journey.open_crises):
         found.append("a clinician has reached the patient, and signed that")
-    if risk is None or risk.version < max(alarms, default=0) or not risk.score.complete:
+    if risk is None or not risk.score.complete or not all(risk.follows(*alarm) for alarm in alarms):
         found.append("a clinician asks the C-SSRS again, all of it")
     elif risk.score.current_level == Level.HIGH:
         found.append("a clinician asks the C-SSRS again, and it is not high")
@@ -229,7 +229,7 @@ def levels_to_sign(journey: Journey) -> tuple[Measurement, ...]:
 
 
 def _after_item_9(risk: Measurement, journey: Journey) -> bool:
-    return all(m.risk_found is None or m.risk_found < risk.version for m in journey.measurements)
+    return all(m.risk_found is None or risk.follows(m.risk_found, m.known_at) for m in journey.measurements)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

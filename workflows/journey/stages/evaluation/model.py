@@ -1,7 +1,7 @@
 """Evaluation and questionnaires: commands, events and state."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
 from workflows.journey.base import Identifier, ImmutableModel, Json, SortedDict, Text, canonical
-from workflows.journey.calendars import Day, Instant
+from workflows.journey.calendars import Day, Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
 from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
 from workflows.journey.stage import Stage
@@ -47,7 +47,11 @@ class RecordEvaluation(CommandBody):
 
 
 class RecordInstrument(CommandBody):
-    """Record a completed questionnaire; it is scored here, and an incomplete one has no score."""
+    """Record a completed questionnaire; it is scored here, and an incomplete one has no score.
+
+    ``answered_at`` is when the patient answered, where that was before now: on paper, or on the telephone. What the
+    answers show of danger acts at once, however long ago that was.
+    """
 
     kind: Literal["instrument.record"] = "instrument.record"
     licensed: ClassVar[bool] = False
@@ -57,6 +61,7 @@ class RecordInstrument(CommandBody):
     instrument: Instrument
     occasion: Identifier
     answers: Annotated[Json, AfterValidator(_few_answers)]
+    answered_at: Instant | None = None
     wording: WordingId | None = None
 
 
@@ -75,7 +80,8 @@ class EvaluationRecorded(EventBody):
 
 
 class InstrumentRecorded(EventBody):
-    """Raw answers and the score computed from them, and whether the patient or staff filled it in."""
+    """Raw answers and the score computed from them, and whether the patient or staff filled it in. ``answered_at``
+    (UTC, beside the patient's ``zone``) is when they were given, where that was before they were entered."""
 
     kind: Literal["instrument.recorded"] = "instrument.recorded"
     safety: ClassVar[bool] = True
@@ -84,6 +90,8 @@ class InstrumentRecorded(EventBody):
     answers: Any
     score: Score
     administered_by: Role
+    answered_at: Instant | None = None
+    zone: Zone | None = None
     wording: WordingId | None = None
 
 
@@ -113,8 +121,10 @@ class Evaluation(ImmutableModel):
 
 
 class Measurement(ImmutableModel):
-    """One completed questionnaire. ``at`` and ``version`` are those of when it was asked; a correction keeps them, so
-    that nothing comes to look newer than it is. ``corrected`` is the version of the last correction."""
+    """One completed questionnaire. ``at`` is when it was answered (UTC), ``version`` that of when it was entered; a
+    correction keeps them, so that nothing comes to look newer than it is. ``entered_at`` is when it was entered, where
+    that was later. ``corrected`` is the version of the last correction, ``corrected_at`` when it was made.
+    """
 
     instrument: Instrument
     occasion: Identifier
@@ -123,7 +133,9 @@ class Measurement(ImmutableModel):
     answers: Any
     score: Score
     administered_by: Role
+    entered_at: Instant | None = None
     corrected: int | None = None
+    corrected_at: Instant | None = None
     taken_back: int | None = None
     """The version as of which suicide risk was found in it (item 9) that a correction takes back, until a second person
     has confirmed that."""
@@ -137,6 +149,16 @@ class Measurement(ImmutableModel):
     def found(self) -> int:
         """The version as of which what it says is known."""
         return self.corrected or self.version
+
+    @property
+    def known_at(self) -> Instant:
+        """When what it says became known (UTC)."""
+        return self.corrected_at or self.entered_at or self.at
+
+    def follows(self, version: int, known_at: datetime) -> bool:
+        """Whether it was entered after this version, and not answered before that was known (UTC): what was answered
+        before an alarm does not clear it, however late it is entered."""
+        return self.version > version and (self.entered_at is None or self.at >= known_at)
 
     @property
     def by_staff(self) -> bool:
@@ -155,6 +177,13 @@ def totals(measurements: Sequence[Measurement], instrument: Instrument) -> tuple
     scored = [(m, m.score.total) for m in measurements if m.instrument == instrument and m.score.total is not None]
     begins = max((place for place, (m, _) in enumerate(scored) if m.occasion == BASELINE), default=0)
     return tuple(total for _, total in scored[begins:])
+
+
+def count_answered(measurements: Sequence[Measurement], until: datetime | None) -> int:
+    """Return how many questionnaires were answered up to a moment (UTC); all where it is None, which is now."""
+    if until is None:
+        return len(measurements)
+    return sum(m.at <= until for m in measurements)
 
 
 def scheduled_instruments(journey: PathwayState) -> tuple[Instrument, ...]:
@@ -180,7 +209,7 @@ def _suffix(instrument: Instrument) -> str:
 
 
 class EvaluationState(PathwayState):
-    """What was found out, and every completed questionnaire, oldest first."""
+    """What was found out, and every completed questionnaire, in the order in which they were answered."""
 
     evaluation: Evaluation = Evaluation()
     measurements: tuple[Measurement, ...] = ()
@@ -199,10 +228,11 @@ class EvaluationState(PathwayState):
         ]
         return fitting[-1] if fitting else None
 
-    def comparison(self, instrument: Instrument, newest: int = -1) -> Comparison | None:
+    def comparison(self, instrument: Instrument, newest: int = -1, until: int | None = None) -> Comparison | None:
         """The newest total of an instrument (or the one before it, ``newest=-2``) beside the baseline, the best and
-        the last before it, as they are known now. None if there is nothing to compare."""
-        known = totals(self.measurements, instrument)
+        the last before it, as they are known now; ``until`` leaves out what was answered from a place on. None if there
+        is nothing to compare."""
+        known = totals(self.measurements[:until], instrument)
         known = known[: len(known) + newest + 1]
         thresholds = self.protocol.instruments.thresholds.get(instrument, Thresholds())
         return compare(known, instrument, thresholds) if known else None
@@ -217,12 +247,14 @@ class EvaluationState(PathwayState):
         """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS and to
         sign its level. Only one that was asked after item 9 was known, not one that was corrected after it."""
         asked = [
-            m.version
+            m
             for m in self.measurements
             if m.instrument in C_SSRS_FORMS and m.by_staff and m.found in self.signed_levels
         ]
-        found = (m.risk_found for m in self.measurements if m.instrument == Instrument.PHQ_9)
-        return any(version is not None and version > max(asked, default=0) for version in found)
+        found = [(m.risk_found, m.known_at) for m in self.measurements if m.instrument == Instrument.PHQ_9]
+        return any(
+            version is not None and not any(m.follows(version, known_at) for m in asked) for version, known_at in found
+        )
 
 
 def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHeader) -> Changes:
@@ -247,10 +279,12 @@ def _measured(state: EvaluationState, body: InstrumentRecorded, event: EventHead
     measured = Measurement(
         **body.model_dump(exclude={"kind", "score"}),
         score=body.score,
-        at=event.at,
+        at=body.answered_at or event.at,
+        entered_at=None if body.answered_at is None else event.at,
         version=event.version,
     )
-    return {"measurements": (*state.measurements, measured)}
+    place = count_answered(state.measurements, body.answered_at)
+    return {"measurements": (*state.measurements[:place], measured, *state.measurements[place:])}
 
 
 def _level_signed(state: EvaluationState, body: RiskLevelSigned, event: EventHeader) -> Changes:

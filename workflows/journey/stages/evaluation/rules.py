@@ -5,7 +5,7 @@ completion; standard treatments tried come before (VA guidance for PTSD; therapy
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -19,7 +19,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stage import Stage
-from workflows.journey.stages.evaluation.model import BASELINE, UNSCHEDULED, Measurement, totals
+from workflows.journey.stages.evaluation.model import BASELINE, UNSCHEDULED, Measurement, count_answered, totals
 
 
 def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -66,44 +66,81 @@ def require_rated(journey: Journey, symptoms: dict[str, int]) -> None:
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation; one
-    that is filled in before its window opens is not the one that is due then."""
+    that is filled in before its window opens is not the one that is due then. Every window counts from when it was
+    answered. Risk that was found is kept, whatever occasion it was given, and whatever time."""
     result = score_answers(journey, command, journey.measurements)
+    at_risk = result.needs_c_ssrs or result.gate_level not in (None, Level.NONE)
+    answered_at = _time_answered(journey, command, at, at_risk=at_risk)
     misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
-    if misplaced and not result.needs_c_ssrs and result.gate_level in (None, Level.NONE):
+    if misplaced and not at_risk:
         refuse(
             RefusalCode.WRONG_STAGE,
             "the baseline belongs to the evaluation",
             "Use another occasion, or correct the baseline with `pathway amend`",
             "occasion",
         )
-    # Risk that was found is kept, whatever occasion it was given.
     owed = journey.contacts.get(command.occasion)
-    early = owed is not None and at < owed.opens
+    early = owed is not None and (answered_at or at) < owed.opens
     yield e.InstrumentRecorded(
         instrument=command.instrument,
         occasion=UNSCHEDULED if early or misplaced else command.occasion,
         answers=command.answers,
         score=result,
         administered_by=by.role,
+        answered_at=answered_at,
+        zone=None if answered_at is None else journey.patient.zone,
         wording=command.wording,
     )
 
 
-def correct_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
-    """Score a wrongly recorded questionnaire again. Who filled it in stays the same, whoever corrects it.
+def _time_answered(journey: Journey, command: c.RecordInstrument, at: datetime, *, at_risk: bool) -> datetime | None:
+    """Return when a questionnaire was answered (UTC), None for now. A time that cannot count is refused; that of
+    answers which show risk is left out, so that they count from now.
 
     Raises:
-        RefusalRaised: no questionnaire of this kind and occasion was recorded at this version.
+        RefusalRaised: it is still to come, or longer ago than answers may be entered.
+    """
+    days = journey.protocol.instruments.answers_entered_within_days
+    answered_at = command.answered_at
+    if answered_at is None or timedelta() <= at - answered_at <= timedelta(days=days):
+        return answered_at
+    if at_risk:
+        return None
+    if answered_at > at:
+        refuse(RefusalCode.WRONG_TIME, "this is still to come", "Say when it was answered", "answered_at")
+    refuse(
+        RefusalCode.WRONG_TIME,
+        f"answers are entered within {days} days",
+        "Correct the time, or have the questionnaire answered again",
+        "answered_at",
+    )
+
+
+def correct_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
+    """Score a wrongly recorded questionnaire again. Who filled it in and when stays the same, whoever corrects it.
+
+    Raises:
+        RefusalRaised: no questionnaire of this kind and occasion was recorded at this version, or it is said to have
+            been answered at another time.
     """
     for place, known in enumerate(journey.measurements):
         same = (known.instrument, known.occasion) == (command.instrument, command.occasion)
         if same and version in (known.version, known.corrected):
+            if command.answered_at not in (None, known.at):
+                refuse(
+                    RefusalCode.WRONG_TIME,
+                    "a correction does not change when it was answered",
+                    "Say that it was entered in error (`pathway enter-in-error`), and record it with the right time",
+                    "answered_at",
+                )
             return e.InstrumentRecorded(
                 instrument=command.instrument,
                 occasion=command.occasion,
                 answers=command.answers,
                 score=score_answers(journey, command, journey.measurements[:place]),
                 administered_by=known.administered_by,
+                answered_at=None if known.entered_at is None else known.at,
+                zone=None if known.entered_at is None else journey.patient.zone,
                 wording=command.wording,
             )
     refuse(
@@ -115,7 +152,9 @@ def correct_instrument(journey: Journey, command: c.RecordInstrument, version: i
 
 
 def score_answers(journey: Journey, command: c.RecordInstrument, before: tuple[Measurement, ...]) -> Score:
-    """Score a questionnaire with the thresholds of the journey's protocol, beside those ``before`` it."""
+    """Score a questionnaire with the thresholds of the journey's protocol, beside those ``before`` it in the journey
+    that were also answered before it."""
+    before = before[: count_answered(before, command.answered_at)]
     thresholds = journey.protocol.instruments.thresholds.get(command.instrument, Thresholds())
     return score(command.instrument, command.answers, thresholds, totals(before, command.instrument))
 

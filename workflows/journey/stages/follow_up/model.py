@@ -296,11 +296,12 @@ def _measured(state: FollowUpState, body: InstrumentRecorded, event: EventHeader
     owed = state.contacts.get(body.occasion)
     if owed is None or owed.type != "measure" or not owed.open or owed.instrument != body.instrument:
         return {}
-    if not body.score.complete or event.at < owed.opens:
+    answered_at = body.answered_at or event.at
+    if not body.score.complete or answered_at < owed.opens:
         return {}
     if body.instrument in C_SSRS_FORMS and body.administered_by not in CLINICAL:
         return {}
-    return change_entry(state, "contacts", body.occasion, done_at=event.at, late=event.at > owed.closes)
+    return change_entry(state, "contacts", body.occasion, done_at=event.at, late=answered_at > owed.closes)
 
 
 def _escalated(state: FollowUpState, body: ObligationEscalated, event: EventHeader) -> Changes:

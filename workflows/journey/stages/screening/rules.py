@@ -275,17 +275,22 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
 
 def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Ask a clinician when the newest total is worse than the best since the baseline, or rises again and again; hold
-    care when two in a row are worse. Judged anew from all totals, so that a corrected earlier one counts at once.
+    care when two in a row are worse. Judged anew from all totals, so that a corrected earlier one counts at once. One
+    that is entered after newer ones is judged as what it was then, too: they do not hide it.
     """
     instrument, source = body.instrument, f"version-{journey.version}"
     if journey.stage == Stage.EVALUATION:
         return
-    now, before = _change(journey.comparison(instrument)), _change(journey.comparison(instrument, -2))
-    if ScoreChange.DETERIORATION in now:
+    own = next((place for place, m in enumerate(journey.measurements, 1) if m.version == journey.version), None)
+    judged = [
+        (_change(journey.comparison(instrument, -1, until)), _change(journey.comparison(instrument, -2, until)))
+        for until in (None, own)
+    ]
+    if any(ScoreChange.DETERIORATION in now for now, _ in judged):
         yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
-        if ScoreChange.DETERIORATION in before:
+        if any(ScoreChange.DETERIORATION in now and ScoreChange.DETERIORATION in before for now, before in judged):
             yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
-    elif ScoreChange.RISING in now:
+    elif any(ScoreChange.RISING in now for now, _ in judged):
         yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")
 
 

@@ -78,7 +78,7 @@ def _happened_since(journey: Journey, since: datetime) -> Content:
         "crises": [*find(journey.crises, _crises, since)],
         "support": [*find(journey.support, _support, since)],
         "contacts": [*find(journey.contacts, _contacts, since)],
-        "measured": dump_measurements(tuple(m for m in journey.measurements if m.at >= since)),
+        "measured": dump_measurements(tuple(m for m in journey.measurements if m.known_at >= since)),
         "sessions": [s.model_dump(mode="json") for s in journey.ended_sessions if s.ended_at and s.ended_at >= since],
     }
 
