@@ -167,7 +167,7 @@ def test_each_field_of_the_wrong_type_is_named(
         ("pathway.move", "zone", "Mars/Olympus"),
         ("pathway.hold", "reason", "   "),
         ("pathway.hold", "reason", "x" * 4001),
-        ("plan.record", "plan.weight_kg", 501),
+        ("plan.record", "plan.weight", 1101),
         ("plan.record", "plan.goals", []),
         ("consent.give", "consents", {}),
         ("pathway.amend", "correction.kind", "pathway.hold"),

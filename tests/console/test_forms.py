@@ -193,7 +193,7 @@ TYPED = {
 }
 """The ids, codes and versions that are typed all the same, each with the reason."""
 AMOUNTS = {
-    "plan/dose_mg", "plan/weight_kg", "plan/planned_sessions", "plan/spacing_hours", "plan/doses_dispensed", "dose_mg",
+    "plan/dose_mg", "plan/weight", "plan/planned_sessions", "plan/spacing_hours", "plan/doses_dispensed", "dose_mg",
     "doses_left", "doses", "grade", "minute", "reachable_within_minutes", "vitals/systolic", "vitals/diastolic",
     "vitals/heart_rate", "vitals/oxygen", *(f"limits/{limit.value}" for limit in DoseLimit),
 }  # fmt: skip

@@ -136,9 +136,9 @@ def test_every_limit_can_be_made_tighter_and_is_then_kept() -> None:
         return revision(play.journey, same.model_copy(update=changed))
 
     cases: dict[DoseLimit, tuple[dict[str, Any], str]] = {
-        DoseLimit.MAX_SINGLE_DOSE: ({"dose_mg": numbers[DoseLimit.MAX_SINGLE_DOSE] + 1, "weight_kg": 200.0}, "dose_mg"),
+        DoseLimit.MAX_SINGLE_DOSE: ({"dose_mg": numbers[DoseLimit.MAX_SINGLE_DOSE] + 1, "weight": 200.0}, "dose_mg"),
         DoseLimit.MAX_MG_PER_KG: (
-            {"dose_mg": numbers[DoseLimit.MAX_MG_PER_KG] * 30 + 0.1, "weight_kg": 30.0},
+            {"dose_mg": numbers[DoseLimit.MAX_MG_PER_KG] * 30 + 0.1, "weight": 30.0},
             "dose_mg",
         ),
         DoseLimit.TITRATION_MAX_STEP_PCT: ({"dose_mg": 145.01}, "dose_mg"),

@@ -49,10 +49,10 @@ def test_plan_is_a_clinicians_and_says_for_what(by: Role) -> None:
     [
         ({"dose_mg": 100.01}, "dose_mg", "starting dose"),
         ({"dose_mg": 200.01}, "dose_mg", "at most 200"),
-        ({"weight_kg": 29.9}, "weight_kg", "from 30 to 250 kg"),
-        ({"weight_kg": 30}, None, ""),
-        ({"weight_kg": 250}, None, ""),
-        ({"weight_kg": 250.1}, "weight_kg", "from 30 to 250 kg"),
+        ({"weight": 29.9}, "weight", "from 30 to 250 kg"),
+        ({"weight": 30}, None, ""),
+        ({"weight": 250}, None, ""),
+        ({"weight": 250.1}, "weight", "from 30 to 250 kg"),
         ({"planned_sessions": 4}, "planned_sessions", "at most 3 sessions"),
         ({"doses_dispensed": 3}, "doses_dispensed", "at most 2"),
         ({"route": "intravenous"}, "route", "sublingual"),
@@ -434,9 +434,28 @@ def weighed(*told: tuple[float, bool], dose: float = 60.0) -> Play:
     for weight, anew in told:
         play.later(hours=1)
         at = play.at if anew else at
-        plan = planned(dose_mg=dose, weight_kg=weight, weighed_at=at).plan
+        plan = planned(dose_mg=dose, weight=weight, weighed_at=at).plan
         play.do(revision(play.journey, plan).model_copy(update={"rests_on": None}))
     return play
+
+
+@pytest.mark.requirement("A37", "B27")
+@pytest.mark.parametrize(("weight", "unit", "kg"), [(150, "lb", 68.039), (150, "kg", 150.0), (70.5, "kg", 70.5)])
+def test_a_weight_counts_in_the_unit_it_was_read_in(weight: float, unit: str, kg: float) -> None:
+    play = before("plan.record")
+    play.do(planned(weight=weight, weight_unit=unit, dose_mg=20))
+    assert play.journey.counted_weight_kg == kg
+    shown = evidence(play.journey, SignOffKind.PLAN)["content"]["weight"]
+    assert shown["kg"] == kg
+    assert shown["lb"] == pytest.approx(kg * 2.2046, rel=1e-3), "who thinks in pounds sees what was entered"
+
+
+@pytest.mark.parametrize("unit", [None, "", "KG", "lbs", "stone"])
+def test_no_unit_of_a_weight_is_taken_for_granted(unit: str | None) -> None:
+    good = planned().plan.model_dump(mode="json")
+    for wrong in ({**good, "weight_unit": unit}, {name: good[name] for name in good if name != "weight_unit"}):
+        with pytest.raises(ValidationError):
+            c.Plan.model_validate(wrong)
 
 
 WEIGHTS: dict[str, tuple[list[tuple[float, bool]], float]] = {
@@ -517,5 +536,5 @@ def test_a_limit_per_kg_binds_the_lightest_plausible_patient() -> None:
     play = before("plan.record")
     heavy = play.journey.protocol.dose.model_copy(update={"max_mg_per_kg": 3.0})
     play = play.changed(protocol=play.journey.protocol.model_copy(update={"dose": heavy}))
-    play.refused(planned(dose_mg=90.1, weight_kg=30), code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="kg")
-    play.do(planned(dose_mg=90, weight_kg=30))
+    play.refused(planned(dose_mg=90.1, weight=30), code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="kg")
+    play.do(planned(dose_mg=90, weight=30))

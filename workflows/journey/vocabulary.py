@@ -120,8 +120,16 @@ class Finding(InputModel):
     because: Text
 
 
+KG_PER_LB = 0.45359237
+"""The international avoirdupois pound (1959)."""
+
+
 class Plan(InputModel):
-    """A personalised plan. Milligrams, kilograms, hours. ``doses_dispensed`` are for the patient's home."""
+    """A personalised plan. Milligrams, hours. ``doses_dispensed`` are for the patient's home.
+
+    Whoever enters a body weight says in which unit it was read off the scale: none is taken for granted, since 150 is a
+    weight in pounds and in kilograms.
+    """
 
     goals: Annotated[tuple[Text, ...], Field(min_length=1)]
     indication: Text
@@ -130,12 +138,23 @@ class Plan(InputModel):
     sections: SortedDict[Identifier, Text]
     dose_mg: Annotated[Number, Field(gt=0)]
     route: Identifier
-    weight_kg: Annotated[Number, Field(gt=0, le=500)]
+    weight: Annotated[Number, Field(gt=0, le=1100)]
+    weight_unit: Literal["kg", "lb"]
     weighed_at: Instant
     planned_sessions: Annotated[Whole, Field(ge=1, le=52)]
     spacing_hours: Annotated[Whole, Field(ge=1)]
     doses_dispensed: Annotated[Whole, Field(ge=0)]
     setting: Setting = AT_HOME
+
+    @property
+    def weight_kg(self) -> float:
+        """The body weight in kg, to the gram."""
+        return self.weight if self.weight_unit == "kg" else round(self.weight * KG_PER_LB, 3)
+
+    @property
+    def weight_lb(self) -> float:
+        """The body weight in pounds, to a tenth."""
+        return self.weight if self.weight_unit == "lb" else round(self.weight / KG_PER_LB, 1)
 
 
 Ratings = SortedDict[Identifier, Annotated[Whole, Field(ge=0, le=100)]]

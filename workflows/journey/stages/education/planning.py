@@ -206,7 +206,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     checks = (
         (
             plausible[0] <= plan.weight_kg <= plausible[1],
-            "weight_kg",
+            "weight",
             f"a body weight from {plausible[0]:g} to {plausible[1]:g} kg",
         ),
         (

@@ -14,6 +14,7 @@ from workflows.journey.signed_statement import Meaning
 def _plan(journey: Journey, subject: str | None) -> Content:
     return {
         "plan": None if journey.plan is None else journey.plan.model_dump(mode="json"),
+        "weight": None if journey.plan is None else {"kg": journey.plan.weight_kg, "lb": journey.plan.weight_lb},
         "counted_weight_kg": journey.counted_weight_kg,
         "weight_confirmed": journey.weight_confirmed,
         "revision": journey.plan_revision,
