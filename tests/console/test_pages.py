@@ -21,6 +21,7 @@ from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.addresses import OPEN, PROTOCOL, SAVED, addresses
 from tests.console.browser import Browser, browser_of
+from tests.record.helpers import Connection
 from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import fold
 
@@ -70,6 +71,26 @@ async def test_every_page_needs_somebody_who_is_signed_in(console: FastAPI, clin
             answer = await browser.client.request(method, address)
             assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/sign-in"), address
     assert await clinics.looks(clinics.held) == []
+
+
+@pytest.mark.parametrize("role", ["coordinator", "medical_director", "patient"])
+async def test_to_look_at_a_page_changes_nothing_but_who_looked(
+    console: FastAPI, clinics: Clinics, browser: Browser, admin: Connection, role: str
+) -> None:
+    tables = await admin.fetch("SELECT schemaname || '.' || relname AS name FROM pg_stat_user_tables")
+    kept = [table["name"] for table in tables if table["name"] != "record.access_log"]
+
+    async def content() -> dict[str, str | None]:
+        content = "SELECT md5(string_agg(each::text, '|' ORDER BY each::text)) FROM {} each"
+        return {name: await admin.fetchval(content.format(name)) for name in kept}
+
+    before = await content()
+    await browser.sign_in(role)
+    for method, address in addresses(console, clinics.held):
+        if method == "GET":
+            await browser.client.get(address)
+    assert await content() == before
+    assert before["record.journey_event"] is not None
 
 
 @pytest.mark.parametrize("role", ROLES)
