@@ -99,7 +99,7 @@ async def test_a_proof_is_made_once_and_nobody_else_waits_for_it(
         assert may_end.wait(60)
         prove_recorded(history, commands, register, by_builds)
 
-    monkeypatch.setattr("activities.record_activities.prove_recorded", slow)
+    monkeypatch.setattr("activities.batch_proofs.prove_recorded", slow)
     recording = activities(record, tmp_path)
     attempts = [asyncio.create_task(recording.append(every[moving])) for _ in range(3)]
 
@@ -122,7 +122,7 @@ class Giving:
         self._recording, self._proven = recording, proven
         self._may_end = threading.Event()
         self.proofs = 0
-        monkeypatch.setattr("activities.record_activities.prove_recorded", self._prove)
+        monkeypatch.setattr("activities.batch_proofs.prove_recorded", self._prove)
 
     def _prove(self, *_: Any) -> None:
         self.proofs += 1
@@ -174,7 +174,7 @@ async def test_a_proof_that_is_made_after_every_attempt_gave_up_is_the_next_ones
 async def test_a_failed_proof_for_which_nobody_comes_back_is_told_and_made_again(
     record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.record_activities.PROOF_KEPT", timedelta(0))
+    monkeypatch.setattr("activities.batch_proofs.PROOF_KEPT", timedelta(0))
     move = await recorded_until_a_move(record, tmp_path)
     recording = activities(record, tmp_path)
     giving = Giving(recording, monkeypatch, proven=False)

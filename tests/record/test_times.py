@@ -10,10 +10,11 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.append_outcomes import ATTEMPTS, CLOCK_WAIT
 from activities.record import Record
 from activities.record.errors import AheadOfClock
 from activities.record.verification.record import verify_record
-from activities.record_activities import ATTEMPTS, CLOCK_WAIT, RecordActivities
+from activities.record_activities import RecordActivities
 from activities.signatures.register_changes import revoke
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import Register

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -111,6 +112,17 @@ def derive_batch(
     return tuple(found), RecordedJourney(
         journey, BEFORE_THE_FIRST, receipts, at, proven=before is None or before.proven
     )
+
+
+def second_identity(found: Sequence[Derived]) -> int | None:
+    """Return the place of the second command that says who is who, if there are two. It is recorded by itself: which
+    keys are whose is read from the record, where the first one has to be by then."""
+    said = (
+        place
+        for place, derived in enumerate(found)
+        if any(isinstance(event.body, e.PatientMerged | e.PatientUnmerged) for event in derived.events)
+    )
+    return next(islice(said, 1, None), None)
 
 
 def signature_problem(journey: Journey | None, event: e.Event, register: Register, *, new: bool = True) -> str | None:
