@@ -46,6 +46,24 @@ def read_private(path: Path, limit: int) -> bytes:
         os.close(opened)
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read, as a whole or not at all. It is on the disk then.
+
+    Raises:
+        FileExistsError: there is a file of this name. It stays as it is.
+        OSError: it cannot be written.
+    """
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
 def _require_closed(directory: Path) -> None:
     """Require that nobody else can put a file into a directory, or another directory in its place."""
     for each in (directory, *directory.parents):

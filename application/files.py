@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from activities.private_files import write_private
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput
 
 
@@ -57,8 +58,7 @@ def write_new(file: Path, content: bytes) -> None:
         InvalidInput: it exists, or cannot be written.
     """
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            opened.write(content)
+        write_private(file, content)
     except OSError as error:
         raise InvalidInput(f"the file cannot be written ({error.strerror})", "Choose another place") from None
 

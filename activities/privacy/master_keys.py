@@ -5,7 +5,6 @@ Where they are kept is behind `MasterKeys`: a file now, a key management service
 
 import base64
 import json
-import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from activities.privacy.errors import KeyringError, KeysUnavailable
-from activities.private_files import NotPrivate, read_private
+from activities.private_files import NotPrivate, read_private, write_private
 
 NONCE = 12
 """Bytes of a nonce, which comes before what is encrypted."""
@@ -114,15 +113,11 @@ def make_keyring(path: Path) -> str:
     """
     master, key = _new_key()
     try:
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_private(path, _spelled(_Keys(master, {master: key})))
     except FileExistsError:
         raise KeyringError("there is a file of this name already", "Choose another; no key is overwritten") from None
     except OSError as error:
         raise KeyringError(f"the keyring cannot be written ({error.strerror})", "Check its directory") from None
-    with os.fdopen(opened, "wb") as file:
-        file.write(_spelled(_Keys(master, {master: key})))
-        file.flush()
-        os.fsync(file.fileno())
     return master
 
 
@@ -177,10 +172,7 @@ def _replace(path: Path, keys: _Keys) -> None:
     path = path.resolve()
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(_spelled(keys))
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(new, _spelled(keys))
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)

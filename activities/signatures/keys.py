@@ -6,7 +6,6 @@ argument of a function: the caller asks a person for it, and never takes it from
 Errors only say what to do.
 """
 
-import os
 import secrets
 import unicodedata
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field, StringConstraints, ValidationError
 
-from activities.private_files import NotPrivate, read_private
+from activities.private_files import NotPrivate, read_private, write_private
 from workflows.journey.base import Identifier, InputModel, Whole, canonical
 from workflows.journey.signed_statement import (
     DelegationStatement,
@@ -128,11 +127,7 @@ def generate(path: Path, person: str, passphrase: str, *, cost: int = COST) -> P
     except ValidationError:
         raise KeyFileError("this is no id of a person", "Use the id of their profile") from None
     try:
-        # Exclusively: an existing key is never overwritten.
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(content.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        write_private(path, f"{content.model_dump_json(indent=2)}\n".encode())
     except FileExistsError:
         raise KeyFileError("there is a file of this name already", "Choose another; no key is overwritten") from None
     except OSError as error:

@@ -1,7 +1,9 @@
 """A key is used only from a file that nobody else can read, and that nobody else can have put there."""
 
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from activities.privacy.master_keys import Keyring, make_keyring, use_master_key
 from activities.private_files import NotPrivate, read_private
 from activities.record.verification.anchors import AnchorKeyError, make_key, read_key
 from activities.signatures.keys import KeyFileError, generate, unlock
+from application.errors import InvalidInput
+from application.files import write_new
 
 PASSPHRASE = "invented and long enough"
 
@@ -159,3 +163,38 @@ def test_a_sticky_directory_above_is_no_danger(tmp_path: Path) -> None:
     own.mkdir(mode=0o700)
     (own / "secret").touch(0o600)
     assert read_private(own / "secret", 10) == b""
+
+
+@contextmanager
+def disk_for(size: int) -> Iterator[None]:
+    """No file grows larger than so many bytes within."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+WRITERS: tuple[tuple[Callable[[Path], object], type[Exception]], ...] = (
+    (lambda path: generate(path, "clio", PASSPHRASE, cost=10), KeyFileError),
+    (make_keyring, KeyringError),
+    (make_key, AnchorKeyError),
+    (lambda path: write_new(path, b"a session"), InvalidInput),
+)
+
+
+@pytest.mark.parametrize(("write", "error"), WRITERS)
+def test_what_is_private_is_written_for_its_owner_as_a_whole_and_once(
+    home: Path, write: Callable[[Path], object], error: type[Exception]
+) -> None:
+    path = home / "secret"
+    with disk_for(4), pytest.raises(error):
+        write(path)
+    assert not path.exists(), "a file that is not whole is in the way of the next attempt"
+    write(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    content = path.read_bytes()
+    with pytest.raises(error):
+        write(path)
+    assert path.read_bytes() == content

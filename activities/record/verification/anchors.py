@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from activities.private_files import NotPrivate, read_private
+from activities.private_files import NotPrivate, read_private, write_private
 from activities.record.access_log import access_seal
 from activities.record.store import Record
 from activities.record.verification.chains import RecordFinding
@@ -80,8 +80,7 @@ def make_key(path: Path) -> bytes:
     """
     key = Ed25519PrivateKey.generate()
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(key.private_bytes_raw().hex() + "\n")
+        write_private(path, f"{key.private_bytes_raw().hex()}\n".encode())
     except OSError as error:
         raise AnchorKeyError(f"the key cannot be written ({error.strerror})", "Choose another place") from None
     return key.public_key().public_bytes_raw()
