@@ -1,6 +1,7 @@
 """The append-only event record on PostgreSQL: every event once, in order, and provably unchanged."""
 
 from activities.record.codec import PayloadCodec, PayloadUnreadable, Sealing, sealing
+from activities.record.connecting import open_record
 from activities.record.errors import (
     AheadOfClock,
     Diverged,
@@ -19,7 +20,7 @@ from activities.record.errors import (
 )
 from activities.record.migrations import MigrationEdited, migrate
 from activities.record.patient_index import Enrolment, WantedEnrolment
-from activities.record.store import Record, open_record
+from activities.record.store import Record
 from activities.record.stored import Appended, Head, Log, NewEvent, NewNotice, Opening, StoredEvent
 
 __all__ = [

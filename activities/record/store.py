@@ -1,7 +1,6 @@
 """Append to the event record, and read it. The rules are in the database; this module calls it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -9,10 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.connection_pool import Connection, ConnectionSource, create_pool
+from activities.connection_pool import Connection, ConnectionSource
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.codec import Decode, Encode, PayloadCodec, PayloadUnreadable
 from activities.record.errors import Diverged, NotAppendable, NotYetRecorded, RecordFault, without_values
+from activities.record.polling import poll
 from activities.record.stored import (
     COMMAND_COLUMNS,
     COMMANDS,
@@ -32,20 +32,6 @@ from activities.record.stored import (
 )
 
 _APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 24))})"  # noqa: S608 - a constant
-
-
-async def poll(ask: Callable[[], Awaitable[int | None]], timeout: timedelta) -> int | None:
-    """Ask until there is an answer, and return it; None when `timeout` has passed without one."""
-    clock = asyncio.get_running_loop().time
-    until = clock() + timeout.total_seconds()
-    pause = 0.002
-    while (answer := await ask()) is None:
-        left = until - clock()
-        if left <= 0:
-            return None
-        await asyncio.sleep(min(pause, left))
-        pause = min(2 * pause, 0.05)
-    return answer
 
 
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
@@ -205,19 +191,12 @@ class Record:
 
     async def load(self, journey_id: UUID, *, after_version: int = 0) -> tuple[StoredEvent, ...]:
         """A journey's events in order of version; none when it is unknown."""
-        rows = await self._events(
-            "journey_id = $2 AND version > $3 ORDER BY version",
-            journey_id,
-            after_version,
-        )
+        rows = await self._events("journey_id = $2 AND version > $3 ORDER BY version", journey_id, after_version)
         return await self.decoded(rows)
 
     async def load_sealed(self, journey_id: UUID) -> tuple[SealedEvent, ...]:
         """A journey's events in order of version, each also as it is stored, and with the key that opens it alone."""
-        rows = await self._events(
-            "journey_id = $2 ORDER BY version",
-            journey_id,
-        )
+        rows = await self._events("journey_id = $2 ORDER BY version", journey_id)
         stored = {row["event_id"]: row["payload"] for row in rows}
         with without_values():
             keys = await self._codec.part_keys(self._log_id, journey_id, stored)
@@ -248,21 +227,14 @@ class Record:
 
     async def load_openings(self, journey_ids: Sequence[UUID]) -> tuple[StoredEvent, ...]:
         """The events that opened those of these journeys that are known, in any order."""
-        rows = await self._events(
-            "journey_id = ANY($2) AND version = 1",
-            journey_ids,
-        )
+        rows = await self._events("journey_id = ANY($2) AND version = 1", journey_ids)
         return await self.decoded(rows)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """Return the next events of the whole log in order of position. Asking again after the last one never skips an
         event, because positions become visible in their order.
         """
-        rows = await self._events(
-            "position > $2 ORDER BY position LIMIT $3",
-            after_position,
-            limit,
-        )
+        rows = await self._events("position > $2 ORDER BY position LIMIT $3", after_position, limit)
         return await self.decoded(rows)
 
     async def head(self, journey_id: UUID) -> Head | None:
@@ -420,38 +392,3 @@ def _encoded_commands(encode: Encode, events: Sequence[NewEvent], commands: Sequ
         encoded.append(encode(command_part(events[first].event_id), command.payload))
         first += command.events
     return encoded
-
-
-@asynccontextmanager
-async def open_record(
-    url: str,
-    codec: PayloadCodec,
-    *,
-    log_id: int = 1,
-    connections: int = 8,
-    connect_timeout: timedelta = timedelta(seconds=5),
-    reopen: Reopen | None = None,
-) -> AsyncIterator[Record]:
-    """Connect as the role that the address names, and close the connections at the end.
-
-    A statement may wait 2 s for a lock and run 10 s. `reopen` opens the same record again in another process. Raises
-    RecordUnavailable if there is no database there.
-    """
-
-    with without_values():
-        pool = await create_pool(
-            url,
-            name="carepath",
-            connections=connections,
-            connect_timeout=connect_timeout,
-            command_timeout=timedelta(seconds=12),
-            server_settings={
-                "default_transaction_isolation": "read committed",
-                "lock_timeout": "2s",
-                "statement_timeout": "10s",
-            },
-        )
-    try:
-        yield Record(pool, codec, log_id, reopen)
-    finally:
-        await pool.close()

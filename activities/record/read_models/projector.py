@@ -19,11 +19,12 @@ import asyncpg
 import structlog
 
 from activities.connection_pool import Connection
+from activities.record.polling import poll
 from activities.record.read_models.projection import Unapplied, apply_events, diff_states, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
 from activities.record.read_models.snapshots import StateSnapshot, find, is_due, keep, snapshot_of, unpack
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
-from activities.record.store import Record, poll
+from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS, StoredEvent
 from workflows.journey.protocol import Protocol
 
