@@ -1,6 +1,8 @@
 """What a run knows of a journey, and how it decides on it, without Temporal."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -9,7 +11,7 @@ from tests.journey.play import Play, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, Role
-from workflows.journey.decided import Decided, derive
+from workflows.journey.decided import Decided, Judgement, derive, judge
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -76,6 +78,35 @@ def test_what_the_record_does_not_know_is_given_back_to_be_decided_again(play: P
     assert (queued, ledger.may_be_recorded) == (True, False)
     assert ledger.journey == play.journey
     assert asked.command_id not in ledger.receipts
+
+
+def test_what_a_validator_found_is_not_worked_out_again(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = 0
+
+    def counted(*given: Any) -> Judgement:
+        nonlocal times
+        times += 1
+        return judge(*given)
+
+    monkeypatch.setattr("workflows.shell.ledger.judge", counted)
+    asked = play.command(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
+    as_sent = c.Command.model_validate_json(asked.model_dump_json())
+    decided, later = Decided(command=as_sent, at=play.at), Decided(command=as_sent, at=play.at + MOMENT)
+    fresh = ledger_of(play).decide(decided)
+    ledger = ledger_of(play)
+
+    times = 0
+    assert ledger.refusal(asked, play.at) is None
+    assert ledger.decide(decided) == fresh
+    assert times == 1, "decided once for both"
+
+    ledger.refusal(asked, play.at)
+    assert ledger.decide(later) == ledger_of(play).decide(later), "another moment"
+    ledger.refusal(asked, play.at)
+    assert ledger.decide(decided.model_copy(update={"authentic": False}))[0].refusal is not None, "sent by hand"
+    ledger.refusal(asked, play.at)
+    apply(ledger, asked.model_copy(update={"command_id": uuid4()}), play)
+    assert ledger.decide(decided)[1][0].version == fresh[1][0].version + len(fresh[1]), "another state"
 
 
 def test_a_quarantined_journey_takes_nothing(play: Play) -> None:

@@ -6,6 +6,7 @@ years later.
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import TypeAlias
 from uuid import UUID
 
 from pydantic_core import from_json
@@ -55,9 +56,11 @@ class DecidedCommand(ImmutableModel):
     digest: str
 
 
-def judge(
-    journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], decided: Decided
-) -> CommandReceipt | Refusal | tuple[Event, ...]:
+Judgement: TypeAlias = CommandReceipt | Refusal | tuple[Event, ...]
+"""What becomes of a command: its receipt if it was decided before, a refusal, or the events that follow."""
+
+
+def judge(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], decided: Decided) -> Judgement:
     """Return what becomes of a command: the events that follow, its receipt if it was decided before, or a refusal."""
     command = decided.command
     screened = None if decided.own else decided.refusal or screen(command, authentic=decided.authentic)

@@ -9,7 +9,7 @@ from workflows.journey.always.care_team.rules import list_claims
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
 from workflows.journey.decide import REFUSALS_KEPT, decide
-from workflows.journey.decided import Decided, judge, keep, screen
+from workflows.journey.decided import Decided, Judgement, judge, keep, screen
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
@@ -27,6 +27,9 @@ class Ledger:
         self.outbox = Outbox(recorded)
         self.diverged = False
         """Whether the record says something else, so that nothing is decided before ops have looked."""
+        self._judged: tuple[Journey, Decided, Judgement] | None = None
+        """What a validator found of a command, for the handler right after it: the same journey, command and moment
+        give the same."""
 
     @classmethod
     def begin(cls, start: Command, at: datetime) -> "tuple[Ledger, tuple[Event, ...]] | Refusal":
@@ -52,6 +55,7 @@ class Ledger:
         """Why a command is refused at a moment (UTC), if that leaves no trace."""
         decided = self._as_it_stands(Decided(command=command, at=at, authentic=authentic))
         judged = judge(self.journey, self.receipts, decided)
+        self._judged = self.journey, decided, judged
         if not isinstance(judged, Refusal) or self.beyond_bound(command):
             return None
         return None if keep(self.journey, self.receipts, decided, judged) else judged
@@ -63,7 +67,7 @@ class Ledger:
         A refusal gives the event that keeps it, if it is to be kept: always for a sender who gets no answer.
         """
         decided = self._as_it_stands(decided)
-        judged = judge(self.journey, self.receipts, decided)
+        judged = self._judged_before(decided) or judge(self.journey, self.receipts, decided)
         answers = command_digest(decided.command)
         if isinstance(judged, CommandReceipt):
             return Receipt(version=judged.version, answers=answers), ()
@@ -71,6 +75,17 @@ class Ledger:
             return Receipt(version=self.journey.version + len(judged), answers=answers), judged
         kept = keep(self.journey, self.receipts, decided, judged)
         return Receipt(version=self.journey.version + len(kept), refusal=judged, answers=answers), kept
+
+    def _judged_before(self, decided: Decided) -> Judgement | None:
+        """Take what was found of exactly this a moment ago, if it was; receipts change only with the journey."""
+        before, self._judged = self._judged, None
+        if before is None:
+            return None
+        journey, the_same, judged = before
+        if journey is not self.journey or the_same != decided:
+            return None
+        # What is equal may still be spelled in another way, and so gives other events.
+        return judged if the_same.model_dump_json() == decided.model_dump_json() else None
 
     def beyond_bound(self, command: Command, *, unanswered: bool = False) -> bool:
         """Whether a refusal of this command matters and finds no more room in the record, so that it is counted."""
