@@ -25,7 +25,8 @@ from activities.notices.wording import NAMELESS, Service, code_words, link_code_
 from activities.privacy.errors import KeysUnavailable
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored, load_events
-from activities.record.snapshots import load_folded
+from activities.record.recorded_journeys import RecordedJourneys
+from activities.record.snapshots import load_current
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
 from activities.signatures.register_file import RegisterFile
@@ -65,6 +66,8 @@ class Sender:
     contacts: Contacts
     channels: Channels = field(default_factory=dict)
     service: Service = NAMELESS
+    journeys: RecordedJourneys = field(default_factory=lambda: RecordedJourneys(64, 6_000))
+    """Those that the last notices were about: most notices of a journey come soon after one another."""
 
 
 @asynccontextmanager
@@ -121,7 +124,7 @@ async def _see_to(sender: Sender, notice_id: UUID) -> None:
     notice = await queue.load(sender.record, notice_id)
     if notice is None:
         return
-    journey = await _journey(sender.record, notice)
+    journey = await _journey(sender, notice)
     event = await _event(sender.record, notice)
     quiet = quiet_until(notice, event, journey)
     if quiet is not None:
@@ -281,13 +284,12 @@ async def _subjects(sender: Sender, notice: QueuedNotice) -> list[tuple[str, str
     return [(person, of_staff(person)) for person in people]
 
 
-async def _journey(record: Record, notice: QueuedNotice) -> Journey | None:
+async def _journey(sender: Sender, notice: QueuedNotice) -> Journey | None:
     """The journey as recorded; None where it cannot be read: a message does not wait for that."""
     try:
-        folded = await load_folded(record, notice.journey_id)
+        return await load_current(sender.record, notice.journey_id, sender.journeys)
     except ValueError:
         return None
-    return None if folded is None else folded.state.journey
 
 
 def quiet_until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:

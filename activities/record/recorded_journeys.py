@@ -48,6 +48,10 @@ class RecordedJourneys:
             return None
         return self._forget(journey_id)
 
+    def latest(self, journey_id: UUID) -> RecordedJourney | None:
+        """Return a journey as it was kept last."""
+        return self._kept.get(journey_id)
+
     def find(self, journey_id: UUID, journey_hash: bytes) -> Journey | None:
         """Return a journey whose recorded events have exactly this hash."""
         kept = self._kept.get(journey_id)

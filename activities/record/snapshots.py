@@ -11,9 +11,10 @@ from uuid import UUID, uuid5
 
 from activities.record.codec import PayloadUnreadable
 from activities.record.event_codec import from_stored
+from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.source_digest import CORE, source_digest
 from activities.record.store import Record
-from workflows.journey.aggregate import fold
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import add_receipts
@@ -68,6 +69,37 @@ async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
     if journey is None:
         return None
     return Folded(JourneyState.model_construct(journey=journey, receipts=receipts), journey_hash, tuple(since))
+
+
+async def load_current(record: Record, journey_id: UUID, kept: RecordedJourneys) -> Journey | None:
+    """Return a journey as recorded, from where it was ``kept`` on; None when it is unknown.
+
+    Raises:
+        UnreadableEvent: one of these events cannot be read.
+    """
+    known = kept.latest(journey_id)
+    if known is not None and (further := await _go_on(record, known)) is not None:
+        kept.keep(further)
+        return further.journey
+    folded = await load_folded(record, journey_id)
+    if folded is None:
+        return None
+    kept.keep(RecordedJourney(folded.state.journey, folded.journey_hash))
+    return folded.state.journey
+
+
+async def _go_on(record: Record, known: RecordedJourney) -> RecordedJourney | None:
+    """Return a journey with what was recorded of it since; None if the record has other events up to there."""
+    journey, journey_hash = known.journey, b""
+    async for page in record.read(journey.id, after_version=known.journey.version - 1):
+        events = [from_stored(row) for row in page]
+        if not journey_hash:
+            if (page[0].version, page[0].journey_hash) != (known.journey.version, known.journey_hash):
+                return None
+            del events[0]
+        journey, journey_hash = fold(events, journey), page[-1].journey_hash
+        await asyncio.sleep(0)
+    return RecordedJourney(journey, journey_hash) if journey_hash else None
 
 
 def _written(state: JourneyState) -> bytes:

@@ -9,11 +9,14 @@ import pytest
 from activities.record import Record
 from activities.record import snapshots as kept
 from activities.record.blobs import drop_blobs, has_blobs, keep_blob, load_blob
-from activities.record.event_codec import to_new
-from activities.record.snapshots import Folded, keep_snapshot, load_folded
+from activities.record.event_codec import from_stored, to_new
+from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
+from activities.record.snapshots import Folded, keep_snapshot, load_current, load_folded
+from activities.record.stored import StoredEvent
 from tests.journey.play import Play, course
 from tests.record.helpers import Connection, event
 from workflows.journey.aggregate import fold
+from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import receipts_of
 
@@ -55,6 +58,34 @@ async def test_only_what_came_after_a_snapshot_is_folded(
     await append(record, play, half + 1, end)
     later = await folded(record, play)
     assert (later.state.spelled, len(later.since)) == (spelled(play, end), end - half)
+
+
+async def test_a_journey_that_is_kept_is_read_on_from_there(
+    record: Record, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journeys, read = RecordedJourneys(), 0
+
+    def counted(row: StoredEvent) -> Event:
+        nonlocal read
+        read += 1
+        return from_stored(row)
+
+    monkeypatch.setattr(kept, "from_stored", counted)
+    assert await load_current(record, play.journey.id, journeys) is None
+    for first, last, expected in ((1, 20, 20), (21, 20, 1), (21, 50, 31), (51, 51, 2)):
+        await append(record, play, first, last)
+        read = 0
+        assert await load_current(record, play.journey.id, journeys) == fold(play.events[:last])
+        assert read == expected, (first, last)
+
+
+@pytest.mark.parametrize("further", [0, 20])
+async def test_a_journey_that_was_kept_of_other_events_is_read_anew(record: Record, play: Play, further: int) -> None:
+    """The record was put back, or another one in its place."""
+    await append(record, play, 1, 40)
+    journeys = RecordedJourneys()
+    journeys.keep(RecordedJourney(fold(play.events[: 40 + further]), hashlib.sha256(b"other").digest()))
+    assert await load_current(record, play.journey.id, journeys) == fold(play.events[:40])
 
 
 async def test_a_snapshot_keeps_the_order_in_which_the_state_came_about(
