@@ -30,27 +30,10 @@ from temporalio.converter import (
 )
 from temporalio.converter import PayloadConverter as AnyPayloadConverter
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workflows.authenticity import Foreign, is_authentic
 from workflows.messages import NOT_AUTHENTIC, PUBLIC_FAILURES, JourneyInput, RecordedState
-
-PASSED_THROUGH = (
-    "workflows.journey",
-    "workflows.authenticity",
-    "workflows.fairness",
-    "workflows.messages",
-    "workflows.search_attributes",
-    "workflows.shell",
-    "workflows.signals",
-    "zoneinfo",
-    "tzdata",
-)
-"""Modules that are imported once for all workflows. A test proves the core pure, and that the shell asks only Temporal.
-A copy of the core for each cached journey would cost fifteen times the memory and six times the time to start. It reads
-zone data with `zoneinfo`, which does not work with the sandbox's own copies of `datetime`."""
-
+from workflows.sandbox import sandboxed
 
 STORED_FROM = 256 * 1024
 """From this size (bytes, compressed) on a payload is kept in the record's database, and a history refers to it."""
@@ -115,6 +98,13 @@ class _JSON(PydanticJSONPlainPayloadConverter):
         return _STATES.take(type_hint, payload) or super().from_payload(payload, type_hint)
 
 
+_CONVERTERS = tuple(
+    _JSON() if isinstance(converter, JSONPlainPayloadConverter) else converter
+    for converter in DefaultPayloadConverter.default_encoding_payload_converters
+)
+"""Shared by all: the SDK makes a converter anew for each payload, and the JSON one keeps how to read each type."""
+
+
 class NotAuthentic(Exception):
     """Somebody without the keys made a payload, or made it for another place. It is believed nowhere."""
 
@@ -131,13 +121,7 @@ class PayloadConverter(CompositePayloadConverter):
     """
 
     def __init__(self) -> None:
-        json = _JSON()
-        super().__init__(
-            *(
-                json if isinstance(converter, JSONPlainPayloadConverter) else converter
-                for converter in DefaultPayloadConverter.default_encoding_payload_converters
-            )
-        )
+        super().__init__(*_CONVERTERS)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Return the values of payloads."""
@@ -309,14 +293,6 @@ def data_converter(codec: PathwayCodec, storage: StorageDriver | None = None) ->
     )
 
 
-def _runner(given: WorkflowRunner | None) -> WorkflowRunner:
-    if isinstance(given, SandboxedWorkflowRunner) or given is None:
-        restrictions = (given or SandboxedWorkflowRunner()).restrictions
-        passed: SandboxRestrictions = restrictions.with_passthrough_modules(*PASSED_THROUGH)
-        return dataclasses.replace(given or SandboxedWorkflowRunner(), restrictions=passed)
-    return given
-
-
 class CarePathwayPlugin(SimplePlugin):
     """Pydantic payloads, the core passed through the sandbox, and bugs as failures of a task, not of a journey.
 
@@ -329,7 +305,7 @@ class CarePathwayPlugin(SimplePlugin):
         super().__init__(
             "care-pathway",
             data_converter=data_converter(codec, storage),
-            workflow_runner=_runner,
+            workflow_runner=sandboxed,
             # Only a deliberate ApplicationError ends a journey. The empty list says so explicitly.
             workflow_failure_exception_types=[],
         )
