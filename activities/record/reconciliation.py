@@ -129,17 +129,16 @@ async def find_gone_on_beside(record: Record, since: datetime | None) -> tuple[U
     return tuple(row["journey_id"] for row in rows)
 
 
-async def find_with_tasks_of(record: Record, people: Collection[tuple[str, str]]) -> tuple[UUID, ...]:
-    """Return the journeys in which something is awaited of one of these people at a clinic: their id, and the
-    clinic."""
+async def find_with_tasks_of(record: Record, people: Collection[tuple[str, str, str]]) -> tuple[UUID, ...]:
+    """Return the journeys in which something is awaited of one of these people at a clinic: their id, the clinic, and
+    the role whose task it is."""
     if not people:
         return ()
     async with record.connection() as connection:
         rows = await connection.fetch(
             "SELECT DISTINCT journey_id FROM read_model.obligation WHERE closed_at IS NULL "
-            "AND (person, clinic) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
-            [person for person, _ in people],
-            [clinic for _, clinic in people],
+            "AND (person, clinic, owner) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
+            *map(list, zip(*people, strict=True)),
         )
     return tuple(row["journey_id"] for row in rows)
 

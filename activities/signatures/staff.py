@@ -13,10 +13,18 @@ from activities.signatures.signer_registry import Register, Shift
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import list_responsible
+from workflows.journey.always.care_team.model import is_fit
+from workflows.journey.always.care_team.rules import list_duties, roles_for
 from workflows.journey.commands import Command
 from workflows.journey.refusals import Refusal, RefusalCode
 
+HOLDERS = {
+    Role.COORDINATOR: (Role.COORDINATOR,),
+    Role.CLINICIAN: (Role.CLINICIAN, Role.MEDICAL_DIRECTOR),
+    Role.SESSION_MONITOR: (Role.SESSION_MONITOR, *CLINICAL),
+}
+"""Whose tasks somebody may have in which roles, to find the journeys that are to look again. What each of them then
+does, its own protocol says."""
 AHEAD = timedelta(days=7)
 """How far ahead the rota must be without a gap."""
 ANYBODYS = (
@@ -33,23 +41,33 @@ def members(register: Register, people: Iterable[str]) -> tuple[CareTeamMember, 
 
 
 def staff_news(register: Register, journey: Journey, at: datetime) -> tuple[CareTeamMember, ...]:
-    """Return the entries of those whose tasks a journey has, where they left by a moment (UTC) or came back, and the
-    journey does not know it."""
+    """Return the entries of those whose tasks a journey has, where they lost the role for them by a moment (UTC) or
+    have it again, and the journey does not know it."""
+    duties = {(person, owner): roles_for(journey, person, owner) for person, owner in list_duties(journey)}
+    duties |= {(left.person, left.owner): left.roles for left in journey.left}
     news: list[CareTeamMember] = []
-    for person in list_responsible(journey):
+    for (person, owner), roles in duties.items():
         said = members(register, [person])
-        at_work = any(member.works_at(journey.clinic, at) for member in said)
-        if said and at_work == (person in journey.left) and any(member not in journey.members for member in said):
+        changed = is_fit(said, person, roles, journey.clinic, at) == journey.has_left(person, owner)
+        if said and changed and any(member not in journey.members for member in said):
             news += said
-    return tuple(news[:20])
+    return tuple(dict.fromkeys(news))[:20]
 
 
-def departed(register: Register, at: datetime) -> frozenset[tuple[str, str]]:
-    """Return who has left which clinic by a moment (UTC) and has not come back: their id, and the clinic. Whoever has
-    another role there, or was entered again, has not left."""
+def departed(register: Register, at: datetime) -> frozenset[tuple[str, str, Role]]:
+    """Return who has left a role at which clinic by a moment (UTC) and may not have the tasks of which role any more:
+    their id, the clinic, and whose tasks. Whoever was entered again, or has them by another role, has not left."""
     everybody = [entry.member for entry in register.staff]
     ended = {(m.id, clinic) for m in everybody if m.until is not None and m.until <= at for clinic in m.clinics}
-    return frozenset(ended - {(m.id, clinic) for m in everybody for clinic in m.clinics if m.works_at(clinic, at)})
+    may = {
+        (m.id, clinic, owner)
+        for m in everybody
+        for clinic in m.clinics
+        if m.works_at(clinic, at)
+        for owner, roles in HOLDERS.items()
+        if m.role in roles
+    }
+    return frozenset({(person, clinic, owner) for person, clinic in ended for owner in HOLDERS} - may)
 
 
 def refuse_unknown(

@@ -19,6 +19,7 @@ from application.record.drift import SETTLED, Drift, Drifted, commands_to_move
 from application.record.repair import mend
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import REGISTERED, Journeys
+from workflows.journey.actors import Role
 
 log = structlog.get_logger("reconcile")
 
@@ -104,8 +105,8 @@ async def _have_looked(context: Context, record: Record, journeys: Journeys, inf
     await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record, informed), *left)))
 
 
-def _departed(context: Context) -> frozenset[tuple[str, str]]:
-    """Who has left which clinic; nobody where the register cannot be read."""
+def _departed(context: Context) -> frozenset[tuple[str, str, Role]]:
+    """Who has left which role at which clinic; nobody where the register cannot be read."""
     if context.settings.register_file is None:
         return frozenset()
     try:

@@ -5,16 +5,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulation.people import PEOPLE, STAFF, checklist, look_up, member_of, person_of, referral
 from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Licence, Role, is_one_licence
+from workflows.journey.actors import CLOCK, STAFF_ROLES, Actor, CareTeamMember, Licence, Role, is_one_licence
+from workflows.journey.always.access.rules import may_look
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import Part, SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 
 STRANGERS = {
@@ -316,6 +319,74 @@ def test_the_tasks_of_whoever_leaves_go_to_their_role_at_once(role: Role) -> Non
     handed = {"duty": role.value, "to": colleague.id, "reason": "left (invented)"}
     play.do(c.Reassign.model_validate(handed), Role.MEDICAL_DIRECTOR)
     assert {w.key for w in play.journey.waiting.values() if w.person == colleague.id} >= {*before_}
+
+
+def entries(play: Play, who: str, *roles: Role) -> c.TakeInStaff:
+    """Somebody's entries in the register: the ones they had have ended, and these began."""
+    had = [m for m in play.journey.members if m.id == who]
+    ended = [m.model_copy(update={"until": play.at}) for m in had if m.until is None and m.role not in roles]
+    began = [member_of(person(who, role)).model_copy(update={"since": play.at}) for role in roles]
+    return c.TakeInStaff(members=(*ended, *began))
+
+
+HOLDERS: dict[str, tuple[Role, Callable[[Play], str]]] = {
+    "coordinator": (Role.COORDINATOR, lambda play: play.journey.coordinator),
+    "clinician": (Role.CLINICIAN, lambda play: play.journey.clinician),
+    "session_monitor": (Role.SESSION_MONITOR, lambda play: play.journey.sessions[1].session_monitor),
+    "covering_clinician": (Role.CLINICIAN, lambda play: play.journey.clinician),
+}
+"""Of which role somebody with a part has tasks, and who it is."""
+
+
+@given(
+    st.sampled_from(sorted(HOLDERS)),
+    st.lists(st.lists(st.sampled_from(STAFF_ROLES), unique=True, max_size=2), min_size=1, max_size=4),
+    st.sampled_from([("session.check", 1), ("session.observe", 2), ("session.end", 1)]),
+)
+def test_somebody_has_the_tasks_that_their_roles_of_the_moment_permit(
+    part: str, changes: list[list[Role]], moment: tuple[str, int]
+) -> None:
+    """A clinician who became a coordinator of the same clinic kept the clinician's tasks."""
+    play = before(*moment)
+    if part == "covering_clinician":
+        stands_in = person("colleague", Role.CLINICIAN)
+        cover = c.Cover(by=stands_in.id, until=play.at + timedelta(days=90), reason="leave (invented)")
+        play.do(cover, PEOPLE[Role.CLINICIAN])
+    owner, who_of = HOLDERS[part]
+    who, fit = who_of(play), play.journey.protocol.care_team.roles[Part(part)]
+    had = {w.key for w in play.journey.waiting.values() if (w.person, w.owner) == (who, owner)}
+    play.do(entries(play, who, fit[0]), CLOCK)
+    for roles in changes:
+        play.later(minutes=1)
+        changed = entries(play, who, *roles)
+        if not changed.members:
+            continue
+        play.do(changed, CLOCK)
+        now = {w.key for w in play.journey.waiting.values() if (w.person, w.owner) == (who, owner)}
+        may = any(role in fit for role in roles)
+        if part == "covering_clinician" and not may:
+            assert (play.journey.covered, now) == (None, set())
+            return
+        assert now == (had if may else set())
+
+
+def test_who_wrote_what_was_returned_has_no_question_once_they_have_left() -> None:
+    play = before("signoff.sign", 1)
+    evaluator = play.journey.evaluation.evaluator
+    play.do(c.Reassign(duty="clinician", to="colleague", reason="x"), Role.MEDICAL_DIRECTOR)
+    play.sign_once(SignOffKind.EVALUATION, by=person("colleague", Role.CLINICIAN), decision="return", rationale="x")
+    assert evaluator in {w.person for w in play.journey.waiting.values()}
+    play.do(entries(play, str(evaluator), Role.COORDINATOR), CLOCK)
+    assert evaluator not in {w.person for w in play.journey.waiting.values()}
+
+
+@pytest.mark.parametrize("part", ["coordinator", "clinician", "session_monitor"])
+def test_whoever_lost_the_role_for_a_part_may_not_look_because_of_it(part: str) -> None:
+    play = before("session.observe", 2)
+    who = HOLDERS[part][1](play)
+    assert may_look(play.journey, who, ())
+    play.do(entries(play, who, Role.THERAPIST), CLOCK)
+    assert not may_look(play.journey, who, ())
 
 
 def test_an_end_that_is_to_come_hands_the_tasks_over_when_it_has() -> None:

@@ -10,6 +10,7 @@ from activities.signatures.register_changes import end_entry, enter
 from activities.signatures.signer_registry import Register, RegisterError, Shift, StaffEntry
 from activities.signatures.staff import (
     AHEAD,
+    HOLDERS,
     at_work,
     departed,
     is_entered,
@@ -20,10 +21,11 @@ from activities.signatures.staff import (
     unknown_actors,
 )
 from simulation.people import CLINIC, PEOPLE, STAFF, member_of
-from tests.journey.play import course
+from tests.journey.play import course, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import STAFF_ROLES, Actor, Role
+from workflows.journey.always.care_team.model import Left
 from workflows.journey.commands import Command
 from workflows.journey.refusals import RefusalCode
 
@@ -250,8 +252,8 @@ def test_gaps_are_found_seven_days_ahead() -> None:
 def test_somebody_who_leaves_leaves_a_gap() -> None:
     """The rota names two people who will have left by then."""
     gone = register(shift(ON_CALL.id, CLINICIAN.id))
-    for person in (ON_CALL, CLINICIAN):
-        gone = end_entry(gone, person.id, person.role, at=NOW + timedelta(days=3))
+    for who in (ON_CALL, CLINICIAN):
+        gone = end_entry(gone, who.id, who.role, at=NOW + timedelta(days=3))
     assert rota_gaps(gone, CLINIC, NOW, NOW + AHEAD) == ((NOW + timedelta(days=3), NOW + AHEAD),)
 
 
@@ -262,16 +264,29 @@ def test_of_whose_tasks_a_journey_has_it_hears_who_left_and_who_is_back() -> Non
     assert staff_news(gone, journey, NOW - timedelta(seconds=1)) == ()
     [ended] = staff_news(gone, journey, NOW)
     assert (ended.id, ended.until) == (CLINICIAN.id, NOW)
-    told = journey.model_copy(update={"members": (ended,), "left": (CLINICIAN.id,)})
+    away = Left(person=CLINICIAN.id, owner=Role.CLINICIAN, roles=(Role.CLINICIAN,))
+    told = journey.model_copy(update={"members": (ended,), "left": (away,)})
     assert staff_news(gone, told, NOW) == (), "it knows"
     assert [member.id for member in staff_news(whole, told, NOW)] == [CLINICIAN.id], "is back"
+
+
+def test_who_works_there_in_another_role_keeps_no_tasks_of_the_role_that_ended() -> None:
+    journey = course("PTSD").journey
+    gone = end_entry(register(), CLINICIAN.id, Role.CLINICIAN, at=NOW)
+    other = enter(gone, NOW, staff=[entry(person(CLINICIAN.id, Role.COORDINATOR))])
+    assert {said.role for said in staff_news(other, journey, NOW)} == {Role.CLINICIAN, Role.COORDINATOR}
+    assert (CLINICIAN.id, CLINIC, Role.CLINICIAN) in departed(other, NOW)
+    assert (CLINICIAN.id, CLINIC, Role.COORDINATOR) not in departed(other, NOW)
 
 
 def test_who_was_entered_again_or_works_there_in_another_role_has_not_left() -> None:
     """Reconciliation has every journey with their tasks look again, in each pass: of these it would for ever."""
     gone = end_entry(register(), CLINICIAN.id, Role.CLINICIAN, at=NOW)
     assert departed(gone, NOW - timedelta(seconds=1)) == frozenset()
-    assert departed(gone, NOW) == {(CLINICIAN.id, CLINIC), (CLINICIAN.id, "night-clinic")}
-    assert departed(enter(gone, NOW, staff=[entry(CLINICIAN)]), NOW) == frozenset()
+    everywhere = {(CLINICIAN.id, clinic, owner) for clinic in (CLINIC, "night-clinic") for owner in HOLDERS}
+    assert departed(gone, NOW) == everywhere
+    coordinates = {(CLINICIAN.id, clinic, Role.COORDINATOR) for clinic in (CLINIC, "night-clinic")}
+    assert departed(enter(gone, NOW, staff=[entry(CLINICIAN)]), NOW) == coordinates
     moved = enter(gone, NOW, staff=[entry(CLINICIAN, clinics=("night-clinic",))])
-    assert departed(moved, NOW) == {(CLINICIAN.id, CLINIC)}, "what they have at the other clinic stays theirs"
+    here = {each for each in everywhere if each[1] == CLINIC}
+    assert departed(moved, NOW) == {*here, *coordinates}, "what they have at the other clinic stays theirs"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access import rules as access
 from workflows.journey.always.adverse_events import rules as adverse_events
@@ -77,7 +78,7 @@ def group_needs(journey: Journey) -> tuple[Needs, ...]:
 def _read(journey: Journey, name: str) -> object:
     """Return a field that is read; of the people who are asked, nobody who has left."""
     value = getattr(journey, name)
-    return None if name in ("clinician", "coordinator") and value in journey.left else value
+    return None if name in ("clinician", "coordinator") and journey.has_left(value, Role(name)) else value
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
@@ -88,9 +89,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 @recalled
 def _needs(journey: Journey, stage: Callable[[Journey], Iterator[Requirement]]) -> Needs:
-    left = journey.left
     return as_needs(
-        need.model_copy(update={"person": None}) if need.person is not None and need.person in left else need
+        need.model_copy(update={"person": None})
+        if need.person is not None and journey.has_left(need.person, need.owner)
+        else need
         for need in stage(journey)
     )
 

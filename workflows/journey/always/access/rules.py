@@ -14,6 +14,7 @@ from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.always.care_team.identity import is_same_person
+from workflows.journey.always.care_team.rules import list_duties
 from workflows.journey.obligation_types import ACCESS_REVIEW
 from workflows.journey.protocol import AccessReviewer, Protocol
 from workflows.journey.refusals import RefusalCode, refuse
@@ -25,15 +26,20 @@ def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
     return journey.clinic in clinics or person in _list_named(journey)
 
 
-def _list_named(journey: Journey) -> Iterator[str | None]:
-    """Return the patient and those whom the plan of care names. Having acted is not enough: otherwise everybody who
-    sent the journey a command would have given themselves access."""
-    yield from (journey.patient.ref, journey.coordinator, journey.clinician)
-    yield None if journey.covered is None else journey.covered.clinician
-    yield from (given.to for given in journey.delegations.values())
-    yield from (waiting.person for waiting in journey.waiting.values())
-    for session in journey.sessions.values():
-        yield from (session.supervising_clinician, session.session_monitor)
+def _list_named(journey: Journey) -> Iterator[str]:
+    """Return the patient and those whom the plan of care names, but for those who may have no part here any more. Having
+    acted is not enough: otherwise everybody who sent the journey a command would have given themselves access."""
+    duties = [person for person, owner in list_duties(journey) if not journey.has_left(person, owner)]
+    gone = [left.person for left in journey.left if left.person not in duties]
+    sessions = journey.sessions.values()
+    named = (
+        *duties,
+        *(given.to for given in journey.delegations.values()),
+        *(session.supervising_clinician for session in sessions),
+        *(session.session_monitor for session in sessions),
+    )
+    yield journey.patient.ref
+    yield from (person for person in named if person not in gone)
 
 
 def break_glass(journey: Journey, command: c.BreakGlass, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -1,12 +1,14 @@
 """The care team: events and state."""
 
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.always.pathway.model import PathwayCovered, PathwayReassigned, PathwayState
-from workflows.journey.base import Identifier
+from workflows.journey.base import Identifier, ImmutableModel
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 
@@ -38,21 +40,35 @@ class CareTeamUpdated(EventBody):
 
 
 class CareTeamLeft(EventBody):
-    """Somebody whose tasks are here works for the clinic no more, or is the patient: the tasks are their role's now, or
-    those of whom somebody stood in for."""
+    """Somebody whose tasks are here works for the clinic in no role any more that permits them, or is the patient: the
+    tasks of ``owner`` are this role's now, or of whom they stood in for. With one of ``roles`` they may have them."""
 
     kind: Literal["care-team.left"] = "care-team.left"
     person: Identifier
+    owner: Role
+    roles: tuple[Role, ...] = ()
+
+
+class Left(ImmutableModel):
+    """Whose tasks of a role are this role's now, and with which roles they may have them again."""
+
+    person: Identifier
+    owner: Role
+    roles: tuple[Role, ...] = ()
 
 
 class CareTeamState(PathwayState):
     """What the register says of the staff who were named, as last looked up: several entries where they have several
-    roles. ``left``: whose tasks are their role's now. ``strangers_heard``: how often somebody who has no part in the
+    roles. ``left``: whose tasks are a role's now. ``strangers_heard``: how often somebody who has no part in the
     journey reported something."""
 
     members: tuple[CareTeamMember, ...] = ()
-    left: tuple[Identifier, ...] = ()
+    left: tuple[Left, ...] = ()
     strangers_heard: int = 0
+
+    def has_left(self, person: str, owner: Role) -> bool:
+        """Whether somebody's tasks of a role are the role's now."""
+        return any((each.person, each.owner) == (person, owner) for each in self.left)
 
 
 def with_members(known: tuple[CareTeamMember, ...], found: tuple[CareTeamMember, ...]) -> tuple[CareTeamMember, ...]:
@@ -62,25 +78,31 @@ def with_members(known: tuple[CareTeamMember, ...], found: tuple[CareTeamMember,
 
 
 def _updated(state: CareTeamState, body: CareTeamUpdated, event: EventHeader) -> Changes:
-    return {"members": with_members(state.members, body.members)} | _back(
-        state, *(member.id for member in body.members if member.works_at(state.clinic, event.at))
+    away = tuple(
+        left for left in state.left if not is_fit(body.members, left.person, left.roles, state.clinic, event.at)
     )
+    return {"members": with_members(state.members, body.members), "left": away}
 
 
-def _back(state: CareTeamState, *people: str) -> Changes:
-    return {"left": tuple(person for person in state.left if person not in people)}
+def is_fit(members: Iterable[CareTeamMember], person: str, roles: Collection[Role], clinic: str, at: datetime) -> bool:
+    """Whether somebody works for a clinic at a moment (UTC) in one of these roles, by these entries of the register."""
+    return any(m.id == person and m.role in roles and m.works_at(clinic, at) for m in members)
 
 
 def _left(state: CareTeamState, body: CareTeamLeft, event: EventHeader) -> Changes:
-    return {"left": (*state.left, body.person)}
+    return {"left": (*state.left, Left(person=body.person, owner=body.owner, roles=body.roles))}
+
+
+def _back(state: CareTeamState, person: str, owner: Role) -> Changes:
+    return {"left": tuple(each for each in state.left if (each.person, each.owner) != (person, owner))}
 
 
 def _reassigned(state: CareTeamState, body: PathwayReassigned, event: EventHeader) -> Changes:
-    return _back(state, body.to)
+    return _back(state, body.to, Role.COORDINATOR if body.duty == "coordinator" else Role.CLINICIAN)
 
 
 def _covered(state: CareTeamState, body: PathwayCovered, event: EventHeader) -> Changes:
-    return _back(state, body.by)
+    return _back(state, body.by, Role.CLINICIAN)
 
 
 def _heard(state: CareTeamState, body: StrangerHeard, event: EventHeader) -> Changes:

@@ -10,19 +10,21 @@ people. Both are asked when somebody is named, and again at the dose gate. Sourc
 people (B22, "patients are not left on their own"); a licence counts where the patient is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
+from workflows.journey.actors import Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.care_team.model import with_members
+from workflows.journey.always.care_team.model import is_fit, with_members
+from workflows.journey.entries import find
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.requirements import Obligation
 from workflows.journey.stages.sessions.state import Session
 
 Named = tuple[Part, str, str]
@@ -137,11 +139,44 @@ def add_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.Ev
     return known, (e.CareTeamUpdated(members=found),)
 
 
-def list_responsible(journey: Journey) -> tuple[str, ...]:
-    """Return whose tasks a journey has: its coordinator, its clinician and who stands in, its evaluator."""
+def list_duties(journey: Journey) -> tuple[tuple[str, Role], ...]:
+    """Return whose tasks a journey has, and of which role: of its coordinator, its clinician and who stands in, its
+    evaluator, the monitors of sessions to come, and of everybody of whom something is awaited."""
     absent = None if journey.covered is None else journey.covered.clinician
-    people = (journey.coordinator, journey.clinician, absent, journey.evaluation.evaluator)
-    return tuple(dict.fromkeys(person for person in people if person is not None))
+    duties = [
+        (journey.coordinator, Role.COORDINATOR),
+        *((each, Role.CLINICIAN) for each in (journey.clinician, absent, journey.evaluation.evaluator) if each),
+        *((s.session_monitor, Role.SESSION_MONITOR) for s in journey.sessions.values() if s.ended_at is None),
+        *find(journey.waiting, _of_whom),
+    ]
+    return tuple(dict.fromkeys(duties))
+
+
+def _of_whom(waiting: Mapping[str, Obligation]) -> tuple[tuple[str, Role], ...]:
+    return tuple((each.person, each.owner) for each in waiting.values() if each.person is not None)
+
+
+def roles_for(journey: Journey, person: str, owner: Role) -> tuple[Role, ...]:
+    """Return the roles of which somebody needs one to have the tasks of a role here."""
+    fit = journey.protocol.care_team.roles
+    if owner == Role.COORDINATOR:
+        return fit[Part.COORDINATOR]
+    if owner == Role.SESSION_MONITOR:
+        return fit[Part.SESSION_MONITOR]
+    if person == journey.clinician and journey.covered is not None:
+        return fit[Part.COVERING_CLINICIAN]
+    if person == journey.clinician or (journey.covered is not None and person == journey.covered.clinician):
+        return fit[Part.CLINICIAN]
+    # Everybody else answers what was asked about something that they wrote.
+    return fit[Part.EVALUATOR] if person == journey.evaluation.evaluator else c.AnswerReturned.roles
+
+
+def may_have_tasks(journey: Journey, person: str, owner: Role, at: datetime) -> bool:
+    """Whether somebody may have the tasks of a role here at a moment (UTC), as far as this journey knows."""
+    if journey.is_patient(person):
+        return False
+    told = [member for member in journey.members if member.id == person]
+    return not told or is_fit(told, person, roles_for(journey, person, owner), journey.clinic, at)
 
 
 def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -153,33 +188,30 @@ def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datet
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """Let the tasks of whoever has left go to their role, or back to whom they stood in for: at once, and not when
-    somebody notices that nothing is done."""
-    for person in list_responsible(journey):
-        ends = leaves_at(journey, person)
-        if person not in journey.left and ends is not None and ends <= at:
-            yield e.CareTeamLeft(person=person)
-    if journey.covered is not None and journey.clinician in journey.left:
+    """Let the tasks of whoever may not have them any more go to their role, or back to whom they stood in for: at once,
+    and not when somebody notices that nothing is done."""
+    for person, owner in list_duties(journey):
+        if not (journey.has_left(person, owner) or may_have_tasks(journey, person, owner, at)):
+            roles = () if journey.is_patient(person) else roles_for(journey, person, owner)
+            yield e.CareTeamLeft(person=person, owner=owner, roles=roles)
+    if journey.covered is not None and journey.has_left(journey.clinician, Role.CLINICIAN):
         yield e.CoverEnded()
 
 
-def leaves_at(journey: Journey, person: str) -> datetime | None:
-    """Return from when (UTC) somebody may have no tasks here, as far as this journey knows; None where there is no such
-    time."""
+def next_departure(journey: Journey) -> datetime | None:
+    """Return the earliest moment (UTC) at which tasks here are to go to a role, as far as this journey knows."""
+    duties = (duty for duty in list_duties(journey) if not journey.has_left(*duty))
+    return min((end for duty in duties if (end := _leaves_at(journey, *duty)) is not None), default=None)
+
+
+def _leaves_at(journey: Journey, person: str, owner: Role) -> datetime | None:
     if journey.is_patient(person):
         return journey.started_at
-    roles = STAFF_ROLES if person == journey.coordinator else CLINICAL
-    told = [member for member in journey.members if member.id == person and member.role in roles]
-    ends = [member.until for member in told if journey.clinic in member.clinics]
+    told, roles = [m for m in journey.members if m.id == person], roles_for(journey, person, owner)
+    ends = [m.until for m in told if m.role in roles and journey.clinic in m.clinics]
     if not told or None in ends:
         return None
     return max((end for end in ends if end is not None), default=journey.started_at)
-
-
-def next_departure(journey: Journey) -> datetime | None:
-    """Return the earliest moment (UTC) at which tasks here are to go to a role."""
-    ends = (leaves_at(journey, person) for person in list_responsible(journey) if person not in journey.left)
-    return min((end for end in ends if end is not None), default=None)
 
 
 DECISIONS: Decisions = {c.TakeInStaff: take_in_staff}
