@@ -9,6 +9,7 @@ from workflows.journey import commands as c
 from workflows.journey import obligation_types as o
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.adverse_events.model import SERIOUS
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
@@ -77,11 +78,9 @@ KINDS = _kinds()
 BY_MODEL = {kind.model: kind for kind in KINDS}
 
 
-SERIOUS = ("death", "life_threatening", "hospitalization", "disability", "birth_defect", "intervention_to_prevent")
-"""Why an adverse event is serious (21 CFR 312.32(a))."""
 ALWAYS_ASKED: dict[type[c.CommandBody], dict[str, tuple[str, ...]]] = {
-    c.ReportAdverseEvent: {"serious_because": SERIOUS},
-    c.RegradeAdverseEvent: {"serious_because": SERIOUS},
+    c.ReportAdverseEvent: {"serious_because": tuple(SERIOUS)},
+    c.RegradeAdverseEvent: {"serious_because": tuple(SERIOUS)},
 }
 """The coded words that a form asks for whatever the protocol, by field."""
 

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.journey.play import Play, after, before, followed_up, one
+from tests.journey.play import Play, after, before, followed_up, one, person
 from tests.journey.ringing import acknowledge, dose, in_session, seizure, steps
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.always.adverse_events.model import SERIOUS
 from workflows.journey.always.adverse_events.rules import severity_of
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -165,7 +166,14 @@ def test_of_an_unknown_event_nothing_is_said(command: c.CommandBody) -> None:
     play.refused(command, code=RefusalCode.UNKNOWN, field="adverse_event")
 
 
-@pytest.mark.parametrize(("because", "as_grade"), [("life_threatening", 4), ("death", 5), ("hospitalization", 1)])
+@pytest.mark.parametrize(
+    ("because", "as_grade"),
+    [
+        *((reason, max(meant, 1)) for reason, meant in SERIOUS.items()),
+        ("Life-threatening", 4),
+        ("er_ist_tot", 4),
+    ],
+)
 def test_what_threatens_life_is_told_like_the_grade_that_means_it(because: str, as_grade: int) -> None:
     """An observer called a seizure that threatened life a grade 1, and the call came in the ladder of an hour."""
 
@@ -176,6 +184,20 @@ def test_what_threatens_life_is_told_like_the_grade_that_means_it(because: str, 
         return severity_of(play.journey, play.journey.adverse_events["adverse-event-1"])
 
     assert alarm(1, because) == alarm(as_grade, "hospitalization")
+
+
+def test_an_event_with_a_reason_that_nobody_knows_is_regraded_and_reviewed_by_another_person() -> None:
+    play = after("session.end")
+    said = c.ReportAdverseEvent(what="x", grade=1, serious=True, serious_because=("lebensbedrohlich",), onset=play.at)
+    play.do(said, Role.OBSERVER)
+    assert play.journey.held
+    known = c.RegradeAdverseEvent(
+        adverse_event="adverse-event-1", grade=1, serious=True, serious_because=("hospitalization",), reason="asked"
+    )
+    play.do(known, Role.CLINICIAN)
+    assert severity_of(play.journey, play.journey.adverse_events["adverse-event-1"]) == Severity.EMERGENCY
+    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1", by=person("another", Role.CLINICIAN))
+    assert severity_of(play.journey, play.journey.adverse_events["adverse-event-1"]) == Severity.URGENT
 
 
 def test_an_event_that_is_serious_because_of_death_reports_a_death() -> None:

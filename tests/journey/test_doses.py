@@ -166,6 +166,19 @@ def test_an_observation_outside_a_session_is_made_by_a_look_in_time_with_what_is
 
 
 @pytest.mark.requirement("A29")
+def test_nobody_observes_themselves_after_a_dose() -> None:
+    """The patient wrote that they were well, and nobody else was asked to look."""
+    play = before("session.schedule", 2)
+    play.do(dose(play), Role.PATIENT)
+    play.later(minutes=15)
+    well = c.RecordObservation.model_validate({"seen_at": play.at, **LOOKED})
+    play.do(well, Role.PATIENT)
+    assert play.waits_for("observation", "dose-2-15") is not None
+    play.do(well, Role.OBSERVER)
+    assert play.waits_for("observation", "dose-2-15") is None
+
+
+@pytest.mark.requirement("A29")
 def test_no_session_ends_before_a_second_dose_in_it_was_observed_too() -> None:
     play = observed_until(120)
     play.do(dose(play, dose_mg=50), Role.OBSERVER)

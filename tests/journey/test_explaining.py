@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.journey.play import course, started
+from simulation.people import PEOPLE, member_of
+from tests.journey.play import after, course, started
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.actors import CLOCK, Role
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway
@@ -36,6 +37,17 @@ def test_a_hold_is_traced_to_the_answer_that_made_it() -> None:
     assert [because.kind for because in explained.chain] == ["instrument.recorded", "hold.placed"]
     assert explained.chain[-1].rule == "suicide_risk.react_risk"
     assert explained.actor_role == Role.PATIENT
+
+
+def test_whoever_leaves_and_a_session_that_is_stopped_are_traced_to_the_rule() -> None:
+    play = after("session.release")
+    play.do(c.PlaceHold(reason="x"), Role.OBSERVER)
+    gone = member_of(PEOPLE[Role.CLINICIAN]).model_copy(update={"until": play.at})
+    play.do(c.TakeInStaff(members=(gone,)), CLOCK)
+    events = [*(event for event in course("PTSD").events if event.version < play.events[0].version), *play.events]
+    rules = {event.body.kind: explain(events, event.version).chain[-1].rule for event in play.events}
+    assert rules["care-team.left"] == "care_team.advance"
+    assert rules["session.stopped"] == "readiness.advance"
 
 
 def test_a_version_that_is_not_there() -> None:

@@ -10,10 +10,12 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.always.care_team import rules as care_team
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.base import ImmutableModel, Short
 from workflows.journey.dispatch import ADVANCES, REACTIONS
 from workflows.journey.stages.screening import rules as screening
+from workflows.journey.stages.sessions import readiness
 
 
 class Provenance(ImmutableModel):
@@ -84,7 +86,7 @@ def _candidates(
     told = cause.correction if isinstance(cause, e.FactAmended) else cause
     for reaction in REACTIONS.get(type(told), ()):
         yield rule_name(reaction), list(reaction(after_cause, told, at))
-    for step in (pathway.advance, screening.reopen, *ADVANCES):
+    for step in (care_team.advance, pathway.advance, screening.reopen, readiness.advance, *ADVANCES):
         yield rule_name(step), list(step(before, at))
     if before.closing is not None:
         yield "pathway.advance", [e.PathwayClosed(outcome=before.closing.outcome)]

@@ -27,7 +27,7 @@ def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
 
 
 def _list_named(journey: Journey) -> Iterator[str]:
-    """Return the patient and those whom the plan of care names, but for those who may have no part here any more. Having
+    """Return the patient and those whom the plan of care names, but for who may have no part here any more. To have
     acted is not enough: otherwise everybody who sent the journey a command would have given themselves access."""
     duties = [person for person, owner in list_duties(journey) if not journey.has_left(person, owner)]
     gone = [left.person for left in journey.left if left.person not in duties]

@@ -1,5 +1,6 @@
 """Adverse events: commands, events and state. Grades are CTCAE's, 1 (mild) to 5 (death); times are UTC."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from workflows.journey.actors import CLINICAL, STAFF, Role
@@ -21,6 +22,18 @@ from workflows.journey.stage import Stage
 
 AdverseEventOutcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
 """What became of an adverse event (ICH E2B, E.i.7; FHIR AdverseEvent.outcome)."""
+SERIOUS: Mapping[str, int] = {
+    "death": 5,
+    "life_threatening": 4,
+    "hospitalization": 0,
+    "disability": 0,
+    "birth_defect": 0,
+    "intervention_to_prevent": 0,
+}
+"""Why an adverse event is serious (21 CFR 312.32(a), ICH E2A), each with the grade (CTCAE) that it means, if it means
+one."""
+UNKNOWN_REASON = 4
+"""The grade that any other word may mean. It is kept as it was said, and nobody is taken for dead by it."""
 FINAL = ("recovered", "recovered_with_sequelae", "fatal")
 """Outcomes after which nothing is left to follow up."""
 

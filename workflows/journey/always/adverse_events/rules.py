@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.model import FINAL, AdverseEvent
+from workflows.journey.always.adverse_events.model import FINAL, SERIOUS, UNKNOWN_REASON, AdverseEvent
 from workflows.journey.always.holds.model import place
 from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.obligation_types import ADVERSE_EVENT_OUTCOME, ALARM
@@ -21,8 +21,6 @@ from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import Severity, is_at_least, worst
 
-GRADE_MEANT = {"life_threatening": 4, "death": 5}
-"""The grade (CTCAE) that is what a reason says for which an event is serious (ICH E2A)."""
 REVIEWS = (SignOffKind.SERIOUS_ADVERSE_EVENT, SignOffKind.ADVERSE_EVENT)
 
 
@@ -43,7 +41,7 @@ def _require_reason(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> No
         refuse(
             RefusalCode.INCOMPLETE,
             "a serious event needs the reason why it is serious",
-            "Name it, for example hospitalization, life_threatening, disability, death",
+            f"Name it: {', '.join(SERIOUS)}",
             "serious_because",
         )
 
@@ -88,7 +86,8 @@ def severity_of_grade(protocol: Protocol, grade: int, serious: bool, because: Se
     """Return how severe an adverse event of this grade is (CTCAE), serious or not, by the protocol. One that is serious
     because of what a grade means is as severe as that grade."""
     rules = protocol.adverse_events
-    by_grade = rules.severity_from_grade.of(max([grade, *(GRADE_MEANT.get(reason, 0) for reason in because)]))
+    meant = (SERIOUS.get(reason, UNKNOWN_REASON) for reason in because)
+    by_grade = rules.severity_from_grade.of(max([grade, *meant]))
     return worst(by_grade, rules.severity_if_serious) if serious else by_grade
 
 

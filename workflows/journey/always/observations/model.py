@@ -78,7 +78,7 @@ class ObservationGivenUp(EventBody):
 
 class Seen(ImmutableModel):
     """An observation outside a session, when it was made and recorded (UTC), and what the protocol's limits make of it.
-    ``looked``: somebody saw how awake the patient was, and how they breathed."""
+    ``looked``: somebody else saw how awake the patient was, and how they breathed: nobody observes themselves."""
 
     observation: Identifier
     seen_at: Instant
@@ -133,7 +133,8 @@ class ObservationsState(SessionsState):
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:
     told = {name: getattr(body, name) for name in ("observation", "seen_at", "vitals", "alert", "red_flags")}
-    looked = body.consciousness is not None and body.breathing_normal is not None
+    whole = body.consciousness is not None and body.breathing_normal is not None
+    looked = whole and event.actor_role != Role.PATIENT and not state.is_patient(event.actor_id)
     seen = Seen(**told, recorded_at=event.at, looked=looked)
     return {"seen": (*state.seen, seen)}
 
