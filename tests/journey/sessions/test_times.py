@@ -186,3 +186,20 @@ def test_cancelled_session_is_to_be_scheduled_again() -> None:
     running.refused(
         c.CancelSession(session=1, reason="too late"), Role.PATIENT, code=RefusalCode.ALREADY_DONE, field="session"
     )
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland", "Asia/Kathmandu"])
+@pytest.mark.parametrize("moment", [("session.observe", 2), ("session.end", 1)])
+def test_a_move_in_a_running_session_moves_no_time_of_its_watch(zone: str, moment: tuple[str, int]) -> None:
+    play = before(*moment)
+    watch = ("observation", "session_end", "check_in", "visit", "follow_up_visit")
+    watched = {w.key: (w.due, w.steps, w.taken) for w in play.journey.waiting.values() if w.kind in watch}
+    assert watched
+    contacts = play.journey.contacts
+    play.do(c.Move(zone=zone, state="NY"), Role.COORDINATOR)
+    now = {w.key: (w.due, w.steps, w.taken) for w in play.journey.waiting.values()}
+    assert {key: now.get(key) for key in watched} == watched
+    assert {name: (each.due, each.opens, each.closes) for name, each in play.journey.contacts.items()} == {
+        name: (each.due, each.opens, each.closes) for name, each in contacts.items()
+    }
+    play.go_on(lambda journey: not journey.sessions[1].running)
