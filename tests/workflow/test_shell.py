@@ -171,7 +171,7 @@ def test_who_has_left_by_the_register_is_taken_in_with_a_look(run: Run, play: Pl
     clinician = PEOPLE[Role.CLINICIAN]
     gone = member_of(clinician).model_copy(update={"until": play.at})
     run.decider.take_in(Others(elsewhere=play.journey.elsewhere, position=7, staff=(gone,)))
-    assert run.ledger.journey.left == (clinician.id,)
+    assert run.ledger.journey.has_left(clinician.id, Role.CLINICIAN)
     assert run.waiting[-1].own, "the record decides it again"
 
 

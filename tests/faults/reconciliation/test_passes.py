@@ -173,7 +173,7 @@ async def test_the_tasks_of_whoever_has_left_by_the_register_are_handed_over(wor
 
         async def handed_over() -> bool:
             await working.reconcile()
-            return (await course.recorded()).left == (CLINICIAN.id,)
+            return (await course.recorded()).has_left(CLINICIAN.id, CLINICIAN.role)
 
         async with running(working.record):
             await eventually(handed_over, timedelta(seconds=60))
