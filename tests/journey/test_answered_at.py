@@ -56,7 +56,7 @@ def test_a_time_that_cannot_count_is_refused(answers: list[int], days: int) -> N
     play.refused(form, Role.PATIENT, code=RefusalCode.WRONG_TIME, field="answered_at")
 
 
-@pytest.mark.parametrize("days", [-1, 0, 29, 31, 400])
+@pytest.mark.parametrize("days", [-9000, -1, 0, 29, 31, 400, 40_000])
 @pytest.mark.parametrize("answers", [[0] * 8 + [1], [0] * 8])
 def test_risk_is_kept_and_acts_at_once_whatever_time_it_is_given(days: int, answers: list[int]) -> None:
     play = after("session.end")

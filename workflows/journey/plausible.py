@@ -60,10 +60,11 @@ def require_plausible(journey: Journey, body: CommandBody, at: datetime) -> None
 
 
 def _times(value: Any, name: str) -> Iterator[tuple[str, datetime | date]]:
-    """List every time and day in a form, by the path of its field. A signature says itself how long it counts."""
+    """List every time and day in a form, by the path of its field. A signature says itself how long it counts, and when
+    answers were given is judged with them: risk that they show is kept."""
     if isinstance(value, BaseModel):
         for field in type(value).model_fields:
-            if field != "signature":
+            if field not in ("signature", "answered_at"):
                 yield from _times(getattr(value, field), f"{name}.{field}".lstrip("."))
     elif isinstance(value, Mapping):
         for key, each in value.items():
