@@ -23,6 +23,7 @@ from cli.streams import Err, Out
 from workflows.journey.texts import show_hidden
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
+YES_OR_NO = {True: "yes", False: "no"}
 _WIDE, _NARROWEST = 140, 20
 """The width of what goes to no terminal, so that files and pipes get whole lines, and the least one of a terminal."""
 
@@ -195,7 +196,11 @@ def add_row(drawn: Rows, *cells: object) -> None:
 
 def facts_box(pairs: Mapping[str, object], title: str) -> Facts:
     """Make a box of names and values. What has no value is left out."""
-    told = {plain(name): plain(value) for name, value in pairs.items() if value not in (None, "", (), [], {})}
+    told = {
+        plain(name): plain(YES_OR_NO[value] if isinstance(value, bool) else value)
+        for name, value in pairs.items()
+        if value not in (None, "", (), [], {})
+    }
     return Facts(told, plain(title))
 
 
