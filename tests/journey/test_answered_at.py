@@ -14,7 +14,12 @@ from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.always.safety.suicide_risk import levels_to_sign, suicide_risk_obstacles
+from workflows.journey.always.safety.suicide_risk import (
+    levels_to_sign,
+    recent_findings,
+    settling_obstacles,
+    suicide_risk_obstacles,
+)
 from workflows.journey.instruments import Instrument, Level
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -71,6 +76,41 @@ def test_a_high_level_opens_a_crisis_however_old_it_is(days: int) -> None:
     ask(play, QUIET)
     assert one(ask(play, HIGH, play.at - days * DAY), e.CrisisOpened).level == "high"
     assert play.journey.held
+
+
+@pytest.mark.parametrize("days", [2, 31, 400, 40_000])
+@pytest.mark.parametrize("marks", [LOW, "yyynnn"])
+def test_what_shows_some_risk_and_is_long_ago_clears_nothing_of_today(marks: str, days: int) -> None:
+    """Answers of two months ago were kept as of now: they were the newest, and settled an item 9 of today."""
+    play = before("session.release", 2)
+    ask(play, QUIET)
+    newest = play.journey.asked_risk
+    fill_in(play, [0] * 8 + [2])
+    play.later(days=play.journey.protocol.instruments.suicide_risk_valid_days, hours=1)
+    assert "crisis.opened" in kinds(ask(play, marks, play.at - days * DAY))
+    assert play.journey.asked_risk == newest
+    assert not levels_to_sign(play.journey)
+    assert "the C-SSRS is too old" in dose_gate(play.journey, 2, play.at)
+    assert "a clinician asks the C-SSRS again, all of it" in settling_obstacles(play.journey, play.at)
+
+
+def test_what_is_due_now_is_not_made_by_answers_of_long_ago() -> None:
+    play = following_up()
+    contact = next(x for x in play.journey.contacts.values() if x.type == "measure" and x.open)
+    play.at = contact.opens + HOUR
+    form = {"instrument": "PHQ-9", "occasion": contact.id, "answers": [0] * 8 + [1]}
+    told = play.do(c.RecordInstrument.model_validate({**form, "answered_at": play.at - 60 * DAY}), Role.PATIENT)
+    assert one(told, e.InstrumentRecorded).occasion == "unscheduled"
+    assert play.journey.item_9_open
+
+
+@pytest.mark.parametrize("days", [31, 40_000])
+def test_intent_is_recent_from_when_it_was_entered_where_its_time_cannot_count(days: int) -> None:
+    play = after("session.end")
+    ask(play, HIGH, play.at - days * DAY)
+    assert recent_findings(play.journey, play.at)
+    recent = play.journey.protocol.instruments.suicidal_intent_recent_days
+    assert recent_findings(play.journey, play.at + recent * DAY - HOUR)
 
 
 def test_older_answers_do_not_hide_newer_ones() -> None:

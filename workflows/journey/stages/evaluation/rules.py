@@ -94,26 +94,27 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
 
 
 def _time_answered(journey: Journey, command: c.RecordInstrument, at: datetime, *, at_risk: bool) -> datetime | None:
-    """Return when a questionnaire was answered (UTC), None for now. A time that cannot count is refused; that of
-    answers which show risk is left out, so that they count from now.
+    """Return when a questionnaire was answered (UTC), None for now. A time that cannot count is refused, but not with
+    answers that show risk. They are kept: as of now where it is still to come, else as of when they are said to be, so
+    that nothing old clears or makes what is asked now.
 
     Raises:
         RefusalRaised: it is still to come, or longer ago than answers may be entered.
     """
     days = journey.protocol.instruments.answers_entered_within_days
     answered_at = command.answered_at
-    if answered_at is None or timedelta() <= at - answered_at <= timedelta(days=days):
-        return answered_at
-    if at_risk:
+    if answered_at is None or (at_risk and answered_at > at):
         return None
     if answered_at > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Say when it was answered", "answered_at")
-    refuse(
-        RefusalCode.WRONG_TIME,
-        f"answers are entered within {days} days",
-        "Correct the time, or have the questionnaire answered again",
-        "answered_at",
-    )
+    if not at_risk and at - answered_at > timedelta(days=days):
+        refuse(
+            RefusalCode.WRONG_TIME,
+            f"answers are entered within {days} days",
+            "Correct the time, or have the questionnaire answered again",
+            "answered_at",
+        )
+    return answered_at
 
 
 def correct_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
