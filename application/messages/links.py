@@ -32,7 +32,7 @@ ASKED_FOR_HELP = "Asked for help on the page of a link in a message, without say
 NOTHING_LOST = "Nothing was done, and nothing is lost: what is asked of you still stands."
 
 
-class Standing(NamedTuple):
+class LinkStanding(NamedTuple):
     """How it stands with a link: `open`, `used`, `over`, `locked`, `unknown`, or `later` where the keys cannot be had;
     and by which second step it lets in: a code that is sent by ``sent_by``, and one that was agreed on at the clinic.
     One of an ``alarm`` lets nobody in; its page leads to the ``journey_id``."""
@@ -55,7 +55,7 @@ class LinkEntry(NamedTuple):
     routes: Mapping[Severity, str]
 
 
-async def look_at_link(context: Context, token: str) -> Standing:
+async def look_at_link(context: Context, token: str) -> LinkStanding:
     """Return how it stands with a link. It changes nothing, and shows nothing of a journey.
 
     Raises:
@@ -63,17 +63,17 @@ async def look_at_link(context: Context, token: str) -> Standing:
     """
     link = await links.find(await context.record(), token)
     if link is not None and link.role not in LET_IN:
-        return Standing(link.state, alarm=True, journey_id=link.journey_id)
+        return LinkStanding(link.state, alarm=True, journey_id=link.journey_id)
     if link is None or link.state != "open":
-        return Standing("unknown" if link is None else link.state)
+        return LinkStanding("unknown" if link is None else link.state)
     try:
         async with open_contacts(context) as contacts:
             contact = await _contact(contacts, link)
     except Unavailable:
-        return Standing("later")
+        return LinkStanding("later")
     other = links.other_way(contact, link.point)
     sent_by = None if other is None else "e-mail" if other.channel == EMAIL else "a message to your other contact"
-    return Standing("open", sent_by, contact.clinic_code is not None)
+    return LinkStanding("open", sent_by, contact.clinic_code is not None)
 
 
 async def send_code(context: Context, token: str) -> None:

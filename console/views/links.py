@@ -17,7 +17,7 @@ from application.context import Context
 from application.errors import UseCaseError
 from application.messages.links import (
     LinkEntry,
-    Standing,
+    LinkStanding,
     acknowledge,
     call_for_help,
     enter,
@@ -83,7 +83,7 @@ async def act(request: Request, token: str) -> Response:
 
 async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
     if isinstance(error, TooOften):
-        standing = Standing(TOO_OFTEN)
+        standing = LinkStanding(TOO_OFTEN)
     else:
         async with context_of_nobody(request) as context:
             standing = await look_at_link(context, token)
