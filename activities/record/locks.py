@@ -3,7 +3,7 @@ the database can lock, and only for those who may call them."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias
 
 import asyncpg
@@ -58,5 +58,5 @@ async def alone(record: Record, lock: Lock) -> AsyncIterator[None]:
             raise RecordUnavailable("lock lost") from None
         finally:
             living.cancel()
-            with suppress(asyncio.CancelledError):
-                await living
+            # Unlike awaiting it, this raises nothing of its own: a cancellation of the holder is not lost in it.
+            await asyncio.wait([living])

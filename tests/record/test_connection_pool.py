@@ -88,8 +88,8 @@ async def test_a_use_is_cancelled_at_any_wait(migrated: Database, admin: Connect
                 ended: bool = await _cancelled(use(record), at, answered)
             except asyncio.CancelledError:
                 continue
-            if ended:
-                break
+            assert ended, "the cancellation was lost"
+            break
 
 
 async def test_the_driver_refuses_an_argument(migrated: Database, admin: Connection) -> None:
