@@ -46,9 +46,9 @@ from application.process import begin, leave
 from application.record.passes import reconciling
 from application.sealing import open_keys, open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
-from application.temporal.builds import DEPLOYMENT, identity_of_worker
+from application.temporal.builds import identity_of_worker
 from application.temporal.client import TemporalJourneys
-from application.temporal.journeys import Journeys
+from application.temporal.journeys import DEPLOYMENT, Journeys
 from application.temporal.namespace import (
     SearchAttributesUnusable,
     register_search_attributes,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.reconciliation import RecordedHead
-from application.temporal.journeys import PolledBuilds, Run
+from application.temporal.journeys import DEPLOYMENT, PolledBuilds, Run
 from workflows.messages import mark_version
 
 SETTLED = timedelta(minutes=2)
@@ -72,19 +72,20 @@ def commands_to_move(builds: PolledBuilds, own: str | None) -> tuple[str, ...]:
     """Return what ops run where journeys are stranded and no pass moves them: runs go to a build that is none of ours,
     as when a stranger has made theirs the current one. The first commands take theirs back; then there is one for each
     build that could be the current one: our ``own`` if it polls, and otherwise each of those that do."""
-    taken_back = [_unset(build, ramping=build == builds.ramping) for build in sorted(builds.strangers) if build]
+    taken_back = [_unset(build, ramping=build == builds.ramping) for build in sorted(builds.strangers)]
     ours = sorted(build.partition(":")[2] for build in builds.ours)
     wanted = [own] if own in ours else ours
-    made_current = (_set_current("care-pathway", build) for build in wanted)
+    made_current = (_set_current(DEPLOYMENT, build) for build in wanted)
     return tuple(dict.fromkeys((*filter(None, taken_back), *made_current)))
 
 
 def _unset(build: str, *, ramping: bool) -> str | None:
-    """Return the command after which runs no longer go to a build; None where making another one current is that."""
+    """Return the command after which runs no longer go to a build, or to workers without one; None where making another
+    one current is that."""
     name, _, build_id = build.partition(":")
     if ramping:
-        return _deploy("set-ramping-version", name, build_id, "--delete")
-    return None if name == "care-pathway" else _set_current(name, "")
+        return _deploy("set-ramping-version", name or DEPLOYMENT, build_id, "--delete")
+    return None if name in ("", DEPLOYMENT) else _set_current(name, "")
 
 
 def _set_current(name: str, build_id: str) -> str:

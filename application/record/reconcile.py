@@ -85,7 +85,9 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
     stranded = any(each.drift == Drift.STRANDED and not each.repaired for each in mended)
     builds = await journeys.builds()
     if builds.strangers:
-        log.error("reconcile.strange_build", builds=",".join(sorted(builds.strangers)))
+        log.error(
+            "reconcile.strange_build", builds=",".join(sorted(each or "unversioned" for each in builds.strangers))
+        )
     to_run = commands_to_move(builds, settings.build_id) if repair and (stranded or builds.strangers) else ()
     return Reconciliation(looked_at, tuple(mended), also, to_run)
 

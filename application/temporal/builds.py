@@ -17,12 +17,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from application.temporal.calls import ANSWER, no_answer
-from application.temporal.journeys import PolledBuilds
+from application.temporal.journeys import DEPLOYMENT, PolledBuilds
 from workflows.temporal_plugin import stand_in
 
 POLLS = timedelta(minutes=2)
 """A worker that has not polled for this long is gone. One poll lasts up to 70 seconds."""
-DEPLOYMENT = "care-pathway"
 
 
 async def identity_of_worker(client: Client, task_queue: str, build_id: str | None) -> str:

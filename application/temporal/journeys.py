@@ -14,6 +14,8 @@ from workflows.signals import Signal
 
 RunState = Literal["running", "paused", "ended", "completed"]
 Squatter = Literal["foreign", "elsewhere", "asleep"]
+DEPLOYMENT = "care-pathway"
+"""What our deployment of workers is called in Temporal."""
 REGISTERED = "search attributes registered"
 """How it is told that search attributes were missing."""
 

@@ -20,10 +20,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
 from application.errors import outage
-from application.temporal.builds import DEPLOYMENT
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journey_client import handle_of
-from application.temporal.journeys import PolledBuilds, Run, Taken
+from application.temporal.journeys import DEPLOYMENT, PolledBuilds, Run, Taken
 from application.temporal.run_history import newest_events
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import KeepUnreadable

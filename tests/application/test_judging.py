@@ -118,7 +118,9 @@ def test_a_run_is_stranded_whose_tasks_no_worker_of_ours_has(
 SET = "temporal worker deployment set-current-version --deployment-name care-pathway"
 ANY = "--ignore-missing-task-queues --yes"
 UNSET = f"temporal worker deployment set-current-version --deployment-name theirs --unversioned {ANY}"
-UNRAMP = "temporal worker deployment set-ramping-version --deployment-name care-pathway --build-id x --delete --yes"
+RAMP = "temporal worker deployment set-ramping-version --deployment-name care-pathway"
+UNRAMP = f"{RAMP} --build-id x --delete --yes"
+UNRAMP_TO_NONE = f"{RAMP} --unversioned --delete --yes"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,7 @@ UNRAMP = "temporal worker deployment set-ramping-version --deployment-name care-
             [UNSET, f"{SET} --build-id 1 {ANY}", f"{SET} --build-id 2 {ANY}"],
         ),
         ({"care-pathway:2"}, "care-pathway:2", "care-pathway:x", "2", [UNRAMP, f"{SET} --build-id 2 {ANY}"]),
+        ({"care-pathway:2"}, "care-pathway:2", "", "2", [UNRAMP_TO_NONE, f"{SET} --build-id 2 {ANY}"]),
         ({""}, "care-pathway:x", None, None, [f"{SET} --unversioned {ANY}"]),
         ({"care-pathway:x; rm -r ."}, "", None, None, [f"{SET} --build-id 'x; rm -r .' {ANY}"]),
         (set(), "theirs:1", None, "2", []),
