@@ -72,9 +72,10 @@ NOTHING: Final = ReadSoFar((), (), None)
 
 
 class Histories:
-    """The journeys that were read lately, at most so many events of all of them. A look reads the last event that is
-    kept once more, with those recorded since: if that is another one, or its key is gone, everything is read anew. What
-    was read before is not asked for again, so what an administrator alters there is not shown."""
+    """The journeys that were read lately, at most so many events of all of them; one that is longer is not kept, and
+    drives out no other. A look reads the last event that is kept once more, with those recorded since: if that is
+    another one, or its key is gone, everything is read anew. What was read before is not asked for again, so what an
+    administrator alters there is not shown."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -98,7 +99,7 @@ class Histories:
 
     def _keep(self, journey_id: UUID, found: ReadSoFar) -> None:
         self._drop(self._kept.pop(journey_id, NOTHING))
-        if found.whole is None:
+        if found.whole is None or len(found.stored) > self._most:
             return
         self._kept[journey_id] = found
         self._events += len(found.stored)

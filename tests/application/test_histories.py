@@ -86,6 +86,6 @@ async def test_no_more_is_kept_than_said(record: Record, events: tuple[Event, ..
         await load(histories, counting, each)
     assert counting.read == [READ, 1, 10, READ, 10, 1], "what was not looked at for longest is forgotten first"
     too_long, counting = Histories(most=READ - 1), Counting(record)
-    for _ in range(2):
-        await load(too_long, counting, events)
-    assert counting.read == [READ, READ]
+    for each in (other, events, events, other):
+        await load(too_long, counting, each)
+    assert counting.read == [10, READ, READ, 1], "what is too long to be kept drives out nothing"
