@@ -245,8 +245,8 @@ class RecordActivities:
         self, before: Journey | None, events: Sequence[Event], journey: Journey, position: int, journey_hash: bytes
     ) -> Recorded:
         """Leave the notices of recorded events, have the patient's other journeys look, and say what the run has to
-        know."""
-        leaving = [notice for event in events for notice in notices(event) if not notice.alarm]
+        know. Most alarms have left before; not where events are recorded again that a record lost."""
+        leaving = [notice for event in events for notice in notices(event)]
         if leaving:
             await self._deliver(leaving, journey.clinic)
         # All together: each may take most of the time that an attempt has.

@@ -15,7 +15,9 @@ from tests.journey.play import Decision, started
 from tests.record.handed import batch
 from tests.record.helpers import Connection, whole_log
 from tests.signatures.room import ORGANISATION, published, register
+from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.actors import Role
 from workflows.journey.notices import notices
 from workflows.messages import LIMIT, Alarm, Recorded
 
@@ -74,6 +76,17 @@ async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step
         assert [row["notice_id"] for row in rows] == [notice.id for notice in notices(event)]
         assert len(rows) == 1
     assert [stored.version for stored in await whole_log(record)] == list(range(1, after[-1].version + 1))
+
+
+async def test_alarms_leave_with_their_events_too(recording: RecordActivities, owner: Connection) -> None:
+    """Where events are recorded again that a record lost, no run sends again what it had sent."""
+    play = started("PTSD")
+    play.do(c.RecordDeath(related="unknown", reason="Invented"), Role.OBSERVER)
+    await recording.append(batch(play.decisions))
+    told = [each for decision in play.decisions for event in decision.events for each in notices(event)]
+    assert {each.alarm for each in told} == {True, False}
+    rows = await owner.fetch("SELECT notice_id, alarm FROM record.notice")
+    assert {row["notice_id"]: row["alarm"] for row in rows} == {each.id: each.alarm for each in told}
 
 
 @pytest.mark.parametrize("lowered", [("_count > 500", "_count > 1"), ("_largest > 262144", "_largest > 100")])

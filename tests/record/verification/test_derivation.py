@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.notices import deliver
 from activities.record import Record, StoredEvent
 from activities.record.stored import StoredCommand
 from activities.record.verification import left_notices
@@ -25,7 +24,6 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.decided import DecidedBy, derive
 from workflows.journey.folded import JourneyState
-from workflows.journey.notices import notices
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
@@ -160,11 +158,8 @@ async def test_a_notice_that_a_superuser_took_away_changed_or_put_in_is_found(
     """Else an alarm could be silenced before it is sent, and nobody would know of it."""
     monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta())
     recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
-    clinic = fold(signed_course()[0].events).clinic
     for decision in signed_course()[:40]:
         await recording.append(batch([decision]))
-        alarms = [each for event in decision.events for each in notices(event) if each.alarm]
-        await deliver(record, alarms, clinic=clinic, register=None, at=decision.decided.at)
     assert (await verify_record(record, derive=True)).findings == ()
     told = await admin.fetch(
         "SELECT DISTINCT ON (e.version) e.version, n.notice_id FROM record.notice n "
