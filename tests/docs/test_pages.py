@@ -25,6 +25,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})/[\w./-]*\w")
 DEFINITION = re.compile(r"`([\w/.-]+\.py)::(\w+)`")
 COMMAND = re.compile(r"starter\.py ([a-z][a-z-]+)(?: ([a-z][a-z-]+))?")
+TOLD = re.compile(rf"`({'|'.join(NOUNS)}) ([a-z][a-z-]+)(?=[ `])")
+"""A command as refusals and errors name it, for people to do next."""
 TARGET = re.compile(r"\bmake ([a-z]+)\b")
 MODULE = re.compile(r"python -m ([\w.]+)")
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
@@ -112,12 +114,13 @@ def definitions(source: Path) -> set[str]:
 
 def test_every_command_that_is_shown_can_be_given() -> None:
     top = {noun: build(noun) for noun in NOUNS}
+    shown = [(page, found) for page in PAGES for found in COMMAND.findall(page.read_text())]
+    shown += [(source, found) for source in SOURCES for found in TOLD.findall(source.read_text())]
     unknown = []
-    for page in PAGES:
-        for noun, verb in COMMAND.findall(page.read_text()):
-            group = top.get(noun)
-            if group is None or (isinstance(group, TyperGroup) and verb and verb not in group.commands):
-                unknown.append(f"{name(page)}: {noun} {verb}")
+    for place, (noun, verb) in shown:
+        group = top.get(noun)
+        if group is None or (isinstance(group, TyperGroup) and verb and verb not in group.commands):
+            unknown.append(f"{name(place)}: {noun} {verb}")
     assert unknown == []
 
 

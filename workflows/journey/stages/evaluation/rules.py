@@ -131,7 +131,7 @@ def correct_instrument(journey: Journey, command: c.RecordInstrument, version: i
                 refuse(
                     RefusalCode.WRONG_TIME,
                     "a correction does not change when it was answered",
-                    "Say that it was entered in error (`pathway enter-in-error`), and record it with the right time",
+                    "Say that it was entered in error (`pathway mark-in-error`), and record it with the right time",
                     "answered_at",
                 )
             return e.InstrumentRecorded(
