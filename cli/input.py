@@ -113,7 +113,7 @@ def moment(option: str, given: str) -> datetime:
     try:
         return read_moment(given, viewers_zone()).astimezone(UTC)
     except NoOneHour as problem:
-        raise InvalidInput(f"{option} {problem}", "Write it so") from None
+        raise InvalidInput(f"{option} {problem}", "Write another time, or this one with its offset") from None
     except (ValueError, OverflowError, OSError):
         raise InvalidInput(
             f"{option} is no moment", "Write 2026-03-02, 2026-03-02T09:30 (your time) or 2026-03-02T09:30-08:00"

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from application import viewer
+from application.errors import InvalidInput
 from application.settings import SettingsError
 from application.viewer import (
     look_from,
@@ -162,6 +163,17 @@ def test_a_day_ends_at_midnight_there(seconds: int, zone: str) -> None:
         assert local(ends, zone).date() == local(now, zone).date() + timedelta(days=1)
         assert f"{local(ends, zone):%H:%M}" == "00:00"
         assert moment("--at", f"{local(ends, zone):%Y-%m-%d}") == ends
+
+
+@pytest.mark.parametrize("given", ["2026-03-08T02:30", "2026-11-01T01:30"])
+def test_who_names_an_hour_that_is_none_or_two_is_told_what_to_write(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("TZ", "America/Los_Angeles")
+    with pytest.raises(InvalidInput) as caught:
+        moment("--at", given)
+    assert caught.value.remedy == "Write another time, or this one with its offset"
+    assert moment("--at", f"{given}-08:00").utcoffset() == timedelta()
 
 
 @pytest.mark.program
