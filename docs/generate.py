@@ -208,9 +208,6 @@ def _members(union: Any) -> tuple[Any, ...]:
     return get_args(get_args(union)[0])
 
 
-# Models in words
-
-
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "watchdog-settings": watchdog_settings,
