@@ -146,6 +146,7 @@ CALLED = {
     ("adverse-event.report", "grade"): "how bad, from 1 (mild) to 5 (death)",
     ("crisis.report", "what"): "what happens",
     ("education.read", "content_version"): "version that you read",
+    ("instrument.record", "answered_at"): "when it was answered, if not now",
     ("question.ask", "text"): "your question",
     ("report.keep", "about"): "what it is about",
     ("report.keep", "said"): "what happened, in your own words",
