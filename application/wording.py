@@ -5,7 +5,7 @@ from datetime import datetime
 
 from application.sign_offs.staff import Roster
 from application.viewer import spell_with_place
-from application.words.codes import say
+from application.words.codes import say, say_within
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.commands import (
@@ -30,16 +30,21 @@ UNREADABLE = "what it says cannot be read; tell ops: `record verify`"
 """What is shown in place of an event's content that cannot be decrypted or understood."""
 
 
+def describe_stage(journey: Journey) -> str:
+    """Say at which stage a journey stands, or how it was closed."""
+    return say(journey.stage.value) if journey.outcome is None else f"closed: {say(journey.outcome.value)}"
+
+
 def describe_obligations(journey: Journey, at: datetime) -> Iterator[str]:
     """Yield a sentence for each obligation, and why nothing or no progress is awaited."""
     if journey.outcome is not None:
-        yield f"Nothing is awaited: the pathway is closed ({journey.outcome.value})."
+        yield f"Nothing is awaited: the pathway is closed ({say(journey.outcome.value)})."
         return
     if journey.held:
-        holds = name_holds(journey)
+        holds = say_within(name_holds(journey))
         yield f"Care is held: {holds}. Nothing progresses until a clinician signs its release; safety goes on."
     if journey.closing is not None:
-        yield f"The pathway is ending ({journey.closing.outcome.value}) and closes once safety is settled."
+        yield f"The pathway is ending ({say(journey.closing.outcome.value)}) and closes once safety is settled."
     for waiting in most_urgent(journey, SENTENCES):
         yield describe_obligation(waiting, journey, at)
     yield from (f"{more}." for more in count_others(journey, SENTENCES))

@@ -10,7 +10,8 @@ from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput
 from application.pathway.as_said import NOT_KEPT, keep_as_said
 from application.pathway.commands import RecordedCommand, asked_words, prepare, submit, try_out, wait_until_recorded
-from application.wording import route_of
+from application.wording import describe_stage, route_of
+from application.words.events import title_of_event
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_beginning
@@ -133,7 +134,7 @@ def show_recorded(output: Output, recorded: RecordedCommand) -> None:
         said["whom to reach"] = route
     if journey is not None and theirs:
         said["journey"] = journey.id
-        said["stage"] = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
+        said["stage"] = describe_stage(journey)
         waiting = most_urgent(journey, 1)
         said["next"] = describe_wait(waiting[0], journey) if waiting else "nothing is awaited"
         if command.actor.role == Role.PATIENT:
@@ -156,7 +157,7 @@ def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode
     output.illustrative(any(event.illustrative for event in decided))
     events = table("version", "event", title="dry run: these events would be recorded; nothing was sent")
     for event in decided:
-        add_row(events, event.version, event.body.kind)
+        add_row(events, event.version, title_of_event(event.body.kind))
     if not decided:
         output.note("This command was accepted before; sending it again changes nothing.")
     output.show(events)

@@ -6,6 +6,8 @@ import typer
 
 from application import input as forms
 from application.pathway.patient import PatientNamed, PatientSeen, question_for, show_patient
+from application.wording import describe_stage
+from application.words.codes import say
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command
 
@@ -49,8 +51,8 @@ def render_patient(output: Output, seen: PatientSeen) -> None:
     output.illustrative(any(journey.illustrative for journey in seen.journeys))
     known: dict[str, object] = {"patient": seen.journeys[0].patient.ref, "also known as": ", ".join(_aliases(seen))}
     for journey in seen.journeys:
-        stands = journey.stage.value if journey.outcome is None else f"closed: {journey.outcome.value}"
-        known[str(journey.id)] = f"{journey.protocol.pathway}, {journey.protocol.dose.medicine}: {stands}"
+        pathway, medicine = journey.protocol.pathway, journey.protocol.dose.medicine
+        known[str(journey.id)] = f"{pathway}, {medicine}: {describe_stage(journey)}"
     for merge in _merges(seen):
         known[f"{merge['merge']} of {merge['journey_id']}"] = f"{merge['other']}: {merge['stands']}"
     if seen.not_readable:
@@ -58,11 +60,12 @@ def render_patient(output: Output, seen: PatientSeen) -> None:
     output.show(facts_box(known, "patient"))
     given = table(your_time("taken"), "mg", "route", "journey", title="doses known of the patient")
     for dose in doses:
-        add_row(given, short_time(dose["taken_at"]), dose["dose_mg"] or "unknown", dose["route"], _where(dose))
+        amount, route = dose["dose_mg"] or "unknown", say(dose["route"] or "")
+        add_row(given, short_time(dose["taken_at"]), amount, route, _where(dose))
     at_risk = table(your_time("since"), "risk", "what", "settled", "journey", title="risks known of the patient")
     for risk in found:
         settled = "no" if risk["open"] else "yes"
-        add_row(at_risk, short_time(risk["since"]), risk["type"], risk["what"], settled, _where(risk))
+        add_row(at_risk, short_time(risk["since"]), say(risk["type"]), say(risk["what"]), settled, _where(risk))
     output.show(given, at_risk)
 
 

@@ -8,16 +8,25 @@ import pytest
 from rich.console import Console
 
 from application.changes import compare
+from application.pathway.commands import Accepted, RecordedCommand
+from application.pathway.patient import PatientSeen
 from application.pathway.show import Compared, Explained, JourneyAt, Timeline
 from application.protocols.compare import compare_protocols, describe_differences
 from cli import pathway as cli_pathway
+from cli.commands import show_recorded
 from cli.output import Output
+from cli.patient import render_patient
 from simulation.demonstration import timeline_table
-from tests.journey.play import PROTOCOLS, Play, course
+from tests.journey.play import PROTOCOLS, Play, after, course
+from workflows.journey import commands as c
+from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
+from workflows.journey.always.pathway.model import Closing
+from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.patient_view import patient_summary
 from workflows.journey.protocol import Pathway
 from workflows.journey.provenance import explain
+from workflows.journey.stage import Outcome
 from workflows.protocols import list_pathways
 
 T = TypeVar("T")
@@ -51,6 +60,7 @@ def test_a_whole_course_is_shown_in_words(pathway: Pathway, capsys: pytest.Captu
             shown(capsys, cli_pathway.render_journey, JourneyAt(journey, state.at, frozenset())),
             shown(capsys, cli_pathway.render_explanation, explained),
             shown(capsys, cli_pathway.render_patient_view, patient_summary(journey)),
+            shown(capsys, cli_pathway.render_reasons, JourneyAt(journey, state.at, frozenset())),
         ]
         if before is not None:
             changes = compare(before.model_dump(mode="json"), journey.model_dump(mode="json"))
@@ -66,6 +76,25 @@ def test_a_whole_course_is_shown_in_words(pathway: Pathway, capsys: pytest.Captu
         table.print(timeline_table(play.journey))
     found |= set(CODE.findall(captured.get()))
     assert found == set()
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_how_a_journey_stands_and_ends_is_said_in_words(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
+    play = after("session.end")
+    command = play.command(c.PlaceHold(reason="Invented"), Role.PATIENT)
+    play.take(command)
+    holds = {name: hold.model_copy(update={"cause": "missed_deadline"}) for name, hold in play.journey.holds.items()}
+    ending = play.changed(holds=holds, closing=Closing(at=play.at, outcome=outcome, reason="Invented"))
+    assert ending.journey.held
+    for state in (ending, play.changed(outcome=outcome)):
+        journey = state.journey
+        recorded = RecordedCommand(Accepted(journey.id, command, journey.version), 1, journey)
+        texts = [
+            shown(capsys, cli_pathway.render_reasons, JourneyAt(journey, state.at, frozenset())),
+            shown(capsys, render_patient, PatientSeen((journey,), Elsewhere(), not_readable=False)),
+            shown(capsys, show_recorded, recorded),
+        ]
+        assert {code for text in texts for code in CODE.findall(text)} - {*journey.waiting} == set()
 
 
 def test_what_differs_between_protocols_is_said_in_words() -> None:
