@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from application.score import instrument_of, score_line, thresholds_of
+from application.words.codes import say_all
 from cli.input import lines_of
 from cli.interrupts import at_once
 from cli.output import add_row, table
@@ -53,9 +54,9 @@ async def score(
             output.data(scored.as_line())
             continue
         result = scored.total if scored.level is None else scored.level.value
-        change = None if scored.change is None else ", ".join(scored.change)
+        change = None if scored.change is None else say_all(scored.change)
         complete = "yes" if scored.complete else "no"
-        add_row(shown, number, result, scored.band, complete, ", ".join(scored.flags), change, scored.reason)
+        add_row(shown, number, result, scored.band, complete, say_all(scored.flags), change, scored.reason)
     if not output.json_only:
         output.show(shown)
 

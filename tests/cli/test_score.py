@@ -110,6 +110,12 @@ def test_suicide_items_are_flagged_in_incomplete_sets(world: World) -> None:
     assert "item_9_not_answered" in unreadable["flags"]
 
 
+def test_what_is_found_is_said_to_people_in_words(world: World) -> None:
+    told = call(world, "score", "PHQ-9", raw=b"[0,0,0,0,0,0,0,0,1]\n")
+    assert "above zero" in told.out
+    assert "item_9" not in told.out
+
+
 def test_change_since_an_earlier_total(world: World) -> None:
     [better] = score(world, "PCL-5", "--previous", "60", lines=[[2] * 20])
     assert {"meaningful", "reliable"} <= set(better["change"])
