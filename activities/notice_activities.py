@@ -11,7 +11,7 @@ from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.actors import Role
-from workflows.messages import Alarm, Attempted, raise_alarm
+from workflows.messages import Alarm, Attempted, is_logged, raise_alarm
 
 log = structlog.get_logger("notices")
 
@@ -36,7 +36,7 @@ class NoticeActivities:
             ApplicationError: to be retried, when the record cannot be reached.
         """
         attempt, told = activity.info(), datetime.now(UTC)
-        if not alarm.logged and Attempted().model_dump() not in attempt.heartbeat_details:
+        if not is_logged(alarm, attempt.heartbeat_details):
             for notice in alarm.notices:
                 people = None
                 if notice.to == Role.ON_CALL_CLINICIAN:
@@ -49,9 +49,9 @@ class NoticeActivities:
                     people=people,
                     attempt=attempt.attempt,
                 )
-            activity.heartbeat(Attempted())
+            activity.heartbeat(Attempted.of(alarm))
         try:
             await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)
         except (RecordUnavailable, RecordFault) as problem:
-            raise ApplicationError(str(problem), Attempted(), type=type(problem).__name__) from problem
+            raise ApplicationError(str(problem), Attempted.of(alarm), type=type(problem).__name__) from problem
         return True

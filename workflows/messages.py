@@ -4,12 +4,12 @@ The workflow knows only these models and signatures. The activities are declared
 ``activities``. They are not in the workflow's file, because the sandbox builds everything there again for each journey.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -239,10 +239,21 @@ class Alarm(ImmutableModel):
 
 
 class Attempted(ImmutableModel):
-    """What an attempt to raise an alarm leaves to the next one, once the log has it. A model, because its payload then
-    says what it is: Temporal shows it to whoever takes the next attempt, and it is nobody's answer."""
+    """What an attempt to raise an alarm leaves to the next one, once the log has it: the ids of its notices, so that it
+    says nothing of another alarm, for which somebody may hand it in. A model, because its payload then says what it is:
+    Temporal shows it to whoever takes the next attempt, and it is nobody's answer."""
 
-    logged: bool = True
+    notices: tuple[UUID, ...]
+
+    @classmethod
+    def of(cls, alarm: Alarm) -> Self:
+        """Return what an attempt to raise this alarm leaves."""
+        return cls(notices=tuple(notice.id for notice in alarm.notices))
+
+
+def is_logged(alarm: Alarm, left: Sequence[object]) -> bool:
+    """Whether the log has an alarm, by what the attempts before this one ``left``."""
+    return alarm.logged or Attempted.of(alarm).model_dump(mode="json") in left
 
 
 class JourneyInput(ImmutableModel):

@@ -150,7 +150,7 @@ async def test_an_answer_without_the_keys_is_asked_for_again(
                 answers = {
                     "answer": clear('{"version": 99, "position": 1, "run_id": "x", "mark": "99:ab"}'),
                     "question": task.input.payloads[0],
-                    "heartbeat": (await there.encode([Attempted()]))[0],
+                    "heartbeat": (await there.encode([Attempted(notices=())]))[0],
                 }
                 completed.result.payloads.append(answers[attack])
                 await plain.workflow_service.respond_activity_task_completed(completed, retry=True)

@@ -46,7 +46,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import evolve, fold
 from workflows.journey.notices import Notice, notices
-from workflows.messages import Alarm
+from workflows.messages import Alarm, Attempted
 
 pytestmark = pytest.mark.server
 
@@ -334,6 +334,24 @@ async def test_the_register_is_asked_for_who_is_on_call_alone(
     assert [line.get("people") for line in logged if line["event"] == "alarm"] == [None, f"{ONNO},{DIRA}"]
     kept = await app.fetch("SELECT notice_id, recipients FROM record.notice")
     assert {row["notice_id"]: row["recipients"] for row in kept} == {everybody.id: [], on_call.id: [ONNO, DIRA]}
+
+
+async def test_what_an_attempt_leaves_keeps_only_its_own_alarm_from_the_log(record: Record) -> None:
+    """Somebody who reaches Temporal may hand in what another alarm left, made with the keys and for this place."""
+    alarms = [
+        Alarm(
+            clinic=CLINIC,
+            notices=(Notice(id=uuid4(), journey_id=uuid4(), event_id=uuid4(), kind="k", to=Role.PATIENT, alarm=True),),
+        )
+        for _ in range(2)
+    ]
+    left = [Attempted.of(each).model_dump(mode="json") for each in alarms]
+    with capture_logs() as logged:
+        for each in alarms:
+            attempt = ActivityEnvironment()
+            attempt.info = replace(attempt.info, heartbeat_details=left[:1])
+            await attempt.run(NoticeActivities(record, invented().register).alarm, each)
+    assert [line["notice_id"] for line in logged if line["event"] == "alarm"] == [str(alarms[1].notices[0].id)]
 
 
 async def test_a_code_comes_without_a_link(record: Record, sender: Sender, contacts: Contacts) -> None:

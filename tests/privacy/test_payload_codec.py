@@ -136,7 +136,10 @@ QUESTIONS: dict[str, tuple[object, tuple[Any, ...]]] = {
     "a batch": (Batch(journey_id=JOURNEY, expected_version=1, commands=()), (Recorded, SignatureResult, bool)),
     "an alarm": (Alarm(clinic="demo-clinic", notices=()), (bool, str, SignatureResult)),
     "an answer": (SignatureResult(), (Recorded, SignatureCheck, JourneyInput)),
-    "what an attempt leaves": (Attempted(), (bool, int, str, Recorded, RecordedState, SignatureResult, Others)),
+    "what an attempt leaves": (
+        Attempted(notices=()),
+        (bool, int, str, Recorded, RecordedState, SignatureResult, Others),
+    ),
 }
 
 

@@ -72,4 +72,4 @@ def _note_logged(alarm: m.Alarm, failed: ActivityError) -> m.Alarm:
         told = failed.cause.details
     elif isinstance(failed.cause, NoAnswerInTime):
         told = failed.cause.last_heartbeat_details
-    return alarm.model_copy(update={"logged": alarm.logged or m.Attempted().model_dump() in told})
+    return alarm.model_copy(update={"logged": m.is_logged(alarm, told)})
