@@ -10,6 +10,7 @@ import pytest
 
 from activities.signatures.signer_registry import SignerEntry
 from application.protocols.approvals import load_approval
+from application.words.codes import say
 from deploy.local.postgres import Database
 from simulation.keys import staff_entry
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF
@@ -102,7 +103,7 @@ def test_people_see_what_they_sign_and_what_is_missing(clinic: Clinic) -> None:
     for word in (
         digest,
         digest[:4] + "-" + digest[4:8],
-        "protocol_approved",
+        say("protocol_approved"),
         "Clio Invented, MD (clinician demo-clinician)",
     ):
         assert word in first.out

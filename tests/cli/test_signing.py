@@ -15,7 +15,7 @@ from activities.record import StoredEvent
 from activities.record.event_codec import from_stored
 from activities.signatures.keys import PrivateKey, session_mark
 from activities.signatures.verifying import SignatureProblem, check
-from application import history
+from application import histories, history
 from cli import signoff
 from simulation.keys import Signers
 from simulation.people import PEOPLE, scope_of
@@ -132,7 +132,8 @@ def test_one_walk_reads_each_thing_once(
 
     for name in ("load_settings", "record", "connect"):
         count(name)
-    monkeypatch.setattr(history, "from_stored", parse)
+    for module in (histories, history):
+        monkeypatch.setattr(module, "from_stored", parse)
     words = ("signoff", "approve", str(journey), request_id, "--choice", "at_home", *clinician, "--json")
     answer = call(world, *words, given=WHY)
     assert answer.code == 0, answer.err

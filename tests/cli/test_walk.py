@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from activities.record import Record, event_codec
-from application import context, history
+from application import context, histories, history
 from application.profiles import read_profile
 from application.sealing import open_sealed
 from application.settings import Settings
@@ -55,8 +55,9 @@ def walked(world: World, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(context, "read_profile", counted("profile", read_profile))
     monkeypatch.setattr(context, "open_sealed", counted("pool", opening))
     monkeypatch.setattr(Record, "load", load)
-    monkeypatch.setattr(history, "from_stored", counted("parsed", event_codec.from_stored))
-    monkeypatch.setattr(history, "evolve", counted("folded", aggregate.evolve))
+    for module in (histories, history):
+        monkeypatch.setattr(module, "from_stored", counted("parsed", event_codec.from_stored))
+        monkeypatch.setattr(module, "evolve", counted("folded", aggregate.evolve))
     return steps
 
 
