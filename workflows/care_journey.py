@@ -270,6 +270,8 @@ class CareJourney:
         nothing: a handler that does not take it fails every task of the run."""
         self._limits.signals += 1
         self._inbox.show = True
+        if self._start_refusal is None:
+            self._recorder.look_for_reset()
 
     @workflow.signal(description="Take in anew what the patient's other journeys say. It says nothing itself")
     def look(self, *_: Any) -> None:

@@ -91,6 +91,8 @@ async def set_back(client: Client, run: Run) -> bool:
                     timeout=ANSWER,
                     retry=True,
                 )
+                # Where nothing is handed in again, the run does not hear of the reset until something wakes it.
+                await show(client, run.journey_id)
                 return True
     except RPCError:
         raise outage("Temporal did not reset the run") from None

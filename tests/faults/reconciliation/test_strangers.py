@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import EventType, TaskQueueType
 from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -17,9 +17,13 @@ from application.temporal.squatters import Squatted
 from application.temporal.upkeep import keep_up
 from tests.faults.helpers import Course, command, support
 from tests.faults.reconciliation.ground import Ground
+from tests.faults.test_resets import reset_without_messages
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
+
+ACCEPTED = (EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,)
+COMPLETED = (EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,)
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -83,3 +87,17 @@ async def test_a_rate_limit_of_the_task_queue_is_lifted(ground: Ground, monkeypa
         assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == ()
     assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == (f"rate limit lifted: {queue}",)
     assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == ()
+
+
+async def test_a_run_that_was_reset_without_its_messages_goes_on_from_the_record(working: Ground) -> None:
+    """Set back to just before a command, it hears nothing of the reset, and stands still at what it had been."""
+    [course] = await working.begin(1)
+    await course.send(support("invented: and more"))
+    state = await course.recorded()
+    history = (await course.runs())[0]
+    accepted = [event.event_id for event in history if event.event_type in ACCEPTED]
+    completed = [event.event_id for event in history if event.event_type in COMPLETED]
+    await reset_without_messages(course, max(task for task in completed if task < accepted[-1]))
+    drift = (await working.reconcile()).get(course.id, (Drift.BEHIND, True))
+    assert drift == (Drift.BEHIND, True)
+    assert await course.checked() == state
