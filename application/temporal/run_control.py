@@ -152,11 +152,13 @@ async def unpause(client: Client, run: Run) -> None:
 
 async def move(client: Client, run: Run, polled: PolledBuilds) -> bool:
     """Move a run to the current build, or to workers without one; False when none of ours is that, or it is there
-    already.
+    already, or runs go to a stranger's build: there the next run of a moved one would be again.
 
     Raises:
         Unavailable: Temporal did not do it.
     """
+    if polled.strangers:
+        return False
     try:
         current = await _current_build(client)
         name, options = f"{current.deployment_name}:{current.build_id}", WorkflowExecutionOptions()
