@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.play import Play, after, before
-from tests.journey.sessions.helpers import dose
+from tests.journey.sessions.helpers import at, dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -99,3 +99,15 @@ def test_a_session_runs_as_long_as_it_has_a_dose(minutes: list[int], data: st.Da
         session = play.journey.sessions[1]
         assert session.running == bool(play.journey.doses)
         assert session.dose is None or session.dose in play.journey.doses
+
+
+def test_a_session_in_which_a_dose_was_taken_is_not_moved_though_it_was_never_released() -> None:
+    """Its watch goes on to its end, also once a clinician has let care go on."""
+    play = before("session.release")
+    play.do(dose(play), Role.PATIENT)
+    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    later = at(play, play.at + timedelta(days=7), session=1, live_clinician=play.journey.clinician)
+    play.refused(later, Role.COORDINATOR, code=RefusalCode.ALREADY_DONE, field="session")
+    assert play.journey.sessions[1].running
+    assert play.waits_for("observation", "1-15") is not None

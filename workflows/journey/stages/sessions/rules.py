@@ -56,6 +56,8 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
     known = journey.sessions.get(command.session)
     if known is not None and known.released_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "this session has been released", "It can no longer be moved", "session")
+    if known is not None and known.running:
+        refuse(RefusalCode.ALREADY_DONE, "a dose was taken in this session", "Observe and end it instead", "session")
     if plan is None or command.session > plan.planned_sessions:
         refuse(RefusalCode.OUT_OF_LIMITS, "the plan has no such session", "Write and sign a new plan first", "session")
     for kind in (SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
