@@ -338,3 +338,33 @@ def test_suicide_risk_that_somebody_told_hastens_what_is_missed_as_a_c_ssrs_does
     days = timedelta(days=play.journey.protocol.instruments.suicide_risk_heightened_days)
     assert is_heightened(play.journey, play.at + days)
     assert not is_heightened(play.journey, play.at + days + timedelta(seconds=1))
+
+
+def test_a_contact_about_a_closed_crisis_leaves_the_next_one_of_an_open_crisis_in_its_time() -> None:
+    play = after("session.end")
+    ask(play, "yyyyyn")
+    ask(play, "nn---n")
+    play.reach(reached(next_contact_at=play.at + timedelta(hours=6)))
+    settle(play)
+    play.do(c.ReportCrisis(what="they want to die (invented)"), Role.OBSERVER)
+    hours = play.journey.protocol.crises.next_contact_within_hours
+    far = reached(next_contact_at=play.at + timedelta(hours=hours, seconds=1))
+    play.refused(far, code=RefusalCode.WRONG_TIME, field="next_contact_at")
+    play.reach(reached())
+    owed = [each.next_contact_at for each in play.journey.crises.values() if each.next_contact_at is not None]
+    assert owed == [play.at + timedelta(hours=hours)]
+
+
+def test_a_further_item_9_rings_anew_though_somebody_has_taken_the_alarm_about_the_first() -> None:
+    play = after("session.end")
+    for worse in (1, 2, 3):
+        item_9(play, worse)
+        ringing = [waiting for waiting in play.journey.waiting.values() if waiting.kind == "suicide_risk"]
+        assert [waiting for waiting in ringing if waiting.acknowledged is None]
+        for waiting in ringing:
+            play.do(c.AcknowledgeAlarm(obligation=waiting.id, doing="I call them (invented)"), Role.ON_CALL_CLINICIAN)
+    ask(play, "nn---n")
+    level = play.waits_for("risk_level")
+    assert level is not None
+    play.sign(SignOffKind.RISK_LEVEL, level.subject)
+    assert play.waits_for("suicide_risk") is None

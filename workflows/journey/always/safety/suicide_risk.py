@@ -174,7 +174,7 @@ def _decided_since(journey: Journey, risk: Measurement) -> bool:
 
 def record_contact(journey: Journey, command: c.RecordCrisisContact, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a contact with a patient at risk. One that reached them ends with a safety plan (Columbia Lighthouse
-    Project: precautions until a professional has seen the person) and, while the crisis is open, with a next contact
+    Project: precautions until a professional has seen the person) and, while any crisis is open, with a next contact
     (UTC) within the protocol's time."""
     crisis = journey.crises.get(command.crisis)
     if crisis is None:
@@ -189,7 +189,7 @@ def record_contact(journey: Journey, command: c.RecordCrisisContact, by: Actor, 
     if command.next_contact_at is not None and command.next_contact_at <= at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Say when the next contact will be", "next_contact_at")
     planned = command.next_contact_at
-    if command.reached and not crisis.closed:
+    if command.reached and journey.open_crises:
         hours = journey.protocol.crises.next_contact_within_hours
         latest = at + timedelta(hours=hours)
         if planned is not None and planned > latest:
@@ -243,9 +243,10 @@ def _after_item_9(risk: Measurement, journey: Journey) -> bool:
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the C-SSRS after item 9, for patients to be reached and spoken with again, and for what is signed: a
     level, that the patient was reached, and the decision."""
-    if journey.item_9_open:
+    for subject in _name_item_9(journey):
         yield require(
             SUICIDE_RISK,
+            subject=subject,
             owner=Role.ON_CALL_CLINICIAN,
             policy=OF_ITEM_9.value,
             what="ask the C-SSRS now, and sign its level: PHQ-9 item 9",
@@ -264,6 +265,16 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         decision = sign_off_requirement(journey, SignOffKind.RISK_DECISION)
         if decision:
             yield decision
+
+
+def _name_item_9(journey: Journey) -> Iterator[str | None]:
+    """Name the item 9 that is to be answered, and the latest one where there are several: it rings anew, though
+    somebody has taken the alarm about the first."""
+    found = sorted(journey.open_item_9)
+    if found:
+        yield None
+    if len(found) > 1:
+        yield f"version-{found[-1]}"
 
 
 def _reach(crisis: Crisis, clinician: str | None) -> Iterator[Requirement]:

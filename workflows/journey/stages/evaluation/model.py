@@ -244,16 +244,24 @@ class EvaluationState(PathwayState):
 
     @property
     def item_9_open(self) -> bool:
-        """Whether a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask the C-SSRS and to
-        sign its level. Only one that was asked after item 9 was known, not one that was corrected after it."""
+        """Whether a PHQ-9 item 9 still waits for a clinician to ask the C-SSRS and to sign its level."""
+        return bool(self.open_item_9)
+
+    @property
+    def open_item_9(self) -> tuple[int, ...]:
+        """The versions as of which a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask
+        the C-SSRS and to sign its level. Only one that was asked after item 9 was known, not one that was corrected
+        after it."""
         asked = [
             m
             for m in self.measurements
             if m.instrument in C_SSRS_FORMS and m.by_staff and m.found in self.signed_levels
         ]
         found = [(m.risk_found, m.known_at) for m in self.measurements if m.instrument == Instrument.PHQ_9]
-        return any(
-            version is not None and not any(m.follows(version, known_at) for m in asked) for version, known_at in found
+        return tuple(
+            version
+            for version, known_at in found
+            if version is not None and not any(m.follows(version, known_at) for m in asked)
         )
 
 
