@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from simulation.people import observation
+from tests.journey.contacts import answer
 from tests.journey.correcting import SECOND, confirm, mark, redose, version_of
 from tests.journey.play import Play, after, before, course, followed_up, one
 from tests.journey.sessions.helpers import see
@@ -25,6 +26,7 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.reviews import reviews_owed
 
 
 def test_every_event_can_be_marked_or_says_what_to_do_instead() -> None:
@@ -50,7 +52,7 @@ def test_every_kind_of_fact_of_a_course_can_be_marked(kind: str) -> None:
     )
     marked = one(mark(play, kind, 0), e.EnteredInError)
     assert (marked.version, marked.fact) == (version, kind)
-    assert marked.to_confirm == loosens(play.journey.facts[version])
+    assert marked.to_confirm == loosens(play.journey, play.journey.facts[version])
     again = c.MarkInError(version=version, reason="x")
     play.refused(again, code=RefusalCode.ALREADY_DONE, field="version")
     if marked.to_confirm:
@@ -269,3 +271,37 @@ def test_a_discharge_is_not_signed_over_a_correction_that_nobody_confirmed() -> 
     mark(play, "visit.recorded")
     signature = play.signature(SignOffKind.DISCHARGE)
     play.refused(signature, code=RefusalCode.INCOMPLETE, says="not yet confirmed")
+
+
+def test_the_checklist_before_a_dose_stays_the_baseline_until_its_mark_is_confirmed() -> None:
+    """A rise is counted from it. Before the dose it is asked for again, and nothing rests on it."""
+    play = after("session.dose")
+    mark(play, "session.checked", by=Role.COORDINATOR)
+    play.wait(minutes=15)
+    seen, rules = observation(play.journey, 1, 15, play.at), play.journey.protocol.sessions.vitals
+    before_dose = play.journey.sessions[1].check
+    assert before_dose is not None
+    risen = before_dose.vitals.systolic + round(rules.notify.rise_systolic)
+    assert risen < rules.notify.systolic
+    vitals = before_dose.vitals.model_copy(update={"systolic": risen, "measured_at": play.at})
+    followed = play.do(seen.model_copy(update={"vitals": vitals}), Role.SESSION_MONITOR)
+    assert one(followed, e.SessionObserved).alert == "notify"
+    confirm(play)
+    assert play.journey.sessions[1].check is None
+
+
+@pytest.mark.parametrize("kind", ["check-in.completed", "evaluation.recorded"])
+def test_nobody_alone_takes_a_review_away(kind: str) -> None:
+    """Neither by the ratings that asked for it, though the patient feels well, nor by those they were compared with."""
+    play = after("session.end")
+    rules, before_course = play.journey.protocol.symptoms, play.journey.evaluation
+    lowest = before_course.model_copy(update={"symptoms": dict.fromkeys(rules.names, 0)})
+    play = play.changed(evaluation=lowest)
+    rated = dict.fromkeys(rules.names, rules.alert_at if kind == "check-in.completed" else rules.worse_by)
+    for name in ("check-in-1-4h", "check-in-1-24h"):
+        play.wait(hours=(play.journey.contacts[name].due - play.at) / timedelta(hours=1))
+        play.do(answer(name).model_copy(update={"symptoms": rated}), Role.PATIENT)
+    owed = reviews_owed(play.journey)
+    assert owed
+    assert one(mark(play, kind), e.EnteredInError).to_confirm
+    assert reviews_owed(play.journey) == owed

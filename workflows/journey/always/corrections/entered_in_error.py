@@ -3,8 +3,8 @@
 The event stays in the record as it was, with the status that FHIR calls entered-in-error, by whom and why. Here is what
 of the state goes with it. One that could have stood in the way of something (``loosens``) counts until a second,
 clinical person has confirmed it; so does a form with answers to exclusions, of which one may exclude the patient. What
-is asked for again (a check-in in which the patient is well, another answer, a checklist) needs no second person:
-nothing becomes possible by it that was not.
+is asked for again (a check-in in which the patient is well, another answer, a checklist before its dose) needs no
+second person: nothing becomes possible by it that was not.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class Markable:
     void: Void
     subject: Callable[[Any], str | int | None] = lambda _: None
     parts: Callable[[Any], tuple[str, ...]] = lambda _: ()
-    loosens: bool | Callable[[Fact], bool] = True
+    loosens: bool | Callable[[Any, Fact], bool] = True
     counts: Callable[[Any, Fact], bool] = lambda _journey, _fact: False
 
 
@@ -49,10 +49,10 @@ def fact_of(body: EventBody) -> Fact:
     return Fact(kind=kind, subject=None if subject is None else str(subject), parts=tuple(sorted(about.parts(body))))
 
 
-def loosens(fact: Fact) -> bool:
+def loosens(journey: Any, fact: Fact) -> bool:
     """Whether something may become possible when a fact counts no more."""
     loosening = MARKABLE[fact.kind].loosens
-    return loosening if isinstance(loosening, bool) else loosening(fact)
+    return loosening if isinstance(loosening, bool) else loosening(journey, fact)
 
 
 def is_marked(journey: Any, version: int) -> bool:
@@ -178,6 +178,12 @@ def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
     if session is None or session.check is None or session.check.version != version:
         return {}
     return change_entry(journey, "sessions", session.number, check=None)
+
+
+def _is_baseline(journey: Any, fact: Fact) -> bool:
+    """Whether what is measured after the dose is judged beside the vital signs of this checklist."""
+    session = journey.sessions.get(int(fact.subject or 0))
+    return session is not None and session.running
 
 
 def _dose(journey: Any, version: int, fact: Fact) -> Changes:
@@ -351,7 +357,7 @@ MARKABLE: Mapping[str, Markable] = {
         _instrument, lambda body: body.occasion, parts=lambda body: (body.instrument.value,)
     ),
     "screening.recorded": Markable(
-        _screening, parts=_screened, loosens=lambda fact: any(part.startswith("exclusions.") for part in fact.parts)
+        _screening, parts=_screened, loosens=lambda _, fact: any(part.startswith("exclusions.") for part in fact.parts)
     ),
     "education.explained": Markable(_taught, parts=lambda body: body.topics, loosens=False),
     "education.acknowledged": Markable(_taught, parts=lambda body: body.statements, loosens=False),
@@ -359,7 +365,7 @@ MARKABLE: Mapping[str, Markable] = {
     "question.answered": Markable(_question_answer, lambda body: body.question, loosens=False),
     "consent.given": Markable(_consent, parts=lambda body: tuple(body.consents), loosens=False),
     "session.instructed": Markable(_instructions, lambda body: body.session, loosens=False),
-    "session.checked": Markable(_checklist, lambda body: body.session, loosens=False),
+    "session.checked": Markable(_checklist, lambda body: body.session, loosens=_is_baseline),
     "session.dosed": Markable(_dose, lambda body: body.dose),
     "session.observed": Markable(_observation, lambda body: body.session),
     "session.observation-missed": Markable(
@@ -369,7 +375,7 @@ MARKABLE: Mapping[str, Markable] = {
         _contact,
         lambda body: body.check_in,
         parts=lambda body: (body.feeling,),
-        loosens=lambda fact: "well" not in fact.parts,
+        loosens=lambda _, fact: "well" not in fact.parts,
     ),
     "visit.recorded": Markable(_contact, lambda body: body.visit),
     "adverse-event.reported": Markable(_adverse_event, lambda body: body.adverse_event, counts=_is_graded_since),

@@ -18,6 +18,7 @@ from workflows.journey.always.corrections.entered_in_error import (
     answers_of,
     is_marked,
     loosens,
+    void,
 )
 from workflows.journey.always.corrections.instead import (
     instead_of,
@@ -31,6 +32,7 @@ from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import checklist, dosing, observing
+from workflows.journey.stages.sessions.reviews import reviews_owed
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -136,7 +138,17 @@ def mark_in_error(journey: Journey, command: c.MarkInError, by: Actor, at: datet
         refuse(RefusalCode.UNKNOWN, f"{kind} is not a fact that somebody entered", remedy, "version")
     if is_marked(journey, command.version):
         refuse(RefusalCode.ALREADY_DONE, "this fact is marked already", "See `pathway timeline`", "version")
-    yield e.EnteredInError(version=command.version, fact=fact.kind, reason=command.reason, to_confirm=loosens(fact))
+    yield e.EnteredInError(
+        version=command.version, fact=fact.kind, reason=command.reason, to_confirm=_opens(journey, command.version)
+    )
+
+
+def _opens(journey: Journey, version: int) -> bool:
+    """Whether something may become possible when the fact of this version counts no more: by its kind, or because a
+    review is then owed no more."""
+    left = reviews_owed(journey.model_copy(update=void(journey, version)))
+    ends_review = any(review not in left for review in reviews_owed(journey))
+    return ends_review or loosens(journey, journey.facts[version])
 
 
 def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datetime) -> Iterator[e.EventBody]:
