@@ -96,10 +96,15 @@ def test_a_new_version_counts_once_signed_and_then_the_patient_is_asked_again(ki
     assert play.waits_for("consent") is None
 
 
-def test_a_session_that_was_released_on_the_old_version_does_not_take_place() -> None:
+def test_a_session_that_was_released_on_the_old_version_is_stopped_until_somebody_says_whether_its_dose_was_taken() -> (
+    None
+):
     play = proposed("session.dose")
-    followed = play.sign(SignOffKind.CONSENT_VERSION, "treatment")
-    assert "session.cancelled" in kinds(followed)
+    play.sign(SignOffKind.CONSENT_VERSION, "treatment")
+    assert play.journey.sessions[1].stopped_at is not None
+    assert play.waits_for("dose", "1") is not None
+    play.do(c.CancelSession(session=1, reason="no dose was taken (invented)"), Role.SESSION_MONITOR)
+    assert play.waits_for("dose", "1") is None
 
 
 def test_a_version_that_is_declined_changes_nothing() -> None:

@@ -190,13 +190,6 @@ def react_consent_withdrawn(journey: Journey, body: e.ConsentWithdrawn, at: date
             yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} was withdrawn")
 
 
-def react_version(journey: Journey, body: e.ConsentVersionChanged, at: datetime) -> Iterator[e.EventBody]:
-    """Cancel a session that was released on the version that no longer counts, and whose dose was not taken."""
-    for session in journey.sessions.values():
-        if session.released_at is not None and session.dosed_at is None:
-            yield e.SessionCancelled(session=session.number, reason=f"consent {body.consent} has a new version")
-
-
 def find_untaught(journey: Journey) -> tuple[str, ...]:
     """Return topics of the protocol that nobody has explained."""
     return tuple(topic for topic in journey.protocol.education_topics if topic not in journey.education.explained)
@@ -324,5 +317,4 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.ConsentWithdrawn: react_consent_withdrawn,
-    e.ConsentVersionChanged: react_version,
 }
