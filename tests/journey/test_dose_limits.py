@@ -157,3 +157,12 @@ def test_overrides_end_with_the_course() -> None:
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="maintenance")
     assert limit_of(play.journey, DoseLimit.MAX_SINGLE_DOSE) == 200
     play.refused(own(max_single_dose=250), code=RefusalCode.OUT_OF_LIMITS, field="limits")
+
+
+@pytest.mark.requirement("A42")
+def test_no_session_beyond_a_tighter_number_of_them_though_the_plan_is_signed_anew() -> None:
+    play = before("session.release", 2)
+    play.do(own(planned=1), Role.CLINICIAN)
+    play.sign(SignOffKind.PATIENT_LIMITS)
+    play.sign(SignOffKind.PLAN)
+    assert "more than 1 sessions" in dose_gate(play.journey, 2, play.at)

@@ -94,6 +94,9 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     found += find_lapsed(journey, at)
     if session is None:
         return (*found, "the session is not scheduled")
+    most = required_limit(journey, DoseLimit.PLANNED)
+    if is_more(number, most):
+        found.append(f"more than {most:g} sessions")
     found += interval_obstacles(journey, at)
     found += standing_no_go(journey, at)
     found += measure_obstacles(journey, number, at)
