@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.journey.play import Play, before
+from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.always.pregnancy.model import TestResult
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
 
@@ -97,3 +97,15 @@ def test_to_take_one_back_is_as_if_it_had_never_been_told(
     one, other = with_it.journey.pregnancy_test, without.journey.pregnancy_test
     assert (one and (one.taken_at, one.result)) == (other and (other.taken_at, other.result))
     assert with_it.journey.held or not with_it.journey.pregnancy_found
+
+
+def test_a_test_that_is_not_negative_is_kept_though_its_time_is_wrong() -> None:
+    play = after("session.end")
+    for result in ("positive", "unclear", "negative"):
+        ahead = c.RecordPregnancyTest(taken_at=play.at + timedelta(minutes=1), result=result)
+        command = play.command(ahead, Role.PATIENT)
+        refusal = play.take(command)
+        assert isinstance(refusal, Refusal)
+        assert refusal.kept == (result != "negative")
+        kept = kinds([event.body for event in play.keep(command, refusal)])
+        assert ("hold.placed" in kept) == (result != "negative")

@@ -67,12 +67,15 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
             return None
         case "adverse-event.follow-up" if told.get("outcome") not in (None, "fatal"):
             return None
+        case "pregnancy.test":
+            return None if told.get("result") == "negative" else Severity.CLINICAL
     return Severity.EMERGENCY if about in HARM else None
 
 
 HARM = (
     "adverse-event.report", "crisis.report", "support.request", "pathway.record-death", "session.dose",
     "session.observe", "observation.record", "instrument.record", "check-in.complete", "adverse-event.follow-up",
+    "pregnancy.test",
 )  # fmt: skip
 """Commands that may tell of harm."""
 
