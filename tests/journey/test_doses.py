@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from simulation.people import checklist, vitals
+from tests.journey.correcting import amend, redose
 from tests.journey.play import Play, after, before, course, one, standing, started
 from tests.journey.sessions.helpers import ending, observed_until, see
 from workflows.journey import commands as c
@@ -263,3 +264,36 @@ def test_a_dose_told_again_after_one_in_error_has_its_contacts_again() -> None:
     owed = [k.id for k in play.journey.contacts.values() if k.open and k.dose == again.dose]
     assert {"check-in-1-4h", "check-in-1-24h", "check-in-1-72h"} <= set(owed)
     assert all(play.waits_for(play.journey.contacts[name].type, name) for name in owed)
+
+
+@pytest.mark.parametrize(("minutes_before_end", "owed"), [(5, (40, 120)), (30, (120,)), (200, ())])
+def test_a_dose_that_turns_out_to_be_of_just_before_the_end_of_its_session_is_observed_still(
+    minutes_before_end: int, owed: tuple[int, ...]
+) -> None:
+    """The last look of the session counts as what it was near to."""
+    play = after("session.end")
+    ended_at = play.journey.sessions[1].ended_at
+    assert ended_at is not None
+    amend(play, "session.dosed", redose(play, taken_at=ended_at - timedelta(minutes=minutes_before_end)))
+    assert tuple(minute for _, minute, _ in play.journey.unobserved()) == owed
+    assert [w.kind for w in play.journey.waiting.values()].count("observation") == len(owed)
+
+
+def test_a_time_of_a_dose_that_is_corrected_long_after_asks_for_no_observation() -> None:
+    play = after("session.end").later(days=1)
+    ended_at = play.journey.sessions[1].ended_at
+    assert ended_at is not None
+    amend(play, "session.dosed", redose(play, taken_at=ended_at - timedelta(minutes=5)))
+    assert play.journey.unobserved() == ()
+
+
+def test_nobody_alone_takes_the_contacts_after_a_dose_away_once_the_pathway_ends() -> None:
+    play = after("session.end").later(days=1)
+    taken = {"dose_mg": 50, "route": "sublingual", "taken_at": play.at}
+    play.do(c.RecordDose.model_validate(taken), Role.PATIENT)
+    play.do(c.Withdraw(), Role.PATIENT)
+    owed = [w.id for w in play.journey.waiting.values() if w.kind in ("check_in", "visit")]
+    assert len(owed) > 1
+    long_ago = c.RecordDose.model_validate({**taken, "taken_at": play.at - timedelta(days=10)})
+    amend(play, "session.dosed", long_ago)
+    assert [w.id for w in play.journey.waiting.values() if w.kind in ("check_in", "visit")] == owed

@@ -9,12 +9,13 @@ from workflows.journey.stages.sessions.state import Session
 
 
 def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
-    """Whether a contact is owed because of a dose, whatever ends: within the protocol's hours after it."""
+    """Whether a contact is owed because of a dose, whatever ends: within the protocol's hours after it, or after it was
+    first told. So a correction of its time takes no contact away."""
     dose = journey.doses.get(contact.dose or "")
     if dose is None:
         return False
-    until = dose.taken_at + timedelta(hours=journey.protocol.check_ins.owed_hours)
-    return contact.due <= max(until, dose.recorded_at)
+    since = max(dose.taken_at, dose.recorded_at)
+    return contact.due <= since + timedelta(hours=journey.protocol.check_ins.owed_hours)
 
 
 def contacts_watched(journey: Journey) -> tuple[OwedContact, ...]:

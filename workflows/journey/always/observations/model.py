@@ -1,6 +1,6 @@
 """Observations at any time: commands, events and state."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -12,7 +12,7 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.commands import YEAR
 from workflows.journey.stages.sessions.scheduled_minutes import is_made_by
-from workflows.journey.stages.sessions.state import SessionsState
+from workflows.journey.stages.sessions.state import Dose, SessionsState
 from workflows.journey.vocabulary import Vitals
 
 Consciousness = Literal["alert", "voice", "pain", "unresponsive"]
@@ -106,8 +106,9 @@ class ObservationsState(SessionsState):
 
     def unobserved(self) -> tuple[tuple[str, int, Instant], ...]:
         """Return the observations that are owed after doses that began no session: the dose, the minute, and when it is
-        due (UTC). Each dose has its own; what was over when it was told is not owed. One is made as in a session: near
-        its minute, entered in time, by a look at the patient and with the vital signs that are asked for then."""
+        due (UTC), and also after a dose that turns out to have been taken so late that its session ended too soon. Each
+        dose has its own; what was over when it was told is not owed. One is made as in a session: near its minute,
+        entered in time, by a look at the patient and with the vital signs that are asked for then."""
         rules = self.protocol.sessions
         looks = [(x.seen_at, x.recorded_at, x.vitals) for x in self.seen if x.looked and not x.in_error]
         looks += [
@@ -119,16 +120,20 @@ class ObservationsState(SessionsState):
         in_time = timedelta(minutes=rules.observe_entry_minutes)
         looks = [look for look in looks if look[1] - look[0] <= in_time]
         missed = [(each.dose, each.minute) for each in self.unseen]
-        firsts = [session.dose for session in self.sessions.values()]
         return tuple(
             (dose.id, minute, due)
             for dose in self.doses.values()
-            if dose.id not in firsts
             for minute, due in zip(rules.observe_minutes, dose.observe_at, strict=False)
-            if due >= dose.recorded_at
+            if self._is_owed_outside(dose, due)
             and (dose.id, minute) not in missed
             and not any(is_made_by(rules, minute, due, moment, vitals) for moment, _, vitals in looks)
         )
+
+    def _is_owed_outside(self, dose: Dose, due: datetime) -> bool:
+        session = next((each for each in self.sessions.values() if each.dose == dose.id), None)
+        if session is None:
+            return due >= dose.recorded_at
+        return session.ended_before(due) and dose.corrected_at is not None and due >= dose.corrected_at
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:

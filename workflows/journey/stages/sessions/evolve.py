@@ -81,6 +81,7 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         source=event.event_id,
         recorded_by=event.actor_id,
         recorded_at=event.at if known is None else known.recorded_at,
+        corrected_at=None if known is None else event.at,
         version=event.version if known is None else known.version,
     )
     changed = change_doses(state, {**state.doses, dose.id: dose})

@@ -52,7 +52,8 @@ class Dose(ImmutableModel):
     """A dose the patient took, in a session or outside one: how much (mg, None: not known), how, and when (UTC).
 
     ``released``: it is the dose that a session was released for. ``version`` is that of the event that recorded it, and
-    ``recorded_at`` its time: a correction keeps both, so that what was owed by then stays owed.
+    ``recorded_at`` its time: a correction, last made at ``corrected_at``, keeps both, so that what was owed by then
+    stays owed.
     """
 
     id: Identifier
@@ -71,6 +72,7 @@ class Dose(ImmutableModel):
     """The id of the event that says it."""
     recorded_by: Identifier
     recorded_at: Instant
+    corrected_at: Instant | None = None
     version: int
 
 
@@ -125,6 +127,10 @@ class Session(ImmutableModel):
         """The minutes of a schedule that were neither observed nor recorded as missed."""
         done = (*(seen.scheduled for seen in self.observations), *self.missed)
         return tuple(minute for minute in schedule if minute not in done)
+
+    def ended_before(self, moment: datetime) -> bool:
+        """Whether its criteria were met before a moment (UTC), and it ended. One that was handed over met none."""
+        return self.ended_at is not None and bool(self.criteria) and self.ended_at < moment
 
     @property
     def last_observations(self) -> tuple[Observation, ...]:
