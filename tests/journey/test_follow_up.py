@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.journey.contacts import answer, following_up, visit
+from tests.journey.contacts import SYMPTOMS, answer, following_up, visit
+from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -19,6 +20,7 @@ from workflows.journey.refusals import RefusalCode
 from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import instrument_measured, measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.reviews import reviews_owed
 
 
 def in_week(week: int = 1) -> Play:
@@ -481,3 +483,24 @@ def test_who_was_heard_from_is_not_lost_by_a_decision_that_did_not_know_of_it() 
     support = [*play.journey.support][-1]
     play.do(c.AnswerSupport(support=support, text="x"), Role.CLINICIAN)
     assert not play.asks_for(SignOffKind.LOST_TO_FOLLOW_UP, "follow-up-week-1")
+
+
+def test_what_is_recorded_of_a_contact_after_its_review_takes_another_one() -> None:
+    play = after("session.end")
+    check_in = "check-in-1-4h"
+    play.wait(hours=(play.journey.contacts[check_in].due - play.at) / timedelta(hours=1))
+    names, alarming = play.journey.protocol.symptoms.names, play.journey.protocol.symptoms.alert_at
+    one_alarms = answer(check_in).model_copy(update={"symptoms": {**SYMPTOMS, names[0]: alarming}})
+    play.do(one_alarms, Role.PATIENT)
+    play.sign(SignOffKind.RESPONSE_REVIEW, check_in, choice="continue")
+    mark(play, "check-in.completed")
+    if play.journey.unconfirmed:
+        confirm(play)
+    play.wait(minutes=1)
+    assert not reviews_owed(play.journey)
+    answered = Play(play.journey, play.at)
+    answered.do(one_alarms, Role.PATIENT)
+    assert not reviews_owed(answered.journey), "exactly this was reviewed"
+    play.do(answer(check_in).model_copy(update={"symptoms": dict.fromkeys(names, alarming)}), Role.PATIENT)
+    assert reviews_owed(play.journey) == (check_in,)
+    assert play.asks_for(SignOffKind.RESPONSE_REVIEW, check_in)

@@ -1,9 +1,11 @@
 """Response reviews: what a clinician must look at and sign before care goes on."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.stage import Stage
@@ -13,17 +15,28 @@ from workflows.journey.stages.follow_up.trends import contacts_with_record, find
 @recalled
 def reviews_owed(journey: Journey) -> tuple[str, ...]:
     """Return the subjects of the response reviews that must come before anything further."""
-    decided = _decided(journey)
-    return tuple(subject for subject in (*_sessions(journey), *_contacts(journey)) if subject not in decided)
+    return tuple(
+        subject for subject in (*_sessions(journey), *_contacts(journey)) if not _is_reviewed(journey, subject)
+    )
+
+
+def _is_reviewed(journey: Journey, subject: str) -> bool:
+    """Whether a review was decided. What is recorded of a contact after that takes another one, unless it is the
+    same."""
+    decided_at, contact = _decided(journey).get(subject), journey.contacts.get(subject)
+    if decided_at is None or contact is None or contact.done_at is None or contact.done_at <= decided_at:
+        return decided_at is not None
+    return is_approved(journey, SignOffKind.RESPONSE_REVIEW, subject)
 
 
 @recalled
-def _decided(journey: Journey) -> tuple[str | None, ...]:
-    return tuple(
-        s.subject
+def _decided(journey: Journey) -> dict[str | None, datetime]:
+    """When each subject was reviewed last (UTC)."""
+    return {
+        s.subject: s.at
         for s in journey.sign_offs
         if s.kind == SignOffKind.RESPONSE_REVIEW and s.decision == "approve" and not s.first_of_two
-    )
+    }
 
 
 @recalled
