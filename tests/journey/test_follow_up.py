@@ -504,3 +504,16 @@ def test_what_is_recorded_of_a_contact_after_its_review_takes_another_one() -> N
     play.do(answer(check_in).model_copy(update={"symptoms": dict.fromkeys(names, alarming)}), Role.PATIENT)
     assert reviews_owed(play.journey) == (check_in,)
     assert play.asks_for(SignOffKind.RESPONSE_REVIEW, check_in)
+
+
+def test_no_discharge_is_signed_while_sessions_go_on() -> None:
+    """One that was proposed before a review let them begin again is asked about once follow-up has begun again."""
+    play = following_up()
+    play.wait(days=1)
+    proposal = {"summary": "x", "ongoing_support": "x", "without_visits_because": "x"}
+    play.do(c.ProposeDischarge.model_validate(proposal))
+    assert play.asks_for(SignOffKind.DISCHARGE)
+    play.do(visit("visit-3", outcome="worsening"))
+    play.sign(SignOffKind.RESPONSE_REVIEW, "visit-3", choice="adjust")
+    assert play.journey.stage == Stage.SESSIONS
+    assert not play.asks_for(SignOffKind.DISCHARGE)

@@ -23,6 +23,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
+from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.follow_up.scheduling import (
@@ -192,7 +193,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         lost = sign_off_requirement(journey, SignOffKind.LOST_TO_FOLLOW_UP, name)
         if lost:
             yield lost
-    if journey.discharge is not None and journey.closing is None:
+    if journey.discharge is not None and journey.stage == Stage.FOLLOW_UP and journey.closing is None:
         discharge = sign_off_requirement(journey, SignOffKind.DISCHARGE)
         if discharge:
             yield discharge
