@@ -281,3 +281,36 @@ def test_no_mutation_of_a_report_is_answered_with_less(data: st.DataObject) -> N
 def _hardest(play: Play) -> Severity:
     policies = [waiting.escalation_policy for waiting in play.journey.waiting.values()]
     return max((s for s in SEVERITIES if s.value in policies), key=SEVERITIES.index, default=Severity.ROUTINE)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "milder"),
+    [
+        (
+            lambda play: _event(play, what="a seizure (invented)", grade=4, serious=True),
+            lambda play: _event(play, what="nothing (invented)", grade=1),
+        ),
+        (
+            lambda _: c.Observe(
+                session=1, minute=300, consciousness="unresponsive", breathing_normal=False, vomiting=False
+            ),
+            lambda _: c.Observe(session=1, minute=0, consciousness="alert", breathing_normal=True, vomiting=False),
+        ),
+        (
+            lambda play: c.ReportAdverseEvent(what="fell", grade=3, serious=False, onset=play.at + timedelta(hours=1)),
+            lambda play: c.ReportAdverseEvent(what="fell", grade=1, serious=False, onset=play.at),
+        ),
+    ],
+)
+def test_what_says_less_under_the_id_of_a_report_leaves_it_to_a_clinician(wrong: Any, milder: Any) -> None:
+    play = after("session.dose")
+    by = PEOPLE[Role.SESSION_MONITOR]
+    first = play.command(wrong(play), by)
+    refusal, _ = hand_in(play, first)
+    assert refusal is not None
+    assert play.waits_for("kept_report") is not None
+    refusal, _ = hand_in(play, play.command(milder(play), by).model_copy(update={"command_id": first.command_id}))
+    assert refusal is None
+    assert play.waits_for("kept_report") is not None
+    play.do(c.SettleReport(report="report-1", text="they are well (invented)"))
+    assert play.waits_for("kept_report") is None

@@ -163,7 +163,7 @@ def _keep(
     severity: Severity,
 ) -> Iterator[e.EventBody]:
     for report in _open(journey, by, about):
-        known = report.said == said or _same(report, meant, _read(said), fields)
+        known = report.said == said or _is_meant(report, meant) or _same(report, _read(said), fields)
         if known and is_at_least(report.severity, severity):
             return
     yield e.ReportKept(
@@ -177,13 +177,18 @@ def _keep(
 
 
 def settle_repeated(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
-    """Settle the kept reports that a command says again, by the same person and in the right form."""
+    """Settle the kept reports that a command says again, by the same person and in the right form. What says less than
+    the report, under its id, settles it only where nobody could read the report: a clinician asks what was meant."""
     about = command.body.kind
-    if about in HARM:
-        said = dump_said(command.body)
-        for report in _open(journey, command.actor, about):
-            if _same(report, command.command_id, said, ()):
-                yield e.ReportRepeated(report=report.id)
+    if about not in HARM:
+        return
+    said = dump_said(command.body)
+    severity = judge_severity(journey, about, said, ())
+    for report in _open(journey, command.actor, about):
+        as_severe = severity is not None and is_at_least(severity, report.severity)
+        meant = _is_meant(report, command.command_id) and (as_severe or not _read(report.said))
+        if meant or _same(report, said, ()):
+            yield e.ReportRepeated(report=report.id)
 
 
 def _open(journey: Journey, by: Actor, about: str) -> tuple[KeptReport, ...]:
@@ -194,10 +199,13 @@ def _unsettled(reports: Mapping[str, KeptReport]) -> tuple[KeptReport, ...]:
     return tuple(report for report in reports.values() if not report.settled)
 
 
-def _same(report: KeptReport, meant: UUID | None, said: ReportContent, fields: tuple[str, ...]) -> bool:
-    """Whether a report is said again: under the same id, or with the same words but where they were wrong."""
-    if meant is not None and report.meant == meant:
-        return True
+def _is_meant(report: KeptReport, meant: UUID | None) -> bool:
+    """Whether a report came under this id."""
+    return meant is not None and report.meant == meant
+
+
+def _same(report: KeptReport, said: ReportContent, fields: tuple[str, ...]) -> bool:
+    """Whether a report is said again with the same words, but where they were wrong."""
     if said and _read(report.said) == said:
         return True
     first, again = _without(_read(report.said), report.fields, fields), _without(said, report.fields, fields)
