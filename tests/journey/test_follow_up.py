@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.journey.contacts import SYMPTOMS, answer, following_up, visit
-from tests.journey.correcting import confirm, mark
+from tests.journey.correcting import amend, confirm, mark
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -504,6 +504,19 @@ def test_what_is_recorded_of_a_contact_after_its_review_takes_another_one() -> N
     play.do(answer(check_in).model_copy(update={"symptoms": dict.fromkeys(names, alarming)}), Role.PATIENT)
     assert reviews_owed(play.journey) == (check_in,)
     assert play.asks_for(SignOffKind.RESPONSE_REVIEW, check_in)
+
+
+def test_a_visit_that_is_corrected_after_its_review_is_reviewed_again() -> None:
+    play = following_up()
+    play.wait(days=1)
+    play.do(visit("visit-3", outcome="worsening"))
+    play.sign(SignOffKind.RESPONSE_REVIEW, "visit-3", choice="continue")
+    amend(play, "visit.recorded", visit("visit-3", outcome="worsening", concurrent_care="none any more"))
+    assert reviews_owed(play.journey) == ("visit-3",)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "visit-3", decision="decline")
+    assert play.asks_for(SignOffKind.RESPONSE_REVIEW, "visit-3")
+    play.sign(SignOffKind.RESPONSE_REVIEW, "visit-3", choice="continue")
+    assert reviews_owed(play.journey) == ()
 
 
 def test_no_discharge_is_signed_while_sessions_go_on() -> None:

@@ -1,10 +1,10 @@
 """Response reviews: what a clinician must look at and sign before care goes on."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
@@ -21,19 +21,25 @@ def reviews_owed(journey: Journey) -> tuple[str, ...]:
 
 
 def _is_reviewed(journey: Journey, subject: str) -> bool:
-    """Whether a review was decided. What is recorded of a contact after that takes another one, unless it is the
-    same."""
-    decided_at, contact = _decided(journey).get(subject), journey.contacts.get(subject)
-    if decided_at is None or contact is None or contact.done_at is None or contact.done_at <= decided_at:
-        return decided_at is not None
+    """Whether a review was decided. What is recorded of a contact after that, or corrected of it, takes another one,
+    unless it is the same."""
+    decided, contact = _decided(journey).get(subject), journey.contacts.get(subject)
+    if decided is None or contact is None or contact.done_at is None:
+        return decided is not None
+    corrected = any(
+        version > decided.version and made.about.subject == subject and not made.in_error
+        for version, made in journey.corrections.items()
+    )
+    if contact.done_at <= decided.at and not corrected:
+        return True
     return is_approved(journey, SignOffKind.RESPONSE_REVIEW, subject)
 
 
 @recalled
-def _decided(journey: Journey) -> dict[str | None, datetime]:
-    """When each subject was reviewed last (UTC)."""
+def _decided(journey: Journey) -> dict[str | None, SignOff]:
+    """The last review of each subject."""
     return {
-        s.subject: s.at
+        s.subject: s
         for s in journey.sign_offs
         if s.kind == SignOffKind.RESPONSE_REVIEW and s.decision == "approve" and not s.first_of_two
     }
