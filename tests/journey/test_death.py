@@ -118,6 +118,21 @@ def test_what_is_said_again_is_added_to_the_report() -> None:
     assert (again.id != asked.id, again.due) == (True, asked.due)
 
 
+@pytest.mark.parametrize("related", [("no", "yes", "yes"), ("no", "no", "unknown"), ("yes", "no", "unknown")])
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_death_that_somebody_says_later_may_be_related_is_an_adverse_event_once(
+    related: tuple[str, ...], confirmed: bool
+) -> None:
+    play = after("session.dose")
+    for nth, said in enumerate(related):
+        play.do(c.RecordDeath.model_validate({"related": said, "reason": "invented"}), Role.OBSERVER)
+        may_be = [each for each in related[: nth + 1] if each != "no"]
+        assert len(play.journey.adverse_events) == bool(may_be)
+        if confirmed and nth == 0:
+            play.sign(SignOffKind.DEATH, "death-1", by=Role.ON_CALL_CLINICIAN)
+    assert play.waits_for("serious_adverse_event", "adverse-event-1") is not None
+
+
 def test_a_wrong_death_is_corrected_and_the_journey_goes_on_where_it_stood() -> None:
     play = died(collected(after("session.dose")))
     assert play.journey.closed

@@ -67,11 +67,12 @@ def report(journey: Journey, related: str, reason: str) -> e.DeathReported:
 
 
 def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record that somebody says the patient died. Unless it is known to be unrelated, the death is an adverse event of
-    grade 5 (CTCAE) that is reviewed."""
-    first = find_standing(journey) is None
+    """Record that somebody says the patient died. As soon as one person does not say that it is unrelated, the death
+    is an adverse event of grade 5 (CTCAE) that is reviewed."""
+    known = find_standing(journey)
+    may_be_related = known is not None and any(said.related != "no" for said in known.reports)
     yield report(journey, command.related, command.reason)
-    if first and command.related != "no":
+    if command.related != "no" and not may_be_related:
         yield e.AdverseEventReported(
             adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
             what=command.reason,
