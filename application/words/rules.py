@@ -26,7 +26,6 @@ RULES: Final = {
     "death.react_decided": "the call to find out whether the patient lives is answered once that is decided",
     "death.react_adverse_event": "an adverse event that was fatal reports a death",
     "education.react_consent_withdrawn": "a consent that is taken back stops sessions",
-    "education.react_version": "a session that was released on an earlier version of a consent is cancelled",
     "sessions.react_stage": "sessions that are still planned are cancelled once their stage is over",
     "scheduling.react_stage": "visits and questionnaires of the stage are planned",
     "scheduling.react_measure": "the next questionnaire is planned after the last one",

@@ -178,16 +178,19 @@ def _keep(
 
 def settle_repeated(journey: Journey, command: c.Command) -> Iterator[e.EventBody]:
     """Settle the kept reports that a command says again, by the same person and in the right form. What says less than
-    the report, under its id, settles it only where nobody could read the report: a clinician asks what was meant."""
+    the report, but where that was wrong, settles it under its id only if nobody could read it: a clinician asks what
+    was meant."""
     about = command.body.kind
     if about not in HARM:
         return
     said = dump_said(command.body)
     severity = judge_severity(journey, about, said, ())
     for report in _open(journey, command.actor, about):
-        as_severe = severity is not None and is_at_least(severity, report.severity)
-        meant = _is_meant(report, command.command_id) and (as_severe or not _read(report.said))
-        if meant or _same(report, said, ()):
+        first = _read(report.said)
+        righted = {**first, **{name: said[name] for name in report.fields if name in said}}
+        told = judge_severity(journey, about, righted, ()) if first else None
+        as_severe = told is None or (severity is not None and is_at_least(severity, told))
+        if (_is_meant(report, command.command_id) and as_severe) or _same(report, said, ()):
             yield e.ReportRepeated(report=report.id)
 
 
