@@ -28,7 +28,7 @@ from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.state import Session
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=640)
-MOST_MS = 10_000
+MOST_MS = 30_000
 """How long anything of a page may take on a busy machine (milliseconds)."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 """What axe looks for: all of WCAG 2.2 A and AA that a program can find, and what it advises beyond it."""
@@ -128,6 +128,7 @@ async def open_browser(
         base_url=address, viewport=PHONE if phone else WIDE, java_script_enabled=script, **options
     )
     context.set_default_timeout(MOST_MS)
+    expect.set_options(timeout=MOST_MS)
     page = await context.new_page()
     wrong: list[str] = []
     page.on("console", lambda said: wrong.append(said.text) if _is_wrong(said.type, said.text) else None)
