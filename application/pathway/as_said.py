@@ -22,7 +22,7 @@ async def keep_as_said(
     context: Context, kind: CommandKind, journey_id: UUID, said: bytes, problem: InvalidInput, meant: UUID
 ) -> str | None:
     """Keep what was given as this kind of command, if it may tell of harm. ``meant`` is the id of the command that it
-    was to be: sent again under this id in the right form, it takes the place of what is kept.
+    was to be: sent again under this id in the right form, it takes the place of what is kept (`KeepReport`).
 
     Return how that ended, `KEPT_AS_SAID` or `NOT_KEPT`; None for what tells of no harm.
     """

@@ -314,3 +314,35 @@ def test_what_says_less_under_the_id_of_a_report_leaves_it_to_a_clinician(wrong:
     assert play.waits_for("kept_report") is not None
     play.do(c.SettleReport(report="report-1", text="they are well (invented)"))
     assert play.waits_for("kept_report") is None
+
+
+RIGHT: dict[str, Any] = {
+    "adverse-event.report": lambda play: _event(play, grade=1),
+    "session.observe": lambda _: c.Observe(
+        session=1, minute=0, consciousness="alert", breathing_normal=True, vomiting=False
+    ),
+    "pregnancy.test": lambda play: c.RecordPregnancyTest(taken_at=play.at, result="negative"),
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "wrong"),
+    [
+        ("adverse-event.report", {"grade": "nine"}),
+        ("adverse-event.report", {"serious": "perhaps"}),
+        ("adverse-event.report", {"what": ""}),
+        ("session.observe", {"consciousness": "asleep"}),
+        ("session.observe", {"breathing_normal": "perhaps"}),
+        ("pregnancy.test", {"result": "neg"}),
+    ],
+)
+def test_who_rights_what_was_wrong_under_its_id_settles_the_report(about: str, wrong: dict[str, Any]) -> None:
+    """Nobody knew what stood there: it does not say less than it did, however mild it is."""
+    play = after("session.dose")
+    right, by, meant = RIGHT[about](play), PEOPLE[Role.SESSION_MONITOR], uuid4()
+    form = right.model_dump(mode="json", exclude={"kind"}) | wrong | {"spelled": "as the page does"}
+    kept = c.KeepReport(about=about, said=canonical(form).decode(), fields=tuple(wrong), meant=meant)
+    assert hand_in(play, play.command(kept, by))[0] is None
+    assert play.waits_for("kept_report") is not None
+    assert hand_in(play, play.command(right, by).model_copy(update={"command_id": meant}))[0] is None
+    assert play.waits_for("kept_report") is None

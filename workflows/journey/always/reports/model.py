@@ -27,7 +27,8 @@ from workflows.journey.stage import Stage
 class KeepReport(CommandBody):
     """Keep what somebody says of harm as they say it, where the form for it cannot be taken. Care is held until a
     clinician has settled it. ``about`` names the form, ``fields`` those of it that are wrong, ``meant`` is the id of
-    the command that it was to be: sent again under this id in the right form, it takes the place of the task."""
+    the command that it was to be: sent again under this id in the right form, it takes the place of the task, unless
+    it says less where nothing was wrong."""
 
     kind: Literal["report.keep"] = "report.keep"
     fact: ClassVar[bool] = True
