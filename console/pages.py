@@ -38,7 +38,7 @@ from application.protocols.compare import describe_step
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.viewer import on_both_clocks, place, shown_at, spell
-from application.wording import format_dose, format_elapsed, roster_lines
+from application.wording import describe_stage, format_dose, format_elapsed, roster_lines
 from application.words.codes import say, say_all, say_path
 from application.words.events import title_of_event
 from application.words.lines import (
@@ -220,6 +220,7 @@ def _templates() -> Environment:
         "fresh": _fresh,
         "said_here": said_here,
         "named": _named,
+        "stage": describe_stage,
         "described": describe_event,
         "title_of_event": title_of_event,
         "title_of_command": title_of_command,
