@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.play import Play, after, before
-from tests.journey.sessions.helpers import at, dose
+from tests.journey.sessions.helpers import at, dose, ending, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -24,6 +24,19 @@ def taken(play: Play, at: datetime, mg: float | None = 20) -> str:
 
 def first_dose(play: Play) -> datetime | None:
     return min((d.taken_at for d in play.journey.doses.values() if d.taken_at >= play.journey.started_at), default=None)
+
+
+@given(st.integers(0, 30 * 365))
+def test_a_session_ends_however_long_ago_its_dose_is_said_to_be(days: int) -> None:
+    play = after("session.release")
+    play.do(dose(play, taken_at=play.at - timedelta(days=days), deviation="told late"), Role.SESSION_MONITOR)
+    play.later(hours=3)
+    see(play)
+    for minute in play.journey.protocol.sessions.observe_minutes:
+        if play.waits_for("observation", f"1-{minute}"):
+            play.do(c.MissObservation(session=1, minute=minute, reason="told late"), Role.SESSION_MONITOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+    assert play.journey.sessions[1].ended_at == play.at
 
 
 @pytest.mark.requirement("B27")

@@ -10,7 +10,6 @@ from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
-from workflows.journey.stages.sessions.commands import YEAR
 from workflows.journey.stages.sessions.scheduled_minutes import is_made_by
 from workflows.journey.stages.sessions.state import Dose, SessionsState
 from workflows.journey.vocabulary import Vitals
@@ -45,7 +44,7 @@ class GiveUpObservation(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     dose: Identifier
-    minute: Annotated[Whole, Field(ge=1, le=YEAR)]
+    minute: Annotated[Whole, Field(ge=1)]
     reason: Text
 
 

@@ -11,9 +11,6 @@ from workflows.journey.envelopes import ALWAYS, CommandBody
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Observer, Vitals, WordingId
 
-YEAR = 525_600
-"""Minutes of a year: more than any observation may lie after its dose, so that times stay in range."""
-
 
 class ScheduleSession(CommandBody):
     """Plan the next session, or move one that has not been released."""
@@ -118,7 +115,7 @@ class Observe(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[Whole, Field(ge=1)]
-    minute: Annotated[Whole, Field(ge=0, le=YEAR)]
+    minute: Annotated[Whole, Field(ge=0)]
     consciousness: Literal["alert", "voice", "pain", "unresponsive"]
     breathing_normal: Flag
     vomiting: Flag
@@ -136,7 +133,7 @@ class MissObservation(CommandBody):
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[Whole, Field(ge=1)]
-    minute: Annotated[Whole, Field(ge=1, le=YEAR)]
+    minute: Annotated[Whole, Field(ge=1)]
     reason: Text
 
 
