@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from console.forms import Content
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import CommandBody, Observe, RecordDose
-from workflows.journey.stages.sessions.commands import YEAR
 
 
 def complete(content: Content, model: type[CommandBody], journey: Journey) -> None:
@@ -20,7 +19,10 @@ def _date_vitals(content: Content, journey: Journey) -> None:
     """Put in when vital signs were measured, where nothing else is said: in the minute that was observed."""
     session, vitals = journey.sessions.get(content.get("session", 0)), content.get("vitals")
     if isinstance(vitals, dict) and session is not None and session.dosed_at is not None:
-        measured = session.dosed_at + timedelta(minutes=max(0, min(content.get("minute", 0), YEAR)))
+        try:
+            measured = session.dosed_at + timedelta(minutes=content.get("minute", 0))
+        except OverflowError:
+            measured = session.dosed_at  # no calendar has this minute: the form refuses it
         vitals.setdefault("measured_at", measured.isoformat())
 
 
