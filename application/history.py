@@ -12,6 +12,7 @@ from application.access_log import Query, has_broken_glass, is_theirs, keep_look
 from application.context import Context
 from application.errors import FromOutside, InvalidInput, NotFound
 from application.histories import History, ReadSoFar, read_events
+from application.numbers import number_in
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.events import Event, FactAmended
 
@@ -118,8 +119,8 @@ def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -
 
 def _version_at(events: Sequence[Event], moment: str) -> int:
     try:
-        if moment.isascii() and moment.isdecimal():
-            return int(moment)
+        if (version := number_in(moment)) is not None:
+            return version
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None:
             raise ValueError

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.private_files import NotPrivate, read_private
 from application.addresses import database_problem, is_encrypted
+from application.numbers import WrittenWhole
 from workflows.journey.calendars import zone_info
 
 PREFIX = "CAREPATH_"
@@ -32,7 +33,6 @@ ZONE_EXAMPLE = "write a place, for example America/Los_Angeles"
 OWN_RIGHTS = "check its owner and its rights"
 EXAMPLES = {
     "string_pattern_mismatch": "0123456789abcdef four times, in small letters",
-    "int_parsing": "10",
     "greater_than_equal": "10",
     "less_than_equal": "10",
     "bool_parsing": "true",
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     service_key_file: ReadableFile | None = None
     """The key with which this service says whom it let in who has no key of their own, patients and observers
     (`clinician let-in`). Only where such people act."""
-    signing_minutes: Annotated[int, Field(ge=0, le=60)] = 10
+    signing_minutes: Annotated[WrittenWhole, Field(ge=0, le=60)] = 10
     """How long a signing session lasts after its last signature, 0 to 60 minutes. Within it a signer is asked for the
     passphrase alone."""
     builds_file: ReadableFile | None = None
@@ -209,15 +209,15 @@ class Settings(BaseSettings):
     """The key workers sign anchors with (`record anchor-key`). Without it and the directory they write none."""
     anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The public half of that key, 64 hex digits, by which `record verify` believes an anchor."""
-    anchor_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    anchor_minutes: Annotated[WrittenWhole, Field(ge=1, le=1440)] = 60
     """How often an anchor is written, every 1 to 1440 minutes. Read when the schedule is first made."""
     zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     """The zone of the person who looks, such as `America/Los_Angeles`: their times, and where their day ends. Without
     it `TZ` says it, and else the machine. The zone data is always that of this build."""
-    reconcile_seconds: Annotated[int, Field(ge=5, le=270)] = 120
+    reconcile_seconds: Annotated[WrittenWhole, Field(ge=5, le=270)] = 120
     """How often workers compare all open journeys with what Temporal runs, and mend what is lost, every 5 to 270
     seconds. One of them does it at a time."""
-    console_port: Annotated[int, Field(ge=1, le=65535)] = 8740
+    console_port: Annotated[WrittenWhole, Field(ge=1, le=65535)] = 8740
     """The port of the console, on this machine alone."""
     temporal_ui: Annotated[str, AfterValidator(_namespace_in_ui)] | None = None
     """The address of the namespace in Temporal's interface, as a browser has it, such as
@@ -235,7 +235,7 @@ class Settings(BaseSettings):
     """`console` for people, `json` for machines. Logs go to standard error."""
     codec_origin: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-]+(:\d+)?$")] | None = None
     """The one origin from which the codec server is asked: that of Temporal's interface, as a browser has it."""
-    codec_port: Annotated[int, Field(ge=1, le=65535)] = 8741
+    codec_port: Annotated[WrittenWhole, Field(ge=1, le=65535)] = 8741
     """The port of 127.0.0.1 on which the codec server answers. Elsewhere put a proxy with TLS before it."""
     build_id: NonBlank | None = None
     """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""

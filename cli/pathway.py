@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from application.history import MOMENT
+from application.numbers import number_in
 from application.pathway.show import (
     Compared,
     CompareMoments,
@@ -97,8 +98,8 @@ async def list_(
 
 
 def _moment(at: str) -> int | datetime:
-    # No position has more digits, and Python refuses to parse very long numbers.
-    return int(at) if at.isascii() and at.isdecimal() and len(at) < 19 else moment("--at", at)
+    position = number_in(at)
+    return moment("--at", at) if position is None else position
 
 
 def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NONE_KNOWN) -> None:

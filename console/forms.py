@@ -4,7 +4,6 @@ The names of controls are the paths of fields, with ``/`` between their parts. W
 is one control for JSON.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -21,7 +20,7 @@ from application.words.codes import say, say_path
 from workflows.journey.base import canonical
 from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.numbers import read_number
+from workflows.journey.numbers import read_number, read_whole
 
 Control: TypeAlias = Literal["line", "text", "lines", "number", "yes_no", "choice", "codes", "date", "time", "json"]
 Content: TypeAlias = dict[str, Any]
@@ -299,7 +298,10 @@ def _yes(value: str) -> bool:
 
 
 def _whole(value: str) -> int | str:
-    return int(value) if re.fullmatch("[0-9]{1,9}", value) else value
+    try:
+        return read_whole(value)
+    except ValueError:
+        return value
 
 
 def _moment(value: str, zone: ZoneInfo) -> str:

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from activities.notices.contacts import is_email
 from activities.notices.smtp import Security
 from application.addresses import is_encrypted, is_loopback
+from application.numbers import WrittenWhole
 from application.settings import MESSAGES_PREFIX, ReadableFile, WebhookSecret, WebhookUrl, load
 
 
@@ -31,7 +32,7 @@ Address = Annotated[
     StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9])?$"),
     AfterValidator(_console),
 ]
-Seconds = Annotated[int, Field(ge=1, le=30)]
+Seconds = Annotated[WrittenWhole, Field(ge=1, le=30)]
 
 
 class MessageSettings(BaseSettings):
@@ -43,7 +44,7 @@ class MessageSettings(BaseSettings):
 
     smtp_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None
     """The server that takes e-mail. Without it none is sent."""
-    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_port: Annotated[WrittenWhole, Field(ge=1, le=65535)] = 587
     """Its port: usually 587 with `starttls`, 465 with `tls`."""
     smtp_security: Security = "starttls"
     """`starttls`, `tls`, or `none`; the last only for a server on the same machine. Nothing falls back to `none`."""

@@ -16,6 +16,7 @@ from application.command_catalog import PreparedForm, asked_of_patient, question
 from application.context import Context
 from application.errors import NotFound
 from application.history import as_known, read_journey, read_so_far
+from application.numbers import number_in
 from application.sign_offs.session_releases import find_unproven, versions_of
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
@@ -171,9 +172,9 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
         Fault: an event up to there cannot be read.
     """
     read = await read_so_far(context, query, query.journey_id)
-    at = query.at or ""
-    if read.whole is None and at.isascii() and at.isdecimal() and int(at) <= len(read.events) and not query.corrected:
-        return await _proven(context, as_known(read.events, at), read.stored)
+    version = None if query.at is None or query.corrected else number_in(query.at)
+    if read.whole is None and version is not None and version <= len(read.events):
+        return await _proven(context, as_known(read.events, str(version)), read.stored)
     history = read.require_whole()
     if query.at is None:
         return await _proven(context, history.journey, read.stored)

@@ -26,6 +26,7 @@ from application.context import Context
 from application.errors import InvalidInput, NotVerified, Unavailable, UseCaseError
 from application.files import content_of
 from application.history import no_such_journey
+from application.numbers import number_in
 from application.record.comparison import compare
 from application.settings import Settings, SettingsError
 from application.sign_offs import keyring
@@ -212,7 +213,7 @@ def _chosen(agreed: Sequence[Anchor], wanted: str) -> Anchor:
     Raises:
         UseCaseError: there is none.
     """
-    if wanted != "newest" and not wanted.isdecimal():
+    if wanted != "newest" and number_in(wanted) is None:
         raise InvalidInput("--since-anchor takes a position, or the word newest", "See `record verify`")
     fitting = [anchor for anchor in agreed if wanted in ("newest", str(anchor.position))]
     if not fitting:

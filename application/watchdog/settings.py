@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from application.numbers import WrittenWhole
 from application.sealing import named_keys
 from application.settings import (
     WATCHDOG_PREFIX,
@@ -19,7 +20,7 @@ from application.settings import (
     load,
 )
 
-Seconds = Annotated[int, Field(ge=1, le=86400)]
+Seconds = Annotated[WrittenWhole, Field(ge=1, le=86400)]
 
 
 class WatchdogSettings(BaseSettings):
@@ -45,7 +46,7 @@ class WatchdogSettings(BaseSettings):
     and its value. Only their owner may read them."""
     log_only: bool = False
     """Pages are written to the log alone. For demonstrations: nobody is woken by a log."""
-    every_seconds: Annotated[int, Field(ge=1, le=300)] = 30
+    every_seconds: Annotated[WrittenWhole, Field(ge=1, le=300)] = 30
     """How often everything is looked at, every 1 to 300 seconds."""
     late_seconds: Seconds = 120
     """How long after its time a step may show no escalation, and a recorded event no notice that left."""
@@ -59,7 +60,7 @@ class WatchdogSettings(BaseSettings):
     """After how long a page is sent again while what it is about stays."""
     message_seconds: Seconds = 900
     """How long a message that is no alarm may be on its way. For an alarm `LATE_SECONDS` counts."""
-    webhook_seconds: Annotated[int, Field(ge=1, le=60)] = 10
+    webhook_seconds: Annotated[WrittenWhole, Field(ge=1, le=60)] = 10
     """How long one attempt to send a page may take, 1 to 60 seconds."""
     build_id: NonBlank = "unversioned"
     """The build that the watchdog says it is."""

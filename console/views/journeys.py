@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
 from application.command_catalog import KINDS, CommandKind, PreparedForm, forms_for
+from application.numbers import WrittenWhole
 from application.pathway.show import (
     JourneyAt,
     ShowJourney,
@@ -100,7 +101,7 @@ def journey_page(
 
 
 @router.get("/journeys/{journey_id}/timeline")
-async def timeline(visit: Looks, journey_id: UUID, before: int | None = None, kind: str = "") -> Response:
+async def timeline(visit: Looks, journey_id: UUID, before: WrittenWhole | None = None, kind: str = "") -> Response:
     async with visit.context() as context:
         shown = await show_timeline(context, ShowTimeline(journey_id=journey_id))
     return timeline_page(visit, journey_id, shown, before, kind)

@@ -11,6 +11,7 @@ from activities.record.access_log import AccessLogEntry
 from application.access.show_again import can_be_shown, show_again
 from application.access_log import require_staff
 from application.errors import InvalidInput, NotFound, UseCaseError
+from application.numbers import WrittenWhole, number_in
 from application.pathway.patient import PatientSeen, ShowPatient, show_patient_of
 from application.pathway.show import (
     Compared,
@@ -49,7 +50,7 @@ Render: TypeAlias = Callable[[Visit, AccessLogEntry, Any], Response]
 
 
 @router.get("/journeys/{journey_id}/events/{version}")
-async def explain(visit: Looks, journey_id: UUID, version: int) -> Response:
+async def explain(visit: Looks, journey_id: UUID, version: WrittenWhole) -> Response:
     async with visit.context() as context:
         found = await explain_event(context, ExplainEvent(journey_id=journey_id, version=version))
     return explained_page(visit, found)
@@ -80,12 +81,14 @@ def _moment(given: str) -> str:
     Raises:
         InvalidInput: this clock showed it never or twice.
     """
+    if number_in(given) is not None:
+        return given  # a version
     try:
         return read_moment(given, viewers_zone()).isoformat()
     except NoOneHour as problem:
         raise InvalidInput(f"one of these times {problem}", "Write a version, or another time") from None
     except (ValueError, OverflowError):
-        return given  # a version, or nothing that the use case takes
+        return given  # nothing that the use case takes
 
 
 def changes_page(

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from application.command_catalog import CommandKind, names_asked_for
+from application.numbers import WrittenWhole
 from application.pathway.session_room import Room, ShowSession, recorded_since, show_session
 from application.sign_offs.staff import Colleague, staff_of
 from application.wall_clock import write_wall_clock
@@ -57,7 +58,7 @@ WAITS = {
 
 
 @router.get("/journeys/{journey_id}/room")
-async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
+async def show(visit: Looks, journey_id: UUID, session: WrittenWhole | None = None) -> Response:
     if visit.signed_in.person.role == Role.PATIENT:
         return RedirectResponse(f"/journeys/{journey_id}", 303)
     query = ShowSession(journey_id=journey_id, session=session)
@@ -96,7 +97,7 @@ async def show(visit: Looks, journey_id: UUID, session: int | None = None) -> Re
 
 
 @router.get("/journeys/{journey_id}/room/sheet")
-async def show_sheet(visit: Looks, journey_id: UUID, session: int | None = None) -> Response:
+async def show_sheet(visit: Looks, journey_id: UUID, session: WrittenWhole | None = None) -> Response:
     async with visit.context() as context:
         room = await show_session(context, ShowSession(journey_id=journey_id, session=session))
     return page(visit.request, "room_sheet.html", visit.signed_in, room=room, routes=room.journey.protocol.routes)

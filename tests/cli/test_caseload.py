@@ -129,7 +129,8 @@ async def test_where_each_stood_at_a_time(clinics: Clinics) -> None:
 
 async def test_no_moment_that_was(clinics: Clinics) -> None:
     clinics.world.at = course_of()[0].at
-    for moment in (str(clinics.position + 1), "9" * 18, "9" * 5000, "2999-01-01", "Robin", "", "-1"):
+    odd = ("016", "1_6", "+16")
+    for moment in (str(clinics.position + 1), "9" * 18, "9" * 5000, "2999-01-01", "Robin", "", "-1", *odd):
         answer = await clinics.call("pathway", "list", f"--at={moment}", "--json")
         assert answer.code == 2, moment
         assert "--at" in answer.error["reason"]

@@ -57,7 +57,9 @@ def test_what_was_known_then_and_what_was_true_of_it(world: World, lived: UUID) 
 
 
 @pytest.mark.parametrize(
-    ("moment", "code"), [("0", 3), ("2020-01-01T00:00:00Z", 3), ("2026-11-23T17:00:00", 2), ("yesterday", 2)]
+    ("moment", "code"),
+    [("0", 3), ("2020-01-01T00:00:00Z", 3), ("2026-11-23T17:00:00", 2), ("yesterday", 2)]
+    + [(odd, 2) for odd in ("016", "1_6", "+16", " 16", "１６")],
 )
 def test_what_is_no_moment_of_it(world: World, lived: UUID, moment: str, code: int) -> None:
     assert call(world, "pathway", "show", str(lived), "--at", moment, "--json").code == code

@@ -265,7 +265,7 @@ def test_who_may_not_look_is_offered_nothing_of_the_journey(kind: CommandKind) -
             assert {*field.labels} <= anywhere | of_journey, (kind.name, field.name)
 
 
-@pytest.mark.parametrize("given", [["1", "2"], ["7"], ["x"], ["1", "9" * 5000], ["\u00b2"]])
+@pytest.mark.parametrize("given", [["1", "2"], ["7"], ["07"], ["x"], ["1", "9" * 5000], ["\u00b2"]])
 def test_numbers_that_are_chosen_are_numbers(given: list[str]) -> None:
     field = Field(("scores",), "codes", required=False, choices=("1", "2"), whole=True)
     back = read_back((field,), {"scores": given}, ZONE)["scores"]

@@ -1,5 +1,6 @@
 """What was: how an event came about, what changed, an earlier look shown again; and who works here."""
 
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
@@ -178,3 +179,14 @@ def test_the_console_names_its_own_places(told: str, here: str) -> None:
 def test_every_form_says_what_it_is_for_without_names_of_fields() -> None:
     said = {kind.name: for_people(kind.summary) for kind in KINDS}
     assert [name for name, words in said.items() if not words or "`" in words] == []
+
+
+@pytest.mark.parametrize("odd", ["016", "1_6", "+16", "１６", "1e1"])
+async def test_a_number_in_an_address_is_written_in_plain_digits(clinics: Clinics, browser: Browser, odd: str) -> None:
+    await browser.sign_in("clinician")
+    journey = f"/journeys/{clinics.held}"
+    pages = ("?at={}", "/timeline?before={}", "/events/{}", "/changes?earlier={}", "/room?session={}")
+    for address in (*pages, "/room/sheet?session={}"):
+        assert (await browser.go(journey + address.format("1"))).status_code in (200, 404), address
+        answer = await browser.go(journey + address.format(quote(odd)))
+        assert answer.status_code == 422, (address, answer.text)

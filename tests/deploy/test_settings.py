@@ -9,11 +9,11 @@ from typing import TypeAlias
 import pytest
 
 from application.context import Context
-from application.messages.settings import load_message_settings
+from application.messages.settings import MessageSettings, load_message_settings
 from application.openid.settings import load_openid_settings
-from application.settings import SettingsError, load_settings
+from application.settings import Settings, SettingsError, load_settings
 from application.temporal.settings import load_temporal_config
-from application.watchdog.settings import load_watchdog_settings
+from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
 
 SECRET = "pw-4711"
 URL = f"postgresql://carepath_reader:{SECRET}@db.internal/carepath"
@@ -228,10 +228,10 @@ def test_an_address_of_temporal_is_let_through(monkeypatch: pytest.MonkeyPatch, 
 
 OTHERS = [
     ("CAREPATH_OWNER_URL", f"{USER}@db.internal:99999/carepath", "port"),
-    ("CAREPATH_SIGNING_MINUTES", "ten", "for example 10"),
+    ("CAREPATH_SIGNING_MINUTES", "ten", "plain digits"),
     ("CAREPATH_SIGNING_MINUTES", "61", "less than or equal to 60"),
     ("CAREPATH_ANCHOR_MINUTES", "0", "greater than or equal to 1"),
-    ("CAREPATH_ANCHOR_MINUTES", "1e3", "for example 10"),
+    ("CAREPATH_ANCHOR_MINUTES", "1e3", "plain digits"),
     ("CAREPATH_DEMONSTRATION", "perhaps", "for example true"),
     ("CAREPATH_ORGANISATION_KEY", "AB" * 32, "in small letters"),
     ("CAREPATH_ANCHOR_PUBLIC_KEY", "ab" * 31, "in small letters"),
@@ -427,3 +427,32 @@ def test_a_place_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert caught.value.variables == (name,)
+
+
+NUMBERS = [
+    pytest.param(load, f"{model.model_config['env_prefix']}{field.upper()}", id=field)
+    for load, model in (
+        (load_settings, Settings),
+        (load_message_settings, MessageSettings),
+        (load_watchdog_settings, WatchdogSettings),
+    )
+    for field, its in model.model_fields.items()
+    if its.annotation is int
+]
+
+
+@pytest.mark.parametrize(("load", "name"), NUMBERS)
+def test_a_number_is_written_in_plain_digits(
+    monkeypatch: pytest.MonkeyPatch, load: Callable[[], object], name: str
+) -> None:
+    def is_refused(value: str) -> bool:
+        monkeypatch.setenv(name, value)
+        try:
+            load()
+        except SettingsError as error:
+            return name in error.variables
+        return False
+
+    assert not is_refused("30")
+    for odd in ("030", "3_0", "+30", " 30", "30 ", "3e1", "30.0", "３０"):
+        assert is_refused(odd), odd

@@ -199,7 +199,7 @@ async def _contradicted(record: Record, anchor: Anchor) -> AsyncIterator[Flaw]:
 def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Anchor | Flaw]]:
     for path in sorted(directory.glob("*.json")):
         stem = path.stem.partition("-")[0]
-        yield int(stem) if stem.isdigit() else 0, _read(path, public_key)
+        yield int(stem) if stem.isascii() and stem.isdecimal() else 0, _read(path, public_key)
 
 
 def _read(path: Path, public_key: Ed25519PublicKey) -> Anchor | Flaw:

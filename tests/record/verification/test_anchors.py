@@ -80,7 +80,8 @@ async def test_an_anchor_that_was_changed_is_none(anchors: Anchors, field: str) 
 async def test_an_anchor_under_another_name_or_key_or_of_no_shape_is_none(anchors: Anchors, tmp_path: Path) -> None:
     (anchors.directory / f"{6:012d}-{0:012d}.json").rename(anchors.directory / f"{7:012d}-{0:012d}.json")
     (anchors.directory / f"{4:012d}-{0:012d}.json").write_text("{}")
-    assert await anchors.found() == ({(7, "anchor_forged"), (4, "anchor_unreadable")}, 2)
+    (anchors.directory / "²-0.json").write_text("{}")
+    assert await anchors.found() == ({(7, "anchor_forged"), (4, "anchor_unreadable"), (0, "anchor_unreadable")}, 2)
     anchors.public = make_key(tmp_path / "another")
     assert (await anchors.found())[1] == 0
 
