@@ -10,15 +10,17 @@ from uuid import UUID, uuid4
 
 from activities.record import NotYetRecorded, Record, RecordFault, RecordUnavailable, patient_index
 from activities.record.patients import look_elsewhere
+from activities.record.polling import poll
 from application import command_catalog, sessions
 from application.access_log import ActOn, is_theirs, keep_look, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
+from application.errors import Conflict, Fault, InvalidInput, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
 from application.histories import History
 from application.history import follow, load_history, load_journey, read_journey
 from application.input import too_large
 from application.sign_offs import keyring, signing, staff
+from application.temporal.journeys import Journeys
 from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import require_part
@@ -152,14 +154,14 @@ async def submit(context: Context, journey_id: UUID, command: Command, known: Jo
         NotAllowed: it needs a working session, and the person has none.
         Refused: the journey refused it. Where that says something of a journey that is theirs, the look is kept.
         NotFound, Conflict: there is no such journey, or it has ended.
-        Unavailable: whether it arrived is not known. Sending it again is safe.
+        Unavailable: whether it arrived is not known, or it is accepted and not recorded. Sending it again is safe.
     """
     require_size(command)
     command = await staff.look_up_named(context, journey_id, command, known)
     command = await sessions.prove_command(context, journey_id, command)
     journeys = await context.journeys()
     try:
-        return Accepted(journey_id, command, await journeys.submit(journey_id, command))
+        return Accepted(journey_id, command, await _send(context, journeys, journey_id, command))
     except Refused as refused:
         raise await _told(context, journey_id, command, refused) from None
     except NotFound:
@@ -175,6 +177,46 @@ async def submit(context: Context, journey_id: UUID, command: Command, known: Jo
     if theirs:
         await _keep_answer(context, command, journey_id, history.position)
     raise _not_running(history.journey, theirs=theirs)
+
+
+async def _send(context: Context, journeys: Journeys, journey_id: UUID, command: Command) -> int:
+    """Send a command, and return the version of the journey after it. What anybody may send is left with Temporal as a
+    message where no answer comes: others may keep every answer out, and without a worker nothing would have it.
+
+    Raises:
+        Refused, NotFound, Unavailable: as `submit`. Unavailable also where it is accepted and not recorded yet.
+    """
+    try:
+        return await journeys.submit(journey_id, command)
+    except Unavailable as unanswered:
+        if not command.body.by_anybody:
+            raise
+        try:
+            await journeys.hand_in(journey_id, command)
+        except Unavailable:
+            raise unanswered from None
+    version = await _find_recorded(context, journey_id, command)
+    if version is None:
+        ids = {"journey_id": str(journey_id), "command_id": str(command.command_id)}
+        again = f"Do not send it again; look with `pathway show`. {CALL}"
+        raise Unavailable("accepted, not yet recorded", again, state=HELD, ids=ids)
+    return version
+
+
+async def _find_recorded(context: Context, journey_id: UUID, command: Command) -> int | None:
+    """Wait until a command that Temporal holds is recorded, and return the version of the journey after it."""
+
+    async def find() -> int | None:
+        history = await load_history(context, journey_id)
+        answer = answer_repeated(receipts_of(history.events), command)
+        if isinstance(answer, Refusal):
+            raise Refused(answer, state=LEFT_OUT, ids={"command_id": str(command.command_id)})
+        return None if answer is None else answer.version
+
+    try:
+        return await poll(find, RECORDED_WITHIN)
+    except (NotFound, Fault, RecordUnavailable, RecordFault):
+        return None
 
 
 async def _told(context: Context, journey_id: UUID, command: Command, refused: Refused) -> UseCaseError:

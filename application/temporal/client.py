@@ -29,6 +29,8 @@ from workflows.journey.events import Event
 from workflows.temporal_plugin import CarePathwayPlugin
 
 ANSWER_WITHIN = timedelta(seconds=15)
+URGENT_WITHIN = timedelta(seconds=3)
+"""How long what anybody may send waits for an answer: then it is handed in as a message."""
 
 
 @asynccontextmanager
@@ -87,7 +89,11 @@ class TemporalJourneys:
         return await journey_client.start(self._client, command, task_queue=self._task_queue)
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
-        return (await journey_client.submit(self._client, journey_id, command, timeout=ANSWER_WITHIN)).version
+        within = URGENT_WITHIN if command.body.by_anybody else ANSWER_WITHIN
+        return (await journey_client.submit(self._client, journey_id, command, timeout=within)).version
+
+    async def hand_in(self, journey_id: UUID, command: Command) -> None:
+        await run_control.hand_in_command(self._client, journey_id, command)
 
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         receipt = await journey_client.reopen(

@@ -114,6 +114,10 @@ class Journeys(Protocol):
             NotFound: nothing runs under this id.
         """
 
+    async def hand_in(self, journey_id: UUID, command: Command) -> None:
+        """Leave a command that anybody may send with Temporal, as a message: nobody answers it, and it cannot be kept
+        out by others, nor lost while no worker is there. With the id of one that was taken it changes nothing."""
+
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         """Send a command to a journey that has ended. It runs again for as long as it then waits for something."""
 

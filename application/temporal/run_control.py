@@ -25,7 +25,7 @@ from application.temporal.journey_client import handle_of
 from application.temporal.journeys import DEPLOYMENT, PolledBuilds, Run, Taken
 from application.temporal.run_history import newest_events
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.commands import KeepUnreadable
+from workflows.journey.commands import Command, KeepUnreadable
 
 
 async def end(client: Client, run: Run) -> None:
@@ -65,6 +65,18 @@ async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
         )
         by_hand.input.payloads.extend(payloads)
         await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER, retry=True)
+    except (RPCError, KeysUnavailable):
+        raise no_answer() from None
+
+
+async def hand_in_command(client: Client, journey_id: UUID, command: Command) -> None:
+    """Hand in a command that anybody may send as a signal.
+
+    Raises:
+        Unavailable: Temporal did not take it, or no run is there to take it.
+    """
+    try:
+        await handle_of(client, journey_id).signal("command", command, rpc_timeout=ANSWER)
     except (RPCError, KeysUnavailable):
         raise no_answer() from None
 

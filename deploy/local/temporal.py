@@ -31,6 +31,9 @@ LIMITS = {
     "limit.blobSize.warn": 300 * 1024,
     "history.maximumSignalsPerExecution": 500,
     "limit.historySize.error": 256 * 1024 * 1024,
+    # What a worker answers an update with contains the update: a larger one than a message may be would fail each task
+    # of its run for as long as it is sent. This is for all that are under way in one run.
+    "history.maxInFlightUpdatePayloads": 320 * 1024,
     # A task that fails, such as while the keys are away, is tried again this soon, and not after up to ten minutes.
     "history.workflowTaskRetryMaxInterval": '"10s"',
 }

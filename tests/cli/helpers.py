@@ -210,6 +210,9 @@ class DirectJourneys:
                 raise NotFound("nothing runs under this id", "See `pathway list`")
             return await self._take(events, command)
 
+    async def hand_in(self, journey_id: UUID, command: Command) -> None:
+        await self.submit(journey_id, command)
+
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         async with self._world.turn:
             return await self._take(await load_events(self._record, recorded[0].journey_id), command)
