@@ -278,6 +278,7 @@ def page(
         reference=reference_of(request),
         called=called,
         demonstration=settings.demonstration,
+        service=request.app.state.service,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
     )

@@ -33,8 +33,8 @@ _SALT = 16
 
 
 class Link(NamedTuple):
-    """A link as kept. ``state``: `open`, `used`, `over`, or `locked` after too many wrong codes. ``code`` is the slow
-    hash of the code that was sent for it last, while that counts."""
+    """A link as kept. ``state``: `open`, `used`, `over`, `locked` after too many wrong codes, or `shut` after too many
+    at all links of its person. ``code`` is the slow hash of the code that was sent for it last, while that counts."""
 
     link_id: UUID
     notice_id: UUID

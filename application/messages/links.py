@@ -33,9 +33,9 @@ NOTHING_LOST = "Nothing was done, and nothing is lost: what is asked of you stil
 
 
 class LinkStanding(NamedTuple):
-    """How it stands with a link: `open`, `used`, `over`, `locked`, `unknown`, or `later` where the keys cannot be had;
-    and by which second step it lets in: a code that is sent by ``sent_by``, and one that was agreed on at the clinic.
-    One of an ``alarm`` lets nobody in; its page leads to the ``journey_id``."""
+    """How it stands with a link: `open`, `used`, `over`, `locked`, `shut`, `unknown`, or `later` where the keys cannot
+    be had; and by which second step it lets in: a code that is sent by ``sent_by``, and one that was agreed on at the
+    clinic. One of an ``alarm`` lets nobody in; its page leads to the ``journey_id``."""
 
     state: str
     sent_by: str | None = None

@@ -96,7 +96,6 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
         address=f"/go/{token}" if TOKEN.fullmatch(token) else "",
         error=error,
         done=done,
-        service=request.app.state.service,
     )
 
 

@@ -578,3 +578,57 @@ OPENED = Passage(JOURNEY, frozenset(("support.request",)), frozenset(("", "patie
 )
 def test_a_passage_opens_its_own_pages(address: str, opens: bool) -> None:
     assert OPENED.opens(address) == opens
+
+
+@pytest.mark.server
+async def test_a_stranger_who_guesses_keeps_the_patient_out_no_longer_than_until_staff_send_a_link(
+    home: Home, owner: Connection
+) -> None:
+    """Whoever has old links may lock all of a day; the clinic opens the way again, and the old ones stay shut."""
+    await home.reached_by(MAIL, code="blue7kite")
+    guessed = [await home.link(again=True) for _ in range(4)]
+    browser = home.browser
+    answers = [
+        (await browser.client.post(link, data={"code": f"{n}"})).status_code for link in guessed for n in range(5)
+    ]
+    assert (answers.count(422), answers.count(403)) == (15, 5), "fifteen tries at all links of a day"
+    page = await browser.go(guessed[-1])
+    assert (page.status_code, "I need help" in page.text) == (410, True)
+    assert "Call us: we send you a link" in page.text
+    assert "Send me a new link" not in page.text, "it would be locked, too"
+    assert (await browser.client.post(guessed[0], data={"do": "new"})).status_code == 403
+    assert "somebody is told now" in (await browser.client.post(guessed[0], data={"do": "help"})).text
+    await links.send(home.record, Owner(Role.PATIENT, "patient", CLINIC, home.journey_id), by="cory")
+    [message] = await home.receive()
+    for link in guessed:
+        assert (await browser.client.post(link, data={"code": "blue7kite"})).status_code == 403
+    assert (await browser.client.post(address_in(message), data={"code": "blue7kite"})).status_code == 200
+
+
+@pytest.mark.server
+async def test_tries_at_many_links_at_once_are_counted_together(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    addresses = [await home.link(again=True) for _ in range(12)]
+    tokens = [each.rpartition("/")[2] for each in addresses for _ in range(5)]
+    tried = await asyncio.gather(*(links.count_try(home.record, token) for token in tokens))
+    assert tried.count(True) == 15
+
+
+@pytest.mark.server
+async def test_a_call_for_help_after_the_time_of_a_link_is_said_to_have_reached_nobody_and_whom_to_call(
+    home: Home,
+) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    address, browser = await home.link(), home.browser
+    await browser.client.post(address, data={"code": "blue7kite"})
+    await browser.go(f"/journeys/{home.journey_id}/support/request")
+    home.world.at += LINK_IDLE + timedelta(seconds=1)
+    told = await browser.send({"urgency": "emergency", "text": "Invented"})
+    assert told.url.path == "/sign-in"
+    assert home.world.received == []
+    for page in (told.text, (await browser.go("/journeys")).text, (await browser.go("/nothing")).text):
+        assert "911" in page
+        assert CALL in page
+        assert "Open it again, however old it is" in page
+    assert f"Nobody was told of it.</strong> Call now: {CALL}" in told.text
+    assert "somebody is told now" in (await browser.client.post(address, data={"do": "help"})).text

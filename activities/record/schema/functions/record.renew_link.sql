@@ -1,5 +1,5 @@
 -- Queues a message with a new link in the place of one that is used or over, to the same person about the same. False where
--- one was asked for in the last two minutes, or ten were in a day.
+-- one was asked for in the last two minutes, or ten were in a day, or where a new one would be shut, too.
 CREATE OR REPLACE FUNCTION record.renew_link(_log_id smallint, _hash bytea) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp AS $$
 DECLARE
@@ -7,7 +7,7 @@ DECLARE
     _old link;
 BEGIN
     SELECT * INTO _old FROM link WHERE log_id = _log_id AND hash = _hash FOR UPDATE;
-    IF _old.hash IS NULL OR _old.role NOT IN ('patient', 'observer') OR EXISTS (
+    IF _old.hash IS NULL OR _old.role NOT IN ('patient', 'observer') OR link_state(_old) = 'shut' OR EXISTS (
         SELECT FROM notice WHERE log_id = _log_id AND journey_id = _old.journey_id AND kind = 'link'
            AND recipients = ARRAY[_old.person]
            AND created_at > clock_timestamp() - interval '1 day'

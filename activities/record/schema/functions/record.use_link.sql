@@ -4,6 +4,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, record, pg_temp 
 DECLARE
     _used link;
 BEGIN
+    PERFORM lock_links(_log_id, _hash);
     UPDATE link SET used_at = clock_timestamp()
      WHERE log_id = _log_id AND hash = _hash AND used_at IS NULL AND until > clock_timestamp()
     RETURNING * INTO _used;
