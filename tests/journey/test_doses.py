@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import checklist, vitals
+from simulation.people import checklist, plan, revision, vitals
 from tests.journey.correcting import amend, redose
 from tests.journey.play import Play, after, before, course, one, standing, started
 from tests.journey.sessions.helpers import ending, observed_until, see
@@ -82,6 +82,16 @@ def test_a_dose_without_a_session_belongs_to_the_one_that_waits_for_it() -> None
     taken = dose(play, dose_mg=100.0, route="sublingual", doses_left=1)
     dosed = one(play.do(taken, Role.SESSION_MONITOR), e.DoseRecorded)
     assert (dosed.session, dosed.released, play.journey.sessions[1].running) == (1, True, True)
+
+
+@pytest.mark.parametrize(("amount", "other"), [(100.0, False), (80.0, True)])
+def test_a_dose_is_compared_with_what_its_session_was_released_with(amount: float, other: bool) -> None:
+    """It was compared with the plan that stood when it was told, though the alarm compared it with the release."""
+    play = after("session.end")
+    lower = plan(play.journey.protocol, play.at).model_copy(update={"dose_mg": 80.0})
+    play.do(revision(play.journey, lower))
+    told = dose(play, session=1, dose_mg=amount, route="sublingual", taken_at=play.dosed_at() + timedelta(minutes=1))
+    assert ("not the planned dose" in one(play.do(told, Role.OBSERVER), e.DoseRecorded).deviations) == other
 
 
 def test_a_dose_of_an_unknown_amount_lets_no_other_follow_until_somebody_finds_out() -> None:
@@ -164,6 +174,25 @@ def test_an_observation_outside_a_session_is_made_by_a_look_in_time_with_what_is
     play.later(minutes=later)
     play.do(c.RecordObservation.model_validate({"seen_at": seen_at, "vitals": taken, **seen}), Role.OBSERVER)
     assert (play.waits_for("observation", f"dose-2-{minute}") is None) == made
+
+
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize(("minute", "left"), [(35, [40]), (36, [30]), (40, [30])])
+def test_one_look_makes_the_nearest_observation_alone_in_a_session_or_outside(minute: int, left: list[int]) -> None:
+    """Outside a session, one look between two of them made both."""
+    outside, inside = before("session.schedule", 2), before("session.dose")
+    for play in (outside, inside):
+        rules = play.journey.protocol.sessions.model_copy(update={"observe_minutes": (30, 40), "vitals_minutes": ()})
+        changed = play.changed(protocol=play.journey.protocol.model_copy(update={"sessions": rules}))
+        changed.do(dose(changed), Role.PATIENT)
+        changed.later(minutes=minute)
+        if play is outside:
+            looked = c.RecordObservation.model_validate({"seen_at": changed.at, **LOOKED})
+            changed.do(looked, Role.OBSERVER)
+            assert [due for _, due, _ in changed.journey.unobserved()] == left
+        else:
+            see(changed)
+            assert [*changed.journey.sessions[1].awaited((30, 40))] == left
 
 
 @pytest.mark.requirement("A29")

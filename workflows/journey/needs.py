@@ -31,7 +31,7 @@ from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import rules as sessions
-from workflows.journey.watch import is_owed_after_dose
+from workflows.journey.watch import contact_outlasts, ended
 
 NEEDS = (
     evaluation.needs,
@@ -72,7 +72,7 @@ def group_needs(journey: Journey) -> tuple[Needs, ...]:
     if journey.closing is None:
         return groups
     needed = (need for group in groups for need in group.by_id.values())
-    return (as_needs(need for need in needed if outlasts_of(journey, need) >= _ended(journey)),)
+    return (as_needs(need for need in needed if outlasts_of(journey, need) >= ended(journey)),)
 
 
 def _read(journey: Journey, name: str) -> object:
@@ -102,18 +102,12 @@ def wanted_now(journey: Journey) -> dict[str, Requirement]:
     return {need.id: need for need in needs(journey) if not (need.care and journey.held)}
 
 
-def _ended(journey: Journey) -> Outlasts:
-    """Return how far an ending pathway has ended. What outlasts that is still awaited, after it is closed as well: a
-    journey closes once nothing of it is left, so that whatever is awaited then was brought by a later fact."""
-    return Outlasts.DEATH if journey.died else Outlasts.ENDING
-
-
 def outlasts_of(journey: Journey, need: Requirement) -> Outlasts:
     """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
     contacts after a dose go on as long as the protocol says that they are owed."""
     contact = journey.contacts.get(need.subject or "")
-    if contact is not None and is_owed_after_dose(journey, contact):
-        return Outlasts.ENDING
+    if contact is not None and (owed := contact_outlasts(journey, contact)):
+        return owed
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
     return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

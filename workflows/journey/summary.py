@@ -13,9 +13,8 @@ from workflows.journey.obligations import first_obligations, most_urgent, next_e
 from workflows.journey.protocol.escalation import Action
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
-from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.texts import show_hidden
-from workflows.journey.watch import is_owed_after_dose
+from workflows.journey.watch import is_given_up
 
 DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""
@@ -179,13 +178,8 @@ def details(journey: Journey) -> str:
 
 
 def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
-    """Return past and future entries, by the time they were due or done. What was planned and is owed no more, since
-    the pathway ends, is none of them."""
-
-    def given_up(contact: OwedContact) -> bool:
-        ends = journey.closing is not None and (journey.died or not is_owed_after_dose(journey, contact))
-        return contact.replaced or (contact.open and ends)
-
+    """Return past and future entries, by the time they were due or done. What was planned and is owed no more is none
+    of them."""
     entries = [TimelineEntry(what="pathway started", done=journey.started_at)]
     for signed in journey.sign_offs:
         about = f" ({signed.subject})" if signed.subject else ""
@@ -197,6 +191,6 @@ def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
     entries += (
         TimelineEntry(what=contact.id, due=contact.due, done=contact.done_at)
         for contact in journey.contacts.values()
-        if not given_up(contact)
+        if not (contact.replaced or is_given_up(journey, contact))
     )
     return tuple(sorted(entries, key=lambda entry: entry.done or entry.due or journey.started_at))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.obligation_types import Outlasts
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.sessions.state import Session
 
@@ -16,6 +17,24 @@ def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
         return False
     since = max(dose.taken_at, dose.recorded_at)
     return contact.due <= since + timedelta(hours=journey.protocol.check_ins.owed_hours)
+
+
+def contact_outlasts(journey: Journey, contact: OwedContact) -> Outlasts:
+    """Return how far a contact is still owed once the pathway ends."""
+    return Outlasts.ENDING if is_owed_after_dose(journey, contact) else Outlasts.NOTHING
+
+
+def ended(journey: Journey) -> Outlasts:
+    """Return how far a pathway has ended. What outlasts that is still awaited, after it is closed as well: a journey
+    closes once nothing of it is left, so that whatever is awaited then was brought by a later fact."""
+    if journey.closing is None:
+        return Outlasts.NOTHING
+    return Outlasts.DEATH if journey.died else Outlasts.ENDING
+
+
+def is_given_up(journey: Journey, contact: OwedContact) -> bool:
+    """Whether a contact was never made and is owed no more, since the pathway ends."""
+    return contact.open and contact_outlasts(journey, contact) < ended(journey)
 
 
 def contacts_watched(journey: Journey) -> tuple[OwedContact, ...]:

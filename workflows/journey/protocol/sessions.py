@@ -197,6 +197,6 @@ class Sessions(InputModel):
         there = self.settings[setting]
         return (*(name for name in self.release_criteria if name not in there.not_asked), *there.also_at_end)
 
-    def nearest_minute(self, minute: int) -> int:
+    def nearest_minute(self, minute: float) -> int:
         """Return the scheduled minute that a minute after the dose is nearest to; the earlier one of two."""
         return min(self.observe_minutes, key=lambda planned: abs(planned - minute))

@@ -58,22 +58,9 @@ def open_adverse_event(
     )
 
 
-def observed_emergencies(body: e.SessionObserved) -> tuple[FindingKind, ...]:
-    """Return what makes an observation an emergency, by the protocol's limits and red flags."""
-    if body.alert != "emergency":
-        return ()
-    found: list[FindingKind] = []
-    if body.consciousness in ("pain", "unresponsive"):
-        found.append("unresponsive")
-    if not body.breathing_normal:
-        found.append("breathing")
-    if body.red_flags:
-        found.append("red_flag")
-    return tuple(found) or ("vital_signs",)
-
-
-def seen_emergencies(body: e.ObservationRecorded) -> tuple[FindingKind, ...]:
-    """Return what makes an observation outside a session an emergency, by the same limits and red flags."""
+def observed_emergencies(body: e.SessionObserved | e.ObservationRecorded) -> tuple[FindingKind, ...]:
+    """Return what makes an observation, in a session or outside one, an emergency: by the protocol's limits and red
+    flags."""
     if body.alert != "emergency":
         return ()
     found: list[FindingKind] = []

@@ -22,8 +22,9 @@ from workflows.journey.stage import Stage
 
 AdverseEventOutcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
 """What became of an adverse event (ICH E2B, E.i.7; FHIR AdverseEvent.outcome)."""
+DEATH = "death"
 SERIOUS: Mapping[str, int] = {
-    "death": 5,
+    DEATH: 5,
     "life_threatening": 4,
     "hospitalization": 0,
     "disability": 0,
@@ -207,6 +208,11 @@ class AdverseEvent(ImmutableModel):
     def serious_because(self) -> tuple[str, ...]:
         """Why it counts as serious."""
         return self.report.serious_because if self.graded is None else self.graded.serious_because
+
+    @property
+    def fatal(self) -> bool:
+        """Whether its grade, or why it is serious, says that the patient died of it."""
+        return self.grade == SERIOUS[DEATH] or DEATH in self.serious_because
 
     @property
     def finding(self) -> str | None:

@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.model import FINAL, SERIOUS, UNKNOWN_REASON, AdverseEvent
+from workflows.journey.always.adverse_events.model import DEATH, FINAL, SERIOUS, UNKNOWN_REASON, AdverseEvent
 from workflows.journey.always.holds.model import place
 from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.obligation_types import ADVERSE_EVENT_OUTCOME, ALARM
@@ -133,12 +133,12 @@ def react_regrade(journey: Journey, body: e.AdverseEventRegraded, at: datetime) 
 def react_follow_up(journey: Journey, body: e.AdverseEventFollowedUp, at: datetime) -> Iterator[e.EventBody]:
     """Grade an event that was fatal as a death, also one that was entered in error before."""
     event = journey.adverse_events.get(body.adverse_event)
-    if body.outcome == "fatal" and event is not None and (event.grade < 5 or event.in_error):
+    if body.outcome == "fatal" and event is not None and (event.grade < SERIOUS[DEATH] or event.in_error):
         yield e.AdverseEventRegraded(
             adverse_event=event.id,
-            grade=5,
+            grade=SERIOUS[DEATH],
             serious=True,
-            serious_because=("death",),
+            serious_because=(DEATH,),
             reason="its outcome was fatal",
             proposed=False,
         )

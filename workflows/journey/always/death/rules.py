@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.adverse_events.model import DEATH, SERIOUS
 from workflows.journey.always.death.model import Death
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
@@ -76,9 +77,9 @@ def record_death(journey: Journey, command: c.RecordDeath, by: Actor, at: dateti
         yield e.AdverseEventReported(
             adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
             what=command.reason,
-            grade=5,
+            grade=SERIOUS[DEATH],
             serious=True,
-            serious_because=("death",),
+            serious_because=(DEATH,),
             onset=at,
             session=None,
             causality="probable" if command.related == "yes" else "unknown",
@@ -96,10 +97,9 @@ def react_report(journey: Journey, body: e.DeathReported, at: datetime) -> Itera
 def react_adverse_event(
     journey: Journey, body: e.AdverseEventReported | e.AdverseEventRegraded, at: datetime
 ) -> Iterator[e.EventBody]:
-    """Grade 5 (CTCAE), or to be serious because of death, reports a death, and confirms none."""
+    """An adverse event that was fatal reports a death, and confirms none."""
     event = journey.adverse_events[body.adverse_event]
-    fatal = event.grade == 5 or "death" in event.serious_because
-    if fatal and find_standing(journey) is None:
+    if event.fatal and find_standing(journey) is None:
         related = "no" if event.report.causality == "unrelated" else "unknown"
         yield report(journey, related, "reported as an adverse event of grade 5, or that led to death")
 

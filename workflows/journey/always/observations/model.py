@@ -10,7 +10,7 @@ from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
-from workflows.journey.stages.sessions.scheduled_minutes import is_made_by
+from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
 from workflows.journey.stages.sessions.state import Dose, SessionsState
 from workflows.journey.vocabulary import Vitals
 
@@ -106,8 +106,8 @@ class ObservationsState(SessionsState):
     def unobserved(self) -> tuple[tuple[str, int, Instant], ...]:
         """Return the observations that are owed after doses that began no session: the dose, the minute, and when it is
         due (UTC), and also after a dose that turns out to have been taken so late that its session ended too soon. Each
-        dose has its own; what was over when it was told is not owed. One is made as in a session: near its minute,
-        entered in time, by a look at the patient and with the vital signs that are asked for then."""
+        dose has its own; what was over when it was told is not owed. One is made as in a session, by a look at the
+        patient."""
         rules = self.protocol.sessions
         looks = [(x.seen_at, x.recorded_at, x.vitals) for x in self.seen if x.looked and not x.in_error]
         looks += [
@@ -116,8 +116,6 @@ class ObservationsState(SessionsState):
             if session.dosed_at is not None
             for x in session.observations
         ]
-        in_time = timedelta(minutes=rules.observe_entry_minutes)
-        looks = [look for look in looks if look[1] - look[0] <= in_time]
         missed = [(each.dose, each.minute) for each in self.unseen]
         return tuple(
             (dose.id, minute, due)
@@ -125,7 +123,7 @@ class ObservationsState(SessionsState):
             for minute, due in zip(rules.observe_minutes, dose.observe_at, strict=False)
             if self._is_owed_outside(dose, due)
             and (dose.id, minute) not in missed
-            and not any(is_made_by(rules, minute, due, moment, vitals) for moment, _, vitals in looks)
+            and minute not in (find_made_minute(rules, dose.taken_at, *look) for look in looks)
         )
 
     def _is_owed_outside(self, dose: Dose, due: datetime) -> bool:

@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.findings import open_adverse_event, seen_emergencies
+from workflows.journey.always.adverse_events.findings import observed_emergencies, open_adverse_event
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import OBSERVATION
@@ -48,7 +48,7 @@ def _judge(journey: Journey, command: c.RecordObservation) -> Literal["none", "n
 
 def react_observation(journey: Journey, body: e.ObservationRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Act as on an observation in a session: the adverse event of an emergency, or a hold and a call for help."""
-    emergencies = seen_emergencies(body)
+    emergencies = observed_emergencies(body)
     if emergencies:
         yield open_adverse_event(journey, emergencies, onset=body.seen_at, session=None)
     elif body.alert == "notify":
@@ -60,7 +60,7 @@ def react_observation(journey: Journey, body: e.ObservationRecorded, at: datetim
 def give_up(journey: Journey, command: c.GiveUpObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record that an observation after a dose outside a session was not made, once its time is over."""
     about = (command.dose, command.minute)
-    due = next((when for dose, minute, when in _owed(journey) if (dose, minute) == about), None)
+    due = next((when for dose, minute, when in journey.unobserved() if (dose, minute) == about), None)
     if due is None:
         refuse(RefusalCode.UNKNOWN, "no such observation is owed", "See `pathway why` for what is", "minute")
     if at <= due + _window(journey):
@@ -72,13 +72,9 @@ def _window(journey: Journey) -> timedelta:
     return timedelta(minutes=journey.protocol.sessions.observe_window_minutes)
 
 
-def _owed(journey: Journey) -> tuple[tuple[str, int, datetime], ...]:
-    return journey.unobserved()
-
-
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the observations after doses outside a session."""
-    for dose, minute, due in _owed(journey):
+    for dose, minute, due in journey.unobserved():
         yield require(
             OBSERVATION,
             subject=f"{dose}-{minute}",

@@ -103,7 +103,8 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
     oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
     if made is not None and command.taken_at - made.vitals.measured_at > oldest:
         found.append("the vitals were too old by then")
-    if plan is not None and command.dose_mg != plan.dose_mg:
+    planned = planned_mg(journey, session.number)
+    if planned is not None and command.dose_mg != planned:
         found.append("not the planned dose")
     if plan is not None and command.route != plan.route:
         found.append("not the planned route")
@@ -184,24 +185,21 @@ def correct_dose(journey: Journey, command: c.RecordDose, version: int, by: Acto
 
 def _as_it_was(journey: Journey, wrong: Dose, taken_at: datetime) -> Journey:
     """The journey as it stood at a moment (UTC) for a dose that is told anew: without it, and without what came after
-    it. The planned dose is the one that was signed at the release."""
+    it."""
     session = journey.sessions.get(wrong.session or 0)
     earlier = {
         n: each for n, each in journey.sessions.items() if each.dosed_at is not None and each.dosed_at < taken_at
     }
-    plan, before = journey.plan, min(taken_at, wrong.taken_at)
+    before = min(taken_at, wrong.taken_at)
     if session is not None:
         undosed = {"dose": None, "dose_mg": None, "dosed_at": None, "doses_left": None, "ended_at": None}
         earlier[session.number] = session.model_copy(update=undosed if session.dose == wrong.id else {})
-        if plan is not None and session.released_mg is not None:
-            plan = plan.model_copy(update={"dose_mg": session.released_mg})
     return journey.model_copy(
         update={
             "sessions": earlier,
             "doses": {name: dose for name, dose in journey.doses.items() if dose.taken_at < before},
             "holds": {name: hold for name, hold in journey.holds.items() if hold.placed_at < taken_at},
             "closing": None,
-            "plan": plan,
         }
     )
 

@@ -122,7 +122,9 @@ def _recounted(state: PathwayState, session: Session, taken_at: datetime) -> tup
     rules, moved = state.protocol.sessions, round((session.counted_from - taken_at) / timedelta(minutes=1))
 
     def made(seen: Observation, minute: int) -> int | None:
-        return None if seen.scheduled is None else find_made_minute(rules, taken_at, minute, seen.vitals)
+        seen_at = taken_at + timedelta(minutes=minute)
+        entered_at = seen_at  # One that made a minute was entered in time.
+        return None if seen.scheduled is None else find_made_minute(rules, taken_at, seen_at, entered_at, seen.vitals)
 
     return tuple(
         seen.model_copy(update={"minute": seen.minute + moved, "scheduled": made(seen, seen.minute + moved)})

@@ -91,11 +91,11 @@ def judge_observation(journey: Journey, command: c.Observe, at: datetime) -> e.S
 
 
 def _scheduled(rules: Sessions, session: Session | None, command: c.Observe, at: datetime) -> int | None:
-    """Return the scheduled minute that an observation makes, if it was entered in time."""
+    """Return the scheduled minute that an observation makes."""
     if session is None or session.dosed_at is None:
         return None
-    entered = at - session.dosed_at <= timedelta(minutes=command.minute + rules.observe_entry_minutes)
-    return find_made_minute(rules, session.dosed_at, command.minute, command.vitals) if entered else None
+    seen_at = session.dosed_at + timedelta(minutes=command.minute)
+    return find_made_minute(rules, session.dosed_at, seen_at, at, command.vitals)
 
 
 def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -308,8 +308,9 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     # Counted from the last dose, as the end is: what was seen before that time says nothing of it.
     first = earliest_end(journey, dosed_at) - dosed_at if dosed_at else timedelta(minutes=rules.minimum_minutes)
     ending = [seen for seen in session.observations if timedelta(minutes=seen.minute) >= first]
-    measured = [s for s in ending if dosed_at and is_measured_then(rules, dosed_at, s.minute, s.vitals)]
-    if not measured:
+    if not any(
+        dosed_at and is_measured_then(rules, dosed_at + timedelta(minutes=seen.minute), seen.vitals) for seen in ending
+    ):
         yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
     baseline = None if session.check is None else session.check.vitals
     for sign, moment in find_unsettled(rules.vitals, *_readings(journey, session), baseline):
