@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
 from application.errors import NotAllowed
+from application.words.codes import say_all
 from workflows.journey import commands as c
 from workflows.journey import obligation_types as o
 from workflows.journey.actors import Actor, Role
@@ -57,10 +58,10 @@ class CommandKind:
             for name, field in self.model.model_fields.items()
             if name != "kind"
         ]
-        stages = ", ".join(stage.value for stage in self.model.stages)
+        stages = say_all(stage.value for stage in self.model.stages)
         when = "any, until the pathway is closed" if self.model.stages == c.OPEN else stages
         return (
-            f"{self.summary.replace('``', '`')}\n\nFor: {', '.join(self.roles)}.\n\nStages: {when}."
+            f"{self.summary.replace('``', '`')}\n\nFor: {say_all(self.roles)}.\n\nStages: {when}."
             f"\n\nThe form is JSON with: {', '.join(fields)}."
         )
 

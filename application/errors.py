@@ -18,8 +18,7 @@ NOTHING_WRITTEN = "Nothing was written or changed."
 KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician asks what was meant."
 """How a report of harm ends whose form cannot be taken."""
 UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
-
-
+"""How things are left where something was sent, and no answer came."""
 NOTHING_LOST = "Nothing that was recorded is lost. If something was being sent, whether it arrived is not known."
 """How an outage leaves things, unless more is known."""
 LATER = "Wait a minute and run it again; that is safe. If it fails again, tell ops what this says"
@@ -85,6 +84,14 @@ def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:
     return Unavailable(reason, LATER, state=state)
 
 
+def record_outage(away: RecordUnavailable, *, state: str = NOTHING_LOST) -> Unavailable:
+    """Return the error of a record that cannot be reached, or whose keys cannot."""
+    if away.code == KeysUnavailable.__name__:
+        reason = "the key store does not answer, or the keyring lacks a key: the record cannot be read"
+        return outage(reason, state=state)
+    return outage(f"the record cannot be reached ({away.code})", state=state)
+
+
 class NotVerified(UseCaseError):
     """A signature, a hash or a register is not valid. Nothing may rely on it."""
 
@@ -126,10 +133,7 @@ def translate(error: Exception) -> UseCaseError:
         case UseCaseError():
             return error
         case RecordUnavailable():
-            if error.code == KeysUnavailable.__name__:
-                away = "the key store does not answer, or the keyring lacks a key: the record cannot be read"
-                return outage(away)
-            return outage(f"the record cannot be reached ({error.code})")
+            return record_outage(error)
         case KeysUnavailable():
             return outage(str(error))
         case RecordFault():

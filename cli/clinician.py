@@ -12,6 +12,7 @@ from application.errors import Conflict
 from application.sign_offs import signers, staff
 from application.sign_offs.signers import EnrolmentRequest
 from application.wording import roster_lines
+from application.words.codes import say
 from cli import runtime
 from cli.input import read_input
 from cli.output import Output, add_row, facts_box, table
@@ -156,7 +157,7 @@ async def revoke(
 
     def confirm(entry: SignerEntry | ServiceEntry) -> None:
         if not yes:
-            whose = entry.service if isinstance(entry, ServiceEntry) else f"{entry.printed_name} ({entry.role.value})"
+            whose = entry.service if isinstance(entry, ServiceEntry) else f"{entry.printed_name} ({say(entry.role)})"
             signers.confirm(call.context, f"Revoke the key of {whose}")
 
     changed = signers.revoke(call.context, key_id, organisation_key, register, because=because, by=by, confirm=confirm)
@@ -175,7 +176,7 @@ async def list_(call: Call, register: runtime.RegisterOption = None) -> None:
         revoked = f"\nrevoked {_revocation(entry)}" if entry.revoked_at else ""
         add_row(
             listed,
-            f"{entry.printed_name}\n{entry.person}, {entry.role.value}{_licence_line(entry.licence)}",
+            f"{entry.printed_name}\n{entry.person}, {say(entry.role)}{_licence_line(entry.licence)}",
             entry.key_id if entry.passkey is None else f"{entry.key_id}\npasskey for {entry.passkey.rp_id}",
             f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(entry.enrolled_by)}{revoked}",
         )
@@ -225,9 +226,9 @@ async def end(
 ) -> None:
     """End somebody's entry: from now on they do not act in this role. What they did before stays."""
     if not yes:
-        signers.confirm(call.context, f"End the entry of {person} as {role.value}")
+        signers.confirm(call.context, f"End the entry of {person} as {say(role)}")
     changed = staff.end(call.context, person, role, organisation_key, register)
-    _tell_version(call.output, changed, f"ended the entry of {person} as {role.value}")
+    _tell_version(call.output, changed, f"ended the entry of {person} as {say(role)}")
 
 
 async def staff_(call: Call, register: runtime.RegisterOption = None) -> None:
@@ -240,7 +241,7 @@ async def staff_(call: Call, register: runtime.RegisterOption = None) -> None:
     for entry in found.staff:
         member = entry.member
         ended = f"\nuntil {_minute(member.until)}" if member.until else ""
-        who = f"{entry.printed_name}\n{member.id}, {member.role.value}{_licence_line(member.licence)}"
+        who = f"{entry.printed_name}\n{member.id}, {say(member.role)}{_licence_line(member.licence)}"
         by = f"since {_minute(member.since)}, entered by {' and '.join(entry.entered_by)}"
         add_row(listed, who, "\n".join(member.clinics), f"{by}{ended}")
     call.output.show(listed)
@@ -310,7 +311,7 @@ def _who(request: EnrolmentRequest) -> dict[str, Any]:
     return {
         "person": request.person,
         "name": request.printed_name,
-        "role": request.role.value,
+        "role": say(request.role),
         "licence": "none" if request.licence is None else _licence(request.licence),
         "key": "in a file" if request.passkey is None else f"a passkey for {request.passkey.rp_id}",
         "key id": request.key_id,

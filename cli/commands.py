@@ -7,7 +7,7 @@ import typer
 
 from application import input as forms
 from application.command_catalog import KINDS, CommandKind, require_role
-from application.errors import InvalidInput
+from application.errors import InvalidInput, Refused
 from application.pathway.as_said import NOT_KEPT, keep_as_said
 from application.pathway.commands import RecordedCommand, asked_words, prepare, submit, try_out, wait_until_recorded
 from application.wording import describe_stage, route_of
@@ -15,7 +15,7 @@ from application.words.events import title_of_event
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_beginning
-from cli.output import Output, add_row, facts_box, table
+from cli.output import Output, add_row, facts_box, in_words, table
 from cli.runtime import Act, Call
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -149,7 +149,9 @@ def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode
         if output.json_only:
             output.data({"dry_run": True, "refusal": decided.model_dump(mode="json")})
         else:
-            output.show(facts_box({"reason": decided, "field": decided.field}, "dry run: it would be refused"))
+            reason, remedy = in_words(Refused(decided))
+            said = {"reason": reason, "field": decided.field, "what to do": remedy}
+            output.show(facts_box(said, "dry run: it would be refused"))
         return exit_code_of_refusal(decided)
     if output.json_only:
         output.data({"dry_run": True, "events": [event.body.model_dump(mode="json") for event in decided]})

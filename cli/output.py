@@ -23,7 +23,6 @@ from cli.streams import Err, Out
 from workflows.journey.texts import show_hidden
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
-YES_OR_NO = {True: "yes", False: "no"}
 _WIDE, _NARROWEST = 140, 20
 """The width of what goes to no terminal, so that files and pipes get whole lines, and the least one of a terminal."""
 
@@ -128,7 +127,7 @@ class Output:
         if self.json_only:
             self._stderr.write(spell_json(as_json(error), self._stderr.encoding) + "\n")
             return
-        reason, remedy = _in_words(error)
+        reason, remedy = in_words(error)
         lines = [Text(plain(_sentence(reason)), style="bold")]
         lines += [
             Text(plain(f"  {field.field}" + ("" if field.problem == error.reason else f": {field.problem}")))
@@ -158,7 +157,7 @@ class Fitted:
             yield Segment.line()
 
 
-def _in_words(error: UseCaseError) -> tuple[str, str]:
+def in_words(error: UseCaseError) -> tuple[str, str]:
     """Return what is wrong and what to do, with what codes are called. Where a field of a form is wrong, what may be
     entered there stands as it is entered."""
     if not isinstance(error, Refused | NotAllowed | Conflict | NotVerified):
@@ -197,7 +196,7 @@ def add_row(drawn: Rows, *cells: object) -> None:
 def facts_box(pairs: Mapping[str, object], title: str) -> Facts:
     """Make a box of names and values. What has no value is left out."""
     told = {
-        plain(name): plain(YES_OR_NO[value] if isinstance(value, bool) else value)
+        plain(name): plain(("no", "yes")[value] if isinstance(value, bool) else value)
         for name, value in pairs.items()
         if value not in (None, "", (), [], {})
     }

@@ -169,7 +169,7 @@ async def approve(
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Set earlier signatures aside and start over.")] = False,
 ) -> None:
-    """Sign a protocol as fit for a clinic's patients. For: clinician, on_call_clinician, medical_director.
+    """Sign a protocol as fit for a clinic's patients. For: clinician, on-call clinician, medical director.
 
     Two people sign, each with their own key. Each clinic that it is for has its medical director among them, by the
     register: one who directs several clinics signs for all of them. Their approval is written beside the protocol's

@@ -68,7 +68,7 @@ async def hold(
 ) -> ExitCode | None:
     """Hold every journey that a protocol, a product lot or a clinician concerns.
 
-    For: staff, in the clinics they work for; medical_director and ops, in the organisation. The form is JSON with:
+    For: staff, in the clinics they work for; the medical director and ops, in the organisation. The form is JSON with:
     reason. Each journey gets a hold of its own, and is released by its own signed decision: `work releases REQUEST`.
     The same request may be sent again at any time, and holds nothing twice. Exit code 5 if any journey is not held.
     """

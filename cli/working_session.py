@@ -9,6 +9,7 @@ from activities.signatures.sessions import refusal_of
 from application import sessions
 from application.errors import NotAllowed
 from application.payloads import make_token
+from application.words.codes import say
 from cli.output import facts_box, local_time
 from cli.runtime import Call, command
 from workflows.journey.proof import LONGEST_SESSION, SessionCertificate
@@ -75,7 +76,7 @@ def _show(call: Call, session: SessionCertificate, title: str) -> None:
         return
     said = {
         "person": session.person,
-        "role": session.role.value,
+        "role": say(session.role),
         "clinics": ", ".join(session.clinics),
         "organisation": session.organisation,
         "purpose": session.purpose,

@@ -29,7 +29,7 @@ from workflows.journey.commands import Command, RequestSupport
 from workflows.journey.severity import Severity
 
 ASKED_FOR_HELP = "Asked for help on the page of a link in a message, without saying who it was. Call the patient."
-NOTHING_LOST = "Nothing was done, and nothing is lost: what is asked of you still stands."
+STILL_ASKED = "Nothing was done, and nothing is lost: what is asked of you still stands."
 
 
 class LinkStanding(NamedTuple):
@@ -182,7 +182,7 @@ async def _open(context: Context, token: str) -> Link:
 
 
 def _not_open() -> NotAllowed:
-    return NotAllowed("this link does not work any more", "Have a new one sent, or call us", state=NOTHING_LOST)
+    return NotAllowed("this link does not work any more", "Have a new one sent, or call us", state=STILL_ASKED)
 
 
 async def _contact(contacts: Contacts, link: Link) -> ContactPoints:

@@ -23,7 +23,7 @@ from activities.record.patients import opening_of
 from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import Refused, Unavailable, unreadable_event
+from application.errors import UNKNOWN_STATE, Refused, Unavailable, record_outage, unreadable_event
 from application.pathway import requests
 from application.pathway.commands import CALL, HELD, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
@@ -41,7 +41,6 @@ from workflows.journey.signed_statement import ProtocolApproval
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
 """The namespace of request ids that are made for referrals without one."""
 START = CommandKind("pathway", "start", StartPathway)
-NOT_KNOWN = "Whether it arrived is not known."
 
 
 class Referral(InputModel):
@@ -301,14 +300,15 @@ async def start_one(starter: Starter, referral: Referral, command: Command) -> S
     """
     try:
         started = await starter.start(referral, command)
-    except RecordUnavailable:
-        started = None
-    if started is not None and started.outcome != "accepted":
-        return started
+        if started.outcome != "accepted":
+            return started
+        reason, state = "accepted, not yet recorded", HELD
+    except RecordUnavailable as away:
+        reason, state = record_outage(away).reason, UNKNOWN_STATE
     raise Unavailable(
-        "accepted, not yet recorded" if started else "the record did not answer",
+        reason,
         f"Send the same referral again: it starts nothing twice. {CALL}",
-        state=HELD if started else NOT_KNOWN,
+        state=state,
         ids={"journey_id": str(referral.journey_id), "request_id": str(referral.request)},
     )
 

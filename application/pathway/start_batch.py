@@ -12,9 +12,9 @@ from activities.record import RecordUnavailable
 from activities.record.patients import patient_keys
 from application import input as forms
 from application.context import Context
-from application.errors import NOTHING_HAPPENED, Refused, Unavailable, UseCaseError
+from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, Refused, Unavailable, UseCaseError, record_outage
 from application.pathway import requests
-from application.pathway.start import NOT_KNOWN, Referral, Started, Starter
+from application.pathway.start import Referral, Started, Starter
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.refusals import Refusal
 
@@ -99,9 +99,8 @@ async def _row(
         command = await starter.command(referral)
         async with rows.turn(referral.request, patient_keys(patients, referral.clinic, referral.patient)):
             return await _row_in_turn(starter, rows, number, referral, command, dry_run=dry_run)
-    except RecordUnavailable:
-        state = NOTHING_HAPPENED if dry_run else NOT_KNOWN
-        return Unavailable("the record did not answer", "Run the batch again", state=state)
+    except RecordUnavailable as away:
+        return record_outage(away, state=NOTHING_HAPPENED if dry_run else UNKNOWN_STATE)
     except UseCaseError as problem:
         return problem
 

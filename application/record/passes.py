@@ -98,8 +98,8 @@ async def _reconcile_regularly(
                     if left <= 0:
                         await run_pass(context, informed)
                     await _pause(stop, max(1.0, min(left, every)) if left > 0 else every)
-        except (RecordUnavailable, RecordFault, UseCaseError) as outage:
-            log.warning("reconcile.waiting", error=type(outage).__name__)
+        except (RecordUnavailable, RecordFault, UseCaseError) as problem:
+            log.warning("reconcile.waiting", error=type(problem).__name__)
             await _pause(stop, min(every, 10.0))
         except Exception as defect:
             # Journeys go on without it; that no row is left tells whoever watches.

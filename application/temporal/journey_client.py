@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import KEPT_AS_SAID, NotFound, Refused, Unavailable, outage
+from application.errors import KEPT_AS_SAID, UNKNOWN_STATE, NotFound, Refused, Unavailable, outage
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.squatters import Squatted, read_opening
 from workflows.authenticity import Foreign
@@ -311,8 +311,7 @@ def _refused(command: Command, refusal: Refusal) -> Refused:
 
 
 def _unanswered(command: Command, reason: str) -> Unavailable:
-    state = "It may have arrived. Nothing that was accepted is lost."
-    return Unavailable(reason, _again(command), state=state, ids=_ids(command))
+    return Unavailable(reason, _again(command), state=UNKNOWN_STATE, ids=_ids(command))
 
 
 def _again(command: Command) -> str:

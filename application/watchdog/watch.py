@@ -64,9 +64,9 @@ class Watchdog:
                     while True:
                         await self._round(record)
                         await asyncio.sleep(self._settings.every_seconds)
-            except (RecordUnavailable, RecordFault) as outage:
-                log.warning("watchdog.waiting", code=outage.code)
-                await self._tell_outage(outage.code)
+            except (RecordUnavailable, RecordFault) as away:
+                log.warning("watchdog.waiting", code=away.code)
+                await self._tell_outage(away.code)
             except Exception as defect:
                 # No sign of life is left, which workers tell.
                 log.error("watchdog.failed", error=type(defect).__name__)

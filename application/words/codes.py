@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from workflows.journey.words import in_words
+
 WORDS: Final = {
     # Names whose words are not enough.
     "ref": "reference",
@@ -98,7 +100,7 @@ _WITHIN = re.compile(r"`[^`]*`|(?<![\w.:+/-])(?:X[0-9]+[a-z]?_)?[a-z][a-z0-9]*(?
 def say(code: object) -> str:
     """Return what a code is called for people; the number of an exclusion stands behind: `fasted (X35)`."""
     text = str(code)
-    return WORDS[text] if text in WORDS else _NUMBERED.sub(r"\2 (\1)", text).replace("_", " ")
+    return WORDS[text] if text in WORDS else in_words(_NUMBERED.sub(r"\2 (\1)", text))
 
 
 def say_all(codes: Iterable[object], between: str = ", ") -> str:

@@ -20,8 +20,9 @@ from application.errors import Refused, UseCaseError, translate
 from application.pathway import commands
 from application.temporal.calls import no_answer
 from application.viewer import shown_at
+from cli.commands import show_trial
 from cli.errors import ExitCode, as_json, exit_code_of
-from cli.output import plain
+from cli.output import Output, plain
 from console.said_here import said_here
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
@@ -287,3 +288,21 @@ def test_an_outage_says_what_is_lost_and_what_comes_next(away: Exception) -> Non
     )
     assert re.search("run it again; that is safe.*tell ops", told.remedy)
     assert said_here(told.remedy) == told.remedy.replace("run it again", "try again")
+
+
+def test_what_a_trial_would_refuse_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """It named codes, which the same refusal in earnest does not."""
+    refusal = Refusal(
+        code=RefusalCode.NOT_ALLOWED, reason="a session_monitor may not", remedy="Ask the on_call_clinician"
+    )
+    show_trial(Output(json_only=False), refusal)
+    said = capsys.readouterr().out
+    assert "a session monitor may not" in said
+    assert "Ask the on-call clinician" in said
+
+
+def test_the_help_of_a_command_names_no_codes_of_roles(world: World) -> None:
+    for noun, verb in (("session", "release"), ("protocol", "approve"), ("work", "hold")):
+        said = call(world, noun, verb, "--help").out
+        assert said
+        assert not re.search(r"\b(on_call_clinician|session_monitor|medical_director)\b", said)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from activities.record import Record, RecordUnavailable
+from application.errors import UNKNOWN_STATE
 from application.pathway import start as start_use_case
 from console.views.start import INVENTED
 from tests.cli.clinics import Clinics
@@ -155,7 +156,7 @@ async def test_a_start_that_temporal_holds_is_told_as_such_and_may_be_sent_again
             patched.setattr(Record, "load_opening", away)
         told = await browser.send({"reason": "Invented.", "protocol": ""})
     assert told.status_code == 503
-    said = "Whether it arrived is not known." if lost else "Temporal holds it"
+    said = UNKNOWN_STATE if lost else "Temporal holds it"
     assert said in told.text
     assert "Nothing was sent" not in told.text
     assert "it starts nothing twice" in told.text

@@ -17,6 +17,7 @@ from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.sign_off_type import Content
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.words import in_words
 
 FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "rationale", "referral"), True)
 """What a second person is shown of the first one's approval."""
@@ -126,7 +127,7 @@ def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | No
             person=wrote[-1] if wrote else journey.clinician,
             # A question about what is urgent is as urgent.
             policy=journey.protocol.sign_offs[kind].escalation_policy if about.urgent else None,
-            what=f"answer what was asked about the {kind.value.replace('_', ' ')}",
+            what=f"answer what was asked about the {in_words(kind)}",
             care=about.care,
         )
     if decided is not None:

@@ -15,6 +15,7 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Stage
 from workflows.journey.texts import show_hidden
 from workflows.journey.watch import is_given_up
+from workflows.journey.words import in_words
 
 DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""
@@ -112,7 +113,7 @@ def describe_wait(waiting: Obligation, journey: Journey) -> str:
     """Describe an obligation in one sentence: what is awaited, of whom, since when, until when, and what happens
     otherwise."""
     zone = journey.patient.zone
-    whom = waiting.owner.value.replace("_", " ") + (f" {waiting.person}" if waiting.person else "")
+    whom = in_words(waiting.owner) + (f" {waiting.person}" if waiting.person else "")
     said = f"Waiting for {whom} to {waiting.what}, since {format_moment(waiting.since, zone)}"
     said += f", due {format_moment(waiting.deadline, zone)}"
     if is_beyond_known_holidays(waiting, journey):
@@ -129,7 +130,7 @@ def _spell_minutes(count: int) -> str:
 
 def describe_action(action: Action | str, to: Role | str) -> str:
     """Say what a step of an escalation policy does, and whom it concerns."""
-    return ACTIONS[Action(action)].format(to=Role(to).value.replace("_", " "))
+    return ACTIONS[Action(action)].format(to=in_words(Role(to)))
 
 
 def describe_consequence(waiting: Obligation, journey: Journey) -> str:
@@ -157,20 +158,19 @@ def count_others(journey: Journey, shown: int) -> tuple[str, ...]:
 
 
 def _kinds(entries: Mapping[str, Obligation]) -> tuple[Counter[str]]:
-    return (Counter(f"{each.kind} ({each.owner.value})".replace("_", " ") for each in entries.values()),)
+    return (Counter(f"{in_words(each.kind)} ({in_words(each.owner)})" for each in entries.values()),)
 
 
 def details(journey: Journey) -> str:
     """Markdown for the Temporal UI: stage, what is awaited, of whom, until when. No clinical content."""
-    head = f"**{name_step(journey).replace('_', ' ')}** · {health(journey)} · version {journey.version}"
+    head = f"**{in_words(name_step(journey))}** · {health(journey)} · version {journey.version}"
     if journey.illustrative:
         head += " · **ILLUSTRATIVE, not for patients**"
     if journey.refusals:
         head += f" · attempts refused: {journey.refusals} (`signoff attempts`)"
     # A list: Temporal's UI joins the cells of a table without a space.
     awaited = [
-        f"- {waiting.what}: {waiting.owner.value.replace('_', ' ')}, "
-        f"until {format_moment(waiting.deadline, journey.patient.zone)}"
+        f"- {waiting.what}: {in_words(waiting.owner)}, until {format_moment(waiting.deadline, journey.patient.zone)}"
         for waiting in most_urgent(journey, DETAILED)
     ]
     awaited += [f"- {more}" for more in count_others(journey, DETAILED)]

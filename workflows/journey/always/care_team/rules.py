@@ -26,6 +26,7 @@ from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.stages.sessions.state import Session
+from workflows.journey.words import in_words
 
 Named = tuple[Part, str, str]
 """A part, who is given it, and the field of the command that names them."""
@@ -233,7 +234,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
             why = part_objection(journey, part, person, moment)
             if why is not None:
                 remedy = "Name somebody else, or have the register corrected (`clinician enter`)"
-                refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {name_part(part)} {why}", remedy, field)
+                refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {in_words(part)} {why}", remedy, field)
     number = getattr(body.correction if isinstance(body, c.Amend) else body, "session", None)
     parts = [part for part, _, _ in named]
     others = people_of(journey.sessions[number]) if named and number in journey.sessions else ()
@@ -241,7 +242,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
     for one, other in _confused(journey, together):
         if one in parts or other in parts:
             field = next(field for part, _, field in named if part in (one, other))
-            why = f"{name_part(one)} and {name_part(other)} may not be one person"
+            why = f"{in_words(one)} and {in_words(other)} may not be one person"
             refuse(RefusalCode.NOT_ALLOWED, why, "Name somebody else", field)
 
 
@@ -251,9 +252,9 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
     for part, person in people:
         why = part_objection(journey, part, person, at)
         if why is not None:
-            yield f"the {name_part(part)} {why}"
+            yield f"the {in_words(part)} {why}"
     for one, other in _confused(journey, people):
-        yield f"{name_part(one)} and {name_part(other)} are one person"
+        yield f"{in_words(one)} and {in_words(other)} are one person"
     if session.number in journey.protocol.sessions.live_clinician_sessions and session.live_clinician is None:
         yield "no live clinician is named"
 
@@ -284,8 +285,3 @@ def _confused(journey: Journey, people: list[tuple[Part, str]]) -> Iterator[tupl
         second = [person for part, person in everybody if part == other]
         if any(is_same_person(journey, a, b) for a in first for b in second):
             yield one, other
-
-
-def name_part(part: Part) -> str:
-    """Return a part in words."""
-    return part.value.replace("_", " ")

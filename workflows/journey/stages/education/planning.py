@@ -19,6 +19,7 @@ from workflows.journey.protocol import DoseLimit
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.state import counted_weight
+from workflows.journey.words import in_words
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -47,7 +48,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
     if signed is not None and plan.setting != signed:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
-            f"the setting that was signed is {signed.replace('_', ' ')}",
+            f"the setting that was signed is {in_words(signed)}",
             "Plan for that one, or have another setting signed first (`screening record`)",
             "plan.setting",
         )

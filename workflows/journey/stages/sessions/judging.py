@@ -10,6 +10,7 @@ from typing import Literal
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import EmergencyLimits, NotifyLimits, VitalsRules
 from workflows.journey.vocabulary import Vitals
+from workflows.journey.words import in_words
 
 LEFT_OUT = ("heart_rate", "oxygen")
 """Vital signs that a measurement may lack."""
@@ -87,7 +88,7 @@ def find_unsettled(
             min(moment, taken.measured_at) for moment, taken in measured if is_settled(rules, taken, sign, baseline)
         ]
         if beyond and not any(moment > max(beyond) for moment in within):
-            found.append((sign.replace("_", " "), max(beyond)))
+            found.append((in_words(sign), max(beyond)))
     return tuple(found)
 
 

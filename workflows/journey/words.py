@@ -1,0 +1,8 @@
+"""Coded words as people read them, in the core's own sentences and wherever nothing better is known of a code."""
+
+from enum import Enum
+
+
+def in_words(code: str) -> str:
+    """Return a coded word as plain words: ``on_call_clinician`` is "on call clinician"."""
+    return str(code.value if isinstance(code, Enum) else code).replace("_", " ")
