@@ -34,3 +34,10 @@ def following_up() -> Play:
     play = after("session.end", 3)
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
     return play
+
+
+def in_week(week: int = 1) -> Play:
+    """The journey in follow-up, when this week's visit is due."""
+    play = following_up()
+    play.at = play.journey.contacts[f"follow-up-week-{week}"].due
+    return play

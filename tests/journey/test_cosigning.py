@@ -1,81 +1,30 @@
-"""Two people: what takes two signatures has no effect with one, and both are on what there is now."""
+"""Decisions that take two people: what each signature does, and what makes them stale."""
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, member_of, revision
+from tests.journey.cosigning import (
+    CLINICIAN,
+    DIRECTOR,
+    TAKES_TWO,
+    asked_to_sign,
+    each,
+    half,
+    standing,
+)
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import PROTOCOLS, Play, after, before, kinds, one, person, ruled, started
+from tests.journey.play import Play, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
+from workflows.journey.actors import Role
 from workflows.journey.authorization import cosigners
 from workflows.journey.evidence import current_decision, evidence, first_approval, is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.stage import Outcome, Stage
-from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.stages.sessions.reviews import reviews_owed
-
-CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
-COLLEAGUE = person("colleague", Role.CLINICIAN)
-
-
-def asked_to_sign(kind: SignOffKind, **rules: dict[str, Any]) -> Play:
-    """A journey under a protocol with these rules, up to the first request of this kind."""
-    play = started(protocol=ruled(**rules))
-    return play.go_on(lambda journey: any(w.sign_off == kind for w in journey.waiting.values()))
-
-
-def severe_hold() -> Play:
-    """A severe hold that only signatures keep: the event behind it has been reviewed."""
-    play = after("session.end")
-    play.do(c.ReportAdverseEvent(what="x", grade=3, serious=False, onset=play.at), Role.SESSION_MONITOR)
-    play.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
-    return play
-
-
-def exclusion_review() -> Play:
-    play = before("signoff.sign", 2)
-    return answered_yes(play)
-
-
-def answered_yes(play: Play) -> Play:
-    code = next(x.code for x in play.journey.protocol.exclusions if x.rule == "review")
-    play.do(c.RecordScreening(exclusions={code: c.ScreeningAnswer(answer="yes")}))
-    return play
-
-
-def exception() -> Play:
-    """An evaluation that is complete but for standard treatments, with a reason why these are no way on."""
-    play = before("signoff.sign")
-    play.do(c.RecordEvaluation(treatment_exception="no trauma therapy within reach (invented)"))
-    return play
-
-
-TAKES_TWO = {
-    SignOffKind.SEVERE_HOLD_RELEASE: (severe_hold, "hold-1", DIRECTOR, CLINICIAN),
-    SignOffKind.EXCLUSION_REVIEW: (exclusion_review, None, CLINICIAN, DIRECTOR),
-    SignOffKind.EVALUATION: (exception, None, CLINICIAN, DIRECTOR),
-}
-each = pytest.mark.parametrize("kind", list(TAKES_TWO))
-
-
-def standing(kind: SignOffKind) -> tuple[Play, str | None, Actor, Actor]:
-    play, subject, first, second = TAKES_TWO[kind]
-    return play(), subject, first, second
-
-
-def half(kind: SignOffKind) -> tuple[Play, str | None, Actor, Actor]:
-    """The same, with the first of the two signatures made two hours later."""
-    play, subject, first, second = standing(kind)
-    play.later(hours=2)
-    play.sign_once(kind, subject, first)
-    return play, subject, first, second
 
 
 @each
@@ -309,232 +258,3 @@ def test_waiting_is_never_the_second_signature(kind: SignOffKind) -> None:
     passed = play.wait(days=60)
     assert not [body for body in passed if isinstance(body, e.SignedOff | e.HoldReleased | e.StageEntered)]
     assert first_approval(play.journey, kind, subject) is not None
-
-
-# Exceptions
-
-
-@pytest.mark.parametrize(
-    ("of_exceptions", "of_all", "made", "two"),
-    [
-        (["medical_director"], [], True, True),
-        (["medical_director"], [], False, False),
-        ([], [], True, False),
-        # Where every evaluation takes two, one that makes an exception does not take fewer.
-        ([], ["medical_director"], True, True),
-        ([], ["medical_director"], False, True),
-    ],
-)
-def test_exception_takes_as_many_as_the_protocol_asks(
-    of_exceptions: list[str], of_all: list[str], made: bool, two: bool
-) -> None:
-    play = exception() if made else before("signoff.sign")
-    play = play.changed(protocol=ruled(of_exceptions, evaluation={"cosigned_by": of_all}))
-    play.clock()
-    play.sign_once(SignOffKind.EVALUATION)
-    assert (first_approval(play.journey, SignOffKind.EVALUATION) is not None) == two
-    assert (play.journey.stage == Stage.SCREENING) != two
-
-
-def test_exception_made_after_the_signature_opens_it_for_two() -> None:
-    play = before("session.check")
-    correction = c.RecordEvaluation(treatment_exception="a treatment was taken for another (invented)")
-    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="letter arrived", correction=correction))
-    play.sign_once(SignOffKind.EVALUATION)
-    assert not is_approved(play.journey, SignOffKind.EVALUATION)
-    assert "evaluation not signed as it now is" in dose_gate(play.journey, 1, play.at)
-    play.sign_once(SignOffKind.EVALUATION, by=Role.MEDICAL_DIRECTOR)
-    assert is_approved(play.journey, SignOffKind.EVALUATION)
-
-
-# A protocol that asks for two where the shipped ones do not
-
-
-@pytest.mark.parametrize(
-    ("choice", "effect"),
-    [
-        ("continue", []),
-        ("pause", ["hold.placed"]),
-        ("add_support", ["support.requested"]),
-        ("stop", ["stage.entered"]),
-        ("switch_to_in_clinic", ["pathway.ending"]),
-    ],
-)
-def test_response_review_by_two_has_its_effect_at_the_second_signature(choice: str, effect: list[str]) -> None:
-    play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
-    [subject] = reviews_owed(play.journey)
-    signed: dict[str, Any] = {"choice": choice, "referral": "x"}
-    assert kinds(play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, **signed)) == ["signoff.signed"]
-    assert reviews_owed(play.journey) == (subject,)
-    followed = kinds(play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, Role.MEDICAL_DIRECTOR, **signed))
-    assert followed[1 : 1 + len(effect)] == effect
-    assert reviews_owed(play.journey) == ()
-
-
-@pytest.mark.parametrize("choice", ["adjust", "maintenance"])
-def test_response_review_by_two_asks_for_a_plan_at_the_second_signature(choice: str) -> None:
-    play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
-    [subject], began = reviews_owed(play.journey), play.journey.course_started_at
-    assert began is not None
-    play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, choice=choice)
-    assert (play.journey.plan_owed_since, play.journey.course_started_at) == (None, began)
-    play.sign_once(SignOffKind.RESPONSE_REVIEW, subject, Role.MEDICAL_DIRECTOR, choice=choice)
-    assert play.journey.plan_owed_since is not None
-    assert (play.journey.maintenance_since is not None) == (choice == "maintenance")
-    assert play.journey.course_started_at == began
-
-
-def test_two_signatures_for_maintenance_are_one_maintenance() -> None:
-    play = asked_to_sign(SignOffKind.RESPONSE_REVIEW, response_review={"cosigned_by": ["medical_director"]})
-    [subject] = reviews_owed(play.journey)
-    play.sign(SignOffKind.RESPONSE_REVIEW, subject, choice="maintenance")
-    plan = play.journey.plan
-    assert plan is not None
-    protocol = PROTOCOLS["PTSD"]
-    longer = plan.model_copy(
-        update={
-            "planned_sessions": protocol.sessions.planned + protocol.maintenance.planned + 1,
-            "spacing_hours": protocol.maintenance.target_spacing_hours,
-            "weighed_at": play.at,
-        }
-    )
-    refused = revision(play.journey, longer)
-    play.refused(refused, code=RefusalCode.OUT_OF_LIMITS, field="plan.planned_sessions")
-
-
-def test_discharge_by_two_ends_the_pathway_at_the_second_signature() -> None:
-    play = asked_to_sign(SignOffKind.DISCHARGE, discharge={"cosigned_by": ["medical_director"]})
-    assert kinds(play.sign_once(SignOffKind.DISCHARGE)) == ["signoff.signed"]
-    assert (play.journey.closing, play.journey.outcome) == (None, None)
-    bodies = play.sign_once(SignOffKind.DISCHARGE, by=Role.MEDICAL_DIRECTOR)
-    assert kinds(bodies) == ["signoff.signed", "pathway.ending", "pathway.closed"]
-    assert play.journey.outcome == Outcome.COMPLETED
-
-
-def test_discharge_the_second_declines_is_proposed_anew() -> None:
-    play = asked_to_sign(SignOffKind.DISCHARGE, discharge={"cosigned_by": ["medical_director"]})
-    play.sign_once(SignOffKind.DISCHARGE)
-    play.sign_once(SignOffKind.DISCHARGE, by=Role.MEDICAL_DIRECTOR, decision="decline")
-    assert play.journey.discharge is None
-    assert not play.asks_for(SignOffKind.DISCHARGE)
-    assert play.journey.stage == Stage.FOLLOW_UP
-
-
-def test_clearance_by_two_opens_the_dose_gate_at_the_second_signature() -> None:
-    play = asked_to_sign(SignOffKind.CLEARANCE, clearance={"cosigned_by": ["on_call_clinician"]})
-    missing = "no clearance signed over exactly this evidence"
-    play.sign_once(SignOffKind.CLEARANCE, "1")
-    assert missing in dose_gate(play.journey, 1, play.at)
-    play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, says=missing)
-    play.sign_once(SignOffKind.CLEARANCE, "1", Role.ON_CALL_CLINICIAN)
-    assert dose_gate(play.journey, 1, play.at) == ()
-
-
-def test_second_person_sees_a_gate_that_closed_in_between() -> None:
-    """What must be so for a release must be so for both."""
-    play, subject, _, second = half(SignOffKind.SEVERE_HOLD_RELEASE)
-    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="x", answers=c_ssrs("yyyynn-")))
-    play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, subject, DIRECTOR)
-    play.sign_once(SignOffKind.SEVERE_HOLD_RELEASE, subject, second)
-    assert play.journey.held, "the hold of the crisis stays"
-    crisis = play.signature(SignOffKind.RISK_DECISION, choice="settled")
-    play.refused(crisis, DIRECTOR, code=RefusalCode.INCOMPLETE, says="reached the patient")
-
-
-def test_time_that_passes_between_the_two_is_looked_at_again() -> None:
-    """The plan is signed on an evaluation that is recent: when the first signs, and when it comes to count."""
-    play = asked_to_sign(SignOffKind.PLAN, plan={"cosigned_by": ["medical_director"]})
-    play.sign_once(SignOffKind.PLAN)
-    play.later(days=play.journey.protocol.eligibility.evaluation_valid_days + 1)
-    play.refused(
-        play.signature(SignOffKind.PLAN), Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, says="evaluation was signed"
-    )
-
-
-def test_undisturbed_course_under_a_protocol_of_two() -> None:
-    rules = {kind.value: {"cosigned_by": ["medical_director", "clinician"]} for kind in SignOffKind}
-    play = started(protocol=ruled(**rules)).go_on(lambda journey: journey.closed)
-    assert play.journey.outcome == Outcome.COMPLETED
-    signed = play.journey.sign_offs
-    assert [s.first_of_two for s in signed] == [True, False] * (len(signed) // 2)
-    assert all(a.by != b.by and (a.kind, a.subject) == (b.kind, b.subject)
-               for a, b in zip(signed[::2], signed[1::2], strict=True))  # fmt: skip
-    assert play.at - signed[0].at > timedelta(days=30)
-
-
-LAPSED: dict[str, Any] = {
-    "their licence ends": lambda play, first: _with_licence(first, play.at + timedelta(days=1)),
-    "their entry ends": lambda _, first: first,
-}
-
-
-def _with_licence(who: Actor, last: datetime) -> Actor:
-    assert who.licence is not None
-    return who.model_copy(update={"licence": who.licence.model_copy(update={"expires": last.date()})})
-
-
-@each
-@pytest.mark.parametrize("why", LAPSED)
-def test_the_first_signature_counts_only_while_its_signer_may_sign(kind: SignOffKind, why: str) -> None:
-    play, subject, first, second = standing(kind)
-    play.later(hours=2)
-    play.sign_once(kind, subject, LAPSED[why](play, first))
-    body = play.signature(kind, subject)
-    if why == "their licence ends":
-        play.later(days=3)
-        body = play.signature(kind, subject)
-    command = play.command(body, second)
-    ended = member_of(first).model_copy(update={"until": play.at - timedelta(minutes=1)})
-    named = tuple(ended if why == "their entry ends" else known for known in command.named)
-    assert [each.id for each in named] == [first.id], "the register is asked about who signed first"
-    answer = play.take(command.model_copy(update={"named": named}))
-    assert isinstance(answer, Refusal)
-    assert (answer.code, "signed first" in answer.reason) == (RefusalCode.NOT_ALLOWED, True)
-    assert current_decision(play.journey, kind, subject) is None
-    # It is no dead end: returned, answered, and signed anew by two who may.
-    play.sign_once(kind, subject, second, decision="return")
-    request = play.journey.sign_offs[-1].request
-    play.do(c.AnswerReturned(request=request, text="signed by somebody else (invented)"), COLLEAGUE)
-    one_, other = (DIRECTOR, COLLEAGUE) if first.role == Role.MEDICAL_DIRECTOR else (COLLEAGUE, DIRECTOR)
-    play.sign_once(kind, subject, one_)
-    play.sign_once(kind, subject, other)
-    assert is_approved(play.journey, kind, subject) or not play.asks_for(kind, subject)
-
-
-@each
-def test_a_second_signature_sent_past_the_service_counts_no_first_signer_nobody_asked_about(kind: SignOffKind) -> None:
-    play, subject, _, second = half(kind)
-    by_hand = play.command(play.signature(kind, subject), second)
-    unasked = play.changed(members=())
-    answer = unasked.take(by_hand.model_copy(update={"named": ()}))
-    assert isinstance(answer, Refusal)
-    assert "register was not asked" in answer.reason
-    assert current_decision(unasked.journey, kind, subject) is None
-    assert not isinstance(unasked.take(by_hand), Refusal), "by the service, which asks"
-
-
-def test_a_first_signature_by_a_lent_right_counts_only_if_the_register_was_asked_about_the_lender() -> None:
-    play, subject, _, second = standing(SignOffKind.EXCLUSION_REVIEW)
-    lent = person("lent", Role.ON_CALL_CLINICIAN)
-    until = play.at + timedelta(hours=3)
-    play.do(c.Delegate(to=lent.id, sign_offs=(SignOffKind.EXCLUSION_REVIEW,), until=until, reason="x"), CLINICIAN)
-    play.sign_once(SignOffKind.EXCLUSION_REVIEW, subject, lent)
-    command = play.command(play.signature(SignOffKind.EXCLUSION_REVIEW, subject), second)
-    assert [each.id for each in command.named] == [CLINICIAN.id, lent.id]
-    unasked = play.changed(members=())
-    of_lent = tuple(each for each in command.named if each.id == lent.id)
-    assert isinstance(unasked.take(command.model_copy(update={"named": of_lent})), Refusal)
-    assert not isinstance(unasked.take(command), Refusal)
-
-
-def test_a_right_that_was_lent_carries_the_first_signature_only_while_it_lasts() -> None:
-    play, subject, _, second = standing(SignOffKind.EXCLUSION_REVIEW)
-    lent = person("lent", Role.ON_CALL_CLINICIAN)
-    given = c.Delegate(
-        to=lent.id, sign_offs=(SignOffKind.EXCLUSION_REVIEW,), until=play.at + timedelta(hours=3), reason="x"
-    )
-    play.do(given, CLINICIAN)
-    play.sign_once(SignOffKind.EXCLUSION_REVIEW, subject, lent)
-    play.later(hours=4)
-    signed = play.signature(SignOffKind.EXCLUSION_REVIEW, subject)
-    play.refused(signed, second, code=RefusalCode.NOT_ALLOWED, says="signed first")

@@ -1,0 +1,130 @@
+"""The weight that a limit per kilogram rests on: in which unit, and how far it is believed."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from simulation.people import revision
+from tests.journey.planning import planned
+from tests.journey.play import Play, before
+from workflows.journey import commands as c
+from workflows.journey.evidence import evidence
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.sessions.dose_gate import dose_gate
+
+
+def weighed(*told: tuple[float, bool], dose: float = 60.0) -> Play:
+    """A journey whose limit per kg binds, after plans with these weights (kg), each weighed anew or not."""
+    play = before("plan.record")
+    dose_rules = play.journey.protocol.dose.model_copy(update={"max_mg_per_kg": 1.0})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"dose": dose_rules}))
+    at = play.at
+    for weight, anew in told:
+        play.later(hours=1)
+        at = play.at if anew else at
+        plan = planned(dose_mg=dose, weight=weight, weighed_at=at).plan
+        play.do(revision(play.journey, plan).model_copy(update={"rests_on": None}))
+    return play
+
+
+@pytest.mark.requirement("A37", "B27")
+@pytest.mark.parametrize(("weight", "unit", "kg"), [(150, "lb", 68.039), (150, "kg", 150.0), (70.5, "kg", 70.5)])
+def test_a_weight_counts_in_the_unit_it_was_read_in(weight: float, unit: str, kg: float) -> None:
+    play = before("plan.record")
+    play.do(planned(weight=weight, weight_unit=unit, dose_mg=20))
+    assert play.journey.counted_weight_kg == kg
+    shown = evidence(play.journey, SignOffKind.PLAN)["content"]["weight"]
+    assert shown["kg"] == kg
+    assert shown["lb"] == pytest.approx(kg * 2.2046, rel=1e-3), "who thinks in pounds sees what was entered"
+
+
+@pytest.mark.parametrize("unit", [None, "", "KG", "lbs", "stone"])
+def test_no_unit_of_a_weight_is_taken_for_granted(unit: str | None) -> None:
+    good = planned().plan.model_dump(mode="json")
+    for wrong in ({**good, "weight_unit": unit}, {name: good[name] for name in good if name != "weight_unit"}):
+        with pytest.raises(ValidationError):
+            c.Plan.model_validate(wrong)
+
+
+WEIGHTS: dict[str, tuple[list[tuple[float, bool]], float]] = {
+    "the first one": ([(154.0, True)], 154.0),
+    "one near it": ([(70.0, True), (80.0, True)], 80.0),
+    "as far as may be": ([(70.0, True), (80.5, True)], 80.5),
+    "further": ([(70.0, True), (80.6, True)], 70.0),
+    "pounds for kilograms": ([(70.0, True), (154.0, True)], 70.0),
+    "a digit wrong": ([(70.0, True), (170.0, True)], 70.0),
+    "lower counts at once": ([(154.0, True), (70.0, True)], 70.0),
+    "weighed again, and that agrees": ([(70.0, True), (100.0, True), (101.0, True)], 101.0),
+    "again by the same weighing": ([(70.0, True), (154.0, True), (154.0, False)], 70.0),
+    "weighed again, and that does not agree": ([(70.0, True), (154.0, True), (110.0, True)], 70.0),
+    "back to what it was": ([(70.0, True), (154.0, True), (71.0, True)], 71.0),
+    "the wrong one was far below": ([(61.0, True), (75.0, True), (75.0, True)], 75.0),
+}
+
+
+@pytest.mark.requirement("A37", "B27")
+@pytest.mark.parametrize("told", WEIGHTS)
+def test_a_limit_per_kg_rests_on_no_weight_that_is_far_above_the_one_before(told: str) -> None:
+    """70 kg entered as 154, its pounds, allowed 2.2 times the dose."""
+    weights, counted = WEIGHTS[told]
+    play = weighed(*weights)
+    assert play.journey.counted_weight_kg == counted
+    assert evidence(play.journey, SignOffKind.PLAN)["content"]["counted_weight_kg"] == counted
+    assert play.journey.plan is not None
+    same = play.journey.plan.model_copy(update={"dose_mg": min(counted + 0.01, 100.0)})
+    if counted < 100:
+        body = revision(play.journey, same).model_copy(update={"rests_on": None})
+        play.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="per kg")
+
+
+@pytest.mark.requirement("A37", "B27")
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.floats(62, 250), st.booleans()), min_size=1, max_size=5))
+def test_no_weight_told_once_raises_a_limit_per_kg_by_more_than_the_protocol_says(
+    told: list[tuple[float, bool]],
+) -> None:
+    counted = [weighed(*told[:number]).journey.counted_weight_kg or 0 for number in range(1, len(told) + 1)]
+    for (last, _), (weight, anew), before_it, now in zip(told, told[1:], counted, counted[1:], strict=False):
+        assert now <= weight or now == before_it
+        if now > before_it * 1.1500001:
+            assert anew
+            assert abs(weight - last) <= last * 0.1500001
+
+
+@pytest.mark.requirement("B27")
+def test_the_dose_gate_counts_the_same_weight() -> None:
+    play = before("session.release", 2)
+    low = play.changed(counted_weight_kg=10.0)
+    assert any("per kg" in found for found in dose_gate(low.journey, 2, low.at))
+    assert not any("per kg" in found for found in dose_gate(play.journey, 2, play.at))
+
+
+@pytest.mark.requirement("A37", "B27")
+@pytest.mark.parametrize(
+    ("told", "confirmed"),
+    [
+        ([(70.0, True)], False),
+        ([(154.0, True)], False),
+        ([(70.0, True), (71.0, True)], True),
+        ([(70.0, True), (70.0, False)], False),
+        ([(70.0, True), (71.0, True), (71.0, False)], True),
+        ([(70.0, True), (154.0, True)], False),
+        ([(70.0, True), (71.0, True), (154.0, True)], False),
+        ([(154.0, True), (70.0, True)], False),
+    ],
+)
+def test_who_signs_a_plan_sees_whether_another_weighing_agrees(told: list[tuple[float, bool]], confirmed: bool) -> None:
+    """The first weight of a journey agrees with nothing: 154 may be the pounds of 70 kg."""
+    play = weighed(*told)
+    assert evidence(play.journey, SignOffKind.PLAN)["content"]["weight_confirmed"] is confirmed
+
+
+@pytest.mark.requirement("B27")
+def test_a_limit_per_kg_binds_the_lightest_plausible_patient() -> None:
+    play = before("plan.record")
+    heavy = play.journey.protocol.dose.model_copy(update={"max_mg_per_kg": 3.0})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"dose": heavy}))
+    play.refused(planned(dose_mg=90.1, weight=30), code=RefusalCode.OUT_OF_LIMITS, field="plan.dose_mg", says="kg")
+    play.do(planned(dose_mg=90, weight=30))
