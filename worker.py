@@ -37,6 +37,7 @@ from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import refuse_unknown
+from activities.signs_of_life import BEAT
 from application.context import require_same_kind
 from application.errors import Unavailable
 from application.logs import configure_logging
@@ -139,6 +140,7 @@ def build_worker(
         workflows=[CareJourney, AnchorRecord],
         activities=activities,
         graceful_shutdown_timeout=DRAIN,
+        max_heartbeat_throttle_interval=BEAT,
         max_cached_workflows=max_cached,
         interceptors=[KnowsStaff(register, log)],
         deployment_config=deployment,

@@ -56,6 +56,7 @@ from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog
 from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import staff_news
+from activities.signs_of_life import showing_life
 from activities.standing import Standing, read_standing, recorded_of
 from workflows.journey.actors import CareTeamMember
 from workflows.journey.aggregate import Journey, begin, fold
@@ -353,10 +354,12 @@ class RecordActivities:
         Raises:
             ApplicationError: not retryable, when an event cannot be read.
         """
+        async with showing_life():
+            return await self._read_back(handed)
+
+    async def _read_back(self, handed: StateDigest) -> RecordedState:
         run_id = activity.info().workflow_run_id or ""
-        answered = AnsweredBefore()
-        if handed.reset:
-            answered = await self._find_answered(handed.journey_id, run_id)
+        answered = await self._find_answered(handed.journey_id, run_id) if handed.reset else AnsweredBefore()
         handed = handed.model_copy(update={"reset": False})
         try:
             folded = await load_folded(self._record, handed.journey_id)

@@ -61,6 +61,9 @@ NEAR_LIMIT = {"updates": 1_000, "events": 25_600, "bytes": 25_000_000, "state": 
 """Half of each limit, at which ops are told: the first three are Temporal's, of one run."""
 READ_BACK = timedelta(seconds=60)
 """How long it may take to read a whole journey back from the record."""
+SIGN_OF_LIFE = timedelta(seconds=10)
+"""After so long without a sign of life from whoever reads a journey back, another worker does it: people wait for it.
+An answer of 64 MB takes seconds to be written, which gives none."""
 STRANGERS_OPEN = 100
 """How many open tasks there may be from what was sent without the keys of the service. What comes then is counted."""
 STRANGERS_ALARMS = 4

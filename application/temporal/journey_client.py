@@ -259,6 +259,9 @@ async def _answer(
     except WorkflowUpdateFailedError as failed:
         raise failure_of(command, failed) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
+        this = asyncio.current_task()
+        if this is not None and this.cancelling():
+            raise asyncio.CancelledError from None  # Nobody waits any more: the SDK says it as if no answer had come.
         raise _unanswered(command, "no answer came in time from Temporal or its workers") from None
     except (KeysUnavailable, NotAuthentic) as error:
         raise _unanswered(command, str(error)) from None

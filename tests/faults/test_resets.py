@@ -32,7 +32,16 @@ from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.stage import Stage
-from workflows.messages import UNDECIDED, SignatureCheck, SignatureResult, verify_signature
+from workflows.messages import (
+    READ_BACK,
+    UNDECIDED,
+    RecordedState,
+    SignatureCheck,
+    SignatureResult,
+    StateDigest,
+    catch_up_with_record,
+    verify_signature,
+)
 from workflows.temporal_plugin import with_storage
 
 pytestmark = pytest.mark.server
@@ -303,3 +312,28 @@ async def test_what_was_refused_stays_refused_when_a_reset_hands_it_in_again(
         assert await course.rows() == rows
         [question] = before.questions.values()
         assert question.answer is None
+
+
+async def test_a_worker_that_dies_while_it_reads_back_keeps_nobody_waiting_long(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """It gives no sign of life, and another one reads long before the time for reading is over."""
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        await course.recorded()
+    recording = RecordActivities(record, signers.register, demonstrations=True)
+
+    @activity.defn(name=catch_up_with_record.__name__)
+    async def read_back(handed: StateDigest) -> RecordedState:
+        if activity.info().attempt == 1:
+            await asyncio.Event().wait()
+        return await recording.catch_up(handed)
+
+    own = with_storage(client, storage_of(record))
+    activities = [recording.append, read_back]
+    async with Worker(own, task_queue=task_queue, workflows=[CareJourney], activities=activities):
+        await reset(course, task=-1)
+        async with asyncio.timeout(READ_BACK.total_seconds() / 2):
+            await course.send(c.PlaceHold(reason="invented: while it is read back"))
+            assert (await course.checked()).held

@@ -23,13 +23,14 @@ async def ask(
     summary: str,
     *,
     within: timedelta = m.ATTEMPT,
+    beats: timedelta | None = None,
     then: Callable[[Given, ActivityError], Given] = lambda given, _: given,
 ) -> Result:
     """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
     somebody without the keys is not believed: it is asked again, after pauses that grow, since each time makes the
     history longer. So it is where no answer comes at all: somebody may have paused the activity, moved it to another
-    task queue, or given it a longer pause between attempts. The new one has none of that. ``then`` says what it is
-    given, after the failure of the one before.
+    task queue, or given it a longer pause between attempts. The new one has none of that. One that gives signs
+    of life gives them at least every ``beats``. ``then`` says what it is given, after the failure of the one before.
 
     Raises:
         ActivityError: it failed, and says so itself.
@@ -43,6 +44,7 @@ async def ask(
                 activity_id=_new_activity_id(),
                 start_to_close_timeout=within,
                 schedule_to_close_timeout=patience,
+                heartbeat_timeout=beats,
                 retry_policy=m.RETRY,
                 summary=summary,
             )

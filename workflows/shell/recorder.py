@@ -61,7 +61,8 @@ class Recorder:
         before, reset = self._times_set_back, self.may_be_set_back
         try:
             handed = handed.model_copy(update={"reset": reset})
-            read = await ask(m.catch_up_with_record, handed, "catch up with the record", within=m.READ_BACK)
+            what = "catch up with the record"
+            read = await ask(m.catch_up_with_record, handed, what, within=m.READ_BACK, beats=m.SIGN_OF_LIFE)
         except ActivityError:
             # The record has an event that nobody can read. Whatever this run was handed, it decides nothing more; what
             # is due and whom it calls go on, until ops have mended the record or its keys and reset the journey.
