@@ -56,7 +56,7 @@ from application.temporal.namespace import (
     schedule_anchors,
 )
 from application.temporal.polls import Polls
-from application.temporal.resets import find_answered
+from application.temporal.resets import find_answered, hand_in_dropped
 from application.temporal.run_control import look
 from application.temporal.sdk_log import sdk_logging
 from application.temporal.settings import load_temporal_config, require_authorizer
@@ -115,6 +115,7 @@ def build_worker(
             await look(client, journey_id)
 
     async def answered(journey_id: UUID, run_id: str) -> AnsweredBefore:
+        await hand_in_dropped(client, record, journey_id, run_id)
         return await find_answered(client, journey_id, run_id)
 
     recording = RecordActivities(

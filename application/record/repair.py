@@ -26,11 +26,12 @@ from application.record.comparison import drift_of
 from application.record.drift import Drift, Drifted
 from application.settings import Settings
 from application.temporal.journeys import Journeys, PolledBuilds, Run, Taken
+from application.temporal.run_history import not_recorded
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.command_ids import is_own
 from workflows.journey.commands import BreakGlass, Command
-from workflows.journey.events import MessageKept, event_id
+from workflows.journey.events import event_id
 from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
 from workflows.messages import ATTEMPT, mark_version
@@ -201,18 +202,13 @@ async def begin_anew(
         await _until_quiet(record, journeys, last)
     events += await load_events(record, journey_id, after_version=len(events))
     # In a thread: of a long journey it takes seconds, and whoever stands still for ten loses the lock.
-    journey, known = await asyncio.to_thread(lambda: (fold(events), receipts_of(events)))
+    journey, left = await asyncio.to_thread(lambda: (fold(events), not_recorded((*earlier, *taken), events)))
     # The lost run may have recorded notices without sending them. Each is delivered only once in any case.
     told = [notice for event in events for notice in notices(event)]
     for first in range(0, len(told), NOTICES_AT_ONCE):
         some = told[first : first + NOTICES_AT_ONCE]
         await deliver(record, some, clinic=journey.clinic, register=None, at=events[-1].at)
-    messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
-
-    def is_recorded(each: Taken) -> bool:
-        return each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
-
-    await journeys.resume(events, [each for each in (*earlier, *taken) if not is_recorded(each)])
+    await journeys.resume(events, left)
     return True
 
 

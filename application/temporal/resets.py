@@ -1,16 +1,27 @@
-"""What was answered before a reset, which hands in again all that a run had taken since."""
+"""What was answered before a reset, which hands in again all that a run had taken since, or some of it."""
 
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
+import structlog
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.record import Record
+from activities.record.event_codec import load_events
 from application.errors import outage
-from application.temporal.run_history import refusal_in
+from application.temporal.journeys import Taken
+from application.temporal.run_control import hand_in
+from application.temporal.run_history import not_recorded, refusal_in, taken_by
 from workflows.care_journey import workflow_id
+from workflows.journey.commands import Command
 from workflows.journey.refusals import Refusal
 from workflows.messages import NOT_CHECKED, AnsweredBefore
 from workflows.temporal_plugin import in_history
+
+log = structlog.get_logger("reset")
 
 RUNS = 200
 """How many runs are read at most. All that a reset hands in goes to one run, which Temporal lets take only as much as a
@@ -25,8 +36,20 @@ async def find_answered(client: Client, journey_id: UUID, run_id: str) -> Answer
     Raises:
         Unavailable: a history cannot be read.
     """
-    runs, unchecked, refused = [run_id], list[str](), list[tuple[str, Refusal]]()
+    unchecked, refused = list[str](), list[tuple[str, Refusal]]()
     converter = in_history(client, workflow_id(journey_id))
+    async for _, event in _events_before(client, journey_id, run_id):
+        answered = event.workflow_execution_update_completed_event_attributes
+        if answered.outcome.failure.application_failure_info.type == NOT_CHECKED:
+            unchecked.append(answered.meta.update_id)
+        if (refusal := await refusal_in(converter, answered.outcome.success)) is not None:
+            refused.append((answered.meta.update_id, refusal))
+    return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused))
+
+
+async def _events_before(client: Client, journey_id: UUID, run_id: str) -> AsyncIterator[tuple[str, HistoryEvent]]:
+    """Read the histories of a run, of those from which a reset has made it, and of those that had come after these."""
+    runs = [run_id]
     for this in runs:
         handle = client.get_workflow_handle(workflow_id(journey_id), run_id=this)
         try:
@@ -36,12 +59,43 @@ async def find_answered(client: Client, journey_id: UUID, run_id: str) -> Answer
                     event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id,
                 )
                 runs += [each for each in further if each and each not in runs and len(runs) < RUNS]
-                answered = event.workflow_execution_update_completed_event_attributes
-                if answered.outcome.failure.application_failure_info.type == NOT_CHECKED:
-                    unchecked.append(answered.meta.update_id)
-                if (refusal := await refusal_in(converter, answered.outcome.success)) is not None:
-                    refused.append((answered.meta.update_id, refusal))
+                yield this, event
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise outage("the history of a run cannot be read") from None
-    return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused))
+
+
+async def hand_in_dropped(client: Client, record: Record, journey_id: UUID, run_id: str) -> None:
+    """Hand in again what the runs before a reset had accepted, what is not recorded, and what the reset has not applied
+    again: somebody had it leave that out (`--reapply-exclude`). Asked again, it finds it handed in.
+
+    Raises:
+        Unavailable: a history cannot be read, or Temporal did not take it.
+        RecordUnavailable, RecordFault, UnreadableEvent: the record cannot be read.
+    """
+    runs = dict.fromkeys([this async for this, _ in _events_before(client, journey_id, run_id)])
+    has = Counter([_content(each) async for each in _taken(client, journey_id, [run_id])])
+    had = [each async for each in _taken(client, journey_id, [this for this in runs if this != run_id])]
+    dropped: list[Taken] = []
+    for each in not_recorded(had, await load_events(record, journey_id)):
+        content = _content(each)
+        if has[content] and not isinstance(each.read, Command):
+            has[content] -= 1
+        elif not has[content]:
+            dropped.append(each)
+            has[content] += isinstance(each.read, Command)
+    for each in dropped:
+        await hand_in(client, journey_id, each)
+    if dropped:
+        log.warning("journey.handed_in_again", journey_id=str(journey_id), counted=len(dropped))
+
+
+async def _taken(client: Client, journey_id: UUID, runs: Sequence[str]) -> AsyncIterator[Taken]:
+    for this in runs:
+        for each in await taken_by(client, journey_id, this):
+            yield each
+
+
+def _content(taken: Taken) -> str:
+    """Return by what something taken is known: a command by its id, since it happens once."""
+    return str(taken.read.command_id) if isinstance(taken.read, Command) else taken.read.content

@@ -1,8 +1,9 @@
 """What the history of a run holds: what it had accepted of people, what it gave to the record, and with what answer."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
@@ -21,6 +22,8 @@ from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
+from workflows.journey.events import Event, MessageKept
+from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.messages import (
     ATTEMPT,
@@ -139,12 +142,22 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
     Raises:
         Unavailable: its history cannot be read.
     """
+    return await taken_by(client, run.journey_id, run.run_id, handed_too=not run.squatter)
+
+
+async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too: bool = True) -> tuple[Taken, ...]:
+    """Return the same of the run of this id, without what it was handed if that is not wanted.
+
+    Raises:
+        Unavailable: its history cannot be read.
+    """
     accepted: list[tuple[str, str, Sequence[Payload]]] = []
+    admitted: set[str] = set()
     failed: set[str] = set()
     refused: dict[str, Refusal | None] = {}
     handed: Sequence[Payload] = ()
-    handle = client.get_workflow_handle(workflow_id(run.journey_id), run_id=run.run_id)
-    converter = in_history(client, workflow_id(run.journey_id))
+    handle = client.get_workflow_handle(workflow_id(journey_id), run_id=run_id)
+    converter = in_history(client, workflow_id(journey_id))
     try:
         async for event in handle.fetch_history_events():
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
@@ -153,15 +166,21 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
                 signal = event.workflow_execution_signaled_event_attributes
                 if signal.signal_name not in (CareJourney.show.__name__, CareJourney.look.__name__):
                     accepted.append((signal.signal_name, "", signal.input.payloads))
+            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+                # A reset has applied it again. That it is accepted then says no more what it is.
+                update = event.workflow_execution_update_admitted_event_attributes.request
+                accepted.append(("command", update.meta.update_id, update.input.args.payloads))
+                admitted.add(update.meta.update_id)
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 update = event.workflow_execution_update_accepted_event_attributes.accepted_request
-                accepted.append(("command", update.meta.update_id, update.input.args.payloads))
+                if event.workflow_execution_update_accepted_event_attributes.protocol_instance_id not in admitted:
+                    accepted.append(("command", update.meta.update_id, update.input.args.payloads))
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
                 done = event.workflow_execution_update_completed_event_attributes
                 if done.outcome.HasField("failure") and done.outcome.failure.application_failure_info.type != UNDECIDED:
                     failed.add(done.meta.update_id)
                 refused[done.meta.update_id] = await refusal_in(converter, done.outcome.success)
-        found = [] if run.squatter else [*_undecided(await converter.decode(handed, [_INPUT]))]
+        found = [*_undecided(await converter.decode(handed, [_INPUT]))] if handed_too else []
         for name, update_id, payloads in accepted:
             if update_id and update_id in failed:
                 continue
@@ -172,6 +191,17 @@ async def taken(client: Client, run: Run) -> tuple[Taken, ...]:
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise outage("the history of the run cannot be read") from None
     return tuple(found)
+
+
+def not_recorded(taken: Iterable[Taken], events: Sequence[Event]) -> list[Taken]:
+    """Return what of that is not in the record, of which these are the events of the journey."""
+    known = receipts_of(events)
+    messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
+
+    def is_recorded(each: Taken) -> bool:
+        return each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
+
+    return [each for each in taken if not is_recorded(each)]
 
 
 async def refusal_in(converter: DataConverter, answer: Payloads) -> Refusal | None:

@@ -1,7 +1,8 @@
 """What journeys need of a Temporal namespace, kept as it must be: search attributes, a task queue without a rate limit,
 and the schedule of anchors."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from temporalio.api.enums.v1 import TaskQueueType
@@ -11,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTa
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from application.errors import Unavailable
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journeys import REGISTERED
 from application.temporal.namespace import (
@@ -18,14 +20,19 @@ from application.temporal.namespace import (
     register_search_attributes,
     schedule_anchors,
 )
+from application.temporal.run_control import show
+from application.temporal.runs import ALL, list_runs
 from workflows.search_attributes import SEARCH_ATTRIBUTES
 
 log = structlog.get_logger("reconcile")
 
+RESET_LATELY = timedelta(minutes=15)
+"""How long after a reset its run is woken by each pass. There are several within it."""
+
 
 async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue: str) -> tuple[str, ...]:
     """Register search attributes that are missing, lift rate limits of the task queue, and make or restart the schedule
-    of anchors, where they are wanted. Return what had to be mended.
+    of anchors, where they are wanted. Wake what was reset. Return what had to be mended.
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -44,6 +51,7 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
             mended.append(f"{REGISTERED}: {', '.join(missing)}")
         if await _lift_rate_limits(client, task_queue):
             mended.append(f"rate limit lifted: {task_queue}")
+        await wake_reset(client)
         if anchors_every is not None:
             schedule = client.get_schedule_handle(ANCHORS)
             try:
@@ -60,6 +68,20 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
     except RPCError:
         raise no_answer() from None
     return tuple(mended)
+
+
+async def wake_reset(client: Client) -> None:
+    """Wake the journeys of which somebody ended a run lately, as a reset does: a run to which nothing is applied again
+    hears of it only then, and sees to what was left out.
+
+    Raises:
+        Unavailable: Temporal did not list them.
+    """
+    since = datetime.now(UTC) - RESET_LATELY
+    ended = f"{ALL} AND ExecutionStatus = 'Terminated' AND CloseTime > '{since.isoformat()}'"
+    for journey_id in {run.journey_id async for run in list_runs(client, query=ended)}:
+        with suppress(Unavailable):  # It has no run now. Where it should, that is found.
+            await show(client, journey_id)
 
 
 async def _lift_rate_limits(client: Client, task_queue: str) -> bool:

@@ -1,8 +1,10 @@
 """Resets, by which an operator sets a workflow back: the record stays what it is, and the journey goes on from it."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,6 +25,7 @@ from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit
 from application.temporal.run_history import taken
 from application.temporal.runs import find_run
+from application.temporal.upkeep import wake_reset
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.helpers import Course, at_work, command, refuse_accepted, reset, signal, support
@@ -121,6 +124,46 @@ async def test_commands_accepted_during_an_outage_survive_a_reset(
         # Their versions are new: the first receipts were given by a run that is gone.
         course.receipts.clear()
         await course.checked()
+
+
+async def test_a_reset_that_leaves_out_what_came_since_loses_nothing_that_was_accepted(
+    client: Client, record: Record, signers: Signers, task_queue: str, stack: Stack
+) -> None:
+    """With `--reapply-exclude`, while the record is away: it is handed in again once the record can be read."""
+    async with at_work(client, record, signers, task_queue):
+        course = Course(client, record, signers, task_queue)
+        await course.begin()
+        await course.send(support())
+        await course.recorded()
+        await stack.postgres.stop("immediate")
+        sent = [command(support("invented: accepted")), command(c.PlaceHold(reason="invented: in an outage"))]
+        for one in sent:
+            await course.submit(one)
+        by_signal = command(support("invented: by signal"))
+        await course.handle.signal("command", by_signal)
+        await signal(course, "noise", b"unreadable, and not yet recorded")
+        await reset_without_messages(course, await last_task(course))
+        await stack.postgres.start()
+
+        async def handed_in() -> object:
+            await wake_reset(client)  # as each pass of reconciliation does
+            return await _knows(course, [*sent, by_signal])
+
+        await eventually(handed_in)
+        journey = await course.recorded()
+        await eventually(lambda: messages(course))
+        assert journey.held
+        assert len((await course.recorded()).messages) == 1
+        course.receipts.clear()
+        await course.checked()
+
+
+async def last_task(course: Course) -> int:
+    """The id of the end of the last workflow task of which something of before the outage is known."""
+    [history, *_] = await course.runs()
+    updates = [e.event_id for e in history if e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED]
+    completed = (e.event_id for e in history if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+    return max(one for one in completed if one < updates[0])
 
 
 async def test_a_reset_to_just_after_the_record_was_read_reads_it_again(
@@ -331,7 +374,7 @@ async def test_a_worker_that_dies_while_it_reads_back_keeps_nobody_waiting_long(
         return await recording.catch_up(handed)
 
     own = with_storage(client, storage_of(record))
-    activities = [recording.append, read_back]
+    activities: list[Callable[..., Any]] = [recording.append, read_back]
     async with Worker(own, task_queue=task_queue, workflows=[CareJourney], activities=activities):
         await reset(course, task=-1)
         async with asyncio.timeout(READ_BACK.total_seconds() / 2):
