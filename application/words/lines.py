@@ -7,7 +7,7 @@ from typing import Final
 
 from application.changes import Change
 from application.words.codes import say
-from application.words.terms import Terms
+from application.words.terms import CODED, Terms
 from application.words.titles import title_of_command
 from workflows.journey import events as e
 from workflows.journey.base import short_code
@@ -82,6 +82,8 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
 def _say_field(name: str, value: object, own: set[str], terms: Terms) -> Iterable[str]:
     if name == "session":
         yield f"session {value}"
+    elif name in CODED:
+        yield f"{say(name)}: {say(str(value))}"
     elif name in IDS or name == "obligation":
         what = terms.known.get(str(value))
         if what is not None and what not in own:

@@ -29,6 +29,9 @@ NAMED_BY: Final = {
 }
 """What a thing is called that an event makes, by the field that holds its id: as this other field says."""
 
+CODED: Final = frozenset({"cause"})
+"""Fields that always hold a code, which no model and no protocol lists."""
+
 
 class Terms(NamedTuple):
     """What the codes and ids of a journey are called. ``codes`` are the codes that may stand in it: anything else is
@@ -66,7 +69,10 @@ class Terms(NamedTuple):
         """Say all that a nested value holds; lists and what has names are as they were."""
         match value:
             case Mapping():
-                return {self.known.get(str(name)) or say(name): self.spell(inner) for name, inner in value.items()}
+                return {
+                    self.known.get(str(name)) or say(name): say(inner) if name in CODED else self.spell(inner)
+                    for name, inner in value.items()
+                }
             case str():
                 return self.say(value)
             case Sequence() | set() | frozenset():

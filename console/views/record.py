@@ -1,5 +1,6 @@
 """A patient's record on one page, to be printed."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
@@ -27,7 +28,8 @@ key says nothing to anybody."""
 async def show(visit: Looks, journey_id: UUID) -> Response:
     async with visit.context() as context:
         seen = await show_record(context, ShowRecord(journey_id=journey_id))
-    return record_page(visit, seen)
+    # Some seconds of thousands of events: nobody else waits for it, least of all with a call for help.
+    return await asyncio.to_thread(record_page, visit, seen)
 
 
 def record_page(visit: Visit, seen: WholeRecord, *, again: AccessLogEntry | None = None) -> Response:

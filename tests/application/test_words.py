@@ -16,7 +16,7 @@ from application.words.rules import RULES
 from application.words.sentences import first_sentence
 from application.words.terms import NO_TERMS, codes_of, codes_of_models, terms_of, terms_of_journey
 from application.words.titles import GROUPS, TITLES, WITHOUT_FORM, title_of_command
-from tests.journey.play import PROTOCOLS, course
+from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.dispatch import ADVANCES, REACTIONS
@@ -74,9 +74,10 @@ def test_shorthand_without_words_is_found(code: str) -> None:
     assert wrong(code)
 
 
+@pytest.mark.parametrize("late", [(), ("check-in-1-24h",)], ids=["in time", "missed"])
 @pytest.mark.parametrize("pathway", list_pathways())
-def test_no_line_of_a_timeline_shows_a_code_or_an_id(pathway: Any) -> None:
-    play = course(pathway)
+def test_no_line_of_a_timeline_shows_a_code_or_an_id(pathway: Any, late: tuple[str, ...]) -> None:
+    play = started(pathway).go_on(lambda journey: journey.closed, late=late) if late else course(pathway)
     terms = terms_of(play.events, play.journey.patient.zone)
     ids = {value for event in play.events for name, value in event.body if name in {*IDS, "obligation"} and value}
     for event in play.events:

@@ -116,6 +116,7 @@ async def test_a_coordinator_adds_verifies_orders_and_removes_points(
     await act(browser, "verify", point=one, code=code)
     assert "The point counts now." in said(browser)
     await act(browser, "add", channel="webhook", address="sms:+15550100")
+    assert "webhook" not in said(browser)
     two = points(browser)[1]
     await act(browser, "first", point=two)
     assert points(browser) == [two, one]

@@ -1,15 +1,18 @@
 """The record to print: everything that happened, in its order, with who and when; and that it was looked at."""
 
+import asyncio
+import threading
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
-from fastapi import FastAPI
+import pytest
+from fastapi import FastAPI, Response
 
 from application.access.show_again import show_again
 from application.pathway.show import ShowRecord, WholeRecord
 from application.viewer import shown_at
-from console.views.record import LEFT_OUT, facts_of
+from console.views.record import LEFT_OUT, facts_of, record_page
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, browser_of
 from tests.record.read_models.courses import course_of
@@ -88,3 +91,23 @@ async def test_it_is_printed_for_staff_alone(console: FastAPI, clinics: Clinics)
         async with browser_of(console) as browser:
             await browser.sign_in(role.value)
             assert (await browser.go(address)).status_code == (200 if role in STAFF_ROLES else 403), role
+
+
+async def test_nobody_waits_while_a_long_record_is_put_on_its_page(
+    clinics: Clinics, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, answered, waited = threading.Event(), threading.Event(), []
+
+    def slowly(*given: Any, **named: Any) -> Response:
+        begun.set()
+        waited.append(answered.wait(timeout=20))
+        return record_page(*given, **named)
+
+    monkeypatch.setattr("console.views.record.record_page", slowly)
+    await browser.sign_in("clinician")
+    printing = asyncio.create_task(browser.client.get(f"/journeys/{clinics.held}/print"))
+    assert await asyncio.to_thread(begun.wait, 20)
+    assert (await browser.client.get("/sign-in")).status_code == 200
+    answered.set()
+    assert (await printing).status_code == 200
+    assert waited == [True]

@@ -1,5 +1,6 @@
 """What a journey shows stays short, and what it costs stays flat, however much is open or over."""
 
+import re
 from time import process_time
 
 import pytest
@@ -37,6 +38,10 @@ def test_texts_stay_short(kind: str) -> None:
     said = "\n".join(describe_obligations(play.journey, play.at))
     assert len(said) < 12_000
     assert "more. All together:" in said
+    [all_of_it] = re.findall("All together: (.*). See", said)
+    first = re.match(r"\d+ × (.+) \(([a-z -]+)\)", all_of_it.split("; ")[0])
+    assert first is not None
+    assert first[1] in {each.what for each in play.journey.waiting.values()}, "as it is said everywhere"
     assert f"work list --journey {play.journey.id}" in said
     assert status(play.journey, 1).due == min(waiting.deadline for waiting in play.journey.waiting.values())
 

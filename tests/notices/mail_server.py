@@ -100,6 +100,47 @@ async def serving(tls: ssl.SSLContext | None = None, *, at_once: bool = False) -
         server.close()
 
 
+STEPS = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "message")
+"""What a mail server answers to, one after the other."""
+
+
+@asynccontextmanager
+async def breaking(step: str, answer: str) -> AsyncIterator[Mailbox]:
+    """A server that answers a step of the first connection with this, or with nothing where it is to `HANG`, and closes
+    the connection; and takes everything by the next ones."""
+    mailbox = Mailbox()
+    left = [step]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        breaks, at, message = left.pop() if left else "", "greeting", b""
+        while True:
+            if at == breaks:
+                if answer == HANG:
+                    await mailbox.let_go.wait()
+                writer.write(f"{answer}\r\n".encode() if answer not in ("", HANG) else b"")
+                break
+            writer.write({"greeting": b"220 here\r\n", "DATA": b"354 go on\r\n"}.get(at, b"250 taken\r\n"))
+            if at == "message":
+                mailbox.sent.append(message.removesuffix(b".\r\n"))
+            if at == "DATA":
+                message = await reader.readuntil(b"\r\n.\r\n")
+                at = "message"
+                continue
+            line = (await reader.readline()).decode()
+            if line[:4].upper().strip() in ("", "QUIT"):
+                break
+            at = line[:4].upper()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    mailbox.port = server.sockets[0].getsockname()[1]
+    try:
+        yield mailbox
+    finally:
+        mailbox.let_go.set()
+        server.close()
+
+
 def make_certificate(directory: Path, name: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
     """Make a certificate of this machine that nobody knows, and return its file and what a server uses it with."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)

@@ -20,7 +20,7 @@ from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service, words
 from tests.application.watchdog.pager import ELSEWHERE, KEY, Pager
 from tests.application.watchdog.pager import serving as webhook_server
-from tests.notices.mail_server import HANG, Mailbox, make_certificate, serving
+from tests.notices.mail_server import HANG, STEPS, Mailbox, breaking, make_certificate, serving
 
 LINK = "https://console.example/journeys/00000000-0000-0000-0000-000000000002"
 
@@ -94,6 +94,16 @@ async def test_a_server_that_hangs_after_the_message_is_left_and_asked_again_und
 async def test_a_server_that_is_away_is_tried_again(mailbox: Mailbox) -> None:
     outcome = await by_email(mailbox.server(port=1))(a_message())
     assert outcome == AttemptOutcome("deferred", "SMTPConnectError")
+
+
+@pytest.mark.parametrize("answer", ["", HANG, "421 going away", "what"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_server_that_breaks_off_wherever_is_tried_again_under_the_same_id(step: str, answer: str) -> None:
+    async with breaking(step, answer) as mailbox:
+        send = by_email(mailbox.server(seconds=0.5))
+        assert (await send(a_message())).state == "deferred"
+        assert await by_email(mailbox.server())(a_message()) == ACCEPTED
+    assert mailbox.ids == ["<msg_1_home@clinic.example>"]
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -208,6 +218,8 @@ async def test_a_webhook_is_signed_and_says_whom_to_pass_it_on_to(pager: Pager) 
         (500, AttemptOutcome("deferred", "500")),
         (503, AttemptOutcome("deferred", "503")),
         (429, AttemptOutcome("deferred", "429")),
+        (400, AttemptOutcome("deferred", "400")),
+        (401, AttemptOutcome("deferred", "401")),
         (404, AttemptOutcome("deferred", "404")),
         (410, AttemptOutcome("bounced", "410")),
         ("redirect", AttemptOutcome("deferred", "307")),

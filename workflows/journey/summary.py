@@ -145,7 +145,7 @@ def describe_consequence(waiting: Obligation, journey: Journey) -> str:
 
 
 def count_others(journey: Journey, shown: int) -> tuple[str, ...]:
-    """Say how much more is awaited, of which kind and of whom, once the most urgent are shown; nothing where that was
+    """Say how much more is awaited, what and of whom, once the most urgent are shown; nothing where that was
     all."""
     left = len(journey.waiting) - shown
     if left <= 0:
@@ -153,12 +153,12 @@ def count_others(journey: Journey, shown: int) -> tuple[str, ...]:
     counted: Counter[str] = Counter()
     for kinds in find(journey.waiting, _kinds):
         counted.update(kinds)
-    all_of_it = "; ".join(f"{number} {kind}" for kind, number in counted.most_common(COUNTED))
+    all_of_it = "; ".join(f"{number} × {kind}" for kind, number in counted.most_common(COUNTED))
     return (f"and {left} more. All together: {all_of_it}. See `work list --journey {journey.id}`",)
 
 
 def _kinds(entries: Mapping[str, Obligation]) -> tuple[Counter[str]]:
-    return (Counter(f"{in_words(each.kind)} ({in_words(each.owner)})" for each in entries.values()),)
+    return (Counter(f"{each.what} ({in_words(each.owner)})" for each in entries.values()),)
 
 
 def details(journey: Journey) -> str:

@@ -26,9 +26,10 @@ def react_escalation(journey: Journey, body: e.ObligationEscalated, at: datetime
     """Hold care when an escalation step says so, because what was missed may concern safety. One hold for each."""
     if not body.hold:
         return
-    source = body.obligation[:64]
+    source, missed = body.obligation[:64], journey.waiting.get(body.obligation)
     if not any(hold.source == source for hold in journey.standing_holds):
-        yield place(journey, "missed_deadline", f"{body.obligation} was not answered in time", source=source)
+        what = "do what was awaited" if missed is None else missed.what
+        yield place(journey, "missed_deadline", f"nobody came in time to {what}", source=source)
 
 
 def react_moved(journey: Journey, body: e.PatientMoved, at: datetime) -> Iterator[e.EventBody]:
