@@ -4,7 +4,6 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from pydantic import InstanceOf
 from pydantic_core import from_json
 
 from activities.record.source_digest import CORE, source_digest, zone_digest
@@ -12,7 +11,8 @@ from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decided import Decided, DecidedBy
 from workflows.journey.events import PathwayStarted
-from workflows.journey.protocol import Protocol
+
+WITHOUT_PROTOCOL: dict[str, Any] = {"decided": {"command": {"body": {"protocol": True}}}}
 
 
 class KeptCommand(ImmutableModel):
@@ -29,12 +29,6 @@ class EncodedCommand(NamedTuple):
     digest: str
 
 
-class _Start(StartPathway):
-    """A start whose protocol was checked before."""
-
-    protocol: InstanceOf[Protocol]
-
-
 @cache
 def decided_by() -> DecidedBy:
     """Return which rules this process decides by."""
@@ -43,7 +37,8 @@ def decided_by() -> DecidedBy:
 
 def to_kept(decided: Decided, by: DecidedBy) -> EncodedCommand:
     """Return what is kept of a command. A protocol stands in it by its digest: the opening event has all of it."""
-    content: dict[str, Any] = KeptCommand(decided=decided, by=by).model_dump(mode="json")
+    kept = KeptCommand(decided=decided, by=by)
+    content: dict[str, Any] = kept.model_dump(mode="json", exclude=WITHOUT_PROTOCOL)
     if isinstance(decided.command.body, StartPathway):
         content["decided"]["command"]["body"]["protocol"] = decided.command.body.protocol.digest
     payload = canonical(content)
@@ -70,10 +65,7 @@ def from_kept(payload: bytes, opening: PathwayStarted | None = None) -> KeptComm
         body = command["body"]
         if body["protocol"] != opening.protocol.digest:
             raise ValueError("the opening has another protocol")
-        start = _Start.model_validate({**body, "protocol": opening.protocol})
+        read = Command.model_validate({**command, "body": {**body, "protocol": opening.protocol}})
     except (KeyError, TypeError):
         raise ValueError("it is no start") from None
-    read = Command.model_validate(
-        {**command, "body": StartPathway.model_construct(start.model_fields_set, **dict(start))}
-    )
     return KeptCommand.model_validate({**content, "decided": {**decided, "command": read}})

@@ -1,25 +1,20 @@
 """Turns events of a journey into rows of the record, and back."""
 
 import asyncio
-from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic import BaseModel, ConfigDict
 
 from activities.record.errors import UnreadableEvent
 from activities.record.store import Record
 from activities.record.stored import NewEvent, StoredEvent
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.base import Identifier, ImmutableModel, canonical
-from workflows.journey.events import AnyEventBody, Event, PathwayStarted
+from workflows.journey.events import AnyEventBody, Event
 from workflows.journey.proof import WITHOUT_KEY, Proof
-from workflows.journey.protocol import PinnedProtocol, Protocol
 
 ENVELOPED = ("body", "illustrative", "command_digest", "proof")
 """The fields of an event that go into its payload. Every other field has a column."""
-OPENING_KIND = "pathway.started"
 
 
 def to_new(event: Event, decision: str | None = None) -> NewEvent:
@@ -49,18 +44,6 @@ def to_new(event: Event, decision: str | None = None) -> NewEvent:
     )
 
 
-@lru_cache(maxsize=64)
-def _protocol(spelled: bytes) -> Protocol:
-    """Parse a protocol, or take it from the cache: thousands of journeys pin the same few, and each is large."""
-    return TypeAdapter(PinnedProtocol).validate_json(spelled)
-
-
-class _Opening(PathwayStarted):
-    """An opening whose protocol was checked before."""
-
-    protocol: InstanceOf[Protocol]
-
-
 class _Enveloped(ImmutableModel):
     """What stands in a payload: read in one pass over its bytes, which takes a quarter of what a dictionary does."""
 
@@ -84,10 +67,8 @@ def from_stored(stored: StoredEvent) -> Event:
 
 
 def _read(stored: StoredEvent) -> Event:
-    payload = _opening_payload(stored.payload) if stored.event_type == OPENING_KIND else None
-    if payload is None:
-        payload = _Enveloped.model_validate_json(stored.payload).__dict__
-    actor = payload.get("actor")
+    payload = _Enveloped.model_validate_json(stored.payload).__dict__
+    actor = payload["actor"]
     return Event.model_validate(
         {
             **payload,
@@ -101,16 +82,6 @@ def _read(stored: StoredEvent) -> Event:
             "causation_id": stored.causation_id,
         }
     )
-
-
-def _opening_payload(stored: bytes) -> dict[str, Any] | None:
-    """Read a payload that opens a journey; None where it does not."""
-    payload = from_json(stored)
-    body = payload.get("body") if isinstance(payload, dict) else None
-    if not isinstance(body, dict) or body.get("kind") != OPENING_KIND:
-        return None
-    opening = _Opening.model_validate({**body, "protocol": _protocol(to_json(body.get("protocol")))})
-    return {**payload, "body": PathwayStarted.model_construct(opening.model_fields_set, **dict(opening))}
 
 
 class _OfPatient(BaseModel):

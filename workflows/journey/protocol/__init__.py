@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    SerializationInfo,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import to_json
 
 from workflows.journey.base import Flag, Identifier, InputModel, Short, SortedDict, Whole, digest
 from workflows.journey.calendars import QuietHours, WorkingTime
@@ -313,5 +323,24 @@ def _shared(protocol: Protocol) -> Protocol:
     return _instance(protocol.written)
 
 
-PinnedProtocol = Annotated[Protocol, AfterValidator(_shared)]
-"""A protocol as a journey carries it. Equal ones are one object: it would be the largest part of each journey."""
+@lru_cache(maxsize=256)
+def _read(spelled: bytes) -> Protocol:
+    return _shared(Protocol.model_validate_json(spelled))
+
+
+def _pin(given: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Protocol:
+    return _read(to_json(given)) if info.mode == "json" else _shared(read(given))
+
+
+@lru_cache(maxsize=256)
+def _content(written: str, *, exclude_none: bool) -> Any:
+    return _instance(written).model_dump(mode="json", exclude_none=exclude_none)
+
+
+def _spell(protocol: Protocol, info: SerializationInfo) -> Any:
+    return _content(protocol.written, exclude_none=info.exclude_none)
+
+
+PinnedProtocol = Annotated[Protocol, WrapValidator(_pin), PlainSerializer(_spell, when_used="json")]
+"""A protocol as a journey carries it. Equal ones are one object: it would be the largest part of each journey. What is
+spelled like one before is neither checked nor spelled again: either takes longer than to decide most commands."""
