@@ -6,7 +6,7 @@ digits are no time (`calendars`). So no field of an `InputModel` is a bare `str`
 
 import hashlib
 import json
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
@@ -71,6 +71,10 @@ class ImmutableModel(BaseModel):
     """What happened and what follows from it (events, state): later fields are ignored by older readers."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """What never changes need not be copied: each journey begins with the same empty parts of its state."""
+        return self
 
 
 def canonical(content: Any) -> bytes:

@@ -117,6 +117,10 @@ class Entries(Mapping[K, V]):
     def __repr__(self) -> str:
         return repr(dict(self))
 
+    def __deepcopy__(self, _memo: object) -> "Entries[K, V]":
+        """Values never change, so only the entries are copied."""
+        return Entries(self)
+
     def values(self) -> ValuesView[V]:
         """The values, in the order in which their keys came."""
         return _Values(self)
