@@ -22,6 +22,7 @@ from workflows.journey.calendars import add_working_time, after_quiet_hours, wor
 from workflows.journey.entries import Entries, as_entries, find
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol import EscalationPolicy, EscalationStep, Protocol
+from workflows.journey.recall import recalled
 from workflows.journey.requirements import Closed, Needs, Obligation, Paused, Requirement
 from workflows.journey.stages.screening.rules import next_birthday
 
@@ -298,6 +299,7 @@ def _next_steps(entries: Mapping[str, Obligation]) -> tuple[datetime, ...]:
     return (min(steps),) if steps else ()
 
 
+@recalled
 def next_deadline(journey: Journey) -> datetime | None:
     """Return the earliest moment at which a step of an escalation policy is due, a cover ends, somebody
     leaves whose tasks are here, the patient's age speaks against an answer of the screening, or changes of what is
