@@ -5,8 +5,9 @@ import dataclasses
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from hashlib import sha256
-from typing import Any, get_args
+from typing import Any, Self, get_args
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -27,6 +28,7 @@ from temporalio.converter import (
     PayloadCodec,
     SerializationContext,
     StorageDriver,
+    WithSerializationContext,
 )
 from temporalio.converter import PayloadConverter as AnyPayloadConverter
 from temporalio.plugin import SimplePlugin
@@ -269,6 +271,15 @@ class _Storage(ExternalStorage):
 class _Converter(DataConverter):
     """The SDK's converter. The marker of a reference, which ours do not have, is taken for what any sender may write:
     the SDK would raise."""
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Only the codec asks where a payload belongs. The SDK would make its other converters anew for each."""
+        codec: object = self.payload_codec
+        if not isinstance(codec, WithSerializationContext):
+            return self
+        bound = copy(self)
+        object.__setattr__(bound, "payload_codec", codec.with_context(context))
+        return bound
 
     async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
         return list(payloads)
