@@ -145,6 +145,8 @@ def build_worker(
         max_cached_workflows=max_cached,
         interceptors=[KnowsStaff(register, log)],
         deployment_config=deployment,
+        # Else the SDK reads all code there is to make up a name for it.
+        build_id=None if deployment else decided_by().core,
         identity=identity,
     )
 
