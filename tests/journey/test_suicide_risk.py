@@ -10,7 +10,7 @@ from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
-from workflows.journey.always.safety.suicide_risk import is_heightened
+from workflows.journey.always.safety.heightened import is_heightened
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
@@ -335,6 +335,8 @@ def test_suicide_risk_that_somebody_told_hastens_what_is_missed_as_a_c_ssrs_does
     play = after("session.end")
     assert not is_heightened(play.journey, play.at)
     play.do(c.ReportCrisis(what="they want to die (invented)"), Role.OBSERVER)
+    assert is_heightened(play.journey, play.at + timedelta(days=365)), "until somebody has decided on it"
+    play = play.changed(holds={})
     days = timedelta(days=play.journey.protocol.instruments.suicide_risk_heightened_days)
     assert is_heightened(play.journey, play.at + days)
     assert not is_heightened(play.journey, play.at + days + timedelta(seconds=1))

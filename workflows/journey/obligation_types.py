@@ -60,7 +60,7 @@ class ObligationType:
     - ``policies``: the keys of the escalation policies it may run by, and what each may wait for. None where the
       protocol names the policy itself (check-ins).
     - ``outlasts``: how far it is still awaited once the pathway ends.
-    - ``hastened``: whether its steps come faster while the patient's suicide risk is heightened.
+    - ``hastened``: whether its steps come faster while the patient's risk is heightened.
     - ``may_be_lost``: whether a step of its policy may ask if the patient is lost to follow-up.
     - ``before_dose``: when it stands before the next dose.
     """

@@ -7,7 +7,7 @@ what it needs now (`Requirement`, derived from the state and nothing else); a ne
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import next_departure
 from workflows.journey.always.clock.model import ObligationsUpdated
 from workflows.journey.always.holds.model import name_holds
-from workflows.journey.always.safety.suicide_risk import is_heightened
+from workflows.journey.always.safety.heightened import is_heightened
 from workflows.journey.base import digest
 from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
 from workflows.journey.entries import Entries, as_entries, find
@@ -35,7 +35,9 @@ class Agreement(NamedTuple):
     waiting: Entries[str, Obligation]
 
 
-CLOCK = dict.fromkeys(("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged"), True)
+CLOCK = dict.fromkeys(
+    ("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged", "hastened"), True
+)
 """What belongs to the clock of an obligation, and goes on when the same need is asked for anew."""
 CHANGES_AT_ONCE = 50
 """How many obligations one command opens or closes: one event has room for them, however long their words are."""
@@ -46,34 +48,62 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
     policy says so. Percents are of the time the policy counts, so that 100 % of working time is when it is due."""
     policy = journey.protocol.escalation_policies[need.escalation_policy]
     due = need.due or _later(at, timedelta(minutes=policy.due_minutes), policy, journey)
-    check_ins = journey.protocol.check_ins
-    about = OBLIGATION_TYPES.get(need.kind)
-    heightened = about is not None and about.hastened and is_heightened(journey, at)
-
-    def time_of(step: EscalationStep) -> datetime:
-        if step.percent is not None:
-            return _later(at, _count_time(at, due, policy, journey) * step.percent / 100, policy, journey)
-        if step.days_before is not None:
-            return due - timedelta(days=step.days_before)
-        assert step.minutes is not None
-        after = timedelta(minutes=step.minutes)
-        if heightened and step.minutes:
-            floor = timedelta(minutes=check_ins.heightened_minimum_minutes)
-            after = max(after / check_ins.heightened_divide_by, min(floor, after))
-        return _later(due, after, policy, journey)
-
-    steps = _spread([time_of(step) for step in policy.steps], need, policy, journey)
-    repeat_minutes = policy.steps[-1].repeat_minutes
+    steps = _plan_steps(need, due, at, journey, hastened=False)
     # Of warnings whose time passed before the wait began, only the last one is still given.
     passed = [n for n, step in enumerate(policy.steps) if step.days_before is not None and steps[n] <= at]
-    return Obligation(
+    opened = Obligation(
         **need.model_dump(exclude={"due"}),
         due=due,
         since=at,
         steps=steps,
         taken=max(passed, default=0),
-        repeat_minutes=repeat_minutes,
+        repeat_minutes=policy.steps[-1].repeat_minutes,
     )
+    return _hasten(opened, journey, at)
+
+
+def _hasten(waiting: Obligation, journey: Journey, at: datetime) -> Obligation:
+    """Let the steps of what is awaited come sooner that are still to be taken, while the patient's risk is heightened
+    (UTC): as if it had been awaited under that risk from the start. None comes later than it would have, and none is
+    planned for a time that has passed. An alarm that somebody has taken goes on as they took it."""
+    if not _may_be_hastened(waiting) or not is_heightened(journey, at):
+        return waiting
+    sooner = _plan_steps(waiting, waiting.deadline, waiting.since, journey, hastened=True)
+    steps = tuple(
+        min(step, max(at, sooner[number])) if number >= waiting.taken else step
+        for number, step in enumerate(waiting.steps)
+    )
+    return waiting.model_copy(update={"steps": steps, "hastened": True})
+
+
+def _may_be_hastened(waiting: Obligation) -> bool:
+    about = OBLIGATION_TYPES.get(waiting.kind)
+    return about is not None and about.hastened and not waiting.hastened and waiting.acknowledged is None
+
+
+def _hastenable(waiting: Mapping[str, Obligation]) -> tuple[str, ...]:
+    return tuple(name for name, each in waiting.items() if _may_be_hastened(each))
+
+
+def _plan_steps(
+    need: Requirement, due: datetime, since: datetime, journey: Journey, *, hastened: bool
+) -> tuple[datetime, ...]:
+    """Return when the steps of an escalation policy come (UTC) for what is due then, and is awaited since then."""
+    policy, check_ins = journey.protocol.escalation_policies[need.escalation_policy], journey.protocol.check_ins
+
+    def time_of(step: EscalationStep) -> datetime:
+        if step.percent is not None:
+            return _later(since, _count_time(since, due, policy, journey) * step.percent / 100, policy, journey)
+        if step.days_before is not None:
+            return due - timedelta(days=step.days_before)
+        assert step.minutes is not None
+        after = timedelta(minutes=step.minutes)
+        if hastened and step.minutes:
+            floor = timedelta(minutes=check_ins.heightened_minimum_minutes)
+            after = max(after / check_ins.heightened_divide_by, min(floor, after))
+        return _later(due, after, policy, journey)
+
+    return _spread([time_of(step) for step in policy.steps], need, policy, journey)
 
 
 def _spread(
@@ -144,13 +174,17 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
 
     A sign-off that is asked for again because its evidence changed keeps the clock of the first request, so changing
     the content gives no extra time. One whose own due time was moved (a session at another time) starts again. A hold
-    pauses the clocks of care. They go on from where they stood when no hold is left.
+    pauses the clocks of care. They go on from where they stood when no hold is left. When the patient's risk becomes
+    heightened, what was owed before is awaited by the same hastened steps as what comes after.
     """
     held = journey.held
-    asked, known = _what_changed(groups, journey, held=held)
+    hastening = dict.fromkeys(find(journey.waiting, _hastenable)) if is_heightened(journey, at) else {}
+    asked, known = _what_changed(groups, journey, hastening, held=held)
     pausing = {need.key: need for need in asked.values() if need.care} if held else {}
     wanted = {name: need for name, need in asked.items() if not (need.care and held)}
-    before = {kept.key: kept for kept in known.values() if not _stays(kept, wanted.get(kept.id))}
+    before = {
+        kept.key: kept for kept in known.values() if kept.id in hastening or not _stays(kept, wanted.get(kept.id))
+    }
     left = {kept.id: kept for kept in before.values()}
     after = {need.key: need for name, need in wanted.items() if name not in known or name in left}
     keys = {**dict.fromkeys(before), **dict.fromkeys(after)}
@@ -171,9 +205,10 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
 
 
 def _what_changed(
-    groups: Sequence[Needs], journey: Journey, *, held: bool
+    groups: Sequence[Needs], journey: Journey, hastening: Iterable[str], *, held: bool
 ) -> tuple[Mapping[str, Requirement], Mapping[str, Obligation]]:
-    """Return the needs, and what is awaited, that may not agree: all of them, or what has changed since they agreed."""
+    """Return the needs, and what is awaited, that may not agree: all of them, or what has changed since they agreed, or
+    is to be hastened."""
     agreed = journey.agreed.get("last")
     if agreed is None or journey.behind is not None:
         waiting = {name: kept for page in as_entries(journey.waiting).pages for name, kept in page.entries.items()}
@@ -183,7 +218,7 @@ def _what_changed(
     changed = [group for group in groups if group not in agreed.groups or (group.care and agreed.held is not held)]
     asked = {name: need for group in changed for name, need in group.by_id.items()}
     names = dict.fromkeys((*asked, *(name for group in gone for name in group.by_id)))
-    for name in _differing(agreed.waiting, as_entries(journey.waiting)):
+    for name in (*hastening, *_differing(agreed.waiting, as_entries(journey.waiting))):
         names[name] = None
         if name not in asked:
             asked.update((name, group.by_id[name]) for group in groups if name in group.by_id)
@@ -217,10 +252,10 @@ def remember_agreement(groups: Sequence[Needs], journey: Journey) -> None:
 def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
     """Return a need with its clock: the one it had, the one a hold paused, or a new one."""
     if earlier is not None and _same_wait(need, earlier, journey):
-        return Obligation(**{**need.model_dump(), **_clock(earlier)})
+        return _hasten(Obligation(**{**need.model_dump(), **_clock(earlier)}), journey, at)
     paused = journey.paused.get(need.key)
     if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
-        return resume_obligation(need, paused, journey, at)
+        return _hasten(resume_obligation(need, paused, journey, at), journey, at)
     return open_obligation(need, journey, at)
 
 

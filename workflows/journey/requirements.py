@@ -57,6 +57,7 @@ class Obligation(Requirement):
 
     Once acknowledged, ``steps`` are those after the acknowledgement. The last one is taken again every
     ``repeat_minutes``, ``repeated`` times so far; where repetitions were missed, only the latest is taken.
+    ``hastened``: the patient's risk is or was heightened, so that its steps come sooner after it is due.
     """
 
     since: Instant
@@ -65,6 +66,7 @@ class Obligation(Requirement):
     repeat_minutes: int | None = None
     repeated: int = 0
     acknowledged: Acknowledgement | None = None
+    hastened: bool = False
 
     @property
     def next_step(self) -> datetime | None:

@@ -51,7 +51,8 @@ class CheckIns(InputModel):
     routine_window: Window
     """When an answer is the answer to one of these."""
     heightened_divide_by: Count
-    """While suicide risk is heightened, steps come so many times faster after the due time."""
+    """While risk is heightened (suicide risk, or harm that nobody has seen to), steps come so many times faster after
+    the due time."""
     heightened_minimum_minutes: Count
     """But no earlier than so many minutes after the due time."""
 

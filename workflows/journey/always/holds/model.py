@@ -14,6 +14,8 @@ from workflows.journey.refusals import list_some
 
 RISK_CAUSES = ("item_9", "suicide_risk")
 """Causes of holds that only a decision on suicide risk releases."""
+OF_HARM = (*RISK_CAUSES, "adverse_event", "session_alert", "kept_report")
+"""Causes of holds that are placed because of harm, or because nobody knows yet whether there is any."""
 HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
 """The causes of holds that come from other journeys. They are no risk of their own."""
 SUPPLY = "supply"

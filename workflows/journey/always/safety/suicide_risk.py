@@ -118,11 +118,11 @@ def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
     return tuple(
         f"{what} was found less than {days} days ago"
         for finding, what, days in windows
-        if any(finding in m.score.findings and at - _found_at(journey, m) < timedelta(days=days) for m in asked)
+        if any(finding in m.score.findings and at - found_at(journey, m) < timedelta(days=days) for m in asked)
     )
 
 
-def _found_at(journey: Journey, measured: Measurement) -> datetime:
+def found_at(journey: Journey, measured: Measurement) -> datetime:
     """Return since when (UTC) what was found is recent: since it was answered, or since it was entered where that is
     longer ago than answers may be entered, so that a mistyped year hides nothing."""
     entered_at = measured.entered_at or measured.at
@@ -133,15 +133,6 @@ def _found_at(journey: Journey, measured: Measurement) -> datetime:
 @recalled
 def _asked_by_staff(journey: Journey) -> tuple[Measurement, ...]:
     return tuple(m for m in journey.measurements if m.by_staff)
-
-
-def is_heightened(journey: Journey, at: datetime) -> bool:
-    """Whether suicide risk was moderate or worse within the protocol's window before a moment (UTC), by a C-SSRS or as
-    somebody told. Missed contacts then escalate faster."""
-    window = timedelta(days=journey.protocol.instruments.suicide_risk_heightened_days)
-    found = [(m.score.gate_level, _found_at(journey, m)) for m in journey.measurements]
-    found += [(Level(crisis.level), crisis.opened_at) for crisis in journey.crises.values()]
-    return any(level in (Level.MODERATE, Level.HIGH) and at - when <= window for level, when in found)
 
 
 def suicide_risk_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:

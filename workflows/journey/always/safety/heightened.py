@@ -1,0 +1,40 @@
+"""Heightened risk: while it lasts, what a patient does not answer escalates faster, also what was owed before.
+
+Sources: systems, not patients, carry the burden of follow-up (Zero Suicide, "Transition"); precautions until a
+professional has seen the person (Columbia Lighthouse Project, triage).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from workflows.journey.aggregate import Journey
+from workflows.journey.always.holds.model import OF_HARM
+from workflows.journey.always.safety.model import Support
+from workflows.journey.always.safety.suicide_risk import found_at
+from workflows.journey.entries import find
+from workflows.journey.instruments import Level
+from workflows.journey.severity import Severity, is_at_least
+
+
+def is_heightened(journey: Journey, at: datetime) -> bool:
+    """Whether the patient's risk is heightened at a moment (UTC): suicide risk was moderate or worse within the
+    protocol's window, by a C-SSRS or as somebody told; or harm was told, and nobody has seen to it yet."""
+    return _is_suicidal(journey, at) or journey.item_9_open or _is_harmed(journey)
+
+
+def _is_suicidal(journey: Journey, at: datetime) -> bool:
+    window = timedelta(days=journey.protocol.instruments.suicide_risk_heightened_days)
+    found = [(m.score.gate_level, found_at(journey, m)) for m in journey.measurements]
+    found += [(Level(crisis.level), crisis.opened_at) for crisis in journey.crises.values()]
+    return any(level in (Level.MODERATE, Level.HIGH) and at - when <= window for level, when in found)
+
+
+def _is_harmed(journey: Journey) -> bool:
+    held = any(hold.cause in OF_HARM for hold in journey.standing_holds)
+    return held or any(True for _ in find(journey.support, _urgent))
+
+
+def _urgent(support: Mapping[str, Support]) -> tuple[Support, ...]:
+    return tuple(
+        each for each in support.values() if each.open and is_at_least(Severity(each.urgency), Severity.URGENT)
+    )
