@@ -13,6 +13,7 @@ from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.corrections.entered_in_error import fact_of, void
 from workflows.journey.always.corrections.model import CorrectionMade, CorrectionsState
+from workflows.journey.always.corrections.told_before import forget_told_before
 from workflows.journey.always.death import model as death
 from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.handover import model as handover
@@ -172,7 +173,9 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
         case e.CorrectionConfirmed() if journey.corrections[body.correction].in_error:
             changed = void(journey, journey.corrections[body.correction].version)
         case e.CorrectionConfirmed():
-            changed = _take_back(journey, body.correction)
+            changed = _take_back(journey, body.correction) | forget_told_before(journey, body.correction)
+        case e.CorrectionRejected():
+            changed = forget_told_before(journey, body.correction)
         case _:
             changed = _changes(journey, body, event)
     kept: Changes = (
@@ -243,7 +246,9 @@ def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed:
                 kept = check.model_copy(update={"at": session.check.at})
                 return changed | change_entry(journey, "sessions", fact.session, check=kept)
         case e.VisitRecorded() if fact.visit in journey.contacts:
-            return change_entry(journey, "contacts", fact.visit, record=fact)
+            contact = journey.contacts[fact.visit]
+            before = (*contact.told_before, *([contact.record] if contact.record is not None else []))
+            return change_entry(journey, "contacts", fact.visit, record=fact, told_before=before)
     return changed
 
 

@@ -351,7 +351,7 @@ def test_no_session_ends_by_a_second_dose_that_one_person_says_was_earlier() -> 
     earlier = dose(play, dose_mg=50, taken_at=play.dosed_at() + timedelta(minutes=1), deviation="x")
     play.do(c.Amend(version=play.version_of("session.dosed"), reason="x", correction=earlier))
     see(play)
-    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="confirmed")
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="session", says="dose-2")
     confirm(play)
     play.do(ending(play), Role.SESSION_MONITOR)
 

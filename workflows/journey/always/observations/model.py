@@ -1,6 +1,8 @@
 """Observations at any time: commands, events and state."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -11,7 +13,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
-from workflows.journey.stages.sessions.state import Dose, SessionsState
+from workflows.journey.stages.sessions.state import Dose, SessionsState, ToldBefore
 from workflows.journey.vocabulary import Vitals
 
 Consciousness = Literal["alert", "voice", "pain", "unresponsive"]
@@ -108,6 +110,11 @@ class ObservationsState(SessionsState):
         due (UTC), and also after a dose that turns out to have been taken so late that its session ended too soon. Each
         dose has its own; what was over when it was told is not owed. One is made as in a session, by a look at the
         patient."""
+        return tuple((dose, minute, due) for dose, minute, due, _ in self.owed_observations())
+
+    def owed_observations(self) -> Iterator[tuple[str, int, Instant, Instant]]:
+        """Yield the same with two times (UTC): when each is due, and when it is due last. These differ while a
+        correction of the time of the dose waits for a second person: until then each time counts."""
         rules = self.protocol.sessions
         looks = [(x.seen_at, x.recorded_at, x.vitals) for x in self.seen if x.looked and not x.in_error]
         looks += [
@@ -117,20 +124,27 @@ class ObservationsState(SessionsState):
             for x in session.observations
         ]
         missed = [(each.dose, each.minute) for each in self.unseen]
-        return tuple(
-            (dose.id, minute, due)
-            for dose in self.doses.values()
-            for minute, due in zip(rules.observe_minutes, dose.observe_at, strict=False)
-            if self._is_owed_outside(dose, due)
-            and (dose.id, minute) not in missed
-            and minute not in (find_made_minute(rules, dose.taken_at, *look) for look in looks)
-        )
+        for dose, number in product(self.doses.values(), range(len(rules.observe_minutes))):
+            minute = rules.observe_minutes[number]
+            owed = [
+                due
+                for told in dose.told
+                for due in told.observe_at[number : number + 1]
+                if self._is_owed_outside(dose, told, minute, due)
+                and minute not in (find_made_minute(rules, due - timedelta(minutes=minute), *look) for look in looks)
+            ]
+            if owed and (dose.id, minute) not in missed:
+                yield dose.id, minute, min(owed), max(owed)
 
-    def _is_owed_outside(self, dose: Dose, due: datetime) -> bool:
+    def _is_owed_outside(self, dose: Dose, told: ToldBefore, minute: int, due: datetime) -> bool:
         session = next((each for each in self.sessions.values() if each.dose == dose.id), None)
         if session is None:
             return due >= dose.recorded_at
-        return session.ended_before(due) and dose.corrected_at is not None and due >= dose.corrected_at
+        if session.running:
+            # What a look makes, counted from the time as it is told now, may be another observation than before.
+            made = minute not in (*session.awaited(self.protocol.sessions.observe_minutes), *session.missed)
+            return made and told in dose.told_before and due >= dose.recorded_at
+        return session.ended_before(due) and told.corrected_at is not None and due >= told.corrected_at
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:

@@ -60,7 +60,7 @@ def react_observation(journey: Journey, body: e.ObservationRecorded, at: datetim
 def give_up(journey: Journey, command: c.GiveUpObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record that an observation after a dose outside a session was not made, once its time is over."""
     about = (command.dose, command.minute)
-    due = next((when for dose, minute, when in journey.unobserved() if (dose, minute) == about), None)
+    due = next((last for dose, minute, _, last in journey.owed_observations() if (dose, minute) == about), None)
     if due is None:
         refuse(RefusalCode.UNKNOWN, "no such observation is owed", "See `pathway why` for what is", "minute")
     if at <= due + _window(journey):
@@ -74,7 +74,10 @@ def _window(journey: Journey) -> timedelta:
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the observations after doses outside a session."""
+    running = [session.dose for session in journey.sessions.values() if session.running]
     for dose, minute, due in journey.unobserved():
+        if dose in running:
+            continue  # Its session asks for it.
         yield require(
             OBSERVATION,
             subject=f"{dose}-{minute}",

@@ -234,6 +234,8 @@ class OwedContact(Contact):
     lost: bool = False
     feeling: Literal["well", "unwell"] | None = None
     record: VisitRecorded | CheckInCompleted | None = None
+    told_before: tuple[VisitRecorded | CheckInCompleted, ...] = ()
+    """What was recorded of it before a correction that waits for a second person."""
 
     @property
     def open(self) -> bool:

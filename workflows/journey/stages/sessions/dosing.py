@@ -21,6 +21,7 @@ from workflows.journey.obligation_types import VISIT
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
 from workflows.journey.severity import OF_OTHER_DOSE
+from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.state import Dose, Session
 
 LEFT = "the doses left do not add up"
@@ -208,14 +209,47 @@ def react_dose(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator
     """Hold care if it is not the dose that was released, tell who must know of it, and plan the contacts after it,
     counted from the dose."""
     yield from _deviates(journey, body, at)
+    corrected = bool(journey.doses[body.dose].told_before)
     new = tuple(
-        contact
-        for contact in _contacts(journey, body, at)
-        if contact.id not in journey.contacts or journey.contacts[contact.id].may_be_owed_again
+        _no_later(contact, journey.contacts.get(contact.id)) if corrected else contact
+        for contact in _owed_contacts(journey, body, at)
     )
     routine = tuple(k.id for k in journey.contacts.values() if k.open and k.type == "check_in" and k.dose is None)
     if new:
-        yield e.ContactsScheduled(contacts=new, replaced=routine)
+        yield e.ContactsScheduled(contacts=new, replaced=() if corrected else routine)
+
+
+def react_confirmed(journey: Journey, body: e.CorrectionConfirmed, at: datetime) -> Iterator[e.EventBody]:
+    """Have the contacts after a dose at the times that are counted from it, once the correction of it is confirmed."""
+    made = journey.corrections[body.correction]
+    dose = journey.doses.get(made.about.subject or "") if made.about.kind == "session.dosed" else None
+    if dose is None or made.in_error or dose.told_before:
+        return
+    said = {name: getattr(dose, name) for name in e.DoseRecorded.model_fields if name not in ("kind", "dose")}
+    told = e.DoseRecorded.model_validate({**said, "dose": dose.id})
+    owed = ((contact, journey.contacts.get(contact.id)) for contact in _owed_contacts(journey, told, at))
+    moved = tuple(now for now, was in owed if was and (now.opens, now.closes) != (was.opens, was.closes))
+    if moved:
+        yield e.ContactsScheduled(contacts=moved)
+
+
+def _owed_contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.Contact]:
+    for contact in _contacts(journey, body, at):
+        if contact.id not in journey.contacts or journey.contacts[contact.id].may_be_owed_again:
+            yield contact
+
+
+def _no_later(contact: e.Contact, known: OwedContact | None) -> e.Contact:
+    """Return a contact as long as nobody has confirmed that its dose was taken at another time than was told: it is due
+    by each of these times, and open by any of them."""
+    if known is None or not known.open:
+        return contact
+    times = {
+        "due": min(contact.due, known.due),
+        "opens": min(contact.opens, known.opens),
+        "closes": max(contact.closes, known.closes),
+    }
+    return contact.model_copy(update=times)
 
 
 def _deviates(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
@@ -296,4 +330,5 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.DoseRecorded: react_dose,
+    e.CorrectionConfirmed: react_confirmed,
 }

@@ -82,6 +82,7 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         recorded_by=event.actor_id,
         recorded_at=event.at if known is None else known.recorded_at,
         corrected_at=None if known is None else event.at,
+        told_before=() if known is None else known.told if known.taken_at != body.taken_at else known.told_before,
         version=event.version if known is None else known.version,
     )
     changed = change_doses(state, {**state.doses, dose.id: dose})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.entries import put_all
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
@@ -64,6 +65,19 @@ def _sessions(journey: Journey) -> Iterator[str]:
 
 @recalled
 def _contacts(journey: Journey) -> tuple[str, ...]:
+    """Every contact to review, also by what was recorded of it before a correction that waits for a second person."""
+    before = {
+        name: contact.model_copy(update={"record": record})
+        for name, contact in journey.contacts.items()
+        for record in contact.told_before
+    }
+    found = _find_to_review(journey)
+    if before:
+        found += _find_to_review(journey.model_copy(update={"contacts": put_all(journey.contacts, before)}))
+    return tuple(dict.fromkeys(found))
+
+
+def _find_to_review(journey: Journey) -> tuple[str, ...]:
     """Every visit that found what the protocol has reviewed, such as worsening, and every contact at which the
     patient's own ratings alert."""
     alerting, reviewed = find_worsened(journey), journey.protocol.follow_up.outcomes_to_review

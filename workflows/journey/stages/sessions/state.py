@@ -48,6 +48,14 @@ class Check(ImmutableModel):
     no_go: tuple[Identifier, ...]
 
 
+class ToldBefore(ImmutableModel):
+    """When the observations after a dose are due as it was told before, and since when it was told so, if by a
+    correction (UTC). Until a second person has confirmed that it was not so, they are owed."""
+
+    observe_at: tuple[Instant, ...]
+    corrected_at: Instant | None = None
+
+
 class Dose(ImmutableModel):
     """A dose the patient took, in a session or outside one: how much (mg, None: not known), how, and when (UTC).
 
@@ -74,6 +82,13 @@ class Dose(ImmutableModel):
     recorded_at: Instant
     corrected_at: Instant | None = None
     version: int
+    told_before: tuple[ToldBefore, ...] = ()
+
+    @property
+    def told(self) -> tuple[ToldBefore, ...]:
+        """Every time that it was told with and that counts: as it is told now, and as long as a correction waits for a
+        second person, as it was told before."""
+        return (*self.told_before, ToldBefore(observe_at=self.observe_at, corrected_at=self.corrected_at))
 
 
 class Session(ImmutableModel):
