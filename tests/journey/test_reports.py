@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import PEOPLE, person_of
+from tests.journey.contacts import visit
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, Play, after, before, course, started
 from workflows.journey import commands as c
@@ -33,6 +34,13 @@ def _event(play: Play, **changed: Any) -> c.ReportAdverseEvent:
 
 def _vitals(play: Play, systolic: int) -> c.Vitals:
     return c.Vitals(systolic=systolic, diastolic=90, measured_at=play.at)
+
+
+def _checklist(play: Play, vitals: c.Vitals, **items: bool) -> c.CheckSession:
+    """A checklist of a session that nobody scheduled."""
+    said = {"session": 9, "items": items, "vitals": vitals, "reachable_clinician": play.journey.clinician}
+    place = {"location_state": play.journey.patient.state, "location_confirmed": True}
+    return c.CheckSession.model_validate({**said, **place, "reachable_within_minutes": 5})
 
 
 def hand_in(play: Play, command: c.Command) -> tuple[Refusal | None, tuple[Event, ...]]:
@@ -72,6 +80,52 @@ WRONG: dict[str, Any] = {
     "outcome fatal, of no event": (
         lambda _: c.FollowUpAdverseEvent(
             adverse_event="adverse-event-9", findings="x", action_taken="x", outcome="fatal"
+        ),
+        Role.CLINICIAN,
+    ),
+    "worsening, with an assessment missing": (
+        lambda _: visit("x", visit=None, outcome="worsening", assessments={"side_effects": "invented"}),
+        Role.CLINICIAN,
+    ),
+    "worsening, of no visit": (lambda _: visit("follow-up-week-99", outcome="worsening"), Role.CLINICIAN),
+    "an outcome that nobody knows": (lambda _: visit("x", visit=None, outcome="terrible"), Role.CLINICIAN),
+    "a very high symptom, of no visit": (
+        lambda _: visit("follow-up-week-99", symptoms={"mood_instability": 10}),
+        Role.CLINICIAN,
+    ),
+    "a concern of the therapist, of tomorrow": (
+        lambda play: c.RecordTherapy(
+            held_at=play.at + timedelta(days=1), approach="x", attended=True, summary="invented", concern="urgent"
+        ),
+        Role.CLINICIAN,
+    ),
+    "worse, of no event": (
+        lambda _: c.RegradeAdverseEvent(adverse_event="adverse-event-9", grade=4, serious=False, reason="invented"),
+        Role.CLINICIAN,
+    ),
+    "a checklist of no session, with a pressure far outside": (
+        lambda play: _checklist(play, _vitals(play, 220)),
+        Role.SESSION_MONITOR,
+    ),
+    "a checklist of no session, with suicide risk": (
+        lambda play: _checklist(play, _vitals(play, 120), suicide_risk_none_or_low=False),
+        Role.SESSION_MONITOR,
+    ),
+    "a correction of no fact, to suicide risk": (
+        lambda _: c.Amend(
+            version=1,
+            reason="misheard (invented)",
+            correction=c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="x", answers=c_ssrs("yyyyyyy")),
+        ),
+        Role.CLINICIAN,
+    ),
+    "a correction of no fact, to unresponsive": (
+        lambda _: c.Amend(
+            version=1,
+            reason="misread (invented)",
+            correction=c.Observe(
+                session=9, minute=1, consciousness="unresponsive", breathing_normal=True, vomiting=False
+            ),
         ),
         Role.CLINICIAN,
     ),
@@ -212,11 +266,42 @@ def test_a_risk_whose_form_is_wrong_is_kept() -> None:
 
 def test_what_tells_of_no_harm_is_refused_as_ever() -> None:
     play = started()
-    calm = c.RecordObservation(consciousness="alert", seen_at=play.at + timedelta(days=1))
-    refusal, events = hand_in(play, play.command(calm, Role.CLINICIAN))
+    calm: tuple[c.CommandBody, ...] = (
+        c.RecordObservation(consciousness="alert", seen_at=play.at + timedelta(days=1)),
+        visit("follow-up-week-99"),
+        c.RegradeAdverseEvent(adverse_event="adverse-event-9", grade=1, serious=False, reason="invented"),
+        _checklist(play, _vitals(play, 120).model_copy(update={"diastolic": 80})),
+        c.RecordTherapy(
+            held_at=play.at + timedelta(days=1), approach="x", attended=True, summary="invented", concern="none"
+        ),
+    )
+    for said in calm:
+        refusal, events = hand_in(play, play.command(said, Role.CLINICIAN))
+        assert refusal is not None
+        assert not refusal.kept
+        assert not events
+
+
+def test_worsening_that_is_told_of_a_visit_that_is_recorded_already_is_kept() -> None:
+    play = after("session.end")
+    play.do(visit("x", visit=None))
+    refusal, _ = hand_in(play, play.command(visit("unscheduled-1", outcome="worsening"), Role.CLINICIAN))
     assert refusal is not None
-    assert not refusal.kept
-    assert not events
+    assert refusal.kept
+    assert play.waits_for("kept_report")
+
+
+def test_a_visit_that_is_told_whole_takes_the_place_of_the_report() -> None:
+    play = after("session.end")
+    lacking = visit("x", visit=None, outcome="worsening", assessments={"side_effects": "invented"})
+    hand_in(play, play.command(lacking, Role.CLINICIAN))
+    [report] = play.journey.reports.values()
+    assert (report.severity, report.settled) == (Severity.CLINICAL, False)
+    whole = visit("x", visit=None, outcome="worsening")
+    first = play.command(whole, Role.CLINICIAN).model_copy(update={"command_id": report.meant})
+    hand_in(play, first)
+    assert play.journey.reports[report.id].settled
+    assert play.waits_for("response_review", "unscheduled-1")
 
 
 JUNK = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=5), st.just([]), st.just({}))

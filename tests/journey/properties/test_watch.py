@@ -87,7 +87,6 @@ def drawn(data: st.DataObject, play: Play) -> c.CommandBody:
 
 @settings(max_examples=40)
 @given(st.data())
-@pytest.mark.requirement("B27")
 def test_no_correction_by_one_person_takes_a_watch_away(data: st.DataObject) -> None:
     after_dose = [(journey, at) for journey, _, at in course("PTSD").moves if journey.doses]
     journey, at = after_dose[data.draw(st.integers(0, len(after_dose) - 1))]

@@ -25,7 +25,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_o
 from workflows.journey.obligation_types import KEPT_REPORT
 from workflows.journey.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.severity import Severity, is_at_least, worst
+from workflows.journey.severity import OF_NO_GO, OF_WORSENING, Severity, is_at_least, worst
 from workflows.journey.stages.sessions.judging import vitals_alert
 
 ABOUT_THE_FORM = (
@@ -34,8 +34,13 @@ ABOUT_THE_FORM = (
     RefusalCode.UNKNOWN,
     RefusalCode.WRONG_TIME,
     RefusalCode.CONTRADICTS,
+    RefusalCode.WRONG_STAGE,
 )
-"""Why a report may be refused for what is in it, and not for who sends it or because it was sent before."""
+"""Why a report may be refused for what is in it or for when it comes, and not for who sends it or because it was sent
+before."""
+ONCE_ONLY = ("visit.record", "session.check")
+"""Forms that are taken once for each visit and session, and so refused though they may say something else than what is
+recorded."""
 KEPT_BYTES = 15_000
 """How much of what was said is kept, in bytes of UTF-8."""
 ReportContent = Mapping[str, Any]
@@ -46,7 +51,16 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
     worst it could be where it cannot. None for what is not about harm."""
     told = {name: value for name, value in said.items() if name not in fields}
     match about:
-        case "adverse-event.report":
+        case "pathway.amend":
+            return _judge_correction(journey, said.get("correction"))
+        case "visit.record":
+            return None if _is_calm_visit(journey, told) else OF_WORSENING
+        case "therapy.record":
+            concern = told.get("concern", "none")
+            return None if concern == "none" else Severity.CLINICAL if concern == "clinical" else Severity.URGENT
+        case "session.check":
+            return _judge_checklist(journey, told)
+        case "adverse-event.report" | "adverse-event.regrade":
             grade, serious = told.get("grade"), told.get("serious")
             if type(grade) is not int or not 1 <= grade <= 5 or type(serious) is not bool:
                 return Severity.EMERGENCY
@@ -54,7 +68,10 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
             words = isinstance(because, list | tuple) and all(isinstance(reason, str) for reason in because)
             if "serious_because" in fields or not words:
                 return Severity.EMERGENCY
-            return worst(Severity.CLINICAL, severity_of_grade(journey.protocol, grade, serious, because))
+            severity = severity_of_grade(journey.protocol, grade, serious, because)
+            if about == "adverse-event.regrade":
+                return None if severity == Severity.ROUTINE else severity
+            return worst(Severity.CLINICAL, severity)
         case "support.request":
             urgency = told.get("urgency")
             known = [each for each in Severity if each == urgency and "text" in told]
@@ -75,9 +92,49 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
 HARM = (
     "adverse-event.report", "crisis.report", "support.request", "pathway.record-death", "session.dose",
     "session.observe", "observation.record", "instrument.record", "check-in.complete", "adverse-event.follow-up",
-    "pregnancy.test",
+    "pregnancy.test", "visit.record", "therapy.record", "adverse-event.regrade", "session.check", "pathway.amend",
 )  # fmt: skip
 """Commands that may tell of harm."""
+NOT_AS_CORRECTION = ("session.dose",)
+"""Forms whose corrections say of no harm by themselves: what was taken is recorded, and the correction is asked for
+again."""
+
+
+def _judge_correction(journey: Journey, correction: object) -> Severity | None:
+    """Judge what a correction says as what it corrects would be."""
+    if not isinstance(correction, Mapping):
+        return None
+    about = correction.get("kind")
+    return None if about in NOT_AS_CORRECTION or about not in HARM else judge_severity(journey, about, correction, ())
+
+
+def _is_calm_visit(journey: Journey, told: ReportContent) -> bool:
+    """Whether a visit says that nothing is to be reviewed: an outcome of the protocol that needs no review, and no
+    symptom at the protocol's alert."""
+    rules, symptoms = journey.protocol.follow_up, told.get("symptoms", {})
+    outcome = told.get("outcome")
+    if outcome not in rules.outcomes or outcome in rules.outcomes_to_review or not isinstance(symptoms, Mapping):
+        return False
+    return all(type(rating) is int and rating < journey.protocol.symptoms.alert_at for rating in symptoms.values())
+
+
+def _judge_checklist(journey: Journey, told: ReportContent) -> Severity | None:
+    """Judge what a checklist found, as if it had been whole. No dose follows from one that nobody can read, so that
+    only what can be read in it is harm."""
+    rules, items = journey.protocol.sessions, told.get("items", {})
+    found = []
+    if isinstance(items, Mapping) and any(items.get(item) is False for item in rules.no_go.alarm):
+        found.append(OF_NO_GO["alarm"])
+    try:
+        vitals = c.Vitals.model_validate_json(canonical(told.get("vitals")))
+    except ValidationError:
+        return worst(*found) if found else None
+    match vitals_alert(rules.vitals, vitals, None):
+        case "emergency":
+            found.append(OF_NO_GO["emergency"])
+        case "notify":
+            found.append(OF_NO_GO["told"])
+    return worst(*found) if found else None
 
 
 def _shows_harm(journey: Journey, told: ReportContent, fields: tuple[str, ...]) -> bool:
@@ -125,7 +182,8 @@ def dump_said(body: c.CommandBody) -> dict[str, Any]:
 def keeps(journey: Journey, command: c.Command, refusal: Refusal) -> bool:
     """Whether a command that is refused tells of harm, and is kept as it was said."""
     about = command.body.kind
-    if refusal.code not in ABOUT_THE_FORM or about not in HARM:
+    again = about in ONCE_ONLY and refusal.code == RefusalCode.ALREADY_DONE
+    if about not in HARM or not (again or refusal.code in ABOUT_THE_FORM):
         return False
     return judge_severity(journey, about, dump_said(command.body), _wrong(refusal)) is not None
 
