@@ -43,7 +43,7 @@ class NoticeActivities:
                     people = ",".join(recipients(self._register, alarm.clinic, notice.to, told)) or "nobody"
                 log.critical(
                     "alarm",
-                    notice_id=str(notice.id),
+                    notice_id=str(self._record.patients.of_notice(notice)),
                     journey_id=str(notice.journey_id),
                     to=notice.to.value,
                     people=people,

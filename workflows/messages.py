@@ -242,16 +242,16 @@ class Alarm(ImmutableModel):
 
 
 class Attempted(ImmutableModel):
-    """What an attempt to raise an alarm leaves to the next one, once the log has it: the ids of its notices, so that it
-    says nothing of another alarm, for which somebody may hand it in. A model, because its payload then says what it is:
+    """What an attempt to raise an alarm leaves to the next one, once the log has it: its notices, so that it says
+    nothing of another alarm, for which somebody may hand it in. A model, because its payload then says what it is:
     Temporal shows it to whoever takes the next attempt, and it is nobody's answer."""
 
-    notices: tuple[UUID, ...]
+    notices: tuple[Notice, ...]
 
     @classmethod
     def of(cls, alarm: Alarm) -> Self:
         """Return what an attempt to raise this alarm leaves."""
-        return cls(notices=tuple(notice.id for notice in alarm.notices))
+        return cls(notices=alarm.notices)
 
 
 def is_logged(alarm: Alarm, left: Sequence[object]) -> bool:

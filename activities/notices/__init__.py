@@ -25,7 +25,7 @@ async def deliver(
     await record.deliver_notices(
         [
             NewNotice(
-                notice_id=notice.id,
+                notice_id=record.patients.of_notice(notice),
                 journey_id=notice.journey_id,
                 event_id=notice.event_id,
                 kind=notice.kind,

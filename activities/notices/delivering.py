@@ -23,6 +23,7 @@ from activities.notices.links import LET_IN, LINK, LINK_CODE
 from activities.notices.queue import NewFact, QueuedNotice
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
+from activities.privacy.patient_keys import PatientKeys
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored, load_events
 from activities.record.recorded_journeys import RecordedJourneys
@@ -178,7 +179,7 @@ async def _try(
     if link is None and staff and notice.kind != CODE:
         link = sender.service.page(notice.journey_id)
     zone = None if staff or journey is None else journey.patient.zone
-    deadline = until(notice, event, journey)
+    deadline = until(sender.record.patients, notice, event, journey)
     files = () if event is None or notice.kind == LINK else await _calendar(sender, event)
     said = words(
         sender.service, alarm=notice.alarm, until=deadline, zone=zone, link=link, calendar=bool(files), once=not staff
@@ -331,10 +332,10 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
         return None
 
 
-def until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
+def until(keys: PatientKeys, notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
     """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known."""
     if journey is None or event is None:
         return None
-    about = next((each.about for each in notices(event) if each.id == notice.id), None)
+    about = next((each.about for each in notices(event) if keys.of_notice(each) == notice.id), None)
     waiting = journey.waiting.get(about or "")
     return waiting.deadline if waiting is not None and waiting.deadline > notice.now else None

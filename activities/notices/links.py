@@ -16,6 +16,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from activities.notices.contacts import EMAIL, ContactPoint, ContactPoints, Owner
+from activities.privacy.patient_keys import PatientKeys
 from activities.record.store import Record
 from workflows.journey.actors import Role
 from workflows.journey.events import Event
@@ -85,10 +86,11 @@ def _way(point: ContactPoint) -> str:
     return EMAIL if point.channel == EMAIL else f"{point.channel}:{point.address.partition(':')[0]}"
 
 
-def task_of(event: Event | None, notice_id: UUID, role: str) -> str | None:
+def task_of(keys: PatientKeys, event: Event | None, notice_id: UUID, role: str) -> str | None:
     """Return the id of what is awaited, as a notice says; of a new link, as the one before said."""
     told = () if event is None else notices(event)
-    mine = [each.about for each in told if each.id == notice_id] or [each.about for each in told if each.to == role]
+    mine = [each.about for each in told if keys.of_notice(each) == notice_id]
+    mine = mine or [each.about for each in told if each.to == role]
     return next((about for about in mine if about is not None), None)
 
 

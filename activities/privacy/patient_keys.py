@@ -3,6 +3,9 @@
 import hmac
 from uuid import UUID
 
+from workflows.journey.base import canonical
+from workflows.journey.notices import Notice
+
 
 class PatientKeys:
     """Makes them under a secret of the service: without it nobody can try what gives a key."""
@@ -34,6 +37,12 @@ class PatientKeys:
     def of_content(self, said: bytes) -> bytes:
         """Return what stands for content (32 bytes) in an id that Temporal or a pager is shown."""
         return self._keyed(b"carepath/content/1\0" + said)
+
+    def of_notice(self, notice: Notice) -> UUID:
+        """Return the id of a notice: another one if it says anything else, and the same however often it is sent. A
+        pager is shown it."""
+        said = canonical(notice.model_dump(mode="json"))
+        return UUID(bytes=self._keyed(b"carepath/notice/1\0" + said)[:16], version=4)
 
     def _keyed(self, said: bytes) -> bytes:
         return hmac.digest(self._secret, said, "sha256")

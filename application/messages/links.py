@@ -191,13 +191,14 @@ async def _contact(contacts: Contacts, link: Link) -> ContactPoints:
 
 
 async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[PreparedForm, ...]:
-    events = await load_events(await context.record(), link.journey_id)
+    record = await context.record()
+    events = await load_events(record, link.journey_id)
     event = next((each for each in events if each.event_id == link.event_id), None)
     if event is None:
         if link.role != Role.PATIENT:
             return ()
         return (*(form for forms in asked_of_patient(journey) for form in forms), *questionnaires_lacking(journey))
-    waiting = journey.waiting.get(links.task_of(event, link.notice_id, link.role) or "")
+    waiting = journey.waiting.get(links.task_of(record.patients, event, link.notice_id, link.role) or "")
     forms = () if waiting is None else forms_for(waiting, journey)
     return tuple(form for form in forms if link.role in form[0].roles)[:1]
 

@@ -205,12 +205,13 @@ async def _missing_notices(record: Record, by: datetime, kept: Iterable[KeptMatt
         except ValueError:
             continue  # The journey is unreadable, which is told.
         for notice in left:
-            missing[notice.id] = Matter(
+            notice_id = record.patients.of_notice(notice)
+            missing[notice_id] = Matter(
                 NOTICE_MISSING,
-                str(notice.id),
+                str(notice_id),
                 {
                     "journey_id": str(notice.journey_id),
-                    "notice_id": str(notice.id),
+                    "notice_id": str(notice_id),
                     "since": stored.recorded_at.isoformat(),
                     "to": notice.to.value,
                 },

@@ -105,14 +105,15 @@ async def find_alarms(
                 opened |= {one.id: event.at for one in event.body.opened}
             for notice in notices(event):
                 what = f"{notice.kind} about {notice.about} of {journey_id}, version {event.version}"
-                if notice.id not in delivered:
+                notice_id = servers.record.patients.of_notice(notice)
+                if notice_id not in delivered:
                     wrong.append(f"never delivered: {what}")
                 if not notice.alarm:
                     continue
                 due = event.at
                 if isinstance(event.body, e.ObligationEscalated):
                     due = max(event.body.due, opened.get(event.body.obligation, event.body.due))
-                moments = [at for at in (left.get(notice.id), delivered.get(notice.id)) if at is not None]
+                moments = [at for at in (left.get(notice_id), delivered.get(notice_id)) if at is not None]
                 if not moments:
                     wrong.append(f"the alarm never left: {what}")
                     continue

@@ -125,7 +125,9 @@ def _alarms(log: Path) -> list[str]:
 
 async def _raised(course: Course) -> list[str]:
     """The ids of the alarms that a journey raised, as Temporal has them."""
-    return [str(notice.id) for alarm in await _alarms_of(course) for notice in alarm.notices]
+    return [
+        str(course.record.patients.of_notice(notice)) for alarm in await _alarms_of(course) for notice in alarm.notices
+    ]
 
 
 async def _alarms_of(course: Course) -> list[Alarm]:
@@ -249,7 +251,7 @@ async def test_an_alarm_of_a_long_outage_is_logged_once(
             await course.send(AT_RISK, by=Role.CLINICIAN)
 
             async def asked_again() -> bool:
-                asked = Counter(alarm.notices[0].id for alarm in await _alarms_of(course))
+                asked = Counter(alarm.notices[0].model_dump_json() for alarm in await _alarms_of(course))
                 return bool(asked) and min(asked.values()) > 2
 
             await eventually(asked_again)

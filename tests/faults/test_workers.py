@@ -131,7 +131,7 @@ async def delivered(stack: Stack, course: Course) -> list[UUID]:
 
 async def owed(course: Course, *, alarms: bool = False) -> list[UUID]:
     due = [notice for event in await load_events(course.record, course.id) for notice in notices(event)]
-    return sorted(notice.id for notice in due if notice.alarm or not alarms)
+    return sorted(course.record.patients.of_notice(notice) for notice in due if notice.alarm or not alarms)
 
 
 @pytest.mark.timeout(240)

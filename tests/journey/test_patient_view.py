@@ -96,7 +96,7 @@ def test_a_hold_and_an_ending_are_told_without_their_reason() -> None:
 
 @pytest.mark.requirement("A65")
 def test_a_notice_has_no_words_that_would_need_a_disclaimer() -> None:
-    ids = {"id": uuid4(), "journey_id": uuid4(), "event_id": uuid4(), "to": Role.PATIENT}
+    ids = {"journey_id": uuid4(), "event_id": uuid4(), "to": Role.PATIENT}
     assert set(Notice.model_fields) == {*ids, "kind", "about", "alarm"}
     assert Notice.model_validate({**ids, "kind": "ask", "about": "check-in"}).about == "check-in"
     for words in ({"kind": "You will feel better"}, {"kind": "ask", "about": "You will feel better"}):

@@ -49,4 +49,4 @@ def test_a_thousand_wake_ups_at_each_deadline_take_each_step_once() -> None:
     assert [event.body.step for event in mine] == list(range(len(steps)))  # type: ignore[union-attr]
     assert len(steps) > 2
     told = [notice for event in mine for notice in notices(event)]
-    assert len(told) == len({notice.id for notice in told}) == len(steps)
+    assert len(told) == len({notice.model_dump_json() for notice in told}) == len(steps)

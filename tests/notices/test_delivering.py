@@ -23,6 +23,7 @@ from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
 from activities.privacy.key_store import SERVICE, KeyStore
+from activities.privacy.patient_keys import PatientKeys
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.stored import NewNotice
@@ -323,7 +324,7 @@ async def test_the_register_is_asked_for_who_is_on_call_alone(
     monkeypatch.setattr(RegisterFile, "current", current)
 
     def notice(to: Role) -> Notice:
-        return Notice(id=uuid4(), journey_id=uuid4(), event_id=uuid4(), kind="k", to=to, alarm=True)
+        return Notice(journey_id=uuid4(), event_id=uuid4(), kind="k", to=to, alarm=True)
 
     everybody, on_call = notice(Role.CLINICIAN), notice(Role.ON_CALL_CLINICIAN)
     await deliver(record, [everybody], clinic=CLINIC, register=register, at=VERIFIED)
@@ -333,7 +334,10 @@ async def test_the_register_is_asked_for_who_is_on_call_alone(
         await ActivityEnvironment().run(NoticeActivities(record, register).alarm, alarm)
     assert [line.get("people") for line in logged if line["event"] == "alarm"] == [None, f"{ONNO},{DIRA}"]
     kept = await app.fetch("SELECT notice_id, recipients FROM record.notice")
-    assert {row["notice_id"]: row["recipients"] for row in kept} == {everybody.id: [], on_call.id: [ONNO, DIRA]}
+    assert {row["notice_id"]: row["recipients"] for row in kept} == {
+        record.patients.of_notice(everybody): [],
+        record.patients.of_notice(on_call): [ONNO, DIRA],
+    }
 
 
 async def test_what_an_attempt_leaves_keeps_only_its_own_alarm_from_the_log(record: Record) -> None:
@@ -341,7 +345,7 @@ async def test_what_an_attempt_leaves_keeps_only_its_own_alarm_from_the_log(reco
     alarms = [
         Alarm(
             clinic=CLINIC,
-            notices=(Notice(id=uuid4(), journey_id=uuid4(), event_id=uuid4(), kind="k", to=Role.PATIENT, alarm=True),),
+            notices=(Notice(journey_id=uuid4(), event_id=uuid4(), kind="k", to=Role.PATIENT, alarm=True),),
         )
         for _ in range(2)
     ]
@@ -351,7 +355,9 @@ async def test_what_an_attempt_leaves_keeps_only_its_own_alarm_from_the_log(reco
             attempt = ActivityEnvironment()
             attempt.info = replace(attempt.info, heartbeat_details=left[:1])
             await attempt.run(NoticeActivities(record, invented().register).alarm, each)
-    assert [line["notice_id"] for line in logged if line["event"] == "alarm"] == [str(alarms[1].notices[0].id)]
+    assert [line["notice_id"] for line in logged if line["event"] == "alarm"] == [
+        str(record.patients.of_notice(alarms[1].notices[0]))
+    ]
 
 
 async def test_a_code_comes_without_a_link(record: Record, sender: Sender, contacts: Contacts) -> None:
@@ -378,15 +384,19 @@ async def test_a_patient_is_given_a_link_and_no_page_for_staff(
     assert subject is not None
     await give(contacts, subject, point("pat@home.example"))
     [asked, *_] = [each for event in events for each in notices(event) if each.to == Role.PATIENT]
-    await deliver(record, [asked.model_copy(update={"alarm": True})], clinic=CLINIC, register=None, at=VERIFIED)
-    await see_to(sender, asked.id)
+    asked = asked.model_copy(update={"alarm": True})
+    await deliver(record, [asked], clinic=CLINIC, register=None, at=VERIFIED)
+    await see_to(sender, record.patients.of_notice(asked))
     [mail] = mailbox.mails
     assert mail["To"] == "pat@home.example"
     text = mail.get_body()
     assert text is not None
     [link] = re.findall(r"https://console\.example(\S*)", text.get_content())
     assert re.fullmatch(r"/go/[A-Za-z0-9_-]{32}", link)
-    assert await states(app, asked.id) == [("patient", "email", "sent"), ("patient", "email", "accepted")]
+    assert await states(app, record.patients.of_notice(asked)) == [
+        ("patient", "email", "sent"),
+        ("patient", "email", "accepted"),
+    ]
 
 
 async def test_an_appointment_comes_with_its_entry_for_a_calendar(
@@ -397,8 +407,9 @@ async def test_an_appointment_comes_with_its_entry_for_a_calendar(
     assert subject is not None
     await give(contacts, subject, point("pat@home.example"))
     told = next(each for each in notices(events[-1]) if each.kind == "appointment")
-    await deliver(record, [told.model_copy(update={"alarm": True})], clinic=CLINIC, register=None, at=VERIFIED)
-    await see_to(sender, told.id)
+    told = told.model_copy(update={"alarm": True})
+    await deliver(record, [told], clinic=CLINIC, register=None, at=VERIFIED)
+    await see_to(sender, record.patients.of_notice(told))
     text, entry = [*mailbox.mails[0].iter_parts()]
     assert "An entry for your calendar comes with this message." in text.get_content()
     assert b"Clinic: appointment" in entry.get_payload(decode=True)
@@ -424,8 +435,9 @@ async def test_an_appointment_that_waited_until_it_was_another_is_not_put_into_a
     await record.append(journey, scheduled.version, [to_new(event)])
     for each in (event, scheduled):  # what came later is sent first
         told = next(notice for notice in notices(each) if notice.kind == "appointment")
-        await deliver(record, [told.model_copy(update={"alarm": True})], clinic=CLINIC, register=None, at=VERIFIED)
-        await see_to(sender, told.id)
+        told = told.model_copy(update={"alarm": True})
+        await deliver(record, [told], clinic=CLINIC, register=None, at=VERIFIED)
+        await see_to(sender, record.patients.of_notice(told))
     first, second = mailbox.mails
     assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/calendar"]
     assert (second.get_content_type(), "calendar" in second.get_content()) == ("text/plain", False)
@@ -471,15 +483,17 @@ def test_a_task_is_to_be_done_until_its_time_as_long_as_that_lies_ahead() -> Non
         if each.about is not None and each.about in play.journey.waiting
     )
 
-    def until_at(moment: datetime, notice_id: UUID = told.id) -> datetime | None:
-        queued = a_queued(moment)._replace(id=notice_id)
-        return until(queued, event, play.journey)
+    keys = PatientKeys(bytes(32))
+
+    def until_at(moment: datetime, notice_id: UUID | None = None) -> datetime | None:
+        queued = a_queued(moment)._replace(id=notice_id or keys.of_notice(told))
+        return until(keys, queued, event, play.journey)
 
     assert until_at(waiting.deadline - timedelta(seconds=1)) == waiting.deadline
     assert until_at(waiting.deadline) is None, "it is late already"
     assert until_at(VERIFIED, uuid4()) is None, "of another notice"
-    queued = a_queued(VERIFIED)._replace(id=told.id)
-    assert until(queued, None, play.journey) is until(queued, event, None) is None
+    queued = a_queued(VERIFIED)._replace(id=keys.of_notice(told))
+    assert until(keys, queued, None, play.journey) is until(keys, queued, event, None) is None
 
 
 def test_an_alarm_is_for_nobody_else_once_a_clinician_took_it_or_it_is_done() -> None:

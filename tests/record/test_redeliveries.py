@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.notice_activities import NoticeActivities
+from activities.notices import deliver
 from activities.record import Record
 from activities.record_activities import RecordActivities
 from activities.signatures.register_file import RegisterFile
@@ -73,12 +74,14 @@ async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step
     assert len(escalated) > 3
     for event in escalated:
         rows = await owner.fetch("SELECT notice_id FROM record.notice WHERE event_id = $1", event.event_id)
-        assert [row["notice_id"] for row in rows] == [notice.id for notice in notices(event)]
+        assert [row["notice_id"] for row in rows] == [record.patients.of_notice(notice) for notice in notices(event)]
         assert len(rows) == 1
     assert [stored.version for stored in await whole_log(record)] == list(range(1, after[-1].version + 1))
 
 
-async def test_alarms_leave_with_their_events_too(recording: RecordActivities, owner: Connection) -> None:
+async def test_alarms_leave_with_their_events_too(
+    record: Record, recording: RecordActivities, owner: Connection
+) -> None:
     """Where events are recorded again that a record lost, no run sends again what it had sent."""
     play = started("PTSD")
     play.do(c.RecordDeath(related="unknown", reason="Invented"), Role.OBSERVER)
@@ -86,7 +89,23 @@ async def test_alarms_leave_with_their_events_too(recording: RecordActivities, o
     told = [each for decision in play.decisions for event in decision.events for each in notices(event)]
     assert {each.alarm for each in told} == {True, False}
     rows = await owner.fetch("SELECT notice_id, alarm FROM record.notice")
-    assert {row["notice_id"]: row["alarm"] for row in rows} == {each.id: each.alarm for each in told}
+    assert {row["notice_id"]: row["alarm"] for row in rows} == {
+        record.patients.of_notice(each): each.alarm for each in told
+    }
+
+
+async def test_an_alarm_of_what_was_decided_anew_in_another_state_leaves_too(record: Record, owner: Connection) -> None:
+    """What left before it was recorded may have been of something else under the same id."""
+    _, since = escalating()
+    events = [event for each in since for event in each.events]
+    event, body = next((event, event.body) for event in events if isinstance(event.body, e.ObligationEscalated))
+    event = event.model_copy(update={"body": body.model_copy(update={"alarm": True})})
+    other = event.model_copy(update={"body": body.model_copy(update={"alarm": True, "obligation": "crisis:invented"})})
+    told = [notice for each in (other, event, other) for notice in notices(each)]
+    for notice in told:
+        await deliver(record, [notice], clinic="demo-clinic", register=None, at=event.at)
+    kept = await owner.fetch("SELECT notice_id FROM record.notice JOIN record.queued_notice USING (log_id, notice_id)")
+    assert len(kept) == 2
 
 
 @pytest.mark.parametrize("lowered", [("_count > 500", "_count > 1"), ("_largest > 262144", "_largest > 100")])

@@ -203,7 +203,8 @@ async def assert_agreement(case: Case) -> None:
         delivered = await connection.fetch("SELECT notice_id FROM record.notice WHERE journey_id = $1", case.id)
     finally:
         await connection.close()
-    assert sorted(row["notice_id"] for row in delivered) == sorted(n.id for event in events for n in notices(event))
+    told = [case.world.record.patients.of_notice(notice) for event in events for notice in notices(event)]
+    assert sorted(row["notice_id"] for row in delivered) == sorted(told)
 
 
 @pytest.mark.parametrize("name", COURSES)

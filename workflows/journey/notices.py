@@ -1,7 +1,7 @@
 """Which events send a message to somebody, and to whom. A notice names a task, and nothing medical."""
 
 from collections.abc import Iterator
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Role
@@ -10,9 +10,9 @@ from workflows.journey.base import Identifier, ImmutableModel
 
 
 class Notice(ImmutableModel):
-    """A message to a person or a role. ``alarm`` ones leave at once, before their event is recorded."""
+    """A message to a person or a role. ``alarm`` ones leave at once, before their event is recorded: decided anew in
+    another state, an event may tell something else under the same id. So all that it says makes a notice what it is."""
 
-    id: UUID
     journey_id: UUID
     event_id: UUID
     kind: Identifier
@@ -22,18 +22,10 @@ class Notice(ImmutableModel):
 
 
 def notices(event: e.Event) -> tuple[Notice, ...]:
-    """The notices of one event, with ids that stay the same however often they are sent."""
+    """The notices of one event, the same however often they are sent."""
     return tuple(
-        Notice(
-            id=uuid5(event.event_id, f"notice:{n}"),
-            journey_id=event.journey_id,
-            event_id=event.event_id,
-            kind=kind,
-            to=to,
-            about=about,
-            alarm=alarm,
-        )
-        for n, (kind, to, about, alarm) in enumerate(_told(event))
+        Notice(journey_id=event.journey_id, event_id=event.event_id, kind=kind, to=to, about=about, alarm=alarm)
+        for kind, to, about, alarm in dict.fromkeys(_told(event))
     )
 
 

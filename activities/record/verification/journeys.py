@@ -156,7 +156,7 @@ async def judge_journeys(
         if head is not None and journey is not None and _differs(record.patients, head, journey):
             found.append(RecordFinding(head["last_position"], journey_id, journey.version, "head_differs"))
     if told:
-        found += await find_lost_notices(connection, record.log_id, told)
+        found += await find_lost_notices(connection, record, told)
     if live is not None:
         found += await find_differing(connection, live, states)
     return JourneyFindings(

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from activities.privacy.patient_keys import PatientKeys
+from activities.record.store import Record
 from activities.record.stored import StoredEvent
 from activities.record.verification.chains import Connection, DatabaseRow, RecordFinding
 from activities.record.verification.derivation import readable_event
@@ -18,24 +20,26 @@ LEFT_WITHIN = timedelta(minutes=5)
 
 
 async def find_lost_notices(
-    connection: Connection, log_id: int, histories: Mapping[UUID, Sequence[StoredEvent]]
+    connection: Connection, record: Record, histories: Mapping[UUID, Sequence[StoredEvent]]
 ) -> list[RecordFinding]:
-    """Return findings for events of these journeys whose notices are missing or say something else. An alarm whose
-    event is not recorded, as when its command was refused where it is recorded, is none."""
+    """Return findings for events of these journeys whose notices are missing or say something else. An alarm that left
+    before what was recorded, and of something else, is none: its command was refused or decided anew by then."""
     rows = await connection.fetch(
-        "SELECT journey_id, notice_id, event_id, kind, recipient_role, clinic, alarm FROM record.notice "
+        "SELECT journey_id, notice_id, event_id, kind, recipient_role, clinic, alarm, created_at FROM record.notice "
         "WHERE log_id = $1 AND journey_id = ANY($2)",
-        log_id,
+        record.log_id,
         list(histories),
     )
     now: datetime = await connection.fetchval("SELECT now()")
     kept: dict[UUID, list[DatabaseRow]] = {journey_id: [] for journey_id in histories}
     for row in rows:
         kept[row["journey_id"]].append(row)
-    return [each for key, history in histories.items() for each in _compare(history, kept[key], now)]
+    return [each for key, history in histories.items() for each in _compare(record.patients, history, kept[key], now)]
 
 
-def _compare(history: Sequence[StoredEvent], kept: Iterable[DatabaseRow], now: datetime) -> Iterator[RecordFinding]:
+def _compare(
+    keys: PatientKeys, history: Sequence[StoredEvent], kept: Iterable[DatabaseRow], now: datetime
+) -> Iterator[RecordFinding]:
     clinic = None
     by_event: dict[UUID, dict[UUID, DatabaseRow]] = {}
     for row in kept:
@@ -46,12 +50,15 @@ def _compare(history: Sequence[StoredEvent], kept: Iterable[DatabaseRow], now: d
             continue
         if isinstance(event.body, PathwayStarted):
             clinic = event.body.clinic
-        left, told = by_event.get(stored.event_id, {}), {notice.id: notice for notice in notices(event)}
+        left, told = by_event.get(stored.event_id, {}), {keys.of_notice(notice): notice for notice in notices(event)}
         place = (stored.position, stored.journey_id, stored.version)
         if told.keys() - left.keys() and now - stored.recorded_at > LEFT_WITHIN:
             yield RecordFinding(*place, "notice_lost")
-        if any(key not in told or not _says(row, told[key], clinic) for key, row in left.items()):
-            yield RecordFinding(*place, "notice_differs")
+        for key, row in left.items():
+            early = row["alarm"] and row["created_at"] <= stored.recorded_at
+            if not (_says(row, told[key], clinic) if key in told else early):
+                yield RecordFinding(*place, "notice_differs")
+                break
 
 
 def _says(row: DatabaseRow, notice: Notice, clinic: str | None) -> bool:

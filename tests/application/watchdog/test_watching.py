@@ -91,7 +91,7 @@ async def put_told(record: Record, events: Sequence[Event]) -> None:
     """Record events and deliver their notices."""
     sender = Sender(record, invented().register, Contacts(record, unconnected()))
     for notice in await put_queued(record, events):
-        await see_to(sender, notice.id)
+        await see_to(sender, record.patients.of_notice(notice))
 
 
 class Waiting:
@@ -318,7 +318,9 @@ async def test_a_notice_that_did_not_leave_is_paged_until_it_does(
     await catch_up(record)
     async with watching(settings):
         [told] = await pager.told("notice_missing")
-        assert {each["notice_id"] for each in told.body["data"]["matters"]} == {str(notice.id) for notice in left}
+        assert {each["notice_id"] for each in told.body["data"]["matters"]} == {
+            str(record.patients.of_notice(notice)) for notice in left
+        }
         await deliver(record, left, clinic="some-clinic", register=None, at=datetime.now(UTC))
         await pager.told("notice_missing", "over")
     assert {call.kind for call in pager.calls} == {"notice_missing"}
