@@ -29,11 +29,12 @@ class Divergence(NamedTuple):
 
 class Derivation(NamedTuple):
     """What does not follow, the oldest first; how many events were derived; and how many were not, because other rules
-    than these decided them."""
+    than these decided them: ``by_others`` are the versions of those."""
 
     faults: tuple[Divergence, ...]
     derived: int
     others: Mapping[DecidedBy, int]
+    by_others: frozenset[int]
 
 
 def derive_again(
@@ -49,7 +50,7 @@ def derive_again(
     journey: Journey | None = None
     receipts: dict[UUID, CommandReceipt] = {}
     faults: list[Divergence] = []
-    derived, others = 0, Counter[DecidedBy]()
+    derived, others, by_others = 0, Counter[DecidedBy](), set[int]()
     for _, together in groupby(history, key=lambda stored: stored.command_id):
         rows = list(together)
         command = kept.pop(rows[0].version, None)
@@ -62,6 +63,7 @@ def derive_again(
             faults.append(_fault(rows[0], "command_changed"))
         elif by_whom != by:
             others[by_whom] += len(rows)
+            by_others.update(row.version for row in rows)
         elif read is None:
             faults.append(_fault(rows[0], "command_changed"))
         else:
@@ -79,7 +81,7 @@ def derive_again(
             add_receipts(receipts, [event])
     last = history[-1].position if history else 0
     faults += (Divergence(last, version, "stray_command") for version in kept)
-    return Derivation(tuple(faults), derived, others)
+    return Derivation(tuple(faults), derived, others, frozenset(by_others))
 
 
 def _fault(row: StoredEvent, reason: Underived) -> Divergence:

@@ -20,7 +20,7 @@ from activities.record.verification.chains import (
 )
 from activities.record.verification.commands import read_commands
 from activities.record.verification.derivation import derive_again, readable_event
-from activities.record.verification.left_notices import find_lost_notices
+from activities.record.verification.left_notices import Told, find_lost_notices
 from activities.record.verification.nonces import Use
 from activities.record.verification.patients import KnownPatient
 from activities.record.verification.shown_rows import Live, find_differing
@@ -124,7 +124,7 @@ async def judge_journeys(
     states: dict[UUID, ProjectionState | None] = {}
     log = None if keys is None else await record.log()
     patients: list[KnownPatient] = []
-    told: dict[UUID, Sequence[StoredEvent]] = {}
+    told: dict[UUID, Told] = {}
     derived, others, late, underived = 0, Counter[DecidedBy](), 0, list[UUID]()
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
@@ -149,8 +149,7 @@ async def judge_journeys(
             derived += derivation.derived
             others.update(derivation.others)
             underived += [journey_id] if derivation.others else []
-            if not derivation.others:  # Other rules may have told others.
-                told[journey_id] = history
+            told[journey_id] = Told(history, derivation.by_others)
         if head is not None and head["patient_key"] is not None and journey is not None:
             patients.append(KnownPatient(journey.id, head["last_position"], said_of_patient(record.patients, journey)))
         if head is not None and journey is not None and _differs(record.patients, head, journey):

@@ -3,8 +3,9 @@
 What is kept lies beside the log, in no chain, and whoever may delete it there silences an alarm before it is sent.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
@@ -19,8 +20,15 @@ LEFT_WITHIN = timedelta(minutes=5)
 """How long after its event is recorded a notice may still be on its way."""
 
 
+class Told(NamedTuple):
+    """A journey, from its beginning, and the versions that other rules decided: those may have told others."""
+
+    history: Sequence[StoredEvent]
+    by_others: Collection[int]
+
+
 async def find_lost_notices(
-    connection: Connection, record: Record, histories: Mapping[UUID, Sequence[StoredEvent]]
+    connection: Connection, record: Record, histories: Mapping[UUID, Told]
 ) -> list[RecordFinding]:
     """Return findings for events of these journeys whose notices are missing or say something else. An alarm that left
     before what was recorded, and of something else, is none: its command was refused or decided anew by then."""
@@ -34,22 +42,22 @@ async def find_lost_notices(
     kept: dict[UUID, list[DatabaseRow]] = {journey_id: [] for journey_id in histories}
     for row in rows:
         kept[row["journey_id"]].append(row)
-    return [each for key, history in histories.items() for each in _compare(record.patients, history, kept[key], now)]
+    return [each for key, told in histories.items() for each in _compare(record.patients, told, kept[key], now)]
 
 
-def _compare(
-    keys: PatientKeys, history: Sequence[StoredEvent], kept: Iterable[DatabaseRow], now: datetime
-) -> Iterator[RecordFinding]:
+def _compare(keys: PatientKeys, journey: Told, kept: Iterable[DatabaseRow], now: datetime) -> Iterator[RecordFinding]:
     clinic = None
     by_event: dict[UUID, dict[UUID, DatabaseRow]] = {}
     for row in kept:
         by_event.setdefault(row["event_id"], {})[row["notice_id"]] = row
-    for stored in history:
+    for stored in journey.history:
         event = readable_event(stored)
         if event is None:
             continue
         if isinstance(event.body, PathwayStarted):
             clinic = event.body.clinic
+        if stored.version in journey.by_others:
+            continue
         left, told = by_event.get(stored.event_id, {}), {keys.of_notice(notice): notice for notice in notices(event)}
         place = (stored.position, stored.journey_id, stored.version)
         if told.keys() - left.keys() and now - stored.recorded_at > LEFT_WITHIN:

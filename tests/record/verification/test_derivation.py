@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities import record_activities
 from activities.record import Record, StoredEvent
 from activities.record.stored import StoredCommand
 from activities.record.verification import left_notices
@@ -152,14 +153,21 @@ async def test_a_record_is_derived_again_and_a_command_that_a_superuser_took_awa
     assert [(finding.version, finding.reason) for finding in found] == [(taken, "no_command")]
 
 
+@pytest.mark.parametrize("other_rules", [False, True])
 async def test_a_notice_that_a_superuser_took_away_changed_or_put_in_is_found(
-    record: Record, tmp_path: Path, admin: Connection, monkeypatch: pytest.MonkeyPatch
+    record: Record, tmp_path: Path, admin: Connection, monkeypatch: pytest.MonkeyPatch, other_rules: bool
 ) -> None:
-    """Else an alarm could be silenced before it is sent, and nobody would know of it."""
+    """Else an alarm could be silenced before it is sent, and nobody would know of it. Other rules may have told others
+    of what they decided, and of that alone."""
     monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta())
     recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
-    for decision in signed_course()[:40]:
+    *decisions, last = signed_course()[:40]
+    for decision in decisions:
         await recording.append(batch([decision]))
+    with monkeypatch.context() as another:
+        if other_rules:
+            another.setattr(record_activities, "decided_by", lambda: DecidedBy(core="another", zones="build"))
+        await recording.append(batch([last]))
     assert (await verify_record(record, derive=True)).findings == ()
     told = await admin.fetch(
         "SELECT DISTINCT ON (e.version) e.version, n.notice_id FROM record.notice n "
