@@ -51,7 +51,7 @@ def staff_news(register: Register, journey: Journey, at: datetime) -> tuple[Care
         changed = is_fit(said, person, roles, journey.clinic, at) == journey.has_left(person, owner)
         if said and changed and any(member not in journey.members for member in said):
             news += said
-    return tuple(dict.fromkeys(news))[:20]
+    return tuple(dict.fromkeys(news))
 
 
 def departed(register: Register, at: datetime) -> frozenset[tuple[str, str, Role]]:

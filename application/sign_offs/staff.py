@@ -54,8 +54,7 @@ def add_register_entries(context: Context, journey: Journey | None, command: Com
         return command
     register = verified_register(context.settings)
     _require_known(register, command.body)
-    found = members(register, named)
-    return command.model_copy(update={"named": found[:20]})
+    return command.model_copy(update={"named": members(register, named)})
 
 
 def _require_known(register: Register, body: CommandBody) -> None:

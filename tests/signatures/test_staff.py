@@ -14,6 +14,7 @@ from activities.signatures.staff import (
     at_work,
     departed,
     is_entered,
+    members,
     on_call,
     refuse_unknown,
     rota_gaps,
@@ -25,7 +26,7 @@ from tests.journey.play import course, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import STAFF_ROLES, Actor, Role
-from workflows.journey.always.care_team.model import Left
+from workflows.journey.always.care_team.model import Left, is_fit
 from workflows.journey.commands import Command
 from workflows.journey.refusals import RefusalCode
 
@@ -268,6 +269,24 @@ def test_of_whose_tasks_a_journey_has_it_hears_who_left_and_who_is_back() -> Non
     told = journey.model_copy(update={"members": (ended,), "left": (away,)})
     assert staff_news(gone, told, NOW) == (), "it knows"
     assert [member.id for member in staff_news(whole, told, NOW)] == [CLINICIAN.id], "is back"
+
+
+def often(who: Actor, times: int = 40) -> Register:
+    """The register in which somebody left and was entered again so many times, and works there now."""
+    years = [LONG_AGO + timedelta(days=day) for day in range(times)]
+    past = [entry(who, since=since, until=since + timedelta(hours=1)) for since in years]
+    others = [entry(each) for each in STAFF if each.id != who.id]
+    return register(staff=(*past, *others, entry(who)))
+
+
+def test_what_the_register_says_of_somebody_is_told_whole_however_often_they_came_and_went() -> None:
+    """The entry that counts now may be the last one."""
+    journey, whole = course("PTSD").journey, often(CLINICIAN)
+    away = Left(person=CLINICIAN.id, owner=Role.CLINICIAN, roles=(Role.CLINICIAN,))
+    told = staff_news(whole, journey.model_copy(update={"left": (away,)}), NOW)
+    assert is_fit(told, CLINICIAN.id, (Role.CLINICIAN,), CLINIC, NOW)
+    named = members(whole, [CLINICIAN.id])
+    assert sent(CLINICIAN, named=named).named == named
 
 
 def test_who_works_there_in_another_role_keeps_no_tasks_of_the_role_that_ended() -> None:

@@ -229,7 +229,7 @@ class Command(InputModel):
     command_id: UUID
     actor: Actor
     body: AnyBody
-    named: Annotated[tuple[CareTeamMember, ...], Field(max_length=20)] = ()
+    named: tuple[CareTeamMember, ...] = ()
     proof: Proof | None = None
 
     @property

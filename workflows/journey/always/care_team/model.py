@@ -2,9 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field
+from typing import ClassVar, Literal
 
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.always.pathway.model import PathwayCovered, PathwayReassigned, PathwayState
@@ -20,7 +18,7 @@ class TakeInStaff(CommandBody):
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    members: Annotated[tuple[CareTeamMember, ...], Field(max_length=20)]
+    members: tuple[CareTeamMember, ...]
 
 
 class StrangerHeard(EventBody):
