@@ -50,6 +50,11 @@ class DataKey:
     cipher: AESGCM = field(repr=False, compare=False)
 
 
+def subject_of(patient_key: bytes) -> str:
+    """Return the subject of a patient's data keys."""
+    return f"patient/{patient_key.hex()}"
+
+
 class DataKeys(Protocol):
     """Where whoever encrypts and decrypts has the keys from.
 
@@ -67,6 +72,9 @@ class DataKeys(Protocol):
 
     async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey]:
         """Return those of these keys that there are, by their ids."""
+
+    async def subjects(self, journeys: Collection[UUID]) -> Mapping[UUID, str]:
+        """Return of these journeys that are somebody's whose they are, as the store has it now."""
 
     async def patients(self) -> PatientKeys:
         """Return what makes the keys of patients."""
@@ -175,6 +183,15 @@ class KeyStore:
         self._subjects.put(journey_id, subject)
         return subject
 
+    async def subjects(self, journeys: Collection[UUID]) -> Mapping[UUID, str]:
+        """Return of these journeys that are somebody's whose they are, as the store has it now.
+
+        Raises:
+            KeysUnavailable: it cannot be said now.
+        """
+        rows = await self._ask_all("SELECT journey_id, subject FROM keys.journey WHERE journey_id = ANY($1)", journeys)
+        return {row["journey_id"]: row["subject"] for row in rows}
+
     async def assign(self, journey_id: UUID, patient_key: bytes) -> None:
         """Say whose journey it is, before anything of it is encrypted. The first word counts.
 
@@ -185,7 +202,7 @@ class KeyStore:
             await self._do(
                 "INSERT INTO keys.journey (journey_id, subject) VALUES ($1, $2) ON CONFLICT DO NOTHING",
                 journey_id,
-                f"patient/{patient_key.hex()}",
+                subject_of(patient_key),
             )
 
     async def check(self) -> None:
@@ -260,7 +277,13 @@ class KeyStore:
     # The database
 
     async def _newest_row(self, subject: str) -> _Row | None:
-        return await self._ask("SELECT * FROM keys.data_key WHERE subject = $1 ORDER BY number DESC LIMIT 1", subject)
+        """The row of the key for new data. Of the secret that never changes it is the first one: whoever has the role
+        of a process can add another one, and patients would not be known any more."""
+        return await self._ask(
+            "SELECT * FROM keys.data_key WHERE subject = $1 AND (number = 1 OR $1 <> $2) ORDER BY number DESC LIMIT 1",
+            subject,
+            IDENTITY,
+        )
 
     async def _add(self, subject: str, number: int) -> None:
         """Add a key of this number, unless another process was faster."""

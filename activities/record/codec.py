@@ -15,7 +15,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from activities.privacy.key_store import DataKey, DataKeys
+from activities.privacy.key_store import SERVICE, DataKey, DataKeys, subject_of
 from activities.privacy.patient_keys import PatientKeys
 
 Encode: TypeAlias = Callable[[UUID, bytes], bytes]
@@ -57,6 +57,10 @@ class PayloadCodec(Protocol):
     async def part_keys(self, log_id: int, journey_id: UUID, stored: Mapping[UUID, bytes]) -> Mapping[UUID, bytes]:
         """Return the key of each of these parts, which opens it and nothing else, as far as there is one."""
 
+    async def find_misplaced(self, journeys: Mapping[UUID, tuple[bytes, Iterable[bytes]]]) -> frozenset[UUID]:
+        """Return of these journeys, each with its patient's key and what is stored of it, those of which something is
+        encrypted, or would be next, under another data key than their patient's."""
+
 
 class Sealing:
     """The codec of every process. Made by `sealing`."""
@@ -97,6 +101,20 @@ class Sealing:
             for part_id, key_id in named.items()
             if key_id in keys
         }
+
+    async def find_misplaced(self, journeys: Mapping[UUID, tuple[bytes, Iterable[bytes]]]) -> frozenset[UUID]:
+        used = {
+            journey_id: {found for sealed in stored if (found := _key_id(sealed)) is not None}
+            for journey_id, (_, stored) in journeys.items()
+        }
+        keys = await self._keys.find_all({key_id for each in used.values() for key_id in each})
+        subjects = await self._keys.subjects([*journeys])
+        return frozenset(
+            journey_id
+            for journey_id, (patient, _) in journeys.items()
+            if {subjects.get(journey_id, SERVICE), *(keys[each].subject for each in used[journey_id] if each in keys)}
+            != {subject_of(patient)}
+        )
 
 
 async def sealing(keys: DataKeys) -> Sealing:

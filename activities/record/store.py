@@ -1,6 +1,6 @@
 """Append to the event record, and read it. The rules are in the database; this module calls it."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -275,11 +275,14 @@ class Record:
         rows = await self._fetch("SELECT * FROM record.see_register($1, $2, $3)", self._log_id, *seen)
         return SeenRegister(rows[0]["version"], rows[0]["content_hash"])
 
-    async def newest_register(self) -> SeenRegister | None:
-        """Return the newest register that was used with this log; None before the first."""
+    async def seen_register(self, version: int | None = None) -> SeenRegister | None:
+        """Return the newest register that was used with this log, or the one of a ``version``; None where there was
+        none."""
         rows = await self._fetch(
-            "SELECT version, content_hash FROM record.register WHERE log_id = $1 ORDER BY version DESC LIMIT 1",
+            "SELECT version, content_hash FROM record.register WHERE log_id = $1 AND version = coalesce($2, version) "
+            "ORDER BY version DESC LIMIT 1",
             self._log_id,
+            version,
         )
         return SeenRegister(rows[0]["version"], rows[0]["content_hash"]) if rows else None
 
@@ -378,6 +381,11 @@ class Record:
                 return StoredEvent.model_construct(**{**row, "payload": b""})
 
         return decoded
+
+    async def find_misplaced(self, journeys: Mapping[UUID, tuple[bytes, Iterable[bytes]]]) -> frozenset[UUID]:
+        """Return of these journeys those that are encrypted under another patient's data key, or the service's, as
+        `PayloadCodec` does."""
+        return await self._codec.find_misplaced(journeys)
 
     async def decoded(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredEvent, ...]:
         """Return the events of rows of EVENT_COLUMNS, as `decoder` does."""

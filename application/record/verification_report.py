@@ -62,6 +62,9 @@ MEANINGS: Mapping[str, str] = {
     "history_differs": "It took in something else of the patient's other journeys than those said then.",
     "rests_on_less": "A session was planned, cleared or released without all that was known of the patient then.",
     "second_journey": "It began while another journey of the patient with the same medicine was open.",
+    "patient_invented": "The record has a key of a patient of whom no event says anything: it was put in.",
+    "key_of_another": "It is encrypted under another data key than its patient's, or what comes next would be: keys "
+    "were assigned otherwise, and an erasure would reach another patient.",
     "patient_differs": "The record tells patients apart, or takes them for one, other than the journeys' events say.",
     "unproven": "Nothing proves who sent the command that this came of.",
     "session_unknown_key": "The register does not have the key that opened the working session of who acted.",
@@ -89,6 +92,8 @@ MEANINGS: Mapping[str, str] = {
     "access_unsealed": "An entry of the access log is older than its seals up to this number: it was put in.",
     "access_cut": "An anchor says that the access log had come further than it has: its end was cut off.",
     "access_rewritten": "The access log is not the one an anchor of this position was signed for.",
+    "register_lowered": "An anchor says that a newer register was used than the record knows of: its row was removed "
+    "or changed, so that an older one could be put back.",
     "head_differs": "The journey's head has another patient, medicine or status than its events have.",
     "notice_lost": "Somebody was to be told of this event, and the notice is not there: it was removed, or never left.",
     "notice_differs": "A notice of this event is not the one that it gives: it was changed, or put in.",

@@ -102,7 +102,7 @@ async def verify(
             content_of_register, keys = _keys(settings, register)
         except UseCaseError as problem:
             unchecked[VerificationPart.SIGN_OFFS] = problem
-    newest = None if content_of_register is None else await record.newest_register()
+    newest = None if content_of_register is None else await record.seen_register()
     if content_of_register is not None and newest is not None and is_put_back(content_of_register, newest):
         found.append(RecordFinding(0, None, None, "register_put_back"))
     try:

@@ -253,7 +253,7 @@ async def require_newest(context: Context, given: Path | None = None) -> None:
     """
     path = given or context.settings.register_file
     content = None if path is None else content_of(path)
-    newest = await (await context.record()).newest_register()
+    newest = await (await context.record()).seen_register()
     if content is None or newest is None:
         return
     register = verified_register(context.settings, path)

@@ -49,6 +49,24 @@ async def test_processes_that_begin_together_make_one_key(keys_database: Databas
     assert all(seals_alike(keys[0], key) for key in keys)
 
 
+async def test_a_second_secret_of_patients_keys_that_somebody_added_takes_no_effect(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    """Every process may add keys. With another secret nobody would be taken for who they are any more: a patient could
+    begin a second journey, and what was given to them in the first would not count."""
+    before = (await key_store.patients()).of_ref("somebody")
+    key_id = uuid4()
+    master, wrapped = await Keyring(keyring).wrap(bytes(32), b"carepath/data-key/1\0" + key_id.bytes + b"identity")
+    connection = await asyncpg.connect(keys_database.keys_url)
+    await connection.execute(
+        "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ('identity', 2, $1, $2, $3)",
+        *(key_id, master, wrapped),
+    )
+    await connection.close()
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as restarted:
+        assert (await restarted.patients()).of_ref("somebody") == before
+
+
 async def test_the_store_holds_no_key_in_clear(key_store: KeyStore, keys_database: Database, keyring: Path) -> None:
     key = await key_store.newest(SERVICE)
     connection = await asyncpg.connect(keys_database.admin_url)

@@ -255,6 +255,9 @@ class Away:
     async def find_all(self, key_ids: object) -> dict[UUID, DataKey]:
         raise KeysUnavailable("away")
 
+    async def subjects(self, journeys: object) -> dict[UUID, str]:
+        raise KeysUnavailable("away")
+
     async def patients(self) -> PatientKeys:
         raise KeysUnavailable("away")
 

@@ -18,15 +18,17 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record import Opening, PayloadUnreadable, Record, RecordUnavailable, Sealing, open_record, sealing
 from activities.record.access_log import list_access, record_access
 from activities.record.codec import Decode, Encode
-from activities.record.event_codec import load_journey
+from activities.record.event_codec import load_journey, to_new
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
 from activities.record.snapshots import EVERY, keep_snapshot, load_folded
 from activities.record.verification.chains import verify_chains
+from activities.record.verification.record import verify_record
 from deploy.local.postgres import Database
 from tests.fixtures.everything import everything
 from tests.record.helpers import NOON, Connection, an_access, event, events
 from tests.record.read_models.courses import course_of, put, renamed
+from workflows.journey.events import PathwayStarted
 
 SAID = b'{"said":"Robin has nightmares, born 1984-05-17"}'
 LOG = 1
@@ -209,6 +211,26 @@ async def test_without_its_key_a_journey_is_unreadable_and_the_log_holds_and_oth
             await put(record, renamed(course_of()[:6], uuid4()))
             await wait_until_caught_up(record, timedelta(seconds=20))
         assert await owner.fetchval("SELECT count(*) FROM read_model.caseload") == 3
+
+
+async def test_keys_that_were_assigned_to_another_patient_are_found(
+    migrated: Database, key_store: KeyStore, keys_database: Database
+) -> None:
+    """Else the erasure of one would reach the other."""
+    right, swapped, later = uuid4(), uuid4(), uuid4()
+    opening = course_of()[0].body
+    assert isinstance(opening, PathwayStarted)
+    async with open_record(everything(migrated), await sealing(key_store)) as record:
+        patient = record.patients.of_ref(opening.patient.ref)
+        await key_store.assign(swapped, record.patients.of_ref("somebody else"))
+        for medicine, journey in enumerate((right, swapped, later)):
+            rows = [to_new(each) for each in renamed(course_of()[:3], journey)]
+            await record.append(journey, 0, rows, opening=Opening(patient_keys=(patient,), medicine=f"m-{medicine}"))
+        connection = await asyncpg.connect(keys_database.owner_url)
+        await connection.execute("UPDATE keys.journey SET subject = 'patient/00' WHERE journey_id = $1", later)
+        await connection.close()
+        found = (await verify_record(record, derive=True)).findings
+    assert {each.journey_id for each in found if each.reason == "key_of_another"} == {swapped, later}
 
 
 class Away(Sealing):

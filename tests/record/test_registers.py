@@ -87,10 +87,10 @@ async def test_a_register_spelled_in_another_way_is_the_same(record: Record, tmp
 
 async def test_only_the_newest_counts_whatever_is_noted_later(record: Record) -> None:
     newest = SeenRegister(7, bytes([7]) * 32)
-    assert await record.newest_register() is None
+    assert await record.seen_register() is None
     assert await record.see_register(newest) == newest
     for later in (SeenRegister(1, bytes(32)), SeenRegister(7, bytes(32)), SeenRegister(6, bytes([7]) * 32)):
-        assert await record.see_register(later) == newest == await record.newest_register()
+        assert await record.see_register(later) == newest == await record.seen_register()
 
 
 async def test_nothing_signed_is_recorded_by_an_older_register(record: Record, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Anchors: signed notes, kept outside the database, of how far the log had come. They show when its end was cut off.
 
 An anchor is a JSON file: ``anchor`` has the log, the position, the log's hash there, the number of events, the same of
-the access log, and the time of the note (UTC); ``signature`` is Ed25519 over the canonical JSON of
-``{"domain": "care-pathway/anchor/1", "anchor": …}``. Keep the directory where whoever runs the database cannot change
-it.
+the access log, the newest register of who may sign that was seen, and the time of the note (UTC); ``signature`` is
+Ed25519 over the canonical JSON of ``{"domain": "care-pathway/anchor/1", "anchor": …}``. Keep the directory where
+whoever runs the database cannot change it.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from activities.private_files import NotPrivate, read_private, write_private
 from activities.record.access_log import access_seal
 from activities.record.store import Record
+from activities.record.stored import SeenRegister
 from activities.record.verification.chains import RecordFinding
 from workflows.journey.base import canonical
 
@@ -29,7 +30,13 @@ DOMAIN = "care-pathway/anchor/1"
 FILE_LIMIT = 4096
 
 Flaw: TypeAlias = Literal[
-    "anchor_unreadable", "anchor_forged", "log_cut", "log_rewritten", "access_cut", "access_rewritten"
+    "anchor_unreadable",
+    "anchor_forged",
+    "log_cut",
+    "log_rewritten",
+    "access_cut",
+    "access_rewritten",
+    "register_lowered",
 ]
 
 
@@ -58,12 +65,15 @@ class Anchor(BaseModel):
     access: int
     """How many entries of the access log were sealed, and the hash of the last one."""
     access_hash: str
+    register_version: int
+    """The newest register that was used with the log, 0 for none, and the hash of its content."""
+    register_hash: str
     at: AwareDatetime
 
     @property
     def name(self) -> str:
         """The name of its file."""
-        return f"{self.position:012d}-{self.access:012d}"
+        return f"{self.position:012d}-{self.access:012d}-{self.register_version:06d}"
 
     def signed_bytes(self) -> bytes:
         """Return the bytes that the signature covers."""
@@ -103,14 +113,15 @@ def read_key(path: Path) -> Ed25519PrivateKey:
 
 
 async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:
-    """Write an anchor for the ends of the log and of the access log. Where neither went on nothing changes. None while
-    the log is empty.
+    """Write an anchor for the ends of the log and of the access log, and the newest register. Where none went on
+    nothing changes. None while the log is empty.
 
     Raises:
         RecordUnavailable, OSError: the log cannot be read, or the directory not written; ask again.
     """
     head = await record.log_head()
     access, access_hash = await access_seal(record) or (0, bytes(32))
+    register = await record.seen_register() or SeenRegister(0, bytes(32))
     if head is None:
         return None
     position, log_hash = head
@@ -121,6 +132,8 @@ async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) 
         events=position,
         access=access,
         access_hash=access_hash.hex(),
+        register_version=register.version,
+        register_hash=register.content_hash.hex(),
         at=datetime.now(UTC),
     )
     await asyncio.to_thread(_write, anchor, directory, key)
@@ -194,6 +207,10 @@ async def _contradicted(record: Record, anchor: Anchor) -> AsyncIterator[Flaw]:
         yield "access_cut"
     elif sealed[1].hex() != anchor.access_hash:
         yield "access_rewritten"
+    if anchor.register_version:
+        seen = await record.seen_register(anchor.register_version)
+        if seen is None or seen.content_hash.hex() != anchor.register_hash:
+            yield "register_lowered"
 
 
 def _anchors(directory: Path, public_key: Ed25519PublicKey) -> Iterator[tuple[int, Anchor | Flaw]]:

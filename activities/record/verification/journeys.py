@@ -125,6 +125,8 @@ async def judge_journeys(
     log = None if keys is None else await record.log()
     patients: list[KnownPatient] = []
     told: dict[UUID, Told] = {}
+    sealed: dict[UUID, tuple[bytes, Sequence[bytes]]] = {}
+    heads: dict[UUID, int] = {}
     derived, others, late, underived = 0, Counter[DecidedBy](), 0, list[UUID]()
     commands = await read_commands(connection, record, journeys) if derive else {}
     for journey_id, events, head in await read_journeys(connection, record.log_id, journeys):
@@ -151,9 +153,13 @@ async def judge_journeys(
             underived += [journey_id] if derivation.others else []
             told[journey_id] = Told(history, derivation.by_others)
         if head is not None and head["patient_key"] is not None and journey is not None:
+            sealed[journey_id] = record.patients.of_ref(journey.patient.ref), [row["payload"] for row in events]
+            heads[journey_id] = head["last_position"]
             patients.append(KnownPatient(journey.id, head["last_position"], said_of_patient(record.patients, journey)))
         if head is not None and journey is not None and _differs(record.patients, head, journey):
             found.append(RecordFinding(head["last_position"], journey_id, journey.version, "head_differs"))
+    for misplaced in await record.find_misplaced(sealed):
+        found.append(RecordFinding(heads[misplaced], misplaced, None, "key_of_another"))
     if told:
         found += await find_lost_notices(connection, record, told)
     if live is not None:

@@ -19,13 +19,15 @@ from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
 
-Difference: TypeAlias = Literal["history_differs", "rests_on_less", "second_journey", "patient_differs"]
+Difference: TypeAlias = Literal[
+    "history_differs", "rests_on_less", "second_journey", "patient_differs", "patient_invented"
+]
 """What may be wrong between the journeys of one patient."""
 UNDONE_TRIED = 8
 """Of how many undone merges each may have counted or not. Patients have one, if any."""
 
 
-def _differs(position: int, journey_id: UUID, version: int | None, difference: Difference) -> RecordFinding:
+def _differs(position: int, journey_id: UUID | None, version: int | None, difference: Difference) -> RecordFinding:
     return RecordFinding(position, journey_id, version, difference)
 
 
@@ -58,7 +60,7 @@ async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[
 
 async def find_mistaken(connection: Connection, log_id: int, known: Iterable[KnownPatient]) -> list[RecordFinding]:
     """Find journeys whose patients the record keeps apart although their events say they are one, or the other way
-    round."""
+    round; and keys of patients of whom no event says anything."""
     rows = await connection.fetch("SELECT patient_key, known_as FROM record.patient WHERE log_id = $1", log_id)
     kept = {row["patient_key"]: row["known_as"] for row in rows}
     every = list(known)
@@ -81,6 +83,8 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
         for each in every
         if kept.get(each.said.refs[0]) in mixed
     )
+    said_of = {*group, *(key for each in every for key in each.said.others)}
+    found += (_differs(0, None, None, "patient_invented") for key in kept if key not in said_of)
     return found
 
 

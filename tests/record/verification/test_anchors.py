@@ -7,11 +7,16 @@ from uuid import UUID
 import pytest
 
 from activities.record.store import Record
+from activities.record.stored import SeenRegister
 from activities.record.verification.anchors import AnchorKeyError, check_anchors, make_key, read_key, write_anchor
 from activities.record.verification.chains import verify_chains
 from tests.record.helpers import Connection, events
 
 A = UUID(int=0xA)
+
+
+def file(position: int) -> str:
+    return f"{position:012d}-{0:012d}-{0:06d}.json"
 
 
 class Anchors:
@@ -41,7 +46,7 @@ async def anchors(record: Record, tmp_path: Path) -> Anchors:
 
 async def test_a_log_agrees_with_its_anchors(anchors: Anchors) -> None:
     await anchors.write()
-    assert sorted(path.name for path in anchors.directory.iterdir()) == [f"{n:012d}-{0:012d}.json" for n in (2, 4, 6)]
+    assert sorted(path.name for path in anchors.directory.iterdir()) == [file(n) for n in (2, 4, 6)]
     assert await anchors.found() == (set(), 6)
     await anchors.record.append(A, 6, events(1))
     assert await anchors.found() == (set(), 6)
@@ -67,9 +72,32 @@ async def test_a_tail_that_was_cut_off_together_with_its_head_is_found(anchors: 
     assert await anchors.found() == ({(4, "log_rewritten"), (6, "log_rewritten")}, 2)
 
 
-@pytest.mark.parametrize("field", ["log_id", "position", "log_hash", "events", "access", "access_hash", "at"])
+@pytest.mark.parametrize(
+    "put_back",
+    [
+        "DELETE FROM record.register WHERE version = 3",
+        "UPDATE record.register SET version = 1 WHERE version = 3",
+        "UPDATE record.register SET content_hash = sha256('other') WHERE version = 3",
+    ],
+)
+async def test_a_register_that_a_superuser_put_back_to_an_older_one_is_found(
+    anchors: Anchors, owner: Connection, put_back: str
+) -> None:
+    """Who lowers what the record has seen can restart everything with an older register: one revoked acts again."""
+    for version in (2, 3):
+        await anchors.record.see_register(SeenRegister(version, bytes([version]) * 32))
+    await anchors.write()
+    assert await anchors.found() == (set(), 6)
+    await owner.execute("ALTER TABLE record.register DISABLE TRIGGER append_only")
+    await owner.execute(put_back)
+    assert (await anchors.found())[0] == {(6, "register_lowered")}
+
+
+@pytest.mark.parametrize(
+    "field", ["log_id", "position", "log_hash", "events", "access", "access_hash", "register_version", "at"]
+)
 async def test_an_anchor_that_was_changed_is_none(anchors: Anchors, field: str) -> None:
-    path = anchors.directory / f"{4:012d}-{0:012d}.json"
+    path = anchors.directory / file(4)
     content = json.loads(path.read_text())
     changed = {"log_hash": "0" * 64, "access_hash": "1" * 64, "at": "2020-01-01T00:00:00Z"}
     content["anchor"][field] = changed.get(field, 3)
@@ -78,8 +106,8 @@ async def test_an_anchor_that_was_changed_is_none(anchors: Anchors, field: str) 
 
 
 async def test_an_anchor_under_another_name_or_key_or_of_no_shape_is_none(anchors: Anchors, tmp_path: Path) -> None:
-    (anchors.directory / f"{6:012d}-{0:012d}.json").rename(anchors.directory / f"{7:012d}-{0:012d}.json")
-    (anchors.directory / f"{4:012d}-{0:012d}.json").write_text("{}")
+    (anchors.directory / file(6)).rename(anchors.directory / file(7))
+    (anchors.directory / file(4)).write_text("{}")
     (anchors.directory / "²-0.json").write_text("{}")
     assert await anchors.found() == ({(7, "anchor_forged"), (4, "anchor_unreadable"), (0, "anchor_unreadable")}, 2)
     anchors.public = make_key(tmp_path / "another")

@@ -152,7 +152,7 @@ async def found(record: Record) -> list[str]:
     return [finding.reason for finding in (await verify_record(record, keys={})).findings if finding.reason in OURS]
 
 
-OURS = ("history_differs", "rests_on_less", "second_journey", "patient_differs", "head_differs")
+OURS = ("history_differs", "rests_on_less", "second_journey", "patient_differs", "patient_invented", "head_differs")
 
 
 async def test_merged_patients_are_judged_together(record: Record, owner: Connection) -> None:
@@ -171,6 +171,11 @@ async def test_merged_patients_are_judged_together(record: Record, owner: Connec
     await record_all(record, second)
     assert await found(record) == []
 
+    await owner.execute(
+        "INSERT INTO record.patient SELECT log_id, sha256('invented'), known_as, ever_known_as "
+        "FROM record.patient LIMIT 1"
+    )
+    assert await found(record) == ["patient_invented"]
     await owner.execute("UPDATE record.patient SET known_as = patient_key")
     assert "patient_differs" in await found(record)
     await owner.execute("UPDATE record.journey SET medicine = 'another'")
