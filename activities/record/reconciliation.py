@@ -111,6 +111,15 @@ def _head(row: asyncpg.Record) -> RecordedHead:
     return RecordedHead(**fields, shown=shown)
 
 
+async def find_open(record: Record) -> tuple[UUID, ...]:
+    """Return the journeys that have begun and not ended."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT journey_id FROM record.journey WHERE log_id = $1 AND status = 'open'", record.log_id
+        )
+    return tuple(row["journey_id"] for row in rows)
+
+
 async def find_gone_on_beside(record: Record, since: datetime | None) -> tuple[UUID, ...]:
     """Return the open journeys whose patient, or somebody who was taken for them, has another one that went on since a
     moment (UTC), or ever."""

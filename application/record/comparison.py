@@ -2,7 +2,8 @@
 
 Every open journey is compared by the list of all runs, in which each says how far it is recorded. None is woken for it,
 and none is asked: after Temporal's database was put back, workers answer from a memory of what no longer is. Only where
-something differs Temporal is asked for that one run.
+something differs, and once a day, Temporal is asked for that one run: who completes a task of it by hand has it say in
+the list what they like.
 """
 
 import asyncio
@@ -15,9 +16,9 @@ from activities.record import Record, UnreadableEvent
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_journey
 from activities.record.patients import find_unparted
-from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, marks_at
+from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, last_complete_pass, marks_at
 from application.errors import UseCaseError
-from application.record.drift import SETTLED, Drift, Drifted, judge
+from application.record.drift import OVERDUE, SETTLED, Drift, Drifted, has_its_turn, judge
 from application.temporal.journeys import Journeys, PolledBuilds, Run
 from workflows.messages import mark_version
 
@@ -51,6 +52,8 @@ async def compare(
     if among is not None:
         heads = [head for head in await heads_of(record, list(among)) if head.status == "open"]
         return len(heads), [each for each in await at_once(differs, heads) if each is not None]
+    last = await last_complete_pass(record)
+    shown = (None if last is None else last.began - OVERDUE), now - OVERDUE
     # The list first: whatever a run says to be recorded is in the record that is read after it.
     runs = {run.journey_id: run async for run in journeys.runs()}
     async for page in heads_that_may_wait(record):
@@ -60,7 +63,9 @@ async def compare(
         doubtful = [
             head
             for head, run in seen
+            # Whose turn it was to show how it stands had time for it since.
             if judge(head, run, marks.get(head.journey_id), builds=builds, now=now) is not None
+            or has_its_turn(head.journey_id, *shown)
         ]
         differing = [each for each in await at_once(differs, doubtful) if each is not None]
         if show_all:
@@ -122,9 +127,12 @@ async def _awaits(record: Record, journey_id: UUID) -> bool:
 
 async def _without_need(record: Record, journeys: Journeys, run: Run, now: datetime) -> Drifted | None:
     """Return how a run differs that no open journey needs."""
+    heads = await heads_of(record, [run.journey_id])
+    if run.squatter is None and mark_version(run.mark) > (heads[0].version if heads else 0):
+        # However young it is: what it says to be recorded was in the record before, and was taken out of it.
+        return Drifted(run.journey_id, Drift.AHEAD)
     if now - run.began <= SETTLED:
         return None
-    heads = await heads_of(record, [run.journey_id])
     if not heads:
         return Drifted(run.journey_id, Drift.UNRECORDED)
     [head] = heads

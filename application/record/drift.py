@@ -1,7 +1,7 @@
 """How Temporal and the record can disagree about a journey, judged by what each of them has of it."""
 
 import shlex
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -15,6 +15,18 @@ SETTLED = timedelta(minutes=2)
 recorded."""
 OVERDUE = timedelta(minutes=5)
 """How late what happens by itself may be before a journey's clock counts as stopped."""
+
+
+DAY = timedelta(days=1)
+
+
+def has_its_turn(journey_id: UUID, after: datetime | None, until: datetime) -> bool:
+    """Whether the moment of the day at which a journey is looked at more closely lies between two moments (UTC). Passes
+    that follow each other leave none out, and none has to remember which it looked at."""
+    if after is None:
+        return False
+    begins = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=journey_id.int % int(DAY.total_seconds()))
+    return (until - begins) // DAY > (after - begins) // DAY
 
 
 class Drift(StrEnum):
@@ -57,7 +69,7 @@ MEANINGS = {
     "record or to tell waits. Find out why, then unpause it",
     Drift.STOPPED: "something is overdue that happens by itself: its clock stands still. Look at its workflow tasks",
     Drift.UNSHOWN: "its search attributes are missing or wrong: it is in no list that chooses by them",
-    Drift.SILENT: "its workflow tasks fail, or Temporal did not answer about it: look at it in the Temporal UI",
+    Drift.SILENT: "its workflow tasks fail or wait, or Temporal did not answer about it: look at it in the Temporal UI",
     Drift.UNSTARTED: "its patient is enrolled and it never began: send its referral again, unchanged",
     Drift.UNRECORDED: "Temporal runs it, and nothing of it is recorded: look whether the record can be reached, and "
     "the register can be read. If the record was put back, see `record recover`",

@@ -10,12 +10,12 @@ import structlog
 
 from activities.record import Record, RecordUnavailable
 from activities.record.patients import find_uninformed
-from activities.record.reconciliation import find_gone_on_beside, find_with_tasks_of, last_complete_pass
+from activities.record.reconciliation import find_gone_on_beside, find_open, find_with_tasks_of, last_complete_pass
 from activities.signatures.staff import departed
 from application.context import Context
 from application.errors import UseCaseError
 from application.record.comparison import at_once, compare
-from application.record.drift import SETTLED, Drift, Drifted, commands_to_move
+from application.record.drift import SETTLED, Drift, Drifted, commands_to_move, has_its_turn
 from application.record.repair import mend
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import REGISTERED, Journeys
@@ -95,7 +95,7 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
 async def _have_looked(context: Context, record: Record, journeys: Journeys, informed: dict[UUID, bytes]) -> None:
     """Have every journey look again beside which another one of its patient went on since the last pass, those of
     patients taken apart that do not know it (whoever did that may have ended before it could tell them), and those that
-    await something of somebody who has left."""
+    await something of somebody who has left. Once a day each shows anew how it stands."""
     last = await last_complete_pass(record)
 
     async def look(journey_id: UUID) -> None:
@@ -105,6 +105,14 @@ async def _have_looked(context: Context, record: Record, journeys: Journeys, inf
     beside = await find_gone_on_beside(record, None if last is None else last.began - SETTLED)
     left = await find_with_tasks_of(record, _departed(context))
     await at_once(look, dict.fromkeys((*beside, *await find_uninformed(record, informed), *left)))
+
+    async def show(journey_id: UUID) -> None:
+        with suppress(UseCaseError):
+            await journeys.show(journey_id)
+
+    # A task that somebody completed by hand, or took as a build that has stopped, is found when the run is to go on.
+    since, now = None if last is None else last.began, context.now()
+    await at_once(show, [each for each in await find_open(record) if has_its_turn(each, since, now)])
 
 
 def _departed(context: Context) -> frozenset[tuple[str, str, Role]]:

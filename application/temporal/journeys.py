@@ -24,10 +24,10 @@ class Run(NamedTuple):
     """The latest run of a journey, as Temporal itself has it: no worker is asked, and none could answer from memory.
 
     ``mark`` is how far it says to be recorded (`record_mark`), ``health`` and ``shown`` (clinic, pathway and stage) are
-    what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail.
-    ``unreplayable``: they fail because its history is not what a worker would do, or no worker says why. ``long``: its
-    history is near a limit. ``conflict``: the record had something else where it wanted to record. ``activity_paused``:
-    it runs, and somebody paused an activity of it. It ``began`` at a time (UTC).
+    what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail, or no
+    worker answers them. ``unreplayable``: they fail because its history is not what a worker would do, or nobody says
+    why. ``long``: its history is near a limit. ``conflict``: the record had something else where it wanted to record.
+    ``activity_paused``: it runs, and somebody paused an activity of it. It ``began`` at a time (UTC).
 
     ``squatter``: it is not this journey. ``foreign``: of another type, or opened without our keys; ``elsewhere``: on
     another task queue; ``asleep``: told to begin later.

@@ -6,7 +6,7 @@ Temporal's database was put back, a worker's memory is of a time that no longer 
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +37,8 @@ LARGE_HISTORY = 25_000_000
 """From this many bytes on, too: Temporal ends runs at 50 MB, unless it is told otherwise."""
 STUCK = 3
 """After so many failed attempts a task counts as stuck."""
+WAITED = timedelta(minutes=5)
+"""So does one that no worker has answered for this long: who polls may be nobody of ours, or take it and keep it."""
 UNSAID = 5
 """From this attempt of a task on nobody is going to say why it fails, if nobody did: a worker says it of a first
 attempt alone. Where that one had no answer, or was refused, the later ones end in silence, also if the history does not
@@ -84,7 +86,9 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
         if run is None:
             return None
         pending = described.pending_workflow_task
-        attempt = pending.attempt if described.HasField("pending_workflow_task") else 0
+        waits = described.HasField("pending_workflow_task")
+        attempt = pending.attempt if waits else 0
+        waited = datetime.now(UTC) - pending.original_scheduled_time.ToDatetime(tzinfo=UTC) if waits else timedelta()
         if run.squatter is not None:
             opening = await read_opening(client, journey_id, task_queue=task_queue)
             return run if opening is None else run._replace(squatter=opening.squatter or run.squatter)
@@ -97,7 +101,7 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
         raise outage(str(error)) from None
     return run._replace(
         mark=max(run.mark, answer.mark, key=mark_version),
-        stuck=run.stuck or attempt >= STUCK,
+        stuck=run.stuck or attempt >= STUCK or waited > WAITED,
         conflict=answer.conflict,
         unreplayable=answer.unreplayable or (answer.unsaid and attempt >= UNSAID),
     )

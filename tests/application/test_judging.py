@@ -1,6 +1,7 @@
 """How a run is judged against the record: every kind of difference, and what is none."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.reconciliation import RecordedHead
-from application.record.drift import MEANINGS, SETTLED, Drift, commands_to_move, judge
+from application.record.drift import DAY, MEANINGS, SETTLED, Drift, commands_to_move, has_its_turn, judge
 from application.temporal.journeys import PolledBuilds, Run
 
 NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
@@ -165,3 +166,16 @@ def test_an_older_run_is_behind_once_it_had_time_to_say_more(version: int, shown
         assert told is None
     else:
         assert told == (Drift.BEHIND if shown else Drift.UNSHOWN)
+
+
+@given(
+    st.uuids(),
+    st.integers(0, 10**9).map(lambda seconds: NOW - timedelta(seconds=seconds)),
+    st.lists(st.timedeltas(timedelta(), DAY), max_size=9),
+)
+def test_each_journey_has_its_turn_once_a_day_however_far_apart_passes_are(
+    journey_id: UUID, began: datetime, pauses: list[timedelta]
+) -> None:
+    moments = sorted({began, began + DAY, *(began + pause for pause in pauses)})
+    assert sum(has_its_turn(journey_id, *pair) for pair in pairwise(moments)) == 1
+    assert not has_its_turn(journey_id, None, began)

@@ -181,7 +181,7 @@ async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working
     keys = await taken_keys(ground.stack)
     await put_record_back(ground, tmp_path / "copy")
     await put_keys(ground.stack, keys)
-    assert await ground.reconcile() == {more.id: (Drift.AHEAD, False), young.id: (Drift.UNRECORDED, False)}
+    assert await ground.reconcile() == {more.id: (Drift.AHEAD, False), young.id: (Drift.AHEAD, False)}
 
     code, shown = await run_cli(ground.stack, "record", "recover")
     assert code == 7

@@ -1,28 +1,41 @@
 """What whoever reaches Temporal does beside the journeys, and to the queue on which they run."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from temporalio.api.enums.v1 import EventType, TaskQueueType
-from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
+from temporalio.api.command.v1 import Command
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import CommandType, EventType, TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import (
+    PollWorkflowTaskQueueRequest,
+    RespondWorkflowTaskCompletedRequest,
+    UpdateTaskQueueConfigRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
+from activities.record.reconciliation import Pass, keep_pass
 from application.record.drift import Drift
-from application.temporal.journey_client import reopen
-from application.temporal.runs import list_runs
+from application.temporal import runs
+from application.temporal.journey_client import reopen, start
+from application.temporal.runs import find_run, list_runs
 from application.temporal.squatters import Squatted
 from application.temporal.upkeep import keep_up
-from tests.faults.helpers import Course, command, support
+from simulation.people import referral
+from tests.faults.helpers import PROTOCOLS, Course, command, support
 from tests.faults.reconciliation.ground import Ground
 from tests.faults.test_resets import reset_without_messages
+from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
+from workflows.search_attributes import STAGE
 
 ACCEPTED = (EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,)
+A_DAY_AGO = Pass(datetime.now(UTC) - timedelta(days=1), datetime.now(UTC), "invented", 0, 0, 0, 0, 0, None)
 COMPLETED = (EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,)
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -101,3 +114,68 @@ async def test_a_run_that_was_reset_without_its_messages_goes_on_from_the_record
     drift = (await working.reconcile()).get(course.id, (Drift.BEHIND, True))
     assert drift == (Drift.BEHIND, True)
     assert await course.checked() == state
+
+
+async def test_what_somebody_had_a_journey_show_is_put_right_within_a_day(ground: Ground) -> None:
+    """What it shows in the list is in clear: who completes a task of it by hand has it say what they like."""
+    ground = ground._replace(settings=ground.settings.model_copy(update={"task_queue": f"by-hand-{uuid4()}"}))
+    async with ground.at_work(max_cached=0):
+        [course] = await ground.begin(1)
+        state, true = await course.recorded(), await shown(ground, course)
+    await show_by_hand(course)
+    async with ground.at_work(max_cached=0):
+        assert course.id not in await ground.reconcile()
+        assert await shown(ground, course) != true
+        await keep_pass(ground.record, A_DAY_AGO)
+        await ground.reconcile()
+
+        async def right() -> bool:
+            return await shown(ground, course) == true
+
+        await eventually(right)
+        assert course.id not in await ground.reconcile()
+        assert await course.checked() == state
+
+
+async def test_a_journey_whose_task_nobody_answers_is_told(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who copies how a build polled that has stopped is taken for it, and takes tasks, or lets them wait."""
+    journey_id, queue = uuid4(), f"nobody-{uuid4()}"
+    await start(ground.client, referral(PROTOCOLS["PTSD"], journey_id), task_queue=queue)
+
+    async def stuck() -> bool:
+        run = await find_run(ground.client, journey_id, task_queue=queue)
+        assert run is not None
+        return run.stuck
+
+    assert not await stuck()
+    monkeypatch.setattr(runs, "WAITED", timedelta())
+    assert await stuck()
+    await ground.client.get_workflow_handle(workflow_id(journey_id)).terminate("the end of this test")
+
+
+async def shown(ground: Ground, course: Course) -> tuple[str, str, str] | None:
+    [run] = [run async for run in list_runs(ground.client) if run.journey_id == course.id]
+    return run.shown
+
+
+async def show_by_hand(course: Course) -> None:
+    """Take the journey's next workflow task, and answer it with what its list entry shall say."""
+    service, namespace = course.client.workflow_service, course.client.namespace
+    await course.handle.signal("show")
+    task = await service.poll_workflow_task_queue(
+        PollWorkflowTaskQueueRequest(
+            namespace=namespace, task_queue=TaskQueue(name=course.task_queue), identity="invented"
+        ),
+        retry=False,
+    )
+    assert task.workflow_execution.workflow_id == workflow_id(course.id)
+    said = Payload(metadata={"encoding": b"json/plain", "type": b"Keyword"}, data=b'"invented"')
+    upsert = Command(command_type=CommandType.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
+    fields = upsert.upsert_workflow_search_attributes_command_attributes.search_attributes.indexed_fields
+    fields[STAGE.name].CopyFrom(said)
+    await service.respond_workflow_task_completed(
+        RespondWorkflowTaskCompletedRequest(
+            namespace=namespace, task_token=task.task_token, commands=[upsert], identity="invented"
+        ),
+        retry=True,
+    )
