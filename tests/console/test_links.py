@@ -100,7 +100,7 @@ class Home:
     async def link(self, *, again: bool = False) -> str:
         """Ask the patient, or ask them again, and return the address of the link that reached them."""
         # As an alarm: a reminder waits for the morning at the patient's place, whatever the time is here.
-        asked = self.asked.model_copy(update={"alarm": True, **({"id": uuid4()} if again else {})})
+        asked = self.asked.model_copy(update={"alarm": True, **({"kind": f"again_{len(self.came)}"} if again else {})})
         await deliver(self.record, [asked], clinic=CLINIC, register=None, at=self.world.at)
         [message] = await self.receive()
         return address_in(message)
@@ -515,7 +515,7 @@ async def test_an_alarm_is_acknowledged_with_one_touch_and_pages_nobody_else(hom
     _, message = await alarm(home, verified=False)
     assert message.link == f"https://localhost/journeys/{home.journey_id}"
     await home.reached_by(MAIL.model_copy(update={"verified_at": None}))
-    asked = home.asked.model_copy(update={"alarm": True, "id": uuid4()})
+    asked = home.asked.model_copy(update={"alarm": True, "kind": "again"})
     await deliver(home.record, [asked], clinic=CLINIC, register=None, at=home.world.at)
     assert None in {each.link for each in await home.receive()}
 
