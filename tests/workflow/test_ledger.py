@@ -118,6 +118,28 @@ def test_a_quarantined_journey_takes_nothing(play: Play) -> None:
     assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())
 
 
+def test_what_was_kept_as_it_was_said_stays_so_when_time_has_made_its_form_right(play: Play) -> None:
+    """Its sender was told to send it again in the right form under the same id, which nothing else may take."""
+    onset = play.at + timedelta(hours=1)
+    body = c.ReportAdverseEvent(what="invented: fell", grade=2, serious=False, onset=onset)
+    command = play.command(body, Role.COORDINATOR)
+    ledger = ledger_of(play)
+    receipt, kept = ledger.decide(decided := Decided(command=command, at=play.at))
+    assert receipt.refusal is not None
+    assert receipt.refusal.kept
+    ledger.apply(kept, decided)
+
+    [again] = ledger.restart(JourneyState(journey=play.journey, receipts=play.receipts))
+    again = again.model_copy(update={"at": onset + timedelta(hours=1)})
+    receipt, events = ledger.decide(again)
+    assert receipt.refusal is not None
+    assert receipt.refusal.kept
+    assert [event.body for event in events] == [event.body for event in kept]
+    assert derive(play.journey, play.receipts, again) == events
+    ledger.apply(events, again)
+    assert command.command_id not in ledger.receipts
+
+
 def test_what_was_refused_stays_refused_on_other_grounds(play: Play, signers: Signers) -> None:
     """Its sender was told. What the record says may make the same command right."""
     command = signed(play, signers)

@@ -18,7 +18,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide, keep_refusal
-from workflows.journey.events import CommandRefused, Event
+from workflows.journey.events import CommandRefused, Event, ReportKept
 from workflows.journey.receipts import CommandReceipt, answer_repeated
 from workflows.journey.refusals import Refusal, RefusalCode
 
@@ -92,6 +92,13 @@ def refuse_again(refused: CommandRefused) -> Refusal:
     """Return what is said of a command that was refused before and is decided again, on other grounds perhaps: whoever
     sent it was told, so it stays refused."""
     return _again(RefusalCode(refused.code), refused.reason)
+
+
+def keep_again(kept: ReportKept) -> Refusal:
+    """Return what is said of a report that was kept as it was said and is decided again, when its form may have become
+    right: whoever sent it was told to send it again, and that takes the place of this."""
+    again = _again(RefusalCode.STALE, "its form could not be taken")
+    return again.model_copy(update={"kept": True, "field": next(iter(kept.fields), None)})
 
 
 def stay_refused(refusal: Refusal) -> Refusal:

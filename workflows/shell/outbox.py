@@ -5,8 +5,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from workflows.journey.commands import StartPathway
-from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, refuse_again
-from workflows.journey.events import CommandRefused, Event
+from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, keep_again, refuse_again
+from workflows.journey.events import CommandRefused, Event, ReportKept
 from workflows.messages import PAYLOAD_BYTES, Batch
 
 BATCH_EVENTS = 200
@@ -23,7 +23,7 @@ class _Kept(NamedTuple):
     command: DecidedCommand
     version: int
     size: int
-    refused: CommandRefused | None
+    refused: CommandRefused | ReportKept | None
 
     @property
     def decided(self) -> Decided:
@@ -31,7 +31,8 @@ class _Kept(NamedTuple):
         decided = self.command.decided
         if self.refused is None or decided.refusal is not None:
             return decided
-        return decided.model_copy(update={"refusal": refuse_again(self.refused)})
+        again = keep_again(self.refused) if isinstance(self.refused, ReportKept) else refuse_again(self.refused)
+        return decided.model_copy(update={"refusal": again})
 
 
 class Outbox:
@@ -53,7 +54,7 @@ class Outbox:
     def add(self, decided: Decided, events: Sequence[Event]) -> None:
         """Add a command and the events it gave."""
         command = DecidedCommand(decided=decided, events=len(events), digest=events_digest(events))
-        refused = events[0].body if isinstance(events[0].body, CommandRefused) else None
+        refused = events[0].body if isinstance(events[0].body, CommandRefused | ReportKept) else None
         self._kept.append(_Kept(command, events[-1].version, len(command.model_dump_json().encode()), refused))
 
     def next_batch(self, journey_id: UUID, by: DecidedBy) -> Batch:
