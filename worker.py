@@ -61,6 +61,7 @@ from application.temporal.run_control import look
 from application.temporal.sdk_log import sdk_logging
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
+from workflows.journey.base import abbreviate
 from workflows.journey.calendars import zone_info
 from workflows.journey.refusals import Refusal
 from workflows.messages import DECIDED_BY, REFUSE_UNKNOWN, AnsweredBefore, SignatureCheck
@@ -146,7 +147,7 @@ def build_worker(
         interceptors=[KnowsStaff(register, log)],
         deployment_config=deployment,
         # Else the SDK reads all code there is to make up a name for it.
-        build_id=None if deployment else decided_by().core,
+        build_id=None if deployment else abbreviate(decided_by().core),
         identity=identity,
     )
 
