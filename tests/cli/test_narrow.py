@@ -9,7 +9,7 @@ from tests.cli.clinics import Clinics
 from tests.cli.helpers import Answer
 from workflows.journey.obligations import obligations
 
-WIDTHS = (20, 40, 60, 80, 120)
+WIDTHS = (20, 40, 80)
 LINE = re.compile(r"[│┃|]")
 
 

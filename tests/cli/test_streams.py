@@ -189,9 +189,12 @@ def test_what_was_recorded_is_not_lost_with_its_answer(
 
 ENCODINGS = [
     {"PYTHONIOENCODING": "ascii"},
-    {"PYTHONIOENCODING": "latin-1"},
+    pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.soak),
     {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "NO_COLOR": "1", "TERM": "dumb"},
+    pytest.param(
+        {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "NO_COLOR": "1", "TERM": "dumb"},
+        marks=pytest.mark.soak,
+    ),
     {"PYTHONIOENCODING": "utf-16"},
 ]
 
@@ -224,7 +227,7 @@ def program(*words: str, **env: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.program
-@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize("closed", [pytest.param("<&-", marks=pytest.mark.soak), "2>&-", "<&- 2>&-"])
 def test_streams_that_are_closed_are_no_defect(closed: str) -> None:
     shell = f"{sys.executable} starter.py score GAD-7 --json {closed}"
     done = subprocess.run(shell, shell=True, cwd=ROOT, input=b"[0,0,0,0,0,0,0]\n", capture_output=True, check=False)
@@ -234,7 +237,10 @@ def test_streams_that_are_closed_are_no_defect(closed: str) -> None:
 
 
 @pytest.mark.program
-@pytest.mark.parametrize("words", ["score GAD-7", "score GAD-7 --json", "score --help", "score GAD-7 2>&-"])
+@pytest.mark.parametrize(
+    "words",
+    [pytest.param("score GAD-7", marks=pytest.mark.soak), "score GAD-7 --json", "score --help", "score GAD-7 2>&-"],
+)
 def test_an_answer_into_a_closed_output_is_not_taken_for_given(words: str) -> None:
     shell = f"{sys.executable} starter.py {words} >&-"
     done = subprocess.run(shell, shell=True, cwd=ROOT, input=b"[0,0,0,0,0,0,0]\n", capture_output=True, check=False)

@@ -80,7 +80,7 @@ async def test_one_directory_serves_one_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)])
 async def test_nothing_outlives_the_parent(tmp_path: Path, sign: signal.Signals) -> None:
     program = textwrap.dedent(
         """

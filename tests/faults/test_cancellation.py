@@ -24,7 +24,7 @@ from workflows.journey.stage import Stage
 
 pytestmark = pytest.mark.server
 
-CACHED = pytest.mark.parametrize("course", [1000, 0], ids=["cached", "replayed at every task"], indirect=True)
+CACHES = ("cached", "replayed at every task")
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def kept(course: Course, times: int) -> None:
     assert [one.owner for one in waiting] == [Role.OPS] * times
 
 
-@CACHED
+@pytest.mark.parametrize("course", [1000, pytest.param(0, marks=pytest.mark.soak)], ids=CACHES, indirect=True)
 async def test_a_cancelled_journey_goes_on(course: Course, client: Client) -> None:
     before = await course.recorded()
     await cancel(course)
@@ -107,7 +107,7 @@ async def test_a_deadline_is_kept_by_a_journey_that_was_cancelled(course: Course
     await eventually(passed)
 
 
-@CACHED
+@pytest.mark.parametrize("course", [1000, 0], ids=CACHES, indirect=True)
 async def test_a_journey_is_cancelled_again_and_again(course: Course) -> None:
     for times in range(1, 4):
         await cancel(course)

@@ -68,7 +68,7 @@ async def test_a_flood_delays_its_sender_and_nobody_else(
         await course.begin()
         before = (await course.recorded()).version
     move, hold = c.Move(zone="America/New_York", state="NY"), c.PlaceHold(reason="invented: whatever else waits")
-    sent = [*(command(move, Role.OPS) for _ in range(30)), command(move, Role.CLINICIAN), command(hold)]
+    sent = [*(command(move, Role.OPS) for _ in range(12)), command(move, Role.CLINICIAN), command(hold)]
     for each in sent:
         await course.handle.signal("command", each)
     async with at_work(client, record, signers, task_queue, max_cached=0):
@@ -136,8 +136,8 @@ async def test_a_run_leaves_by_size_and_takes_unread_messages_along(
 async def test_a_run_that_is_never_idle_leaves_too(
     client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "UPDATES_IN_RUN", 25)
-    sent = [command(support(f"invented: {number}")) for number in range(160)]
+    monkeypatch.setattr(messages, "UPDATES_IN_RUN", 15)
+    sent = [command(support(f"invented: {number}")) for number in range(90)]
     waiting = list(sent)
     async with at_work(client, record, signers, task_queue):
         course = Course(client, record, signers, task_queue)

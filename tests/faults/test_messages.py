@@ -28,7 +28,12 @@ from workflows.journey.refusals import Refusal, RefusalCode
 pytestmark = pytest.mark.server
 
 
-REPLAYED = pytest.mark.parametrize("course", [1000, 0], ids=["cached", "replayed at every task"], indirect=True)
+CACHES = ("cached", "replayed at every task")
+REPLAYED = pytest.mark.parametrize("course", [1000, 0], ids=CACHES, indirect=True)
+REPLAYED_IN_SOAK = pytest.mark.parametrize(
+    "course", [1000, pytest.param(0, marks=pytest.mark.soak)], ids=CACHES, indirect=True
+)
+"""Replays take long. Two of these tests show them before a merge: signals that are kept, and signals that are taken."""
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ async def kept_unreadable(course: Course, messages: int) -> None:
     assert {one.owner for one in waiting} == {Role.OPS}
 
 
-@REPLAYED
+@REPLAYED_IN_SOAK
 async def test_one_command_sent_twenty_times_happens_once(course: Course) -> None:
     sent = command(support())
     content = sent.model_dump_json().encode()
@@ -76,7 +81,7 @@ async def test_one_command_sent_twenty_times_happens_once(course: Course) -> Non
     assert (await kinds(course)).count("support.requested") == 1
 
 
-@REPLAYED
+@REPLAYED_IN_SOAK
 async def test_the_same_id_for_something_else_is_refused(course: Course) -> None:
     sent = command(support())
     await course.submit(sent)
@@ -117,7 +122,7 @@ async def test_what_cannot_be_read_is_kept_and_holds_care(course: Course) -> Non
         await kept_unreadable(course, number)
 
 
-@REPLAYED
+@REPLAYED_IN_SOAK
 async def test_what_comes_with_a_signal_that_says_nothing_does_no_harm(course: Course) -> None:
     for name in ("show", "look"):
         for contents in ((b'"invented"',), (b"{}", b"?"), (b"",)):
@@ -125,7 +130,7 @@ async def test_what_comes_with_a_signal_that_says_nothing_does_no_harm(course: C
         await course.send(support(f"invented: after {name}"))
 
 
-@REPLAYED
+@REPLAYED_IN_SOAK
 async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> None:
     for body in (support(), c.PassDeadline(), c.KeepUnreadable(name="x", content="y")):
         forged = c.Command(command_id=uuid4(), actor=CLOCK, body=body)
@@ -210,7 +215,7 @@ async def test_a_flood_of_unreadable_messages_keeps_so_many_and_counts_the_other
     assert "SHA-256" in counted[-1]
 
 
-@REPLAYED
+@REPLAYED_IN_SOAK
 async def test_what_a_worker_writes_replays_whatever_was_refused_meanwhile(course: Course) -> None:
     """A refused update leaves nothing in history, and a task around it that others may be replayed together with."""
     for number in range(5):
@@ -222,7 +227,7 @@ async def test_what_a_worker_writes_replays_whatever_was_refused_meanwhile(cours
     assert await replay([await course.handle.fetch_history()], codec_of(course.client)) == []
 
 
-@REPLAYED
+@REPLAYED_IN_SOAK
 async def test_a_command_after_the_end_is_told_so(course: Course) -> None:
     earlier, last = (
         command(c.Move(zone="America/New_York", state="NY")),

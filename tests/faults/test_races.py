@@ -20,7 +20,7 @@ from workflows.journey.refusals import Refusal, RefusalCode
 
 pytestmark = pytest.mark.server
 
-AT_ONCE = 20
+AT_ONCE = 16
 """All share the few connections of one record: more of them would wait too long for one."""
 WAYS = tuple(product(("update", "signal"), repeat=2))
 """How the two come in. Half of all races are between two updates."""
@@ -81,7 +81,7 @@ async def race(course: Course, number: int) -> None:
     await course.checked()
 
 
-@pytest.mark.parametrize("races", [2 * AT_ONCE, pytest.param(200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("races", [len(WAYS) * len(DECISIONS) * 2, pytest.param(200, marks=pytest.mark.soak)])
 async def test_every_race_has_one_winner(
     client: Client, record: Record, signers: Signers, task_queue: str, races: int
 ) -> None:

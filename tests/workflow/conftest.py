@@ -72,8 +72,9 @@ async def uncached_world(real_world: World) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="session")
 async def played(real_world: World, early_world: World, uncached_world: World) -> AsyncIterator[Played]:
-    """Courses on real servers, by name. The first test to ask starts them all: most of their time is waiting. Where
-    every task is a replay, it is not: they would keep one another from being answered in time, and go one by one."""
+    """Courses on real servers, by name. The first test to ask starts all of `make test`: most of their time is waiting.
+    Where every task is a replay, it is not: they would keep one another from being answered in time, and go one by
+    one."""
 
     at_once = asyncio.Semaphore(len(COURSES) if workflow_cache() else 1)
     worlds = {"real": real_world, "early": early_world, "uncached": uncached_world}
@@ -85,10 +86,19 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
             await course.play(case)
         return case
 
-    playing = {name: asyncio.create_task(play(name), name=name) for name in COURSES}
+    playing: dict[str, asyncio.Task[Case]] = {}
+
+    def begin(name: str) -> asyncio.Task[Case]:
+        if name not in playing:
+            playing[name] = asyncio.create_task(play(name), name=name)
+        return playing[name]
+
+    for name, course in COURSES.items():
+        if not course.soak:
+            begin(name)
 
     async def wait(name: str) -> Case:
-        return await asyncio.shield(playing[name])
+        return await asyncio.shield(begin(name))
 
     yield wait
     for task in playing.values():

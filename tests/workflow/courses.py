@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
+import pytest
+
 from simulation.player import BEYOND
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
@@ -27,9 +29,16 @@ class Course:
     play: Callable[[Case], Awaitable[object]]
     zone: str | None = None
     world: Literal["real", "early", "uncached"] = "real"
+    soak: bool = False
+    """Too long for `make test`: other courses show there what it shows."""
 
     async def begin(self, world: World) -> Case:
         return await world.begin(load_demonstration(self.pathway), zone=self.zone)
+
+
+def of_courses(*names: str) -> list[Any]:
+    """These names as parameters: those of long courses are of the tier `soak`."""
+    return [pytest.param(name, marks=[pytest.mark.soak] if COURSES[name].soak else []) for name in names]
 
 
 Played = Callable[[str], Awaitable[Case]]
@@ -329,10 +338,10 @@ async def signals(case: Case) -> None:
 
 
 COURSES: Mapping[str, Course] = {
-    "ptsd": Course("PTSD", happy),
+    "ptsd": Course("PTSD", happy, soak=True),
     "anxiety": Course("ANXIETY", happy),
     "late": Course("PTSD", late, zone="America/Los_Angeles"),
-    "silent": Course("PTSD", silent, zone="Australia/Adelaide"),
+    "silent": Course("PTSD", silent, zone="Australia/Adelaide", soak=True),
     "in-clinic": Course("ANXIETY", in_clinic),
     "withdrawal": Course("ANXIETY", withdrawal),
     "malformed": Course("ANXIETY", malformed),

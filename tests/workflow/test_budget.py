@@ -15,7 +15,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.workflow.courses import Played
+from tests.workflow.courses import Played, of_courses
 from workflows.journey import events as e
 from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol
@@ -76,7 +76,7 @@ def parts(message: Message) -> Iterator[Message]:
             yield from (one for one in each if isinstance(one, Message))
 
 
-@pytest.mark.parametrize("name", CEILINGS)
+@pytest.mark.parametrize("name", of_courses(*CEILINGS))
 async def test_a_course_stays_within_its_budget(played: Played, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     case = await played(name)
     over = first_without_an_end(await case.events(), case.journey.protocol) + timedelta(minutes=1)

@@ -10,7 +10,18 @@ import pytest
 from activities.record.verification.chains import verify_chains
 from tests.fixtures.everything import everything
 from tests.helpers import task_failures
-from tests.workflow.courses import ALARM, COURSES, FIRST_DAY, LATE, MALFORMED, SHORTLY, SOUGHT, UNWELL, Played
+from tests.workflow.courses import (
+    ALARM,
+    COURSES,
+    FIRST_DAY,
+    LATE,
+    MALFORMED,
+    SHORTLY,
+    SOUGHT,
+    UNWELL,
+    Played,
+    of_courses,
+)
 from tests.workflow.escalations import (
     answered_at,
     assert_every_contact_due_as_the_protocol_says,
@@ -207,7 +218,7 @@ async def assert_agreement(case: Case) -> None:
     assert sorted(row["notice_id"] for row in delivered) == sorted(told)
 
 
-@pytest.mark.parametrize("name", COURSES)
+@pytest.mark.parametrize("name", of_courses(*COURSES))
 async def test_keeps_time_on_the_real_server(played: Played, name: str) -> None:
     case = await played(name)
 

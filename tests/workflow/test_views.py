@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from tests.helpers import eventually
-from tests.workflow.courses import Played, stage
+from tests.workflow.courses import Played, of_courses, stage
 from tests.workflow.test_courses import assert_agreement
 from tests.workflow.world import Case, World
 from workflows.care_journey import CareJourney
@@ -78,7 +78,7 @@ async def test_every_stage_shows_where_it_stands(real_world: World, pathway: Pat
     await eventually(listed)
 
 
-@pytest.mark.parametrize("name", ["ptsd", "anxiety"])
+@pytest.mark.parametrize("name", of_courses("ptsd", "anxiety"))
 async def test_an_ended_journey_shows_that_it_ended(played: Played, name: str) -> None:
     case = await played(name)
 
@@ -107,7 +107,7 @@ async def test_what_is_ended_awaits_nobody(played: Played) -> None:
     assert metadata.current_details == details(case.journey)
 
 
-@pytest.mark.parametrize("name", ["ptsd", "late", "silent", "chain"])
+@pytest.mark.parametrize("name", of_courses("ptsd", "late", "silent", "chain"))
 async def test_every_timer_and_activity_says_what_it_is_for(played: Played, name: str) -> None:
     case = await played(name)
     converter = in_history(case.world.client, case.handle.id)

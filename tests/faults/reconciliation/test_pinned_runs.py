@@ -50,7 +50,7 @@ async def test_a_journey_that_is_pinned_to_a_strangers_build_is_taken_back(groun
         assert course.id not in await ground.reconcile()
 
 
-@pytest.mark.parametrize("name", ["care-pathway", "invented"])
+@pytest.mark.parametrize("name", ["care-pathway", pytest.param("invented", marks=pytest.mark.soak)])
 async def test_a_strangers_build_that_is_made_the_current_one_is_told_with_what_to_run(
     ground: Ground, name: str
 ) -> None:

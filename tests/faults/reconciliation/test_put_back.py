@@ -48,7 +48,9 @@ async def recorded_at_last(ground: Ground, course: Course, sent: Command) -> dic
     return found
 
 
-@pytest.mark.parametrize("cached", [1000, 0], ids=["worker remembers", "worker replays"])
+@pytest.mark.parametrize(
+    "cached", [1000, pytest.param(0, marks=pytest.mark.soak)], ids=["worker remembers", "worker replays"]
+)
 async def test_a_put_back_of_temporals_database_is_mended(ground: Ground, tmp_path: Path, cached: int) -> None:
     """The worker lives on. One that remembers answers queries from its memory: it knows nothing of the loss."""
     async with ground.at_work(max_cached=cached):
