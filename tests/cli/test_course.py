@@ -38,10 +38,11 @@ class CommandLine:
 
     async def submit(self, command: Command) -> None:
         assert self.seen is not None
-        why = call(self.world, "pathway", "why", str(self.journey), "--json").json["sentences"]
-        left = len(self.seen.waiting) - SENTENCES
-        assert len(why) >= SENTENCES + min(left, 0)
-        assert left <= 0 or any(said.startswith(f"and {left} more.") for said in why)
+        if len(self.world.received) % 3 == 0:
+            why = call(self.world, "pathway", "why", str(self.journey), "--json").json["sentences"]
+            left = len(self.seen.waiting) - SENTENCES
+            assert len(why) >= SENTENCES + min(left, 0)
+            assert left <= 0 or any(said.startswith(f"and {left} more.") for said in why)
         send(self.world, self.journey, command, self.profiles)
 
     async def wait_until(self, moment: datetime) -> None:

@@ -140,7 +140,7 @@ async def test_today_ends_at_midnight_where_the_user_is(
     assert await clinics.rows("--all", "--today", "--overdue") == await clinics.rows("--all", "--overdue")
 
 
-@pytest.mark.parametrize("limit", [1, 4])
+@pytest.mark.parametrize("limit", [pytest.param(1, marks=pytest.mark.soak), 4])
 async def test_pages_have_no_gap_and_no_repeat(clinics: Clinics, limit: int) -> None:
     found: list[tuple[UUID, str]] = []
     more: tuple[str, ...] | None = ()

@@ -296,19 +296,15 @@ async def test_keys_are_rotated_under_journeys_and_nothing_fails(
     courses = [Course(own_keys.client, record, signers, task_queue) for _ in range(3)]
     async with at_work(own_keys.client, record, signers, task_queue, max_cached=1):
         await asyncio.gather(*(course.begin() for course in courses))
-        done = asyncio.Event()
 
         async def rotate() -> None:
-            while not done.is_set():
-                await own_keys.store.rotate()
-                use_master_key(own_keys.keyring, add_master_key(own_keys.keyring))
-                await own_keys.store.rewrap()
+            await own_keys.store.rotate()
+            use_master_key(own_keys.keyring, add_master_key(own_keys.keyring))
+            await own_keys.store.rewrap()
 
-        rotating = asyncio.create_task(rotate())
-        for number in range(8):
-            await asyncio.gather(*(course.send(support(f"invented: {number}")) for course in courses))
-        done.set()
-        await rotating
+        for number in range(6):
+            sending = (course.send(support(f"invented: {number}")) for course in courses)
+            await asyncio.gather(rotate(), *sending)
         for course in courses:
             await course.recorded()
             history = await histories(course)

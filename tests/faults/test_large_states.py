@@ -42,13 +42,13 @@ async def blobs(course: Course) -> int:
 async def test_a_large_state_is_handed_on_read_back_and_reset(
     client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(messages, "UPDATES_IN_RUN", 100)
+    monkeypatch.setattr(messages, "UPDATES_IN_RUN", 75)
     async with at_work(client, record, signers, task_queue):
         course = Course(client, record, signers, task_queue)
         await course.begin()
-        await fill(course, 250)
+        await fill(course, 160)
         journey = await course.checked()
-        assert len(journey.support) == 250
+        assert len(journey.support) == 160
         runs = await course.runs()
         assert len(runs) >= 2
         assert await blobs(course) >= 1

@@ -57,7 +57,7 @@ async def test_a_stream_of_commands_runs_through_many_runs(
 ) -> None:
     """Every command happens once, whichever run it met and however often it had to be sent."""
     course = Course(short_runs, record, signers, task_queue)
-    sent = [command(support(f"invented: {number}")) for number in range(100)]
+    sent = [command(support(f"invented: {number}")) for number in range(60)]
 
     async def ask(number: int) -> None:
         if number % 5 == 0:
@@ -73,7 +73,7 @@ async def test_a_stream_of_commands_runs_through_many_runs(
         for wave in range(0, len(sent), 10):
             await asyncio.gather(*(ask(number) for number in range(wave, wave + 10)))
             await record.wait_for(course.id, max(one.version for one in course.receipts.values()), PATIENCE)
-        assert len(await course.runs()) >= 4
+        assert len(await course.runs()) >= 3
         # The same commands once more, by now in another run than the one that took them.
         for early in sent[:10]:
             assert course.receipts[early.command_id] == await course.submit(early)

@@ -20,7 +20,7 @@ from workflows.journey.refusals import Refusal, RefusalCode
 
 pytestmark = pytest.mark.server
 
-AT_ONCE = 16
+AT_ONCE = 8
 """All share the few connections of one record: more of them would wait too long for one."""
 WAYS = tuple(product(("update", "signal"), repeat=2))
 """How the two come in. Half of all races are between two updates."""

@@ -81,7 +81,9 @@ async def test_what_is_remembered_changes_nothing(record: Record, tmp_path: Path
     for number, each in enumerate(batches()):
         known = remembering if number % 5 else activities(record, tmp_path)
         answer = await known.append(each)
-        assert answer == await activities(record, tmp_path).append(each) == await remembering.append(each)
+        assert answer == await remembering.append(each)
+        if number % 3 == 0:
+            assert answer == await activities(record, tmp_path).append(each)
 
 
 async def test_a_proof_is_made_once_and_nobody_else_waits_for_it(

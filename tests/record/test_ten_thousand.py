@@ -20,7 +20,7 @@ from tests.record.connections import Damaged
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, put, renamed
 
-ALL, MANY, OPENING = 10_000, 1_000, 2
+ALL, MANY, OPENING = 10_000, 400, 2
 WITHIN = timedelta(minutes=4)
 
 

@@ -372,7 +372,9 @@ async def test_what_reconciliation_says_is_paged(
     assert {call.kind for call in pager.calls} <= {"reconciliation_found", "reconciliation_late"}
 
 
-@pytest.mark.parametrize("answer", [500, 404, 301, "hang", "redirect"])
+@pytest.mark.parametrize(
+    "answer", [500, "hang", "redirect", *(pytest.param(each, marks=pytest.mark.soak) for each in (404, 301))]
+)
 async def test_a_page_that_is_not_taken_is_sent_again_under_its_id(
     record: Record, pager: Pager, settings: WatchdogSettings, answer: Any
 ) -> None:

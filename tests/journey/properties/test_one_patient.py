@@ -96,7 +96,7 @@ class Clinics:
 
 
 @pytest.mark.requirement("B27")
-@examples(0.25)
+@examples(0.15)
 @given(st.data())
 def test_no_two_doses_of_one_patient_are_too_close_in_whatever_journeys(data: st.DataObject) -> None:
     clinics = Clinics(look=data.draw(st.booleans()))

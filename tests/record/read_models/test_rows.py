@@ -25,6 +25,7 @@ from activities.record.read_models.rows import (
     trim,
 )
 from simulation.people import STAFF
+from tests.examples import examples
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.record.read_models.courses import course_of
 from workflows.journey import events as e
@@ -100,6 +101,7 @@ def check_signing(row: ObligationRow, waiting: Obligation, known: ProjectionStat
             assert listed == may
 
 
+@examples(0.5)
 @given(st.data(), moments())
 def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     play = standing_at(*where)

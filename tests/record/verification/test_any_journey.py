@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
+from tests.examples import examples
 from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.signatures.recorded import EARLY, stored
@@ -15,6 +16,7 @@ from workflows.journey.refusals import Refusal
 STEPS = 10
 
 
+@examples(0.5)
 @given(st.data(), moments())
 def test_what_the_rules_decided_is_never_found_wrong(data: st.DataObject, moment: tuple[Pathway, int]) -> None:
     play = standing_at(*moment)

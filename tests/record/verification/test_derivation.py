@@ -16,6 +16,7 @@ from activities.record.verification import left_notices
 from activities.record.verification.derivation import derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
+from tests.examples import examples
 from tests.journey.play import JOURNEY, Decision, course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.record.handed import batch, kept, signed_course
@@ -32,6 +33,7 @@ from workflows.journey.refusals import Refusal
 STEPS = 10
 
 
+@examples(0.5)
 @given(st.data(), moments())
 def test_any_journey_is_derived_again(data: st.DataObject, moment: tuple[Pathway, int]) -> None:
     play = standing_at(*moment)
@@ -119,7 +121,7 @@ def test_what_somebody_wrote_into_the_record_is_found(what: str) -> None:
 
 def test_a_row_dated_otherwise_is_found_where_it_is() -> None:
     rows, commands = kept(signed_course())
-    for number in range(0, len(rows), 25):
+    for number in range(0, len(rows), 60):
         forged = list(rows)
         forged[number] = rows[number].model_copy(
             update={"occurred_at": rows[number].occurred_at + timedelta(seconds=1)}
