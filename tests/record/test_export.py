@@ -17,6 +17,7 @@ from unicodedata import category
 from uuid import UUID, uuid4
 
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
@@ -28,7 +29,7 @@ from activities.record.command_codec import decided_by
 from activities.record.export import FORMAT, VERIFIER, export
 from activities.record.stored import NewCommand
 from activities.record.verification import verify_export
-from deploy.local.postgres import Database
+from deploy.local.postgres import Database, Postgres
 from tests.fixtures.everything import everything
 from tests.journey.play import JOURNEY
 from tests.record.handed import kept, signed_course
@@ -58,16 +59,25 @@ def put(event: dict[str, Any], content: dict[str, Any]) -> None:
     event["payload"] = base64.b64encode(header + sealed).decode()
 
 
-@pytest.fixture
-async def bundle(record: Record, tmp_path: Path) -> Path:
-    rows, commands = kept(signed_course())
-    events = [NewEvent.model_validate(row.model_dump(include={*NewEvent.model_fields})) for row in rows]
-    new = [NewCommand(events=each.events, payload=each.payload) for each in commands]
-    await record.append(JOURNEY, 0, events, commands=new)
-    content = await export(record, JOURNEY, published(EARLY), ANCHOR)
+@pytest_asyncio.fixture(scope="session")
+async def exported(postgres: Postgres, codec: SealingCodec) -> bytes:
+    """A whole course as it was exported, once for all tests that read or change it."""
+    database = await postgres.fresh_database(template=postgres.database)
+    async with open_record(everything(database), await sealing(codec.keys)) as record:
+        rows, commands = kept(signed_course())
+        events = [NewEvent.model_validate(row.model_dump(include={*NewEvent.model_fields})) for row in rows]
+        new = [NewCommand(events=each.events, payload=each.payload) for each in commands]
+        await record.append(JOURNEY, 0, events, commands=new)
+        content = await export(record, JOURNEY, published(EARLY), ANCHOR)
+    await postgres.drop_database(database)
     assert content is not None
+    return content
+
+
+@pytest.fixture
+def bundle(exported: bytes, tmp_path: Path) -> Path:
     path = tmp_path / "journey.zip"
-    path.write_bytes(content)
+    path.write_bytes(exported)
     return path
 
 
