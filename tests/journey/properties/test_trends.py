@@ -51,8 +51,19 @@ def test_ratings_that_stay_worse_always_alert_and_others_never(baseline: int, ra
             assert f"contact-{n}" in found
         if max(ratings[n], other) >= 9:
             assert f"contact-{n}" in found
-        elif not (n >= 1 and worse[n] and worse[n - 1]):
+        elif not worse[n] or sum(worse[: n + 1]) < 2:
             assert f"contact-{n}" not in found
+
+
+@given(st.lists(st.tuples(st.integers(5, 8), st.lists(st.integers(0, 2), max_size=3)), min_size=2, max_size=5))
+def test_ratings_that_are_worse_and_better_in_turn_alert(course: list[tuple[int, list[int]]]) -> None:
+    """Whatever comes between them: of two that are worse than the best there ever was, the second is told."""
+    ratings = [rating for worse, better in course for rating in (worse, *better)]
+    rated = [(f"contact-{n}", {"x": rating}) for n, rating in enumerate(ratings)]
+    found = find_alerts({"x": 0}, rated, RULES)
+    high = [f"contact-{n}" for n, rating in enumerate(ratings) if rating >= 5]
+    assert high[0] not in found
+    assert high[1] in found
 
 
 @given(

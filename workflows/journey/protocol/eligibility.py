@@ -159,4 +159,5 @@ class Symptoms(InputModel):
     worse_by: Count
     """Points above the best rating so far from which a symptom is worse."""
     times_in_a_row: Annotated[Whole, Field(ge=2)]
-    """So many contacts in a row with the same symptom worse bring about a review."""
+    """So many contacts with the same symptom worse bring about a review: in a row, or with better ratings in between,
+    since it was last told."""

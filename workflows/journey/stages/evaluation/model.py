@@ -174,9 +174,15 @@ class Measurement(ImmutableModel):
 def totals(measurements: Sequence[Measurement], instrument: Instrument) -> tuple[int, ...]:
     """Return the totals of an instrument, oldest first, from the last baseline on; from the first total, if it has no
     baseline. Incomplete questionnaires have none."""
-    scored = [(m, m.score.total) for m in measurements if m.instrument == instrument and m.score.total is not None]
-    begins = max((place for place, (m, _) in enumerate(scored) if m.occasion == BASELINE), default=0)
-    return tuple(total for _, total in scored[begins:])
+    return tuple(total for _, total in scored(measurements, instrument))
+
+
+def scored(measurements: Sequence[Measurement], instrument: Instrument) -> tuple[tuple[Measurement, int], ...]:
+    """Return what has a total of an instrument, with its total, oldest first, from the last baseline on; from the first
+    total, if it has no baseline."""
+    found = [(m, m.score.total) for m in measurements if m.instrument == instrument and m.score.total is not None]
+    begins = max((place for place, (m, _) in enumerate(found) if m.occasion == BASELINE), default=0)
+    return tuple(found[begins:])
 
 
 def count_answered(measurements: Sequence[Measurement], until: datetime | None) -> int:
@@ -228,14 +234,19 @@ class EvaluationState(PathwayState):
         ]
         return fitting[-1] if fitting else None
 
-    def comparison(self, instrument: Instrument, newest: int = -1, until: int | None = None) -> Comparison | None:
-        """The newest total of an instrument (or the one before it, ``newest=-2``) beside the baseline, the best and
-        the last before it, as they are known now; ``until`` leaves out what was answered from a place on. None if there
-        is nothing to compare."""
-        known = totals(self.measurements[:until], instrument)
-        known = known[: len(known) + newest + 1]
+    def comparison(self, instrument: Instrument) -> Comparison | None:
+        """The newest total of an instrument beside the baseline, the best and the last before it, as they are known
+        now. None if there is nothing to compare."""
+        judged = self.judged(instrument)
+        return judged[-1][1] if judged else None
+
+    def judged(self, instrument: Instrument) -> tuple[tuple[Measurement, Comparison | None], ...]:
+        """What has a total of an instrument since its baseline, oldest first, each beside those before it, as they are
+        known now: what it was then. The first has nothing to compare."""
+        found = scored(self.measurements, instrument)
+        known = tuple(total for _, total in found)
         thresholds = self.protocol.instruments.thresholds.get(instrument, Thresholds())
-        return compare(known, instrument, thresholds) if known else None
+        return tuple((m, compare(known[:place], instrument, thresholds)) for place, (m, _) in enumerate(found, 1))
 
     @property
     def asked_risk(self) -> Measurement | None:

@@ -1,8 +1,8 @@
 """What the patient's own ratings show at a contact, and from contact to contact: small steps for the worse add up.
 
 What is rated so high that once is enough is told to a clinician and reviewed at once. A symptom is worse at a contact
-where it is rated so many points above the best rating before; worse so many times in a row, it is told and reviewed
-too. How high and how many is the protocol's.
+where it is rated so many points above the best rating before; worse so many times, in a row or with better ratings in
+between, it is told and reviewed too. How high and how many is the protocol's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
 
 @recalled
 def find_worsened(journey: Journey) -> tuple[str, ...]:
-    """Return the contacts at which a symptom was very high, came to be worse so many times in a row, or rose further
-    after that."""
+    """Return the contacts at which a symptom was very high, came to be worse so many times, or rose further after
+    that."""
     done = sorted(
         (contact for contact in contacts_with_record(journey) if contact.done_at is not None),
         key=lambda contact: contact.done_at or journey.started_at,
@@ -37,19 +37,21 @@ def find_alerts(
     """Return at which contacts, oldest first, some symptom alerts."""
     found: list[str] = []
     for name in rules.names:
-        best, run, told = baseline.get(name), 0, 0
+        best, run, untold, told = baseline.get(name), 0, 0, None
         for contact, ratings in rated:
             rating = ratings.get(name)
             if rating is None:
                 continue
-            run = run + 1 if best is not None and rating >= best + rules.worse_by else 0
+            worse = best is not None and rating >= best + rules.worse_by
             best = rating if best is None else min(best, rating)
             if rating >= rules.alert_at:
                 found.append(contact)
-            if run == 0:
-                told = 0
-            elif run == rules.times_in_a_row or (run > rules.times_in_a_row and rating > told):
+            if not worse:
+                run, told = 0, None
+                continue
+            run += 1
+            untold += told is None
+            if rules.times_in_a_row in (run, untold) or (told is not None and rating > told):
                 found.append(contact)
-            if run >= rules.times_in_a_row:
-                told = max(told, rating)
+                untold, told = 0, max(rating, told or 0)
     return tuple(contact for contact, _ in rated if contact in found)

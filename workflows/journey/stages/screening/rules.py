@@ -5,7 +5,7 @@ the clinic's protocol; adults only; four candidate criteria; the setting is a cl
 safety and personal factors. Columbia's triage for suicide risk; PHQ-9 item 9 is acted on whatever the total.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -28,6 +28,7 @@ from workflows.journey.refusals import RefusalCode, list_some, refuse, require_k
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.severity import OF_WORSENING
 from workflows.journey.stage import Stage
+from workflows.journey.stages.evaluation.model import Measurement
 from workflows.journey.stages.evaluation.rules import find_untreated
 from workflows.journey.stages.screening.model import FindingName
 
@@ -274,24 +275,41 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
 
 
 def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Ask a clinician when the newest total is worse than the best since the baseline, or rises again and again; hold
-    care when two in a row are worse. Judged anew from all totals, so that a corrected earlier one counts at once. One
-    that is entered after newer ones is judged as what it was then, too: they do not hide it.
+    """Ask a clinician when a total is worse than the best since the baseline, or rises again and again; hold care when
+    two are worse, one after the other or with better ones between them.
+
+    A total is judged as what it was then, beside those before it, however late it is entered or corrected: newer ones
+    do not hide it. So are those after it, which were judged without it: what they show only now is told now.
     """
     instrument, source = body.instrument, f"version-{journey.version}"
-    if journey.stage == Stage.EVALUATION:
+    judged = [(m, _change(comparison)) for m, comparison in journey.judged(instrument)]
+    entered = [place for place, (m, _) in enumerate(judged) if journey.version in (m.version, m.corrected)]
+    if journey.stage == Stage.EVALUATION or not entered:
         return
-    own = next((place for place, m in enumerate(journey.measurements, 1) if m.version == journey.version), None)
-    judged = [
-        (_change(journey.comparison(instrument, -1, until)), _change(journey.comparison(instrument, -2, until)))
-        for until in (None, own)
+    news = [
+        tuple(word for word in change if place == entered[0] or word not in (m.score.change or ()))
+        for place, (m, change) in enumerate(judged)
+        if place >= entered[0]
     ]
-    if any(ScoreChange.DETERIORATION in now for now, _ in judged):
+    worse = [place for place, words in enumerate(news, entered[0]) if ScoreChange.DETERIORATION in words]
+    if worse:
         yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
-        if any(ScoreChange.DETERIORATION in now and ScoreChange.DETERIORATION in before for now, before in judged):
-            yield place(journey, "deterioration", f"{instrument} worsened twice in a row", source=source)
-    elif any(ScoreChange.RISING in now for now, _ in judged):
+        if _is_worse_twice(journey, judged, worse):
+            yield place(journey, "deterioration", f"{instrument} worsened twice", source=source)
+    elif any(ScoreChange.RISING in words for words in news):
         yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")
+
+
+def _is_worse_twice(
+    journey: Journey, judged: Sequence[tuple[Measurement, tuple[ScoreChange, ...]]], news: Sequence[int]
+) -> bool:
+    """Whether beside a total that is found to be worse now another one is: the one before or after it, or any that was
+    not known when a clinician last decided on such a hold."""
+    decided = max((h.version for h in journey.holds.values() if h.cause == "deterioration" and h.released), default=0)
+    worse = [place for place, (_, change) in enumerate(judged) if ScoreChange.DETERIORATION in change]
+    return any(
+        abs(one - other) == 1 or judged[other][0].found > decided for one in news for other in worse if other != one
+    )
 
 
 def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
