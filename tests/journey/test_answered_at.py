@@ -205,6 +205,19 @@ def test_a_correction_keeps_when_it_was_answered() -> None:
     assert (right.at, right.score.total, right.known_at) == (answered_at, 16, play.at)
 
 
+@pytest.mark.parametrize("days", [-1, 1, 400])
+def test_a_correction_that_shows_risk_acts_at_once_whatever_time_it_is_given(days: int) -> None:
+    play = after("session.end")
+    answered_at = play.at - 5 * HOUR
+    fill_in(play, [0] * 9, answered_at)
+    form = {"instrument": "PHQ-9", "occasion": "x", "answers": [0] * 8 + [3], "answered_at": play.at - days * DAY}
+    followed = amend(play, "instrument.recorded", c.RecordInstrument.model_validate(form))
+    assert "hold.placed" in kinds(followed)
+    assert play.journey.item_9_open
+    [right] = [m for m in play.journey.measurements if m.occasion == "x"]
+    assert (right.at, right.known_at) == (answered_at, play.at)
+
+
 @given(
     st.lists(
         st.tuples(st.sampled_from([QUIET, LOW, "yyn-nn", HIGH]), st.integers(0, 29 * 24) | st.none()),

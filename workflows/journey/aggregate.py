@@ -237,7 +237,9 @@ def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed:
                 taken_back = None if right.score.needs_c_ssrs else wrong.risk_found
                 as_asked = {"at": wrong.at, "entered_at": wrong.entered_at, "version": wrong.version}
                 as_asked |= {"corrected": right.version, "corrected_at": event.at}
-                right = right.model_copy(update={**as_asked, "taken_back": taken_back})
+                known = wrong.risk_found is not None
+                worsened = right.version if known and right.item_9 > wrong.item_9 else wrong.worsened
+                right = right.model_copy(update={**as_asked, "taken_back": taken_back, "worsened": worsened})
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)

@@ -260,21 +260,24 @@ def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey,
 
 
 def _stays(kept: Obligation, need: Requirement | None) -> bool:
-    """Whether an obligation is still exactly this need. When it is handed to somebody else, became more or less severe,
-    or something else is to be done, it is not."""
+    """Whether an obligation is still exactly this need. When it is handed to somebody else, became more or less severe
+    or worse, or something else is to be done, it is not."""
     return (
         need is not None
         and need.person == kept.person
         and need.what == kept.what
         and need.due in (None, kept.due)
         and need.escalation_policy == kept.escalation_policy
+        and not need.is_worse_than(kept)
     )
 
 
 def _same_wait(need: Requirement, earlier: Obligation, journey: Journey) -> bool:
-    """Whether this is what was awaited before, undecided and by the same escalation policy: its clock goes on."""
+    """Whether this is what was awaited before, undecided, no worse and by the same escalation policy: its clock goes
+    on."""
     decided = any(signed.request == earlier.id for signed in journey.sign_offs)
-    return need.escalation_policy == earlier.escalation_policy and need.due in (None, earlier.due) and not decided
+    same = need.escalation_policy == earlier.escalation_policy and need.due in (None, earlier.due)
+    return same and not decided and not need.is_worse_than(earlier)
 
 
 def _closed(

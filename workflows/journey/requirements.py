@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
 from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.base import Identifier, ImmutableModel, Short, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.obligation_types import ObligationType
 from workflows.journey.protocol import SignOffKind
@@ -18,7 +18,8 @@ CloseReason = Literal["done", "superseded", "held", "no_longer_needed"]
 
 class Requirement(ImmutableModel):
     """Something a stage waits for. ``care`` needs pause under a hold; safety never does. ``code`` is that of the hash
-    of the ``evidence``, as people see it."""
+    of the ``evidence``, as people see it. ``worsened`` rises whenever what it is about became worse: it then rings
+    anew, whoever has taken the alarm about what was known before."""
 
     kind: Identifier
     subject: Identifier | None = None
@@ -31,6 +32,11 @@ class Requirement(ImmutableModel):
     evidence: str | None = None
     code: str | None = None
     care: bool = True
+    worsened: Whole | None = None
+
+    def is_worse_than(self, other: "Requirement") -> bool:
+        """Whether what this is about became worse since the other one."""
+        return (self.worsened or 0) > (other.worsened or 0)
 
     @cached_property
     def key(self) -> str:
@@ -155,6 +161,7 @@ def require(
     policy: str | None = None,
     due: datetime | None = None,
     care: bool = True,
+    worsened: int | None = None,
 ) -> Requirement:
     """What is awaited of this kind, by the kind's only escalation policy or by the one named. ``due`` is in UTC.
 
@@ -169,4 +176,5 @@ def require(
         what=what,
         due=due,
         care=care,
+        worsened=worsened,
     )

@@ -215,6 +215,17 @@ class AdverseEvent(ImmutableModel):
         return self.grade == SERIOUS[DEATH] or DEATH in self.serious_because
 
     @property
+    def worsened(self) -> int | None:
+        """How many gradings made it worse than it had ever been; None where none did."""
+        before = [(self.report.grade, self.report.serious)]
+        times = 0
+        for grading in self.gradings:
+            worse = grading.grade > max(grade for grade, _ in before)
+            times += worse or (grading.serious and not any(serious for _, serious in before))
+            before.append((grading.grade, grading.serious))
+        return times or None
+
+    @property
     def finding(self) -> str | None:
         """The emergency from which a rule opened it, until a clinician's grading counts."""
         return self.report.finding if self.graded is None else None

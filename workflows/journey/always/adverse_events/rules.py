@@ -180,6 +180,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                     policy=severity.value,
                     what="see to the patient: adverse event",
                     care=False,
+                    worsened=event.worsened,
                 )
             kind = SignOffKind.SERIOUS_ADVERSE_EVENT if is_severe(journey, event.id) else SignOffKind.ADVERSE_EVENT
             review = sign_off_requirement(journey, kind, event.id)

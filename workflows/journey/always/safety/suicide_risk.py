@@ -234,6 +234,7 @@ def _after_item_9(risk: Measurement, journey: Journey) -> bool:
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the C-SSRS after item 9, for patients to be reached and spoken with again, and for what is signed: a
     level, that the patient was reached, and the decision."""
+    worsened = max((m.worsened for m in journey.measurements if m.worsened is not None), default=None)
     for subject in _name_item_9(journey):
         yield require(
             SUICIDE_RISK,
@@ -242,6 +243,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             policy=OF_ITEM_9.value,
             what="ask the C-SSRS now, and sign its level: PHQ-9 item 9",
             care=False,
+            worsened=worsened,
         )
     for measured in levels_to_sign(journey):
         level = sign_off_requirement(journey, SignOffKind.RISK_LEVEL, measured.level_name)

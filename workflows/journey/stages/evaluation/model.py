@@ -11,7 +11,16 @@ from workflows.journey.always.pathway.model import PathwayReassigned, PathwaySta
 from workflows.journey.base import Identifier, ImmutableModel, Json, SortedDict, Text, canonical
 from workflows.journey.calendars import Day, Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
-from workflows.journey.instruments import C_SSRS_FORMS, Comparison, Instrument, Score, Thresholds, compare
+from workflows.journey.instruments import (
+    C_SSRS_FORMS,
+    Comparison,
+    Instrument,
+    Score,
+    ScoreFlag,
+    Thresholds,
+    compare,
+    definition_of,
+)
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Location, PriorTreatment, Ratings, WordingId
 
@@ -139,11 +148,21 @@ class Measurement(ImmutableModel):
     taken_back: int | None = None
     """The version as of which suicide risk was found in it (item 9) that a correction takes back, until a second person
     has confirmed that."""
+    worsened: int | None = None
+    """The version of the last correction that found more suicide risk in it (item 9) than was known."""
 
     @property
     def risk_found(self) -> int | None:
         """The version as of which an item 9 that is not zero, or not known, is known, if it is."""
         return self.found if self.score.needs_c_ssrs else self.taken_back
+
+    @property
+    def item_9(self) -> int:
+        """How item 9 of the PHQ-9 is answered; where it shows risk and is not known, more than any answer."""
+        asked = definition_of(self.instrument)
+        if ScoreFlag.ITEM_9 in self.score.flags and asked.suicide_item is not None:
+            return int(self.answers[asked.suicide_item - 1])
+        return asked.item_max + 1 if self.score.needs_c_ssrs else 0
 
     @property
     def found(self) -> int:

@@ -69,7 +69,7 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
     that is filled in before its window opens is not the one that is due then. Every window counts from when it was
     answered. Risk that was found is kept, whatever occasion it was given, and whatever time."""
     result = score_answers(journey, command, journey.measurements)
-    at_risk = result.needs_c_ssrs or result.gate_level not in (None, Level.NONE)
+    at_risk = _shows_risk(result)
     answered_at = _time_answered(journey, command, at, at_risk=at_risk)
     misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
     if misplaced and not at_risk:
@@ -91,6 +91,10 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
         zone=None if answered_at is None else journey.patient.zone,
         wording=command.wording,
     )
+
+
+def _shows_risk(result: Score) -> bool:
+    return result.needs_c_ssrs or result.gate_level not in (None, Level.NONE)
 
 
 def _time_answered(journey: Journey, command: c.RecordInstrument, at: datetime, *, at_risk: bool) -> datetime | None:
@@ -118,16 +122,19 @@ def _time_answered(journey: Journey, command: c.RecordInstrument, at: datetime, 
 
 
 def correct_instrument(journey: Journey, command: c.RecordInstrument, version: int) -> e.InstrumentRecorded:
-    """Score a wrongly recorded questionnaire again. Who filled it in and when stays the same, whoever corrects it.
+    """Score a wrongly recorded questionnaire again. Who filled it in and when stays the same, whoever corrects it, and
+    whatever time is given with answers that show risk.
 
     Raises:
-        RefusalRaised: no questionnaire of this kind and occasion was recorded at this version, or it is said to have
-            been answered at another time.
+        RefusalRaised: no questionnaire of this kind and occasion was recorded at this version, or answers that show no
+            risk are said to have been given at another time.
     """
     for place, known in enumerate(journey.measurements):
         same = (known.instrument, known.occasion) == (command.instrument, command.occasion)
         if same and version in (known.version, known.corrected):
-            if command.answered_at not in (None, known.at):
+            then = command.model_copy(update={"answered_at": known.at})
+            result = score_answers(journey, then, journey.measurements[:place])
+            if command.answered_at not in (None, known.at) and not _shows_risk(result):
                 refuse(
                     RefusalCode.WRONG_TIME,
                     "a correction does not change when it was answered",
@@ -138,7 +145,7 @@ def correct_instrument(journey: Journey, command: c.RecordInstrument, version: i
                 instrument=command.instrument,
                 occasion=command.occasion,
                 answers=command.answers,
-                score=score_answers(journey, command, journey.measurements[:place]),
+                score=result,
                 administered_by=known.administered_by,
                 answered_at=None if known.entered_at is None else known.at,
                 zone=None if known.entered_at is None else journey.patient.zone,
