@@ -309,6 +309,28 @@ def test_the_other_patient_is_told_once_too_and_again_of_another_parting() -> No
         assert (patients_told(first, 0), patients_told(second, 0)) == (times, 0)
 
 
+def test_a_parting_after_another_merge_is_told_again() -> None:
+    """What the patient heard of an earlier parting of the same two says nothing of this one."""
+    play = merged(after("evaluation.record"), OTHER)
+    one_patient = [OTHER, play.journey.patient.ref]
+    told(play, also_known_as=one_patient)
+    doubted(play).sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
+    told(play)
+    for times in (2, 3):
+        told(play, also_known_as=one_patient)
+        assert one(told(play), e.HistoryTakenIn).told, "merged again by another journey, and parted there"
+        assert patients_told(play, 0) == times
+
+
+def test_what_another_journey_told_of_an_earlier_parting_is_not_this_one() -> None:
+    play = after("evaluation.record")
+    one_patient = [OTHER, play.journey.patient.ref]
+    told(play, also_known_as=one_patient)
+    assert not one(told(play, told_parted=[OTHER]), e.HistoryTakenIn).told
+    told(play, also_known_as=one_patient, told_parted=[OTHER])
+    assert one(told(play, told_parted=[OTHER]), e.HistoryTakenIn).told
+
+
 @pytest.mark.parametrize("named", [True, False], ids=["known by both", "known here alone"])
 @pytest.mark.parametrize("where", ["here", "elsewhere", "with the other"])
 def test_nobody_writes_to_a_patient_who_died_and_a_living_one_is_told(where: str, named: bool) -> None:

@@ -212,7 +212,7 @@ def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> 
     known = (*state.also_known_as, *body.elsewhere.also_known_as) if body.elsewhere.unreadable else None
     told = {name: merge.model_copy(update={"told": True}) for name, merge in state.merges.items() if merge.undone}
     again = [ref for ref in body.elsewhere.also_known_as if ref not in state.also_known_as]
-    heard = body.told or any(merge.told and merge.other in body.parted for merge in state.merges.values())
+    heard = body.told or any(ref in state.told_parted for ref in body.parted)
     untold = [merge.other for merge in state.merges.values() if body.told and merge.undone]
     of = (*(ref for ref in state.told_parted if ref not in again), *(body.parted if heard else ()), *untold)
     return {

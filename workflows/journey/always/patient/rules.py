@@ -53,9 +53,11 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
     doses = dict.fromkeys(dose.source for dose in journey.elsewhere.doses)
     parted = _parted(journey, command.elsewhere)
     writes = not (journey.died or command.elsewhere.died or command.elsewhere.unreadable)
-    # Of one parting the patient hears once, whichever of their journeys tells it.
-    elsewhere = any(ref in command.elsewhere.told_parted for ref in parted)
-    heard = elsewhere or any(merge.told for merge in _undone(journey, parted))
+    # Of one parting the patient hears once, whichever of their journeys tells it, and of whoever is one with the other.
+    heard = any(
+        ref in journey.told_parted or (ref in command.elsewhere.told_parted and not _told_before(journey, ref))
+        for ref in parted
+    )
     yield e.HistoryTakenIn(
         elsewhere=command.elsewhere,
         position=command.position,
@@ -110,6 +112,11 @@ def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
         return ()
     still = (journey.patient.ref, *_merged(journey), *elsewhere.also_known_as)
     return tuple(ref for ref in journey.also_known_as if ref not in still)
+
+
+def _told_before(journey: Journey, ref: str) -> bool:
+    """Whether another journey had told of an earlier parting: the two were one patient again since."""
+    return ref in journey.elsewhere.told_parted and ref in journey.elsewhere.also_known_as
 
 
 def _merged(journey: Journey) -> tuple[str, ...]:
