@@ -20,13 +20,23 @@ from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
 from workflows.journey.base import Identifier, InputModel, Short
-from workflows.journey.commands import Command, CommandBody, ReleaseSession, Sign, StartPathway
+from workflows.journey.commands import (
+    Command,
+    CommandBody,
+    ConfirmCorrection,
+    ReleaseSession,
+    ReviewAccess,
+    Sign,
+    StartPathway,
+    WitnessConsent,
+    WitnessDisposal,
+)
 from workflows.journey.protocol import Part
 
 
 async def look_up_named(context: Context, journey_id: UUID, command: Command, known: Journey | None = None) -> Command:
     """Return the command with what the register says of the people it names; for a release, of everybody of the
-    session; for the second of two signatures, of who signed first, in the journey as ``known`` if it was read before.
+    session; for what takes two people, of who acted before, in the journey as ``known`` if it was read before.
 
     Raises:
         InvalidInput, NotVerified: it names somebody, and the register is missing or cannot be believed.
@@ -34,7 +44,7 @@ async def look_up_named(context: Context, journey_id: UUID, command: Command, kn
     match command.body:
         case ReleaseSession():
             journey: Journey | None = await load_journey(context, journey_id)
-        case Sign():
+        case Sign() | ConfirmCorrection() | WitnessConsent() | WitnessDisposal() | ReviewAccess():
             journey = known or await load_journey(context, journey_id)
         case _:
             journey = None

@@ -181,6 +181,23 @@ def test_a_correction_of_another_answer_lets_nobody_reject_this_one() -> None:
         )
 
 
+@pytest.mark.parametrize("since", ["cancelled", "checked anew"])
+def test_a_correction_of_a_checklist_that_is_gone_can_be_rejected(since: str) -> None:
+    """Nobody could correct it again, and the correction stood before every dose until somebody confirmed it."""
+    play = after("session.check")
+    form = checklist(play.journey, 1, play.at)
+    amend(play, "session.checked", form.model_copy(update={"reachable_within_minutes": 5}))
+    [wrong] = play.journey.unconfirmed
+    said = c.RejectCorrection(correction=wrong, reason="not so (invented)")
+    play.refused(said, Role.MEDICAL_DIRECTOR, code=RefusalCode.INCOMPLETE, says="counts as this")
+    if since == "cancelled":
+        play.do(c.CancelSession(session=1, reason="x"))
+    else:
+        play.later(minutes=1).do(checklist(play.journey, 1, play.at), Role.SESSION_MONITOR)
+    reject(play, wrong)
+    assert not play.journey.unconfirmed
+
+
 def test_who_rejects_a_correction_and_which() -> None:
     play = after("session.end")
     said = c.RejectCorrection(correction=1, reason="x")

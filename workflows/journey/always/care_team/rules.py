@@ -19,6 +19,7 @@ from workflows.journey.actors import Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import is_fit, with_members
+from workflows.journey.authorization import authors
 from workflows.journey.entries import find
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import first_approval
@@ -106,7 +107,8 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
 
 def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
     """Return the people whom the register is asked about before a command is decided: whom it names; for a release,
-    everybody of the session; for the second of two signatures, who signed first, and who lent them the right."""
+    everybody of the session; for what takes two people, who acted before, so that nobody is their own second person
+    under another id; for the second of two signatures, also who lent the first one the right."""
     named = [person for part, person, _ in named_in(body) if part != Part.OBSERVER]
     if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
         named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
@@ -118,7 +120,31 @@ def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[
         if first is not None:
             lent = (given.by for given in journey.delegations.values() if given.to == first.by)
             named += [first.by, *lent]
+    if journey is not None:
+        named += _who_acted_before(journey, body)
     return tuple(dict.fromkeys(named))
+
+
+def _who_acted_before(journey: Journey, body: CommandBody) -> tuple[str, ...]:
+    """Who wrote, corrected, entered or did what somebody else is now to decide on, confirm, witness or review."""
+    match body:
+        case c.Sign():
+            asked = journey.waiting.get(body.request)
+            if (
+                asked is not None
+                and asked.sign_off is not None
+                and journey.protocol.sign_offs[asked.sign_off].not_author
+            ):
+                return authors(journey, asked.sign_off, asked.subject)
+        case c.ConfirmCorrection() if body.correction in journey.corrections:
+            return (journey.corrections[body.correction].by,)
+        case c.WitnessConsent() if body.paper in journey.papers:
+            return (journey.papers[body.paper].entered_by,)
+        case c.WitnessDisposal() if body.disposal in journey.disposals:
+            return (journey.disposals[body.disposal].by,)
+        case c.ReviewAccess() if body.access in journey.accesses:
+            return (journey.accesses[body.access].by,)
+    return ()
 
 
 def list_claims(journey: Journey, command: c.Command) -> tuple[CareTeamMember, ...]:

@@ -193,13 +193,27 @@ def reject(journey: Journey, command: c.RejectCorrection, by: Actor, at: datetim
         for version, other in journey.corrections.items()
         if version > command.correction and other.version in of_it
     )
-    if not made.in_error and not any(later):
+    if not made.in_error and not any(later) and _counts(journey, command.correction, made):
         refuse(
             RefusalCode.INCOMPLETE,
             "the fact counts as this correction says",
             "Correct it first as it should be (`pathway amend`), then reject this one",
         )
     yield e.CorrectionRejected(correction=command.correction, reason=command.reason)
+
+
+def _counts(journey: Journey, version: int, made: CorrectionMade) -> bool:
+    """Whether what was amended is still what counts: a checklist is gone once its session was cancelled or checked
+    anew, and another fact once it was entered in error."""
+    match made.about.kind:
+        case "session.checked":
+            session = journey.sessions.get(int(made.about.subject or 0))
+            return session is not None and session.check is not None and session.check.version == version
+        case "instrument.recorded":
+            return any(measured.corrected == version for measured in journey.measurements)
+        case "session.dosed":
+            return made.about.subject in journey.doses
+    return True
 
 
 def _says_as_much(later: CorrectionMade, earlier: CorrectionMade) -> bool:
