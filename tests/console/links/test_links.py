@@ -1,158 +1,31 @@
 """A link in a message lets one person in, once, at one task, after a second step; and nobody in any other way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import SecretStr
 
-from activities.notices import deliver, links, queue
-from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
-from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, Owner, of_staff
-from activities.notices.delivering import Sender, see_to
-from activities.notices.links import is_code, other_way, slow_hash
-from activities.notices.wording import Service
-from activities.privacy.key_store import KeyStore
-from activities.record import Opening, Record
-from activities.record.event_codec import load_events, to_new
-from activities.record.stored import NewNotice
+from activities.notices import links
+from activities.notices.contacts import ContactPoint, ContactPoints, Owner
+from activities.notices.links import other_way, slow_hash
+from activities.record.event_codec import load_events
 from activities.signatures.sessions import ThisLog, refuse_unproven
 from application.command_catalog import questionnaires_lacking
 from application.context import Context
 from application.errors import Unavailable
-from application.sealing import open_sealed
-from console import limits as console_limits
-from console.app import create_app
-from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import LINK_IDLE, Passage
 from console.visits import COOKIE, KEPT, ZONE
-from deploy.local.postgres import Database
-from simulation.keys import SERVICE_KEY
-from simulation.people import CLINIC, PEOPLE
-from tests.cli.helpers import DirectJourneys, World, invented
-from tests.console.browser import Browser, browser_of
-from tests.journey.play import after, course, started
+from simulation.people import CLINIC
+from tests.cli.helpers import DirectJourneys, invented
+from tests.console.links.conftest import CALL, HEALTH, MAIL, PHONE, Home, address_in, code_in, wrong
+from tests.journey.play import after, started
 from tests.record.helpers import Connection
-from tests.record.read_models.courses import renamed
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
-from workflows.journey.notices import Notice, notices
 from workflows.journey.obligations import obligations
-
-ASKED = "check_in:check-in-1-4h"
-CALL = "+1 555 0100"
-MAIL = ContactPoint.model_validate(
-    {"id": "email-1", "channel": "email", "address": "pat@home.example", "verified_at": "2026-01-01T00:00:00Z"}
-)
-PHONE = ContactPoint.model_validate(
-    {"id": "sms-1", "channel": "webhook", "address": "sms:+15550100", "verified_at": "2026-01-01T00:00:00Z"}
-)
-HEALTH = (
-    "check-in",
-    "check_in",
-    "ptsd",
-    "session",
-    "symptom",
-    "dose",
-    "therapy",
-    "trauma",
-    "questionnaire",
-    "clinician",
-)
-
-
-@dataclass
-class Home:
-    """A patient at home, who is asked something: what reaches them, and what they may open it with."""
-
-    world: World
-    record: Record
-    contacts: Contacts
-    sender: Sender
-    journey_id: UUID
-    asked: Notice
-    browser: Browser
-    came: list[OutgoingMessage] = field(default_factory=list)
-
-    async def reached_by(self, *points: ContactPoint, code: str | None = None) -> None:
-        subject = await self.contacts.of_patient(self.journey_id)
-        assert subject is not None
-        known = await self.contacts.find(subject)
-        agreed = None if code is None else slow_hash(code).hex()
-        assert await self.contacts.keep(
-            subject, ContactPoints(points=points, clinic_code=agreed), after=known.version, by="cory"
-        )
-
-    async def receive(self) -> list[OutgoingMessage]:
-        """Deliver what is queued, and return what arrived by it."""
-        before = len(self.came)
-        for alarm in (True, False):
-            for notice in await queue.take(self.record, alarm=alarm, most=100, seconds=60):
-                await see_to(self.sender, notice)
-        return self.came[before:]
-
-    async def link(self, *, again: bool = False) -> str:
-        """Ask the patient, or ask them again, and return the address of the link that reached them."""
-        # As an alarm: a reminder waits for the morning at the patient's place, whatever the time is here.
-        asked = self.asked.model_copy(update={"alarm": True, **({"kind": f"again_{len(self.came)}"} if again else {})})
-        await deliver(self.record, [asked], clinic=CLINIC, register=None, at=self.world.at)
-        [message] = await self.receive()
-        return address_in(message)
-
-
-def address_in(message: OutgoingMessage) -> str:
-    assert message.link is not None
-    assert message.link in message.text
-    return message.link.removeprefix("https://localhost")
-
-
-def code_in(message: OutgoingMessage) -> str:
-    return message.text.split("code is ")[1][:6]
-
-
-@pytest.fixture
-async def home(migrated: Database, keys_database: Database, keyring: Path, key_store: KeyStore) -> AsyncIterator[Home]:
-    world = World(migrated, demonstration=False)
-    world.set(
-        keys_url=SecretStr(keys_database.keys_url), keyring_file=keyring,
-        service_key_file=invented().register_path.parent / SERVICE_KEY,
-    )  # fmt: skip
-    events = course("PTSD").events
-    asked_at = next(n for n, event in enumerate(events, 1) if any(each.about == ASKED for each in notices(event)))
-    journey_id = uuid4()
-    begun = renamed(events[:asked_at], journey_id)
-    world.at = begun[-1].at + timedelta(minutes=1)
-    service = Service("Clinic", CALL, "https://localhost")
-
-    def make_context(**who: Any) -> Context:
-        return world.context(**who)
-
-    app = create_app(world.settings, service=service, make_context=make_context, now=lambda: world.at)
-    async with open_sealed(world.settings, world.recorder) as record, browser_of(app) as browser:
-        patient = record.patients.of_ref(fold(begun).patient.ref)
-        opening = Opening(patient_keys=(patient,), medicine="invented")
-        await record.append(journey_id, 0, [to_new(event) for event in begun], opening=opening)
-        [asked] = [each for each in notices(begun[-1]) if each.about == ASKED]
-        contacts, came = Contacts(record, key_store), list[OutgoingMessage]()
-
-        async def take(message: OutgoingMessage) -> AttemptOutcome:
-            came.append(message)
-            return ACCEPTED
-
-        sender = Sender(record, invented().register, contacts, {"email": take, "webhook": take}, service)
-        made = Home(world, record, contacts, sender, journey_id, asked, browser, came)
-        await made.reached_by(MAIL, PHONE)
-        yield made
-
-
-def wrong(code: str) -> str:
-    return f"{(int(code) + 1) % 10**6:06}"
 
 
 @pytest.mark.server
@@ -258,55 +131,6 @@ async def test_who_opens_another_link_loses_nothing_that_they_entered(
     assert (answer.status_code, answer.url.path) == (200, form.url.path)
     assert words in answer.text
     assert "You signed in anew after you opened this page. Nothing was sent, and nothing is lost" in answer.text
-
-
-@pytest.mark.server
-async def test_wrong_codes_are_counted_and_bounded_and_help_needs_no_code(home: Home, owner: Connection) -> None:
-    await home.reached_by(MAIL, code="blue7kite")
-    address, browser = await home.link(), home.browser
-    answers = [(await browser.client.post(address, data={"code": "red7kite"})).status_code for _ in range(5)]
-    assert answers == [422] * 5
-    assert (await browser.client.post(address, data={"code": "blue7kite"})).status_code == 403
-    locked = await browser.go(address)
-    assert (locked.status_code, "locked" in locked.text) == (410, True)
-    assert COOKIE not in browser.client.cookies
-
-    for _ in range(2):
-        assert "somebody is told now" in (await browser.client.post(address, data={"do": "help"})).text
-    asked = home.world.received[-1]
-    assert isinstance(asked.body, c.RequestSupport)
-    assert (asked.proof, asked.body.urgency) == (None, "emergency")
-    state = fold(await load_events(home.record, home.journey_id))
-    assert len(state.support) == 1, "pressed twice it is one call"
-
-    # At the links of one day a person has fifteen tries.
-    await owner.execute("UPDATE record.link SET tries = 14")
-    last = await home.link(again=True)
-    assert (await browser.client.post(last, data={"code": "red7kite"})).status_code == 422
-    assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 403
-    await owner.execute("UPDATE record.link SET made_at = made_at - interval '1 day' WHERE tries > 1")
-    assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 200
-
-
-@pytest.mark.server
-async def test_too_many_from_one_address_wait_and_call_for_help_all_the_same(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address, browser = await home.link(), home.browser
-    monkeypatch.setattr(console_limits, "OF_ADDRESS", Rate(3, OF_ADDRESS.every))
-    assert [(await browser.go(f"/go/{'x' * 32}")).status_code for _ in range(3)] == [404] * 3
-    sent: list[dict[str, str]] = [{"code": "1"}, *({"do": do} for do in ("code", "new", "acknowledge", "nothing")), {}]
-    for answer in [await browser.go(address), *[await browser.client.post(address, data=each) for each in sent]]:
-        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-        assert "Wait a second, and try again" in answer.text
-        assert CALL in answer.text
-        assert "I need help" in answer.text
-    assert await home.receive() == []
-    for _ in range(2):
-        assert "somebody is told now" in (await browser.client.post(address, data={"do": "help"})).text
-    assert isinstance(home.world.received[-1].body, c.RequestSupport)
-    home.world.at += timedelta(seconds=1)
-    assert (await browser.go(address)).status_code == 200
 
 
 @pytest.mark.server
@@ -449,77 +273,6 @@ async def test_a_link_opens_their_session_to_an_observer_and_nothing_else(home: 
     assert isinstance(home.world.received[-1].body, c.RequestSupport)
 
 
-ONNO, DIRA = (PEOPLE[role].id for role in (Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR))
-
-
-async def alarm(home: Home, *, verified: bool = True) -> tuple[UUID, OutgoingMessage]:
-    """Page two people in their order; the message that the first one got."""
-    for person in (ONNO, DIRA):
-        known = await home.contacts.find(of_staff(person))
-        point = MAIL.model_copy(update={"verified_at": MAIL.verified_at if verified else None})
-        assert await home.contacts.keep(
-            of_staff(person), ContactPoints(points=(point,)), after=known.version, by="cory"
-        )
-    notice = NewNotice(
-        notice_id=uuid4(), journey_id=home.journey_id, event_id=uuid4(), kind="page", clinic=CLINIC, alarm=True,
-        recipient_role=Role.ON_CALL_CLINICIAN, recipients=(ONNO, DIRA),
-    )  # fmt: skip
-    await home.record.deliver_notices([notice])
-    await see_to(home.sender, notice.notice_id)
-    return notice.notice_id, home.came[-1]
-
-
-async def facts(home: Home, notice: UUID) -> list[tuple[str, str]]:
-    async with home.record.connection() as connection:
-        rows = await connection.fetch("SELECT person, state FROM record.delivery WHERE notice_id = $1", notice)
-    return sorted(tuple(row) for row in rows)
-
-
-@pytest.mark.server
-async def test_an_alarm_is_acknowledged_with_one_touch_and_pages_nobody_else(home: Home, owner: Connection) -> None:
-    notice, message = await alarm(home)
-    address, browser = address_in(message), home.browser
-    page = [await browser.go(address) for _ in range(3)][-1]
-    assert page.text.count("<form") == page.text.count("<button") == 1
-    assert "<title>Answer</title>" in page.text
-    told = page.text + message.text
-    assert [word for word in HEALTH if word in told.casefold()] == []
-    paged = [(ONNO, "accepted"), (ONNO, "sent")]
-    assert await facts(home, notice) == paged, "to open it acknowledges nothing"
-    assert (await browser.send({"do": "acknowledge"}, address)).status_code == 200
-    assert "nobody else is paged" in browser.page.text.casefold()
-    acknowledged = [*paged[:1], (ONNO, "acknowledged"), *paged[1:]]
-    assert await facts(home, notice) == acknowledged
-    assert await owner.fetchval("SELECT count(*) FROM record.queued_notice") == 0
-    await see_to(home.sender, notice)
-    assert len(home.came) == 1
-    assert (await browser.client.post(address, data={"do": "acknowledge"})).status_code == 403
-    assert "You have it" in (await browser.go(address)).text
-    assert await facts(home, notice) == acknowledged
-    assert home.world.received == [], "what the alarm is about is taken in the console"
-
-    # It lets nobody in, and that of a patient acknowledges nothing.
-    await home.reached_by(MAIL, PHONE, code="blue7kite")
-    notice, message = await alarm(home)
-    post = browser.client.post
-    for sent in ({"code": "blue7kite"}, {"do": "code"}, {"do": "new"}, {"do": "help"}, {"do": "nothing"}, {}):
-        assert (await post(address_in(message), data=sent)).status_code == 403, sent
-    assert COOKIE not in browser.client.cookies
-    assert home.world.received == []
-    assert (await post(await home.link(), data={"do": "acknowledge"})).status_code == 403
-    await owner.execute("UPDATE record.link SET until = clock_timestamp()")
-    assert (await post(address_in(message), data={"do": "acknowledge"})).status_code == 403
-    assert "acknowledged" not in {state for _, state in await facts(home, notice)}
-
-    # Where nobody said that it arrives no link goes.
-    _, message = await alarm(home, verified=False)
-    assert message.link == f"https://localhost/journeys/{home.journey_id}"
-    await home.reached_by(MAIL.model_copy(update={"verified_at": None}))
-    asked = home.asked.model_copy(update={"alarm": True, "kind": "again"})
-    await deliver(home.record, [asked], clinic=CLINIC, register=None, at=home.world.at)
-    assert None in {each.link for each in await home.receive()}
-
-
 def test_a_code_goes_by_another_way_than_the_link() -> None:
     def point(name: str, channel: str, address: str, *, verified: bool = True) -> ContactPoint:
         given = {"id": name, "channel": channel, "address": address}
@@ -542,14 +295,6 @@ def test_a_code_goes_by_another_way_than_the_link() -> None:
     for points, sent_to, expected in cases:
         found = other_way(ContactPoints(points=points), sent_to)
         assert (None if found is None else found.id) == expected
-
-
-def test_of_a_code_a_slow_hash_is_kept() -> None:
-    kept = slow_hash("blue 7 kite")
-    assert is_code("blue7kite", kept)
-    assert not is_code("blue7kit", kept)
-    assert slow_hash("blue 7 kite") != kept
-    assert b"blue" not in kept
 
 
 JOURNEY, OTHER = UUID(int=1), UUID(int=2)
@@ -578,40 +323,6 @@ OPENED = Passage(JOURNEY, frozenset(("support.request",)), frozenset(("", "patie
 )
 def test_a_passage_opens_its_own_pages(address: str, opens: bool) -> None:
     assert OPENED.opens(address) == opens
-
-
-@pytest.mark.server
-async def test_a_stranger_who_guesses_keeps_the_patient_out_no_longer_than_until_staff_send_a_link(
-    home: Home, owner: Connection
-) -> None:
-    """Whoever has old links may lock all of a day; the clinic opens the way again, and the old ones stay shut."""
-    await home.reached_by(MAIL, code="blue7kite")
-    guessed = [await home.link(again=True) for _ in range(4)]
-    browser = home.browser
-    answers = [
-        (await browser.client.post(link, data={"code": f"{n}"})).status_code for link in guessed for n in range(5)
-    ]
-    assert (answers.count(422), answers.count(403)) == (15, 5), "fifteen tries at all links of a day"
-    page = await browser.go(guessed[-1])
-    assert (page.status_code, "I need help" in page.text) == (410, True)
-    assert "Call us: we send you a link" in page.text
-    assert "Send me a new link" not in page.text, "it would be locked, too"
-    assert (await browser.client.post(guessed[0], data={"do": "new"})).status_code == 403
-    assert "somebody is told now" in (await browser.client.post(guessed[0], data={"do": "help"})).text
-    await links.send(home.record, Owner(Role.PATIENT, "patient", CLINIC, home.journey_id), by="cory")
-    [message] = await home.receive()
-    for link in guessed:
-        assert (await browser.client.post(link, data={"code": "blue7kite"})).status_code == 403
-    assert (await browser.client.post(address_in(message), data={"code": "blue7kite"})).status_code == 200
-
-
-@pytest.mark.server
-async def test_tries_at_many_links_at_once_are_counted_together(home: Home) -> None:
-    await home.reached_by(MAIL, code="blue7kite")
-    addresses = [await home.link(again=True) for _ in range(12)]
-    tokens = [each.rpartition("/")[2] for each in addresses for _ in range(5)]
-    tried = await asyncio.gather(*(links.count_try(home.record, token) for token in tokens))
-    assert tried.count(True) == 15
 
 
 @pytest.mark.server

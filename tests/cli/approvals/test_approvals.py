@@ -1,4 +1,4 @@
-"""`protocol approve`: two people's own signatures under exactly one text, and what they are worth."""
+"""`protocol approve`: two people's own signatures under exactly one text."""
 
 import json
 import re
@@ -9,58 +9,15 @@ from typing import Any
 import pytest
 
 from activities.signatures.signer_registry import SignerEntry
-from application.protocols.approvals import load_approval
 from application.words.codes import say
-from deploy.local.postgres import Database
-from simulation.keys import staff_entry
-from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF
-from tests.cli.conftest import Profiles
-from tests.cli.helpers import START, Answer, referral
+from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC
+from tests.cli.approvals.conftest import CLINICIAN, DIRECTOR, ON_CALL, approval, approved, state
+from tests.cli.approvals.test_starts import refused_start, works_at
+from tests.cli.helpers import START
 from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
 from workflows.journey.actors import Role
 from workflows.journey.base import short_code
-from workflows.journey.commands import StartPathway
-from workflows.journey.signed_statement import ProtocolApproval
 from workflows.protocols import load
-
-DIRECTOR, CLINICIAN, ON_CALL = Role.MEDICAL_DIRECTOR, Role.CLINICIAN, Role.ON_CALL_CLINICIAN
-
-
-@pytest.fixture
-def clinic(tmp_path: Path, profiles: Profiles) -> Clinic:
-    """A clinic with its staff, whose medical director and clinician have enrolled keys."""
-    made = Clinic(tmp_path, profiles)
-    made.signer(DIRECTOR)
-    made.signer(CLINICIAN)
-    made.enter_staff()
-    return made
-
-
-def approval(clinic: Clinic) -> ProtocolApproval:
-    found = load_approval(clinic.protocol)
-    assert found is not None
-    return found
-
-
-def approved(clinic: Clinic, *more: str) -> None:
-    for role in (DIRECTOR, CLINICIAN):
-        answer = clinic.approve(role, *more)
-        assert answer.code == 0, answer.err
-
-
-def state(clinic: Clinic) -> str:
-    shown = clinic.world.call("protocol", "show", "ours", "--json").json["approval"]["state"]
-    [listed] = clinic.world.call("protocol", "list", "--json").json
-    checked = clinic.world.call("protocol", "check", str(clinic.protocol), "--json").json
-    assert shown == listed["approval"]["state"] == checked["approval"]["state"]
-    assert isinstance(shown, str)
-    return shown
-
-
-def start(world: Clinic, *more: str, **changed: Any) -> Answer:
-    given = referral(**{"protocol": "ours", **changed})
-    coordinator = world.profile(Role.COORDINATOR)
-    return world.world.call("pathway", "start", "-", *coordinator, "--json", *more, given=given)
 
 
 def test_two_people_approve(clinic: Clinic) -> None:
@@ -358,144 +315,6 @@ def test_an_approval_that_came_between_is_not_undone(clinic: Clinic) -> None:
     assert [signed.signer.id for signed in approval(clinic).approvals] == [PEOPLE[DIRECTOR].id]
 
 
-def test_an_approved_protocol_starts(clinic: Clinic, migrated: Database) -> None:
-    approved(clinic)
-    clinic.world.use(migrated)
-    clinic.open_session(Role.COORDINATOR)
-    answer = start(clinic)
-    assert answer.code == 0, answer.err
-    assert answer.json["illustrative"] is False
-
-
-def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) -> None:
-    approved(clinic)
-    clinic.world.use(migrated)
-    clinic.open_session(Role.COORDINATOR)
-    assert start(clinic).code == 0
-    [command] = clinic.world.received
-    assert isinstance(command.body, StartPathway)
-    assert command.body.approval == approval(clinic)
-
-
-def refused_start(world: Clinic, code: int, *said: str, **changed: Any) -> None:
-    for more in ((), ("--dry-run",)):
-        answer = start(world, *more, **changed)
-        assert answer.code == code
-        assert all(word in answer.error["reason"] for word in said), answer.error
-        assert answer.error["remedy"]
-    assert world.world.received == []
-
-
-def test_what_is_not_signed_does_not_start(clinic: Clinic) -> None:
-    assert state(clinic) == "not_signed"
-    refused_start(clinic, 5, "not signed")
-
-
-def test_one_signature_does_not_start(clinic: Clinic) -> None:
-    clinic.approve(DIRECTOR)
-    refused_start(clinic, 5, "one signature is missing", "Dira Invented, MD")
-
-
-def test_what_is_signed_is_the_file_with_all_it_extends(clinic: Clinic) -> None:
-    """The same content in two files is the same protocol; a change of the shared one is a change of it."""
-    approved(clinic)
-    own = json.loads(clinic.protocol.read_text())["protocol"]
-    shared = {"break_glass_minutes": own.pop("break_glass_minutes")}
-    clinic.protocol.write_text(json.dumps({"extends": "shared.yaml", "protocol": own}))
-    clinic.protocol.with_name("shared.yaml").write_text(json.dumps({"shared": shared}))
-    assert state(clinic) == "approved"
-    shared["break_glass_minutes"] += 1
-    clinic.protocol.with_name("shared.yaml").write_text(json.dumps({"shared": shared}))
-    assert state(clinic) == "edited"
-    refused_start(clinic, 7, "edited since it was signed")
-
-
-def test_what_was_edited_does_not_start(clinic: Clinic) -> None:
-    approved(clinic)
-    clinic.write_protocol(title="Other words")
-    assert state(clinic) == "edited"
-    refused_start(clinic, 7, "edited since it was signed")
-
-
-def test_after_the_review_day_nobody_starts(clinic: Clinic) -> None:
-    approved(clinic)
-    clinic.world.at = START + timedelta(days=367)
-    refused_start(clinic, 5, "review date", "2027-03-02")
-
-
-def test_an_unknown_signer_does_not_start(clinic: Clinic) -> None:
-    approved(clinic)
-    clinic.publish(clinic.as_enrolled(DIRECTOR))
-    refused_start(clinic, 7, "not in the register")
-
-
-def test_a_revocation_before_the_signature_counts_and_a_later_one_does_not(clinic: Clinic) -> None:
-    approved(clinic)
-    clinic.world.at = START + timedelta(days=1)
-    assert clinic.revoke(CLINICIAN).code == 0
-    assert state(clinic) == "approved"
-    revoked = {"revoked_at": START, "revoked_because": "lost", "revoked_by": "demo-security"}
-    clinic.publish(clinic.as_enrolled(DIRECTOR), clinic.as_enrolled(CLINICIAN, **revoked))
-    refused_start(clinic, 7, "revoked")
-
-
-def test_an_altered_approval_does_not_start(clinic: Clinic) -> None:
-    approved(clinic)
-    altered = clinic.approval.read_text().replace("Clio", "Cleo")
-    clinic.approval.write_text(altered)
-    refused_start(clinic, 7, "signature is not right")
-    clinic.approval.write_text("{}")
-    assert state(clinic) == "not_verified"
-    refused_start(clinic, 7, "not readable")
-
-
-def test_one_person_under_two_names_of_a_file_does_not_start(clinic: Clinic) -> None:
-    approved(clinic)
-    whole = json.loads(clinic.approval.read_text())
-    whole["approvals"][1] = whole["approvals"][0]
-    clinic.approval.write_text(json.dumps(whole))
-    refused_start(clinic, 7, "one person signed twice")
-
-
-@pytest.mark.parametrize(
-    ("name", "setting"), [("register_file", "REGISTER_FILE"), ("organisation_key", "ORGANISATION_KEY")]
-)
-def test_a_start_needs_the_register(clinic: Clinic, name: str, setting: str) -> None:
-    approved(clinic)
-    clinic.world.set(**{name: None})
-    assert state(clinic) == "not_checked"
-    refused_start(clinic, 2, "cannot be checked")
-    assert f"CAREPATH_{setting}" in start(clinic).error["remedy"]
-
-
-def test_a_register_that_was_altered_starts_nobody(clinic: Clinic) -> None:
-    approved(clinic)
-    clinic.register.write_text(clinic.register.read_text().replace("Dira", "Dora"))
-    refused_start(clinic, 7, "cannot be checked")
-
-
-@pytest.mark.requirement("A17")
-@pytest.mark.parametrize("theirs", [(), ("theirs",)])
-def test_a_pathway_starts_on_a_protocol_of_the_patients_clinic(clinic: Clinic, theirs: tuple[str, ...]) -> None:
-    """The refusal names those that the clinic has."""
-    approved(clinic, "--clinic", CLINIC)
-    if theirs:
-        mine, clinic.protocol = clinic.protocol, clinic.protocol.with_name("theirs.yaml")
-        clinic.write_protocol(id="theirs")
-        for role in (DIRECTOR, CLINICIAN):
-            words = ("protocol", "approve", "theirs", *clinic.profile(role), "--clinic", SECOND_CLINIC)
-            answer = clinic.world.call(*words, answers=(PEOPLE[role].id, PASSPHRASE))
-            assert answer.code == 0, answer.err
-        clinic.protocol = mine
-    refused_start(
-        clinic,
-        5,
-        f"approved for {CLINIC}, not for {SECOND_CLINIC}",
-        f"Approved for {SECOND_CLINIC}: {theirs[0] if theirs else 'none'}",
-        clinic=SECOND_CLINIC,
-    )
-
-
 @pytest.mark.requirement("A17")
 def test_both_sign_for_the_same_clinics(clinic: Clinic) -> None:
     both = ("--clinic", SECOND_CLINIC, "--clinic", CLINIC)
@@ -530,20 +349,3 @@ def test_a_director_approves_for_their_own_clinics(clinic: Clinic) -> None:
     assert clinic.approve(CLINICIAN).json["missing"] == 0
     clinic.publish(*entries, staff=works_at((SECOND_CLINIC,)))
     refused_start(clinic, 7, "a clinic that it names had no medical director")
-
-
-def works_at(clinics: tuple[str, ...]) -> tuple[Any, ...]:
-    """The invented staff, of whom the medical director works only at these clinics."""
-    entries = [staff_entry(person) for person in STAFF]
-    return tuple(
-        each.model_copy(update={"member": each.member.model_copy(update={"clinics": clinics})})
-        if each.member.role == DIRECTOR
-        else each
-        for each in entries
-    )
-
-
-def test_demonstrations_need_no_signatures(clinic: Clinic, migrated: Database) -> None:
-    clinic.world.use(migrated)
-    clinic.world.set(demonstration=True)
-    assert start(clinic).code == 0
