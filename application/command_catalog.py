@@ -175,6 +175,7 @@ FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
     o.PREGNANCY_TEST: (c.RecordPregnancyTest, None),
     o.DISPENSING: (c.MoveSupply, None),
     o.LEFTOVERS: (c.MoveSupply, None),
+    o.SUPPLY_COUNT: (c.CountSupply, None),
     o.CORRECTION: (c.ConfirmCorrection, "correction"),
     o.SUPPORT: (c.AnswerSupport, "support"),
     o.CRISIS: (c.RecordCrisisContact, "crisis"),

@@ -137,5 +137,10 @@ def end_session(situation: Situation) -> PlayedMove | datetime:
     )
 
 
+def count_doses(situation: Situation) -> PlayedMove:
+    left = max(0, balance(situation.journey))
+    return Role.COORDINATOR, c.CountSupply(doses=left, counted_at=situation.at)
+
+
 def collect(situation: Situation) -> PlayedMove:
     return Role.COORDINATOR, c.MoveSupply(movement="returned", doses=balance(situation.journey), moved_at=situation.at)

@@ -218,3 +218,33 @@ def test_a_dose_that_nobody_took_is_told_once_more_are_at_home_than_may_be() -> 
     assert balance(play.journey) == 3
     assert one(followed, e.HoldPlaced).cause == "supply"
     assert "a dose counts no more" in one(followed, e.SupportRequested).text
+
+
+@pytest.mark.parametrize("role", [Role.COORDINATOR, Role.CLINICIAN, Role.MEDICAL_DIRECTOR])
+def test_the_doses_at_home_are_counted_after_a_released_session_is_cancelled_by_whomever(role: Role) -> None:
+    play = after("session.release")
+    play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"), role)
+    asked = play.waits_for("supply_count")
+    assert asked is not None
+    assert (asked.owner, asked.person) == (Role.CLINICIAN, play.journey.clinician)
+    play.later(minutes=1)
+    before_it = c.CountSupply(doses=balance(play.journey), counted_at=play.at - timedelta(hours=1))
+    play.do(before_it, Role.PATIENT)
+    assert play.waits_for("supply_count"), "a count from before it says nothing"
+    play.do(c.CountSupply(doses=balance(play.journey) - 1, counted_at=play.at), Role.PATIENT)
+    assert play.waits_for("supply_count") is None
+    assert play.journey.held, "the dose was taken, or is not accounted for"
+
+
+def test_the_doses_at_home_are_counted_after_the_pathway_has_ended_too() -> None:
+    play = after("session.release")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"))
+    assert play.waits_for("supply_count")
+    play.go_on(lambda journey: journey.closed and not journey.waiting, most=60)
+
+
+def test_a_session_that_was_not_released_is_cancelled_without_a_count() -> None:
+    play = before("session.release")
+    play.do(c.CancelSession(session=1, reason="not today (invented)"))
+    assert play.waits_for("supply_count") is None

@@ -145,6 +145,8 @@ PREGNANCY_TEST = ObligationType(
 NO_SHOW = _of_patient("no_show")
 """A patient who did not come to a visit. They are reached, and another time is found."""
 DISPENSING = _of_clinic("dispensing")
+SUPPLY_COUNT = ObligationType("supply_count", ((Severity.CLINICAL.value, MayWaitFor.NOTHING),), Outlasts.DEATH)
+"""The doses at home after a session that had been released was cancelled: only a count says whether one was taken."""
 LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """Doses at home that no session needs any more. They are collected whatever else has ended."""
 MEDICINES_REVIEW = _of_clinic("medicines_review")
@@ -236,6 +238,7 @@ OBLIGATION_TYPES = {
         NO_SHOW,
         DISPENSING,
         LEFTOVERS,
+        SUPPLY_COUNT,
         DISPATCH_ADDRESS,
         SUPPORT,
         CRISIS,

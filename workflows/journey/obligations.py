@@ -178,7 +178,8 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
     heightened, what was owed before is awaited by the same hastened steps as what comes after.
     """
     held = journey.held
-    hastening = dict.fromkeys(find(journey.waiting, _hastenable)) if is_heightened(journey, at) else {}
+    hastenable = dict.fromkeys(find(journey.waiting, _hastenable))
+    hastening = hastenable if hastenable and is_heightened(journey, at) else {}
     asked, known = _what_changed(groups, journey, hastening, held=held)
     pausing = {need.key: need for need in asked.values() if need.care} if held else {}
     wanted = {name: need for name, need in asked.items() if not (need.care and held)}

@@ -55,3 +55,9 @@ def hand_over(contacts: tuple[OwedContact, ...], receiver: str, sign_off: str) -
 def sessions_watched(journey: Journey) -> tuple[Session, ...]:
     """Return the sessions that run, or were released and may have begun."""
     return tuple(s for s in journey.sessions.values() if s.ended_at is None and (s.dosed_at or s.released_at))
+
+
+def leaves_dose_at_home(journey: Journey, session: Session) -> bool:
+    """Whether a session that will not take place was released, so that the patient has had its dose in their hands."""
+    rules = journey.protocol.sessions.settings[session.setting]
+    return session.released_at is not None and rules.doses_from == "home"

@@ -10,6 +10,7 @@ from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
 from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.stage import Stage
+from workflows.journey.stages.sessions.events import SessionCancelled
 
 Movement = Literal["dispensed", "found", "returned", "disposed", "lost"]
 COUNTING = (Role.PATIENT, Role.OBSERVER, Role.COORDINATOR, Role.SESSION_MONITOR, *CLINICAL)
@@ -105,6 +106,8 @@ class SupplyState(PathwayState):
     supply_movements: int = 0
     supply_lots: tuple[Identifier, ...] = ()
     disposals: dict[Identifier, Disposal] = {}
+    to_count_since: Instant | None = None
+    """Since when (UTC) the doses at home are to be counted: a session that had been released was cancelled then."""
 
 
 def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes:
@@ -125,7 +128,17 @@ def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) 
 
 
 def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Changes:
-    return {}
+    asked = state.to_count_since
+    return {} if asked is None or body.counted_at < asked else {"to_count_since": None}
 
 
-EVOLUTIONS: Evolutions = {SupplyMoved: _moved, DisposalWitnessed: _witnessed, SupplyCounted: _counted}
+def _cancelled(state: SupplyState, body: SessionCancelled, event: EventHeader) -> Changes:
+    return {"to_count_since": event.at} if body.to_count else {}
+
+
+EVOLUTIONS: Evolutions = {
+    SupplyMoved: _moved,
+    DisposalWitnessed: _witnessed,
+    SupplyCounted: _counted,
+    SessionCancelled: _cancelled,
+}

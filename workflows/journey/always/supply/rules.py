@@ -17,7 +17,7 @@ from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.holds.model import SUPPLY, place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import is_approved
-from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, WITNESS
+from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, SUPPLY_COUNT, WITNESS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -122,6 +122,14 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             owner=Role.COORDINATOR,
             person=journey.coordinator,
             what="see that the doses left over are returned or disposed of",
+            care=False,
+        )
+    if journey.to_count_since is not None:
+        yield require(
+            SUPPLY_COUNT,
+            owner=Role.CLINICIAN,
+            person=journey.clinician,
+            what="have the doses at home counted: a session that had been released was cancelled",
             care=False,
         )
     for disposal in journey.disposals.values():

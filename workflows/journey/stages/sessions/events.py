@@ -28,12 +28,14 @@ class SessionScheduled(EventBody):
 
 
 class SessionCancelled(EventBody):
-    """A session whose dose was not taken will not take place. The patient is told, unless they died."""
+    """A session whose dose was not taken will not take place. The patient is told, unless they died. ``to_count``: it
+    was released, with its dose at the patient's home, so that the doses there are to be counted."""
 
     kind: Literal["session.cancelled"] = "session.cancelled"
     session: int
     reason: Text
     told: bool = True
+    to_count: bool = False
 
 
 class SessionStopped(EventBody):

@@ -47,6 +47,7 @@ from workflows.journey.stages.sessions.dose_gate import (
 from workflows.journey.stages.sessions.observing import end_due
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
+from workflows.journey.watch import leaves_dose_at_home
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -110,7 +111,9 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
     session = require_scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
-    yield e.SessionCancelled(session=command.session, reason=command.reason)
+    yield e.SessionCancelled(
+        session=command.session, reason=command.reason, to_count=leaves_dose_at_home(journey, session)
+    )
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
