@@ -25,8 +25,7 @@ from application.pathway.commands import submit
 from application.record.comparison import drift_of
 from application.record.drift import Drift, Drifted
 from application.settings import Settings
-from application.temporal.journeys import Journeys, PolledBuilds, Run, Taken
-from application.temporal.run_history import not_recorded
+from application.temporal.journeys import Journeys, PolledBuilds, Run, Taken, not_recorded
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.command_ids import is_own

@@ -8,7 +8,8 @@ from uuid import UUID
 from activities.record import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.commands import Command, KeepUnreadable
-from workflows.journey.events import Event
+from workflows.journey.events import Event, MessageKept
+from workflows.journey.receipts import receipts_of
 from workflows.messages import Batch
 from workflows.signals import Signal
 
@@ -80,6 +81,17 @@ class Taken(NamedTuple):
 
     read: Command | KeepUnreadable
     signal: Signal
+
+
+def not_recorded(taken: Iterable[Taken], events: Sequence[Event]) -> list[Taken]:
+    """Return what of that is not in the record, of which these are the events of the journey."""
+    known = receipts_of(events)
+    messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
+
+    def is_recorded(each: Taken) -> bool:
+        return each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
+
+    return [each for each in taken if not is_recorded(each)]
 
 
 class KeptBatch(NamedTuple):

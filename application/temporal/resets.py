@@ -12,9 +12,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.record import Record
 from activities.record.event_codec import load_events
 from application.errors import outage
-from application.temporal.journeys import Taken
+from application.temporal.journeys import Taken, not_recorded
 from application.temporal.run_control import hand_in
-from application.temporal.run_history import not_recorded, refusal_in, taken_by
+from application.temporal.run_history import refusal_in, taken_by
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
 from workflows.journey.refusals import Refusal

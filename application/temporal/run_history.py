@@ -1,6 +1,6 @@
 """What the history of a run holds: what it had accepted of people, what it gave to the record, and with what answer."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -22,8 +22,6 @@ from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
-from workflows.journey.events import Event, MessageKept
-from workflows.journey.receipts import receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.messages import (
     ATTEMPT,
@@ -191,17 +189,6 @@ async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too:
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise outage("the history of the run cannot be read") from None
     return tuple(found)
-
-
-def not_recorded(taken: Iterable[Taken], events: Sequence[Event]) -> list[Taken]:
-    """Return what of that is not in the record, of which these are the events of the journey."""
-    known = receipts_of(events)
-    messages = {event.body.content for event in events if isinstance(event.body, MessageKept)}
-
-    def is_recorded(each: Taken) -> bool:
-        return each.read.command_id in known if isinstance(each.read, Command) else each.read.content in messages
-
-    return [each for each in taken if not is_recorded(each)]
 
 
 async def refusal_in(converter: DataConverter, answer: Payloads) -> Refusal | None:

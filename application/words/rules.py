@@ -32,6 +32,7 @@ RULES: Final = {
     "scheduling.react_visit": "the next visit is planned after the last one",
     "scheduling.react_session": "the schedule moves with the sessions",
     "checklist.react_check": "a checklist that does not allow a dose holds care, and tells a clinician",
+    "dosing.react_confirmed": "contacts are owed at the times of a dose whose correction is confirmed",
     "dosing.react_dose": "contacts after a dose are planned, and one that was not released holds care",
     "readiness.react_stopped": "a session that is stopped holds care",
     "follow_up.react_check_in": "an answer that gives concern at a check-in is for a clinician to look at",
