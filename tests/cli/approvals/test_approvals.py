@@ -11,8 +11,16 @@ import pytest
 from activities.signatures.signer_registry import SignerEntry
 from application.words.codes import say
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC
-from tests.cli.approvals.conftest import CLINICIAN, DIRECTOR, ON_CALL, approval, approved, state
-from tests.cli.approvals.test_starts import refused_start, works_at
+from tests.cli.approvals.approving import (
+    CLINICIAN,
+    DIRECTOR,
+    ON_CALL,
+    approval,
+    approved,
+    refused_start,
+    state,
+    works_at,
+)
 from tests.cli.helpers import START
 from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
 from workflows.journey.actors import Role

@@ -2,14 +2,12 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from deploy.local.postgres import Database
-from simulation.keys import staff_entry
-from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF
-from tests.cli.approvals.conftest import CLINICIAN, DIRECTOR, approval, approved, start, state
+from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
+from tests.cli.approvals.approving import CLINICIAN, DIRECTOR, approval, approved, refused_start, start, state
 from tests.cli.helpers import START
 from tests.cli.signers import PASSPHRASE, Clinic
 from workflows.journey.actors import Role
@@ -33,15 +31,6 @@ def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) 
     [command] = clinic.world.received
     assert isinstance(command.body, StartPathway)
     assert command.body.approval == approval(clinic)
-
-
-def refused_start(world: Clinic, code: int, *said: str, **changed: Any) -> None:
-    for more in ((), ("--dry-run",)):
-        answer = start(world, *more, **changed)
-        assert answer.code == code
-        assert all(word in answer.error["reason"] for word in said), answer.error
-        assert answer.error["remedy"]
-    assert world.world.received == []
 
 
 def test_what_is_not_signed_does_not_start(clinic: Clinic) -> None:
@@ -151,17 +140,6 @@ def test_a_pathway_starts_on_a_protocol_of_the_patients_clinic(clinic: Clinic, t
         f"approved for {CLINIC}, not for {SECOND_CLINIC}",
         f"Approved for {SECOND_CLINIC}: {theirs[0] if theirs else 'none'}",
         clinic=SECOND_CLINIC,
-    )
-
-
-def works_at(clinics: tuple[str, ...]) -> tuple[Any, ...]:
-    """The invented staff, of whom the medical director works only at these clinics."""
-    entries = [staff_entry(person) for person in STAFF]
-    return tuple(
-        each.model_copy(update={"member": each.member.model_copy(update={"clinics": clinics})})
-        if each.member.role == DIRECTOR
-        else each
-        for each in entries
     )
 
 

@@ -11,7 +11,7 @@ from activities.notices.delivering import see_to
 from activities.record.stored import NewNotice
 from console.visits import COOKIE
 from simulation.people import CLINIC, PEOPLE
-from tests.console.links.conftest import HEALTH, MAIL, PHONE, Home, address_in
+from tests.console.links.home import HEALTH, MAIL, PHONE, Home, address_in
 from tests.record.helpers import Connection
 from workflows.journey.actors import Role
 

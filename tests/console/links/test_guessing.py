@@ -13,7 +13,7 @@ from console import limits as console_limits
 from console.limits import OF_ADDRESS, Rate
 from console.visits import COOKIE
 from simulation.people import CLINIC
-from tests.console.links.conftest import CALL, MAIL, Home, address_in
+from tests.console.links.home import CALL, MAIL, Home, address_in
 from tests.record.helpers import Connection
 from workflows.journey import commands as c
 from workflows.journey.actors import Role

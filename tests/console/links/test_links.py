@@ -19,7 +19,7 @@ from console.sign_ins import LINK_IDLE, Passage
 from console.visits import COOKIE, KEPT, ZONE
 from simulation.people import CLINIC
 from tests.cli.helpers import DirectJourneys, invented
-from tests.console.links.conftest import CALL, HEALTH, MAIL, PHONE, Home, address_in, code_in, wrong
+from tests.console.links.home import CALL, HEALTH, MAIL, PHONE, Home, address_in, code_in, wrong
 from tests.journey.play import after, started
 from tests.record.helpers import Connection
 from workflows.journey import commands as c

@@ -9,8 +9,7 @@ from temporalio import workflow
 
 from tests.helpers import eventually
 from tests.journey.play import Play
-from tests.workflow.shell.conftest import Answers
-from tests.workflow.shell.test_recording import failure
+from tests.workflow.shell.run_parts import Answers, failure
 from workflows import messages
 from workflows.journey import commands as c
 from workflows.journey.actors import Role

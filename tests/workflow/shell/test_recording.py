@@ -7,19 +7,18 @@ from uuid import UUID, uuid4
 
 import pytest
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
 
 from simulation.people import PEOPLE, member_of, person_of
 from simulation.player import at_once
 from tests.journey.play import Play
-from tests.workflow.shell.conftest import HOLD, ONE, OTHER, Answers, Over, Run, asks, recorded
+from tests.workflow.shell.run_parts import HOLD, ONE, OTHER, Answers, Over, Run, asks, failure, follow, recorded
 from workflows import messages
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey.actors import CLOCK, Role
 from workflows.journey.command_ids import own_id
-from workflows.journey.decided import DecidedCommand, derive
+from workflows.journey.decided import DecidedCommand
 from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState
 from workflows.shell.activity_calls import try_to_ask
 from workflows.shell.alarms import Alarms
@@ -91,15 +90,6 @@ def test_nobody_becomes_the_clock_by_a_restart(run: Run, play: Play) -> None:
     assert again.refusal is not None
 
 
-def failure(error_type: str) -> ActivityError:
-    """How an activity fails that says so itself."""
-    failed = {"scheduled_event_id": 1, "started_event_id": 1, "retry_state": None}
-    named = {"identity": "", "activity_type": "", "activity_id": ""}
-    error = ActivityError("x", **failed, **named)  # type: ignore[arg-type]
-    error.__cause__ = ApplicationError("invented", type=error_type, non_retryable=True)
-    return error
-
-
 def refuse(command: c.Command, answers: Answers, play: Play) -> None:
     """The record takes everything but this command, and what comes after it in its batch."""
 
@@ -116,14 +106,6 @@ def refuse(command: c.Command, answers: Answers, play: Play) -> None:
 
     answers["catch_up_with_record"] = lambda _: RecordedState(state=recorded(play), run_id="run")
     answers["append_to_record"] = append
-
-
-def follow(play: Play, commands: tuple[DecidedCommand, ...], until: int) -> None:
-    """Let the play go on to what the record derives from these commands, up to a version."""
-    for each in commands:
-        if play.journey.version < until:
-            play.follow(each.decided, derive(play.journey, play.receipts, each.decided))
-    assert play.journey.version == until
 
 
 @pytest.mark.parametrize("place", [0, 1, 3])

@@ -14,8 +14,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 from simulation.keys import Signers
 from tests.helpers import eventually
 from tests.journey.play import Play
-from tests.workflow.shell.conftest import HOLD, Answers, Left, recorded
-from tests.workflow.shell.test_recording import failure, follow
+from tests.workflow.shell.run_parts import HOLD, Answers, Left, failure, follow, recorded
 from workflows import care_journey, messages
 from workflows.authenticity import Foreign, mark_authentic
 from workflows.care_journey import CareJourney
