@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.journey.correcting import mark
-from tests.journey.play import Play, after, kinds
+from tests.journey.play import Play, kinds
+from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
@@ -13,36 +14,20 @@ from workflows.journey.protocol import SignOffKind
 TOLD, HELD = ["support.requested"], ["support.requested", "hold.placed"]
 
 
-def total_of(total: int) -> list[int]:
-    return [total // 20 + (item < total % 20) for item in range(20)]
-
-
-def form(total: int, occasion: str) -> c.RecordInstrument:
-    return c.RecordInstrument(instrument=Instrument.PCL_5, occasion=occasion, answers=total_of(total))
-
-
 def scored(play: Play, *totals: int, since: str = "x") -> list[list[str]]:
     """What follows by rule from each of these PCL-5 totals, answered a day apart."""
     followed = []
     for n, total in enumerate(totals):
         play.later(days=1)
-        followed.append(kinds(play.do(form(total, f"{since}-{n}"), Role.PATIENT))[1:])
+        followed.append(kinds(play.do(pcl_5(total, f"{since}-{n}"), Role.PATIENT))[1:])
     return followed
 
 
 def corrected(play: Play, occasion: str, total: int) -> list[str]:
     """What follows by rule when a colleague corrects the total of an occasion."""
     [wrong] = [m for m in play.journey.measurements if m.occasion == occasion and m.instrument == Instrument.PCL_5]
-    amend = c.Amend(version=wrong.version, reason="added up wrongly (invented)", correction=form(total, occasion))
+    amend = c.Amend(version=wrong.version, reason="added up wrongly (invented)", correction=pcl_5(total, occasion))
     return kinds(play.do(amend))[1:]
-
-
-def at_baseline(total: int) -> Play:
-    play = after("session.schedule")
-    [wrong] = [m for m in play.journey.measurements if m.occasion == "baseline" and m.instrument == Instrument.PCL_5]
-    right = wrong.model_copy(update={"score": wrong.score.model_copy(update={"total": total})})
-    others = tuple(m for m in play.journey.measurements if m.instrument != Instrument.PCL_5)
-    return play.changed(measurements=(*others, right))
 
 
 def test_totals_that_are_worse_and_better_in_turn_hold_care() -> None:

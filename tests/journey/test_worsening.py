@@ -6,6 +6,7 @@ import pytest
 
 from tests.journey.contacts import following_up, in_week, visit
 from tests.journey.play import Play, after, before, kinds, one
+from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
@@ -23,9 +24,7 @@ def test_deterioration_asks_a_clinician(rise: int, asked: bool) -> None:
     latest = play.journey.latest(Instrument.PCL_5)
     assert latest is not None
     assert latest.score.total is not None
-    total = latest.score.total + rise
-    answers = [total // 20 + (item < total % 20) for item in range(20)]
-    play.do(c.RecordInstrument(instrument=Instrument.PCL_5, occasion="day-7", answers=answers), Role.PATIENT)
+    play.do(pcl_5(latest.score.total + rise, "day-7"), Role.PATIENT)
     assert (play.waits_for("support") is not None) is asked
     assert not play.journey.held
     assert play.journey.stage == Stage.FOLLOW_UP
@@ -41,31 +40,9 @@ def test_worsening_twice_in_a_row_holds_care_until_a_clinician_has_decided() -> 
     assert [hold.cause for hold in play.journey.holds.values()] == ["deterioration"]
 
 
-def total_of(total: int) -> list[int]:
-    """PCL-5 answers with this total."""
-    return [total // 20 + (item < total % 20) for item in range(20)]
-
-
 def measured(play: Play, *totals: int, since: str) -> list[list[str]]:
     """What follows by rule from each of these totals, answered one after the other."""
-    return [
-        kinds(
-            play.do(
-                c.RecordInstrument(instrument=Instrument.PCL_5, occasion=f"{since}-{n}", answers=total_of(total)),
-                Role.PATIENT,
-            )
-        )[1:]
-        for n, total in enumerate(totals)
-    ]
-
-
-def at_baseline(total: int) -> Play:
-    """A journey with this baseline, before its first session."""
-    play = after("session.schedule")
-    [wrong] = [m for m in play.journey.measurements if m.occasion == "baseline" and m.instrument == Instrument.PCL_5]
-    right = wrong.model_copy(update={"score": wrong.score.model_copy(update={"total": total})})
-    others = tuple(m for m in play.journey.measurements if m.instrument != Instrument.PCL_5)
-    return play.changed(measurements=(*others, right))
+    return [kinds(play.do(pcl_5(total, f"{since}-{n}"), Role.PATIENT))[1:] for n, total in enumerate(totals)]
 
 
 def test_a_slow_decline_asks_a_clinician_and_then_holds_care() -> None:
@@ -92,7 +69,7 @@ def test_a_corrected_baseline_counts_for_what_came_after_it() -> None:
     play = at_baseline(44)
     [baseline] = [m for m in play.journey.measurements if m.instrument == Instrument.PCL_5]
     assert measured(play, 52, since="later") == [[]]
-    right = c.RecordInstrument(instrument=Instrument.PCL_5, occasion="baseline", answers=total_of(40))
+    right = pcl_5(40, "baseline")
     followed = kinds(play.do(c.Amend(version=baseline.version, reason="added up wrongly", correction=right)))
     assert followed == ["fact.amended", "support.requested"]
 
