@@ -1,8 +1,9 @@
 """What is worse is seen in whatever order totals come, are entered and are corrected."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.journey.correcting import mark
 from tests.journey.play import Play, kinds
 from tests.journey.totals import at_baseline, pcl_5
@@ -42,7 +43,7 @@ def test_what_a_clinician_decided_on_is_not_held_for_again_when_it_is_worse_once
     assert scored(play, 57, 41, 57, since="later") == [TOLD, [], HELD]
 
 
-@settings(max_examples=30)
+@examples(1.5)
 @given(st.lists(st.integers(0, 80), min_size=1, max_size=6))
 def test_the_second_total_that_is_worse_than_the_best_holds_care(totals: list[int]) -> None:
     play, best, worse = at_baseline(40), 40, 0
@@ -73,7 +74,7 @@ def test_what_came_after_a_corrected_total_is_judged_anew() -> None:
     assert corrected(play, "x-3", 49) == [], "what was told is not told again"
 
 
-@settings(max_examples=30)
+@examples(1.5)
 @given(st.lists(st.integers(20, 80), min_size=2, max_size=5), st.data())
 def test_a_corrected_course_tells_all_that_it_would_have_told_at_first(totals: list[int], data: st.DataObject) -> None:
     place, wrong = data.draw(st.integers(0, len(totals) - 1)), data.draw(st.integers(20, 80))

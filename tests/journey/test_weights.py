@@ -1,11 +1,12 @@
 """The weight that a limit per kilogram rests on: in which unit, and how far it is believed."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from simulation.people import revision
+from tests.examples import examples
 from tests.journey.planning import planned
 from tests.journey.play import Play, before
 from workflows.journey import commands as c
@@ -80,7 +81,7 @@ def test_a_limit_per_kg_rests_on_no_weight_that_is_far_above_the_one_before(told
 
 
 @pytest.mark.requirement("A37", "B27")
-@settings(max_examples=30)
+@examples(1.5)
 @given(st.lists(st.tuples(st.floats(62, 250), st.booleans()), min_size=1, max_size=5))
 def test_no_weight_told_once_raises_a_limit_per_kg_by_more_than_the_protocol_says(
     told: list[tuple[float, bool]],

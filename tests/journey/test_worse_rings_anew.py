@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.journey.correcting import amend, redose
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after
@@ -17,7 +18,6 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.requirements import Obligation
 
 ON_CALL = Role.ON_CALL_CLINICIAN
-PRESSURES = ((150, 90), (165, 95), (170, 105), (185, 95), (190, 125))
 
 
 def take_all(play: Play) -> None:
@@ -150,7 +150,7 @@ def test_an_adverse_event_that_is_graded_upward_rings_anew(
     assert not ringing(play), "the same grade again is not worse"
 
 
-@settings(max_examples=25)
+@examples(1.25)
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=4))
 def test_in_whatever_order_item_9_is_corrected_more_than_was_known_rings(answers: list[int]) -> None:
     """4 stands for an answer that nobody can read."""

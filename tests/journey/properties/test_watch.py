@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import vitals
+from tests.examples import examples
 from tests.journey.contacts import visit
 from tests.journey.correcting import confirm, mark
 from tests.journey.instruments.vectors import c_ssrs_since
@@ -85,7 +86,7 @@ def drawn(data: st.DataObject, play: Play) -> c.CommandBody:
     return c.MarkInError(version=data.draw(st.sampled_from(marks)), reason="x")
 
 
-@settings(max_examples=40)
+@examples(2)
 @given(st.data())
 def test_no_correction_by_one_person_takes_a_watch_away(data: st.DataObject) -> None:
     after_dose = [(journey, at) for journey, _, at in course("PTSD").moves if journey.doses]
