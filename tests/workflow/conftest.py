@@ -72,7 +72,7 @@ async def uncached_world(real_world: World) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="session")
 async def played(real_world: World, early_world: World, uncached_world: World) -> AsyncIterator[Played]:
-    """Courses on real servers, by name. The first test to ask starts all of `make test`: most of their time is waiting.
+    """Courses on real servers, by name. The first test to ask starts all of its tier: most of their time is waiting.
     Where every task is a replay, it is not: they would keep one another from being answered in time, and go one by
     one."""
 
@@ -88,17 +88,11 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
 
     playing: dict[str, asyncio.Task[Case]] = {}
 
-    def begin(name: str) -> asyncio.Task[Case]:
-        if name not in playing:
-            playing[name] = asyncio.create_task(play(name), name=name)
-        return playing[name]
-
-    for name, course in COURSES.items():
-        if not course.soak:
-            begin(name)
-
     async def wait(name: str) -> Case:
-        return await asyncio.shield(begin(name))
+        for each, course in COURSES.items():
+            if course.soak == COURSES[name].soak and each not in playing:
+                playing[each] = asyncio.create_task(play(each), name=each)
+        return await asyncio.shield(playing[name])
 
     yield wait
     for task in playing.values():
