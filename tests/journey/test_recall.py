@@ -39,9 +39,10 @@ def assert_remembers_rightly(journey: Journey) -> None:
             assert current_decision(journey, kind, subject) == current_decision(fresh, kind, subject)
 
 
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
-def test_at_every_step_of_a_course_as_if_asked_for_the_first_time(pathway: Any) -> None:
-    for journey, command, at in course(pathway).moves[::2]:
+def test_at_the_steps_of_a_course_as_if_asked_for_the_first_time(pathway: Any, every: int) -> None:
+    for journey, command, at in course(pathway).moves[::every]:
         assert_remembers_rightly(journey)
         assert decide(journey, command, at) == decide(anew(journey), command, at)
 

@@ -25,12 +25,13 @@ from tests.record.read_models.courses import course_of, differing, put, renamed
 PROTOCOLS = {course[0].body.protocol.digest: course[0].body.protocol for course in (course_of(), course_of("ANXIETY"))}  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", ["PTSD", "ANXIETY"])
-def test_a_state_is_unpacked_as_it_was_packed(pathway: str) -> None:
+def test_a_state_is_unpacked_as_it_was_packed(pathway: str, every: int) -> None:
     state: ProjectionState | None = None
     for event in course_of("PTSD" if pathway == "PTSD" else "ANXIETY"):
         state = apply(state, event, event.version, event.at)
-        if event.version % 3:
+        if event.version % every:
             continue
         snapshot = snapshot_of(state, b"hash")
         again = unpack(snapshot, PROTOCOLS)
