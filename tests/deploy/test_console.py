@@ -146,11 +146,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
     ("variables", "said"),
     [
         ({}, "CAREPATH_DATABASE_URL"),
-        pytest.param(
-            {"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere"},
-            "CAREPATH_REGISTER_FILE",
-            marks=pytest.mark.soak,
-        ),
+        ({"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere"}, "CAREPATH_REGISTER_FILE"),
         (
             {"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere", "CAREPATH_DEMONSTRATION": "true"},
             "CAREPATH_PROFILE",
