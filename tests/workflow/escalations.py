@@ -73,15 +73,19 @@ def waking(moment: datetime, protocol: Protocol, zone: str) -> datetime:
     return datetime.combine(morning, quiet.end, ZoneInfo(zone)).astimezone(UTC)
 
 
-def steps(waiting: Obligation, protocol: Protocol, zone: str) -> list[datetime]:
-    """When each step of an obligation's escalation policy is to be reached."""
-    policy = protocol.escalation_policies[waiting.escalation_policy]
+def steps(waiting: Obligation, protocol: Protocol, zone: str, *, hastened: bool = False) -> list[datetime]:
+    """When each step of an obligation's escalation policy is to be reached, or is while the patient's risk is
+    heightened."""
+    policy, check_ins = protocol.escalation_policies[waiting.escalation_policy], protocol.check_ins
     moments = []
     if waiting.acknowledged is not None:
         return [waiting.acknowledged.at + timedelta(minutes=step.minutes or 0) for step in policy.acknowledged]
     for step in policy.steps:
         working = protocol.working_time if policy.clock == "working" else None
-        begin, after = waiting.deadline, timedelta(minutes=step.minutes or 0) - timedelta(days=step.days_before or 0)
+        minutes: float = step.minutes or 0
+        if hastened and minutes:
+            minutes = max(minutes / check_ins.heightened_divide_by, min(check_ins.heightened_minimum_minutes, minutes))
+        begin, after = waiting.deadline, timedelta(minutes=minutes) - timedelta(days=step.days_before or 0)
         if step.percent is not None:
             begin, whole = waiting.since, waiting.deadline - waiting.since
             after = (working_time_between(begin, waiting.deadline, working) if working else whole) * (
@@ -114,9 +118,12 @@ def assert_every_step_in_time(events: Sequence[e.Event], protocol: Protocol, zon
     for life in lives(events):
         waiting, policy = life.opened, protocol.escalation_policies[life.opened.escalation_policy]
         due = steps(waiting, protocol, zone)
+        latest_of = _latest(waiting, due, protocol, zone)
+        if waiting.hastened:
+            due = [min(both) for both in zip(due, steps(waiting, protocol, zone, hastened=True), strict=True)]
         assert waiting.due is not None, waiting.id
         assert waiting.owner, waiting.id
-        for planned, wanted, latest in zip(waiting.steps, due, _latest(waiting, due, protocol, zone), strict=True):
+        for planned, wanted, latest in zip(waiting.steps, due, latest_of, strict=True):
             moment = timedelta(milliseconds=1)
             assert life.resumed or wanted - moment < planned < latest + moment, waiting.id
         numbers = [step.step for _, step in life.taken if not step.repetition]
