@@ -359,9 +359,8 @@ class RecordActivities:
 
     async def _read_back(self, handed: StateDigest) -> RecordedState:
         run_id = activity.info().workflow_run_id or ""
-        answered = await self._find_answered(handed.journey_id, run_id) if handed.reset else AnsweredBefore()
-        handed = handed.model_copy(update={"reset": False})
         try:
+            answered = await self._find_answered(handed.journey_id, run_id) if handed.reset else AnsweredBefore()
             folded = await load_folded(self._record, handed.journey_id)
         except UnreadableEvent as unreadable:
             raise quarantine(unreadable) from None
@@ -372,7 +371,7 @@ class RecordActivities:
             await self._deliver(leaving[first : first + NOTICES_AT_ONCE], folded.state.journey.clinic)
         # After its notices have left: what a snapshot has is not looked at again.
         await keep_snapshot(self._record, folded)
-        same = state_digest(folded.state.journey, folded.state.spelled) == handed
+        same = state_digest(folded.state.journey, folded.state.spelled) == handed.model_copy(update={"reset": False})
         mark = record_mark(folded.state.journey.version, folded.journey_hash)
         return RecordedState(state=None if same else folded.state, run_id=run_id, mark=mark, answered=answered)
 

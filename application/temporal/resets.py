@@ -76,6 +76,8 @@ async def hand_in_dropped(client: Client, record: Record, journey_id: UUID, run_
     runs = dict.fromkeys([this async for this, _ in _events_before(client, journey_id, run_id)])
     has = Counter([_content(each) async for each in _taken(client, journey_id, [run_id])])
     had = [each async for each in _taken(client, journey_id, [this for this in runs if this != run_id])]
+    if not had:
+        return
     dropped: list[Taken] = []
     for each in not_recorded(had, await load_events(record, journey_id)):
         content = _content(each)
