@@ -107,6 +107,12 @@ WRONG: dict[str, Any] = {
         lambda play: _checklist(play, _vitals(play, 220)),
         Role.SESSION_MONITOR,
     ),
+    "a checklist of no session, with a pressure of tomorrow that is far outside": (
+        lambda play: _checklist(
+            play, _vitals(play, 220).model_copy(update={"measured_at": play.at + timedelta(days=1)})
+        ),
+        Role.SESSION_MONITOR,
+    ),
     "a checklist of no session, with suicide risk": (
         lambda play: _checklist(play, _vitals(play, 120), suicide_risk_none_or_low=False),
         Role.SESSION_MONITOR,
@@ -235,6 +241,49 @@ def test_a_clinician_settles_what_is_not_said_again() -> None:
     play.do(settle, Role.CLINICIAN)
     play.refused(settle, Role.CLINICIAN, code=RefusalCode.ALREADY_DONE, field="report")
     assert play.waits_for("kept_report") is None
+
+
+@pytest.mark.parametrize(
+    ("about", "said", "wrong"),
+    [
+        ("therapy.record", {"summary": "invented", "concern": "urgnt"}, "concern"),
+        ("visit.record", {"outcome": "responding", "symptoms": {"mood_instability": "very bad"}}, "symptoms"),
+        ("visit.record", {"outcome": "responding", "symptoms": {"mood_instability": 90}}, "symptoms"),
+        ("session.check", {"session": 1, "items": {"suicide_risk_none_or_low": False, "x": "y"}}, "items"),
+    ],
+)
+def test_harm_in_the_very_field_that_is_wrong_is_kept(about: str, said: dict[str, Any], wrong: str) -> None:
+    play = started()
+    kept = c.KeepReport(about=about, said=canonical(said).decode(), fields=(wrong,))
+    play.do(kept, Role.CLINICIAN)
+    assert play.waits_for("kept_report")
+
+
+def test_an_alarm_of_a_checklist_is_kept_though_another_item_is_not_answered() -> None:
+    play = before("session.check")
+    lacking = _checklist(play, _vitals(play, 120), suicide_risk_none_or_low=False)
+    refusal, _ = hand_in(play, play.command(lacking.model_copy(update={"session": 1}), Role.SESSION_MONITOR))
+    assert refusal is not None
+    assert (refusal.code, refusal.field, refusal.kept) == (RefusalCode.INCOMPLETE, "items", True)
+
+
+@pytest.mark.parametrize("about", ["observation.record", "session.check", "pathway.amend"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"vitals": NaN}',
+        '{"vitals": {"systolic": 1e999}}',
+        '{"vitals": "\\ud800"}',
+        '{"vitals": ' + "[" * 950 + "]" * 950 + "}",
+        '{"kind": "pathway.amend", "correction": ' * 380 + "1" + "}" * 380,
+    ],
+    ids=["no number", "too large", "half a character", "lists in lists", "corrections of corrections"],
+)
+def test_whatever_stands_in_a_report_it_is_taken_or_refused(about: str, said: str) -> None:
+    """Anybody may send one, and what raises an error would keep the journey from going on."""
+    play = started()
+    taken = play.take(play.command(c.KeepReport(about=about, said=said), Role.OBSERVER))
+    assert play.waits_for("kept_report") or isinstance(taken, Refusal)
 
 
 @pytest.mark.parametrize("said", ["", "{broken", "[]", '{"grade": "two"}', "\x00\x01", "[" * 5000])

@@ -4,13 +4,12 @@ What is wrong with it is told, and what was said is kept: care is held, and a cl
 as hard as the worst that it could say would ask for. Said again in the right form, it takes the place of the task.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic_core import from_json
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -47,19 +46,20 @@ ReportContent = Mapping[str, Any]
 
 
 def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tuple[str, ...]) -> Severity | None:
-    """Return how severe what somebody said is, as far as it can be read, without the ``fields`` that are wrong; the
-    worst it could be where it cannot. None for what is not about harm."""
+    """Return how severe what somebody said is, as far as it can be read; the worst it could be where it cannot. What
+    a form says beside its default is read in the ``fields`` that are wrong, too: left out, they would say nothing. None
+    for what is not about harm."""
     told = {name: value for name, value in said.items() if name not in fields}
     match about:
         case "pathway.amend":
             return _judge_correction(journey, said.get("correction"))
         case "visit.record":
-            return None if _is_calm_visit(journey, told) else OF_WORSENING
+            return None if _is_calm_visit(journey, said) else OF_WORSENING
         case "therapy.record":
-            concern = told.get("concern", "none")
+            concern = said.get("concern", "none")
             return None if concern == "none" else Severity.CLINICAL if concern == "clinical" else Severity.URGENT
         case "session.check":
-            return _judge_checklist(journey, told)
+            return _judge_checklist(journey, said)
         case "adverse-event.report" | "adverse-event.regrade":
             grade, serious = told.get("grade"), told.get("serious")
             if type(grade) is not int or not 1 <= grade <= 5 or type(serious) is not bool:
@@ -95,9 +95,9 @@ HARM = (
     "pregnancy.test", "visit.record", "therapy.record", "adverse-event.regrade", "session.check", "pathway.amend",
 )  # fmt: skip
 """Commands that may tell of harm."""
-NOT_AS_CORRECTION = ("session.dose",)
-"""Forms whose corrections say of no harm by themselves: what was taken is recorded, and the correction is asked for
-again."""
+NOT_AS_CORRECTION = ("session.dose", "pathway.amend")
+"""Forms that tell of no harm as a correction: a dose that was taken is recorded, and its correction is asked for again;
+and nobody corrects a correction, however deep somebody nests them."""
 
 
 def _judge_correction(journey: Journey, correction: object) -> Severity | None:
@@ -108,33 +108,38 @@ def _judge_correction(journey: Journey, correction: object) -> Severity | None:
     return None if about in NOT_AS_CORRECTION or about not in HARM else judge_severity(journey, about, correction, ())
 
 
-def _is_calm_visit(journey: Journey, told: ReportContent) -> bool:
+def _is_calm_visit(journey: Journey, said: ReportContent) -> bool:
     """Whether a visit says that nothing is to be reviewed: an outcome of the protocol that needs no review, and no
     symptom at the protocol's alert."""
-    rules, symptoms = journey.protocol.follow_up, told.get("symptoms", {})
-    outcome = told.get("outcome")
+    rules, symptoms = journey.protocol.follow_up, said.get("symptoms", {})
+    outcome = said.get("outcome")
     if outcome not in rules.outcomes or outcome in rules.outcomes_to_review or not isinstance(symptoms, Mapping):
         return False
     return all(type(rating) is int and rating < journey.protocol.symptoms.alert_at for rating in symptoms.values())
 
 
-def _judge_checklist(journey: Journey, told: ReportContent) -> Severity | None:
+def _judge_checklist(journey: Journey, said: ReportContent) -> Severity | None:
     """Judge what a checklist found, as if it had been whole. No dose follows from one that nobody can read, so that
     only what can be read in it is harm."""
-    rules, items = journey.protocol.sessions, told.get("items", {})
+    alarm, items = journey.protocol.sessions.no_go.alarm, said.get("items", {})
     found = []
-    if isinstance(items, Mapping) and any(items.get(item) is False for item in rules.no_go.alarm):
+    if isinstance(items, Mapping) and any(items.get(item) is False for item in alarm):
         found.append(OF_NO_GO["alarm"])
-    try:
-        vitals = c.Vitals.model_validate_json(canonical(told.get("vitals")))
-    except ValidationError:
-        return worst(*found) if found else None
-    match vitals_alert(rules.vitals, vitals, None):
+    match _judge_vitals(journey, said.get("vitals")):
         case "emergency":
             found.append(OF_NO_GO["emergency"])
         case "notify":
             found.append(OF_NO_GO["told"])
     return worst(*found) if found else None
+
+
+def _judge_vitals(journey: Journey, said: object) -> Literal["none", "notify", "emergency"] | None:
+    """Return what the protocol's limits make of vital signs; None where nobody can read them."""
+    try:
+        vitals = c.Vitals.model_validate_json(canonical(said))
+    except ValueError:
+        return None
+    return vitals_alert(journey.protocol.sessions.vitals, vitals, None)
 
 
 def _shows_harm(journey: Journey, told: ReportContent, fields: tuple[str, ...]) -> bool:
@@ -144,13 +149,7 @@ def _shows_harm(journey: Journey, told: ReportContent, fields: tuple[str, ...]) 
     calm = told.get("consciousness", "alert") in (None, "alert") and told.get("breathing_normal", True) in (None, True)
     if not calm or told.get("red_flags"):
         return True
-    if told.get("vitals") is None:
-        return False
-    try:
-        vitals = c.Vitals.model_validate_json(canonical(told["vitals"]))
-    except ValidationError:
-        return True
-    return vitals_alert(journey.protocol.sessions.vitals, vitals, None) != "none"
+    return told.get("vitals") is not None and _judge_vitals(journey, told["vitals"]) != "none"
 
 
 def _shows_risk(told: ReportContent) -> bool:
@@ -279,9 +278,10 @@ def _without(said: ReportContent, *fields: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _read(said: str) -> ReportContent:
+    """Read what was said; nothing where nobody can, such as a number that is none, or lists in lists without end."""
     try:
-        read = json.loads(said)
-    except (ValueError, RecursionError):
+        read = from_json(said, allow_inf_nan=False)
+    except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
 
