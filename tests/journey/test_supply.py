@@ -236,6 +236,18 @@ def test_the_doses_at_home_are_counted_after_a_released_session_is_cancelled_by_
     assert play.journey.held, "the dose was taken, or is not accounted for"
 
 
+def test_a_count_that_was_entered_in_error_is_made_again() -> None:
+    play = after("session.release")
+    play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"))
+    play.later(minutes=1)
+    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.PATIENT)
+    assert play.waits_for("supply_count") is None
+    mark(play, "supply.counted", by=Role.COORDINATOR)
+    assert play.waits_for("supply_count")
+    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.PATIENT)
+    assert play.waits_for("supply_count") is None
+
+
 def test_the_doses_at_home_are_counted_after_the_pathway_has_ended_too() -> None:
     play = after("session.release")
     play.do(c.Withdraw(), Role.PATIENT)

@@ -346,9 +346,9 @@ def _disposal(journey: Any, version: int, fact: Fact) -> Changes:
     return again | {"supply_out": journey.supply_out - disposal.doses}
 
 
-def _nothing(journey: Any, version: int, fact: Fact) -> Changes:
-    """Nothing counted on it."""
-    return {}
+def _count(journey: Any, version: int, fact: Fact) -> Changes:
+    """The doses at home are to be counted again, if this was the count that was asked for."""
+    return {"count_made": None} if journey.count_made == version else {}
 
 
 MARKABLE: Mapping[str, Markable] = {
@@ -398,7 +398,7 @@ MARKABLE: Mapping[str, Markable] = {
         _supply, lambda body: body.supply, parts=lambda body: (f"{body.movement}:{body.doses}:{body.counts}",)
     ),
     "supply.witnessed": Markable(_disposal, lambda body: body.disposal, parts=lambda body: (str(body.doses),)),
-    "supply.counted": Markable(_nothing, loosens=False),
+    "supply.counted": Markable(_count, loosens=False),
     "message.handled": Markable(_message_handled, lambda body: body.message, loosens=False),
 }
 """Every kind of fact that can be marked."""

@@ -108,6 +108,8 @@ class SupplyState(PathwayState):
     disposals: dict[Identifier, Disposal] = {}
     to_count_since: Instant | None = None
     """Since when (UTC) the doses at home are to be counted: a session that had been released was cancelled then."""
+    count_made: int | None = None
+    """The version of the count that was made since."""
 
 
 def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes:
@@ -129,11 +131,11 @@ def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) 
 
 def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Changes:
     asked = state.to_count_since
-    return {} if asked is None or body.counted_at < asked else {"to_count_since": None}
+    return {} if asked is None or body.counted_at < asked else {"count_made": event.version}
 
 
 def _cancelled(state: SupplyState, body: SessionCancelled, event: EventHeader) -> Changes:
-    return {"to_count_since": event.at} if body.to_count else {}
+    return {"to_count_since": event.at, "count_made": None} if body.to_count else {}
 
 
 EVOLUTIONS: Evolutions = {

@@ -124,7 +124,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             what="see that the doses left over are returned or disposed of",
             care=False,
         )
-    if journey.to_count_since is not None:
+    if journey.to_count_since is not None and journey.count_made is None:
         yield require(
             SUPPLY_COUNT,
             owner=Role.CLINICIAN,
