@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulation.people import vitals
 from tests.examples import examples
 from tests.journey.contacts import visit
-from tests.journey.correcting import confirm, mark
+from tests.journey.correcting import confirm, mark, reject
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after, course, standing
 from tests.journey.sessions.helpers import observed_until
@@ -166,6 +166,22 @@ def test_a_visit_that_found_worsening_is_reviewed_until_its_correction_is_confir
     assert play.waits_for("response_review", "unscheduled-1")
     confirm(play)
     assert not play.waits_for("response_review", "unscheduled-1")
+
+
+def test_a_visit_that_never_was_is_not_reviewed_by_what_was_told_of_it_before_its_correction() -> None:
+    """Nor does its correction, which nobody could make again, stand before every dose."""
+    play = after("session.end")
+    play.do(visit("x", visit=None, outcome="worsening"))
+    recorded = play.version_of("visit.recorded")
+    play.do(c.Amend(version=recorded, reason="x", correction=visit("unscheduled-1")))
+    [wrong] = play.journey.unconfirmed
+    play.do(c.MarkInError(version=recorded, reason="another patient's (invented)"))
+    [mark_made] = [version for version in play.journey.unconfirmed if version != wrong]
+    assert play.waits_for("response_review", "unscheduled-1"), "until somebody else has confirmed it"
+    play.do(c.ConfirmCorrection(correction=mark_made, reason="compared (invented)"), Role.MEDICAL_DIRECTOR)
+    assert not play.waits_for("response_review", "unscheduled-1")
+    reject(play, wrong)
+    assert not play.journey.unconfirmed
 
 
 def test_a_rejected_correction_leaves_what_was_owed_as_it_was() -> None:

@@ -229,8 +229,8 @@ def _missed(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _contact(journey: Any, version: int, fact: Fact) -> Changes:
-    """It is owed again."""
-    again = {"done_at": None, "late": False, "settled": None, "feeling": None, "record": None}
+    """It is owed again. Whatever was told of it, before a correction too, did not happen."""
+    again = {"done_at": None, "late": False, "settled": None, "feeling": None, "record": None, "told_before": ()}
     return change_entry(journey, "contacts", fact.subject, **again)
 
 

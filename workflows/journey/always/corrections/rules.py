@@ -213,6 +213,9 @@ def _counts(journey: Journey, version: int, made: CorrectionMade) -> bool:
             return any(measured.corrected == version for measured in journey.measurements)
         case "session.dosed":
             return made.about.subject in journey.doses
+        case "visit.recorded":
+            contact = journey.contacts.get(made.about.subject or "")
+            return contact is not None and contact.record is not None
     return True
 
 
