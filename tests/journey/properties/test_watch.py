@@ -17,8 +17,10 @@ from tests.journey.sessions.helpers import observed_until
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.always.corrections.entered_in_error import MARKABLE
+from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
 
@@ -164,6 +166,8 @@ def test_a_visit_that_found_worsening_is_reviewed_until_its_correction_is_confir
     assert play.waits_for("response_review", "unscheduled-1")
     play.do(c.Amend(version=play.version_of("visit.recorded"), reason="x", correction=visit("unscheduled-1")))
     assert play.waits_for("response_review", "unscheduled-1")
+    shown = evidence(play.journey, SignOffKind.RESPONSE_REVIEW, "unscheduled-1")["content"]["visits"]
+    assert [each["outcome"] for each in shown] == ["worsening", "responding"], "who reviews it sees what is reviewed"
     confirm(play)
     assert not play.waits_for("response_review", "unscheduled-1")
 

@@ -135,9 +135,11 @@ def _attestation(journey: Journey, subject: str | None) -> Content:
 
 
 def _response_review(journey: Journey, subject: str | None) -> Content:
+    """Also what was told of a visit before a correction that waits for a second person: it is reviewed, too."""
+    told = (record for k in journey.contacts.values() for record in (*k.told_before, k.record) if record is not None)
     return {
         **dump_response(journey),
-        "visits": [k.record.model_dump(mode="json") for k in journey.contacts.values() if k.record is not None],
+        "visits": [record.model_dump(mode="json") for record in told],
         "sessions": [session.model_dump(mode="json") for session in journey.ended_sessions],
         "therapy": [session.model_dump(mode="json") for session in journey.therapy],
         "adverse_events": [event.model_dump(mode="json") for event in journey.adverse_events.values()],
