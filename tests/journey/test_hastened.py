@@ -1,7 +1,7 @@
 """Risk that is told hastens the contacts that are owed already, as it does those that are planned under it."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from tests.journey.play import Play, after
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.calendars import after_quiet_hours, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations
 from workflows.journey.requirements import Obligation
@@ -103,6 +104,19 @@ def test_steps_whose_hastened_time_has_passed_are_taken_at_once_and_none_twice()
         each.step for each in play.wait() if isinstance(each, e.ObligationEscalated) and each.obligation == owed.id
     ]
     assert taken == [before.taken]
+
+
+def test_no_step_is_hastened_into_the_quiet_hours_that_its_policy_keeps() -> None:
+    play = after("session.end")
+    zone, quiet = play.journey.patient.zone, play.journey.protocol.quiet_hours
+    before = contacts(play)["check_in:check-in-1-72h"]
+    night = local(before.deadline + timedelta(days=2), zone).replace(hour=2).astimezone(UTC)
+    play.wait(seconds=(night - play.at).total_seconds())
+    asks_c_ssrs(play)
+    owed = contacts(play)[before.id]
+    morning = after_quiet_hours(play.at, zone, quiet)
+    assert owed.next_step == morning
+    assert play.at < morning < before.steps[owed.taken]
 
 
 def test_an_alarm_that_is_taken_goes_on_as_it_was_acknowledged() -> None:

@@ -65,12 +65,15 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
 def _hasten(waiting: Obligation, journey: Journey, at: datetime) -> Obligation:
     """Let the steps of what is awaited come sooner that are still to be taken, while the patient's risk is heightened
     (UTC): as if it had been awaited under that risk from the start. None comes later than it would have, and none is
-    planned for a time that has passed. An alarm that somebody has taken goes on as they took it."""
+    planned for a time that has passed, nor for quiet hours that its escalation policy keeps. An alarm that somebody has
+    taken goes on as they took it."""
     if not _may_be_hastened(waiting) or not is_heightened(journey, at):
         return waiting
+    policy = journey.protocol.escalation_policies[waiting.escalation_policy]
+    soonest = _later(at, timedelta(), policy, journey)
     sooner = _plan_steps(waiting, waiting.deadline, waiting.since, journey, hastened=True)
     steps = tuple(
-        min(step, max(at, sooner[number])) if number >= waiting.taken else step
+        min(step, max(soonest, sooner[number])) if number >= waiting.taken else step
         for number, step in enumerate(waiting.steps)
     )
     return waiting.model_copy(update={"steps": steps, "hastened": True})
@@ -256,7 +259,7 @@ def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey,
         return _hasten(Obligation(**{**need.model_dump(), **_clock(earlier)}), journey, at)
     paused = journey.paused.get(need.key)
     if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
-        return _hasten(resume_obligation(need, paused, journey, at), journey, at)
+        return resume_obligation(need, paused, journey, at)
     return open_obligation(need, journey, at)
 
 
