@@ -88,6 +88,7 @@ def drawn(data: st.DataObject, play: Play) -> c.CommandBody:
     return c.MarkInError(version=data.draw(st.sampled_from(marks)), reason="x")
 
 
+@pytest.mark.requirement("A15", "A29")
 @examples(2)
 @given(st.data())
 def test_no_correction_by_one_person_takes_a_watch_away(data: st.DataObject) -> None:
