@@ -141,6 +141,20 @@ def test_what_was_kept_as_it_was_said_stays_so_when_time_has_made_its_form_right
     assert command.command_id not in ledger.receipts
 
 
+def test_a_report_that_was_sent_as_it_was_said_is_kept_when_it_is_decided_again(play: Play) -> None:
+    """It was accepted, and nobody was told to send it again."""
+    body = c.KeepReport(about="crisis.report", said="they want to die (invented)")
+    command = play.command(body, Role.OBSERVER)
+    ledger = ledger_of(play)
+    receipt, kept = ledger.decide(decided := Decided(command=command, at=play.at))
+    assert receipt.refusal is None
+    ledger.apply(kept, decided)
+
+    [again] = ledger.restart(JourneyState(journey=play.journey, receipts=play.receipts))
+    receipt, events = ledger.decide(again)
+    assert (receipt.refusal, events) == (None, kept)
+
+
 def test_what_was_refused_stays_refused_on_other_grounds(play: Play, signers: Signers) -> None:
     """Its sender was told. What the record says may make the same command right."""
     command = signed(play, signers)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from workflows.journey.commands import StartPathway
+from workflows.journey.commands import KeepReport, StartPathway
 from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, keep_again, refuse_again
 from workflows.journey.events import CommandRefused, Event, ReportKept
 from workflows.messages import PAYLOAD_BYTES, Batch
@@ -35,6 +35,16 @@ class _Kept(NamedTuple):
         return decided.model_copy(update={"refusal": again})
 
 
+def _refused(decided: Decided, first: Event) -> CommandRefused | ReportKept | None:
+    """Return the event that keeps a refusal, if it is one. A report that was sent to be kept as it was said is none."""
+    match first.body:
+        case CommandRefused() as body:
+            return body
+        case ReportKept() as body if not isinstance(decided.command.body, KeepReport):
+            return body
+    return None
+
+
 class Outbox:
     """What is to be recorded, the oldest first."""
 
@@ -54,8 +64,8 @@ class Outbox:
     def add(self, decided: Decided, events: Sequence[Event]) -> None:
         """Add a command and the events it gave."""
         command = DecidedCommand(decided=decided, events=len(events), digest=events_digest(events))
-        refused = events[0].body if isinstance(events[0].body, CommandRefused | ReportKept) else None
-        self._kept.append(_Kept(command, events[-1].version, len(command.model_dump_json().encode()), refused))
+        size = len(command.model_dump_json().encode())
+        self._kept.append(_Kept(command, events[-1].version, size, _refused(decided, events[0])))
 
     def next_batch(self, journey_id: UUID, by: DecidedBy) -> Batch:
         """Return the oldest commands, as many as one append takes."""
