@@ -115,12 +115,12 @@ def build_worker(
         with suppress(Unavailable):
             await look(client, journey_id)
 
-    async def answered(journey_id: UUID, run_id: str) -> AnsweredBefore:
+    async def see_to_reset(journey_id: UUID, run_id: str) -> AnsweredBefore:
         await hand_in_dropped(client, record, journey_id, run_id)
         return await find_answered(client, journey_id, run_id)
 
     recording = RecordActivities(
-        record, register, demonstrations=demonstrations, log=log, builds=builds, tell=tell, find_answered=answered
+        record, register, demonstrations=demonstrations, log=log, builds=builds, tell=tell, find_answered=see_to_reset
     )
     activities = (
         *(recording.append, recording.catch_up, recording.look, NoticeActivities(record, register).alarm),

@@ -1,7 +1,7 @@
 """What was answered before a reset, which hands in again all that a run had taken since, or some of it."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import structlog
@@ -66,36 +66,30 @@ async def _events_before(client: Client, journey_id: UUID, run_id: str) -> Async
 
 
 async def hand_in_dropped(client: Client, record: Record, journey_id: UUID, run_id: str) -> None:
-    """Hand in again what the runs before a reset had accepted, what is not recorded, and what the reset has not applied
-    again: somebody had it leave that out (`--reapply-exclude`). Asked again, it finds it handed in.
+    """Hand in again what the runs before a reset had accepted and the reset has not applied again, as far as it is not
+    recorded: somebody had it leave that out (`--reapply-exclude`). Asked again, it finds it handed in.
 
     Raises:
         Unavailable: a history cannot be read, or Temporal did not take it.
         RecordUnavailable, RecordFault, UnreadableEvent: the record cannot be read.
     """
-    runs = dict.fromkeys([this async for this, _ in _events_before(client, journey_id, run_id)])
-    has = Counter([_content(each) async for each in _taken(client, journey_id, [run_id])])
-    had = [each async for each in _taken(client, journey_id, [this for this in runs if this != run_id])]
-    if not had:
-        return
+    before = [this async for this, _ in _events_before(client, journey_id, run_id) if this != run_id]
+    has = Counter(map(_content, await taken_by(client, journey_id, run_id)))
+    events = await load_events(record, journey_id)
     dropped: list[Taken] = []
-    for each in not_recorded(had, await load_events(record, journey_id)):
-        content = _content(each)
-        if has[content] and not isinstance(each.read, Command):
-            has[content] -= 1
-        elif not has[content]:
-            dropped.append(each)
-            has[content] += isinstance(each.read, Command)
+    for this in dict.fromkeys(before):
+        # A run has what the one before it had: of all that say the same, it is owed as often as one of them had it.
+        had = Counter[str]()
+        for each in not_recorded(await taken_by(client, journey_id, this), events):
+            content = _content(each)
+            had[content] = 1 if isinstance(each.read, Command) else had[content] + 1
+            if has[content] < had[content]:
+                has[content] += 1
+                dropped.append(each)
     for each in dropped:
         await hand_in(client, journey_id, each)
     if dropped:
         log.warning("journey.handed_in_again", journey_id=str(journey_id), counted=len(dropped))
-
-
-async def _taken(client: Client, journey_id: UUID, runs: Sequence[str]) -> AsyncIterator[Taken]:
-    for this in runs:
-        for each in await taken_by(client, journey_id, this):
-            yield each
 
 
 def _content(taken: Taken) -> str:

@@ -112,7 +112,8 @@ async def test_commands_accepted_during_an_outage_survive_a_reset(
         for one in sent:
             await course.submit(one)
         await signal(course, "noise", b"unreadable, and not yet recorded")
-        await reset(course)
+        for _ in range(2):  # a second reset finds in two runs what is to happen once
+            await reset(course)
         late = command(support("invented: while the record is being read back"))
         sending = asyncio.create_task(course.submit(late))
         await stack.postgres.start()
