@@ -1,5 +1,6 @@
 """What was: how an event came about, what changed between two moments, and an earlier look, shown again."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -156,7 +157,8 @@ async def look_again(visit: Looks, entry_id: UUID) -> Response:
         past = await show_again(context, entry_id)
     if not shows_again(past.entry):
         raise NotFound("no page of the console shows this look again", "`access show` at a terminal does")
-    return AGAIN[past.entry.command[0]](visit, past.entry, past.answer)
+    # As in `record.show`: some of these pages take seconds.
+    return await asyncio.to_thread(AGAIN[past.entry.command[0]], visit, past.entry, past.answer)
 
 
 def shows_again(look: AccessLogEntry) -> bool:
