@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 from activities.privacy.errors import KeysUnavailable
 from activities.record import RecordFault, RecordUnavailable, UnreadableEvent
@@ -113,6 +114,13 @@ class Refused(UseCaseError):
         fields = () if refusal.field is None else (FieldProblem(refusal.field, refusal.reason),)
         super().__init__(refusal.reason, refusal.remedy, state=state, fields=fields, ids=ids)
         self.refusal = refusal
+
+
+def kept_as_said(refusal: Refusal, command_id: UUID) -> Refused:
+    """Return the error of a report of harm that is refused, and kept as it was said."""
+    remedy = f"{refusal.remedy}, and send it again with --command-id {command_id}: it takes the place of this"
+    told = refusal.model_copy(update={"remedy": remedy})
+    return Refused(told, state=KEPT_AS_SAID, ids={"command_id": str(command_id)})
 
 
 def unreadable_event(event: UnreadableEvent) -> Fault:

@@ -15,7 +15,17 @@ from application import command_catalog, sessions
 from application.access_log import ActOn, is_theirs, keep_look, may_see
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import Conflict, Fault, InvalidInput, NotAllowed, NotFound, Refused, Unavailable, UseCaseError
+from application.errors import (
+    Conflict,
+    Fault,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+    UseCaseError,
+    kept_as_said,
+)
 from application.histories import History
 from application.history import follow, load_history, load_journey, read_journey
 from application.input import too_large
@@ -37,9 +47,10 @@ from workflows.journey.commands import (
     TakeInHistory,
 )
 from workflows.journey.decide import decide
-from workflows.journey.events import CommandRefused, Event
+from workflows.journey.decided import keep_again
+from workflows.journey.events import CommandRefused, Event, ReportKept
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
+from workflows.journey.receipts import CommandReceipt, answer_repeated, command_digest, receipts_of
 from workflows.journey.refusals import Refusal
 from workflows.journey.refusals import RefusalRaised as RefusedByCore
 from workflows.journey.stage import Stage
@@ -204,13 +215,23 @@ async def _send(context: Context, journeys: Journeys, journey_id: UUID, command:
 
 
 async def _find_recorded(context: Context, journey_id: UUID, command: Command) -> int | None:
-    """Wait until a command that Temporal holds is recorded, and return the version of the journey after it."""
+    """Wait until a command that Temporal holds is recorded, and return the version of the journey after it.
+
+    Raises:
+        Refused: it was refused, and that is recorded, or what it said.
+    """
+    once, digest = command.command_id, command_digest(command)
 
     async def find() -> int | None:
         history = await load_history(context, journey_id)
         answer = answer_repeated(receipts_of(history.events), command)
         if isinstance(answer, Refusal):
-            raise Refused(answer, state=LEFT_OUT, ids={"command_id": str(command.command_id)})
+            raise Refused(answer, state=LEFT_OUT, ids={"command_id": str(once)})
+        # What is kept as it was said has an id of the service's own: that of the command stays free.
+        said = (event.body for event in history.events if event.command_digest == digest)
+        kept = next((body for body in said if isinstance(body, ReportKept)), None)
+        if answer is None and kept is not None:
+            raise kept_as_said(keep_again(kept).model_copy(update={"remedy": "Correct it"}), once)
         return None if answer is None else answer.version
 
     try:

@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import KEPT_AS_SAID, UNKNOWN_STATE, NotFound, Refused, Unavailable, outage
+from application.errors import UNKNOWN_STATE, NotFound, Refused, Unavailable, kept_as_said, outage
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.squatters import Squatted, read_opening
 from workflows.authenticity import Foreign
@@ -307,10 +307,9 @@ def failure_of(command: Command, failed: WorkflowUpdateFailedError) -> Exception
 
 
 def _refused(command: Command, refusal: Refusal) -> Refused:
-    if not refusal.kept:
-        return Refused(refusal, state=KEPT if command.body.attempts_kept else UNCHANGED, ids=_ids(command))
-    remedy = f"{refusal.remedy}, and send it again with --command-id {command.command_id}: it takes the place of this"
-    return Refused(refusal.model_copy(update={"remedy": remedy}), state=KEPT_AS_SAID, ids=_ids(command))
+    if refusal.kept:
+        return kept_as_said(refusal, command.command_id)
+    return Refused(refusal, state=KEPT if command.body.attempts_kept else UNCHANGED, ids=_ids(command))
 
 
 def _unanswered(command: Command, reason: str) -> Unavailable:

@@ -38,7 +38,7 @@ from tests.record.read_models.courses import catch_up
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
-from workflows.journey.decide import decide
+from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
 from workflows.journey.refusals import Refusal
@@ -211,7 +211,14 @@ class DirectJourneys:
             return await self._take(events, command)
 
     async def hand_in(self, journey_id: UUID, command: Command) -> None:
-        await self.submit(journey_id, command)
+        events = await load_events(self._record, journey_id)
+        try:
+            await self._take(events, command)
+        except Refused as refused:
+            # As for whoever gets no answer: it is kept that it was refused.
+            known = receipts_of(events)
+            kept = keep_refusal(fold(events), known, command, refused.refusal, self._world.at, unanswered=True)
+            await append(self._record, journey_id, kept)
 
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         async with self._world.turn:

@@ -92,6 +92,7 @@ async def test_a_request_that_was_interrupted_goes_on_and_holds_nothing_twice(
         return version
 
     monkeypatch.setattr(helpers.DirectJourneys, "submit", falter)
+    monkeypatch.setattr(helpers.DirectJourneys, "hand_in", falter)
     broken = await hold(clinics, "--lot", LOT, "--request", request)
     assert broken.code == 5
     assert broken.json["counts"]["held"] == 1
