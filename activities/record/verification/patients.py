@@ -60,7 +60,8 @@ async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[
 
 async def find_mistaken(connection: Connection, log_id: int, known: Iterable[KnownPatient]) -> list[RecordFinding]:
     """Find journeys whose patients the record keeps apart although their events say they are one, or the other way
-    round; and keys of patients of whom no event says anything."""
+    round; and keys of patients of whom no event says anything, but for those of journeys that are not ``known``: what
+    nobody can read may have said it."""
     rows = await connection.fetch("SELECT patient_key, known_as FROM record.patient WHERE log_id = $1", log_id)
     kept = {row["patient_key"]: row["known_as"] for row in rows}
     every = list(known)
@@ -83,8 +84,15 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
         for each in every
         if kept.get(each.said.refs[0]) in mixed
     )
+    heads = await connection.fetch("SELECT journey_id, patient_key FROM record.journey WHERE log_id = $1", log_id)
+    read = {each.journey_id for each in every}
+    unread = {kept.get(head["patient_key"]) for head in heads if head["journey_id"] not in read}
     said_of = {*group, *(key for each in every for key in each.said.others)}
-    found += (_differs(0, None, None, "patient_invented") for key in kept if key not in said_of)
+    found += (
+        _differs(0, None, None, "patient_invented")
+        for key, name in kept.items()
+        if key not in said_of and name not in unread
+    )
     return found
 
 

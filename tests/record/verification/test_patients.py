@@ -182,6 +182,13 @@ async def test_merged_patients_are_judged_together(record: Record, owner: Connec
     assert "head_differs" in await found(record)
 
 
+async def test_a_patient_of_whom_nothing_was_read_is_not_called_invented(record: Record, owner: Connection) -> None:
+    await record_all(record, started())
+    assert (await verify_record(record)).findings == (), "of a demonstration only the chains are looked at"
+    await owner.execute("UPDATE record.journey_event SET payload = '{}' WHERE version = 1")
+    assert await found(record) == []
+
+
 async def test_patients_who_were_taken_apart_are_judged_as_they_were_known_then(
     record: Record, owner: Connection
 ) -> None:
