@@ -133,7 +133,7 @@ async def test_what_somebody_had_a_journey_show_is_put_right_within_a_day(ground
         await forget_passes(ground)
 
         async def right() -> bool:
-            return await shown(ground, course) == true
+            return bool(await shown(ground, course) == true)
 
         await eventually(right)
         assert course.id not in await ground.reconcile()
