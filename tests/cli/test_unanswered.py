@@ -31,10 +31,10 @@ def test_what_is_recorded_is_told_as_done(world: World, journey: UUID, profiles:
 
 def test_a_report_that_is_kept_as_it_was_said_is_told_so(world: World, journey: UUID, profiles: Profiles) -> None:
     words = ("adverse-event", "report", str(journey), "--profile", profiles[Role.PATIENT], "--json")
-    answer = call(world, *words, given=FELL | {"session": 9})
+    answer = call(world, *words, given=FELL | {"onset": "2190-03-02T09:00:00Z"})
     assert answer.code != 0
     assert answer.error["state"] == KEPT_AS_SAID
-    assert world.state(journey).reports["report-1"].fields == ("session",)
+    assert world.state(journey).reports["report-1"].fields == ("onset",)
 
 
 def test_what_is_refused_is_told_so(world: World, journey: UUID, profiles: Profiles) -> None:
