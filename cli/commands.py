@@ -15,7 +15,7 @@ from application.words.events import title_of_event
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_beginning
-from cli.output import Output, add_row, facts_box, in_words, table
+from cli.output import Output, add_row, facts_box, say_error, table
 from cli.runtime import Act, Call
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
@@ -149,7 +149,7 @@ def show_trial(output: Output, decided: tuple[Event, ...] | Refusal) -> ExitCode
         if output.json_only:
             output.data({"dry_run": True, "refusal": decided.model_dump(mode="json")})
         else:
-            reason, remedy = in_words(Refused(decided))
+            reason, remedy = say_error(Refused(decided))
             said = {"reason": reason, "field": decided.field, "what to do": remedy}
             output.show(facts_box(said, "dry run: it would be refused"))
         return exit_code_of_refusal(decided)

@@ -127,7 +127,7 @@ class Output:
         if self.json_only:
             self._stderr.write(spell_json(as_json(error), self._stderr.encoding) + "\n")
             return
-        reason, remedy = in_words(error)
+        reason, remedy = say_error(error)
         lines = [Text(plain(_sentence(reason)), style="bold")]
         lines += [
             Text(plain(f"  {field.field}" + ("" if field.problem == error.reason else f": {field.problem}")))
@@ -157,7 +157,7 @@ class Fitted:
             yield Segment.line()
 
 
-def in_words(error: UseCaseError) -> tuple[str, str]:
+def say_error(error: UseCaseError) -> tuple[str, str]:
     """Return what is wrong and what to do, with what codes are called. Where a field of a form is wrong, what may be
     entered there stands as it is entered."""
     if not isinstance(error, Refused | NotAllowed | Conflict | NotVerified):
