@@ -92,9 +92,16 @@ async def serving(tls: ssl.SSLContext | None = None, *, at_once: bool = False) -
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=tls if at_once else None)
+    async with _listening(server, mailbox):
+        yield mailbox
+
+
+@asynccontextmanager
+async def _listening(server: asyncio.Server, mailbox: Mailbox) -> AsyncIterator[None]:
+    """Say in the mailbox at which port its server listens; at the end let go of whoever still waits for it."""
     mailbox.port = server.sockets[0].getsockname()[1]
     try:
-        yield mailbox
+        yield
     finally:
         mailbox.let_go.set()
         server.close()
@@ -133,12 +140,8 @@ async def breaking(step: str, answer: str) -> AsyncIterator[Mailbox]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    mailbox.port = server.sockets[0].getsockname()[1]
-    try:
+    async with _listening(server, mailbox):
         yield mailbox
-    finally:
-        mailbox.let_go.set()
-        server.close()
 
 
 def make_certificate(directory: Path, name: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
