@@ -44,6 +44,7 @@ RECONCILIATION_LATE = "reconciliation_late"
 RECONCILIATION_FOUND = "reconciliation_found"
 LISTS_STAND_STILL = "lists_stand_still"
 JOURNEY_NOT_SHOWN = "journey_not_shown"
+LOG_CUT = "log_cut"
 
 FOLDING = 10.0
 """For how many seconds one look folds journeys at most. The others' turn comes at the next looks."""
@@ -93,6 +94,28 @@ class Folds:
     def keep_only(self, journeys: Collection[UUID]) -> None:
         """Forget all other journeys."""
         self._kept = {journey: kept for journey, kept in self._kept.items() if journey in journeys}
+
+
+class LogEnd:
+    """How far this process has seen the log come. It is kept in no database, where whoever cuts the end of the log off,
+    or puts an older copy in its place, would change it, too."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, bytes] | None = None
+
+    async def look(self, record: Record) -> Matter | None:
+        """Return what is wrong when the log has not any more what it had; it stays wrong for this process.
+
+        Raises:
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        end = await record.log_head()
+        if self._seen is not None:
+            position, log_hash = self._seen
+            if await record.log_hash(position) != log_hash:
+                return Matter(LOG_CUT, str(position), {"position": position})
+        self._seen = end
+        return None
 
 
 def _next_steps(journey: Journey) -> Iterator[DueStep]:

@@ -21,7 +21,7 @@ from activities.record.watching import (
 )
 from application.sealing import open_sealed
 from application.settings import key_of
-from application.watchdog.look import Folds, LookResult, look
+from application.watchdog.look import LOG_CUT, Folds, LogEnd, LookResult, look
 from application.watchdog.pages import PagerMessage, PagingPlan, plan
 from application.watchdog.settings import WatchdogSettings
 from application.watchdog.webhook import Send, send_nothing, webhook
@@ -29,6 +29,8 @@ from application.watchdog.webhook import Send, send_nothing, webhook
 log = structlog.get_logger("watchdog")
 
 RECORD_AWAY = "record_away"
+OWN = (RECORD_AWAY, LOG_CUT)
+"""What this process keeps itself: the record cannot, or whoever changed it could."""
 LOG = 1
 
 
@@ -53,7 +55,9 @@ class Watchdog:
         """Until when, by this machine's clock, others may still be catching up; None before the record was reached."""
         self._lost: float | None = monotonic()
         """Since when the record cannot be reached."""
-        self._away: KeptMatter | None = None
+        self._end = LogEnd()
+        self._own: dict[str, KeptMatter] = {}
+        """What is wrong of the kinds that are not kept in the record."""
         self._ready = False
 
     async def run(self) -> None:
@@ -73,7 +77,8 @@ class Watchdog:
             await asyncio.sleep(min(self._settings.every_seconds, 5.0))
 
     async def _round(self, record: Record) -> None:
-        at, kept = await now(record), await kept_matters(record)
+        arrives = await self._tell_if_cut(record)
+        at, kept = await now(record), await self._kept(record)
         seen = await look(record, self._settings, self._folds, kept)
         if self._others_catch_up():
             known = {each.matter[:2] for each in kept}
@@ -81,18 +86,21 @@ class Watchdog:
         await keep_matters(record, seen.matters)
         if seen.position:
             await asked_up_to(record, seen.position)
-        kept = await kept_matters(record)
+        kept = await self._kept(record)
         told = plan(kept, {matter[:2] for matter in seen.matters}, at, self._repeat, record.log_id)
         await drop_matters(record, told.forget)
         arrived = await self._page(told)
         for page in arrived:
             await (drop_matters if page.over else keep_paged)(record, page.about)
-        await self._tell_return()
-        await keep_look(record, self._settings.build_id, mute=len(arrived) < len(told.pages))
+        await self._tell_own(RECORD_AWAY, there=False)
+        await keep_look(record, self._settings.build_id, mute=not arrives or len(arrived) < len(told.pages))
         if self._settings.ready_file is not None and not self._ready:
             # Once: whoever waited for it may have taken it away since.
             self._settings.ready_file.touch()
         self._ready = True
+
+    async def _kept(self, record: Record) -> Sequence[KeptMatter]:
+        return [each for each in await kept_matters(record) if each.matter.kind not in OWN]
 
     def _others_catch_up(self) -> bool:
         """Whether, after an outage that was told, or at its own start, everybody else may still be catching up: they
@@ -126,22 +134,27 @@ class Watchdog:
         away = monotonic() - self._lost
         if away < self._settings.away_seconds:
             return
-        at = datetime.now(UTC)
-        if self._away is None:
-            since = at - timedelta(seconds=away)
-            self._away = KeptMatter(Matter(RECORD_AWAY, code, {"code": code}), since, None, 0)
-        await self._tell_away(at, there=True)
+        since = datetime.now(UTC) - timedelta(seconds=away)
+        self._own.setdefault(RECORD_AWAY, KeptMatter(Matter(RECORD_AWAY, code, {"code": code}), since, None, 0))
+        await self._tell_own(RECORD_AWAY, there=True)
 
-    async def _tell_return(self) -> None:
-        if self._away is not None:
-            await self._tell_away(datetime.now(UTC), there=False)
+    async def _tell_if_cut(self, record: Record) -> bool:
+        """Page that the log has not what it had, at once and again at intervals. Return whether that arrives."""
+        cut = await self._end.look(record)
+        if cut is None:
+            return True
+        self._own.setdefault(LOG_CUT, KeptMatter(cut, datetime.now(UTC), None, 0))
+        return await self._tell_own(LOG_CUT, there=True)
 
-    async def _tell_away(self, at: datetime, *, there: bool) -> None:
-        assert self._away is not None
-        name = self._away.matter[:2]
-        told = plan([self._away], {name} if there else set(), at, self._repeat, LOG)
+    async def _tell_own(self, kind: str, *, there: bool) -> bool:
+        """Page what this process keeps itself, while it is there and once it is over. Return whether that arrives."""
+        own, at = self._own.get(kind), datetime.now(UTC)
+        if own is None:
+            return True
+        told = plan([own], {own.matter[:2]} if there else set(), at, self._repeat, LOG)
         arrived = await self._page(told)
         if not there and (arrived or not told.pages):
-            self._away = None
+            del self._own[kind]
         elif there and arrived:
-            self._away = self._away._replace(paged_at=at, times=self._away.times + 1)
+            self._own[kind] = own._replace(paged_at=at, times=own.times + 1)
+        return len(arrived) == len(told.pages)

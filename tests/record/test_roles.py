@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeAlias
 from uuid import UUID, uuid4, uuid5
 
@@ -252,7 +253,8 @@ async def person(migrated: Database, postgres: Postgres) -> AsyncIterator[tuple[
     """The login of one person."""
     name = f"invented-{uuid4().hex[:8]}"
     admin = await asyncpg.connect(postgres.admin_url)
-    await admin.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE carepath_reader')
+    await admin.execute(f'CREATE ROLE "{name}" LOGIN ')
+    await admin.execute(f'GRANT carepath_reader TO "{name}" WITH SET FALSE')
     try:
         async with open_clear(as_role(migrated, name)) as record:
             yield name, record
@@ -262,7 +264,7 @@ async def person(migrated: Database, postgres: Postgres) -> AsyncIterator[tuple[
 
 
 async def test_the_login_of_a_person_acts_for_that_person_only(
-    person: tuple[str, Record], record: Record, owner: Connection
+    person: tuple[str, Record], record: Record, owner: Connection, postgres: Postgres
 ) -> None:
     name, theirs = person
     journey = await put_course(record, 9)
@@ -281,6 +283,28 @@ async def test_the_login_of_a_person_acts_for_that_person_only(
     taken = await claim(theirs, journey, obligation, name)
     assert taken is not None
     assert taken.by == name
+    # One that can become the service's role can also give that a password, and then come as the service.
+    await postgres.as_admin(f'GRANT carepath_reader TO "{name}" WITH SET TRUE')
+    with pytest.raises(RecordFault) as fault:
+        await record_access(theirs, an_access(journey, reader_id=name))
+    assert fault.value.code == "CP014"
+
+
+async def test_whoever_fills_the_queue_of_hints_stops_no_append(tmp_path: Path) -> None:
+    """It is one queue for all databases of a server, and anybody who may connect may fill it."""
+    server = Postgres(tmp_path / "data", tmp_path / "postgres.log", durable=False)
+    await server.start()
+    try:
+        await migrate(server.owner_url, demonstration=True)
+        holder = await asyncpg.connect(server.watchdog_url)
+        await holder.execute("LISTEN anything; SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT")
+        flood = await asyncpg.connect(server.watchdog_url)
+        with pytest.raises(asyncpg.ProgramLimitExceededError):
+            await flood.execute("SELECT pg_notify('x', repeat('x', 7000) || n) FROM generate_series(1, 200) AS n")
+        async with open_clear(server.database.recorder_url) as recorder:
+            await recorder.append(uuid4(), 0, [event()])
+    finally:
+        await server.stop("immediate")
 
 
 async def test_a_checkpoint_moves_forward_and_not_past_the_log(

@@ -267,6 +267,38 @@ async def test_a_journey_that_cannot_be_read_is_paged(
         await pager.told("step_missed")
 
 
+@pytest.mark.parametrize("again", [False, True])
+async def test_an_end_of_the_log_that_is_cut_off_is_paged_whatever_the_rows_of_pages_say(
+    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection, *, again: bool
+) -> None:
+    """Of a journey that has ended no run knows, and an anchor is an hour away. Whoever can cut the log off can also
+    write that it was paged, and something else in its place."""
+    ended, other = Waiting(record, MINUTE), Waiting(record, MINUTE)
+    for each in (other, ended):
+        await each.put()
+    await keep_clean_pass(record)
+    await catch_up(record)
+    position = await admin.fetchval("SELECT max(position) FROM record.journey_event")
+    async with watching(settings):
+        await looks(record, 2)
+        await admin.execute(
+            "ALTER TABLE record.journey_event DISABLE TRIGGER ALL; ALTER TABLE record.notice DISABLE TRIGGER ALL; "
+            f"DELETE FROM record.journey_event WHERE journey_id = '{ended.id}'; "
+            f"DELETE FROM record.journey WHERE journey_id = '{ended.id}'; "
+            f"DELETE FROM record.notice WHERE journey_id = '{ended.id}'; "
+            f"DELETE FROM read_model.caseload WHERE journey_id = '{ended.id}'; "
+            f"DELETE FROM read_model.obligation WHERE journey_id = '{ended.id}'; "
+            "ALTER TABLE record.journey_event ENABLE ALWAYS TRIGGER append_only; "
+            "INSERT INTO watch.matter (log_id, kind, name, shown, paged_at) "
+            f"VALUES (1, 'log_cut', '{position}', '{{}}', 'infinity')"
+        )
+        if again:
+            await put(record, renamed(started("ANXIETY", at=datetime.now(UTC)).events, uuid4()))
+        [told] = await pager.told("log_cut")
+    assert told.body["data"]["matters"] == [{"position": position}]
+    assert not pager.taken("log_cut", "over")
+
+
 async def test_a_journey_that_is_only_said_to_have_ended_is_watched(
     record: Record, pager: Pager, settings: WatchdogSettings
 ) -> None:

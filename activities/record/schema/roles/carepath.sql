@@ -5,7 +5,8 @@
 -- carepath_reader     people's ways in: reads, enrols, claims tasks, keeps how people are reached, asks for codes, uses
 --                     links, sees to messages, and leaves a row in the access log
 --
--- A login of one person is made a member of carepath_reader. Names that begin with carepath_ are the service's own.
+-- A login of one person is made a member of carepath_reader: GRANT carepath_reader TO "their-id" WITH SET FALSE. Whoever can
+-- become a role can also give it a password and other settings. Names that begin with carepath_ are the service's own.
 -- Roles belong to the cluster, so another database may be creating them at the same moment. How they authenticate
 -- (password, certificate) is for whoever deploys.
 DO $$
