@@ -55,6 +55,8 @@ def show_verification(output: Output, found: Verification) -> None:
             add_row(shown, line.position, line.journey_id, line.version, line.reason, FINDINGS[line.reason])
         output.show(shown)
         output.note("This check changed nothing. Keep the record as it is. See docs/how-to/when-something-is-wrong.md.")
+    for different in found.schema:
+        output.note(f"In the schema: {different}.")
     for part, error in found.unchecked.items():
         output.note(f"The {part} were not checked: {error.reason}. {error.remedy}.")
     if examined.others:

@@ -14,6 +14,7 @@ from activities.record.access_log import seal_access
 from activities.record.blobs import drop_blobs, has_blobs
 from activities.record.locks import HeldElsewhere, alone
 from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
+from activities.record.schema_objects import find_schema_differences
 from activities.record.watching import Look, last_look
 from application.context import Context
 from application.errors import UseCaseError, outage
@@ -90,6 +91,7 @@ async def _reconcile_regularly(
         try:
             # A context of its own, and so connections of its own: no append waits for one.
             async with Context(load=lambda: settings, connect=connect) as context:
+                await _tell_of_schema(await context.record())
                 while not stop.is_set():
                     record = await context.record()
                     ago = await seconds_since_pass(record)
@@ -140,6 +142,7 @@ async def run_pass(context: Context, informed: dict[UUID, bytes] | None = None) 
     await _tell_if_silent(record)
     try:
         async with alone(record, "record.reconcile_alone"):
+            await _tell_of_schema(record)
             await seal_access(record)
             try:
                 done = await reconcile(context, repair=True, informed=informed)
@@ -185,6 +188,12 @@ async def _tell_if_silent(record: Record) -> None:
         log.error("watchdog.silent", seconds=round(look.ago))
     elif is_silent(look, datetime.now(UTC)):
         log.error("watchdog.cannot_page")
+
+
+async def _tell_of_schema(record: Record) -> None:
+    """Say what somebody changed in the schema. Care goes on meanwhile: what is recorded is proven in other ways too."""
+    for different in await find_schema_differences(record):
+        log.error("schema.differs", what=str(different))
 
 
 def _summary(done: Reconciliation, began: datetime, build: str) -> Pass:

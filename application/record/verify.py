@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from activities.record import Record, RecordFault, RecordUnavailable
+from activities.record.schema_objects import SchemaDifference, find_schema_differences
 from activities.record.verification.anchors import Anchor, check_anchors
 from activities.record.verification.builds import Build, BuildError, open_build
 from activities.record.verification.chains import RecordFinding, by_place, read_access, snapshot
@@ -49,6 +50,7 @@ class Verification(NamedTuple):
 
     ``anchored`` is the newest anchor that the log agrees with, and ``since`` the one from which it was read.
     ``looks`` is how many entries of the access log were checked, ``workflows`` how many open journeys were compared.
+    ``schema`` is what differs in the schema; it is not looked at for one journey.
     ``unchecked`` says why a part could not be checked, ``left_out`` which parts were left out on purpose.
     """
 
@@ -59,6 +61,7 @@ class Verification(NamedTuple):
     looks: int | None
     anchored: Anchor | None
     register: bytes | None
+    schema: Sequence[SchemaDifference]
     workflows: int | None
     findings: tuple[RecordFinding, ...]
     unchecked: Mapping[VerificationPart, UseCaseError]
@@ -127,7 +130,10 @@ async def verify(
         ) from None
     found += examined.findings
     looks: int | None = None
+    schema: Sequence[SchemaDifference] = ()
     if journey_id is None:
+        schema = await find_schema_differences(record)
+        found += [RecordFinding(0, None, None, "schema_differs")] if schema else []
         changed, looks = await _access(record, 0 if since is None else since.access)
         found += changed
     if journey_id is not None and not examined.events and not found:
@@ -168,6 +174,7 @@ async def verify(
         looks=looks,
         anchored=agreed[-1] if agreed else None,
         register=content_of_register,
+        schema=schema,
         workflows=workflows,
         findings=tuple(sorted(found, key=by_place)),
         unchecked=unchecked,

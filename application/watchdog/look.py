@@ -15,6 +15,7 @@ from uuid import UUID
 from activities.record import Record, RecordFault, RecordUnavailable
 from activities.record.event_codec import from_stored, load_journey
 from activities.record.reconciliation import last_complete_pass
+from activities.record.schema_objects import find_schema_differences
 from activities.record.watching import (
     DueStep,
     EarlyNotice,
@@ -45,6 +46,7 @@ RECONCILIATION_FOUND = "reconciliation_found"
 LISTS_STAND_STILL = "lists_stand_still"
 JOURNEY_NOT_SHOWN = "journey_not_shown"
 LOG_CUT = "log_cut"
+SCHEMA_DIFFERS = "schema_differs"
 
 FOLDING = 10.0
 """For how many seconds one look folds journeys at most. The others' turn comes at the next looks."""
@@ -144,6 +146,7 @@ async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: S
             *lists,
             *(() if lists else _not_shown(open_heads, at - timedelta(seconds=settings.projection_seconds))),
             *await _reconciliation(record, at - timedelta(seconds=settings.reconciliation_seconds)),
+            *(Matter(SCHEMA_DIFFERS, str(each), each._asdict()) for each in await find_schema_differences(record)),
         ),
         position,
     )

@@ -26,6 +26,7 @@ MATTERS: Final = {
     "reconciliation_found": "Temporal and the record differed",
     "lists_stand_still": "Lists stand still",
     "journey_not_shown": "Lists do not show what happened in a journey",
+    "schema_differs": "Somebody changed the schema of the record",
 }
 """What the watchdog pages, in words."""
 

@@ -93,6 +93,7 @@ def test_a_signed_record_is_verified_with_temporal_down(world: ProofWorld) -> No
             "journeys": 1,
             "illustrative": 1,
             "sign_offs": len(sign_offs()),
+            "schema": [],
             "read_models": 0,
             "workflows": None,
             "derived": None,
@@ -221,7 +222,7 @@ def test_every_reason_has_a_sentence() -> None:
     kinds = (Kind, AccessFlaw, Reason, Flaw, Difference, Underived, WrongTime)
     reasons = {reason for each in kinds for reason in get_args(each)}
     reasons |= {"register_put_back", "head_differs", "rows_differ", "rows_stale", "notice_lost", "notice_differs"}
-    reasons |= {"key_of_another"}
+    reasons |= {"key_of_another", "schema_differs"}
     reasons |= {f"workflow_{drift}" for drift in Drift}
     assert set(reports.MEANINGS) == reasons
     assert all(meaning.endswith(".") for meaning in reports.MEANINGS.values())

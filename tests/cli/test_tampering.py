@@ -97,6 +97,10 @@ ATTACKS = {
         f"{COPIED.format(END + 1)}; {HEAD}",
         {(END + 1, "content"), (END + 1, "journey_chain"), (END + 1, "log_chain")},
     ),
+    "the trigger that forbids changes is dropped": (
+        "DROP TRIGGER append_only ON record.notice",
+        {(0, "schema_differs")},
+    ),
     "a journey's head deleted": ("DELETE FROM record.journey", {(END, "head")}),
     "a journey's head says that it is not over": ("UPDATE record.journey SET status = 'open'", {(END, "head_differs")}),
     "a journey's head names another patient": (

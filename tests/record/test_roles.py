@@ -47,7 +47,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "record.patient": (RECORDER, READER),
     "record.reconciliation": (RECORDER, READER, WATCHDOG),
     "record.register": (RECORDER, READER),
-    "record.schema_file": (),
+    "record.schema_file": (RECORDER, READER, WATCHDOG),
     "record.snapshot": (RECORDER,),
     "record.verification": (RECORDER, READER),
     "read_model.claim": (READER,),

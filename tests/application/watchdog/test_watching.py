@@ -404,6 +404,15 @@ async def test_what_reconciliation_says_is_paged(
     assert {call.kind for call in pager.calls} <= {"reconciliation_found", "reconciliation_late"}
 
 
+async def test_what_somebody_changes_in_the_schema_is_paged(
+    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection
+) -> None:
+    await admin.execute("DROP TRIGGER append_only ON record.journey_event")
+    async with watching(settings):
+        [told] = await pager.told("schema_differs")
+    assert told.body["data"]["matters"] == [{"name": "trigger record.journey_event.append_only", "how": "gone"}]
+
+
 @pytest.mark.parametrize(
     "answer", [500, "hang", "redirect", *(pytest.param(each, marks=pytest.mark.soak) for each in (404, 301))]
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.record.blobs import has_blobs, keep_blob
 from activities.record.locks import HeldElsewhere, alone
@@ -130,9 +131,16 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
     await keep_blob(ground.record, b"invented", workflow_id(course.id))
     async with blocked(ground.stack, "UPDATE record.blob SET used_at = used_at - interval '91 days'"):
         pass
+    async with blocked(ground.stack, "CREATE TABLE record.more ()"):
+        pass
     async with ground.context() as context:
-        done = await run_pass(context)
+        with capture_logs() as logged:
+            done = await run_pass(context)
         assert done is not None
+        told = [line["what"] for line in logged if line["event"] == "schema.differs"]
+        assert told == ["relation record.more is unknown"]
+        async with blocked(ground.stack, "DROP TABLE record.more"):
+            pass
         assert not await has_blobs(ground.record, before=datetime.now(UTC))
         [last, *_] = await list_passes(ground.record)
         assert (last.build, last.code) == ("unversioned", None)

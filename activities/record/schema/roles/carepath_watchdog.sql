@@ -17,3 +17,5 @@ BEGIN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_watchdog', current_database());
 END
 $$;
+-- Everybody compares the schema with what their build has, unless the database is a newer build's.
+GRANT SELECT ON record.schema_file TO carepath_recorder, carepath_reader, carepath_watchdog;

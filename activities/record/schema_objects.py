@@ -1,0 +1,126 @@
+"""Compares what there is in a database with what the schema's files make: whoever owns the record, or is the database's
+superuser, can drop a trigger or give somebody a right, and nothing else would tell.
+
+`schema_objects.txt` lists every object with a digest of its definition, its owner and who may do what with it. A test
+makes it from the files. Left to operators are indexes of their own, and who else may read.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from activities.connection_pool import Connection
+from activities.record.migrations import read_scripts
+from activities.record.store import Record
+
+LISTED = Path(__file__).with_suffix(".txt")
+
+
+class SchemaDifference(NamedTuple):
+    """An object of the schema, such as `trigger record.journey_event.append_only`, that is not as this build has it."""
+
+    name: str
+    how: Literal["gone", "changed", "unknown"]
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.how}"
+
+
+_OBJECTS = """
+WITH ours AS (SELECT oid, nspname AS name, nspowner, nspacl FROM pg_namespace
+               WHERE nspname IN ('record', 'read_model', 'read_model_shape', 'watch')),
+relations AS (SELECT c.*, o.name || '.' || c.relname AS name FROM pg_class c JOIN ours o ON o.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
+live AS (SELECT 'read_model_' || id || '.' AS prefix FROM read_model.generation WHERE status = 'live'),
+objects (kind, name, definition, owner, acl) AS (
+    SELECT 'schema', name, '', nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM ours
+    UNION ALL
+    SELECT 'relation', name, concat_ws(',', relkind, relpersistence, relrowsecurity, relforcerowsecurity,
+               -- As every version of PostgreSQL writes it, and in whichever generation is live.
+               regexp_replace(replace(pg_get_viewdef(r.oid), (SELECT prefix FROM live), 'live.'),
+                              '\\m(?!live)\\w+\\.|\\s', '', 'g'),
+               (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
+                                            attgenerated, pg_get_expr(adbin, adrelid),
+                                            regexp_replace(attacl::text, '/[^,}]*', '', 'g')),
+                                  ',' ORDER BY attname)
+                  FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+                 WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped)),
+           relowner, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
+      FROM relations r
+    UNION ALL
+    -- A foreign key is kept by triggers, which can be switched off by themselves.
+    SELECT 'constraint', r.name || '.' || conname, concat_ws(',', pg_get_constraintdef(c.oid), convalidated,
+               (SELECT count(*) FROM pg_trigger WHERE tgconstraint = c.oid AND tgenabled <> 'O')),
+           relowner, NULL
+      FROM relations r JOIN pg_constraint c ON conrelid = r.oid AND contype <> 'n'
+    UNION ALL
+    SELECT CASE WHEN indisunique THEN 'unique index' ELSE 'index' END, r.name || '.' || i.relname,
+           concat_ws(',', pg_get_indexdef(i.oid), indisvalid), i.relowner, NULL
+      FROM relations r JOIN pg_index ON indrelid = r.oid JOIN pg_class i ON i.oid = indexrelid
+     WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid)
+    UNION ALL
+    SELECT 'trigger', r.name || '.' || tgname, concat_ws(',', pg_get_triggerdef(t.oid), tgenabled), relowner, NULL
+      FROM relations r JOIN pg_trigger t ON tgrelid = r.oid AND NOT tgisinternal
+    UNION ALL
+    SELECT 'rule', r.name || '.' || rulename, concat_ws(',', pg_get_ruledef(w.oid), ev_enabled), relowner, NULL
+      FROM relations r JOIN pg_rewrite w ON ev_class = r.oid AND rulename <> '_RETURN'
+    UNION ALL
+    SELECT 'policy', r.name || '.' || polname, '', relowner, NULL FROM relations r JOIN pg_policy ON polrelid = r.oid
+    UNION ALL
+    SELECT 'function', o.name || '.' || proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+           CASE prokind WHEN 'a' THEN 'aggregate' ELSE pg_get_functiondef(p.oid) END,
+           proowner, coalesce(proacl, acldefault('f', proowner))
+      FROM pg_proc p JOIN ours o ON o.oid = pronamespace
+    UNION ALL
+    SELECT 'role', rolname, concat_ws(',', rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication,
+               (SELECT string_agg(roleid::regrole::text, ' ' ORDER BY roleid::regrole::text COLLATE "C")
+                  FROM pg_auth_members WHERE member = r.oid)),
+           NULL, NULL
+      FROM pg_roles r
+     WHERE rolname IN ('carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_watchdog')
+)
+SELECT kind || ' ' || name AS name,
+       left(encode(sha256(convert_to(concat_ws(',', definition,
+           owner = (SELECT nspowner FROM ours WHERE ours.name = 'record'),
+           (SELECT string_agg(concat_ws(' ', coalesce(rolname, 'public'), privilege_type, is_grantable), ','
+                              ORDER BY rolname COLLATE "C", privilege_type)
+              FROM aclexplode(acl) LEFT JOIN pg_roles r ON r.oid = grantee
+             WHERE grantee <> owner AND (grantee = 0 OR rolname LIKE 'carepath\\_%'
+                                         OR privilege_type NOT IN ('SELECT', 'USAGE')))
+       ), 'UTF8')), 'hex'), 32) AS digest
+  FROM objects
+"""
+
+
+async def find_objects(connection: Connection) -> dict[str, str]:
+    """Return the objects of the schema in this database, each with its digest."""
+    async with connection.transaction():
+        # What is not on it is written with its schema.
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        return {row["name"]: row["digest"] for row in await connection.fetch(_OBJECTS)}
+
+
+async def find_schema_differences(record: Record) -> tuple[SchemaDifference, ...]:
+    """Return what differs in the record's database; nothing where it is of a newer build.
+
+    Raises:
+        RecordUnavailable, RecordFault: as the record does.
+    """
+    async with record.connection() as connection:
+        applied = await connection.fetch("SELECT name FROM record.schema_file WHERE name LIKE 'migrations/%'")
+        if {row["name"] for row in applied} - {name for name, _ in read_scripts()}:
+            return ()
+        found = await find_objects(connection)
+    return tuple(differences(found))
+
+
+def differences(found: Mapping[str, str]) -> Iterator[SchemaDifference]:
+    """Yield how objects with their digests differ from those of this build."""
+    listed = dict(line.rsplit(" ", 1) for line in LISTED.read_text().splitlines())
+    for name in sorted({*listed, *found}):
+        if name not in found:
+            yield SchemaDifference(name, "gone")
+        elif name not in listed and not name.startswith("index "):
+            yield SchemaDifference(name, "unknown")
+        elif name in listed and listed[name] != found[name]:
+            yield SchemaDifference(name, "changed")
