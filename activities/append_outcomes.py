@@ -7,13 +7,16 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.record.errors import UnreadableEvent
-from workflows.messages import AHEAD, DIVERGED, OTHER_BUILD, UNPROVEN, Batch, Recorded
+from workflows.messages import AHEAD, DIVERGED, MOMENT, OTHER_BUILD, TRY_AGAIN, UNPROVEN, Batch, Recorded
 
 log = structlog.get_logger("record")
 
 ATTEMPTS = 6
-"""How often a batch waits for a worker with the rules that decided it, within some ten seconds, or for the clock. After
-that the run decides it again."""
+"""How often a batch waits for the register, for the clock, or for a worker with the rules that decided it, within some
+ten seconds. After that the run decides it again."""
+REGISTER_WAIT = timedelta(milliseconds=250)
+"""How long an attempt waits for the register: with all of them, a hold waits no longer behind it than a person does for
+an answer."""
 CLOCK_WAIT = timedelta(minutes=1)
 """How long an attempt waits at most for the clock of the database."""
 
@@ -50,6 +53,24 @@ def wait_for_clock(batch: Batch, ahead: timedelta) -> Recorded:
             "it is dated ahead of the record's clock; nothing is lost",
             type=AHEAD,
             next_retry_delay=min(ahead, CLOCK_WAIT) + timedelta(milliseconds=1),
+        )
+    return decide_again(batch)
+
+
+def wait_for_register(batch: Batch, *, urgent: bool) -> Recorded:
+    """Have a batch tried again soon; then have the run decide it again, so that nothing waits behind it, and at once
+    where something ``urgent`` is in it. Nothing is recorded before the beginning of a journey, so that waits on.
+
+    Raises:
+        ApplicationError: to be retried.
+    """
+    log.error("record.register_away", journey_id=str(batch.journey_id))
+    begins = batch.expected_version == 0
+    if begins or (may_try_again() and not urgent):
+        raise ApplicationError(
+            "the register cannot be read; nothing is lost",
+            type=TRY_AGAIN,
+            next_retry_delay=MOMENT if begins else REGISTER_WAIT,
         )
     return decide_again(batch)
 

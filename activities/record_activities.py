@@ -10,7 +10,14 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.append_outcomes import decide_again, leave_to_others, may_try_again, quarantine, refused, wait_for_clock
+from activities.append_outcomes import (
+    decide_again,
+    leave_to_others,
+    quarantine,
+    refused,
+    wait_for_clock,
+    wait_for_register,
+)
 from activities.batch_proofs import BatchProofs, UnknownSender, needs_register, urgent_waits
 from activities.notices import deliver
 from activities.record.command_codec import decided_by, to_kept
@@ -147,18 +154,14 @@ class RecordActivities:
                 not taken: the batch does not follow from it, or it claims a decision that nobody signed, or a sender
                 whom nothing proves; or all of it moves care on, and what is recorded before is not proven. To be
                 retried, when another journey of the patient went on in the meantime, or other rules decided the batch,
-                or something before it that no build derives, or a clock that is ahead; and until the limit is higher,
-                when the record takes no batch of this size.
-            RegisterError: to be retried: what is signed is not recorded until the register can be read again.
+                or something before it that no build derives, or a clock that is ahead, or the register cannot be read;
+                and until the limit is higher, when the record takes no batch of this size.
         """
         try:
             return await self._decide_and_record(batch)
         except RegisterError:
-            if may_try_again() and not urgent_waits(batch):
-                raise
             # Whoever signed or sent something is looked up again. A hold is not to wait for that behind them.
-            log.error("record.register_away", journey_id=str(batch.journey_id))
-            return decide_again(batch)
+            return wait_for_register(batch, urgent=urgent_waits(batch))
 
     async def _decide_and_record(self, batch: Batch) -> Recorded:
         if not batch.commands:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
+from activities.append_outcomes import ATTEMPTS
 from activities.record import Record, StoredEvent
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.verification.batches import Unproven, prove_recorded
@@ -31,7 +34,7 @@ from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decided import Decided, derive
 from workflows.journey.receipts import add_receipts, receipts_of
-from workflows.messages import NOT_TAKEN, UNPROVEN_RECORD, Batch
+from workflows.messages import NOT_TAKEN, UNPROVEN_RECORD, Batch, Recorded
 
 
 class Counting(Record):
@@ -307,18 +310,35 @@ async def test_what_must_be_recorded_stands_beside_what_may_not_move_care(
 async def test_while_the_register_is_away_what_is_signed_is_checked_again_and_nothing_waits_behind_it(
     record: Record, tmp_path: Path
 ) -> None:
-    every, recording = signed_course(), activities(record, tmp_path)
+    every, recording, environment = signed_course(), activities(record, tmp_path), ActivityEnvironment()
+    register = tmp_path / "register.json"
+    readable = register.read_bytes()
+
+    async def append(*decisions: Decision, attempt: int) -> Recorded:
+        environment.info = replace(environment.info, attempt=attempt)
+        return await environment.run(recording.append, batch(decisions))
+
+    register.write_bytes(b"in other hands")
+    sent = c.Command(command_id=uuid4(), actor=PEOPLE[Role.CLINICIAN], body=SAID["a hold"])
+    begins = [every[0], *then(every[:1], Decided(command=sent, at=every[0].decided.at))]
+    for attempt in (1, ATTEMPTS):
+        with pytest.raises(ApplicationError, match="register"):
+            await append(*begins, attempt=attempt)
+    register.write_bytes(readable)
     signs = next(n for n, each in enumerate(every) if isinstance(each.events[0].body, e.SignedOff))
     for each in every[:signs]:
         await recording.append(batch([each]))
-    register = tmp_path / "register.json"
-    readable = register.read_bytes()
     register.write_bytes(b"in other hands")
-    before = every[signs - 1].events[-1].version
-    answer = await recording.append(batch([every[signs]]))
+    waited = timedelta()
+    for attempt in range(1, ATTEMPTS):
+        with pytest.raises(ApplicationError, match="register") as told:
+            await append(every[signs], attempt=attempt)
+        waited += told.value.next_retry_delay or timedelta.max
+    assert waited < timedelta(seconds=1.5), "a hold waits no longer behind it"
+    answer, before = await append(every[signs], attempt=ATTEMPTS), every[signs - 1].events[-1].version
     assert (answer.version, answer.elsewhere) == (before, None), "the run decides again"
     register.write_bytes(readable)
-    assert (await recording.append(batch([every[signs]]))).version == every[signs].events[-1].version
+    assert (await append(every[signs], attempt=1)).version == every[signs].events[-1].version
 
 
 async def test_a_record_that_was_put_back_is_read_again(counting: Counting, tmp_path: Path, admin: Connection) -> None:

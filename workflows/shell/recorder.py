@@ -3,6 +3,7 @@
 The record is authoritative: anybody may have started the run with any state, and a reset sets it back.
 """
 
+from contextlib import suppress
 from uuid import UUID
 
 from temporalio import workflow
@@ -42,6 +43,8 @@ class Recorder:
         self._not_taken: dict[UUID, None] = {}
         self._let_pass: dict[UUID, None] = {}
         self._left_out: UUID | None = None
+        self._held_up: UUID | None = None
+        self._pause = m.MOMENT
 
     async def follow_record(self) -> None:
         """Catch up with the record, then record events, oldest first, one batch at a time."""
@@ -104,18 +107,32 @@ class Recorder:
             if recorded.version < batch.last_version:
                 # It is recorded already, or came too late, or rests on less than is known of the patient. All that
                 # was decided since is decided again, after what is recorded.
-                self._told, self.caught_up = recorded, False
                 if recorded.version == batch.expected_version:
-                    self._let_urgent_pass(batch.commands[0].decided)
+                    await self._wait_behind(batch.commands[0].decided)
+                if self.caught_up:
+                    self._told, self.caught_up = recorded, False
             else:
                 self.mark = recorded.mark
                 self._decider.take_in(recorded)
 
-    def _let_urgent_pass(self, first: Decided) -> None:
-        """Let the clock pass what is due again after what is urgent and waits behind it: without the register nothing
-        is recorded that moves care on."""
+    async def _wait_behind(self, first: Decided) -> None:
+        """Wait behind a command that was not recorded once more: longer each time, since each makes the history longer,
+        but for nothing urgent that has come behind it. That goes first, and the clock passes what is due again after
+        it: without the register nothing is recorded that moves care on."""
+        again = first.command.command_id == self._held_up
+        self._held_up, self._pause = first.command.command_id, 2 * self._pause if again else m.MOMENT
+        if again:
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: not self.caught_up or bool(self._urgent_behind()), timeout=min(self._pause, m.TRIED_AGAIN)
+                )
+        self._let_pass |= dict.fromkeys(self._urgent_behind())
         if isinstance(first.command.body, PassDeadline) and self._ledger.outbox.urgent_after_first():
             self._left_out = first.command.command_id
+
+    def _urgent_behind(self) -> list[UUID]:
+        """Return what is urgent behind the first command and was not let pass before."""
+        return [each for each in self._ledger.outbox.urgent_after_first() if each not in self._let_pass]
 
     def _goes_on_without(self, decided: Decided, why: str) -> bool:
         """Whether all that waits is decided again after what is recorded, because the record did not take the first of
@@ -123,7 +140,7 @@ class Recorder:
         ops are what the record refuses of the service's own, what stands on a record that is not proven, and that a
         command is left out. Nothing that is urgent waits behind these: it is recorded before."""
         command_id, body = decided.command.command_id, decided.command.body
-        urgent = [each for each in self._ledger.outbox.urgent_after_first() if each not in self._let_pass]
+        urgent = self._urgent_behind()
         if why == m.NOT_TAKEN and command_id not in self._not_taken:
             self._not_taken[command_id] = None
         elif decided.own or why == m.UNPROVEN_RECORD:

@@ -208,6 +208,25 @@ def test_nothing_urgent_waits_behind_what_would_move_care_on_an_unproven_record(
     assert len(sent) == times or not run.ledger.outbox
 
 
+def test_what_waits_for_the_register_makes_no_long_history(run: Run, play: Play, answers: Answers) -> None:
+    """It is asked again after pauses, also where something urgent that cannot be recorded either is behind it."""
+    play.later(days=60)
+    run.decider.pass_deadlines(1)
+    run.decider.decide(play.command(HOLD, Role.PATIENT), authentic=True)
+    asked = list[Batch]()
+
+    def append(batch: Batch) -> Recorded:
+        asked.append(batch)
+        assert len(asked) < 20, "it goes on for ever"
+        return Recorded(version=batch.expected_version, position=0)
+
+    answers["catch_up_with_record"] = lambda _: RecordedState(run_id="run")
+    answers["append_to_record"] = append
+    with pytest.raises(Over):
+        at_once(run.recorder.follow_record())
+    assert len(asked) == 2, "what is urgent is let pass once, and then there is a pause"
+
+
 @pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize("what", ["unreadable", "history"])
 def test_the_shells_own_ids_let_nobody_try_what_they_are_about(play: Play, what: str) -> None:
