@@ -50,6 +50,9 @@ class Pass(NamedTuple):
     code: str | None
 
 
+_PASSES = "FROM record.reconciliation WHERE log_id = $1 AND ended <= clock_timestamp()"
+"""All passes, but for those of a clock that was ahead and was put right: else none would follow until it has come so
+far."""
 _HEADS = """
 SELECT j.journey_id, j.version, j.last_position AS position, j.status,
        j.version || ':' || left(encode(j.journey_hash, 'hex'), 16) AS mark,
@@ -172,8 +175,7 @@ async def list_passes(record: Record, limit: int = 10) -> tuple[Pass, ...]:
     """Return the last passes, the latest first."""
     async with record.connection() as connection:
         rows = await connection.fetch(
-            f"SELECT {', '.join(Pass._fields)} FROM record.reconciliation "  # noqa: S608 - a constant
-            "WHERE log_id = $1 ORDER BY ended DESC LIMIT $2",
+            f"SELECT {', '.join(Pass._fields)} {_PASSES} ORDER BY ended DESC LIMIT $2",
             record.log_id,
             limit,
         )
@@ -184,8 +186,7 @@ async def last_complete_pass(record: Record) -> Pass | None:
     """Return the last pass that compared everything; None when there was none."""
     async with record.connection() as connection:
         row = await connection.fetchrow(
-            f"SELECT {', '.join(Pass._fields)} FROM record.reconciliation "  # noqa: S608 - a constant
-            "WHERE log_id = $1 AND code IS NULL ORDER BY ended DESC LIMIT 1",
+            f"SELECT {', '.join(Pass._fields)} {_PASSES} AND code IS NULL ORDER BY ended DESC LIMIT 1",
             record.log_id,
         )
     return None if row is None else Pass(*row)
@@ -195,8 +196,7 @@ async def seconds_since_pass(record: Record) -> float | None:
     """Return how long ago the last pass ended, by the database's clock; None when there was none."""
     async with record.connection() as connection:
         ago = await connection.fetchval(
-            "SELECT extract(epoch FROM clock_timestamp() - max(ended))::float8 FROM record.reconciliation "
-            "WHERE log_id = $1",
+            f"SELECT extract(epoch FROM clock_timestamp() - max(ended))::float8 {_PASSES}",  # noqa: S608 - constants
             record.log_id,
         )
     return None if ago is None else float(ago)

@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.append_outcomes import ATTEMPTS, CLOCK_WAIT
 from activities.record import Record
 from activities.record.errors import AheadOfClock
+from activities.record.reconciliation import Pass, keep_pass, last_complete_pass, list_passes, seconds_since_pass
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from activities.signatures.register_changes import revoke
@@ -155,3 +156,17 @@ async def test_what_a_superuser_dates_otherwise_is_found(strict: Record, admin: 
         await admin.execute(f"UPDATE record.journey_event SET {changed} WHERE version = {row}")
         found = (await verify_record(strict, derive=True)).findings
         assert (row, reason) in [(each.version, each.reason) for each in found]
+
+
+async def test_a_clock_that_was_ahead_keeps_nobody_from_reconciling(record: Record, admin: Connection) -> None:
+    """The database's clock was an hour ahead while a pass ended, and was put right."""
+    before = Pass(now := await clock(admin), now, "invented", 1, 0, 0, 0, 0, None)
+    for each in (before, before._replace(build="ahead")):
+        await keep_pass(record, each)
+    await admin.execute("UPDATE record.reconciliation SET ended = ended + interval '1 hour' WHERE build = 'ahead'")
+    ago, last = await seconds_since_pass(record), await last_complete_pass(record)
+    assert ago is not None
+    assert ago >= 0
+    assert last is not None
+    assert last.build == "invented"
+    assert [each.build for each in await list_passes(record)] == ["invented"]
