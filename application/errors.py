@@ -18,6 +18,8 @@ NOTHING_HAPPENED = "Nothing was sent or recorded."
 NOTHING_WRITTEN = "Nothing was written or changed."
 KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician asks what was meant."
 """How a report of harm ends whose form cannot be taken."""
+HELD = "Accepted is not recorded: Temporal holds it, and it is recorded once the record takes it."
+"""How things are left where Temporal holds what was sent."""
 UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
 """How things are left where something was sent, and no answer came."""
 NOTHING_LOST = "Nothing that was recorded is lost. If something was being sent, whether it arrived is not known."
@@ -78,6 +80,13 @@ class Conflict(UseCaseError):
 
 class Unavailable(UseCaseError):
     """The record or Temporal did not answer. Repeating the request is safe."""
+
+
+class NotRecordedYet(Unavailable):
+    """Temporal holds what was sent, so it will happen, and it is not recorded yet."""
+
+    def __init__(self, reason: str, remedy: str, *, ids: Mapping[str, str]) -> None:
+        super().__init__(reason, remedy, state=HELD, ids=ids)
 
 
 def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:

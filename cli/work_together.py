@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import typer
 
 from application.errors import InvalidInput
+from application.pathway.commands import CALL
 from application.words.codes import say, say_within
 from application.work.caseload import CasePage
 from application.work.hold_together import (
@@ -119,6 +120,8 @@ def _show_held(
     shown = table("journey", "clinic", "outcome", "why", title="dry run: nothing was sent" if dry_run else "work hold")
     for each in done:
         why = "" if each.problem is None else say_within(f"{each.problem.reason}. {each.problem.remedy}")
+        if each.outcome == "accepted":
+            why = CALL
         if each.outcome == "closed":
             why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
         add_row(shown, name_journey(each.journey_id, known), each.clinic, say(each.outcome), why)

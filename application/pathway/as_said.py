@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from activities.record import RecordFault, RecordUnavailable
 from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import KEPT_AS_SAID, InvalidInput, Refused, UseCaseError
+from application.errors import HELD, KEPT_AS_SAID, InvalidInput, NotRecordedYet, Refused, UseCaseError
 from application.input import says_nothing
 from application.pathway.commands import submit
 from application.settings import SettingsError
@@ -14,7 +14,7 @@ from workflows.journey.always.reports.rules import HARM, cut_to_kept
 from workflows.journey.commands import Command, KeepReport
 from workflows.journey.refusals import RefusalCode
 
-NOT_KEPT = "What you said could not be kept at this moment: nobody was told of it."
+NOT_KEPT = "What you said could not be kept at this moment: take it that nobody was told of it."
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -24,7 +24,7 @@ async def keep_as_said(
     """Keep what was given as this kind of command, if it may tell of harm. ``meant`` is the id of the command that it
     was to be: sent again under this id in the right form, it takes the place of what is kept (`KeepReport`).
 
-    Return how that ended, `KEPT_AS_SAID` or `NOT_KEPT`; None for what tells of no harm.
+    Return how that ended, `KEPT_AS_SAID`, `HELD` or `NOT_KEPT`; None for what tells of no harm.
     """
     if kind.name not in HARM or says_nothing(said):
         return None
@@ -39,6 +39,8 @@ async def keep_as_said(
         await submit(context, journey_id, Command(command_id=uuid4(), actor=context.actor, body=body))
     except Refused as refused:
         return KEPT_AS_SAID if refused.refusal.code == RefusalCode.ALREADY_DONE else None
+    except NotRecordedYet:
+        return HELD
     except (UseCaseError, RecordFault, RecordUnavailable, SettingsError):
         return NOT_KEPT
     return KEPT_AS_SAID

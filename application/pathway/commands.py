@@ -21,6 +21,7 @@ from application.errors import (
     InvalidInput,
     NotAllowed,
     NotFound,
+    NotRecordedYet,
     Refused,
     Unavailable,
     UseCaseError,
@@ -62,7 +63,6 @@ LEFT_OUT = "It was accepted, and then refused after all: it did not happen, and 
 REFUSED_KIND = CommandRefused.model_fields["kind"].default
 CALL = "If it is not there within a minute, call whoever is to know of it: they may not have heard"
 """What somebody is told to do whose command is accepted and not recorded: until then nobody but Temporal has it."""
-HELD = "Accepted is not recorded: Temporal holds it, and it is recorded once the record can be reached."
 RECORDED_WITHIN = timedelta(seconds=5)
 """How long a person waits for "recorded" after "accepted"."""
 
@@ -210,7 +210,7 @@ async def _send(context: Context, journeys: Journeys, journey_id: UUID, command:
     if version is None:
         ids = {"journey_id": str(journey_id), "command_id": str(command.command_id)}
         again = f"Do not send it again; look with `pathway show`. {CALL}"
-        raise Unavailable("accepted, not yet recorded", again, state=HELD, ids=ids)
+        raise NotRecordedYet("accepted, not yet recorded", again, ids=ids)
     return version
 
 
@@ -281,10 +281,9 @@ async def wait_until_recorded(
         record = await context.record()
         position = await record.wait_for(accepted.journey_id, accepted.version, RECORDED_WITHIN)
     except (NotYetRecorded, RecordUnavailable, RecordFault):
-        raise Unavailable(
+        raise NotRecordedYet(
             f"accepted as version {accepted.version}, not yet recorded",
             f"Do not send it again; look with `pathway show`. {CALL}",
-            state=HELD,
             ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
         ) from None
     try:

@@ -23,9 +23,9 @@ from activities.record.patients import opening_of
 from application import sessions
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import UNKNOWN_STATE, Refused, Unavailable, record_outage, unreadable_event
+from application.errors import HELD, UNKNOWN_STATE, Refused, Unavailable, record_outage, unreadable_event
 from application.pathway import requests
-from application.pathway.commands import CALL, HELD, RECORDED_WITHIN, require_size
+from application.pathway.commands import CALL, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
 from application.sign_offs import keyring, staff

@@ -19,7 +19,7 @@ from activities.record.read_models import Case, CaseloadFilter, ListPage, caselo
 from application.access_log import Query, clinics_to_list, keep_look
 from application.command_catalog import CommandKind, require_role
 from application.context import Context
-from application.errors import NotAllowed, NotFound, Refused, Unavailable, UseCaseError, translate
+from application.errors import NotAllowed, NotFound, NotRecordedYet, Refused, Unavailable, UseCaseError, translate
 from application.freshness import true_up_to, wait_for_read_models
 from application.history import load_history, read_journeys
 from application.pathway.commands import submit, wait_until_recorded
@@ -251,6 +251,8 @@ async def _hold(context: Context, case: Case, command: Command, *, dry_run: bool
             decided = decide(history.journey, command, context.now())
             return became("failed", Refused(decided)) if isinstance(decided, Refusal) else became("would_hold")
         accepted = await submit(context, case.journey_id, command)
+    except NotRecordedYet:
+        return became("accepted")
     except (RecordUnavailable, RecordFault) as away:
         return became("failed", translate(away))
     except UseCaseError as problem:

@@ -13,6 +13,7 @@ from activities.record.access_log import AccessLogEntry
 from application import input as forms
 from application.access_log import require_staff
 from application.errors import InvalidInput, UseCaseError
+from application.pathway.commands import CALL
 from application.protocols.shown import list_protocols
 from application.sign_offs.staff import colleagues
 from application.work.caseload import CasePage
@@ -41,7 +42,7 @@ BECAME: Final = {
     "held": "held",
     "already": "held before",
     "closed": "has ended: nothing is left to hold. Reach the patient if doses may be at home",
-    "accepted": "held, not yet recorded",
+    "accepted": f"accepted, not yet recorded. {CALL}",
     "failed": "not held",
 }
 """What became of a journey, in words."""

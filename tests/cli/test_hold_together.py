@@ -91,7 +91,18 @@ async def test_a_request_that_was_interrupted_goes_on_and_holds_nothing_twice(
             raise Unavailable("no answer came", "Run the same command again")
         return version
 
+    async def keep(*_: object) -> None:
+        """Temporal holds it, and no worker takes it."""
+
     monkeypatch.setattr(helpers.DirectJourneys, "submit", falter)
+    with monkeypatch.context() as asleep:
+        taken[0] = 2
+        asleep.setattr(helpers.DirectJourneys, "hand_in", keep)
+        asleep.setattr("application.pathway.commands.RECORDED_WITHIN", timedelta())
+        unrecorded = await hold(clinics, "--lot", LOT, "--request", request)
+        assert unrecorded.code == 5
+        assert unrecorded.json["counts"] == {"accepted": len(with_lot(clinics)) - 1, "closed": 1}
+    taken[0] = 0
     monkeypatch.setattr(helpers.DirectJourneys, "hand_in", falter)
     broken = await hold(clinics, "--lot", LOT, "--request", request)
     assert broken.code == 5
