@@ -190,7 +190,9 @@ async def _sign_in_first(request: Request, raised: Exception) -> Response:
     onward = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     to_sign_in = f"/sign-in?{urlencode({'next': onward})}"
     if request.method == "GET":
-        return RedirectResponse(to_sign_in, 303)
+        to_sign_in_page = RedirectResponse(to_sign_in, 303)
+        sign_in.forget_pages(to_sign_in_page)
+        return to_sign_in_page
     drafts, why, then = drafts_of(request), SIGNED_OUT, to_sign_in
     match raised:
         case NoWorkingSession():

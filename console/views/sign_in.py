@@ -100,8 +100,16 @@ def hand_over(request: Request, answer: Response, opened: SignIn, before: str | 
     """Give a browser the secret of a new sign-in, and end the one whose secret it had before. ``zone`` is where it says
     that it is."""
     opened.zone = zone
-    sign_ins_of(request).end(before)
+    if before is not None:
+        sign_ins_of(request).end(before)
+        forget_pages(answer)
     answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+
+
+def forget_pages(answer: Response) -> None:
+    """Have a browser forget the pages of a sign-in that ended. For a while it keeps those that it leaves as they were,
+    also those that no cache may keep, and the way back would show them."""
+    answer.headers["Clear-Site-Data"] = '"cache"'
 
 
 @router.post("/stay")
@@ -115,6 +123,7 @@ async def sign_out(visit: Says) -> Response:
     sign_ins_of(visit.request).end(visit.signed_in.token)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="strict", path="/")
+    forget_pages(answer)
     return answer
 
 

@@ -164,14 +164,16 @@ async def test_signing_in_leads_nowhere_else(console: FastAPI, onward: str) -> N
 async def test_signing_in_changes_the_secret_and_signing_out_ends_it(browser: Browser) -> None:
     await browser.sign_in("coordinator")
     first = browser.client.cookies[COOKIE]
-    await browser.sign_in("clinician")
+    answers = [await browser.sign_in("clinician")]
     second = browser.client.cookies[COOKIE]
     assert first != second
-    await browser.send({}, "/sign-out")
+    answers.append(await browser.send({}, "/sign-out"))
     for secret in (first, second):
         browser.client.cookies.clear()
-        answer = await browser.client.get("/work", headers={"cookie": f"{COOKIE}={secret}"})
-        assert answer.url.path == "/sign-in"
+        answers.append(await browser.client.get("/work", headers={"cookie": f"{COOKIE}={secret}"}))
+        assert answers[-1].url.path == "/sign-in"
+    # A browser shows its last pages again on the way back, as it left them, unless it is told to forget them.
+    assert [answer.history[0].headers["clear-site-data"] for answer in answers] == ['"cache"'] * len(answers)
 
 
 async def test_whoever_does_nothing_or_stays_too_long_is_signed_out(clinics: Clinics, browser: Browser) -> None:
