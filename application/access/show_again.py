@@ -192,8 +192,8 @@ async def _cases_then(context: Context, entry: AccessLogEntry) -> CasePage:
     for journey_id in entry.journeys:
         case: Any = rows(states[journey_id])[(CaseRow, journey_id)]
         first = next(iter(obligations(states[journey_id].journey)), None)
-        awaits = None if first is None else first.owner
-        cases.append(Case.model_validate({**case._asdict(), "awaits": awaits, "stale": None}))
+        awaits, awaited = (None, None) if first is None else (first.owner, first.what)
+        cases.append(Case.model_validate({**case._asdict(), "awaits": awaits, "awaited": awaited, "stale": None}))
     answer = ListPage(position=entry.position, definition=entry.definition or 0, rows=tuple(cases))
     return CasePage(answer, TrueUpTo(entry.position, entry.position, 0), entry.clock)
 

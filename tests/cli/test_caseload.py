@@ -13,6 +13,7 @@ from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import World, call
 from tests.record.read_models.courses import course_of
 from workflows.journey.aggregate import Journey, fold
+from workflows.journey.obligations import obligations
 from workflows.journey.summary import health, status
 
 
@@ -28,8 +29,9 @@ async def test_where_each_stands(clinics: Clinics) -> None:
     for row in found["rows"]:
         journey = clinics.journeys[UUID(row["journey_id"])]
         now = status(journey, journey.version)
-        assert (row["awaits"], row["stage"], row["pathway"], row["health"]) == (
-            now.awaits, now.stage, now.pathway, now.health,
+        first = next(iter(obligations(journey)), None)
+        assert (row["awaits"], row["awaited"], row["stage"], row["pathway"], row["health"]) == (
+            now.awaits, first and first.what, now.stage, now.pathway, now.health,
         )  # fmt: skip
         assert row["overdue"] == (now.due is not None and now.due < clinics.world.at)
         assert row["illustrative"] is True

@@ -47,9 +47,9 @@ class Task(Answered):
 
 class Case(Answered):
     """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first,
-    ``lots`` (in lower case) were ever at the patient's home. ``held_together`` are requests that held it together with
-    others. ``permission_ends`` and ``licence_ends`` are when the permission to prescribe remotely and the clinician's
-    licence for the patient's state end."""
+    and ``awaited`` what it is to do. ``lots`` (in lower case) were ever at the patient's home. ``held_together`` are
+    requests that held it together with others. ``permission_ends`` and ``licence_ends`` are when the permission to
+    prescribe remotely and the clinician's licence for the patient's state end."""
 
     journey_id: UUID
     version: int
@@ -65,6 +65,7 @@ class Case(Answered):
     holds: tuple[str, ...]
     last_contact: datetime | None
     awaits: Role | None
+    awaited: str | None
     next_due: datetime | None
     coordinator: str
     clinician: str

@@ -116,8 +116,8 @@ async def caseload(
     return await query.answer(
         record,
         Case,
-        "SELECT o.*, w.owner AS awaits, p.code AS stale FROM read_model.caseload o "
-        "LEFT JOIN read_model.poisoned p USING (journey_id) LEFT JOIN LATERAL (SELECT b.owner "
+        "SELECT o.*, w.owner AS awaits, w.what AS awaited, p.code AS stale FROM read_model.caseload o "
+        "LEFT JOIN read_model.poisoned p USING (journey_id) LEFT JOIN LATERAL (SELECT b.owner, b.what "
         "FROM read_model.obligation b WHERE b.journey_id = o.journey_id AND b.closed_at IS NULL "
         'ORDER BY b.due, b.obligation COLLATE "C" LIMIT 1) w ON true '
         f"WHERE {query.condition} {query.page}",
