@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import cast, get_args
+from typing import Any, NamedTuple, cast, get_args
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
@@ -12,6 +12,7 @@ from activities.record.access_log import AccessLogEntry
 from application import input as forms
 from application.errors import InvalidInput, UseCaseError
 from application.pathway.commands import submit, wait_until_recorded
+from application.sign_offs.decision_history import BY_HASH
 from application.sign_offs.meanings import MEANINGS
 from application.sign_offs.queue import ListQueue, QueuePage, list_queue
 from application.sign_offs.requests import (
@@ -36,6 +37,8 @@ from workflows.journey.codes import code_in
 from workflows.journey.refusals import Refusal
 
 router = APIRouter()
+BINDING = ("journey", "scope", "protocol", "sign_off", "subject")
+"""What binds evidence to its journey and its rules, and nobody decides on."""
 
 
 @router.get("/sign-offs")
@@ -123,7 +126,7 @@ def sign_off_page(
         journey=journey,
         terms=terms_of_journey(journey),
         asked=asked,
-        evidence=shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence,
+        evidence=parted(shown.decision.evidence if isinstance(shown, ShownDecision) else shown.evidence),
         decision=shown.decision if isinstance(shown, ShownDecision) else None,
         unproven=isinstance(shown, ShownDecision) and shown.unproven,
         since=shown.decision.since if isinstance(shown, ShownDecision) else shown.since,
@@ -134,6 +137,26 @@ def sign_off_page(
         command_id=once,
         error=error,
         kept=visit.sent,
+    )
+
+
+class Evidence(NamedTuple):
+    """All of the evidence of a decision, in the parts in which people read it: what they decide on, who wrote it and
+    what was decided before, and the ids and hashes that bind it."""
+
+    content: Mapping[str, Any]
+    before: Mapping[str, Any]
+    technical: Mapping[str, Any]
+
+
+def parted(evidence: Mapping[str, Any]) -> Evidence:
+    """Return evidence in its parts. Nothing is left out."""
+    content = evidence.get("content", {})
+    hashes = {name: each for name, each in content.items() if name in BY_HASH}
+    return Evidence(
+        {name: each for name, each in content.items() if name not in hashes},
+        {name: each for name, each in evidence.items() if name not in (*BINDING, "content")},
+        {**{name: evidence[name] for name in BINDING if name in evidence}, **hashes},
     )
 
 
