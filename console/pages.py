@@ -142,6 +142,15 @@ def _short(moment: datetime | None, zone: str) -> Markup | str:
     return said + Markup(' <small class="time">for you {}</small>').format(yours) if yours else said
 
 
+def on_clocks(moment: datetime | None, zone: str) -> str:
+    """Say when something is in the patient's zone, and in the viewer's where that differs: within a sentence of a page
+    that says which zone the patient's is."""
+    if moment is None:
+        return ""
+    theirs, yours = on_both_clocks(moment, zone)
+    return f"on {theirs} (for you {yours})" if yours else f"on {theirs}"
+
+
 def _dated(value: object, zone: str) -> object:
     """Write a value of the evidence; a time in the patient's zone, and what is no time as it is."""
     if not isinstance(value, str) or not _TIME.fullmatch(value):

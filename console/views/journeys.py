@@ -28,8 +28,8 @@ from application.words.terms import terms_of, terms_of_journey
 from application.words.titles import TITLES
 from console.charts import charts_of
 from console.corrections import choices
-from console.pages import page
-from console.visits import Looks, Visit
+from console.pages import on_clocks, page
+from console.visits import Looks, Visit, sign_ins_of
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
@@ -37,7 +37,6 @@ from workflows.journey.commands import Amend, DoubtDeath
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
 from workflows.journey.patient_view import PatientSummary
-from workflows.journey.requirements import Obligation
 from workflows.journey.summary import count_others, describe_consequence, health, name_step
 
 router = APIRouter()
@@ -83,14 +82,14 @@ def journey_page(
         waiting=[
             (
                 each,
-                describe_consequence(each, journey),
+                describe_consequence(each, journey, moment=on_clocks(each.next_step, journey.patient.zone)),
                 describe_time_left(each, at),
                 () if past else forms_for(each, journey),
                 describe_lacking(each, journey),
             )
             for each in waiting
         ],
-        near=near(waiting, at),
+        near=near([each.deadline for each in waiting], at),
         others=count_others(journey, SENTENCES),
         death=find_standing(journey),
         charts=charts_of(journey),
@@ -107,11 +106,11 @@ async def timeline(visit: Looks, journey_id: UUID, before: WrittenWhole | None =
     return timeline_page(visit, journey_id, shown, before, kind)
 
 
-def near(waiting: Sequence[Obligation], at: datetime) -> int:
+def near(deadlines: Sequence[datetime], at: datetime) -> int:
     """Return how many of what is awaited, the most urgent first, are shown at once: three, and all that is overdue or
     due soon. The others are folded."""
-    count = max((n for n, each in enumerate(waiting, 1) if each.deadline <= at + SOON), default=0)
-    return max(count, min(3, len(waiting)))
+    count = max((n for n, deadline in enumerate(deadlines, 1) if deadline <= at + SOON), default=0)
+    return max(count, min(3, len(deadlines)))
 
 
 def timeline_page(
@@ -184,6 +183,7 @@ def patient_page(
     """Return what a patient sees. That they live can be said where they were ``reported_dead``. Shown ``again``,
     nothing can be sent from it."""
     passage = visit.signed_in.passage
+    at = sign_ins_of(visit.request).now() if again is None else again.clock
     mine = [
         kind
         for kind in KINDS
@@ -197,6 +197,7 @@ def patient_page(
         visit.signed_in,
         again=again,
         seen=seen,
+        near=near([task.due for task in seen.tasks], at),
         forms=[[form for form in each if form[0] in mine] for each in forms] or [[] for _ in seen.tasks],
         questionnaires=[form for form in questionnaires if form[0] in mine],
         journey_id=journey_id,

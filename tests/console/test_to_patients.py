@@ -6,12 +6,14 @@ from application.command_catalog import KINDS
 from application.words.titles import TITLES
 from console.to_patients import TO_PATIENTS, summary_of, title_of
 from console.views.commands import BY_NAME
-from simulation.people import CLINIC, person_of, profile
+from console.views.journeys import SOON
+from simulation.people import CLINIC, PEOPLE, person_of, profile
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.enrolment import to_sign
 from tests.console.test_messages import said
 from workflows.journey.actors import Role
+from workflows.journey.patient_view import patient_summary
 
 THEIRS = [kind for kind in KINDS if Role.PATIENT in kind.roles]
 
@@ -62,3 +64,19 @@ async def test_that_a_patient_lives_is_offered_where_a_death_was_reported(clinic
     await browser.go(home)
     assert "Say that you are alive" in said(browser)
     assert "/pathway/doubt-death" in browser.page.text
+
+
+async def test_what_is_asked_of_a_patient_in_months_is_folded_behind_what_is_near(
+    clinics: Clinics, browser: Browser
+) -> None:
+    journey, beside = clinics.journeys[clinics.held], clinics.world.settings.profile
+    assert beside is not None
+    patient = PEOPLE[Role.PATIENT].model_copy(update={"id": journey.patient.ref})
+    beside.with_name("patient.json").write_text(profile(patient, CLINIC))
+    await browser.sign_in("patient")
+    page = (await browser.go(f"/journeys/{journey.id}")).text
+    tasks = patient_summary(journey).tasks
+    far = [task for task in tasks[3:] if task.due > clinics.world.at + SOON]
+    assert len(far) > 1
+    shown, _, later = page.partition(f"<summary>Later: {len(far)} more</summary>")
+    assert (shown.count(">Answer</a>"), later.count(">Answer</a>")) == (len(tasks) - len(far), len(far))

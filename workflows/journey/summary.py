@@ -133,15 +133,17 @@ def describe_action(action: Action | str, to: Role | str) -> str:
     return ACTIONS[Action(action)].format(to=in_words(Role(to)))
 
 
-def describe_consequence(waiting: Obligation, journey: Journey) -> str:
-    """Say what happens to an obligation if nothing comes."""
+def describe_consequence(waiting: Obligation, journey: Journey, *, moment: str = "") -> str:
+    """Say what happens to an obligation if nothing comes. ``moment`` says when its next step is, where times are told
+    otherwise than by `format_moment`."""
     step = next_escalation_step(waiting, journey)
     if step is None or waiting.next_step is None:
         return "every step of its escalation policy has been taken"
     then = describe_action(step.action, step.to)
     held = " and care is held" if step.hold else ""
     again = "" if step.repeat_minutes is None else f", then every {_spell_minutes(step.repeat_minutes)}"
-    return f"if nothing comes: {then} at {format_moment(waiting.next_step, journey.patient.zone)}{again}{held}"
+    when = moment or f"at {format_moment(waiting.next_step, journey.patient.zone)}"
+    return f"if nothing comes: {then} {when}{again}{held}"
 
 
 def count_others(journey: Journey, shown: int) -> tuple[str, ...]:
