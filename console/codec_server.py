@@ -126,6 +126,8 @@ def create_app(settings: Settings) -> Starlette:
             COOKIE,
             token,
             max_age=int(LASTS.total_seconds()),
+            # Browsers send a cookie to every port of a machine: this one to nobody who serves no such page.
+            path="/decode",
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",

@@ -313,3 +313,9 @@ async def test_a_claim_is_for_who_may_look(clinics: Clinics, stranger: str) -> N
     claim = ("work", "claim", str(journey_id), obligation)
     assert (await clinics.call(*claim, "--profile", stranger)).code == 4
     assert (await clinics.call(*claim)).code == 0
+    # Who broke the glass looks: nobody's task is taken or freed by it.
+    assert (await clinics.call("access", "break-glass", str(journey_id), "--profile", stranger, given=REASON)).code == 0
+    assert (await clinics.call("pathway", "show", str(journey_id), "--profile", stranger)).code == 0
+    for verb in ("claim", "release"):
+        refused = await clinics.call("work", verb, str(journey_id), obligation, "--profile", stranger)
+        assert (refused.code, "You have no part in this journey" in refused.err) == (4, True), refused.err

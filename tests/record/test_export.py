@@ -191,9 +191,37 @@ async def test_the_times_of_a_demonstration_are_not_judged_and_those_of_patients
 
     signed_anew(bundle, of_patients)
     code, said = verified(bundle)
-    assert (code, ", 1 recorded late, 2 faults" in said) == (DOES_NOT_HOLD, True), said
+    assert (code, ", 1 recorded late, 3 faults" in said) == (DOES_NOT_HOLD, True), said
+    assert "version 1: a demonstration stands in a log of patients" in said
     assert "version 6: the event is dated after it was recorded" in said
     assert "it was recorded after its signature had expired" in said
+
+
+async def test_who_acted_in_a_session_for_another_log_is_told(bundle: Path) -> None:
+    """A session for a log where one tries things out proves nothing about patients."""
+
+    def acted(log: str) -> Callable[[dict[str, Any]], None]:
+        def change(content: dict[str, Any]) -> None:
+            payload = content_of(content["events"][2])
+            session: dict[str, Any] = dict.fromkeys(("person", "role", "purpose"), "x")
+            session |= {
+                "value": "00" * 64,
+                "organisation": EARLY.organisation,
+                "log": log or content["log"],
+                "let_in_by": None,
+            }
+            session |= {"clinics": [content_of(content["events"][0])["body"]["clinic"]], "session_key": "00" * 32}
+            session |= {"key_id": EARLY.entries[0].key_id, "begins": "2026-11-23T17:00Z", "ends": "2026-11-23T18:00Z"}
+            payload |= {"proof": {"session": session, "value": "00" * 64}, "command_digest": "x"}
+            put(content["events"][2], payload)
+
+        return change
+
+    told = "the session is for another organisation, log or clinic"
+    signed_anew(bundle, acted(""))
+    assert told not in verified(bundle)[1]
+    signed_anew(bundle, acted(str(uuid4())))
+    assert told in verified(bundle)[1]
 
 
 async def test_without_the_anchor_key_not_all_of_it_could_be_checked(bundle: Path) -> None:
