@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo up unit test uncached browser browser-deps soak drill canary dates coverage bench lint format docs hooks lock clean
+.PHONY: help demo up unit test uncached faults browser browser-deps soak drill canary dates coverage bench lint format docs hooks lock clean
 
 PY := .venv/bin/python
 LOCAL := .venv/.installed-local
@@ -19,6 +19,7 @@ PYTEST := $(PY) -m pytest --quiet --dist load --durations 25 --durations-min 1 -
 # A test with servers waits for them now and then. Many more at once would only make each of them late.
 CORES := $(shell nproc)
 MORE := $(shell echo $$((3 * $(CORES) / 2)))
+GUARDS := -m "not soak and not browser and not faults" --hypothesis-profile ci
 
 help:  ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,11 +34,14 @@ unit: $(DEV)  ## the tests that need no server and start no program
 	@$(PYTEST) $(CORES) -m unit $(ARGS)
 
 test: browser-deps lint  ## all that guards a merge: linters, types, import contracts, tests
-	@$(PYTEST) $(MORE) -m "not soak and not browser" --hypothesis-profile ci $(ARGS)
+	@$(PYTEST) $(MORE) $(GUARDS) $(ARGS)
 
 uncached: $(DEV)  ## the tests of workflows with workers that keep no journey in memory: every task is a replay
 	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci --workflow-cache 0 -o faulthandler_timeout=0 \
 		tests/workflow $(ARGS)
+
+faults: $(DEV)  ## kills, outages, put-backs, floods and attackers, against real servers
+	@$(PYTEST) $(MORE) -m "not soak" --hypothesis-profile ci tests/faults $(ARGS)
 
 browser: browser-deps  ## the console in a real browser: every page, keyboard, phone, two browsers, restarts
 	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci tests/browser $(ARGS)
@@ -58,7 +62,7 @@ dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock chan
 	@$(PY) -m tests.dates $(ARGS)
 
 coverage: browser-deps  ## what the tests of `make test` reach, and of the core every branch they do not
-	@$(PYTEST) $(MORE) -m "not soak and not browser" --hypothesis-profile ci --cov --cov-report= $(ARGS)
+	@$(PYTEST) $(MORE) $(GUARDS) --cov --cov-report= $(ARGS)
 	@$(PY) -m coverage report
 	@$(PY) -m coverage report --show-missing --include "workflows/journey/*"
 

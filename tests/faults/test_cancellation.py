@@ -68,6 +68,7 @@ async def kept(course: Course, times: int) -> None:
     assert [one.owner for one in waiting] == [Role.OPS] * times
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("course", [1000, pytest.param(0, marks=pytest.mark.soak)], ids=CACHES, indirect=True)
 async def test_a_cancelled_journey_goes_on(course: Course, client: Client) -> None:
     before = await course.recorded()
@@ -107,6 +108,7 @@ async def test_a_deadline_is_kept_by_a_journey_that_was_cancelled(course: Course
     await eventually(passed)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("course", [1000, 0], ids=CACHES, indirect=True)
 async def test_a_journey_is_cancelled_again_and_again(course: Course) -> None:
     for times in range(1, 4):

@@ -84,6 +84,7 @@ async def test_no_hold_waits_for_signatures_to_be_checked(
         await course.checked()
 
 
+@pytest.mark.faults
 async def test_what_could_not_be_checked_may_be_sent_again_as_it_is(
     stack: Stack, client: Client, record: Record, task_queue: str, tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ async def test_what_could_not_be_checked_may_be_sent_again_as_it_is(
             await course.checked()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("tasks", [(0, 0), (-2,)], ids=["all of it, twice", "while it is checked"])
 async def test_what_was_told_that_nothing_happened_does_not_happen_by_a_reset(
     stack: Stack, client: Client, record: Record, task_queue: str, tmp_path: Path, tasks: tuple[int, ...]

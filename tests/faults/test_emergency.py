@@ -30,6 +30,7 @@ async def awaited(record: Record, journey_id: UUID) -> list[str]:
     return [waiting.id for waiting in journey.waiting.values() if waiting.kind == "access_review"]
 
 
+@pytest.mark.faults
 @pytest.mark.server
 @pytest.mark.timeout(300)
 async def test_an_emergency_is_reviewed_whatever_is_lost(tmp_path: Path) -> None:

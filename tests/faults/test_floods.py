@@ -59,6 +59,7 @@ async def takes_a_hold(course: Course) -> None:
     assert (await course.handle.describe()).status == WorkflowExecutionStatus.RUNNING
 
 
+@pytest.mark.faults
 async def test_a_flood_delays_its_sender_and_nobody_else(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -115,6 +116,7 @@ async def test_a_message_that_is_too_large_holds_care_and_is_kept_in_short(
         assert {one.kind for one in journey.waiting.values()} >= {"unreadable_message"}
 
 
+@pytest.mark.faults
 async def test_a_run_leaves_by_size_and_takes_unread_messages_along(
     client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +135,7 @@ async def test_a_run_leaves_by_size_and_takes_unread_messages_along(
         assert len(await course.runs()) >= 2
 
 
+@pytest.mark.faults
 async def test_a_run_that_is_never_idle_leaves_too(
     client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +175,7 @@ def _appends_after_it_was_due(run: Sequence[HistoryEvent]) -> int:
     return appends
 
 
+@pytest.mark.faults
 async def test_a_reset_of_a_run_with_many_updates_loses_none(
     client: Client, record: Record, signers: Signers, task_queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,7 @@ async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothin
         assert task_failures(await histories(mine)) == []
 
 
+@pytest.mark.faults
 async def test_an_answer_without_the_keys_is_asked_for_again(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -290,6 +291,7 @@ async def test_a_long_time_without_keys_delays_and_ends_nothing(
             assert (await verify_record(record, derive=True, journey_id=course.id)).findings == ()
 
 
+@pytest.mark.faults
 async def test_keys_are_rotated_under_journeys_and_nothing_fails(
     own_keys: KeysOfTheirOwn, record: Record, signers: Signers, task_queue: str
 ) -> None:

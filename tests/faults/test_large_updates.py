@@ -24,7 +24,7 @@ from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 
 
 async def send_update(course: Course, size: int) -> None:

@@ -71,6 +71,7 @@ async def kept_unreadable(course: Course, messages: int) -> None:
     assert {one.owner for one in waiting} == {Role.OPS}
 
 
+@pytest.mark.faults
 @REPLAYED_IN_SOAK
 async def test_one_command_sent_twenty_times_happens_once(course: Course) -> None:
     sent = command(support())
@@ -146,6 +147,7 @@ async def test_a_command_in_the_name_of_the_clock_is_refused(course: Course) -> 
     assert kept.name == "refused: support.request"
 
 
+@pytest.mark.faults
 async def test_a_refused_command_of_the_service_holds_care_and_is_tried_again(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +185,7 @@ async def _at_least(course: Course, kind: str, count: int) -> list[str] | None:
     return found if found.count(kind) >= count else None
 
 
+@pytest.mark.faults
 async def test_a_flood_is_worked_through(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "SIGNALS_IN_RUN", 60)
     sent = [command(support(f"invented: {number}")) for number in range(messages.STRANGERS_OPEN)]
@@ -194,6 +197,7 @@ async def test_a_flood_is_worked_through(course: Course, monkeypatch: pytest.Mon
     assert (await kinds(course)).count("support.requested") == len(sent)
 
 
+@pytest.mark.faults
 @REPLAYED
 async def test_what_cannot_be_read_is_kept_by_every_replay_alike(course: Course) -> None:
     for name in ("a name of blanks", "large, and of control characters", "not UTF-8"):

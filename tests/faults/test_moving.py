@@ -66,6 +66,7 @@ MOVES: tuple[Callable[[Course], Awaitable[None]], ...] = (
 )
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: move.__name__)
 async def test_commands_arrive_while_a_journey_moves(
     client: Client,

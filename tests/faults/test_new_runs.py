@@ -28,7 +28,7 @@ from tests.helpers import codec_of, eventually
 from workflows.journey import commands as c
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 
 DEPLOYMENT = "care-pathway"
 

@@ -39,6 +39,7 @@ pytestmark = pytest.mark.server
 APPEND, ALARM, LOOK_UP = append_to_record.__name__, raise_alarm.__name__, verify_signature.__name__
 
 
+@pytest.mark.faults
 async def test_without_the_record_people_are_answered_and_alarms_leave(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
@@ -150,6 +151,7 @@ async def _notices(stack: Stack, course: Course) -> list[asyncpg.Record]:
         await connection.close()
 
 
+@pytest.mark.faults
 async def test_more_is_accepted_in_an_outage_than_one_append_takes(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -186,6 +188,7 @@ async def test_postgres_is_killed_and_comes_back(
     await _disturbed(Course(client, record, signers, task_queue), record, interrupt)
 
 
+@pytest.mark.faults
 async def test_temporal_is_killed_and_comes_back(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -231,6 +234,7 @@ async def _waited(record: Record, course: Course, version: int) -> bool:
     return bool(await eventually(reached, within=timedelta(seconds=60)))
 
 
+@pytest.mark.faults
 async def test_an_alarm_of_a_long_outage_is_logged_once(
     stack: Stack,
     client: Client,
@@ -262,6 +266,7 @@ async def test_an_alarm_of_a_long_outage_is_logged_once(
         assert sorted(logged) == sorted(set(await _raised(course)))
 
 
+@pytest.mark.faults
 async def test_a_decision_that_expires_in_an_outage_is_kept_opens_nothing_and_is_asked_for_again(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.server
 FAILING = Path(__file__).with_name("failing_worker.py")
 
 
+@pytest.mark.faults
 async def test_a_worker_that_takes_no_tasks_ends_itself(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:

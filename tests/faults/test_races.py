@@ -18,7 +18,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.refusals import Refusal, RefusalCode
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 
 AT_ONCE = 8
 """All share the few connections of one record: more of them would wait too long for one."""

@@ -19,7 +19,7 @@ from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
 from workflows.messages import Receipt
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 
 SOON = timedelta(seconds=30)
 

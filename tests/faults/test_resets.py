@@ -100,6 +100,7 @@ async def test_a_completed_journey_is_reset(client: Client, record: Record, sign
         await course.checked()
 
 
+@pytest.mark.faults
 async def test_commands_accepted_during_an_outage_survive_a_reset(
     client: Client, record: Record, signers: Signers, task_queue: str, stack: Stack
 ) -> None:
@@ -281,6 +282,7 @@ async def foreign_event(record: Record, journey_id: UUID) -> None:
     )
 
 
+@pytest.mark.faults
 async def test_a_journey_of_which_an_event_cannot_be_read_waits_for_ops(
     client: Client, record: Record, signers: Signers, task_queue: str, stack: Stack
 ) -> None:
@@ -308,6 +310,7 @@ async def test_a_journey_of_which_an_event_cannot_be_read_waits_for_ops(
         await course.checked()
 
 
+@pytest.mark.faults
 async def test_a_record_that_says_something_else_is_never_overwritten(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -358,6 +361,7 @@ async def test_what_was_refused_stays_refused_when_a_reset_hands_it_in_again(
         assert question.answer is None
 
 
+@pytest.mark.faults
 async def test_a_worker_that_dies_while_it_reads_back_keeps_nobody_waiting_long(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

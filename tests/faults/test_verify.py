@@ -2,18 +2,20 @@
 
 from typing import Any
 
+import pytest
 from temporalio.client import Client
 
 from activities.record import Record
 from deploy.local.stack import Stack
 from simulation.keys import Signers
-from tests.faults.helpers import Course, at_work, run_cli
+from tests.faults.helpers import Course, at_work, call_cli
 
 
 async def verify(stack: Stack, course: Course) -> tuple[int, Any]:
-    return await run_cli(stack, "record", "verify", str(course.id))
+    return await call_cli(stack, "record", "verify", str(course.id))
 
 
+@pytest.mark.faults
 async def test_a_workflow_that_was_ended_is_found(
     stack: Stack, client: Client, record: Record, signers: Signers
 ) -> None:

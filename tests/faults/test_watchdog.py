@@ -16,7 +16,7 @@ from deploy.local.stack import Stack, run_watchdog, run_worker
 from simulation.keys import Signers
 from simulation.people import referral
 from tests.application.watchdog.pager import Pager, serving
-from tests.faults.helpers import PROTOCOLS, Course, run_cli
+from tests.faults.helpers import PROTOCOLS, Course, call_cli
 from tests.helpers import eventually
 from workflows.journey.protocol import EscalationStep, Protocol
 
@@ -45,6 +45,7 @@ def hasty(protocol: Protocol) -> Protocol:
     return protocol.model_copy(update={"escalation_policies": {**protocol.escalation_policies, "evaluation": policy}})
 
 
+@pytest.mark.faults
 async def test_what_comes_due_while_no_worker_lives_is_paged(
     stack: Stack, client: Client, record: Record, signers: Signers, task_queue: str, pager: Pager, tmp_path: Path
 ) -> None:
@@ -84,7 +85,7 @@ async def test_a_watchdog_that_falls_silent_is_told_by_the_workers(
     log = tmp_path / "worker.log"
     env = {**stack.worker_env, "CAREPATH_TASK_QUEUE": task_queue, "CAREPATH_RECONCILE_SECONDS": "5"}
     async with await run_watchdog(watchdog_env(stack, pager), tmp_path / "watchdog.log") as watchdog:
-        _, shown = await run_cli(stack, "record", "reconcile")
+        _, shown = await call_cli(stack, "record", "reconcile")
         assert shown["watchdog"]["silent"] is False
         # It freezes, which no process list shows.
         psutil.Process(watchdog.pid).send_signal(signal.SIGSTOP)
@@ -97,7 +98,7 @@ async def test_a_watchdog_that_falls_silent_is_told_by_the_workers(
                 return "watchdog.silent" in log.read_text()
 
             await eventually(said, within=timedelta(minutes=2))
-        code, shown = await run_cli(stack, "record", "reconcile")
+        code, shown = await call_cli(stack, "record", "reconcile")
         assert shown["watchdog"]["silent"] is True
         assert code == 7
         psutil.Process(watchdog.pid).send_signal(signal.SIGCONT)

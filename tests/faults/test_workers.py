@@ -134,6 +134,7 @@ async def owed(course: Course, *, alarms: bool = False) -> list[UUID]:
     return sorted(course.record.patients.of_notice(notice) for notice in due if notice.alarm or not alarms)
 
 
+@pytest.mark.faults
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("kills", [(45,), pytest.param((12, 45, 100), marks=pytest.mark.soak)], ids=len)
 async def test_a_journey_ends_well_though_its_worker_is_killed(
@@ -170,6 +171,7 @@ async def test_a_journey_ends_well_though_its_worker_is_killed(
         await worker.stop()
 
 
+@pytest.mark.faults
 async def test_stopped_in_good_order_it_leaves_nothing_undone(
     client: Client, record: Record, signers: Signers, task_queue: str, crew: Crew
 ) -> None:
@@ -191,6 +193,7 @@ async def test_stopped_in_good_order_it_leaves_nothing_undone(
     assert len(journey.support) == len(sent)
 
 
+@pytest.mark.faults
 async def test_three_workers_share_the_journeys(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -257,6 +260,7 @@ async def test_whoever_may_not_add_search_attributes_needs_them_to_be_there(
     await register_search_attributes(client)
 
 
+@pytest.mark.faults
 async def test_a_search_attribute_of_another_type_is_refused(
     stack: Stack, namespace: str, codec: PathwayCodec, tmp_path: Path
 ) -> None:

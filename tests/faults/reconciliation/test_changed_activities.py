@@ -17,7 +17,7 @@ from tests.helpers import eventually
 from workflows import messages
 from workflows.care_journey import workflow_id
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 async def awaited(course: Course) -> dict[str, str]:

@@ -28,7 +28,7 @@ from application.temporal.runs import find_run, list_runs
 from application.temporal.upkeep import keep_up
 from simulation.people import CLINIC as CLINIC_CODE
 from simulation.people import referral
-from tests.faults.helpers import PROTOCOLS, Course, command, run_cli, support
+from tests.faults.helpers import PROTOCOLS, Course, call_cli, command, support
 from tests.faults.reconciliation.book import BOOK, as_the_book_says
 from tests.faults.reconciliation.ground import Ground, ended, squatted_and_left
 from tests.faults.test_resets import foreign_event
@@ -79,13 +79,14 @@ async def pause(ground: Ground, course: Course) -> None:
     )
 
 
+@pytest.mark.faults
 async def test_a_paused_run_hides_no_other(working: Ground) -> None:
     ground = working
     paused, lost = await ground.begin(2)
     await pause(ground, paused)
     await ended(ground, lost)
 
-    code, found = await run_cli(ground.stack, "record", "reconcile")
+    code, found = await call_cli(ground.stack, "record", "reconcile")
     assert code == 7
     told = {UUID(each["journey_id"]): each["drift"] for each in found["findings"]}
     assert {each: drift for each, drift in told.items() if each not in ground.left} == {
@@ -98,6 +99,7 @@ async def test_a_paused_run_hides_no_other(working: Ground) -> None:
     assert await ground.reconcile() == {}
 
 
+@pytest.mark.faults
 async def test_a_pause_ends_once_something_is_due(working: Ground) -> None:
     ground = working
     [paused] = await ground.begin(1)
@@ -116,6 +118,7 @@ async def test_a_pause_ends_once_something_is_due(working: Ground) -> None:
     assert run.state == "running"
 
 
+@pytest.mark.faults
 async def test_search_attributes_that_were_deleted_come_back_with_their_values(working: Ground) -> None:
     ground = working
     courses = await ground.begin(2)

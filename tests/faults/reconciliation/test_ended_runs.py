@@ -39,6 +39,7 @@ async def deleted(ground: Ground, course: Course) -> None:
     await eventually(gone)
 
 
+@pytest.mark.faults
 async def test_what_temporal_ended_or_lost_runs_again_with_its_deadlines(working: Ground) -> None:
     ground = working
     lost, forgotten, kept = await ground.begin(3)
@@ -133,6 +134,7 @@ async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: 
     await eventually(lambda: knows(course, accepted.command_id))
 
 
+@pytest.mark.faults
 async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
     working: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ async def test_what_was_accepted_comes_with_the_run_that_is_begun_anew(
     await course.recorded()
 
 
+@pytest.mark.faults
 async def test_what_was_refused_stays_refused_in_the_run_that_is_begun_anew(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +177,7 @@ async def test_what_was_refused_stays_refused_in_the_run_that_is_begun_anew(
         assert (await course.checked()).questions == before.questions
 
 
+@pytest.mark.faults
 async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(working: Ground) -> None:
     """They end the journey just after it accepted something, and start another thing that shows all that it showed."""
     ground = working

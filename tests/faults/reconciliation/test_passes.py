@@ -91,6 +91,7 @@ async def test_a_run_that_another_pass_began_goes_on(working: Ground, monkeypatc
     await course.recorded()
 
 
+@pytest.mark.faults
 async def test_whatever_is_wrong_with_one_journey_the_others_are_mended(
     working: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
         assert last.began <= last.ended
 
 
+@pytest.mark.faults
 async def test_a_terminated_journey_runs_again_with_nobody_doing_anything(ground: Ground) -> None:
     env = {**ground.stack.worker_env, "CAREPATH_RECONCILE_SECONDS": "5"}
     async with await run_worker(env, ground.stack.logs / "worker.log"):
@@ -168,6 +170,7 @@ async def test_a_terminated_journey_runs_again_with_nobody_doing_anything(ground
         await eventually(told)
 
 
+@pytest.mark.faults
 async def test_the_tasks_of_whoever_has_left_by_the_register_are_handed_over(working: Ground) -> None:
     """They waited for an escalation: the run heard of the register only when somebody was named."""
     [course] = await working.begin(1)

@@ -30,7 +30,7 @@ from tests.faults.reconciliation.ground import Ground
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 
-pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.faults, pytest.mark.timeout(300)]
 
 THEIRS = WorkerDeploymentVersion(deployment_name="invented", build_id="nobody")
 

@@ -22,7 +22,7 @@ from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import submit
 from application.temporal.journeys import Run
 from simulation.stack import StaffedStack
-from tests.faults.helpers import Course, answers, command, run_cli, signal, support
+from tests.faults.helpers import Course, answers, call_cli, command, signal, support
 from tests.faults.reconciliation.ground import Ground, knows
 from tests.faults.test_resets import foreign_event
 from tests.helpers import eventually
@@ -48,6 +48,7 @@ async def recorded_at_last(ground: Ground, course: Course, sent: Command) -> dic
     return found
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "cached", [1000, pytest.param(0, marks=pytest.mark.soak)], ids=["worker remembers", "worker replays"]
 )
@@ -96,6 +97,7 @@ class OtherJourney(CareJourney):
         self._other.append(asyncio.create_task(workflow.sleep(1000)))
 
 
+@pytest.mark.faults
 async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_pass(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +187,7 @@ async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working
     await put_keys(ground.stack, keys)
     assert await ground.reconcile() == {more.id: (Drift.AHEAD, False), young.id: (Drift.AHEAD, False)}
 
-    code, shown = await run_cli(ground.stack, "record", "recover")
+    code, shown = await call_cli(ground.stack, "record", "recover")
     assert code == 7
     assert {UUID(each["journey_id"]): (each["recorded"], each["version"]) for each in shown["journeys"]} == {
         more.id: (len(await ids(more)), len(before[more.id])),
@@ -193,15 +195,15 @@ async def test_a_record_that_was_put_back_gets_again_what_temporal_holds(working
     }
     assert await ids(young) == []
 
-    code, done = await run_cli(ground.stack, "record", "recover", "--apply")
+    code, done = await call_cli(ground.stack, "record", "recover", "--apply")
     assert (code, [each["problem"] for each in done["journeys"]]) == (0, [None, None])
     for course in (more, young, kept):
         assert await ids(course) == before[course.id]
         await course.send(support("invented: and on"))
         await course.recorded()
     assert await ground.reconcile() == {}
-    assert await run_cli(ground.stack, "record", "recover") == (0, {"applied": False, "journeys": []})
-    _, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
+    assert await call_cli(ground.stack, "record", "recover") == (0, {"applied": False, "journeys": []})
+    _, verified = await call_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
     # Of the journeys of the other tests a second writer wrote into some.
     brought_back = {str(course.id) for course in (more, young, kept)}
     assert [each for each in verified["findings"] if each["journey_id"] in {None, *brought_back}] == []
@@ -222,7 +224,7 @@ async def test_record_and_keys_that_were_put_back_together_go_on_with_what_they_
     before = {course.id: await ids(course) for course in (more, kept)}
 
     await put_record_back(ground, tmp_path / "copy")
-    _, done = await run_cli(ground.stack, "record", "recover", "--apply")
+    _, done = await call_cli(ground.stack, "record", "recover", "--apply")
     told = {UUID(each["journey_id"]): each["problem"] for each in done["journeys"]}
     assert told[more.id] is None
     assert told[young.id]
@@ -234,7 +236,7 @@ async def test_record_and_keys_that_were_put_back_together_go_on_with_what_they_
     left = await ground.reconcile()
     assert {more.id, kept.id}.isdisjoint(left)
     assert young.id in left
-    _, verified = await run_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
+    _, verified = await call_cli(ground.stack, "record", "verify", "--without", "read-models", "--without", "anchors")
     brought_back = {str(course.id) for course in (more, kept)}
     assert [each for each in verified["findings"] if each["journey_id"] in {None, *brought_back}] == []
     await young.handle.terminate("the end of this test")

@@ -54,6 +54,7 @@ async def test_what_is_named_like_a_journey_stands_in_no_list_in_its_place(worki
         await squat.terminate("a test")
 
 
+@pytest.mark.faults
 async def test_a_journey_that_has_ended_is_taken_up_again_whatever_somebody_started_in_its_place(
     working: Ground,
 ) -> None:
@@ -104,6 +105,7 @@ async def test_a_rate_limit_of_the_task_queue_is_lifted(ground: Ground, monkeypa
     assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == ()
 
 
+@pytest.mark.faults
 async def test_a_run_that_was_reset_without_its_messages_goes_on_from_the_record(working: Ground) -> None:
     """Set back to just before a command, it hears nothing of the reset, and stands still at what it had been."""
     [course] = await working.begin(1)
@@ -118,6 +120,7 @@ async def test_a_run_that_was_reset_without_its_messages_goes_on_from_the_record
     assert await course.checked() == state
 
 
+@pytest.mark.faults
 async def test_what_somebody_had_a_journey_show_is_put_right_within_a_day(ground: Ground) -> None:
     """What it shows in the list is in clear: who completes a task of it by hand has it say what they like."""
     ground = ground._replace(settings=ground.settings.model_copy(update={"task_queue": f"by-hand-{uuid4()}"}))

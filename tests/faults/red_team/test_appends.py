@@ -242,6 +242,7 @@ async def test_what_takes_a_signature_is_not_recorded_without_it(
 # A session
 
 
+@pytest.mark.faults
 async def test_a_session_is_released_by_nobody_but_who_may(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

@@ -31,7 +31,7 @@ from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.faults]
 
 
 async def test_forgeries_are_kept_up_to_a_bound(plain: Client, course: Course) -> None:

@@ -57,6 +57,7 @@ SWAPPED: dict[str, Callable[[Office], bytes]] = {
 }
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("what", SWAPPED)
 async def test_with_a_register_in_other_hands_nobody_signs_and_all_else_goes_on(
     client: Client, plain: Client, record: Record, task_queue: str, office: Office, what: str

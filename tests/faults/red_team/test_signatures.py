@@ -46,6 +46,7 @@ FORGERIES = 100
 # Forged signatures, and a worker that lives
 
 
+@pytest.mark.faults
 async def test_a_forged_signature_leaves_the_worker_alive(
     stack: Stack, client: Client, plain: Client, record: Record, signers: Signers, task_queue: str, tmp_path: Path
 ) -> None:
@@ -83,6 +84,7 @@ async def test_a_forged_signature_leaves_the_worker_alive(
 # Nothing but words
 
 
+@pytest.mark.faults
 async def test_words_without_a_signature_decide_nothing(plain: Client, course: Course) -> None:
     before = await held(course)
     unsigned = decision(before, asked(before))
@@ -140,6 +142,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.faults
 async def test_a_signature_under_a_changed_decision_counts_for_nothing(plain: Client, course: Course) -> None:
     before = await held(course)
     genuine = await signed(course, decision(before, asked(before), decision="return"))
@@ -156,6 +159,7 @@ async def test_a_signature_under_a_changed_decision_counts_for_nothing(plain: Cl
     assert journey.held
 
 
+@pytest.mark.faults
 async def test_a_signature_on_another_request_counts_for_nothing(plain: Client, course: Course) -> None:
     await held(course)
     before = await held(course, "invented: and another one")
@@ -174,6 +178,7 @@ async def test_a_signature_on_another_request_counts_for_nothing(plain: Client, 
 # Evidence that changed on the way
 
 
+@pytest.mark.faults
 async def test_a_decision_on_evidence_that_changed_is_stale(plain: Client, course: Course) -> None:
     late_from = await held(course)
     late = await signed(course, decision(late_from, asked(late_from)))
@@ -198,6 +203,7 @@ async def test_a_decision_on_evidence_that_changed_is_stale(plain: Client, cours
 # Used twice
 
 
+@pytest.mark.faults
 async def test_a_signature_counts_once(plain: Client, course: Course) -> None:
     before = await held(course)
     genuine = await signed(course, decision(before, asked(before), decision="return"))
@@ -237,6 +243,7 @@ SEALS: dict[str, tuple[timedelta, timedelta, str]] = {
 }
 
 
+@pytest.mark.faults
 async def test_a_signature_counts_only_in_its_time(plain: Client, course: Course) -> None:
     before = await held(course)
     for begins, lasts, says in SEALS.values():

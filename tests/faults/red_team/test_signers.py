@@ -26,6 +26,7 @@ from workflows.journey.refusals import RefusalCode
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.faults
 async def test_a_revocation_takes_effect_at_once_and_leaves_what_was_signed_before(
     client: Client, plain: Client, record: Record, task_queue: str, office: Office
 ) -> None:
@@ -48,6 +49,7 @@ async def test_a_revocation_takes_effect_at_once_and_leaves_what_was_signed_befo
         assert await found_offline(record, office.signers, course.id) == set()
 
 
+@pytest.mark.faults
 async def test_a_revocation_dated_back_closes_no_journey_for_good(
     client: Client, plain: Client, record: Record, task_queue: str, office: Office
 ) -> None:

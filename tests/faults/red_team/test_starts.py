@@ -105,6 +105,7 @@ async def test_a_worker_for_patients_begins_no_demonstration(
         assert await record.head(course.id) is None
 
 
+@pytest.mark.faults
 async def test_a_worker_for_patients_begins_on_no_unprotected_temporal(stack: Stack, tmp_path: Path) -> None:
     env = {**stack.worker_env, "CAREPATH_DEMONSTRATION": "false"}
     with pytest.raises(StackError):
@@ -114,6 +115,7 @@ async def test_a_worker_for_patients_begins_on_no_unprotected_temporal(stack: St
     assert "authorizer" in told
 
 
+@pytest.mark.faults
 async def test_a_worker_for_a_demonstration_begins_on_no_record_of_patients(
     stack: Stack, database: Database, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ from workflows.journey import commands as c
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.faults
 async def test_a_row_written_by_the_superuser_is_found_and_nothing_rests_on_it(
     stack: Stack, client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

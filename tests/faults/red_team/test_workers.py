@@ -51,6 +51,7 @@ from workflows.temporal_plugin import data_converter
 pytestmark = pytest.mark.server
 
 
+@pytest.mark.faults
 async def test_an_approval_a_blind_worker_let_pass_is_not_recorded(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -93,6 +94,7 @@ async def test_an_approval_a_blind_worker_let_pass_is_not_recorded(
     assert {"event": "signoff.unproven", "journey_id": str(course.id), "log_level": "error"} in logs
 
 
+@pytest.mark.faults
 async def test_a_workflow_task_completed_by_hand_with_an_approval_records_nothing(
     client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -192,6 +194,7 @@ async def test_a_worker_that_only_says_it_recorded_is_found_out(
         assert await course.rows() == rows
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("invented", ["a history elsewhere", "a state of the journey"])
 async def test_nothing_is_recorded_of_what_a_worker_made_up(
     client: Client, record: Record, signers: Signers, task_queue: str, invented: str
