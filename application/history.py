@@ -10,7 +10,7 @@ from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
 from application.access_log import Query, has_broken_glass, is_theirs, keep_look, may_see
 from application.context import Context
-from application.errors import FromOutside, InvalidInput, NotFound
+from application.errors import FromOutside, InvalidInput, NotAllowed, NotFound
 from application.histories import History, ReadSoFar, read_events
 from application.numbers import number_in
 from workflows.journey.aggregate import Journey, evolve, fold
@@ -47,6 +47,23 @@ async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple
         NotFound, NotAllowed: as `read_journey`.
     """
     return (await read_so_far(context, query, journey_id)).stored
+
+
+async def read_to_act(context: Context, query: Query, journey_id: UUID) -> ReadSoFar:
+    """As `read_so_far`, for what somebody does about a journey beside its own commands: who broke the glass looks, and
+    does nothing.
+
+    Raises:
+        NotFound, NotAllowed: as `read_journey`, or they have no part in the journey.
+    """
+    read = await read_so_far(context, query, journey_id)
+    if read.journey is None or not is_theirs(context, read.journey):
+        raise NotAllowed(
+            "you have no part in this journey: emergency access lets you look",
+            "You may hold care, report harm and ask for help; whoever is responsible for the patient does the rest",
+            state="Nothing was changed.",
+        )
+    return read
 
 
 async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:

@@ -15,7 +15,7 @@ from activities.notices.contacts import Code, ContactPoint, ContactPoints, Conta
 from application.access_log import ActOn
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from application.history import read_journey
+from application.history import read_so_far, read_to_act
 from application.sealing import open_keys
 from application.sessions import require_session
 from application.sign_offs.staff import colleagues
@@ -314,7 +314,8 @@ async def _find(context: Context, contacts: Contacts, whose: Whose, what: str) -
     if person.role != Role.COORDINATOR:
         raise NotAllowed("only coordinators change how patients are reached", "Ask one", state=NOTHING_CHANGED)
     action = ActOn(action=f"contact-point {what}", journey_id=whose.journey_id)
-    journey = (await read_journey(context, action, whose.journey_id)).journey
+    read = read_so_far if what == "show" else read_to_act
+    journey = (await read(context, action, whose.journey_id)).require_whole().journey
     role, named = (Role.PATIENT, PATIENT)
     if whose.observer is not None:
         role, named = Role.OBSERVER, contacts.observer(whose.observer)

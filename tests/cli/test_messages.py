@@ -201,6 +201,20 @@ def test_a_coordinator_of_another_clinic_neither_sees_nor_changes_how_anybody_is
     assert point(world, "show", "--person", CLIO).json["version"] == 0
     assert point(world, "show", "--person", "nobody-we-know").code == ExitCode.NOT_ALLOWED
     assert point(world, "add", "--person", "far", "--profile", str(own), given=NEW).code == 0, "their own"
+    # Who broke the glass sees how the patient is reached. If they changed it, a link would let them in as the patient.
+    call(world, "access", "break-glass", str(JOURNEY), "--profile", str(own), given={"reason": "Invented"})
+    assert point(world, "show", "--profile", str(own)).code == 0
+    for verb, words, given in (
+        ("add", (), NEW),
+        ("wish", (), {"only_alarms": True}),
+        ("set-code", (), {"code": "blue7kite"}),
+        ("send-link", (), None),
+        ("remove", ("--point", "some-point"), None),
+    ):
+        answer = point(world, verb, *words, "--profile", str(own), given=given)
+        assert answer.code == ExitCode.NOT_ALLOWED, verb
+        assert "no part in this journey" in answer.err, verb
+    assert point(world, "show").json["version"] == 0
 
 
 def test_addresses_and_codes_are_encrypted_and_each_version_stays(world: World) -> None:
