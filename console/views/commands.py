@@ -41,6 +41,7 @@ from workflows.journey.commands import (
     Amend,
     AnyBody,
     DoubtDeath,
+    KeepReport,
     Observe,
     RecordInstrument,
     RecordPlan,
@@ -220,6 +221,9 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     words = ALWAYS_ASKED.get(kind.model, {}) if journey is None else names_asked_for(kind, journey)
     fields = offer(fields_of(kind.model, words), kind.model, known)
     fields = tuple(field for field in fields if field.name not in filled)
+    role = visit.signed_in.person.role
+    if kind.model is KeepReport and role not in STAFF_ROLES:
+        fields = tuple(_of_their_forms(field, role) if field.name == "about" else field for field in fields)
     instrument, wording = given.get("instrument"), None
     if kind.model is Observe and journey is not None:
         wording = words_of(visit, Instrument.CADSS_6, journey)
@@ -246,6 +250,12 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         wording = words_of(visit, Instrument.CADSS_6, known.journey)
     fields, about = corrections.fields_for(fact, known, wording), corrections.not_kept(fact)
     return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about, sent=sent)
+
+
+def _of_their_forms(field: Field, role: Role) -> Field:
+    """Have somebody choose what a report is about among the forms that their role may send, by what it calls them."""
+    theirs = {name: title_of(BY_NAME[name], role) for name in field.choices if role in BY_NAME[name].roles}
+    return field._replace(choices=tuple(theirs), labels=theirs)
 
 
 def _clock_of(entered: Mapping[str, Sequence[str]]) -> str | None:

@@ -13,6 +13,7 @@ from tests.console.browser import Browser
 from tests.console.enrolment import to_sign
 from tests.console.test_messages import said
 from workflows.journey.actors import Role
+from workflows.journey.always.reports.rules import HARM
 from workflows.journey.patient_view import patient_summary
 
 THEIRS = [kind for kind in KINDS if Role.PATIENT in kind.roles]
@@ -74,7 +75,10 @@ async def test_what_is_asked_of_a_patient_in_months_is_folded_behind_what_is_nea
     patient = PEOPLE[Role.PATIENT].model_copy(update={"id": journey.patient.ref})
     beside.with_name("patient.json").write_text(profile(patient, CLINIC))
     await browser.sign_in("patient")
+    about = re.findall('<option value="([a-z.-]+)"', (await browser.go(f"/journeys/{journey.id}/report/keep")).text)
+    assert {*about} == {kind.name for kind in THEIRS if kind.name in HARM}
     page = (await browser.go(f"/journeys/{journey.id}")).text
+    assert "Everybody's" not in (await browser.go("/work?mine=yes")).text
     tasks = patient_summary(journey).tasks
     far = [task for task in tasks[3:] if task.due > clinics.world.at + SOON]
     assert len(far) > 1
