@@ -77,6 +77,8 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
 )
 """The status and the heading of each kind of error."""
 
+BINDING = ("request", "evidence", "nonce")
+"""What binds a signature to what it is for: nobody reads it to see what changed."""
 _YEAR = 365.25 * 86_400
 _DAY = len("Mon 2026-03-02 ")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -163,12 +165,13 @@ def _named(person: str, called: Callable[[str], str]) -> str:
 
 
 def _filled(value: object) -> object:
-    """Return a nested value without what is empty in it."""
+    """Return a nested value without what is empty in it, and without the ids and hashes that bind signatures."""
     if value in (None, [], {}):
         return "nothing"
     match value:
         case Mapping():
-            return {name: _filled(inner) for name, inner in value.items() if inner not in (None, [], {})}
+            told = {name: inner for name, inner in value.items() if name not in BINDING}
+            return {name: _filled(inner) for name, inner in told.items() if inner not in (None, [], {})}
         case list():
             return [_filled(inner) for inner in value]
     return value

@@ -1,5 +1,6 @@
 """What was: how an event came about, what changed, an earlier look shown again; and who works here."""
 
+import re
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -108,6 +109,7 @@ async def test_moments_of_a_journey_and_who_works_here(clinics: Clinics, browser
         ("/events/20", "How version 20 came about"),
     ):
         answer = await browser.go(journey + address)
+        assert not re.search("[0-9a-f]{32}", said(browser)), "nobody reads hashes"
         assert (answer.status_code, words in said(browser)) == (200, True), address
     for address, status, words in (
         ("?at=nonsense", 422, "neither a version nor a time"),
