@@ -152,7 +152,7 @@ class Evidence(NamedTuple):
 def parted(evidence: Mapping[str, Any]) -> Evidence:
     """Return evidence in its parts. Nothing is left out."""
     content = evidence.get("content", {})
-    hashes = {name: each for name, each in content.items() if name in BY_HASH}
+    hashes = {name: each for name, each in content.items() if name in BY_HASH and isinstance(each, str)}
     return Evidence(
         {name: each for name, each in content.items() if name not in hashes},
         {name: each for name, each in evidence.items() if name not in (*BINDING, "content")},

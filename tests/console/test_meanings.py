@@ -34,6 +34,8 @@ def test_what_binds_evidence_stands_apart_from_what_is_decided_on_and_nothing_is
                     parts = [name for part in (content, before, technical) for name in part]
                     assert sorted([*parts, "content"]) == sorted([*signed, *signed["content"]])
                     assert not re.search("[0-9a-f]{64}", f"{content} {before}")
+                    hashes = [each for name, each in signed["content"].items() if name in technical]
+                    assert all(re.fullmatch("[0-9a-f]{64}", str(each)) for each in hashes), hashes
     assert len(shown) > 5
 
 
