@@ -67,7 +67,8 @@ async def _events_before(client: Client, journey_id: UUID, run_id: str) -> Async
 
 async def hand_in_dropped(client: Client, record: Record, journey_id: UUID, run_id: str) -> None:
     """Hand in again what the runs before a reset had accepted and the reset has not applied again, as far as it is not
-    recorded: somebody had it leave that out (`--reapply-exclude`). Asked again, it finds it handed in.
+    recorded: somebody had it leave that out (`--reapply-exclude`). Asked again, it finds it handed in. What its sender
+    was told is refused stays left out, unless anybody may send it: nothing happened, and nothing may happen later.
 
     Raises:
         Unavailable: a history cannot be read, or Temporal did not take it.
@@ -81,8 +82,11 @@ async def hand_in_dropped(client: Client, record: Record, journey_id: UUID, run_
         # A run has what the one before it had: of all that say the same, it is owed as often as one of them had it.
         had = Counter[str]()
         for each in not_recorded(await taken_by(client, journey_id, this), events):
+            command = each.read if isinstance(each.read, Command) else None
+            if each.signal.told is not None and not (command and command.body.by_anybody):
+                continue
             content = _content(each)
-            had[content] = 1 if isinstance(each.read, Command) else had[content] + 1
+            had[content] = 1 if command else had[content] + 1
             if has[content] < had[content]:
                 has[content] += 1
                 dropped.append(each)
