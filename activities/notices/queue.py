@@ -48,25 +48,26 @@ async def take(record: Record, *, alarm: bool, most: int, seconds: float) -> Seq
 async def load(record: Record, notice_id: UUID) -> QueuedNotice | None:
     """Return a notice that is in the queue; None when it is not there any more."""
     async with record.connection() as connection:
-        row = await connection.fetchrow(
+        rows = await connection.fetch(
             "SELECT n.notice_id, n.journey_id, n.event_id, n.kind, n.recipient_role, n.recipients, "
-            "n.clinic, n.alarm, clock_timestamp() AS now FROM record.notice n "
-            "JOIN record.queued_notice q USING (log_id, notice_id) WHERE n.log_id = $1 AND n.notice_id = $2",
+            "n.clinic, n.alarm, clock_timestamp() AS now, d.person, d.point, d.state, d.at FROM record.notice n "
+            "JOIN record.queued_notice q USING (log_id, notice_id) "
+            "LEFT JOIN record.delivery d USING (log_id, notice_id) "
+            "WHERE n.log_id = $1 AND n.notice_id = $2 ORDER BY d.number",
             record.log_id,
             notice_id,
         )
-        facts = await connection.fetch(
-            "SELECT person, point, state, at FROM record.delivery WHERE log_id = $1 AND notice_id = $2 ORDER BY number",
-            record.log_id,
-            notice_id,
-        )
-    if row is None:
+    if not rows:
         return None
-    return QueuedNotice(*row.values())._replace(facts=tuple(DeliveryFact(*fact) for fact in facts))
+    *notice, _, _, _, _ = rows[0]
+    facts = tuple(DeliveryFact(*row[-4:]) for row in map(tuple, rows) if row[-1] is not None)
+    return QueuedNotice(*notice)._replace(facts=facts)
 
 
 async def keep(record: Record, notice_id: UUID, facts: Sequence[NewFact]) -> None:
     """Keep what became of a notice."""
+    if not facts:
+        return
     async with record.connection() as connection:
         await connection.execute(
             "SELECT record.keep_deliveries($1, $2, $3)",
