@@ -51,6 +51,9 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
     run = await journeys.find(journey_id)
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
+    if drifted.drift == Drift.UNSTARTED and run is not None and run.state == "ended" and run.squatter is None:
+        # Somebody ended it before its beginning was recorded: its history alone has what it had accepted.
+        return await journeys.set_back(run)
     if not drifted.version and drifted.drift not in (Drift.PAUSED, Drift.STRANDED, Drift.SILENT):
         return False  # Nothing is recorded that it could go on from.
     if run is not None and run.ended and run.squatter:

@@ -13,7 +13,7 @@ from workflows.journey.receipts import receipts_of
 from workflows.messages import Batch
 from workflows.signals import Signal
 
-RunState = Literal["running", "paused", "ended", "completed"]
+RunState = Literal["running", "paused", "ended", "failed", "completed"]
 Squatter = Literal["foreign", "elsewhere", "asleep"]
 DEPLOYMENT = "care-pathway"
 """What our deployment of workers is called in Temporal."""
@@ -29,6 +29,8 @@ class Run(NamedTuple):
     worker answers them. ``unreplayable``: they fail because its history is not what a worker would do, or nobody says
     why. ``long``: its history is near a limit. ``conflict``: the record had something else where it wanted to record.
     ``activity_paused``: it runs, and somebody paused an activity of it. It ``began`` at a time (UTC).
+
+    ``failed``: its start was refused, since nothing else ends a journey by an error.
 
     ``squatter``: it is not this journey. ``foreign``: of another type, or opened without our keys; ``elsewhere``: on
     another task queue; ``asleep``: told to begin later.
@@ -52,7 +54,7 @@ class Run(NamedTuple):
     @property
     def ended(self) -> bool:
         """Whether it is over."""
-        return self.state in ("ended", "completed")
+        return self.state in ("ended", "failed", "completed")
 
 
 class PolledBuilds(NamedTuple):

@@ -144,6 +144,8 @@ def _state(status: Any) -> RunState:
             return "paused"
         case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED:
             return "completed"
+        case WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED:
+            return "failed"
     return "ended"
 
 

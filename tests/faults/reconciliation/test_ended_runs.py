@@ -1,13 +1,20 @@
 """A journey whose run was ended or lost runs again, with all that was accepted."""
 
+from datetime import UTC, datetime
+from uuid import uuid4
+
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.worker import Worker
 
+from activities.blob_storage import storage_of
+from activities.record import patient_index
 from activities.record.event_codec import load_events
+from activities.record.patients import opening_of
 from application.record.drift import Drift
-from application.temporal.journey_client import resume, submit
+from application.temporal.journey_client import resume, start, submit
 from application.temporal.runs import find_run, list_runs
 from tests.faults.helpers import Course, answers, command, refuse_accepted, signal, support
 from tests.faults.reconciliation.ground import Ground, ended, knows, squatted_and_left
@@ -15,11 +22,14 @@ from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
-from workflows.journey.commands import AnswerQuestion, AskQuestion, HandleMessage
+from workflows.journey.commands import AnswerQuestion, AskQuestion, HandleMessage, PlaceHold
+from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
+from workflows.journey.refusals import Refusal
 from workflows.messages import JourneyInput
 from workflows.signals import Signal, Unchecked
+from workflows.temporal_plugin import with_storage
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
@@ -132,6 +142,26 @@ async def test_what_was_accepted_and_not_recorded_survives_a_terminate(working: 
     await eventually(answers)
     assert await ground.reconcile() == {course.id: (Drift.ENDED, True)}
     await eventually(lambda: knows(course, accepted.command_id))
+
+
+@pytest.mark.faults
+async def test_a_start_that_was_accepted_and_not_recorded_survives_a_terminate(ground: Ground) -> None:
+    """And what was accepted after it: until it is recorded, only that run's history has it."""
+    course = Course(ground.client, ground.record, ground.stack.signers, ground.settings.task_queue)
+    decided = decide(None, course.opening, datetime.now(UTC))
+    assert not isinstance(decided, Refusal)
+    opening = opening_of(ground.record.patients, fold(decided))
+    await patient_index.enrol(ground.record, opening, pathway="ANXIETY", request_id=uuid4(), journey_id=course.id)
+    accepted = command(PlaceHold(reason="invented: stop"))
+    own = with_storage(ground.client, storage_of(ground.record))
+    async with Worker(own, task_queue=course.task_queue, workflows=[CareJourney]):  # nothing is recorded
+        await start(ground.client, course.opening, task_queue=course.task_queue)
+        await submit(ground.client, course.id, accepted)
+        await ended(ground, course)
+    async with ground.at_work():
+        assert await ground.reconcile() == {course.id: (Drift.UNSTARTED, True)}
+        await eventually(lambda: knows(course, accepted.command_id))
+        assert (await course.recorded()).held
 
 
 @pytest.mark.faults
