@@ -12,11 +12,10 @@ from workflows.messages import AHEAD, DIVERGED, MOMENT, OTHER_BUILD, TRY_AGAIN, 
 log = structlog.get_logger("record")
 
 ATTEMPTS = 6
-"""How often a batch waits for the register, for the clock, or for a worker with the rules that decided it, within some
-ten seconds. After that the run decides it again."""
+"""How often a batch waits for a worker with the rules that decided it, within some ten seconds, or for the clock. After
+that the run decides it again."""
 REGISTER_WAIT = timedelta(milliseconds=250)
-"""How long an attempt waits for the register: with all of them, a hold waits no longer behind it than a person does for
-an answer."""
+"""How long after the first attempt the register is read once more: somebody may have been putting it in its place."""
 CLOCK_WAIT = timedelta(minutes=1)
 """How long an attempt waits at most for the clock of the database."""
 
@@ -57,16 +56,17 @@ def wait_for_clock(batch: Batch, ahead: timedelta) -> Recorded:
     return decide_again(batch)
 
 
-def wait_for_register(batch: Batch, *, urgent: bool) -> Recorded:
-    """Have a batch tried again soon; then have the run decide it again, so that nothing waits behind it, and at once
-    where something ``urgent`` is in it. Nothing is recorded before the beginning of a journey, so that waits on.
+def wait_for_register(batch: Batch) -> Recorded:
+    """Have a batch tried again at once, and then have the run decide it again: what nobody may wait for is recorded
+    without the register, and is not to wait behind what needs it. Nothing is recorded before the beginning of a
+    journey, so that waits on.
 
     Raises:
         ApplicationError: to be retried.
     """
     log.error("record.register_away", journey_id=str(batch.journey_id))
     begins = batch.expected_version == 0
-    if begins or (may_try_again() and not urgent):
+    if begins or (activity.in_activity() and activity.info().attempt == 1):
         raise ApplicationError(
             "the register cannot be read; nothing is lost",
             type=TRY_AGAIN,

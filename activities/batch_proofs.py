@@ -71,12 +71,6 @@ def needs_register(derived: Derived, *, proven: bool) -> bool:
     return _claims(derived) or _is_signed(derived) or (not proven and _moves(derived))
 
 
-def urgent_waits(batch: Batch) -> bool:
-    """Whether something in a batch is not to wait until the register can be read: what anybody may send. The run
-    decides it again without what it claims, and before what moves care on."""
-    return any(each.decided.command.body.by_anybody and not each.decided.own for each in batch.commands)
-
-
 class BatchProofs:
     """Proves batches. ``log`` says which log's sessions count, unless it is read from the record; builds derive what
     other rules decided, except among ``demonstrations``."""

@@ -18,7 +18,7 @@ from activities.append_outcomes import (
     wait_for_clock,
     wait_for_register,
 )
-from activities.batch_proofs import BatchProofs, UnknownSender, needs_register, urgent_waits
+from activities.batch_proofs import BatchProofs, UnknownSender, needs_register
 from activities.notices import deliver
 from activities.record.command_codec import decided_by, to_kept
 from activities.record.errors import (
@@ -160,8 +160,7 @@ class RecordActivities:
         try:
             return await self._decide_and_record(batch)
         except RegisterError:
-            # Whoever signed or sent something is looked up again. A hold is not to wait for that behind them.
-            return wait_for_register(batch, urgent=urgent_waits(batch))
+            return wait_for_register(batch)
 
     async def _decide_and_record(self, batch: Batch) -> Recorded:
         if not batch.commands:
