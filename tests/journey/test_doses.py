@@ -116,6 +116,15 @@ def test_a_known_dose_from_before_the_journey_counts_and_holds_nothing() -> None
     assert not [contact for contact in play.journey.contacts.values() if contact.dose == "dose-1"]
 
 
+@pytest.mark.parametrize("hours", [0.1, 72])
+def test_a_dose_shortly_before_the_journey_is_seen_to_like_one_shortly_after(hours: float) -> None:
+    play = started().later(minutes=10)
+    bodies = play.do(dose(play, dose_mg=2000.0, taken_at=play.at - timedelta(hours=hours)), Role.PATIENT)
+    assert one(bodies, e.AdverseEventReported).finding == "unreleased_dose"
+    assert play.journey.held
+    assert play.waits_for("alarm")
+
+
 def test_of_contacts_whose_time_has_passed_the_latest_is_owed_at_once() -> None:
     play = before("session.schedule", 2)
     play.do(dose(play, taken_at=play.at - timedelta(hours=30)), Role.PATIENT)

@@ -7,11 +7,13 @@ import pytest
 from pydantic import ValidationError
 
 from simulation.people import checklist
+from tests.journey.correcting import amend, redose
 from tests.journey.play import after, before, one
 from tests.journey.sessions.helpers import dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode
 
@@ -160,3 +162,27 @@ def test_supply_is_counted_from_dose_to_dose() -> None:
     dosed = one(wrong.do(dose(wrong, 2, doses_left=1), Role.SESSION_MONITOR), e.DoseRecorded)
     assert dosed.deviations == ("the doses left do not add up",)
     assert one(second.do(dose(second, 2, doses_left=0), Role.SESSION_MONITOR), e.DoseRecorded).released
+
+
+@pytest.mark.requirement("B27", "B49")
+@pytest.mark.parametrize("days", [0.2, 2, 365])
+def test_no_dose_of_a_session_was_taken_before_its_release_however_long_ago_that_was(days: float) -> None:
+    """The year was mistyped: the dose that was taken just now set no interval, and nobody looked."""
+    play = after("session.release").later(minutes=5)
+    known = balance(play.journey)
+    bodies = play.do(dose(play, taken_at=play.at - timedelta(days=days)), Role.SESSION_MONITOR)
+    dosed = one(bodies, e.DoseRecorded)
+    assert not dosed.released
+    assert "the session was not released" in dosed.deviations
+    assert one(bodies, e.AdverseEventReported).what == "a dose that was not released"
+    assert play.journey.held
+    assert balance(play.journey) == known - 1
+    for changed in ({"deviation": None}, {}):
+        right = after("session.end")
+        wrong = redose(right, taken_at=right.journey.started_at - timedelta(days=days), **changed)
+        if changed:
+            body = c.Amend(version=right.version_of("session.dosed"), reason="x", correction=wrong)
+            right.refused(body, code=RefusalCode.OUT_OF_LIMITS, field="deviation", says="not the one released")
+        else:
+            amend(right, "session.dosed", wrong)
+            assert right.journey.held

@@ -73,10 +73,18 @@ def observed_emergencies(body: e.SessionObserved | e.ObservationRecorded) -> tup
     return tuple(found) or ("vital_signs",)
 
 
-def dose_emergencies(journey: Journey, body: e.DoseRecorded) -> tuple[FindingKind, ...]:
-    """Return what makes a dose of this journey an emergency: more than planned, by the protocol's percentage; not
-    released, or taken under a hold, or after its session was stopped; a second one in its session."""
-    return tuple(_dose_emergencies(journey, body)) if body.taken_at >= journey.started_at else ()
+def dose_emergencies(journey: Journey, body: e.DoseRecorded, at: datetime) -> tuple[FindingKind, ...]:
+    """Return what makes a dose that is told at a moment (UTC) an emergency: more than planned, by the protocol's
+    percentage; not released, or taken under a hold, or after its session was stopped; a second one in its session."""
+    history = is_history(journey, body.session, body.taken_at, at)
+    return () if history else tuple(_dose_emergencies(journey, body))
+
+
+def is_history(journey: Journey, session: int | None, taken_at: datetime, at: datetime) -> bool:
+    """Whether a dose that is told at a moment (UTC) is only to be known and counted: it was taken before the journey
+    began, for no session, and so long ago that nothing is owed after it. No dose of a session is: its time is wrong."""
+    over = at - taken_at > timedelta(hours=journey.protocol.check_ins.owed_hours)
+    return session is None and taken_at < journey.started_at and over
 
 
 def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[FindingKind]:

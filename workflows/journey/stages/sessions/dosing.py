@@ -13,7 +13,12 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.findings import dose_emergencies, open_adverse_event, planned_mg
+from workflows.journey.always.adverse_events.findings import (
+    dose_emergencies,
+    is_history,
+    open_adverse_event,
+    planned_mg,
+)
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.supply.rules import balance
@@ -78,7 +83,7 @@ def _session_of(journey: Journey, command: c.RecordDose) -> Session | None:
 
 def dose_deviations(journey: Journey, session: Session | None, command: c.RecordDose, at: datetime) -> tuple[str, ...]:
     """Return how a dose that was taken, and is recorded at a moment (UTC), differs from the one that was released."""
-    if command.taken_at < journey.started_at:
+    if is_history(journey, command.session if session is None else session.number, command.taken_at, at):
         return ()
     plan, found = journey.plan, []
     if journey.held:
@@ -255,7 +260,7 @@ def _no_later(contact: e.Contact, known: OwedContact | None) -> e.Contact:
 def _deviates(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Open the adverse event of a dose that is an emergency. Hold care on any other deviation, and tell a clinician if
     it was more than planned, or not known how much, or by another route."""
-    emergencies = dose_emergencies(journey, body)
+    emergencies = dose_emergencies(journey, body, at)
     if emergencies:
         recent = at - body.taken_at <= timedelta(hours=journey.protocol.check_ins.owed_hours)
         yield open_adverse_event(journey, emergencies, onset=body.taken_at, session=body.session, recent=recent)
