@@ -14,6 +14,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Role
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.refusals import RefusalCode
+from workflows.journey.stages.sessions.dose_gate import interval_obstacles
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,7 @@ def test_long_gap_needs_the_evaluation_signed_again() -> None:
         field="starts_at",
         says="sign the evaluation again",
     )
+    play.later(days=10)
     correction = c.RecordEvaluation(sections={"overall_needs": "seen again after the gap (invented)"})
     play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="re-evaluation", correction=correction))
     play.do(c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="x"), Role.MEDICAL_DIRECTOR)
@@ -110,6 +112,19 @@ def test_long_gap_needs_the_evaluation_signed_again() -> None:
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     play.sign(SignOffKind.PLAN)
     play.do(at(play, late), Role.COORDINATOR)
+
+
+def test_an_evaluation_signed_soon_after_a_dose_carries_none_after_a_long_gap() -> None:
+    play = before("session.schedule", 2)
+    correction = c.RecordEvaluation(sections={"overall_needs": "a word was wrong (invented)"})
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="x", correction=correction))
+    play.do(c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="x"), Role.MEDICAL_DIRECTOR)
+    play.sign(SignOffKind.EVALUATION)
+    signed, gap = play.at, timedelta(days=play.journey.protocol.sessions.max_gap_days)
+    assert last_dose(play) < signed
+    assert not interval_obstacles(play.journey, signed + gap)
+    [found] = interval_obstacles(play.journey, signed + gap + timedelta(minutes=1))
+    assert "sign the evaluation again" in found
 
 
 def test_long_course_needs_a_new_plan() -> None:

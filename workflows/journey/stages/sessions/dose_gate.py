@@ -225,7 +225,7 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
     if sum(starts_at - dose < WEEK for dose in doses) >= in_7_days:
         found.append(f"more than {in_7_days:g} in 7 days")
     evaluated, gap = current_decision(journey, SignOffKind.EVALUATION), longest_gap(journey)
-    if starts_at - last > gap and (evaluated is None or evaluated.at < last):
+    if starts_at - max(last, last if evaluated is None else evaluated.at) > gap:
         found.append(f"more than {gap.days} days after the last dose: amend and sign the evaluation again")
     course, longest = course_began_at(journey), longest_course(journey)
     planned = current_decision(journey, SignOffKind.PLAN)
