@@ -9,8 +9,8 @@ from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.journey.evidence import is_approved
-from workflows.journey.patient_limits import is_tighter, limit_of, limits
-from workflows.journey.protocol import DoseLimit, SignOffKind
+from workflows.journey.patient_limits import limit_of, limits
+from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
 from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 
@@ -166,3 +166,26 @@ def test_no_session_beyond_a_tighter_number_of_them_though_the_plan_is_signed_an
     play.sign(SignOffKind.PATIENT_LIMITS)
     play.sign(SignOffKind.PLAN)
     assert "more than 1 sessions" in dose_gate(play.journey, 2, play.at)
+
+
+@pytest.mark.requirement("A42")
+@pytest.mark.parametrize(
+    ("first", "then", "kept"),
+    [
+        ({"max_single_dose": 110}, {"max_single_dose": 120}, {"max_single_dose": 120}),
+        ({"min_interval_hours": 400}, {"min_interval_hours": 300}, {"min_interval_hours": 300}),
+        ({"min_interval_hours": 150}, {"min_interval_hours": 100}, {"min_interval_hours": 168}),
+        ({"max_course": 900}, {"max_course": 2000}, {"max_course": 3000}),
+    ],
+)
+def test_a_limit_of_the_patients_own_goes_on_into_maintenance(
+    first: dict[str, float], then: dict[str, float], kept: dict[str, float]
+) -> None:
+    """One that was made less tight by an override was gone with it."""
+    play = after("session.end", 3)
+    play.do(own(**first))
+    play.sign(SignOffKind.PATIENT_LIMITS)
+    play.do(own(**then))
+    play.sign(SignOffKind.LIMIT_OVERRIDE, by=Role.MEDICAL_DIRECTOR)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="maintenance")
+    assert {name.value: limit_of(play.journey, name) for name in own(**kept).limits} == kept

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from workflows.journey.aggregate import Journey
-from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit
+from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit, is_tighter
 
 
 def limit_of(journey: Journey, name: DoseLimit) -> float | None:
@@ -20,8 +20,10 @@ def limit_of(journey: Journey, name: DoseLimit) -> float | None:
     wide, elsewhere = journey.overridden_limits.get(name, protocols), journey.elsewhere.limits.get(name)
     if name in journey.overridden_limits and elsewhere == journey.overridden_elsewhere.get(name):
         elsewhere = None  # The override was signed over this number.
-    if wide is None:
+    if wide is None or protocols is None:
         return None
+    if journey.maintenance_since is not None and is_tighter(name, protocols, wide):
+        wide = protocols
     numbers = [wide, *(number for number in (own, elsewhere) if number is not None)]
     return max(numbers) if name in HIGHER_IS_TIGHTER else min(numbers)
 
@@ -39,32 +41,14 @@ def limits(journey: Journey) -> Mapping[DoseLimit, float]:
 
 
 def protocol_limit(journey: Journey, name: DoseLimit) -> float | None:
-    """Return the protocol's number: in maintenance its own interval, sessions and sum; else the course's."""
-    sessions, dose, maintenance = journey.protocol.sessions, journey.protocol.dose, journey.protocol.maintenance
-    kept = journey.maintenance_since is not None
-    match name:
-        case DoseLimit.MIN_INTERVAL_HOURS:
-            return maintenance.min_interval_hours if kept else sessions.min_interval_hours
-        case DoseLimit.MAX_IN_ROLLING_7_DAYS:
-            return sessions.max_in_rolling_7_days
-        case DoseLimit.PLANNED:
-            return sessions.planned + maintenance.planned if kept else sessions.planned
-        case DoseLimit.MAX_COURSE:
-            return dose.max_with_maintenance if kept else dose.max_course
-        case _:
-            value: float | None = getattr(dose, name.value)
-            return value
+    """Return the protocol's number, for the course or for maintenance."""
+    return journey.protocol.limit(name, maintenance=journey.maintenance_since is not None)
 
 
 def is_more(amount: float, than: float) -> bool:
     """Whether an amount is more than another one, to a millionth. Three tenths are no more than the sum of three
     times one, although no tenth is exact in binary."""
     return round(amount - than, 6) > 0
-
-
-def is_tighter(name: DoseLimit, value: float, than: float) -> bool:
-    """Whether a number is a tighter limit than another one."""
-    return value > than if name in HIGHER_IS_TIGHTER else value < than
 
 
 def shortest_interval(journey: Journey) -> timedelta:

@@ -34,6 +34,7 @@ from workflows.journey.protocol.care_plan import (
     DoseLimits,
     Maintenance,
     Supply,
+    is_tighter,
 )
 from workflows.journey.protocol.care_team import CLINICIANS, HOUSEHOLD, CareTeam, Part
 from workflows.journey.protocol.common import Count, Minutes, Positive, Range
@@ -123,6 +124,7 @@ __all__ = [
     "Validity",
     "VitalsRules",
     "Window",
+    "is_tighter",
 ]
 
 
@@ -295,6 +297,21 @@ class Protocol(InputModel):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("written", None)
         return copied
+
+    def limit(self, name: DoseLimit, *, maintenance: bool) -> float | None:
+        """The number of a limit: in maintenance its own interval, sessions and sum; else the course's."""
+        match name:
+            case DoseLimit.MIN_INTERVAL_HOURS:
+                return (self.maintenance if maintenance else self.sessions).min_interval_hours
+            case DoseLimit.MAX_IN_ROLLING_7_DAYS:
+                return self.sessions.max_in_rolling_7_days
+            case DoseLimit.PLANNED:
+                return self.sessions.planned + (self.maintenance.planned if maintenance else 0)
+            case DoseLimit.MAX_COURSE:
+                return self.dose.max_with_maintenance if maintenance else self.dose.max_course
+            case _:
+                value: float | None = getattr(self.dose, name.value)
+                return value
 
     def obstacles(self) -> tuple[str, ...]:
         """Why this protocol may not carry real patients; empty when it may."""

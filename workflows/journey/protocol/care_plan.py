@@ -28,6 +28,11 @@ HIGHER_IS_TIGHTER = (DoseLimit.MIN_INTERVAL_HOURS,)
 """Limits of which a higher number is the tighter one. Of all others it is the lower one."""
 
 
+def is_tighter(name: DoseLimit, value: float, than: float) -> bool:
+    """Whether a number is a tighter limit than another one."""
+    return value > than if name in HIGHER_IS_TIGHTER else value < than
+
+
 class Supply(InputModel):
     """Doses at the patient's home."""
 

@@ -1,6 +1,6 @@
 """A patient's own dose limits: commands, events and state."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.base import Identifier, SortedDict, Text
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
-from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
+from workflows.journey.protocol import DoseLimit, Positive, SignOffKind, is_tighter
 
 
 class SetLimits(CommandBody):
@@ -86,10 +86,18 @@ def _overridden(state: DoseLimitsState, body: LimitsOverridden, event: EventHead
     }
 
 
-def _decided(state: DoseLimitsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Overrides were signed for the course. They do not go on into maintenance, which has its own limits."""
+def _decided(state: Any, body: SignedOff, event: EventHeader) -> Changes:
+    """Overrides beyond the protocol's numbers were signed for the course. They do not go on into maintenance, which has
+    its own; one that is tighter than these is the patient's own limit, and stays."""
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"overridden_limits": {}, "overridden_elsewhere": {}} if review and body.choice == "maintenance" else {}
+    if not review or body.choice != "maintenance":
+        return {}
+    own = {}
+    for name, value in state.overridden_limits.items():
+        protocols = state.protocol.limit(name, maintenance=state.maintenance_since is not None)
+        if protocols is not None and is_tighter(name, value, protocols):
+            own[name] = value
+    return {"overridden_limits": own, "overridden_elsewhere": {}}
 
 
 EVOLUTIONS: Evolutions = {

@@ -13,8 +13,8 @@ from workflows.journey import events as e
 from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import is_tighter, limit_of, protocol_limit
-from workflows.journey.protocol import DoseLimit, SignOffKind
+from workflows.journey.patient_limits import limit_of, protocol_limit
+from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement
 

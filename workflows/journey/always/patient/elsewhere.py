@@ -13,8 +13,7 @@ from workflows.journey.always.patient.model import (
     KnownRisk,
     ReleasedSession,
 )
-from workflows.journey.patient_limits import is_tighter
-from workflows.journey.protocol import DoseLimit
+from workflows.journey.protocol import DoseLimit, is_tighter
 from workflows.journey.severity import OF_CRISIS, Severity, is_at_least
 from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import list_exclusions

@@ -21,8 +21,8 @@ from workflows.journey.always.patient.model import (
 )
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import is_tighter, limit_of
-from workflows.journey.protocol import DoseLimit, SignOffKind
+from workflows.journey.patient_limits import limit_of
+from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
 from workflows.journey.severity import OF_OTHER_DOSE, Severity, is_at_least, worst
