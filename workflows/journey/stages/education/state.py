@@ -96,12 +96,14 @@ class EducationState(PathwayState):
 def counted_weight(state: EducationState, plan: Plan) -> float:
     """Return the body weight (kg) that a limit per kg rests on with this plan. One that is implausibly far above the
     one before may be in another unit, or mistyped: the lower one counts until the patient was weighed again and that
-    agrees. A lower one counts at once."""
+    agrees. A lower one counts at once; a higher one only of another weighing: one that is told again and again would be
+    any weight."""
     before, counted = state.plan, state.counted_weight_kg
-    if before is None or counted is None:
+    if before is None or counted is None or plan.weight_kg <= counted:
         return plan.weight_kg
     near = plan.weight_kg <= round(counted * (1 + _share(state)), 6)
-    return plan.weight_kg if near or (_agree(state, before, plan) and plan.weighed_at > before.weighed_at) else counted
+    anew = plan.weighed_at > before.weighed_at
+    return plan.weight_kg if anew and (near or _agree(state, before, plan)) else counted
 
 
 def is_weight_confirmed(state: EducationState, plan: Plan) -> bool:
