@@ -14,7 +14,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
-from workflows.journey.patient_limits import highest_dose, is_more, required_limit
+from workflows.journey.patient_limits import highest_dose, is_more, longest_gap, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.setting import setting_of
@@ -256,6 +256,11 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
             plan.spacing_hours >= interval,
             "spacing_hours",
             f"at least {interval:g} hours",
+        ),
+        (
+            timedelta(hours=plan.spacing_hours) <= longest_gap(journey),
+            "spacing_hours",
+            f"at most {longest_gap(journey).days} days: after a longer gap the evaluation is signed anew",
         ),
     )
     for met, field, limit in checks:
