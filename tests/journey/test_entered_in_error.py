@@ -240,6 +240,14 @@ def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
     assert play.waits_for("screening") is not None
 
 
+def test_of_two_facts_of_one_moment_one_in_error_takes_the_other_away_with_it_never() -> None:
+    play = before("session.schedule", 2)
+    for approach, by in (("cbt", Role.THERAPIST), ("emdr", Role.CLINICIAN)):
+        play.do(c.RecordTherapy(held_at=play.at, approach=approach, attended=True, summary="x"), by)
+    mark(play, "therapy.recorded")
+    assert [each.approach for each in play.journey.therapy] == ["cbt"]
+
+
 def test_an_evaluation_in_error_leaves_none_of_its_ratings() -> None:
     play = after("evaluation.record")
     for version in [version for version, fact in play.journey.facts.items() if fact.kind == "evaluation.recorded"]:

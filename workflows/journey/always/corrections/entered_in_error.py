@@ -302,7 +302,7 @@ def _pregnancy(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _therapy(journey: Any, version: int, fact: Fact) -> Changes:
-    return {"therapy": tuple(each for each in journey.therapy if each.held_at.isoformat() != fact.subject)}
+    return {"therapy": tuple(each for each in journey.therapy if each.version != version)}
 
 
 def _no_show(journey: Any, version: int, fact: Fact) -> Changes:
@@ -388,7 +388,7 @@ MARKABLE: Mapping[str, Markable] = {
     "consent.paper-entered": Markable(_paper, lambda body: body.paper, loosens=False),
     "permission.monitoring-checked": Markable(_monitoring),
     "pregnancy.tested": Markable(_pregnancy),
-    "therapy.recorded": Markable(_therapy, lambda body: body.held_at.isoformat(), loosens=False),
+    "therapy.recorded": Markable(_therapy, loosens=False),
     "visit.no-show-recorded": Markable(_no_show, lambda body: body.visit),
     "observation.recorded": Markable(_seen, lambda body: body.observation),
     "observation.missed": Markable(

@@ -38,12 +38,14 @@ class TherapyRecorded(EventBody):
 
 
 class TherapySession(ImmutableModel):
-    """One session of psychotherapy: when (UTC), with whom, how, and whether the patient came."""
+    """One session of psychotherapy: when (UTC), with whom, how, and whether the patient came; and the version of the
+    event."""
 
     held_at: Instant
     therapist: Identifier
     approach: Identifier
     attended: bool
+    version: int = 0
 
 
 class TherapyState(PathwayState):
@@ -54,7 +56,11 @@ class TherapyState(PathwayState):
 
 def _recorded(state: TherapyState, body: TherapyRecorded, event: EventHeader) -> Changes:
     session = TherapySession(
-        held_at=body.held_at, therapist=event.actor_id, approach=body.approach, attended=body.attended
+        held_at=body.held_at,
+        therapist=event.actor_id,
+        approach=body.approach,
+        attended=body.attended,
+        version=event.version,
     )
     return {"therapy": (*state.therapy, session)}
 
