@@ -184,6 +184,16 @@ def test_one_hold_stands_for_all_that_is_not_accounted_for_and_is_released_over_
     assert len(shown) == 1
 
 
+def test_doses_that_cannot_have_been_there_are_told_once_their_disposal_counts() -> None:
+    play = after("session.end")
+    left = balance(play.journey)
+    moved = c.MoveSupply(movement="disposed", doses=left + 1, moved_at=play.at)
+    disposal = one(play.do(moved, Role.COORDINATOR), e.SupplyMoved).supply
+    followed = play.do(c.WitnessDisposal(disposal=disposal), Role.CLINICIAN)
+    assert one(followed, e.HoldPlaced).cause == "supply"
+    assert "more doses went than ever came" in one(followed, e.SupportRequested).text
+
+
 def test_doses_that_never_came_are_told_once_more_went() -> None:
     """Who marked a dispensing as entered in error left a ledger below nothing, and nobody was told."""
     play = after("session.end")
@@ -231,7 +241,9 @@ def test_the_doses_at_home_are_counted_after_a_released_session_is_cancelled_by_
     before_it = c.CountSupply(doses=balance(play.journey), counted_at=play.at - timedelta(hours=1))
     play.do(before_it, Role.PATIENT)
     assert play.waits_for("supply_count"), "a count from before it says nothing"
-    play.do(c.CountSupply(doses=balance(play.journey) - 1, counted_at=play.at), Role.PATIENT)
+    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.PATIENT)
+    assert play.waits_for("supply_count"), "what the patient says themselves clears nothing"
+    play.do(c.CountSupply(doses=balance(play.journey) - 1, counted_at=play.at), Role.COORDINATOR)
     assert play.waits_for("supply_count") is None
     assert play.journey.held, "the dose was taken, or is not accounted for"
 
@@ -240,11 +252,11 @@ def test_a_count_that_was_entered_in_error_is_made_again() -> None:
     play = after("session.release")
     play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"))
     play.later(minutes=1)
-    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.PATIENT)
+    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.SESSION_MONITOR)
     assert play.waits_for("supply_count") is None
     mark(play, "supply.counted", by=Role.COORDINATOR)
     assert play.waits_for("supply_count")
-    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.PATIENT)
+    play.do(c.CountSupply(doses=balance(play.journey), counted_at=play.at), Role.SESSION_MONITOR)
     assert play.waits_for("supply_count") is None
 
 

@@ -130,8 +130,11 @@ def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) 
 
 
 def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Changes:
+    """What the patient counts is judged as any count, and clears nothing: somebody else sees the doses."""
     asked = state.to_count_since
-    return {} if asked is None or body.counted_at < asked else {"count_made": event.version}
+    if asked is None or body.counted_at < asked or event.actor_role == Role.PATIENT:
+        return {}
+    return {"count_made": event.version}
 
 
 def _cancelled(state: SupplyState, body: SessionCancelled, event: EventHeader) -> Changes:

@@ -28,7 +28,7 @@ from workflows.journey.stage import Stage
 def balance(journey: Journey) -> int:
     """Return how many doses must be at the patient's home. Below zero, more were taken than anybody dispensed."""
     own = [dose for dose in journey.doses.values() if dose.doses_from == "home"]
-    taken = sum(dose.taken_at >= journey.started_at for dose in own)
+    taken = sum(dose.session is not None or dose.taken_at >= journey.started_at for dose in own)
     return journey.supply_in - journey.supply_out - taken
 
 
@@ -81,6 +81,12 @@ def react_moved(journey: Journey, body: e.SupplyMoved, at: datetime) -> Iterator
         yield from _finding(
             journey, f"{body.supply}: {left} doses are at the patient's home, and at most {most} may be"
         )
+
+
+def react_witnessed(journey: Journey, body: e.DisposalWitnessed, at: datetime) -> Iterator[e.EventBody]:
+    """Tell a clinician of doses that cannot have been there, once their disposal counts."""
+    if balance(journey) < 0:
+        yield from _finding(journey, f"{body.disposal}: more doses went than ever came")
 
 
 def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iterator[e.EventBody]:
@@ -165,6 +171,7 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.SupplyMoved: react_moved,
+    e.DisposalWitnessed: react_witnessed,
     e.SupplyCounted: react_counted,
     e.CorrectionConfirmed: react_corrected,
 }
