@@ -50,7 +50,6 @@ class PregnancyJudged(EventBody):
     """A clinician's judgement whether the patient can become pregnant."""
 
     kind: Literal["pregnancy.judged"] = "pregnancy.judged"
-    safety: ClassVar[bool] = True
     possible: bool
     because: Text
 
