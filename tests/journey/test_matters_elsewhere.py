@@ -106,6 +106,18 @@ def test_a_no_go_stands_in_every_journey_of_the_patient() -> None:
 
 
 @pytest.mark.requirement("A35")
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_whoever_is_dead_elsewhere_gets_no_dose_on_the_word_of_one_clinician(confirmed: bool) -> None:
+    there, here = after("session.end"), before("session.release")
+    there.do(c.RecordDeath(related="no", reason="x"), Role.COORDINATOR)
+    if confirmed:
+        there.sign(SignOffKind.DEATH, "death-1", by=Role.MEDICAL_DIRECTOR)
+    here.at = max(here.at, there.at)
+    hold = one(tell_the_other(there, here), e.HoldPlaced)
+    assert hold.severe
+    assert here.asks_for(SignOffKind.SEVERE_HOLD_RELEASE, hold.hold)
+
+
 def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
     play = after("session.dose")
     play.do(c.RecordDeath(related="unknown", reason="invented"), Role.OBSERVER)
