@@ -15,6 +15,7 @@ from application.context import Context
 from application.record.export import export_journey
 from application.record.verify import verify
 from application.settings import load_settings
+from console.__main__ import main
 from console.app import create_app
 from deploy.local.stack import ANCHOR_KEY, run_worker
 from deploy.local.web import CALL, run_console, run_mailbox
@@ -141,11 +142,13 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             assert verify_export([str(exported), stack.signers.organisation_key.hex(), stack.anchor_key.hex()]) == 0
 
 
-@pytest.mark.program
+UNSET = ({}, "CAREPATH_DATABASE_URL")
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({}, "CAREPATH_DATABASE_URL"),
+        UNSET,
         ({"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere"}, "CAREPATH_REGISTER_FILE"),
         (
             {"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere", "CAREPATH_DEMONSTRATION": "true"},
@@ -153,11 +156,28 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
         ),
     ],
 )
-async def test_the_console_says_why_it_does_not_start(variables: dict[str, str], said: str) -> None:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CAREPATH_", "TEMPORAL_"))}
+def test_the_console_says_why_it_does_not_start(
+    variables: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in os.environ.keys() - outside().keys():
+        monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main() == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.program
+async def test_the_program_ends_as_it_says() -> None:
+    variables, said = UNSET
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "console", env={**inherited, **variables}, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "console", env={**outside(), **variables}, stderr=asyncio.subprocess.PIPE
     )
     _, told = await process.communicate()
     assert process.returncode == 2
     assert said in told.decode()
+
+
+def outside() -> dict[str, str]:
+    """The variables of this process that are not the service's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CAREPATH_", "TEMPORAL_"))}
