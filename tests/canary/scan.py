@@ -21,7 +21,7 @@ from application.temporal.namespace import (
 from deploy.local.stack import Stack, run_worker
 from simulation.people import PEOPLE, profile
 from simulation.stack import StaffedStack, staffed_stack
-from tests.faults.helpers import Course, command, reset, run_cli
+from tests.faults.helpers import Course, call_cli, command, reset, run_cli
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -81,8 +81,9 @@ async def _play(stack: StaffedStack, planted: Sequence[str]) -> tuple[str, str]:
         person = stack.directory / "coordinator.json"
         person.write_text(profile(PEOPLE[Role.COORDINATOR]))
         words = ("support", "request", str(course.id), "--profile", str(person))
-        for form in ({"urgency": "urgent", "text": asked}, {"urgency": refused}, {"text": unreadable}):
-            await run_cli(stack, *words, given=form)
+        await run_cli(stack, *words, given={"urgency": "urgent", "text": asked})
+        for unfit in ({"urgency": refused}, {"text": unreadable}):
+            await call_cli(stack, *words, given=unfit)
         await course.recorded()
         # Otherwise nothing would be found because nothing was there.
         recorded = " ".join([event.model_dump_json() for event in await load_events(record, course.id)])
