@@ -142,7 +142,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             assert verify_export([str(exported), stack.signers.organisation_key.hex(), stack.anchor_key.hex()]) == 0
 
 
-UNSET = ({}, "CAREPATH_DATABASE_URL")
+UNSET: tuple[dict[str, str], str] = ({}, "CAREPATH_DATABASE_URL")
 
 
 @pytest.mark.parametrize(
