@@ -246,6 +246,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             await require_authorizer(config)
         client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
         await require_same_kind(record, settings)
+        await record.keep_identity()
         this_log = await record.log()
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)

@@ -16,6 +16,11 @@ from application.settings import PREFIX, SettingsError
 
 WHY = "is missing: nothing runs without the keys that encrypt"
 
+NOT_ITS_KEYS = (
+    "is not the key store of this record: by it everybody would be a new patient, of whom no dose is known. Nothing "
+    "was changed. Name the record's own key store, or restore it"
+)
+
 
 class NamesKeys(Protocol):
     """Settings that name the record and its keys."""
@@ -58,14 +63,17 @@ async def open_sealed(settings: NamesKeys, url: str | None = None, *, connection
     """Open the record at an address, which is that of the settings unless another is given.
 
     Raises:
-        SettingsError: its keys are not named, or the keyring cannot be used.
+        SettingsError: its keys are not named, or are another record's, or the keyring cannot be used.
         RecordUnavailable, RecordFault: the record or its keys cannot be reached.
     """
     address = settings.database_url.get_secret_value() if url is None else url
     again = partial(open_sealed, settings, url)
     async with AsyncExitStack() as exits:
         codec = await codec_of(settings, exits)
-        yield await exits.enter_async_context(open_record(address, codec, connections=connections, reopen=again))
+        record = await exits.enter_async_context(open_record(address, codec, connections=connections, reopen=again))
+        if not await record.has_own_keys():
+            raise SettingsError([(f"{_prefix_of(settings)}KEYS_URL", NOT_ITS_KEYS)])
+        yield record
 
 
 async def codec_of(settings: NamesKeys, exits: AsyncExitStack) -> PayloadCodec:

@@ -44,5 +44,10 @@ class PatientKeys:
         said = canonical(notice.model_dump(mode="json"))
         return UUID(bytes=self._keyed(b"carepath/notice/1\0" + said)[:16], version=4)
 
+    @property
+    def mark(self) -> bytes:
+        """What only who has the secret can say (32 bytes)."""
+        return self._keyed(b"carepath/identity/1")
+
     def _keyed(self, said: bytes) -> bytes:
         return hmac.digest(self._secret, said, "sha256")

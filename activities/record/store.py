@@ -270,6 +270,15 @@ class Record:
         """
         return (await self.log()).name
 
+    async def keep_identity(self) -> None:
+        """Keep by which secret this log tells patients apart, once."""
+        await self._fetch("SELECT record.keep_identity($1, $2)", self._log_id, self.patients.mark)
+
+    async def has_own_keys(self) -> bool:
+        """Whether patients are told apart by the secret that this log tells them apart by, as far as it says so."""
+        rows = await self._fetch("SELECT mark FROM record.identity WHERE log_id = $1", self._log_id)
+        return not rows or bytes(rows[0]["mark"]) == self.patients.mark
+
     async def see_register(self, seen: SeenRegister) -> SeenRegister:
         """Note that a register is used with this log, and return the newest one that was."""
         rows = await self._fetch("SELECT * FROM record.see_register($1, $2, $3)", self._log_id, *seen)

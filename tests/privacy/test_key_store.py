@@ -8,10 +8,13 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
+from application.sealing import open_sealed
+from application.settings import Settings, SettingsError
 from deploy.local.postgres import Database, Postgres
 
 NOTHING = timedelta(0)
@@ -253,3 +256,29 @@ async def test_no_role_of_the_record_is_let_into_the_key_store(keys_database: Da
     for url in (keys_database.reader_url, keys_database.recorder_url, keys_database.projector_url):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(url)
+
+
+async def test_a_record_opens_with_its_own_key_store_alone(
+    migrated: Database, keys_database: Database, keyring: Path
+) -> None:
+    """By another one, or one that was made anew, everybody would be a new patient, of whom no dose is known."""
+    settings = Settings(
+        database_url=SecretStr(migrated.recorder_url),
+        keys_url=SecretStr(keys_database.keys_url),
+        keyring_file=keyring,
+        demonstration=True,
+    )
+    async with open_sealed(settings) as record:
+        patient = record.patients.of_ref("pat")
+        await record.keep_identity()
+    async with open_sealed(settings) as again:
+        assert again.patients.of_ref("pat") == patient
+    owner = await asyncpg.connect(keys_database.owner_url)
+    try:
+        await owner.execute("DELETE FROM keys.data_key")
+    finally:
+        await owner.close()
+    for url in (migrated.recorder_url, migrated.reader_url, migrated.watchdog_url, migrated.projector_url):
+        with pytest.raises(SettingsError, match="KEYS_URL: is not the key store of this record"):
+            async with open_sealed(settings, url) as opened:
+                await opened.keep_identity()

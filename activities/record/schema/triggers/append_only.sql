@@ -34,3 +34,7 @@ ALTER TABLE record.contact ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.access_seal
     FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
 ALTER TABLE record.access_seal ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON record.identity
+    FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
+ALTER TABLE record.identity ENABLE ALWAYS TRIGGER append_only;
