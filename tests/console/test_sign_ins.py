@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from application.profiles import Profile
-from console.sign_ins import IDLE, LONGEST, SESSION_IDLE, SignIns
+from console.sign_ins import IDLE, LONGEST, SESSION_IDLE, Passage, SignIns
 from workflows.journey.actors import Role
 from workflows.protocols import list_shipped, load
 
@@ -58,3 +59,20 @@ def test_nobody_is_signed_out_between_two_observations(path: Path) -> None:
     rules = load(path).sessions
     apart = max(later - earlier for earlier, later in pairwise((0, *rules.observe_minutes)))
     assert timedelta(minutes=apart + 2 * rules.observe_window_minutes) < SESSION_IDLE
+
+
+def test_a_link_of_somebody_else_on_the_same_phone_opens_nothing_of_the_one_before() -> None:
+    """A patient and their observer share a phone, and a journey."""
+    sign_ins = SignIns(None, Clock())
+    journey, patient, observer = uuid4(), Profile(id="p-1", role=Role.PATIENT), Profile(id="o-1", role=Role.OBSERVER)
+
+    def passage(kind: str) -> Passage:
+        return Passage(journey, frozenset({kind}), frozenset({""}), "/", ())
+
+    theirs = sign_ins.let_in(patient, passage("check-in.complete"))
+    again = sign_ins.let_in(patient, passage("consent.give"), theirs.token)
+    assert again.passage is not None
+    assert again.passage.kinds == {"check-in.complete", "consent.give"}
+    other = sign_ins.let_in(observer, passage("session.observe"), again.token)
+    assert other.passage is not None
+    assert other.passage.kinds == {"session.observe"}
