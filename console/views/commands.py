@@ -24,6 +24,7 @@ from application.sign_offs.staff import staff_of
 from application.viewer import viewers_zone, zone_of_browser
 from application.wording import route_of
 from application.words.codes import say
+from application.words.titles import URGENCIES
 from console import corrections, names
 from console.completing import complete
 from console.drafts import ID, PERSON
@@ -45,6 +46,7 @@ from workflows.journey.commands import (
     Observe,
     RecordInstrument,
     RecordPlan,
+    RequestSupport,
     ReviewAccess,
 )
 from workflows.journey.events import Event, GlassBroken, InstrumentRecorded, SessionObserved
@@ -224,6 +226,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     role = visit.signed_in.person.role
     if kind.model is KeepReport and role not in STAFF_ROLES:
         fields = tuple(_of_their_forms(field, role) if field.name == "about" else field for field in fields)
+    if kind.model is RequestSupport and role == Role.PATIENT:
+        fields = tuple(field._replace(labels=URGENCIES) if field.name == "urgency" else field for field in fields)
     instrument, wording = given.get("instrument"), None
     if kind.model is Observe and journey is not None:
         wording = words_of(visit, Instrument.CADSS_6, journey)

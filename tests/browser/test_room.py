@@ -119,9 +119,10 @@ async def test_one_press_calls_for_help(desk: Desk) -> None:
 
 async def test_the_sheet_prints_without_what_is_for_the_screen(desk: Desk) -> None:
     play = await desk.journey("checklist:1")
-    async with desk.person("session_monitor") as page:
+    async with desk.person("session_monitor", phone=True) as page:
         await page.goto(f"/journeys/{play.journey.id}/room/sheet")
         assert await findings(page) == []
+        assert await overflow(page) == []
         await page.emulate_media(media="print")
         await expect(page.get_by_role("navigation", name="Pages")).to_be_hidden()
         await expect(page.get_by_text("Before the dose")).to_be_visible()
