@@ -153,9 +153,8 @@ class RecordActivities:
                 that cannot be read, or the patient has another open journey with the medicine, or the first command is
                 not taken: the batch does not follow from it, or it claims a decision that nobody signed, or a sender
                 whom nothing proves; or all of it moves care on, and what is recorded before is not proven. To be
-                retried, when another journey of the patient went on in the meantime, or other rules decided the batch,
-                or something before it that no build derives, or a clock that is ahead, or the register cannot be read;
-                and until the limit is higher, when the record takes no batch of this size.
+                retried, when another journey of the patient went on meanwhile, or the register cannot be read, or a
+                clock is ahead, or other rules decided the batch or something before it; and until the limit is higher.
         """
         try:
             return await self._decide_and_record(batch)
