@@ -14,6 +14,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import CLOCK, STAFF_ROLES, Actor, CareTeamMember, Licence, Role, is_one_licence
 from workflows.journey.always.access.rules import may_look
+from workflows.journey.always.care_team.rules import list_people_to_look_up
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
@@ -213,23 +214,49 @@ def test_a_journey_begins_in_known_hands() -> None:
     assert (refused.field, refused.reason) == ("clinician", "whom you name as clinician is the patient")
 
 
+OBSERVERS: dict[str, Callable[[Play], str]] = {
+    "the patient": lambda play: play.journey.patient.ref,
+    "the session monitor": lambda play: play.journey.sessions[1].session_monitor,
+    "the clinician": lambda play: play.journey.clinician,
+    "the coordinator": lambda play: play.journey.coordinator,
+    **{f"any {role.value}": lambda _, role=role: f"some-{role.value}" for role in STAFF_ROLES if role != Role.OPS},
+    "one licence": lambda _: "twin",
+}
+"""Who may not observe. Those who are named ``some-...`` have no part in the journey so far."""
+
+
 @pytest.mark.requirement("B22")
-@pytest.mark.parametrize("who", ["patient", "session_monitor", "reachable", "one licence"])
+@pytest.mark.parametrize("who", OBSERVERS)
 def test_the_observer_is_somebody_of_their_own(who: str) -> None:
-    """Not the patient, not the monitor, not the clinician who can be reached, under whatever id."""
-    play = ready()
-    session = play.journey.sessions[1]
-    ref = {
-        "patient": play.journey.patient.ref,
-        "session_monitor": session.session_monitor,
-        "reachable": play.journey.clinician,
-        "one licence": "twin",
-    }[who]
-    twin = entered("twin", Role.CLINICIAN, licence=PEOPLE[Role.CLINICIAN].licence)
+    """An adult of the patient's own, and nobody whom a session turns to when the observer does not answer: under
+    whatever id, when they are named and when the session is released."""
+    play, ref = ready(), OBSERVERS[who](ready())
+    licence = PEOPLE[Role.CLINICIAN].licence
+    elsewhere = entered("twin", Role.CLINICIAN, licence=licence, clinics=("night-clinic",))
+    known = [elsewhere, *(entered(f"some-{role.value}", role) for role in STAFF_ROLES)]
     body = checked(play, observer=observed_by(ref))
-    refused = named(play, body, Role.SESSION_MONITOR, *look_up(play.journey, body), twin)
+    assert ref in list_people_to_look_up(play.journey, body), "the register is asked"
+    found = (*look_up(play.journey, body), *(member for member in known if member.id == ref))
+    refused = named(play, body, Role.SESSION_MONITOR, *found)
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.field) == (RefusalCode.NOT_ALLOWED, "observer.ref")
+
+
+def test_somebody_of_the_household_observes_whatever_the_register_says_of_other_clinics() -> None:
+    play, body = ready(), checked(ready(), observer=observed_by("neighbour"))
+    nurse = entered("neighbour", Role.THERAPIST, clinics=("night-clinic",))
+    gone = entered("neighbour", Role.SESSION_MONITOR, since=EARLIER, until=START)
+    assert not isinstance(named(play, body, Role.SESSION_MONITOR, *look_up(play.journey, body), nurse, gone), Refusal)
+
+
+def test_whoever_became_staff_since_they_were_named_observes_no_session() -> None:
+    play = before("session.release")
+    release, observer = c.ReleaseSession(session=1), person_of(JOURNEY, Role.OBSERVER).id
+    assert observer in list_people_to_look_up(play.journey, release)
+    found = (*look_up(play.journey, release), entered(observer, Role.COORDINATOR))
+    refused = named(play, release, Role.SESSION_MONITOR, *found)
+    assert isinstance(refused, Refusal)
+    assert "the observer works here as coordinator" in refused.reason
 
 
 @pytest.mark.requirement("A10", "A28", "B22")

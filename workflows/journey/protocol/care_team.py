@@ -42,6 +42,9 @@ class CareTeam(InputModel):
     """The roles of which somebody has one to be given a part. For every part but patient and observer."""
     distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
     """Pairs of parts that one person does not have both."""
+    not_observing: tuple[Role, ...] = ()
+    """The roles in which nobody who works for the clinic is the adult observer of a session, with a part in the journey
+    or without."""
     smallest_clinic: SortedDict[Role, Count]
     """How many people of each role the smallest clinic has that this protocol is for. Nothing may wait there for
     somebody whom it does not have."""

@@ -6,8 +6,9 @@ emergency; what they send is marked. The patient is nobody else of their own jou
 
 Whoever is named is known: an entry in the organisation's register says that they work for the clinic at that time, in a
 role that the part needs, with a licence where the patient is. The parts that the protocol keeps apart are different
-people. Both are asked when somebody is named, and again at the dose gate. Sources: care at home is supervised by named
-people (B22, "patients are not left on their own"); a licence counts where the patient is.
+people; an adult observer is a peer of the patient, and in no role whose help they are to call. All of it is asked when
+somebody is named, and again at the dose gate. Sources: care at home is supervised by named people (B22, "patients are
+not left on their own"); a peer monitor is present besides them (Hull 2022); a licence counts where the patient is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -109,9 +110,9 @@ def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[
     """Return the people whom the register is asked about before a command is decided: whom it names; for a release,
     everybody of the session; for what takes two people, who acted before, so that nobody is their own second person
     under another id; for the second of two signatures, also who lent the first one the right."""
-    named = [person for part, person, _ in named_in(body) if part != Part.OBSERVER]
+    named = [person for _, person, _ in named_in(body)]
     if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
-        named += [person for part, person in people_of(journey.sessions[body.session]) if part != Part.OBSERVER]
+        named += [person for _, person in people_of(journey.sessions[body.session])]
     if isinstance(body, c.Sign) and journey is not None:
         asked = journey.waiting.get(body.request)
         first = (
@@ -289,9 +290,11 @@ def part_objection(journey: Journey, part: Part, person: str, at: datetime) -> s
     """Say why somebody may not have a part at a moment (UTC); None when they may."""
     if journey.is_patient(person):
         return "is the patient"
+    staff = [m for m in journey.members if m.works_at(journey.clinic, at)]
     if part == Part.OBSERVER:
-        return None
-    here = [m for m in journey.members if m.id == person and m.works_at(journey.clinic, at)]
+        barred = [m for m in staff if m.role in journey.protocol.care_team.not_observing]
+        return next((f"works here as {in_words(m.role)}" for m in barred if is_same_person(journey, m.id, person)), None)
+    here = [m for m in staff if m.id == person]
     if not here:
         return "is not entered in the register as staff of this clinic at that time"
     fitting = [m for m in here if m.role in journey.protocol.care_team.roles[part]]
