@@ -428,6 +428,43 @@ def test_an_end_that_is_to_come_hands_the_tasks_over_when_it_has() -> None:
     assert tasks_of(play, clinician), "who is back has them again"
 
 
+SPANS = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 200) | st.none()), min_size=1, max_size=3)
+"""From which hour on entries of the register count, and how long."""
+
+
+@given(SPANS)
+def test_tasks_follow_the_entries_of_the_register_as_they_begin_and_end(spans: list[tuple[int, int | None]]) -> None:
+    """An entry that began later gave no tasks back, and between two entries nobody noticed that somebody was away."""
+    play, clinician = after("session.end").later(minutes=5), PEOPLE[Role.CLINICIAN]
+    found = tuple(during(clinician, play, *span) for span in spans)
+    play.do(c.TakeInStaff(members=found), CLOCK)
+    changes = {moment for entry in found for moment in (entry.since, entry.until) if moment is not None}
+    for change in sorted(changes):
+        play.wait(hours=(change - play.at) / timedelta(hours=1))
+        works = any(member.works_at(play.journey.clinic, play.at) for member in found)
+        assert (not play.journey.has_left(clinician.id, Role.CLINICIAN), bool(tasks_of(play, clinician))) == (
+            works,
+        ) * 2
+
+
+def during(who: Actor, play: Play, since: int, lasts: int | None) -> CareTeamMember:
+    """An entry that begins so many hours from now and lasts so long."""
+    begins = play.at + timedelta(hours=since)
+    until = None if lasts is None else begins + timedelta(hours=lasts)
+    return member_of(who).model_copy(update={"since": begins, "until": until})
+
+
+def test_who_is_handed_a_journey_long_after_an_entry_of_theirs_ended_has_its_tasks() -> None:
+    play, colleague = after("session.end").later(minutes=5), person("colleague", Role.CLINICIAN)
+    entries_ = (during(colleague, play, 0, 2), during(colleague, play, 24, None))
+    play.do(c.TakeInStaff(members=entries_), CLOCK)
+    play.wait(days=2)
+    handed = c.Reassign(duty="clinician", to=colleague.id, reason="x")
+    assert not isinstance(named(play, handed, Role.MEDICAL_DIRECTOR, *entries_), Refusal)
+    play.wait(hours=3)
+    assert tasks_of(play, colleague)
+
+
 def test_whose_stand_in_leaves_has_their_tasks_back_and_they_go_to_the_role_if_both_have() -> None:
     play = after("session.end")
     colleague, clinician = person("colleague", Role.CLINICIAN), PEOPLE[Role.CLINICIAN]

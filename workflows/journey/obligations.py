@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import next_departure
+from workflows.journey.always.care_team.rules import next_staff_change
 from workflows.journey.always.clock.model import ObligationsUpdated
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.safety.heightened import is_heightened
@@ -343,9 +343,9 @@ def _next_steps(entries: Mapping[str, Obligation]) -> tuple[datetime, ...]:
 
 @recalled
 def next_deadline(journey: Journey) -> datetime | None:
-    """Return the earliest moment at which a step of an escalation policy is due, a cover ends, somebody
-    leaves whose tasks are here, the patient's age speaks against an answer of the screening, or changes of what is
-    awaited were left for the clock."""
+    """Return the earliest moment at which a step of an escalation policy is due, a cover ends, somebody whose tasks are
+    here leaves or comes, the patient's age speaks against an answer of the screening, or changes of what is awaited
+    were left for the clock."""
     moments = [*find(journey.waiting, _next_steps)]
     if journey.covered is not None:
         moments.append(journey.covered.until)
@@ -353,6 +353,6 @@ def next_deadline(journey: Journey) -> datetime | None:
         moments.append(journey.behind)
     if moments and (day := next_birthday(journey)) is not None:
         moments.append(day)
-    if moments and (leaves := next_departure(journey)) is not None:
-        moments.append(leaves)
+    if moments and (changes := next_staff_change(journey)) is not None:
+        moments.append(changes)
     return min(moments, default=None)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.always.pathway.model import PathwayCovered, PathwayReassigned, PathwayState
 from workflows.journey.base import Identifier, ImmutableModel
+from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 
@@ -30,8 +31,8 @@ class StrangerHeard(EventBody):
 
 
 class CareTeamUpdated(EventBody):
-    """What the organisation's register said, at that time, of staff who were named. It replaces what it said of them
-    before."""
+    """What the organisation's register says, at that time, of staff who were named. It replaces what it said of them
+    before. Without members, what was known of somebody has begun or ended: whose tasks are whose follows from it."""
 
     kind: Literal["care-team.updated"] = "care-team.updated"
     members: tuple[CareTeamMember, ...]
@@ -57,10 +58,11 @@ class Left(ImmutableModel):
 
 class CareTeamState(PathwayState):
     """What the register says of the staff who were named, as last looked up: several entries where they have several
-    roles. ``left``: whose tasks are a role's now. ``strangers_heard``: how often somebody who has no part in the
-    journey reported something."""
+    roles, and when (UTC) their entries were last looked at. ``left``: whose tasks are a role's now.
+    ``strangers_heard``: how often somebody who has no part in the journey reported something."""
 
     members: tuple[CareTeamMember, ...] = ()
+    looked_at: Instant | None = None
     left: tuple[Left, ...] = ()
     strangers_heard: int = 0
 
@@ -76,10 +78,9 @@ def with_members(known: tuple[CareTeamMember, ...], found: tuple[CareTeamMember,
 
 
 def _updated(state: CareTeamState, body: CareTeamUpdated, event: EventHeader) -> Changes:
-    away = tuple(
-        left for left in state.left if not is_fit(body.members, left.person, left.roles, state.clinic, event.at)
-    )
-    return {"members": with_members(state.members, body.members), "left": away}
+    members = with_members(state.members, body.members)
+    away = tuple(left for left in state.left if not is_fit(members, left.person, left.roles, state.clinic, event.at))
+    return {"members": members, "left": away, "looked_at": event.at}
 
 
 def is_fit(members: Iterable[CareTeamMember], person: str, roles: Collection[Role], clinic: str, at: datetime) -> bool:

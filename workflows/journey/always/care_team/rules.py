@@ -216,30 +216,48 @@ def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datet
 
 
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
-    """Let the tasks of whoever may not have them any more go to their role, or back to whom they stood in for: at once,
-    and not when somebody notices that nothing is done."""
+    """Let the tasks of whoever may not have them any more go to their role, or back to whom they stood in for, and back
+    to whose entry in the register begins: at once, and not when somebody notices that nothing is done."""
     for person, owner in list_duties(journey):
         if not (journey.has_left(person, owner) or may_have_tasks(journey, person, owner, at)):
             roles = () if journey.is_patient(person) else roles_for(journey, person, owner)
             yield e.CareTeamLeft(person=person, owner=owner, roles=roles)
     if journey.covered is not None and journey.has_left(journey.clinician, Role.CLINICIAN):
         yield e.CoverEnded()
+    changes = next_staff_change(journey)
+    if changes is not None and changes <= at:
+        yield e.CareTeamUpdated(members=())  # The register is not asked: what it said begins or ends.
 
 
-def next_departure(journey: Journey) -> datetime | None:
-    """Return the earliest moment (UTC) at which tasks here are to go to a role, as far as this journey knows."""
-    duties = (duty for duty in list_duties(journey) if not journey.has_left(*duty))
-    return min((end for duty in duties if (end := _leaves_at(journey, *duty)) is not None), default=None)
+def next_staff_change(journey: Journey) -> datetime | None:
+    """Return the earliest moment (UTC) at which tasks here are to go to a role, or back to somebody, as far as this
+    journey knows since it last looked at the entries of the register."""
+    looked_at = journey.looked_at
+    if looked_at is None:
+        return None
+    ends = (_leaves_at(journey, *duty, looked_at) for duty in list_duties(journey) if not journey.has_left(*duty))
+    begins = (m.since for left in journey.left for m in _entries(journey, left.person, left.roles))
+    return min(
+        (*(end for end in ends if end is not None), *(since for since in begins if since > looked_at)), default=None
+    )
 
 
-def _leaves_at(journey: Journey, person: str, owner: Role) -> datetime | None:
+def _entries(journey: Journey, person: str, roles: tuple[Role, ...]) -> tuple[CareTeamMember, ...]:
+    return tuple(m for m in journey.members if m.id == person and m.role in roles and journey.clinic in m.clinics)
+
+
+def _leaves_at(journey: Journey, person: str, owner: Role, looked_at: datetime) -> datetime | None:
+    """Return the end (UTC) of the entries that permit tasks, of which each begins before the last one has ended."""
     if journey.is_patient(person):
         return journey.started_at
-    told, roles = [m for m in journey.members if m.id == person], roles_for(journey, person, owner)
-    ends = [m.until for m in told if m.role in roles and journey.clinic in m.clinics]
-    if not told or None in ends:
+    if all(member.id != person for member in journey.members):
         return None
-    return max((end for end in ends if end is not None), default=journey.started_at)
+    ends, entries = looked_at, _entries(journey, person, roles_for(journey, person, owner))
+    while now := [m.until for m in entries if m.since <= ends and (m.until is None or ends < m.until)]:
+        if None in now:
+            return None
+        ends = max(until for until in now if until is not None)
+    return ends
 
 
 DECISIONS: Decisions = {c.TakeInStaff: take_in_staff}
@@ -293,7 +311,9 @@ def part_objection(journey: Journey, part: Part, person: str, at: datetime) -> s
     staff = [m for m in journey.members if m.works_at(journey.clinic, at)]
     if part == Part.OBSERVER:
         barred = [m for m in staff if m.role in journey.protocol.care_team.not_observing]
-        return next((f"works here as {in_words(m.role)}" for m in barred if is_same_person(journey, m.id, person)), None)
+        return next(
+            (f"works here as {in_words(m.role)}" for m in barred if is_same_person(journey, m.id, person)), None
+        )
     here = [m for m in staff if m.id == person]
     if not here:
         return "is not entered in the register as staff of this clinic at that time"
