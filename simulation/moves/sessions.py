@@ -138,8 +138,9 @@ def end_session(situation: Situation) -> PlayedMove | datetime:
 
 
 def count_doses(situation: Situation) -> PlayedMove:
-    left = max(0, balance(situation.journey))
-    return Role.COORDINATOR, c.CountSupply(doses=left, counted_at=situation.at)
+    left, journey = max(0, balance(situation.journey)), situation.journey
+    cancelled = journey.to_count_by_other == journey.coordinator
+    return Role.SESSION_MONITOR if cancelled else Role.COORDINATOR, c.CountSupply(doses=left, counted_at=situation.at)
 
 
 def collect(situation: Situation) -> PlayedMove:

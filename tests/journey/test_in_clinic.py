@@ -267,3 +267,12 @@ def test_a_plan_for_a_setting_that_there_is_not_is_refused() -> None:
     play = started("PTSD").go_on(awaits("planning"))
     written = plan(journey.protocol, play.at).model_copy(update={"setting": "in_clinic"})
     play.refused(c.RecordPlan(plan=written), code=RefusalCode.OUT_OF_LIMITS, field="plan.setting")
+
+
+def test_a_session_cancelled_after_its_release_is_looked_into_where_no_dose_is_at_home() -> None:
+    play = decided().go_on(awaits("dose"))
+    play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"), Role.SESSION_MONITOR)
+    asked = play.waits_for("support")
+    assert play.waits_for("supply_count") is None
+    assert asked is not None
+    assert asked.escalation_policy == "clinical"

@@ -80,12 +80,14 @@ class DisposalWitnessed(EventBody):
 
 
 class SupplyCounted(EventBody):
-    """Doses that were counted, and how many there should be."""
+    """Doses that were counted, and how many there should be. ``answers``: not by who cancelled the session after whose
+    release the doses are to be counted: that none was taken is no one person's word."""
 
     kind: Literal["supply.counted"] = "supply.counted"
     doses: int
     expected: int
     counted_at: Instant
+    answers: bool = True
 
 
 class Disposal(ImmutableModel):
@@ -108,6 +110,8 @@ class SupplyState(PathwayState):
     disposals: dict[Identifier, Disposal] = {}
     to_count_since: Instant | None = None
     """Since when (UTC) the doses at home are to be counted: a session that had been released was cancelled then."""
+    to_count_by_other: Identifier | None = None
+    """Who cancelled it: somebody else counts."""
     count_made: int | None = None
     """The version of the count that was made since."""
 
@@ -132,13 +136,13 @@ def _witnessed(state: SupplyState, body: DisposalWitnessed, event: EventHeader) 
 def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Changes:
     """What the patient counts is judged as any count, and clears nothing: somebody else sees the doses."""
     asked = state.to_count_since
-    if asked is None or body.counted_at < asked or event.actor_role == Role.PATIENT:
-        return {}
-    return {"count_made": event.version}
+    answers = asked is not None and body.counted_at >= asked and body.answers and event.actor_role != Role.PATIENT
+    return {"count_made": event.version} if answers else {}
 
 
 def _cancelled(state: SupplyState, body: SessionCancelled, event: EventHeader) -> Changes:
-    return {"to_count_since": event.at, "count_made": None} if body.to_count else {}
+    asked: Changes = {"to_count_since": event.at, "to_count_by_other": event.actor_id, "count_made": None}
+    return asked if body.to_count else {}
 
 
 EVOLUTIONS: Evolutions = {

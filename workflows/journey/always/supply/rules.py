@@ -62,7 +62,13 @@ def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetim
 def count(journey: Journey, command: c.CountSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a count, beside what the ledger says."""
     _require_past(command.counted_at, at, "counted_at")
-    yield e.SupplyCounted(doses=command.doses, expected=balance(journey), counted_at=command.counted_at)
+    cancelled = journey.to_count_by_other
+    yield e.SupplyCounted(
+        doses=command.doses,
+        expected=balance(journey),
+        counted_at=command.counted_at,
+        answers=cancelled is None or not is_same_person(journey, by.id, cancelled, by.licence),
+    )
 
 
 def _require_past(moment: datetime, at: datetime, field: str) -> None:
@@ -134,8 +140,8 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield require(
             SUPPLY_COUNT,
             owner=Role.CLINICIAN,
-            person=journey.clinician,
-            what="have the doses at home counted: a session that had been released was cancelled",
+            person=None if journey.to_count_by_other == journey.clinician else journey.clinician,
+            what="have the doses at home counted by somebody else than who cancelled a session after its release",
             care=False,
         )
     for disposal in journey.disposals.values():

@@ -13,6 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.permissions.rules import permission_obstacles
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.calendars import local
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS
@@ -34,6 +35,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.setting import setting_of
+from workflows.journey.severity import Severity
 from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
@@ -107,13 +109,16 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
 
 
 def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Cancel a session whose dose was not taken."""
+    """Cancel a session whose dose was not taken. After the release one person's word for that takes no watch away:
+    somebody else counts the doses at home, or finds it out where the dose was in the clinic."""
     session = require_scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
-    yield e.SessionCancelled(
-        session=command.session, reason=command.reason, to_count=leaves_dose_at_home(journey, session)
-    )
+    at_home = leaves_dose_at_home(journey, session)
+    yield e.SessionCancelled(session=command.session, reason=command.reason, to_count=at_home)
+    if session.released_at is not None and not at_home:
+        what = f"session {command.session} was cancelled after its release: find out whether its dose was taken"
+        yield ask_support(journey, Severity.CLINICAL, what)
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
