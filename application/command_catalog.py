@@ -228,8 +228,7 @@ def forms_for(waiting: Obligation, journey: Journey) -> tuple[PreparedForm, ...]
     if about == o.EVALUATION:
         further += tuple(
             (BY_MODEL[c.RecordInstrument], {"instrument": instrument.value, "occasion": BASELINE})
-            for instrument in journey.protocol.instruments.baseline
-            if journey.latest(instrument, occasion=BASELINE) is None
+            for instrument in journey.baselines_lacking
         )
     if about == o.MEASURE and waiting.subject is not None:
         given = {**given, "instrument": instrument_measured(journey, waiting.subject).value}

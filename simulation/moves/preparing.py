@@ -38,10 +38,8 @@ def evaluate(situation: Situation) -> PlayedMove | None:
         )
     if medicine_obstacles(situation.journey):
         return reconcile(situation)
-    for instrument in protocol.instruments.baseline:
-        if situation.journey.latest(instrument, occasion=BASELINE) is None:
-            return fill_in(situation.journey, instrument, BASELINE)
-    return None
+    lacking = situation.journey.baselines_lacking
+    return fill_in(situation.journey, lacking[0], BASELINE) if lacking else None
 
 
 def fill_in(journey: Journey, instrument: Instrument, occasion: str) -> PlayedMove:

@@ -1,14 +1,16 @@
 """What is worse is seen in whatever order totals come, are entered and are corrected."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.journey.correcting import mark
-from tests.journey.play import Play, kinds
+from tests.journey.correcting import confirm, mark
+from tests.journey.play import Play, after, kinds
 from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
 from workflows.journey.actors import Role
+from workflows.journey.entries import put
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 
@@ -92,3 +94,60 @@ def test_a_total_that_is_taken_back_takes_no_alarm_with_it() -> None:
     scored(play, 55, 40)
     mark(play, "instrument.recorded")
     assert scored(play, 56, since="later") == [HELD]
+
+
+def taken_back(play: Play, occasion: str) -> list[str]:
+    """What follows by rule when the total of an occasion turns out to be another patient's."""
+    wrong = [m for m in play.journey.measurements if (m.occasion, m.instrument) == (occasion, Instrument.PCL_5)]
+    play.do(c.MarkInError(version=wrong[-1].version, reason="another patient's (invented)"))
+    return kinds(confirm(play))[1:]
+
+
+def test_what_came_after_a_baseline_in_error_is_judged_anew() -> None:
+    play = at_baseline(44)
+    [first] = [m for m in play.journey.measurements if m.instrument == Instrument.PCL_5]
+    others = first.model_copy(
+        update={"version": first.version + 1, "score": first.score.model_copy(update={"total": 60})}
+    )
+    play = play.changed(measurements=(*play.journey.measurements, others))
+    play = play.changed(facts=put(play.journey.facts, others.version, play.journey.facts[first.version]))
+    assert scored(play, 55, 57) == [[], []]
+    assert taken_back(play, "baseline") == HELD
+
+
+slow_rises = st.lists(st.integers(41, 49), min_size=4, max_size=4, unique=True).map(sorted)
+
+
+@examples(1.5)
+@given(slow_rises, st.integers(1, 3), st.integers(20, 80))
+def test_a_course_without_what_was_in_error_tells_all_that_it_would_have_told(
+    totals: list[int], place: int, wrong: int
+) -> None:
+    first, second = at_baseline(50), at_baseline(50)
+    told = scored(first, *totals)
+    entered = scored(second, *totals[:place], wrong, *totals[place:])
+    then = taken_back(second, f"x-{place}")
+    del entered[place]
+    news = any(a == [] and b for a, b in zip(entered, told, strict=True))
+    assert "support.requested" in then or not news
+
+
+@pytest.mark.parametrize("instrument", [Instrument.PCL_5, Instrument.PHQ_9, Instrument.C_SSRS])
+def test_care_goes_on_after_a_baseline_in_error(instrument: Instrument) -> None:
+    """Nobody could fill it in again once the evaluation was left, nor sign the evaluation without it."""
+    play = after("session.schedule", 2)
+    [wrong] = [m for m in play.journey.measurements if (m.occasion, m.instrument) == ("baseline", instrument)]
+    play.do(c.MarkInError(version=wrong.version, reason="another patient's (invented)"))
+    confirm(play)
+    assert play.asks_for(SignOffKind.EVALUATION) or play.waits_for("evaluation")
+    play.go_on(lambda journey: len(journey.doses) == 2, most=60)
+
+
+def test_a_review_that_rests_on_a_total_in_error_is_asked_for_again() -> None:
+    play = after("session.end", 3)
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="adjust")
+    assert not play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-3")
+    taken_back(play, "baseline")
+    assert play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-3")
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="adjust")
+    assert not play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-3")

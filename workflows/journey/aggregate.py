@@ -212,7 +212,7 @@ def _corrections(journey: Journey, body: EventBody, event: EventHeader) -> Chang
             )
             return {"corrections": put(journey.corrections, event.version, made)}
         case e.CorrectionConfirmed():
-            return change_entry(journey, "corrections", body.correction, to_confirm=False)
+            return change_entry(journey, "corrections", body.correction, to_confirm=False, confirmed=event.version)
         case e.CorrectionRejected():
             return {"corrections": {v: made for v, made in journey.corrections.items() if v != body.correction}}
     return {}

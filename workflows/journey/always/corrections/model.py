@@ -125,8 +125,8 @@ class Fact(ImmutableModel):
 
 
 class CorrectionMade(ImmutableModel):
-    """A correction of the fact at ``version``, what it is ``about``, by whom, and whether it waits for a second
-    person."""
+    """A correction of the fact at ``version``, what it is ``about``, by whom, and whether it waits for a second person.
+    ``confirmed`` is the version at which that person confirmed it."""
 
     version: int
     fact: Identifier
@@ -134,6 +134,7 @@ class CorrectionMade(ImmutableModel):
     by: Identifier
     in_error: bool
     to_confirm: bool
+    confirmed: int | None = None
 
 
 def _to_confirm(corrections: Mapping[int, CorrectionMade]) -> tuple[tuple[int, CorrectionMade], ...]:

@@ -25,6 +25,7 @@ from workflows.journey.always.corrections.instead import (
 )
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.envelopes import CommandBody
+from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
@@ -168,6 +169,9 @@ def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datet
             "correction",
         )
     yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
+    if made.in_error and made.about.kind == "instrument.recorded":
+        left = journey.model_copy(update=void(journey, made.version))
+        yield from screening.judge_without(journey, left, Instrument(made.about.parts[0]))
 
 
 def _corrected_since(journey: Journey, fact: int, mark: int) -> bool:

@@ -253,6 +253,17 @@ class EvaluationState(PathwayState):
         ]
         return fitting[-1] if fitting else None
 
+    @property
+    def baselines_lacking(self) -> tuple[Instrument, ...]:
+        """The instruments of the baseline that are not filled in. Once the evaluation was left, what was answered on
+        any occasion stands in for one that was entered in error: nobody can go back and answer it then."""
+        occasion = BASELINE if self.stage == Stage.EVALUATION else None
+        return tuple(
+            instrument
+            for instrument in self.protocol.instruments.baseline
+            if self.latest(instrument, occasion=occasion, staff=instrument == Instrument.C_SSRS) is None
+        )
+
     def comparison(self, instrument: Instrument) -> Comparison | None:
         """The newest total of an instrument beside the baseline, the best and the last before it, as they are known
         now. None if there is nothing to compare."""

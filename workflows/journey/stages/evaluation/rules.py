@@ -65,14 +65,15 @@ def require_rated(journey: Journey, symptoms: dict[str, int]) -> None:
 
 
 def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation; one
-    that is filled in before its window opens is not the one that is due then. Every window counts from when it was
-    answered. Risk that was found is kept, whatever occasion it was given, and whatever time."""
+    """Score a questionnaire with the protocol's thresholds, and record it. The baseline belongs to the evaluation, and
+    what is answered later in place of one that lacks is none; one that is filled in before its window opens is not the
+    one that is due then. Every window counts from when it was answered. Risk that was found is kept, whatever occasion
+    it was given, and whatever time."""
     result = score_answers(journey, command, journey.measurements)
     at_risk = _shows_risk(result)
     answered_at = _time_answered(journey, command, at, at_risk=at_risk)
     misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
-    if misplaced and not at_risk:
+    if misplaced and not at_risk and command.instrument not in journey.baselines_lacking:
         refuse(
             RefusalCode.WRONG_STAGE,
             "the baseline belongs to the evaluation",
@@ -180,10 +181,9 @@ def find_missing(journey: Journey) -> tuple[str, ...]:
         lacking.append("location of the patient, confirmed")
     if journey.reconciled_at is None or journey.unreviewed_medicine_changes:
         lacking.append("the list of medicines, reviewed by a clinician")
-    for instrument in journey.protocol.instruments.baseline:
+    for instrument in journey.baselines_lacking:
         asked = instrument == Instrument.C_SSRS
-        if journey.latest(instrument, occasion=BASELINE, staff=asked) is None:
-            lacking.append(f"baseline {instrument} {'asked by a clinician' if asked else 'complete'}")
+        lacking.append(f"baseline {instrument} {'asked by a clinician' if asked else 'complete'}")
     return tuple(lacking)
 
 

@@ -20,7 +20,7 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
 from workflows.journey.calendars import age_on, birthday
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
-from workflows.journey.instruments import Comparison, Level, ScoreChange
+from workflows.journey.instruments import Comparison, Instrument, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.recall import recalled
@@ -282,7 +282,7 @@ def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> 
     do not hide it. So are those after it, which were judged without it: what they show only now is told now.
     """
     instrument, source = body.instrument, f"version-{journey.version}"
-    judged = [(m, _change(comparison)) for m, comparison in journey.judged(instrument)]
+    judged = _judged(journey, instrument)
     entered = [place for place, (m, _) in enumerate(judged) if journey.version in (m.version, m.corrected)]
     if journey.stage == Stage.EVALUATION or not entered:
         return
@@ -291,18 +291,44 @@ def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> 
         for place, (m, change) in enumerate(judged)
         if place >= entered[0]
     ]
-    worse = [place for place, words in enumerate(news, entered[0]) if ScoreChange.DETERIORATION in words]
+    yield from _tell_change(journey, instrument, judged, dict(enumerate(news, entered[0])), source)
+
+
+def judge_without(journey: Journey, left: Journey, instrument: Instrument) -> Iterator[e.EventBody]:
+    """Tell what shows only in the journey that is ``left`` without a total that was entered in error: what came after
+    it is judged as if it had not been."""
+    if journey.stage == Stage.EVALUATION:
+        return
+    known, judged = {m.version: change for m, change in _judged(journey, instrument)}, _judged(left, instrument)
+    news = {
+        place: tuple(word for word in change if word not in known.get(m.version, m.score.change or ()))
+        for place, (m, change) in enumerate(judged)
+    }
+    yield from _tell_change(journey, instrument, judged, news, f"version-{journey.version}")
+
+
+Judged = Sequence[tuple[Measurement, tuple[ScoreChange, ...]]]
+"""What has a total of an instrument, oldest first, and how each changed beside those before it."""
+
+
+def _judged(journey: Journey, instrument: Instrument) -> Judged:
+    return [(m, _change(comparison)) for m, comparison in journey.judged(instrument)]
+
+
+def _tell_change(
+    journey: Journey, instrument: Instrument, judged: Judged, news: Mapping[int, tuple[ScoreChange, ...]], source: str
+) -> Iterator[e.EventBody]:
+    """Tell a clinician what is new of the totals at these places, and hold care where two are worse."""
+    worse = [place for place, words in news.items() if ScoreChange.DETERIORATION in words]
     if worse:
         yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
         if _is_worse_twice(journey, judged, worse):
             yield place(journey, "deterioration", f"{instrument} worsened twice", source=source)
-    elif any(ScoreChange.RISING in words for words in news):
+    elif any(ScoreChange.RISING in words for words in news.values()):
         yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")
 
 
-def _is_worse_twice(
-    journey: Journey, judged: Sequence[tuple[Measurement, tuple[ScoreChange, ...]]], news: Sequence[int]
-) -> bool:
+def _is_worse_twice(journey: Journey, judged: Judged, news: Sequence[int]) -> bool:
     """Whether beside a total that is found to be worse now another one is: the one before or after it, or any that was
     not known when a clinician last decided on such a hold."""
     decided = max((h.version for h in journey.holds.values() if h.cause == "deterioration" and h.released), default=0)

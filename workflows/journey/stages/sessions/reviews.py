@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.entries import put_all
 from workflows.journey.evidence import is_approved
@@ -23,10 +24,12 @@ def reviews_owed(journey: Journey) -> tuple[str, ...]:
 
 def _is_reviewed(journey: Journey, subject: str) -> bool:
     """Whether a review was decided. What is recorded of a contact after that, or corrected of it, takes another one,
-    unless it is the same."""
+    unless it is the same; so does a correction of answers that it rests on."""
     decided, contact = _decided(journey).get(subject), journey.contacts.get(subject)
-    if decided is None or contact is None or contact.done_at is None:
-        return decided is not None
+    if decided is None:
+        return False
+    if contact is None or contact.done_at is None:
+        return not any(_changes_scores(made, version, decided.version) for version, made in journey.corrections.items())
     corrected = any(
         version > decided.version and made.about.subject == subject and not made.in_error
         for version, made in journey.corrections.items()
@@ -34,6 +37,12 @@ def _is_reviewed(journey: Journey, subject: str) -> bool:
     if contact.done_at <= decided.at and not corrected:
         return True
     return is_approved(journey, SignOffKind.RESPONSE_REVIEW, subject)
+
+
+def _changes_scores(made: CorrectionMade, version: int, decided: int) -> bool:
+    """Whether answers that were known when this was decided are others since, or count no more."""
+    counts_since = made.confirmed or 0 if made.in_error else version
+    return made.about.kind == "instrument.recorded" and made.version < decided < counts_since
 
 
 @recalled
