@@ -12,6 +12,7 @@ from tests.journey.play import Play, after, before, collected, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.actors import Role
+from workflows.journey.always.corrections.told_before import MOST
 from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
@@ -406,3 +407,49 @@ def test_a_dose_that_somebody_corrects_is_not_taken_back_by_an_earlier_mark() ->
     mark(play, "session.dosed", by=Role.COORDINATOR)
     confirm(play)
     assert not play.journey.doses
+
+
+@pytest.mark.parametrize("minutes", [-5, 5])
+def test_what_was_reminded_of_a_visit_is_not_reminded_again_when_the_time_of_its_dose_is_corrected(
+    minutes: int,
+) -> None:
+    play = after("session.end")
+    visit = play.journey.contacts["visit-1"]
+    play.wait(hours=(visit.due - play.at) / timedelta(hours=1) - 1)
+    rang = [b.step for b in escalated(play) if b.obligation == "visit:visit-1"]
+    assert rang == [0, 1]
+    taken = play.dosed_at() + timedelta(minutes=minutes)
+    amend(play, "session.dosed", redose(play, taken_at=taken))
+    confirm(play)
+    asked = play.waits_for("visit", "visit-1")
+    assert asked is not None
+    assert asked.deadline == visit.due + timedelta(minutes=minutes)
+    play.wait(hours=2)
+    assert [b.step for b in escalated(play) if b.obligation == "visit:visit-1"] == [0, 1, 2]
+
+
+def escalated(play: Play) -> list[e.ObligationEscalated]:
+    return [event.body for event in play.events if isinstance(event.body, e.ObligationEscalated)]
+
+
+def test_a_fact_is_corrected_so_often_before_a_second_person_has_decided() -> None:
+    """What was told of it before is kept, and owed by: as often as one person corrects it."""
+    play = after("session.dose").later(minutes=50)
+    first, dose = play.dosed_at(), "dose-1"
+    for minute in range(40):
+        moved = redose(play, taken_at=first + timedelta(minutes=1 + minute % 2))
+        amend(play, "session.dosed", moved)
+    assert len(play.journey.doses[dose].told_before) <= 3, "times that were told before are the same times"
+    version, refused = version_of(play, "session.dosed"), []
+    for minute in range(3, 40):
+        moved = redose(play, taken_at=first + timedelta(minutes=minute))
+        refused.append(play.take(play.command(c.Amend(version=version, reason="x", correction=moved), Role.CLINICIAN)))
+    assert len(play.journey.doses[dose].told_before) == MOST
+    assert isinstance(refused[-1], Refusal)
+    assert refused[-1].code == RefusalCode.INCOMPLETE
+    for correction in [*play.journey.unconfirmed]:
+        said = c.ConfirmCorrection(correction=correction, reason="compared (invented)")
+        play.do(said, Role.MEDICAL_DIRECTOR)
+    assert not isinstance(
+        play.take(play.command(c.Amend(version=version, reason="x", correction=moved), Role.CLINICIAN)), Refusal
+    )

@@ -249,7 +249,8 @@ def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed:
                 return changed | change_entry(journey, "sessions", fact.session, check=kept)
         case e.VisitRecorded() if fact.visit in journey.contacts:
             contact = journey.contacts[fact.visit]
-            before = (*contact.told_before, *([contact.record] if contact.record not in (None, fact) else []))
+            new = contact.record not in (None, fact, *contact.told_before)
+            before = (*contact.told_before, *([contact.record] if new else []))
             return change_entry(journey, "contacts", fact.visit, record=fact, told_before=before)
     return changed
 

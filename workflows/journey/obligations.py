@@ -176,7 +176,8 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
     clock's next command goes on. Until then no session is released, and no step is taken of what is awaited no more.
 
     A sign-off that is asked for again because its evidence changed keeps the clock of the first request, so changing
-    the content gives no extra time. One whose own due time was moved (a session at another time) starts again. A hold
+    the content gives no extra time. One whose own due time was moved (a session at another time) starts again, and a
+    contact goes on from where it was. A hold
     pauses the clocks of care. They go on from where they stood when no hold is left. When the patient's risk becomes
     heightened, what was owed before is awaited by the same hastened steps as what comes after.
     """
@@ -260,7 +261,21 @@ def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey,
     paused = journey.paused.get(need.key)
     if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
         return resume_obligation(need, paused, journey, at)
-    return open_obligation(need, journey, at)
+    opened = open_obligation(need, journey, at)
+    return opened if earlier is None else _keep_taken(opened, earlier, journey, at)
+
+
+def _keep_taken(moved: Obligation, earlier: Obligation, journey: Journey, at: datetime) -> Obligation:
+    """Let a contact that became due at another time go on as one wait: what was asked and reminded of it is not asked
+    again, unless it would come later now."""
+    contact = journey.contacts.get(moved.subject or "")
+    same = moved.escalation_policy == earlier.escalation_policy and earlier.acknowledged is None
+    if not same or contact is None or contact.type != moved.kind:
+        return moved
+    steps = _plan_steps(moved, moved.deadline, earlier.since, journey, hastened=False)
+    taken = next((number for number in range(earlier.taken) if steps[number] > at), earlier.taken)
+    kept = {"since": earlier.since, "steps": steps, "taken": taken, "repeated": earlier.repeated, "hastened": False}
+    return _hasten(moved.model_copy(update=kept), journey, at)
 
 
 def _stays(kept: Obligation, need: Requirement | None) -> bool:

@@ -24,6 +24,7 @@ from workflows.journey.always.corrections.instead import (
     instead_of,
 )
 from workflows.journey.always.corrections.model import CorrectionMade
+from workflows.journey.always.corrections.told_before import MOST, is_told_too_often
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import CORRECTION
@@ -75,8 +76,8 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
 
 
 def _require_fact(journey: Journey, command: c.Amend) -> None:
-    """Refuse a correction of something else than was recorded at the version it names, or by an earlier correction
-    there: by another form, or of another session, visit or questionnaire.
+    """Refuse a correction while too many of the same fact wait, and one of something else than was recorded at the
+    version it names, or by an earlier correction there: by another form, or of another session, visit or questionnaire.
 
     Raises:
         RefusalRaised: it is.
@@ -90,6 +91,13 @@ def _require_fact(journey: Journey, command: c.Amend) -> None:
             RefusalCode.UNKNOWN,
             "nothing that this form corrects was recorded at this version",
             "See `pathway timeline` for the version of the fact",
+            "version",
+        )
+    if is_told_too_often(journey, fact):
+        refuse(
+            RefusalCode.INCOMPLETE,
+            f"this fact was corrected {MOST} times, and no second person has decided on any of it",
+            "Have a colleague confirm or reject the corrections that wait (`pathway why`), then correct it again",
             "version",
         )
 

@@ -22,7 +22,7 @@ from workflows.journey.stages.sessions.events import (
     SessionStopped,
 )
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
-from workflows.journey.stages.sessions.state import Check, Dose, Observation, Session, SessionsState
+from workflows.journey.stages.sessions.state import Check, Dose, Observation, Session, SessionsState, ToldBefore
 
 
 def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader) -> Changes:
@@ -82,7 +82,7 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
         recorded_by=event.actor_id,
         recorded_at=event.at if known is None else known.recorded_at,
         corrected_at=None if known is None else event.at,
-        told_before=() if known is None else known.told if known.taken_at != body.taken_at else known.told_before,
+        told_before=() if known is None else _told_before(known, body),
         version=event.version if known is None else known.version,
     )
     changed = change_doses(state, {**state.doses, dose.id: dose})
@@ -90,6 +90,12 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
     if session is None or session.dose != (body.dose if session.ended_at or session.dose else None):
         return changed
     return changed | {"sessions": {**state.sessions, session.number: run_from(state, session, dose)}}
+
+
+def _told_before(known: Dose, body: DoseRecorded) -> tuple[ToldBefore, ...]:
+    """What was told of a dose before this, each time of it once, at first or by a correction."""
+    told = known.told_before if known.taken_at == body.taken_at else known.told
+    return tuple({(each.observe_at, each.corrected_at is None): each for each in reversed(told)}.values())[::-1]
 
 
 def change_doses(state: PathwayState, doses: dict[Identifier, Dose]) -> Changes:
