@@ -450,6 +450,7 @@ def test_a_fact_is_corrected_so_often_before_a_second_person_has_decided() -> No
     for correction in [*play.journey.unconfirmed]:
         said = c.ConfirmCorrection(correction=correction, reason="compared (invented)")
         play.do(said, Role.MEDICAL_DIRECTOR)
+    right = redose(play, taken_at=first + timedelta(minutes=41))
     assert not isinstance(
-        play.take(play.command(c.Amend(version=version, reason="x", correction=moved), Role.CLINICIAN)), Refusal
+        play.take(play.command(c.Amend(version=version, reason="x", correction=right), Role.CLINICIAN)), Refusal
     )
