@@ -273,6 +273,15 @@ def test_hard_exclusion_found_later_holds_care_until_it_no_longer_holds() -> Non
     assert not play.journey.held
 
 
+def test_hard_exclusion_found_in_follow_up_stands_before_sessions_begin_again_and_keeps_nobody_there() -> None:
+    play = before("pathway.propose-discharge")
+    bodies = play.do(c.RecordScreening(exclusions={"X09": c.ScreeningAnswer(answer="yes")}))
+    assert one(bodies, e.HoldPlaced).cause == "exclusion"
+    [hold] = [h.id for h in play.journey.standing_holds]
+    play.refused(play.signature(SignOffKind.HOLD_RELEASE, hold), code=RefusalCode.INCOMPLETE, says="hard exclusion")
+    play.go_on(lambda journey: journey.closing is not None, most=20)
+
+
 @pytest.mark.requirement("A22")
 @pytest.mark.parametrize("name", ["appropriateness", "safety"])
 def test_appropriateness_and_safety_are_found_apart_before_the_setting_is_decided(name: str) -> None:

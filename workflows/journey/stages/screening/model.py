@@ -7,7 +7,7 @@ from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.base import Flag, Identifier, ImmutableModel, SortedDict, Text
 from workflows.journey.calendars import Instant
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
+from workflows.journey.envelopes import OPEN, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
 from workflows.journey.stage import Stage
 from workflows.journey.vocabulary import Finding, ScreeningAnswer
 
@@ -23,7 +23,7 @@ class RecordScreening(CommandBody):
 
     kind: Literal["screening.record"] = "screening.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    stages: ClassVar[tuple[Stage, ...]] = (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS)
+    stages: ClassVar[tuple[Stage, ...]] = OPEN[1:]
     exclusions: SortedDict[Identifier, ScreeningAnswer] = {}
     criteria: SortedDict[Identifier, Flag] = {}
     factors: SortedDict[Identifier, Text] = {}

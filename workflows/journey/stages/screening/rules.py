@@ -343,8 +343,9 @@ def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
 
 
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care at once when a hard exclusion is answered yes after eligibility was signed."""
-    if journey.stage in (Stage.EDUCATION, Stage.SESSIONS):
+    """Hold care at once when a hard exclusion is answered yes after eligibility was signed, in follow-up too: sessions
+    may begin again."""
+    if journey.stage in (Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP):
         new = tuple(code for code in list_exclusions(journey, "hard") if code in body.exclusions)
         if new:
             yield place(journey, "exclusion", f"hard exclusion {', '.join(new)} answered yes")
