@@ -77,9 +77,12 @@ class ImmutableModel(BaseModel):
         return self
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(content: Any) -> bytes:
     """The one spelling of a JSON value (sorted keys, no spaces, UTF-8; after RFC 8785) that hashes are taken over."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _ENCODER.encode(content).encode()
 
 
 def digest(content: Any) -> str:

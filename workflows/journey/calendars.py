@@ -10,7 +10,7 @@ from calendar import isleap
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import count
 from typing import Annotated, Self
@@ -304,6 +304,7 @@ def day_begins(day: date, zone: str) -> datetime:
     return _at(day, time(), zone)
 
 
+@lru_cache(maxsize=4096)
 def _at(day: date, clock: time, zone: str, fold: int = 0) -> datetime:
     """The moment (UTC) at which the wall clock of ``zone`` shows this, or the first one after the gap that skips it.
 

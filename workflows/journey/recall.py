@@ -7,7 +7,7 @@ state, so nearly all answers are the ones given before.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, TypeVar, TypeVarTuple, cast
+from typing import Any, TypeVar, TypeVarTuple
 
 from workflows.journey.aggregate import Journey
 
@@ -57,7 +57,8 @@ def recalled(answer: Callable[[Journey, *Arguments], Value]) -> Callable[[Journe
 
     @wraps(answer)
     def recall(journey: Journey, *asked: *Arguments) -> Value:
-        return cast("Value", _recall(journey, (answer, asked)))
+        found: Value = _recall(journey, (answer, asked))
+        return found
 
     return recall
 
@@ -69,7 +70,7 @@ def find_entry(journey: Journey, name: str, key: object) -> Any:
 
 
 def _recall(journey: Journey, question: Computation) -> Any:
-    within: Remembered | None = journey.__dict__["known"] if isinstance(journey, _View) else None
+    within: Remembered | None = journey.__dict__["known"] if type(journey) is _View else None
     whole: Journey = journey if within is None else journey.__dict__["whole"]
     known = whole.memory.get(question)
     if known is None or known.true_of is not whole.mark:

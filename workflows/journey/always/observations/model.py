@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import product
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -13,7 +12,7 @@ from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
-from workflows.journey.stages.sessions.state import Dose, SessionsState, ToldBefore
+from workflows.journey.stages.sessions.state import Dose, Session, SessionsState, ToldBefore
 from workflows.journey.vocabulary import Vitals
 
 Consciousness = Literal["alert", "voice", "pain", "unresponsive"]
@@ -124,27 +123,31 @@ class ObservationsState(SessionsState):
             for x in session.observations
         ]
         missed = [(each.dose, each.minute) for each in self.unseen]
-        for dose, number in product(self.doses.values(), range(len(rules.observe_minutes))):
-            minute = rules.observe_minutes[number]
-            owed = [
-                due
-                for told in dose.told
-                for due in told.observe_at[number : number + 1]
-                if self._is_owed_outside(dose, told, minute, due)
-                and minute not in (find_made_minute(rules, due - timedelta(minutes=minute), *look) for look in looks)
-            ]
-            if owed and (dose.id, minute) not in missed:
-                yield dose.id, minute, min(owed), max(owed)
+        for dose in self.doses.values():
+            session = next((each for each in self.sessions.values() if each.dose == dose.id), None)
+            told = dose.told
+            for number, minute in enumerate(rules.observe_minutes):
+                owed = [
+                    due
+                    for each in told
+                    for due in each.observe_at[number : number + 1]
+                    if self._is_owed_outside(dose, session, each, minute, due)
+                    and minute
+                    not in (find_made_minute(rules, due - timedelta(minutes=minute), *look) for look in looks)
+                ]
+                if owed and (dose.id, minute) not in missed:
+                    yield dose.id, minute, min(owed), max(owed)
 
-    def _is_owed_outside(self, dose: Dose, told: ToldBefore, minute: int, due: datetime) -> bool:
-        session = next((each for each in self.sessions.values() if each.dose == dose.id), None)
+    def _is_owed_outside(
+        self, dose: Dose, session: Session | None, told: ToldBefore, minute: int, due: datetime
+    ) -> bool:
         if session is None:
             return due >= dose.recorded_at
         if session.running:
             # What a look makes, counted from the time as it is told now, may be another observation than before.
             made = minute not in (*session.awaited(self.protocol.sessions.observe_minutes), *session.missed)
             return made and told in dose.told_before and due >= dose.recorded_at
-        return session.ended_before(due) and told.corrected_at is not None and due >= told.corrected_at
+        return told.corrected_at is not None and due >= told.corrected_at and session.ended_before(due)
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:

@@ -15,6 +15,9 @@ from workflows.journey.entries import find
 from workflows.journey.instruments import Level
 from workflows.journey.severity import Severity, is_at_least
 
+SUICIDAL = (Level.MODERATE, Level.HIGH)
+"""The levels of suicide risk that make it heightened."""
+
 
 def is_heightened(journey: Journey, at: datetime) -> bool:
     """Whether the patient's risk is heightened at a moment (UTC): suicide risk was moderate or worse within the
@@ -24,9 +27,9 @@ def is_heightened(journey: Journey, at: datetime) -> bool:
 
 def _is_suicidal(journey: Journey, at: datetime) -> bool:
     window = timedelta(days=journey.protocol.instruments.suicide_risk_heightened_days)
-    found = [(m.score.gate_level, found_at(journey, m)) for m in journey.measurements]
-    found += [(Level(crisis.level), crisis.opened_at) for crisis in journey.crises.values()]
-    return any(level in (Level.MODERATE, Level.HIGH) and at - when <= window for level, when in found)
+    found = [found_at(journey, m) for m in journey.measurements if m.score.gate_level in SUICIDAL]
+    found += [crisis.opened_at for crisis in journey.crises.values() if Level(crisis.level) in SUICIDAL]
+    return any(at - when <= window for when in found)
 
 
 def _is_harmed(journey: Journey) -> bool:

@@ -293,17 +293,19 @@ class EvaluationState(PathwayState):
         """The versions as of which a PHQ-9 item 9 that is not zero, or not known, still waits for a clinician to ask
         the C-SSRS and to sign its level. Only one that was asked after item 9 was known, not one that was corrected
         after it."""
+        found = [
+            (version, m.known_at)
+            for m in self.measurements
+            if m.instrument == Instrument.PHQ_9 and (version := m.risk_found) is not None
+        ]
+        if not found:
+            return ()
         asked = [
             m
             for m in self.measurements
             if m.instrument in C_SSRS_FORMS and m.by_staff and m.found in self.signed_levels
         ]
-        found = [(m.risk_found, m.known_at) for m in self.measurements if m.instrument == Instrument.PHQ_9]
-        return tuple(
-            version
-            for version, known_at in found
-            if version is not None and not any(m.follows(version, known_at) for m in asked)
-        )
+        return tuple(version for version, known_at in found if not any(m.follows(version, known_at) for m in asked))
 
 
 def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHeader) -> Changes:
