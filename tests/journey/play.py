@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -77,6 +77,11 @@ class Play:
     moves: list[tuple[Journey, c.Command, datetime]] = field(default_factory=list)
     receipts: dict[UUID, CommandReceipt] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
+
+    def branch(self) -> Play:
+        """The same play, to be taken another way."""
+        events, moves, decisions = [*self.events], [*self.moves], [*self.decisions]
+        return replace(self, events=events, moves=moves, decisions=decisions, receipts=dict(self.receipts))
 
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else person_of(self.journey.id, by)
@@ -328,12 +333,21 @@ def before(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
 
 def standing(journey: Journey, at: datetime, pathway: Pathway) -> Play:
     """A play that stands at a moment of the undisturbed course of a pathway."""
-    known = receipts_of(event for event in course(pathway).events if event.version <= journey.version)
-    return Play(journey, at, receipts=known)
+    return Play(journey, at, receipts=dict(_known(pathway, journey.version)))
+
+
+@cache
+def _known(pathway: Pathway, version: int) -> dict[UUID, CommandReceipt]:
+    return receipts_of(event for event in course(pathway).events if event.version <= version)
 
 
 def after(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, just after the n-th command of this kind."""
+    return _after(kind, nth, pathway).branch()
+
+
+@cache
+def _after(kind: str, nth: int, pathway: Pathway) -> Play:
     play = before(kind, nth, pathway)
     fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
     _, command, _ = next(itertools.islice(fitting, nth - 1, None))
