@@ -32,12 +32,14 @@ def begin(*, output: bool = False) -> None:
 def loading() -> Iterator[None]:
     """Load modules without a search for garbage meanwhile, nor among them later: they stay as long as the process, and
     to look through them again and again is a sixth of a start."""
+    searching = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if searching:
+            gc.enable()
 
 
 def keep_loaded() -> None:

@@ -1,7 +1,7 @@
 """The whole command line: every command in the group of its noun.
 
-A group's module is imported here, when one of its commands is called, so that no command waits for the start of all
-others.
+A group's module is imported here, when one of its commands is called, and what tells of a wrong call when there is one:
+so nothing waits for the start of what it does not need.
 """
 
 import sys
@@ -16,12 +16,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from application.errors import InvalidInput
-from application.process import begin, leave
+from application.process import begin, leave, loading
 from application.words.sentences import first_sentence
-from cli.errors import ExitCode, unheard
-from cli.output import Output
-from cli.streams import OutputLost
 
 NOUNS = {
     "pathway": "Start, find, follow, change and end a patient's pathway.",
@@ -123,8 +119,7 @@ class Nouns(TyperGroup):
         except TyperException as wrong:
             if not in_json:
                 raise
-            Output(json_only=True).error(InvalidInput(wrong.format_message(), "See --help"))
-            code = ExitCode.USAGE
+            code = import_module("cli.wrong_calls").tell_usage(wrong.format_message())
         if in_json:
             sys.exit(int(code or 0))
         return code
@@ -149,9 +144,10 @@ def build(noun: str) -> Any:
         add_completion=False,
         rich_markup_mode=None,
     )
-    if noun in MODULES:
-        import_module(f"cli.{noun.replace('-', '_')}").add_commands(group)
-    import_module("cli.commands").add_commands(noun, group)
+    with loading():
+        if noun in MODULES:
+            import_module(f"cli.{noun.replace('-', '_')}").add_commands(group)
+        import_module("cli.commands").add_commands(noun, group)
     return typer.main.get_command(group) if noun == "score" else typer.main.get_group(group)
 
 
@@ -179,5 +175,4 @@ def main() -> None:
         leave(end.code if isinstance(end.code, int) else int(end.code is not None))
     except OSError as error:
         # What Typer writes itself, such as help, did not get out.
-        Output(json_only=False).error(unheard(OutputLost(error)))
-        leave(ExitCode.FAULT)
+        leave(import_module("cli.wrong_calls").tell_lost(error))
