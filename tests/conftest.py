@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.fixtures.garbage",
     "tests.fixtures.clear",
+    "tests.fixtures.driver_types",
     "tests.fixtures.tiers",
     "tests.fixtures.logs",
     "tests.fixtures.processes",
