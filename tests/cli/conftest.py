@@ -1,16 +1,20 @@
 """A world to act in, the profiles of invented people, and a journey that has been started."""
 
+from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
 from shutil import copy
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 
-from deploy.local.postgres import Database
+from deploy.local.postgres import Database, Postgres
 from simulation import people
 from simulation.keys import Signers
-from tests.cli.helpers import START, World, invented, write_profiles
+from tests.cli.helpers import START, World, append, invented, write_profiles
+from tests.fixtures.clear import open_clear
+from tests.fixtures.everything import everything
 from workflows.journey.actors import Role
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -56,8 +60,24 @@ def keys(profiles: Profiles) -> Signers:
     return invented()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def begun(postgres: Postgres) -> AsyncIterator[Database]:
+    """A record of one journey that has begun."""
+    database = await postgres.fresh_database(template=postgres.database)
+    async with open_clear(everything(database)) as record:
+        await append(record, JOURNEY, opening())
+    # Nobody may be connected to what is copied.
+    yield database
+    await postgres.drop_database(database)
+
+
+@pytest.fixture
+def template(request: pytest.FixtureRequest, template: Database) -> Database:
+    """The database of a test that asks for the journey is a copy of one that has it."""
+    return request.getfixturevalue("begun") if "journey" in request.fixturenames else template
+
+
 @pytest.fixture
 def journey(recorded: World) -> UUID:
     """A journey that has begun, in the record of this world."""
-    recorded.put(JOURNEY, opening())
     return JOURNEY

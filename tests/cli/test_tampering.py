@@ -1,12 +1,14 @@
 """What a database superuser can do to the record, one attack each, and where `record verify` finds it."""
 
-from pathlib import Path
+from collections.abc import AsyncIterator
+from copy import copy
 
 import pytest
+import pytest_asyncio
 
 from activities.record.verification.anchors import make_key, read_key
 from application.record.verification_report import MEANINGS
-from deploy.local.postgres import Database
+from deploy.local.postgres import Database, Postgres
 from tests.cli.helpers import call
 from tests.cli.on_record import ProofWorld, as_superuser
 from tests.signatures.recorded import EARLY, history, rows
@@ -119,19 +121,40 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_tampering_is_found_where_it_is(attack: str, migrated: Database, tmp_path: Path) -> None:
-    register, anchors = tmp_path / "register.json", tmp_path / "anchors"
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def untouched(postgres: Postgres) -> AsyncIterator[Database]:
+    database = await postgres.fresh_database(template=postgres.database)
+    yield database
+    await postgres.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def whole(untouched: Database, tmp_path_factory: pytest.TempPathFactory) -> ProofWorld:
+    """A world with one journey and an anchor, in which nothing is wrong."""
+    directory = tmp_path_factory.mktemp("whole")
+    register = directory / "register.json"
     register.write_bytes(published(EARLY))
-    world = ProofWorld(migrated, register)
-    public_key = make_key(tmp_path / "anchor.key").hex()
-    world.set(anchors_dir=anchors, anchor_public_key=public_key)
+    world = ProofWorld(untouched, register)
+    public_key = make_key(directory / "anchor.key").hex()
+    world.set(anchors_dir=directory / "anchors", anchor_public_key=public_key)
     world.kept(rows(history()))
     world.project()
-    world.anchored(read_key(tmp_path / "anchor.key"))
+    world.anchored(read_key(directory / "anchor.key"))
     before = call(world, *VERIFY, "--json")
     assert (before.code, before.json["findings"], before.json["read_models"]) == (0, [], END)
+    return world
 
+
+@pytest.fixture
+def template(untouched: Database, whole: ProofWorld) -> Database:
+    """Each attack is on a copy of it."""
+    return untouched
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_tampering_is_found_where_it_is(attack: str, whole: ProofWorld, migrated: Database) -> None:
+    world = copy(whole)
+    world.use(migrated)
     statement, expected = ATTACKS[attack]
     as_superuser(migrated, statement)
 
