@@ -39,7 +39,7 @@ class CommandLine:
 
     async def submit(self, command: Command) -> None:
         assert self.seen is not None
-        if len(self.world.received) % 3 == 0:  # It takes as long as the move itself.
+        if len(self.world.received) % 10 == 0:  # It takes as long as the move itself.
             why = call(self.world, "pathway", "why", str(self.journey), "--json").json["sentences"]
             left = len(self.seen.waiting) - SENTENCES
             assert len(why) >= SENTENCES + min(left, 0)

@@ -140,7 +140,8 @@ async def test_a_request_that_says_something_else_holds_once_more(open_clinics: 
             answer = await clinics.call("work", "hold", *sent, "--request", request, "--json", given=reason)
             [row] = [row for row in answer.json["rows"] if row["journey_id"] == str(one)]
             assert row["outcome"] == became, (number, sent)
-        assert len((await held_by(clinics, request))[one]) == number
+        placed = [hold for hold in (await state(clinics, one)).holds.values() if str(hold.together) == request]
+        assert len(placed) == number
     await catch_up(clinics.record)
     me = of_clinics(tmp_path, Role.MEDICAL_DIRECTOR, "demo-clinic", OTHER)
     listed = await clinics.call("work", "releases", request, "--json", *me)

@@ -11,6 +11,7 @@ from typing import NoReturn
 from uuid import UUID
 
 import pytest
+from typer.testing import CliRunner
 
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.master_keys import make_keyring
@@ -20,6 +21,8 @@ from application.errors import Refused, UseCaseError, translate
 from application.pathway import commands
 from application.temporal.calls import no_answer
 from application.viewer import shown_at
+from cli import runtime
+from cli.app import app
 from cli.commands import show_trial
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.output import Output, plain
@@ -222,18 +225,32 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
 
 
 def test_a_list_without_its_record_or_within_no_limit(world: World) -> None:
+    assert call(world, "pathway", "fly").code == 2
     assert call(world, "pathway", "list").code == 6
     assert call(world, "pathway", "list", "--limit", "0").code == 2
+
+
+def test_what_settings_lack_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "configure_logging", lambda *_: None)
+    for name in [name for name in os.environ if name.startswith(("CAREPATH_", "TEMPORAL_"))]:
+        monkeypatch.delenv(name)
+    form = tmp_path / "hold.json"
+    form.write_text(json.dumps(HOLD))
+    coordinator = ("--profile", str(EXAMPLES / "profiles" / "coordinator.json"))
+    missing = CliRunner().invoke(app, ["pathway", "show", NOBODY, *coordinator])
+    assert missing.exit_code == 2
+    assert "CAREPATH_DATABASE_URL" in missing.stderr
+    env = {"CAREPATH_DATABASE_URL": "postgresql://somebody:hidden@127.0.0.1:1/none"}
+    unset = CliRunner().invoke(app, ["pathway", "hold", NOBODY, *coordinator, "--file", str(form)], env=env)
+    assert unset.exit_code == 2
+    assert "TEMPORAL_ADDRESS" in unset.stderr
 
 
 @pytest.mark.program
 def test_as_a_program(tmp_path: Path) -> None:
     assert b"pathway" in run("--help").stdout
-    assert run("pathway", "fly").returncode == 2
+    assert run("pathways").returncode == 2
     coordinator = ("--profile", "docs/examples/profiles/coordinator.json")
-    missing = run("pathway", "show", NOBODY, *coordinator)
-    assert missing.returncode == 2
-    assert b"CAREPATH_DATABASE_URL" in missing.stderr
     nobody_there = "postgresql://somebody:hidden@127.0.0.1:1/none"
     keyless = run("pathway", "show", NOBODY, *coordinator, CAREPATH_DATABASE_URL=nobody_there)
     assert keyless.returncode == 2
@@ -248,9 +265,6 @@ def test_as_a_program(tmp_path: Path) -> None:
     form = tmp_path / "hold.json"
     form.write_text(json.dumps(HOLD))
     hold = ("pathway", "hold", NOBODY, *coordinator, "--file", str(form))
-    unset = run(*hold, CAREPATH_DATABASE_URL=nobody_there)
-    assert unset.returncode == 2
-    assert b"TEMPORAL_ADDRESS" in unset.stderr
     reached = {"TEMPORAL_ADDRESS": "127.0.0.1:1", "CAREPATH_DEMONSTRATION": "true"}
     keyless = run(*hold, CAREPATH_DATABASE_URL=nobody_there, **reached)
     assert keyless.returncode == 2

@@ -17,6 +17,7 @@ from deploy.local.postgres import Database
 from simulation.people import PEOPLE, profile
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, Answer, World, call, referral
+from tests.examples import examples
 from tests.protocols.largest import file_of_size
 from workflows.journey.actors import Role
 from workflows.journey.commands import Command, Withdraw
@@ -318,14 +319,14 @@ def batch(world: World, coordinator: tuple[str, str], path: Path, *more: str) ->
 
 def test_a_batch_and_the_same_batch_again(world: World, coordinator: tuple[str, str], tmp_path: Path) -> None:
     path = tmp_path / "referrals.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows(150))) + "\n\n")
+    path.write_text("\n".join(map(json.dumps, rows(101))) + "\n\n")
     first = batch(world, coordinator, path)
     assert first.code == 0, first.err
     assert "100 rows done" in first.err
-    assert world.journeys() == 150
+    assert world.journeys() == 101
     again = batch(world, coordinator, path, "--json")
-    assert [json.loads(line)["outcome"] for line in again.out.splitlines()] == ["already_started"] * 150
-    assert world.journeys() == 150
+    assert [json.loads(line)["outcome"] for line in again.out.splitlines()] == ["already_started"] * 101
+    assert world.journeys() == 101
 
 
 def test_bad_rows_are_named_by_number_and_do_not_stop_the_others(
@@ -436,10 +437,8 @@ def batch_row(who: str, number: str | None, request: str | None, reason: str) ->
 
 
 @settings(
-    max_examples=8,
-    deadline=None,
+    examples(0.2, HealthCheck.function_scoped_fixture),
     phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @example(
     made=[batch_row("b", "2", "y", "two"), batch_row("a", "2", None, "one"), batch_row("b", None, None, "one")],

@@ -41,7 +41,7 @@ scripts = st.builds(
 
 
 @pytest.mark.timeout(300)
-@examples(0.5, HealthCheck.function_scoped_fixture)
+@examples(0.25, HealthCheck.function_scoped_fixture)
 @given(script=scripts)
 async def test_whatever_happens_at_once(migrated: Database, script: Script) -> None:
     await play(migrated, script)

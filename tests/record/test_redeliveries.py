@@ -22,7 +22,6 @@ from workflows.journey.actors import Role
 from workflows.journey.notices import notices
 from workflows.messages import LIMIT, Alarm, Recorded
 
-DELIVERIES = 1000
 AT_ONCE = 8
 
 
@@ -45,8 +44,9 @@ def escalating() -> tuple[list[Decision], list[Decision]]:
     return before, play.decisions[len(before) :]
 
 
-async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step(
-    record: Record, recording: RecordActivities, owner: Connection, tmp_path: Path
+@pytest.mark.parametrize("deliveries", [120, pytest.param(1000, marks=pytest.mark.soak)])
+async def test_many_deliveries_give_one_event_and_one_notice_for_each_step(
+    record: Record, recording: RecordActivities, owner: Connection, tmp_path: Path, deliveries: int
 ) -> None:
     before, since = escalating()
     await recording.append(batch(before))
@@ -64,9 +64,9 @@ async def test_a_thousand_deliveries_give_one_event_and_one_notice_for_each_step
 
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
-            group.create_task(deliver(DELIVERIES // AT_ONCE))
+            group.create_task(deliver(deliveries // AT_ONCE))
 
-    assert len(answers) == DELIVERIES
+    assert len(answers) == deliveries
     assert len({answer.model_dump_json() for answer in answers}) == 1
     escalated = [event for event in after if isinstance(event.body, e.ObligationEscalated)]
     recorded = [stored.event_id for stored in await whole_log(record) if stored.event_type == "obligation.escalated"]

@@ -169,7 +169,7 @@ async def test_the_application_reaches_read_models_by_name_and_makes_them_by_fun
 async def test_processes_that_share_a_build_leave_out_nothing(record: Record, owner: Connection) -> None:
     first = await put_course(record, 30)
     await record.append(uuid4(), 0, [event(), event()])
-    await put_copies(owner, first, 150)
+    await put_copies(owner, first, 40)
     await catch_up(record)
     await owner.execute("UPDATE read_model_1.poisoned SET at = 'epoch'")
     before = [await owner.fetch(f"SELECT * FROM read_model_1.{table} ORDER BY 1, 2, 3") for table in TABLES]

@@ -79,10 +79,10 @@ async def gone_on(counting: Counting) -> Counting:
     """Three journeys that were projected, and have gone on since."""
     journeys = [uuid4() for _ in range(3)]
     for journey in journeys:
-        await put(counting, renamed(course_of()[:100], journey))
+        await put(counting, renamed(course_of()[:40], journey))
     await catch_up(counting, StateCache())
     for journey in journeys:
-        await put(counting, renamed(course_of()[100:104], journey))
+        await put(counting, renamed(course_of()[40:44], journey))
     counting.events_read = 0
     return counting
 
@@ -97,7 +97,7 @@ async def test_a_journey_that_is_not_in_memory_is_not_folded_from_its_first_even
 async def test_a_rebuild_leaves_snapshots(gone_on: Counting) -> None:
     await rebuild(gone_on)
     for journey in [row.journey_id for row in await gone_on.tail(0) if row.version == 1]:
-        await put(gone_on, renamed(course_of()[104:108], journey))
+        await put(gone_on, renamed(course_of()[44:48], journey))
     gone_on.events_read = 0
     await catch_up(gone_on, StateCache())
     assert gone_on.events_read < 3 * 4 + 2
@@ -131,7 +131,7 @@ async def test_a_snapshot_that_does_not_fit_is_not_used(gone_on: Counting, owner
 
     await catch_up(gone_on, StateCache())
 
-    assert gone_on.events_read >= 3 * 104
+    assert gone_on.events_read >= 3 * 44
     assert await differing(gone_on) == []
 
 
@@ -164,17 +164,19 @@ async def test_a_snapshot_is_encoded_as_events_are(migrated: Database, owner: Co
         assert await differing(counting) == []
 
 
-async def test_whenever_memory_is_lost_the_same_is_shown(record: Record) -> None:
+@pytest.mark.parametrize("events", [100, pytest.param(None, marks=pytest.mark.soak)])
+async def test_whenever_memory_is_lost_the_same_is_shown(record: Record, events: int | None) -> None:
     random, cache = Random(7), StateCache()
+    course = course_of()[:events]
     journeys = {uuid4(): 0 for _ in range(4)}
-    while going_on := [each for each, version in journeys.items() if version < len(course_of())]:
+    while going_on := [each for each, version in journeys.items() if version < len(course)]:
         journey = random.choice(going_on)
         count = random.randint(1, 30)
-        whole = [e.command_id for e in course_of()]
+        whole = [e.command_id for e in course]
         upto = min(journeys[journey] + count, len(whole))
         while upto < len(whole) and whole[upto] == whole[upto - 1]:
             upto += 1
-        await put(record, renamed(course_of()[journeys[journey] : upto], journey))
+        await put(record, renamed(course[journeys[journey] : upto], journey))
         journeys[journey] = upto
         if random.random() < 0.7:
             await catch_up(record, cache)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
 from activities.record import Record
@@ -17,6 +18,7 @@ from activities.record_activities import RecordActivities
 from activities.signatures.sessions import ThisLog
 from tests.record.handed import batch, kept, signed_course
 from tests.record.test_redeliveries import register_of
+from workflows.journey.decided import DecidedBy
 from workflows.journey.events import SignedOff
 from workflows.messages import NOT_TAKEN
 
@@ -37,6 +39,13 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert source.count(rule) == 1
     (copy / path).write_text(source.replace(rule, changed))
     return shlex.join(["sh", "-c", f"cd {shlex.quote(str(copy))} && {shlex.quote(sys.executable)} -m {MODULE}"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def by(build: str) -> DecidedBy:
+    """What the copy says that it is."""
+    async with open_build(build) as other:
+        return other.by
 
 
 async def test_another_build_derives_what_it_decided_by_its_own_rules(
@@ -84,13 +93,11 @@ def listed(directory: Path, *commands: str) -> Builds:
 
 
 async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
-    build: str, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: str, by: DecidedBy, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has database and keys can say so of anything. What only adds to the record waits for no build."""
     decisions = signed_course()
     moving = next(n for n, each in enumerate(decisions) if isinstance(each.events[0].body, SignedOff))
-    async with open_build(build) as other:
-        by = other.by
     recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
     monkeypatch.setattr("activities.record_activities.decided_by", lambda: by)
     for decision in decisions[: moving - 1]:
@@ -112,11 +119,9 @@ async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
 
 
 async def test_a_build_that_gives_something_else_has_derived_nothing(
-    build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: str, by: DecidedBy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here these rules decided, and it is said that the build did, which keeps a dose under another name."""
-    async with open_build(build) as other:
-        by = other.by
     builds = listed(tmp_path, build)
     mine = kept(signed_course())
     assert await builds.derive(*mine) == {}
