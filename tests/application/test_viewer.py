@@ -177,7 +177,7 @@ def test_who_names_an_hour_that_is_none_or_two_is_told_what_to_write(
 
 
 @pytest.mark.program
-@pytest.mark.parametrize("zones", ["", pytest.param("/nowhere", marks=pytest.mark.soak), "WRONG"])
+@pytest.mark.parametrize("zones", ["WRONG", *(pytest.param(none, marks=pytest.mark.soak) for none in ("", "/nowhere"))])
 def test_the_zone_data_is_that_of_the_build(zones: str, tmp_path: Path) -> None:
     """Whatever the machine has: nothing, or something else under the same names."""
     if zones == "WRONG":
