@@ -61,9 +61,9 @@ from application.temporal.run_control import look
 from application.temporal.sdk_log import sdk_logging
 from application.temporal.settings import load_temporal_config, require_authorizer
 from workflows.care_journey import CareJourney
-from workflows.journey.base import abbreviate
-from workflows.journey.calendars import zone_info
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.base import abbreviate
+from workflows.journey.vocabulary.calendars import zone_info
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.messages import DECIDED_BY, REFUSE_UNKNOWN, AnsweredBefore, SignatureCheck
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin, with_storage

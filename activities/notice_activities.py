@@ -10,7 +10,7 @@ from activities.notices import deliver, recipients
 from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Alarm, Attempted, is_logged, raise_alarm
 
 log = structlog.get_logger("notices")

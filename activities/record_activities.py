@@ -65,12 +65,12 @@ from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import staff_news
 from activities.signs_of_life import showing_life
 from activities.standing import Standing, read_standing, recorded_of
-from workflows.journey.actors import CareTeamMember
 from workflows.journey.aggregate import Journey, begin, fold
 from workflows.journey.decided import DecidedBy
 from workflows.journey.events import Event, PathwayStarted, PatientMerged, PatientUnmerged
-from workflows.journey.notices import Notice, notices
 from workflows.journey.receipts import receipts_of
+from workflows.journey.views.notices import Notice, notices
+from workflows.journey.vocabulary.actors import CareTeamMember
 from workflows.messages import (
     DIVERGED,
     LIMIT,

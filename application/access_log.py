@@ -13,12 +13,12 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record.access_log import AccessLogEntry, NewAccessLogEntry, find_broken_glass, record_access
 from application.context import Context
 from application.errors import NotAllowed
-from workflows.journey.actors import STAFF_ROLES
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.always.care_team.rules import has_part, observers
-from workflows.journey.base import InputModel
-from workflows.journey.proof import WITHOUT_KEY
+from workflows.journey.vocabulary.actors import STAFF_ROLES
+from workflows.journey.vocabulary.base import InputModel
+from workflows.journey.vocabulary.proof import WITHOUT_KEY
 
 
 class Query(InputModel):

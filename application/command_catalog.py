@@ -8,7 +8,6 @@ from application.errors import NotAllowed
 from application.words.codes import say_all
 from workflows.journey import commands as c
 from workflows.journey import obligation_types as o
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.adverse_events.model import SERIOUS
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
@@ -19,7 +18,8 @@ from workflows.journey.requirements import Obligation
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.evaluation.model import BASELINE, instrument_measured
 from workflows.journey.stages.sessions.validity import BASELINE_OF
-from workflows.journey.vocabulary import AT_HOME
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.clinical import AT_HOME
 
 SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
 """They have commands of their own: `pathway start`, `signoff approve`, `decline` and `return`, `access break-glass`."""

@@ -25,10 +25,10 @@ from application.proofs import Proofs
 from application.sealing import open_sealed
 from application.settings import Settings, SettingsError, load_settings, projector_url
 from application.temporal.journeys import Journeys
-from workflows.journey.actors import Actor, Role
-from workflows.journey.base import InputModel
-from workflows.journey.proof import SessionCertificate
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.base import InputModel
+from workflows.journey.vocabulary.proof import SessionCertificate
+from workflows.journey.vocabulary.signed_statement import (
     DelegationStatement,
     ProtocolStatement,
     Signature,

@@ -12,7 +12,7 @@ from uuid import UUID
 from activities.privacy.errors import KeysUnavailable
 from activities.record import RecordFault, RecordUnavailable, UnreadableEvent
 from application.settings import SettingsError
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 NOTHING_HAPPENED = "Nothing was sent or recorded."
 NOTHING_WRITTEN = "Nothing was written or changed."

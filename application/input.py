@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from application.errors import FieldProblem, InvalidInput
-from workflows.journey.base import LARGEST, canonical
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.base import LARGEST, canonical
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 
 AnyForm = TypeVar("AnyForm", bound=BaseModel)
 Content = dict[str, Any]

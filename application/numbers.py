@@ -1,11 +1,11 @@
 """Whole numbers where no form has them: in settings, in addresses, and in the place of a time. The rule is that of
-`workflows.journey.numbers`."""
+`workflows.journey.vocabulary.numbers`."""
 
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator
 
-from workflows.journey.numbers import read_whole
+from workflows.journey.vocabulary.numbers import read_whole
 
 
 def _read(given: Any) -> Any:

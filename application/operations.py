@@ -22,7 +22,7 @@ from application.record.projections import Projections, retry_projection, show_p
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
 from application.sign_offs.staff import Roster, rosters
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 LOOK_AFTER_IT = (Role.OPS, Role.MEDICAL_DIRECTOR)
 """Who sees how the service stands, in the whole organisation."""

@@ -30,10 +30,10 @@ from application.profiles import Profile, profiles_in
 from application.settings import Settings
 from application.sign_offs import keyring
 from application.sign_offs.signers import Applicant, EnrolmentRequest
-from workflows.journey.actors import CLINICAL
-from workflows.journey.base import canonical
-from workflows.journey.proof import LONGEST_SESSION, SessionCertificate, SessionStatement
-from workflows.journey.signed_statement import Signature, SignatureHeader, SignatureValue
+from workflows.journey.vocabulary.actors import CLINICAL
+from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.proof import LONGEST_SESSION, SessionCertificate, SessionStatement
+from workflows.journey.vocabulary.signed_statement import Signature, SignatureHeader, SignatureValue
 
 WAITS = timedelta(minutes=5)
 """How long a browser waits for somebody to use their passkey."""

@@ -32,11 +32,11 @@ from application.profiles import Profile
 from application.sessions import session_of
 from application.settings import Settings
 from application.sign_offs import keyring
-from workflows.journey.actors import Role
-from workflows.journey.base import InputModel, canonical
-from workflows.journey.calendars import Instant
-from workflows.journey.proof import Ed25519, SessionCertificate
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import InputModel, canonical
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.proof import Ed25519, SessionCertificate
+from workflows.journey.vocabulary.texts import show_hidden
 
 READERS = (Role.OPS, Role.MEDICAL_DIRECTOR)
 """Who may see payloads in clear."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from activities.signatures.signer_registry import Register
 from application import input as forms
 from application.errors import InvalidInput, NotAllowed
-from workflows.journey.actors import Actor, Role
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 
 _NO_PROFILE = "Give --profile FILE or set CAREPATH_PROFILE; docs/reference/command-line.md shows one"
 

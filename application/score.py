@@ -9,7 +9,7 @@ from application.errors import InvalidInput
 from application.protocols.files import unusable
 from workflows.journey import instruments
 from workflows.journey.instruments import Instrument, Score, Thresholds
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 from workflows.protocols import ProtocolError, list_shipped, load
 
 _NAMES = {"".join(filter(str.isalnum, name.casefold())): name for name in Instrument}

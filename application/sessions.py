@@ -33,9 +33,9 @@ from application.context import Context, KeptSession
 from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, InvalidInput, NotAllowed, UseCaseError
 from application.files import is_missing, write_new
 from application.sign_offs import keyring
-from workflows.journey.actors import Actor
 from workflows.journey.commands import SIGNED, Command
-from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
 
 SESSION_FILE_LIMIT = 64 * 1024
 ONE_COMMAND = timedelta(minutes=10)

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from activities.private_files import NotPrivate, read_private
 from application.addresses import database_problem, is_encrypted
 from application.numbers import WrittenWhole
-from workflows.journey.calendars import zone_info
+from workflows.journey.vocabulary.calendars import zone_info
 
 PREFIX = "CAREPATH_"
 WATCHDOG_PREFIX = f"{PREFIX}WATCHDOG_"

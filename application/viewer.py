@@ -14,7 +14,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from application.settings import PREFIX, ZONE_EXAMPLE, SettingsError, zone_in_path, zone_named
-from workflows.journey.calendars import local, zone_info
+from workflows.journey.vocabulary.calendars import local, zone_info
 
 SETTING = f"{PREFIX}ZONE"
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")

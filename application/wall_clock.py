@@ -4,7 +4,7 @@ twice: nobody is taken to mean one of the two."""
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from workflows.journey.calendars import day_begins
+from workflows.journey.vocabulary.calendars import day_begins
 
 
 class NoOneHour(ValueError):

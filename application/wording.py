@@ -19,10 +19,10 @@ from workflows.journey.commands import (
 from workflows.journey.obligation_types import EDUCATION, EVALUATION
 from workflows.journey.obligations import most_urgent
 from workflows.journey.requirements import Obligation
-from workflows.journey.severity import Severity
 from workflows.journey.stages.education.rules import find_not_understood, find_untaught
 from workflows.journey.stages.evaluation.rules import find_missing
-from workflows.journey.summary import count_others, describe_wait
+from workflows.journey.views.summary import count_others, describe_wait
+from workflows.journey.vocabulary.severity import Severity
 
 SENTENCES = 20
 """How much of what is awaited is shown, the most urgent first, before the rest is counted."""

@@ -18,7 +18,7 @@ from cli.input import read_input
 from cli.output import Output, add_row, facts_box, table
 from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
-from workflows.journey.actors import Licence, Role
+from workflows.journey.vocabulary.actors import Licence, Role
 
 OrganisationKey = Annotated[
     Path,

@@ -17,7 +17,6 @@ from cli.errors import ExitCode, exit_code_of_refusal
 from cli.input import journey_id, read_beginning
 from cli.output import Output, add_row, facts_box, say_error, table
 from cli.runtime import Act, Call
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import (
     AnyBody,
@@ -25,8 +24,9 @@ from workflows.journey.commands import (
 )
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
-from workflows.journey.refusals import Refusal
-from workflows.journey.summary import describe_wait
+from workflows.journey.views.summary import describe_wait
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 Template = Annotated[
     bool, typer.Option("--template", help="Print the form to fill in; with JOURNEY, as its protocol asks for it.")

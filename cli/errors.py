@@ -16,7 +16,7 @@ from application.errors import (
     UseCaseError,
 )
 from cli.streams import OutputLost
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 class ExitCode(IntEnum):

@@ -15,8 +15,8 @@ from application.input import FILLABLE, check, read_object, require_small
 from application.viewer import viewers_zone
 from application.wall_clock import NoOneHour, read_moment
 from cli.interrupts import at_once
-from workflows.journey.limits import COMMAND_LIMIT
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.texts import show_hidden
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -20,7 +20,7 @@ from application.words.codes import say, say_within
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.layout import Boxed, Facts, Rows, whole_words
 from cli.streams import Err, Out
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.texts import show_hidden
 
 ILLUSTRATIVE = "ILLUSTRATIVE: this protocol is an example. Not for the care of patients."
 _WIDE, _NARROWEST = 140, 20

@@ -44,8 +44,8 @@ from cli.references import NONE_KNOWN, Known, references_of
 from cli.runtime import Call, command
 from cli.start import start
 from workflows.journey.events import Event
-from workflows.journey.patient_view import PatientSummary
-from workflows.journey.stage import Stage
+from workflows.journey.views.patient_view import PatientSummary
+from workflows.journey.vocabulary.stage import Stage
 
 At = Annotated[str | None, typer.Option("--at", metavar="VERSION|TIME", help=MOMENT, show_default=False)]
 Corrected = Annotated[

@@ -15,11 +15,11 @@ from application.protocols.staffing import require_staff
 from application.words.codes import say, say_all, say_within
 from cli.output import Output, add_row, facts_box, table
 from cli.runtime import Call, command
-from workflows.journey.actors import Role
-from workflows.journey.base import short_code
-from workflows.journey.calendars import local
 from workflows.journey.protocol import EscalationStep, Protocol
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval
 from workflows.protocols.warnings import find_warnings
 
 Name = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A protocol by name, id, pathway, or its file.")]

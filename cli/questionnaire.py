@@ -9,7 +9,7 @@ from application.errors import InvalidInput
 from application.questionnaires.folder import Folder, clinics_of, folder_of, problems_of, read_folder
 from cli.output import add_row, table
 from cli.runtime import Call, command
-from workflows.journey.base import short_code
+from workflows.journey.vocabulary.base import short_code
 
 
 def add_commands(group: typer.Typer) -> None:

@@ -20,10 +20,10 @@ from cli.output import add_row, facts_box, short_time, table, your_time
 from cli.references import Known, name_journey
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import short_code
 from workflows.journey.obligations import most_urgent, obligations
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.summary import count_others, health, name_step
+from workflows.journey.views.summary import count_others, health, name_step
+from workflows.journey.vocabulary.base import short_code
 
 Shown = dict[str, object]
 

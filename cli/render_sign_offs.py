@@ -21,8 +21,8 @@ from cli.render import not_proven
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
-from workflows.journey.base import short_code
-from workflows.journey.codes import code_in
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.codes import code_in
 
 STANDS: dict[DecisionStatus, str] = {
     "standing": "it is valid: the evidence is as it was signed",

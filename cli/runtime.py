@@ -21,7 +21,7 @@ from cli.input import ask
 from cli.interrupts import on_interrupt
 from cli.output import Output
 from cli.streams import OutputLost
-from workflows.journey.numbers import read_whole
+from workflows.journey.vocabulary.numbers import read_whole
 
 Csv = Annotated[bool, typer.Option("--csv", help="Answer in CSV.")]
 Clinic = Annotated[str | None, typer.Option(metavar="CLINIC", help="The clinic's code.", show_default=False)]

@@ -10,8 +10,8 @@ from application.errors import InvalidInput, NotFound
 from application.profiles import own_configuration
 from application.work.worklist import ListWork
 from cli.input import check_options
-from workflows.journey.base import Identifier, InputModel
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.base import Identifier, InputModel
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 
 
 class _Name(InputModel):

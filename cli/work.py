@@ -20,8 +20,8 @@ from cli.output import Output, add_row, facts_box, local_time, short_time, table
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.render_roster import roster_as_json
 from cli.runtime import Call, command
-from workflows.journey.actors import Actor
-from workflows.journey.summary import describe_action
+from workflows.journey.views.summary import describe_action
+from workflows.journey.vocabulary.actors import Actor
 
 ObligationArgument = Annotated[
     str,

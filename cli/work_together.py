@@ -29,8 +29,8 @@ from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.runtime import Call, command
-from workflows.journey.base import short_code
-from workflows.journey.codes import code_in
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.codes import code_in
 
 
 def add_commands(group: typer.Typer) -> None:

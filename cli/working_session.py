@@ -12,7 +12,7 @@ from application.payloads import make_token
 from application.words.codes import say
 from cli.output import facts_box, local_time
 from cli.runtime import Call, command
-from workflows.journey.proof import LONGEST_SESSION, SessionCertificate
+from workflows.journey.vocabulary.proof import LONGEST_SESSION, SessionCertificate
 
 MOST_HOURS = LONGEST_SESSION // timedelta(hours=1)
 

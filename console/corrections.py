@@ -11,7 +11,7 @@ from console.known_names import offer
 from console.names import FormContext
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.calendars import local
+from workflows.journey.vocabulary.calendars import local
 
 FORMS: dict[type[e.EventBody], type[c.CommandBody]] = {
     e.EvaluationRecorded: c.RecordEvaluation,

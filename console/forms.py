@@ -17,10 +17,10 @@ from application.errors import FieldProblem, InvalidInput
 from application.questionnaires.wording import Wording
 from application.wall_clock import read_wall_clock
 from application.words.codes import say, say_path
-from workflows.journey.base import canonical
-from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.numbers import read_number, read_whole
+from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.calendars import zone_info
+from workflows.journey.vocabulary.numbers import read_number, read_whole
 
 Control: TypeAlias = Literal["line", "text", "lines", "number", "yes_no", "choice", "codes", "date", "time", "json"]
 Content: TypeAlias = dict[str, Any]

@@ -17,10 +17,10 @@ from workflows.journey.always.death.rules import find_standing
 from workflows.journey.always.reports.rules import HARM
 from workflows.journey.events import Event
 from workflows.journey.protocol import CLINICIANS, Part
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE, measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.state import Session
-from workflows.journey.vocabulary import STATE_ZONES, US_STATES
+from workflows.journey.vocabulary.clinical import STATE_ZONES, US_STATES
+from workflows.journey.vocabulary.stage import Stage
 
 Names: TypeAlias = Mapping[str, str]
 SHOWN = 160

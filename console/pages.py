@@ -57,10 +57,10 @@ from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
 from console.to_patients import summary_of, title_of
 from console.visits import KEPT, Visit, sign_ins_of
-from workflows.journey.actors import Role
-from workflows.journey.calendars import local
-from workflows.journey.summary import describe_action
-from workflows.journey.texts import show_hidden
+from workflows.journey.views.summary import describe_action
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.texts import show_hidden
 
 HERE = Path(__file__).parent
 STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (

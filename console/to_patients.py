@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from application.command_catalog import CommandKind
 from application.words.titles import TITLES
 from console.said_here import for_people
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 class ForPatients(NamedTuple):

@@ -40,7 +40,7 @@ from application.work.references import References
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import PERSON, SHOWN_AGAIN, Drafts, Entered
 from console.sign_ins import Flash, SignIn, SignIns
-from workflows.journey.signed_statement import Signature
+from workflows.journey.vocabulary.signed_statement import Signature
 
 COOKIE = "__Host-carepath"
 """The cookie that holds the secret of a sign-in. Its prefix binds it to this host, to secure connections and to `/`."""

@@ -25,11 +25,11 @@ from cli.errors import ExitCode
 from docs.markdown import table
 from docs.requirements import all_requirements, not_shown
 from docs.schemas import attribute_docs, code_names, doc_of, fields_of, plain, shapes_of
-from workflows.journey.actors import Role
 from workflows.journey.commands import ALWAYS, OPEN, SIGNED, AnyBody, CommandBody
 from workflows.journey.events import AnyEventBody, EventBody
 from workflows.journey.protocol import Protocol
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 DOCS = Path(__file__).parent
 _PART = re.compile(r"<!-- generated: ([a-z-]+) -->\n.*?<!-- end -->", re.DOTALL)

@@ -14,7 +14,7 @@ from activities.privacy.master_keys import Keyring
 from activities.record import RecordFault, RecordUnavailable, open_record, sealing
 from deploy.local.stack import Stack
 from simulation.people import PEOPLE, STAFF, person_of
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 log = structlog.get_logger("local")
 

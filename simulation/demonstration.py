@@ -41,7 +41,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
-from workflows.journey.summary import format_moment, name_step, timeline
+from workflows.journey.views.summary import format_moment, name_step, timeline
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 

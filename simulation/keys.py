@@ -18,11 +18,11 @@ from activities.signatures.register_file import RegisterFile, publish
 from activities.signatures.sessions import DEMONSTRATION, open_session, prove, session_statement
 from activities.signatures.signer_registry import Register, ServiceEntry, Shift, SignerEntry, StaffEntry
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
-from workflows.journey.actors import STAFF_ROLES, Actor, Role
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import SIGNED, Command
-from workflows.journey.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
-from workflows.journey.signed_statement import Scope
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Actor, Role
+from workflows.journey.vocabulary.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate
+from workflows.journey.vocabulary.signed_statement import Scope
 
 PASSPHRASE = "invented people only"  # noqa: S105 - of nobody
 ENROLLED = datetime(2026, 1, 1, tzinfo=UTC)

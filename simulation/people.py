@@ -11,14 +11,14 @@ from uuid import UUID, uuid5
 
 from application.words.codes import say
 from workflows.journey import commands as c
-from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import list_people_to_look_up
-from workflows.journey.base import digest
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.protocol import Protocol
 from workflows.journey.setting import rules_of
-from workflows.journey.signed_statement import Scope
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
+from workflows.journey.vocabulary.base import digest
+from workflows.journey.vocabulary.signed_statement import Scope
 
 HOME = "CA"
 _NAMES = {

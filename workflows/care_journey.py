@@ -20,9 +20,9 @@ from workflows.authenticity import Foreign
 from workflows.journey.commands import Command, ReleaseSession
 from workflows.journey.decided import refuse_by_hand, stay_refused
 from workflows.journey.obligations import obligations
-from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
-from workflows.journey.summary import Status, TimelineEntry, timeline
+from workflows.journey.views.summary import Status, TimelineEntry, timeline
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.shell.activity_calls import check_once
 from workflows.shell.alarms import Alarms
 from workflows.shell.answers import NotChecked, TryAgain, Undecided, UpdateRefused

@@ -17,19 +17,19 @@ from temporalio import activity
 from temporalio.common import RetryPolicy
 
 from workflows.authenticity import Foreign
-from workflows.journey.actors import CareTeamMember
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
-from workflows.journey.base import Identifier, ImmutableModel
-from workflows.journey.calendars import Instant
 from workflows.journey.commands import Command
 from workflows.journey.decided import DecidedBy, DecidedCommand
 from workflows.journey.folded import JourneyState
-from workflows.journey.limits import EVENT_LIMIT
-from workflows.journey.notices import Notice
 from workflows.journey.receipts import CommandReceipt
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.signed_statement import Scope
+from workflows.journey.views.notices import Notice
+from workflows.journey.vocabulary.actors import CareTeamMember
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.limits import EVENT_LIMIT
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.signed_statement import Scope
 from workflows.signals import Further, Signal, Unchecked
 
 ATTEMPT = timedelta(seconds=15)

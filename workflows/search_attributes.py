@@ -5,8 +5,8 @@ from typing import Any
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from workflows.journey.protocol import Pathway
-from workflows.journey.stage import Stage
-from workflows.journey.summary import Status
+from workflows.journey.views.summary import Status
+from workflows.journey.vocabulary.stage import Stage
 
 STAGE = SearchAttributeKey.for_keyword("JourneyStage")
 PATHWAY = SearchAttributeKey.for_keyword("JourneyPathway")

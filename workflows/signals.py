@@ -10,11 +10,11 @@ from temporalio.common import RawValue
 from workflows.authenticity import is_authentic
 from workflows.fairness import Rank, drop_taken
 from workflows.journey.always.safety.model import FURTHER
-from workflows.journey.base import ImmutableModel, digest
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.decided import refuse_by_hand
-from workflows.journey.limits import COMMAND_LIMIT
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.base import ImmutableModel, digest
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.refusals import Refusal
 
 MESSAGE_BYTES = 16_000
 """How much of a message that cannot be read is kept, in bytes of UTF-8."""

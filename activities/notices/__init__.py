@@ -12,8 +12,8 @@ from activities.record.stored import NewNotice
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import at_work, on_call
-from workflows.journey.actors import Role
-from workflows.journey.notices import Notice
+from workflows.journey.views.notices import Notice
+from workflows.journey.vocabulary.actors import Role
 
 
 async def deliver(

@@ -12,9 +12,9 @@ from icalendar import Calendar
 from icalendar import Event as Entry
 
 from activities.notices.wording import Service
-from workflows.journey.appointments import Appointment, appointments
 from workflows.journey.events import Event
-from workflows.journey.texts import show_hidden
+from workflows.journey.views.appointments import Appointment, appointments
+from workflows.journey.vocabulary.texts import show_hidden
 
 
 class CalendarFile(NamedTuple):

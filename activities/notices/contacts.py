@@ -19,9 +19,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from activities.privacy.key_store import SERVICE, DataKey, KeyStore
 from activities.record.store import Record
-from workflows.journey.actors import Role
-from workflows.journey.base import Flag, Identifier, InputModel, Whole
-from workflows.journey.calendars import Instant
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Whole
+from workflows.journey.vocabulary.calendars import Instant
 
 log = structlog.get_logger("messages")
 

@@ -31,11 +31,11 @@ from activities.record.snapshots import load_current
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
 from activities.signatures.register_file import RegisterFile
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.events import Event, ObligationEscalated
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import after_quiet_hours
 
 log = structlog.get_logger("messages")
 

@@ -18,9 +18,9 @@ from uuid import UUID, uuid4
 from activities.notices.contacts import EMAIL, ContactPoint, ContactPoints, Owner
 from activities.privacy.patient_keys import PatientKeys
 from activities.record.store import Record
-from workflows.journey.actors import Role
 from workflows.journey.events import Event
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 """What a token looks like: 192 random bits."""

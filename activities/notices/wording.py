@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from workflows.journey.calendars import local
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.texts import show_hidden
 
 
 class Service(NamedTuple):

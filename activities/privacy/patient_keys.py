@@ -3,8 +3,8 @@
 import hmac
 from uuid import UUID
 
-from workflows.journey.base import canonical
-from workflows.journey.notices import Notice
+from workflows.journey.views.notices import Notice
+from workflows.journey.vocabulary.base import canonical
 
 
 class PatientKeys:
@@ -31,7 +31,7 @@ class PatientKeys:
         return self._keyed(b"carepath/referral/1\0" + content)
 
     def of_codes(self, journey_id: UUID) -> bytes:
-        """Return the key (32 bytes) of a journey's codes (`workflows.journey.codes`)."""
+        """Return the key (32 bytes) of a journey's codes (`workflows.journey.vocabulary.codes`)."""
         return self._keyed(b"carepath/codes/1\0" + journey_id.bytes)
 
     def of_content(self, said: bytes) -> bytes:

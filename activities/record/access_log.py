@@ -13,7 +13,7 @@ from activities.record.errors import UnreadableEvent
 from activities.record.event_codec import load_journey
 from activities.record.store import Record
 from workflows.journey.aggregate import Journey
-from workflows.journey.codes import code_of
+from workflows.journey.vocabulary.codes import code_of
 
 UNREADABLE = "the reason that was given cannot be read"
 """Stands in the place of a reason that cannot be decrypted: the look is reviewed all the same."""

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from activities.record.source_digest import CORE, source_digest, zone_digest
-from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decided import Decided, DecidedBy
 from workflows.journey.events import PathwayStarted
+from workflows.journey.vocabulary.base import ImmutableModel, canonical
 
 WITHOUT_PROTOCOL: dict[str, Any] = {"decided": {"command": {"body": {"protocol": True}}}}
 

@@ -9,9 +9,9 @@ from activities.record.errors import UnreadableEvent
 from activities.record.store import Record
 from activities.record.stored import NewEvent, StoredEvent
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.base import Identifier, ImmutableModel, canonical
 from workflows.journey.events import AnyEventBody, Event
-from workflows.journey.proof import WITHOUT_KEY, Proof
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, canonical
+from workflows.journey.vocabulary.proof import WITHOUT_KEY, Proof
 
 ENVELOPED = ("body", "illustrative", "command_digest", "proof")
 """The fields of an event that go into its payload. Every other field has a column."""

@@ -19,10 +19,10 @@ from activities.record.event_codec import from_stored
 from activities.record.store import Record
 from activities.record.stored import SealedEvent, StoredCommand, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.base import canonical
 from workflows.journey.events import SignedOff
 from workflows.journey.evidence import evidence, first_approval
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.texts import show_hidden
 
 FORMAT = "care-pathway/export/3"
 VERIFIER = files("activities.record") / "verification" / "verify_export.py"

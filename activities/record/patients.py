@@ -25,7 +25,7 @@ from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.events import Event, PatientMerged, PatientUnmerged
-from workflows.journey.vocabulary import Patient
+from workflows.journey.vocabulary.clinical import Patient
 
 log = structlog.get_logger("record")
 

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field, StringConstraints, ValidationError
 
 from activities.private_files import NotPrivate, read_private, write_private
-from workflows.journey.base import Identifier, InputModel, Whole, canonical
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.base import Identifier, InputModel, Whole, canonical
+from workflows.journey.vocabulary.signed_statement import (
     DelegationStatement,
     ProtocolStatement,
     Signature,

@@ -23,7 +23,7 @@ from webauthn.helpers.structs import (
     RegistrationCredential,
 )
 
-from workflows.journey.signed_statement import Assertion
+from workflows.journey.vocabulary.signed_statement import Assertion
 
 ES256: Final = (bytes.fromhex("a5010203262001215820"), bytes.fromhex("225820"))
 EDDSA: Final = bytes.fromhex("a4010103272006215820")

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from activities.signatures.signer_registry import Register, RegisterError, ServiceEntry, Shift, SignerEntry, StaffEntry
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 def enrol(register: Register, entry: SignerEntry | ServiceEntry) -> Register:

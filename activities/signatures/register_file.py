@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from activities.signatures.keys import PrivateKey
 from activities.signatures.signer_registry import Register, RegisterError
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 DOMAIN = "care-pathway/register/1"
 REGISTER_LIMIT = 16 * 1024 * 1024

@@ -21,9 +21,10 @@ from activities.signatures.signer_registry import Register, ServiceEntry, Signer
 from activities.signatures.staff import ANYBODYS
 from activities.signatures.verifying import SKEW, problem_with
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.commands import SIGNED, Command
-from workflows.journey.proof import (
+from workflows.journey.receipts import command_digest
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.proof import (
     LONGEST_SESSION,
     WITHOUT_KEY,
     Proof,
@@ -31,8 +32,7 @@ from workflows.journey.proof import (
     SessionStatement,
     command_bytes,
 )
-from workflows.journey.receipts import command_digest
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 DEMONSTRATION = "demonstration"
 """The way by which the service of a demonstration lets in everybody. It counts in demonstrations only."""

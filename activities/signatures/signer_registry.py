@@ -15,9 +15,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from activities.signatures.keys import key_id_of
 from activities.signatures.passkeys import PublicKey, covers, ed25519_in
-from workflows.journey.actors import CLINICAL, STAFF_ROLES, CareTeamMember, Licence, Role
-from workflows.journey.base import Identifier, InputModel, Short, Whole
-from workflows.journey.calendars import Instant
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, CareTeamMember, Licence, Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short, Whole
+from workflows.journey.vocabulary.calendars import Instant
 
 SignerState: TypeAlias = Literal["not_enrolled", "active", "revoked"]
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from activities.signatures.signer_registry import Register, Shift
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.model import is_fit
 from workflows.journey.always.care_team.rules import list_duties, roles_for
 from workflows.journey.commands import Command
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 HOLDERS = {
     Role.COORDINATOR: (Role.COORDINATOR,),

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from activities.signatures.passkeys import PasskeyProblem, find_problem
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
-from workflows.journey.actors import Role, is_one_licence
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.actors import Role, is_one_licence
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.signed_statement import (
     DelegationStatement,
     ProtocolApproval,
     ProtocolStatement,

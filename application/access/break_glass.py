@@ -11,10 +11,10 @@ from application.context import Context
 from application.errors import Conflict, Refused, UseCaseError
 from application.history import load_history, load_journey
 from application.pathway.commands import RecordedCommand, submit, wait_until_recorded
-from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.receipts import answer_repeated, receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.command_ids import id_objection
+from workflows.journey.vocabulary.refusals import Refusal
 
 BREAK = CommandKind("access", "break-glass", BreakGlass)
 

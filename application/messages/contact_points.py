@@ -19,9 +19,9 @@ from application.history import read_so_far, read_to_act
 from application.sealing import open_keys
 from application.sessions import require_session
 from application.sign_offs.staff import colleagues
-from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.always.care_team.rules import observers
-from workflows.journey.base import Flag, Identifier, InputModel
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel
 
 TRIES = 5
 SHORTEST, LONGEST, DISTINCT = 6, 64, 4

@@ -22,11 +22,11 @@ from application.history import load_journey
 from application.messages.contact_points import open_contacts
 from application.pathway.commands import submit
 from application.profiles import Profile
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.commands import Command, RequestSupport
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.severity import Severity
 
 ASKED_FOR_HELP = "Asked for help on the page of a link in a message, without saying who it was. Call the patient."
 STILL_ASKED = "Nothing was done, and nothing is lost: what is asked of you still stands."

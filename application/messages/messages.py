@@ -10,7 +10,7 @@ from application.context import Context
 from application.errors import NotFound
 from application.history import read_stored
 from application.sessions import require_session
-from workflows.journey.base import Flag, Whole
+from workflows.journey.vocabulary.base import Flag, Whole
 
 
 class ListMessages(Query):

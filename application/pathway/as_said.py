@@ -12,7 +12,7 @@ from application.pathway.commands import submit
 from application.settings import SettingsError
 from workflows.journey.always.reports.rules import HARM, cut_to_kept
 from workflows.journey.commands import Command, KeepReport
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 NOT_KEPT = "What you said could not be kept at this moment: take it that nobody was told of it."
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")

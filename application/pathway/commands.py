@@ -32,11 +32,9 @@ from application.history import follow, load_history, load_journey, read_journey
 from application.input import too_large
 from application.sign_offs import keyring, signing, staff
 from application.temporal.journeys import Journeys
-from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import require_part
 from workflows.journey.always.death.rules import doubt_if_patient_sends
-from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     SIGNED,
     AnyBody,
@@ -52,9 +50,11 @@ from workflows.journey.decided import keep_again
 from workflows.journey.events import CommandRefused, Event, ReportKept
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import CommandReceipt, answer_repeated, command_digest, receipts_of
-from workflows.journey.refusals import Refusal
-from workflows.journey.refusals import RefusalRaised as RefusedByCore
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLOCK
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.refusals import RefusalRaised as RefusedByCore
+from workflows.journey.vocabulary.stage import Stage
 
 ON_THE_PATIENT = (ScheduleSession, Sign, ReleaseSession)
 """Commands that may rest on what the patient's other journeys say, so that recording them may refuse them after all."""

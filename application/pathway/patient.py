@@ -15,8 +15,8 @@ from application.history import load_journey, read_journey, read_journeys
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.elsewhere import risks, see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk
-from workflows.journey.base import Identifier, InputModel
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.base import Identifier, InputModel
+from workflows.journey.vocabulary.clinical import KnownDose
 
 
 class PatientNamed(InputModel):

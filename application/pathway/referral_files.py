@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from application import input as forms
 from application.errors import NOTHING_HAPPENED, FieldProblem, InvalidInput
 from application.pathway.start import Referral
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 MARK: Final = b"\xef\xbb\xbf"
 """The mark at the beginning by which a spreadsheet knows that a file is UTF-8."""

@@ -18,7 +18,7 @@ from workflows.journey.always.care_team.rules import people_of
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.state import Observation, Session
-from workflows.journey.vocabulary import AT_HOME
+from workflows.journey.vocabulary.clinical import AT_HOME
 
 Moment: TypeAlias = Literal[
     "not planned", "to check", "checked", "released", "not proven", "stopped", "running", "ended"

@@ -21,8 +21,8 @@ from application.sign_offs.session_releases import find_unproven, versions_of
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.events import EnteredInError, Event, FactAmended
-from workflows.journey.patient_view import PatientSummary, patient_summary
-from workflows.journey.provenance import Explanation, explain
+from workflows.journey.views.patient_view import PatientSummary, patient_summary
+from workflows.journey.views.provenance import Explanation, explain
 
 LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent", "facts", "happened")
 """What a comparison of two moments leaves out: what is awaited is shown elsewhere, and the rest is internal."""

@@ -30,13 +30,13 @@ from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
 from application.sign_offs import keyring, staff
 from workflows.journey.aggregate import fold
-from workflows.journey.base import Identifier, InputModel, Short, Text, canonical
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide
 from workflows.journey.events import Event, PathwayStarted
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.journey.refusals import Refusal
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short, Text, canonical
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval
 
 REFERRALS = UUID("5c0f7a5e-6f0b-5d0e-9a56-6f2f0c1f8f2b")
 """The namespace of request ids that are made for referrals without one."""

@@ -16,7 +16,7 @@ from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, Refused, Unavail
 from application.pathway import requests
 from application.pathway.start import Referral, Started, Starter
 from workflows.journey.commands import Command, StartPathway
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)

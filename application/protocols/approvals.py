@@ -16,9 +16,9 @@ from application.files import content_of
 from application.protocols.files import load_protocol, protocol_files
 from application.settings import Settings
 from application.sign_offs.keyring import verified_register
-from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval
 
 ApprovalState: TypeAlias = Literal[
     "approved", "not_signed", "begun", "edited", "review_passed", "not_verified", "not_checked"

@@ -25,10 +25,10 @@ from application.protocols.approvals import (
 )
 from application.protocols.files import find_protocol
 from application.sign_offs import keyring
-from workflows.journey.actors import Role
-from workflows.journey.calendars import local, zone_info
 from workflows.journey.protocol import Protocol
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import local, zone_info
+from workflows.journey.vocabulary.signed_statement import (
     Approval,
     Clinics,
     ProtocolApproval,

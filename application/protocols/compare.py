@@ -8,7 +8,7 @@ from application.words.codes import say
 from application.words.lines import describe_change, describe_place
 from application.words.terms import NO_TERMS, Terms, codes_of
 from workflows.journey.protocol import EscalationStep, Protocol
-from workflows.journey.summary import describe_action
+from workflows.journey.views.summary import describe_action
 
 Content: TypeAlias = dict[str, Any]
 

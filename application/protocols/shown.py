@@ -8,8 +8,8 @@ from application.errors import InvalidInput, NotFound
 from application.protocols.approvals import ApprovalStatus, status_of
 from application.protocols.compare import compare_protocols, describe_differences
 from application.protocols.files import load_protocol, protocol_files
-from workflows.journey.calendars import local
 from workflows.journey.protocol import Protocol
+from workflows.journey.vocabulary.calendars import local
 from workflows.protocols.warnings import find_warnings
 
 

@@ -14,7 +14,7 @@ from application.questionnaires.wording import ENGLISH, Wording, read_wording
 from application.settings import PREFIX, Settings, SettingsError
 from application.sign_offs.keyring import verified_register
 from workflows.journey.instruments import Instrument
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.texts import show_hidden
 
 SETTING = f"{PREFIX}QUESTIONNAIRES_DIR"
 

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from application import input as forms
 from application.errors import FieldProblem
-from workflows.journey.base import Flag, Number, Short, Text, Whole
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.base import Flag, Number, Short, Text, Whole
+from workflows.journey.vocabulary.texts import show_hidden
 
 LARGEST_FILE = 1024 * 1024
 """How large a file may be (bytes)."""

@@ -19,7 +19,7 @@ from application.record.drift import SETTLED, Drift, Drifted, commands_to_move, 
 from application.record.repair import mend
 from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import REGISTERED, Journeys
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 log = structlog.get_logger("reconcile")
 

@@ -26,13 +26,13 @@ from application.record.comparison import drift_of
 from application.record.drift import Drift, Drifted
 from application.settings import Settings
 from application.temporal.journeys import Journeys, PolledBuilds, Run, Taken, not_recorded
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
-from workflows.journey.command_ids import is_own
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.events import event_id
-from workflows.journey.notices import notices
 from workflows.journey.receipts import receipts_of
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.command_ids import is_own
 from workflows.messages import ATTEMPT, mark_version
 
 NOTICES_AT_ONCE = 500

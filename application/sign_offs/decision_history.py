@@ -10,12 +10,12 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.always.sign_offs.rules import took_effect
-from workflows.journey.base import digest
 from workflows.journey.evidence import current_decision, evidence, evidence_of, first_approval
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.sign_off_type import Content
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.vocabulary.base import digest
 
 DecisionStatus: TypeAlias = Literal["standing", "waits_for_second", "superseded", "withdrawn"]
 

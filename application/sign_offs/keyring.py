@@ -19,9 +19,9 @@ from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVer
 from application.files import content_of, is_missing, refuse_existing, write_new
 from application.profiles import key_path
 from application.settings import Settings
-from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, Licence
-from workflows.journey.base import InputModel
-from workflows.journey.signed_statement import Signer, signer_of
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, Actor, Licence
+from workflows.journey.vocabulary.base import InputModel
+from workflows.journey.vocabulary.signed_statement import Signer, signer_of
 
 
 def require_signer(actor: Actor) -> Signer:

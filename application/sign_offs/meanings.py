@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from workflows.journey.signed_statement import Meaning
+from workflows.journey.vocabulary.signed_statement import Meaning
 
 MEANINGS: Final[Mapping[str, str]] = {
     Meaning.EVALUATION_AUTHORED: "I have written this evaluation",

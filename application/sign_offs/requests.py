@@ -15,11 +15,9 @@ from application.history import read_journey
 from application.sign_offs import keyring, signing
 from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
 from application.sign_offs.session_releases import find_unproven
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
-from workflows.journey.base import Identifier, InputModel, Text, digest, stands_for
 from workflows.journey.commands import Command, Sign
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -27,8 +25,10 @@ from workflows.journey.evidence import evidence, first_approval
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind, SignOffRule
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, Text, digest, stands_for
+from workflows.journey.vocabulary.refusals import Refusal
 
 SignOffDecision: TypeAlias = Literal["approve", "decline", "return"]
 

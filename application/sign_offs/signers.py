@@ -23,8 +23,8 @@ from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllow
 from application.files import content_of, refuse_existing, replace, write_new
 from application.profiles import key_path
 from application.sign_offs import keyring
-from workflows.journey.actors import CLINICAL, Licence, Role
-from workflows.journey.base import Identifier, InputModel, Short
+from workflows.journey.vocabulary.actors import CLINICAL, Licence, Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short
 
 ORGANISATION = "organisation"
 """The owner that the organisation's key file names."""

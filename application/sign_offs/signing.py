@@ -8,13 +8,13 @@ from activities.signatures import keys
 from application.context import Context
 from application.errors import Refused
 from application.sign_offs import keyring, staff
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import Command, Delegate, Sign
 from workflows.journey.decide import decide
-from workflows.journey.refusals import Refusal
-from workflows.journey.signed_statement import Signature
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.signed_statement import Signature
 
 
 def sign(context: Context, signer: Actor, journey: Journey, command_id: UUID, body: Sign | Delegate) -> Command:

@@ -16,10 +16,8 @@ from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, FieldProblem, 
 from application.history import load_journey
 from application.sign_offs.keyring import verified_register
 from application.sign_offs.signers import change_register
-from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
-from workflows.journey.base import Identifier, InputModel, Short
 from workflows.journey.commands import (
     Command,
     CommandBody,
@@ -32,6 +30,8 @@ from workflows.journey.commands import (
     WitnessDisposal,
 )
 from workflows.journey.protocol import Part
+from workflows.journey.vocabulary.actors import CareTeamMember, Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short
 
 
 async def look_up_named(context: Context, journey_id: UUID, command: Command, known: Journey | None = None) -> Command:

@@ -35,8 +35,8 @@ from workflows.journey.commands import Command, StartPathway
 from workflows.journey.events import Event
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
-from workflows.journey.refusals import Refusal
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.stage import Stage
 from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
 from workflows.search_attributes import initial_search_attributes
 from workflows.signals import Signal

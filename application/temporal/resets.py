@@ -17,7 +17,7 @@ from application.temporal.run_control import hand_in
 from application.temporal.run_history import refusal_in, taken_by
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.messages import NOT_CHECKED, AnsweredBefore
 from workflows.temporal_plugin import in_history
 

@@ -22,7 +22,7 @@ from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.messages import (
     ATTEMPT,
     COUNTED,

@@ -34,8 +34,8 @@ from activities.record.watching import (
 )
 from application.watchdog.settings import WatchdogSettings
 from workflows.journey.aggregate import Journey
-from workflows.journey.notices import notices
 from workflows.journey.obligations import next_escalation_step, obligations
+from workflows.journey.views.notices import notices
 
 STEP_MISSED = "step_missed"
 NOTICE_MISSING = "notice_missing"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from workflows.journey.words import in_words
+from workflows.journey.vocabulary.words import in_words
 
 WORDS: Final = {
     # Names whose words are not enough.

@@ -10,11 +10,11 @@ from application.words.codes import say
 from application.words.terms import CODED, Terms
 from application.words.titles import title_of_command
 from workflows.journey import events as e
-from workflows.journey.base import short_code
-from workflows.journey.codes import code_in
 from workflows.journey.instruments import Score
 from workflows.journey.stages.evaluation.model import BASELINE
-from workflows.journey.summary import describe_action
+from workflows.journey.views.summary import describe_action
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.codes import code_in
 
 LONGEST: Final = 80
 """How much of a text stands in a line (characters)."""

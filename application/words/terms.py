@@ -16,8 +16,8 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments.results import ScoreChange, ScoreFlag
 from workflows.journey.protocol import Protocol
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.follow_up.model import Contact
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 NAMED_BY: Final = {
     "adverse_event": "what",

@@ -8,10 +8,10 @@ from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
 from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
-from workflows.journey.actors import Role
-from workflows.journey.base import Identifier
 from workflows.journey.protocol import Pathway
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Identifier
+from workflows.journey.vocabulary.stage import Stage
 
 
 class ListJourneys(Query):

@@ -12,7 +12,7 @@ from application.history import read_to_act
 from application.sessions import require_session
 from application.viewer import spell_with_place
 from application.work.worklist import MOST
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 IN_CHARGE = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR)
 """Who may release what others claimed."""

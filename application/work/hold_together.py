@@ -26,15 +26,15 @@ from application.pathway.commands import submit, wait_until_recorded
 from application.protocols.files import find_protocol
 from application.sign_offs.requests import OpenRequest, requests
 from application.work.caseload import CasePage
-from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
-from workflows.journey.base import CODE_DIGITS, Identifier, InputModel, Text, canonical
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.decide import decide
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.base import CODE_DIGITS, Identifier, InputModel, Text, canonical
+from workflows.journey.vocabulary.refusals import Refusal
 
 HOLD: Final = CommandKind("pathway", "hold", PlaceHold)
 PAGE: Final = 1000

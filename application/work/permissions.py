@@ -11,8 +11,8 @@ from application.context import Context
 from application.errors import InvalidInput
 from application.freshness import true_up_to, wait_for_read_models
 from application.work.caseload import CasePage
-from workflows.journey.base import Identifier
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.base import Identifier
+from workflows.journey.vocabulary.stage import Stage
 
 WARNED_BEFORE: Final = (90, 60, 30, 14)
 """Days before its end at which a permission is warned of."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from activities.record import RecordUnavailable, StoredEvent, UnreadableEvent
 from activities.record.event_codec import clinic_and_reference_in
 from application.context import Context
-from workflows.journey.actors import STAFF_ROLES
+from workflows.journey.vocabulary.actors import STAFF_ROLES
 
 KEPT: Final = 20_000
 """How many references stay in memory: those of all journeys of a large clinic."""

@@ -13,8 +13,8 @@ from application.errors import InvalidInput
 from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
 from application.sign_offs.staff import Roster, rosters
 from application.viewer import in_viewers_zone
-from workflows.journey.actors import Actor, Role
-from workflows.journey.base import Identifier
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.base import Identifier
 
 MOST = 1000
 """How many rows a page has at most."""

@@ -35,7 +35,6 @@ from console.pages import done, names_of_staff, news, page
 from console.sign_ins import Flash
 from console.to_patients import title_of
 from console.visits import Looks, Says, Visit, firsts
-from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import (
     SIGNED,
@@ -51,7 +50,8 @@ from workflows.journey.commands import (
 )
 from workflows.journey.events import Event, GlassBroken, InstrumentRecorded, SessionObserved
 from workflows.journey.instruments import Instrument
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.severity import Severity
 
 router = APIRouter()
 ONCE = "once"

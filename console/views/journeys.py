@@ -30,14 +30,14 @@ from console.charts import charts_of
 from console.corrections import choices
 from console.pages import on_clocks, page
 from console.visits import Looks, Visit, sign_ins_of
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.commands import Amend, DoubtDeath
 from workflows.journey.events import Event
 from workflows.journey.obligations import most_urgent
-from workflows.journey.patient_view import PatientSummary
-from workflows.journey.summary import count_others, describe_consequence, health, name_step
+from workflows.journey.views.patient_view import PatientSummary
+from workflows.journey.views.summary import count_others, describe_consequence, health, name_step
+from workflows.journey.vocabulary.actors import Actor, Role
 
 router = APIRouter()
 AWAITED = "obligations.updated"

@@ -30,7 +30,7 @@ from console.pages import page
 from console.sign_ins import Passage
 from console.views.sign_in import hand_over
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, zone_sent
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 router = APIRouter()
 LEAVING = ("pathway.withdraw", "consent.withdraw", "question.ask")

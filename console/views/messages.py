@@ -19,7 +19,7 @@ from console.sign_ins import Flash
 from console.views.commands import command_id_of
 from console.views.operations import journey_in
 from console.visits import Acts, Looks, Visit, firsts, references_of
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 router = APIRouter()
 LISTED: Final = 200

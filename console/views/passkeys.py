@@ -13,7 +13,7 @@ from console.forms import fields_of, read_back
 from console.limits import count_try
 from console.pages import page
 from console.visits import firsts, origin_of, sent_with, settings_of
-from workflows.journey.actors import STAFF_ROLES
+from workflows.journey.vocabulary.actors import STAFF_ROLES
 
 router = APIRouter()
 WITH_KEYS = tuple(role.value for role in STAFF_ROLES)

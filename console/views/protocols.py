@@ -15,10 +15,10 @@ from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import answers_from
 from console.visits import Acts, Looks, Visit
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import short_code
-from workflows.journey.calendars import local
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval
 
 router = APIRouter()
 

@@ -18,10 +18,10 @@ from console.names import FormContext
 from console.pages import news, page
 from console.views.commands import BY_NAME, words_of
 from console.visits import Looks
-from workflows.journey.actors import Role
-from workflows.journey.calendars import zone_info
 from workflows.journey.instruments import Instrument
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import zone_info
+from workflows.journey.vocabulary.severity import Severity
 
 router = APIRouter()
 CHECK, RELEASE, DOSE, OBSERVE, MISS, END = (

@@ -25,7 +25,7 @@ from console.visits import (
     signed_in_with,
     zone_sent,
 )
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 router = APIRouter()
 HOME = {Role.PATIENT: "/work?mine=yes", Role.OBSERVER: "/work?mine=yes"}

@@ -32,9 +32,9 @@ from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
 from console.views.work import onward, query_in
 from console.visits import Acts, Looks, Visit, references_of
-from workflows.journey.base import short_code
-from workflows.journey.codes import code_in
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.codes import code_in
+from workflows.journey.vocabulary.refusals import Refusal
 
 router = APIRouter()
 BINDING = ("journey", "scope", "protocol", "sign_off", "subject")

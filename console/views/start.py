@@ -33,9 +33,9 @@ from console.forms import Field, fields_of, read_back
 from console.pages import page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, settings_of
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal
-from workflows.journey.vocabulary import STATE_ZONES, US_STATES
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.clinical import STATE_ZONES, US_STATES
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols import list_pathways
 
 router = APIRouter()

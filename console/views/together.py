@@ -33,8 +33,8 @@ from console.holdings import Holding, Holdings
 from console.pages import PAGES, page
 from console.views.commands import command_id, command_id_of, with_id
 from console.visits import Acts, Looks, Visit, references_of
-from workflows.journey.actors import Role
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import canonical
 
 router = APIRouter()
 BECAME: Final = {

@@ -19,8 +19,8 @@ from application.work.worklist import ListWork, WorkPage, changes_since, list_wo
 from console.pages import news, page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, references_of
-from workflows.journey.actors import ANYONE, Role
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import ANYONE, Role
+from workflows.journey.vocabulary.stage import Stage
 
 router = APIRouter()
 VIEWS = (

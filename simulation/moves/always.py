@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.always.permissions.rules import REMOTE, last_day
+from workflows.journey.vocabulary.actors import Role
 
 
 def reach(situation: Situation) -> PlayedMove | None:

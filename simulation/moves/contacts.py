@@ -7,11 +7,11 @@ from simulation.moves.preparing import acknowledge, at_home, consent, fill_in, w
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import invented
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Instrument
 from workflows.journey.stages.evaluation.model import scheduled_instruments
 from workflows.journey.stages.sessions.validity import BASELINE_OF
+from workflows.journey.vocabulary.actors import Role
 
 
 def check_in(situation: Situation) -> PlayedMove | datetime:

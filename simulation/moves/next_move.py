@@ -53,11 +53,11 @@ from simulation.moves.signing import sign
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import command_of, invented
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import obligations
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 NextMove = c.Command | datetime
 """What happens next: a command to send now, or the moment until which nobody has anything to do."""

@@ -6,7 +6,6 @@ from application.words.codes import say
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import invented, no_risk, plan, revision
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.medicines.rules import medicine_obstacles
 from workflows.journey.always.safety.suicide_risk import levels_to_sign
@@ -14,7 +13,8 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_o
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.screening.rules import contradiction
-from workflows.journey.vocabulary import AT_HOME
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.clinical import AT_HOME
 
 
 def evaluate(situation: Situation) -> PlayedMove | None:

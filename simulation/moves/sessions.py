@@ -6,12 +6,12 @@ from simulation.moves.preparing import fill_in
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, checklist, invented, observation, vitals
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.instruments import Instrument
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.observing import contradictions, earliest_end
+from workflows.journey.vocabulary.actors import Role
 
 
 def dispense(situation: Situation) -> PlayedMove:

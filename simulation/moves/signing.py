@@ -4,7 +4,6 @@ from simulation.moves.preparing import fill_in
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
@@ -13,6 +12,7 @@ from workflows.journey.evidence import first_approval
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
 
 CHOICES = {
     SignOffKind.ELIGIBILITY: "at_home",

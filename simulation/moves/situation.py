@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
 
 PlayedMove = tuple[Role, c.CommandBody]
 

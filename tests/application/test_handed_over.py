@@ -12,7 +12,7 @@ from tests.faults.helpers import command, support
 from workflows.authenticity import mark_authentic
 from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.commands import Command, KeepUnreadable
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 from workflows.signals import SENDER_BYTES, SENDER_WAITING, Signal, Signals, read_signal, take_signal
 
 TAKEN = st.lists(

@@ -28,7 +28,7 @@ from tests.journey.play import course
 from tests.journey.test_texts import deceives
 from tests.notices.test_channels import a_message
 from workflows.journey import events as e
-from workflows.journey.summary import details
+from workflows.journey.views.summary import details
 
 HIDING = (
     "\x00\x07\x08\x0b\x0c\x0e\x1b\x7f\x85\x90\x9b\x9d\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u200b\u200c"

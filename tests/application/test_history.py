@@ -17,8 +17,8 @@ from application.words.terms import NO_TERMS
 from tests.journey.play import Play, before
 from tests.signatures.recorded import history
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.events import Event
+from workflows.journey.vocabulary.actors import Role
 
 FIRST, MISHEARD = "Invented: bad on most days", "Invented: worse than first said"
 

@@ -20,7 +20,7 @@ from application.settings import SettingsError
 from tests.cli.helpers import World
 from tests.questionnaires import Content, item, option, questionnaire, raw, write
 from workflows.journey.instruments import Instrument, definition_of
-from workflows.journey.vocabulary import WordingId
+from workflows.journey.vocabulary.clinical import WordingId
 
 DEMONSTRATION = Path(__file__).parents[2] / "simulation" / "questionnaires"
 PHQ_9, C_SSRS, PCL_5 = Instrument.PHQ_9, Instrument.C_SSRS, Instrument.PCL_5

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from activities.privacy.patient_keys import PatientKeys
 from application.pathway.start import REFERRALS, Referral
 from tests.cli.helpers import referral
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 OURS, THEIRS = PatientKeys(b"a" * 32), PatientKeys(b"b" * 32)
 

@@ -8,7 +8,7 @@ from application.errors import NotFound
 from application.pathway.session_room import Room, room_of
 from tests.journey.play import Play, after, before, course
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 WINDOW = 10
 

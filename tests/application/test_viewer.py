@@ -27,7 +27,7 @@ from application.viewer import (
 from application.work.worklist import midnight_after
 from cli.input import moment
 from cli.output import local_time
-from workflows.journey.calendars import local
+from workflows.journey.vocabulary.calendars import local
 
 ROOT = Path(__file__).parents[2]
 WINTER = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
@@ -186,7 +186,7 @@ def test_the_zone_data_is_that_of_the_build(zones: str, tmp_path: Path) -> None:
         tokyo = files("tzdata").joinpath("zoneinfo", "Asia", "Tokyo").read_bytes()
         (tmp_path / "America" / "Los_Angeles").write_bytes(tokyo)
     code = (
-        "from datetime import datetime, UTC; from workflows.journey.calendars import local; "
+        "from datetime import datetime, UTC; from workflows.journey.vocabulary.calendars import local; "
         "from cli.output import local_time; now = datetime(2026, 3, 3, 1, tzinfo=UTC); "
         "print(local(now, 'America/Los_Angeles'), local_time(now))"
     )

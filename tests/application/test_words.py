@@ -22,7 +22,7 @@ from workflows.journey import events as e
 from workflows.journey.dispatch import ADVANCES, REACTIONS
 from workflows.journey.instruments import Instrument
 from workflows.journey.instruments.results import ScoreFlag
-from workflows.journey.provenance import rule_name
+from workflows.journey.views.provenance import rule_name
 from workflows.protocols import list_pathways
 
 BODIES = get_args(get_args(e.AnyEventBody)[0])

@@ -19,7 +19,7 @@ from deploy.local.web import run_console
 from tests.benchmarks.clinics import Clinics, clinics
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.benchmarks.stage import Servers, processor_seconds
-from workflows.journey.actors import CLINICAL, Actor, Role
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
 
 FAST = Aim(100.0)
 ZONE_OF_BROWSERS = "America/Los_Angeles"

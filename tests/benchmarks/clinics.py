@@ -31,8 +31,8 @@ from tests.benchmarks.stage import Servers
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import attempted, copy_rows, course_of, put, renamed
-from workflows.journey.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.events import Event
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, CareTeamMember, Licence, Role
 
 CLINICS = tuple(f"clinic-{n}" for n in range(10))
 WORKING: Mapping[Role, tuple[int, int]] = {

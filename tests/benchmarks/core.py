@@ -9,7 +9,7 @@ from tests.benchmarks.course import Step, course
 from tests.benchmarks.report import Figure, Section
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols import list_pathways
 
 BEGAN = datetime(2026, 11, 23, 17, tzinfo=UTC)

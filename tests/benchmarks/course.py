@@ -9,7 +9,7 @@ from tests.journey.play import JOURNEY, PROTOCOLS, started
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.protocol import Pathway
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.stage import Stage
 
 
 @dataclass(frozen=True)

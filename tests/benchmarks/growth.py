@@ -7,9 +7,9 @@ from time import process_time
 from tests.benchmarks.report import Aim, Figure, Section
 from tests.journey.crowds import crowd
 from tests.journey.play import Play, started
-from workflows.journey.actors import Role
 from workflows.journey.commands import AnswerQuestion, AskQuestion, Command, PlaceHold
-from workflows.journey.summary import details
+from workflows.journey.views.summary import details
+from workflows.journey.vocabulary.actors import Role
 
 TRIES = 7
 TEXT = "what if it rains on the day of the session, and nobody can come? " * 20

@@ -14,7 +14,7 @@ from tests.benchmarks.bare import Bare
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.benchmarks.stage import WITHIN, Patient, Servers, inputs, quiet, start_bare
 from workflows.journey.commands import SIGNED, Command
-from workflows.journey.proof import WITHOUT_KEY, SessionCertificate
+from workflows.journey.vocabulary.proof import WITHOUT_KEY, SessionCertificate
 
 ACCEPTED = Aim(1.3)
 RECORDED = Aim(4.0)

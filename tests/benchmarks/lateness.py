@@ -16,10 +16,10 @@ from simulation.people import person_of, referral
 from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.benchmarks.stage import PROTOCOL, QUEUE, Servers, withdrawal
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.calendars import WorkingTime
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.protocol import Action, EscalationPolicy, EscalationStep, Protocol
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import WorkingTime
 
 ALARM_LATE = Aim(5.0)
 HOLD_ANSWERED = Aim(2.0)

@@ -23,7 +23,7 @@ from tests.benchmarks.report import Aim, Figure, Section, percentile
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection, events
 from tests.record.read_models.courses import course_of, put, renamed
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)
 PAGES = 400

@@ -22,10 +22,10 @@ from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
 from tests.fixtures.everything import everything, open_stack
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.actors import Role
 from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyResult
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin

@@ -19,7 +19,7 @@ from tests.signatures.room import ORGANISATION, published
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols.demonstration import load_demonstration
 
 PROTOCOL = load_demonstration("PTSD")

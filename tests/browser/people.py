@@ -18,14 +18,14 @@ from tests.browser.serving import Serving
 from tests.cli.clinics import Clinics
 from tests.journey.play import PROTOCOLS, START, Play
 from tests.record.read_models.courses import catch_up
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.state import Session
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=640)
 MOST_MS = 30_000

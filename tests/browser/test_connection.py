@@ -15,9 +15,9 @@ from playwright.async_api import Dialog, Page, Route, expect
 from application.errors import KEPT_AS_SAID
 from console.visits import COOKIE
 from tests.browser.people import Desk, findings, overflow, sign_in
-from workflows.journey.actors import Role
 from workflows.journey.events import SessionObserved
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.severity import Severity
 
 pytestmark = pytest.mark.browser
 

@@ -51,11 +51,11 @@ from tests.browser.people import (
 )
 from tests.browser.serving import Serving
 from tests.console.enrolment import Register
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, Observe, RecordTherapy, Sign, Withdraw
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.stage import Stage
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.browser

@@ -13,7 +13,7 @@ from console.sign_ins import IDLE
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
 from tests.browser.people import Desk
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.browser
 

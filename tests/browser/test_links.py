@@ -33,7 +33,7 @@ from tests.fixtures.keys import SharedKeys
 from tests.journey.play import course
 from tests.record.read_models.courses import catch_up, renamed
 from workflows.journey.aggregate import fold
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
 
 pytestmark = pytest.mark.browser
 

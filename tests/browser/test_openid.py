@@ -15,7 +15,7 @@ from tests.browser.serving import Serving
 from tests.cli.helpers import World, invented
 from tests.console.enrolment import Register
 from tests.console.provider import provider_process, settings_for
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 COCO = PEOPLE[Role.COORDINATOR]
 

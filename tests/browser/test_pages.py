@@ -10,7 +10,7 @@ from playwright.async_api import Page, ViewportSize
 from application.command_catalog import KINDS
 from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
 from tests.console.addresses import PROTOCOL, SAVED
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.browser
 

@@ -18,8 +18,8 @@ from tests.browser.people import (
 )
 from tests.cli.helpers import invented
 from tests.console.enrolment import Register, to_sign
-from workflows.journey.actors import Role
 from workflows.journey.always.sign_offs.statements import of_event
+from workflows.journey.vocabulary.actors import Role
 
 CLIO = PEOPLE[Role.CLINICIAN]
 

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser, Route
 
 from tests.console.test_codec_server import UI, Asked, asked, record
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 __all__ = ["asked", "record"]
 

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
 from tests.browser.people import Desk, findings, overflow, tab_to
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 async def test_a_coordinator_starts_a_patient_and_a_clinician_decides(desk: Desk) -> None:

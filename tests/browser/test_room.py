@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from simulation.people import PEOPLE
 from tests.browser.people import Desk, findings, overflow
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ from application.command_catalog import KINDS
 from application.viewer import SETTING
 from tests.browser.people import Desk
 from tests.browser.test_pages import STAFF, THERE_IS_NONE, addresses
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.browser
 

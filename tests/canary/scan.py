@@ -23,7 +23,7 @@ from simulation.people import PEOPLE, profile
 from simulation.stack import StaffedStack, staffed_stack
 from tests.faults.helpers import Course, call_cli, command, reset, run_cli
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.temporal_plugin import CarePathwayPlugin
 
 

@@ -19,7 +19,7 @@ from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.events import Event
 from workflows.journey.obligations import obligations
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.stage import Stage
 
 AWAITED = ("evaluation", "consent", "session_end:1", "observation:2-40", "checklist:3")
 """How far journeys have come: each is where this begins to be awaited."""

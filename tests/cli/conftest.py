@@ -15,10 +15,10 @@ from simulation.keys import Signers
 from tests.cli.helpers import START, World, append, invented, write_profiles
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
-from workflows.journey.actors import Role
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols.demonstration import load_demonstration
 
 Profiles = dict[Role, str]

@@ -35,13 +35,13 @@ from simulation.keys import PASSPHRASE, Signers, invent
 from simulation.people import CLINIC, PEOPLE, person_of, profile
 from tests.fixtures.everything import everything
 from tests.record.read_models.courses import catch_up
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.receipts import CommandReceipt, answer_repeated, receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 START = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

@@ -16,7 +16,7 @@ from simulation.keys import staff_entry
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF
 from tests.cli.helpers import START, Answer, World, call
 from tests.signatures.room import entry
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.protocols import list_shipped, resolve
 from workflows.protocols.demonstration import INVENTED_DOSE
 

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
 from tests.cli.valid import FORMS
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 AT = "2026-03-02T09:00:00-08:00"
 EVENT = {"what": "Invented: a fall", "grade": 2, "serious": False, "onset": AT}

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import call
 from tests.cli.signers import PASSPHRASE, AtTerminal
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 ASK = """
 import asyncio, sys

@@ -14,11 +14,11 @@ from tests.cli.helpers import World, call
 from tests.cli.on_record import ProofWorld
 from tests.journey.play import JOURNEY, Play, before
 from tests.signatures.recorded import history
-from workflows.journey.actors import Role
 from workflows.journey.commands import Command, ReleaseSession, RequestSupport
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 def refused(play: Play) -> list[Event]:

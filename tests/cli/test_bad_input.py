@@ -17,11 +17,11 @@ from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call
 from tests.cli.valid import FORMS
 from tests.record.read_models.courses import renamed
-from workflows.journey.actors import ANYONE, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.always.pathway.model import PathwayStarted
 from workflows.journey.always.reports.rules import HARM
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.actors import ANYONE, Role
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 
 SECRET = "Robin has nightmares"
 """Stands for what is about a patient. No error may repeat it."""

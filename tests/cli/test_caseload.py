@@ -14,7 +14,7 @@ from tests.cli.helpers import World, call
 from tests.record.read_models.courses import course_of
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.obligations import obligations
-from workflows.journey.summary import health, status
+from workflows.journey.views.summary import health, status
 
 
 async def listed(clinics: Clinics, *options: str) -> list[UUID]:

@@ -17,7 +17,7 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import START
 from tests.cli.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic
 from tests.signatures.authenticator import ORIGIN, es256
-from workflows.journey.actors import CLINICAL, Role
+from workflows.journey.vocabulary.actors import CLINICAL, Role
 
 DIRA, CLIO = PEOPLE[Role.MEDICAL_DIRECTOR], PEOPLE[Role.CLINICIAN]
 

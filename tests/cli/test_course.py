@@ -14,11 +14,11 @@ from application.wording import SENTENCES
 from simulation.player import at_once, play
 from tests.cli.helpers import World, call
 from tests.journey.play import Play
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.codes import code_in
 from workflows.journey.commands import Command, Sign
-from workflows.journey.words import in_words
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.codes import code_in
+from workflows.journey.vocabulary.words import in_words
 
 
 @dataclass

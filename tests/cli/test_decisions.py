@@ -12,11 +12,11 @@ from tests.cli.helpers import Answer, World, call
 from tests.journey.play import JOURNEY, Play, before
 from tests.signatures.recorded import history
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.always.sign_offs.model import SignOff
-from workflows.journey.base import digest
 from workflows.journey.events import SignedOff
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import digest
 
 OTHERWISE = "one more (invented)"
 

@@ -13,13 +13,13 @@ from tests.cli import helpers
 from tests.cli.clinics import OTHER, Clinics, elsewhere, held_course
 from tests.cli.helpers import Answer
 from tests.record.read_models.courses import catch_up
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
-from workflows.journey.base import short_code
 from workflows.journey.commands import Command, PlaceHold
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.stage import Stage
 
 REASON = {"reason": "Invented recall"}
 LOT = "demo-lot-1"

@@ -56,8 +56,8 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import World
 from tests.cli.valid import FORMS
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.vocabulary.actors import Role
 
 ROOT = Path(application.__file__).parent
 BODIES = TypeAdapter(c.AnyBody)

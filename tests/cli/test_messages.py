@@ -26,7 +26,7 @@ from simulation.keys import PASSPHRASE
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call, invented
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.server
 

@@ -19,14 +19,14 @@ from cli.patient import render_patient
 from simulation.demonstration import timeline_table
 from tests.journey.play import PROTOCOLS, Play, after, course
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.always.pathway.model import Closing
 from workflows.journey.always.patient.model import Elsewhere
-from workflows.journey.patient_view import patient_summary
 from workflows.journey.protocol import Pathway
-from workflows.journey.provenance import explain
-from workflows.journey.stage import Outcome
+from workflows.journey.views.patient_view import patient_summary
+from workflows.journey.views.provenance import explain
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.protocols import list_pathways
 
 T = TypeVar("T")

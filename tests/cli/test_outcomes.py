@@ -29,9 +29,9 @@ from cli.output import Output, plain
 from console.said_here import said_here
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, World, call
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.severity import Severity
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.helpers import World, call
 from tests.journey.play import Play
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 MISHEARD = {"sleep": "Invented: worse than first said"}
 

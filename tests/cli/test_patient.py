@@ -15,7 +15,7 @@ from tests.cli.helpers import World, call
 from tests.journey.play import Play, started
 from tests.record.verification.test_patients import SECOND, another, with_medicine
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 async def _put(record: Record, play: Play) -> None:

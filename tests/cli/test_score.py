@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.helpers import World, call
-from workflows.journey.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"instrument", "band", "complete", "reason", "subscales", "flags", "change"}

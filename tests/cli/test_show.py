@@ -13,8 +13,8 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, Play, before
 from tests.signatures.recorded import history
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
+from workflows.journey.vocabulary.actors import Role
 
 WHAT = "Invented: a fall"
 HELP = "Invented: who drives me home?"

@@ -22,14 +22,14 @@ from simulation.people import PEOPLE, scope_of
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import Answer, World, call
 from tests.journey.play import Play
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.statements import of_command
-from workflows.journey.base import digest
 from workflows.journey.commands import Command, Delegate, ReportAdverseEvent, Sign
 from workflows.journey.events import Event
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import digest
 
 WHY = {"rationale": "Invented: weighed case by case"}
 ANOTHER_ID = "6a0a1c8e-3f5e-4b7c-9d5a-222222222222"

@@ -11,7 +11,7 @@ from simulation.people import CLINIC, PEOPLE
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import START, Answer, World, call
 from tests.cli.signers import BY, OFFLINE, Clinic
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 @pytest.fixture

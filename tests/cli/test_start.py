@@ -19,11 +19,11 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import EXAMPLES, START, Answer, World, call, referral
 from tests.examples import examples
 from tests.protocols.largest import file_of_size
-from workflows.journey.actors import Role
 from workflows.journey.commands import Command, Withdraw
 from workflows.journey.decide import decide
-from workflows.journey.limits import PROTOCOL_LIMIT
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.limits import PROTOCOL_LIMIT
+from workflows.journey.vocabulary.refusals import Refusal
 
 REQUEST = "6a0a1c8e-3f5e-4b7c-9d5a-111111111111"
 

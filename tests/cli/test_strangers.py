@@ -8,10 +8,10 @@ import pytest
 
 from simulation.people import PEOPLE, profile
 from tests.cli.helpers import Answer, World, call
-from workflows.journey.actors import Role
 from workflows.journey.commands import Command, Withdraw
 from workflows.journey.decide import decide
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 REPORTS: dict[str, dict[str, Any]] = {
     "pathway hold": {"reason": "Invented: seen asleep on the street"},

@@ -24,8 +24,8 @@ from tests.cli.helpers import LOOKER, Answer, DirectJourneys, World, call
 from tests.cli.test_start import rows
 from tests.fixtures.everything import everything
 from tests.fixtures.keys import SharedKeys
-from workflows.journey.actors import Role
 from workflows.journey.commands import Command
+from workflows.journey.vocabulary.actors import Role
 
 ROOT = Path(__file__).parents[2]
 ROWS = 12

@@ -9,7 +9,7 @@ from application.errors import HELD, KEPT_AS_SAID, Unavailable
 from application.pathway.commands import LEFT_OUT
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import DirectJourneys, World, call
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 FELL = {"what": "Invented: a fall", "grade": 2, "serious": False, "onset": "2026-03-02T09:00:00-08:00"}
 

@@ -20,7 +20,7 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
 from tests.cli.test_signing import WHY, until_asked
 from workflows.journey import aggregate
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,10 +21,10 @@ from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
 from tests.record.helpers import event
 from tests.record.read_models.courses import asked_of, catch_up, course_of
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.requirements import Obligation
-from workflows.journey.summary import describe_wait
+from workflows.journey.views.summary import describe_wait
+from workflows.journey.vocabulary.actors import Role
 
 CLINICIAN, PATIENT = Role.CLINICIAN, Role.PATIENT
 

@@ -12,9 +12,9 @@ from simulation.keys import SERVICE_KEY, Signers
 from simulation.people import CLINIC
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import Answer, World, call
-from workflows.journey.actors import Role
-from workflows.journey.proof import Proof
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.proof import Proof
+from workflows.journey.vocabulary.refusals import Refusal
 
 MOVE = {"zone": "America/New_York", "state": "NY"}
 HOLD = {"reason": "Invented: Robin asked for it"}

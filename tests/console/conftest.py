@@ -20,7 +20,7 @@ from tests.cli.clinics import Clinics
 from tests.cli.helpers import World, write_profiles
 from tests.console.browser import Browser, browser_of
 from tests.fixtures.keys import SharedKeys
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 class Register:

@@ -16,13 +16,13 @@ from simulation.people import PEOPLE
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import fold
-from workflows.journey.command_ids import own_id
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal
 
 REASON = "Invented: the patient lies unconscious in our emergency room."
 

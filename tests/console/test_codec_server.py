@@ -33,7 +33,7 @@ from simulation.people import PEOPLE, profile
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import put_course
-from workflows.journey.actors import Actor, Role
+from workflows.journey.vocabulary.actors import Actor, Role
 
 pytestmark = pytest.mark.server
 

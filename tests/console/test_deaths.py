@@ -9,8 +9,8 @@ from console.views.journeys import offered
 from simulation.people import PEOPLE
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Role
 
 REPORT = c.RecordDeath(related="no", reason="invented: the sister called")
 LIVES = c.DoubtDeath(death="death-1", reason="invented: spoke with them")

@@ -26,13 +26,13 @@ from simulation.people import PEOPLE, STAFF, member_of
 from tests.cli.valid import FORMS
 from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import canonical
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RENEWAL
 from workflows.journey.protocol import Pathway
 from workflows.journey.protocol.care_plan import DoseLimit
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import canonical
 
 ZONE = "America/Los_Angeles"
 COLLEAGUES = [Colleague(person.id, person.name or "", member_of(person)) for person in STAFF]

@@ -11,7 +11,7 @@ from tests.journey.play import course
 from workflows.journey.aggregate import fold
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.evidence import evidence
-from workflows.journey.signed_statement import Meaning
+from workflows.journey.vocabulary.signed_statement import Meaning
 
 
 def test_every_meaning_of_a_signature_is_a_plain_sentence() -> None:

@@ -30,7 +30,7 @@ from tests.cli.helpers import World, invented
 from tests.console.browser import Browser, Form
 from tests.console.conftest import console_of
 from tests.record.read_models.courses import catch_up
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 ADDRESS = "pat@home.example"
 POINTS = f"/journeys/{JOURNEY}/contact-points"

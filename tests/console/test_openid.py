@@ -35,10 +35,10 @@ from tests.console.provider import at_provider, begin, provider_process, setting
 from tests.journey.play import PROTOCOLS, START
 from tests.record.read_models.courses import catch_up
 from tests.signatures.authenticator import es256
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 CLIO, COCO = PEOPLE[Role.CLINICIAN], PEOPLE[Role.COORDINATOR]
 PASSKEY = es256(31, "localhost")

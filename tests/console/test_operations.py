@@ -28,7 +28,7 @@ from tests.fixtures.clear import open_clear
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up
 from workflows.care_journey import workflow_id
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 JOURNEY = opening()[0].journey_id
 UI = "https://temporal.example/namespaces/care"

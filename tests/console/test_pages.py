@@ -22,8 +22,8 @@ from tests.cli.clinics import OTHER, Clinics
 from tests.console.addresses import OPEN, PROTOCOL, SAVED, addresses
 from tests.console.browser import Browser, browser_of
 from tests.record.helpers import Connection
-from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.aggregate import fold
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
 
 ROLES = [role.value for role in Role if role != Role.SYSTEM]
 FOR: Mapping[str, tuple[Role, ...]] = {

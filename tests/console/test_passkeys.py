@@ -23,8 +23,8 @@ from tests.cli.helpers import LOOKER, invented
 from tests.console.browser import ADDRESS, Browser, browser_of
 from tests.console.enrolment import Register, asked, sign_in, to_sign
 from tests.signatures.authenticator import PRESENT, SoftPasskey, eddsa, es256
-from workflows.journey.actors import Role
 from workflows.journey.always.sign_offs.statements import of_event
+from workflows.journey.vocabulary.actors import Role
 
 CLIO = PEOPLE[Role.CLINICIAN]
 PASSKEY, HERS_TOO, ANOTHERS = es256(11, "localhost"), eddsa(112, "localhost"), es256(13, "localhost")

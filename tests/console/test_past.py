@@ -20,7 +20,7 @@ from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
 from tests.journey.play import started
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 async def newest_look(clinics: Clinics) -> UUID:

@@ -23,7 +23,7 @@ from tests.console.conftest import console_of
 from tests.console.enrolment import Register, asked, sign_in
 from tests.console.test_messages import said
 from tests.signatures.authenticator import SoftPasskey, es256
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.protocols import list_shipped, load, resolve
 from workflows.protocols.demonstration import INVENTED_DOSE
 

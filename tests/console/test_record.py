@@ -16,7 +16,7 @@ from console.views.record import LEFT_OUT, facts_of, record_page
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, browser_of
 from tests.record.read_models.courses import course_of
-from workflows.journey.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
 
 ZONE = "America/Los_Angeles"
 

@@ -11,7 +11,7 @@ from application.work.references import References
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.record.helpers import Connection
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 def named(page: str) -> dict[str, str]:

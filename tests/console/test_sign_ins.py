@@ -9,7 +9,7 @@ import pytest
 
 from application.profiles import Profile
 from console.sign_ins import IDLE, LONGEST, SESSION_IDLE, Passage, SignIns
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.protocols import list_shipped, load
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

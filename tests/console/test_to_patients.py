@@ -12,9 +12,9 @@ from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.enrolment import to_sign
 from tests.console.test_messages import said
-from workflows.journey.actors import Role
 from workflows.journey.always.reports.rules import HARM
-from workflows.journey.patient_view import patient_summary
+from workflows.journey.views.patient_view import patient_summary
+from workflows.journey.vocabulary.actors import Role
 
 THEIRS = [kind for kind in KINDS if Role.PATIENT in kind.roles]
 

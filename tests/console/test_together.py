@@ -16,8 +16,8 @@ from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, Form
 from tests.console.test_messages import said
 from tests.record.read_models.courses import catch_up
-from workflows.journey.actors import Role
-from workflows.journey.base import short_code
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import short_code
 
 REASON = "Invented recall"
 LOT = "demo-lot-1"

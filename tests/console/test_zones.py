@@ -17,8 +17,8 @@ from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, browser_of
 from tests.console.test_access import elsewhere
 from workflows.journey import commands as c
-from workflows.journey.calendars import local
 from workflows.journey.obligations import obligations
+from workflows.journey.vocabulary.calendars import local
 
 OF_SERVER, TOKYO, NEW_YORK = "Europe/Berlin", "Asia/Tokyo", "America/New_York"
 

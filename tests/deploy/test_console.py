@@ -27,7 +27,7 @@ from tests.console.browser import ADDRESS, browser_of
 from tests.console.enrolment import Register, asked, sign_in
 from tests.helpers import eventually
 from tests.signatures.authenticator import es256
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 REFERRAL = {
     "clinic": "demo-clinic",

@@ -25,7 +25,7 @@ from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
 from simulation.stack import write_environment
 from tests.fixtures.everything import everything, open_stack
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWERS = {"enter your id": PEOPLE[Role.CLINICIAN].id, "Passphrase": PASSPHRASE}

@@ -12,8 +12,8 @@ import yaml
 from tests.journey.play import before, started
 from workflows.journey import commands as c
 from workflows.journey.protocol import Protocol
-from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import eligibility_obstacles, find_unanswered
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.protocols import check, find, load, resolve
 from workflows.protocols.demonstration import load_demonstration
 

@@ -43,8 +43,8 @@ from tests.drill.disturbances import KINDS, Disturbance, Ground, disturb
 from tests.drill.people import ACKNOWLEDGED, Desk, Told, gather_people
 from tests.faults.helpers import PROTOCOLS, Course, run_cli
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.protocol import Protocol
+from workflows.journey.vocabulary.actors import Role
 
 HOME = Path(".local") / "drill"
 JOURNEYS = 30

@@ -25,8 +25,8 @@ from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import fold
-from workflows.journey.notices import notices
 from workflows.journey.obligations import obligations
+from workflows.journey.views.notices import notices
 
 PROMPT = timedelta(seconds=5)
 """How late an alarm may leave when nothing disturbs it."""

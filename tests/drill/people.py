@@ -19,8 +19,8 @@ from simulation.people import STAFF, look_up, person_of
 from simulation.player import Follower
 from tests.faults.helpers import AT_RISK, Course, signal
 from workflows.journey import commands as c
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.vocabulary.actors import Actor, Role
 
 PATIENTS, OBSERVERS = 6, 5
 ASKS_AGAIN = timedelta(seconds=30)

@@ -40,7 +40,6 @@ from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.sign_offs.statements import of_command
@@ -48,9 +47,10 @@ from workflows.journey.decide import decide
 from workflows.journey.decided import Decided, DecidedCommand, events_digest
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
-from workflows.journey.signed_statement import Signature, SignatureHeader
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.signed_statement import Signature, SignatureHeader
 from workflows.messages import (
     TRY_AGAIN,
     Batch,

@@ -22,7 +22,7 @@ from simulation.stack import StaffedStack
 from tests.faults.helpers import As, answers, findings
 from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 

@@ -47,12 +47,12 @@ from tests.helpers import eventually, task_failures
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.receipts import receipts_of
-from workflows.journey.summary import Status
+from workflows.journey.views.summary import Status
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyResult, Receipt
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration

@@ -15,7 +15,7 @@ from simulation.keys import Signers
 from tests.faults.helpers import AT_RISK, Course, at_work, blocked, findings, support
 from tests.helpers import eventually
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.server
 

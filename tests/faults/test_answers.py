@@ -40,9 +40,9 @@ from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.receipts import command_digest
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Outcome, Stage
 from workflows.messages import ALREADY_OPEN, NOT_CHECKED, TRY_AGAIN, UNDECIDED, Batch, Recorded, append_to_record
 
 pytestmark = pytest.mark.server

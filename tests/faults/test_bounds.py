@@ -16,8 +16,8 @@ from workflows import messages
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.safety.model import FURTHER
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.server
 

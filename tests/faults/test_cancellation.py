@@ -18,9 +18,9 @@ from tests.faults.helpers import LOG_LOCK, Course, at_work, blocked, command, re
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.obligations import next_deadline
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 pytestmark = pytest.mark.server
 

@@ -26,7 +26,7 @@ from tests.helpers import eventually
 from workflows import messages
 from workflows.care_journey import CHECKED_AT_ONCE, CareJourney
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import NOT_CHECKED, TRY_AGAIN, SignatureCheck, SignatureResult, verify_signature
 
 pytestmark = pytest.mark.server

@@ -16,8 +16,8 @@ from simulation.people import CLINIC, PEOPLE, profile
 from tests.faults.helpers import Course, at_work, call_cli
 from tests.faults.test_lost_temporal import connected, reconcile
 from tests.fixtures.everything import everything, open_stack
-from workflows.journey.actors import Role
 from workflows.journey.commands import Withdraw
+from workflows.journey.vocabulary.actors import Role
 
 STRANGER = {"id": "somebody-else", "role": "on_call_clinician", "clinics": ["another-clinic"]}
 REASON = {"reason": "Invented: the emergency room called"}

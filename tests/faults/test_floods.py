@@ -16,8 +16,8 @@ from tests.faults.helpers import Course, at_work, command, reset, signal, suppor
 from tests.helpers import SOON, eventually
 from workflows import messages, signals
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.server
 

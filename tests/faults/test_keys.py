@@ -45,7 +45,7 @@ from tests.helpers import codec_of, eventually, task_failures
 from tests.replay.replay import replay
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import DIVERGED, LIMIT, Attempted
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin

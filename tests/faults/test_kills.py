@@ -17,7 +17,7 @@ from tests.faults.helpers import AT_RISK, ROOT, Course, reset, support
 from tests.faults.test_workers import delivered, owed
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.record_anchor import AnchorRecord
 
 pytestmark = [pytest.mark.server, pytest.mark.soak, pytest.mark.timeout(600)]

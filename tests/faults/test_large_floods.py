@@ -23,7 +23,7 @@ from tests.faults.helpers import Course, at_work, run_cli, signal
 from tests.faults.test_floods import accounted, accounted_for
 from tests.helpers import eventually
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = [pytest.mark.server, pytest.mark.soak, pytest.mark.timeout(600)]
 

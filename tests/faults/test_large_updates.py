@@ -22,7 +22,7 @@ from tests.faults.test_use_cases import act
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 pytestmark = [pytest.mark.server, pytest.mark.faults]
 

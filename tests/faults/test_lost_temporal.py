@@ -24,9 +24,9 @@ from simulation.stack import StaffedStack
 from tests.faults.helpers import Course, at_work, call_cli, command, support
 from tests.fixtures.everything import everything, open_stack
 from tests.helpers import eventually
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import PlaceHold
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import mark_version
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 

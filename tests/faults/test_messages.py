@@ -19,11 +19,11 @@ from tests.replay.replay import replay
 from workflows import messages
 from workflows.journey import commands as c
 from workflows.journey import decided
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 pytestmark = pytest.mark.server
 

@@ -23,7 +23,7 @@ from tests.faults.helpers import Course, at_work, blocked, command, reset, suppo
 from tests.helpers import eventually
 from workflows import messages
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.shell.display import DIVERGED_HEALTH
 
 pytestmark = pytest.mark.server

@@ -29,8 +29,8 @@ from tests.record.helpers import log_of_patients
 from workflows import messages
 from workflows.care_journey import workflow_id
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 from workflows.messages import Alarm, append_to_record, raise_alarm, verify_signature
 from workflows.temporal_plugin import in_history
 

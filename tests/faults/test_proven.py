@@ -22,8 +22,8 @@ from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.messages import JourneyInput, Receipt
 from workflows.signals import Unchecked
 

@@ -15,8 +15,8 @@ from tests.faults.attackers import asked, decision, send
 from tests.faults.helpers import PATIENCE, Course, at_work
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults]
 

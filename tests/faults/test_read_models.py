@@ -14,9 +14,9 @@ from simulation.keys import Signers
 from tests.faults.helpers import Course, support
 from tests.record.read_models.courses import differing
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Receipt
 
 pytestmark = [pytest.mark.server, pytest.mark.faults]

@@ -33,8 +33,8 @@ from tests.faults.superuser import overwrite
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 from workflows.messages import (
     READ_BACK,
     UNDECIDED,

@@ -34,7 +34,7 @@ from tests.cli.helpers import referral
 from tests.faults.helpers import Course, at_work, command, support
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyInput
 from workflows.record_anchor import AnchorRecord
 

@@ -24,8 +24,8 @@ from simulation.keys import Signers
 from simulation.people import PEOPLE
 from tests.faults.helpers import As, Course, at_work
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def kind(name: str) -> CommandKind:

@@ -26,13 +26,13 @@ from tests.faults.attackers import asked, decision, signed
 from tests.faults.helpers import Course, at_work, command, run_cli, support
 from workflows import messages
 from workflows.journey import commands as c
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
-from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide
 from workflows.journey.decided import Decided
 from workflows.journey.obligations import next_deadline
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.shell.ledger import Ledger
 from workflows.shell.outbox import BATCH_EVENTS
 

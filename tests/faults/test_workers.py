@@ -31,9 +31,9 @@ from tests.faults.helpers import AT_RISK, LOG_LOCK, Course, at_work, blocked, su
 from tests.helpers import codec_of, eventually
 from worker import HARD_STOP, UNAVAILABLE
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Receipt
 from workflows.search_attributes import CLINIC, SEARCH_ATTRIBUTES
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec

@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from workflows.journey.calendars import LAST_DAY, WorkingTime
+from workflows.journey.vocabulary.calendars import LAST_DAY, WorkingTime
 
 WEEK = (1, 2, 3, 4, 5)
 

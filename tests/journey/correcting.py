@@ -5,7 +5,7 @@ from typing import Any
 from tests.journey.play import Play
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
+from workflows.journey.vocabulary.actors import Actor, Role
 
 SECOND = 2
 """The session after the one whose dose is corrected."""

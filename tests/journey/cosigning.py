@@ -7,8 +7,8 @@ import pytest
 from simulation.people import PEOPLE
 from tests.journey.play import Play, after, before, person, ruled, started
 from workflows.journey import commands as c
-from workflows.journey.actors import Actor, Role
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Actor, Role
 
 
 def asked_to_sign(kind: SignOffKind, **rules: dict[str, Any]) -> Play:

@@ -5,9 +5,9 @@ from typing import Any
 
 from tests.journey.play import Play, after, before, started
 from workflows.journey import commands as c
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.base import ImmutableModel
 from workflows.journey.entries import Entries
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.base import ImmutableModel
 
 
 def ask(urgency: str) -> Callable[[Play], object]:

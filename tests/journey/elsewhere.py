@@ -7,12 +7,12 @@ from uuid import UUID, uuid5
 from tests.journey.play import PROTOCOLS, Play, after, course, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.refusals import Refusal
 
 ELSEWHERE = UUID("22222222-2222-4222-8222-222222222222")
 MEDICINE = PROTOCOLS["PTSD"].dose.medicine

@@ -21,21 +21,21 @@ from simulation.people import PEOPLE, look_up, member_of, person_of, referral
 from simulation.player import at_once, play
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
 from workflows.journey.always.supply.rules import balance
-from workflows.journey.calendars import LAST_DAY
-from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.decided import FOUND_BEFORE, Decided
 from workflows.journey.evidence import first_approval
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
-from workflows.journey.signed_statement import Signature
+from workflows.journey.vocabulary.actors import CLOCK, Actor, CareTeamMember, Role
+from workflows.journey.vocabulary.calendars import LAST_DAY
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.signed_statement import Signature
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 

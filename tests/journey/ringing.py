@@ -7,8 +7,8 @@ from simulation.people import observation
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
 
 FRIDAY_AT_FIVE = datetime(2026, 11, 28, 1, tzinfo=UTC)
 """17:00 in the clinic, on a Friday after a holiday."""

@@ -1,7 +1,7 @@
 """What an invented protocol says of sessions in the clinic."""
 
 from workflows.journey.protocol import Protocol, SettingRules
-from workflows.journey.vocabulary import Setting
+from workflows.journey.vocabulary.clinical import Setting
 
 IN_CLINIC_RULES = SettingRules(
     not_asked=("X32_adult_observer_present", "X32_home_safe", "devices_work", "observer_stays"),

@@ -5,12 +5,12 @@ import pytest
 from tests.journey.play import Play, after, before, course, kinds, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.access.rules import may_look
-from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome
 
 BREAK = c.BreakGlass(reason="invented: the emergency room called")
 REVIEW = c.ReviewAccess(access="access-1", justified=True, text="invented: it was needed")

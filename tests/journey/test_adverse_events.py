@@ -8,12 +8,12 @@ from tests.journey.play import Play, after, before, followed_up, one, person
 from tests.journey.ringing import acknowledge, dose, in_session, seizure, steps
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.adverse_events.model import SERIOUS
 from workflows.journey.always.adverse_events.rules import severity_of
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.severity import Severity
 
 
 @pytest.mark.parametrize("opens", ["seizure", "overdose", "reported"])

@@ -9,13 +9,13 @@ from simulation.people import checklist
 from tests.journey.play import Play, after, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.entries import put
 from workflows.journey.instruments import Instrument
-from workflows.journey.notices import notices
 from workflows.journey.protocol import DoseLimit, SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 WELL = {f"q{n}": 0 for n in range(1, 10)}
 

@@ -11,11 +11,11 @@ from tests.journey.play import Play, after, before, course, followed_up, one
 from tests.journey.ringing import FRIDAY_AT_FIVE, acknowledge, dose, in_session, seen, seizure, steps, told
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols import list_pathways
 
 

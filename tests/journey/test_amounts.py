@@ -14,11 +14,11 @@ from tests.journey.sessions.helpers import dose
 from tests.journey.test_each_fact import SOURCE
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.patient_limits import is_more
 from workflows.journey.stages.sessions.checklist import vitals_verdict
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.clinical import KnownDose
 
 AMOUNTS = st.decimals(min_value="0.01", max_value="500", places=2)
 

@@ -13,7 +13,6 @@ from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.safety.suicide_risk import (
     levels_to_sign,
     recent_findings,
@@ -22,8 +21,9 @@ from workflows.journey.always.safety.suicide_risk import (
 )
 from workflows.journey.instruments import Instrument, Level
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 QUIET, LOW, HIGH = "nn---n", "yn---n", "yyyyyn"

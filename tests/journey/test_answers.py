@@ -17,11 +17,11 @@ from tests.examples import examples
 from tests.journey.play import PROTOCOLS, Play, before, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Licence, Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import KnownFrom, SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.vocabulary import Patient, UsState
+from workflows.journey.vocabulary.actors import Licence, Role
+from workflows.journey.vocabulary.clinical import Patient, UsState
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 # The states, the District of Columbia and the territories people live in, from east to west: written a second time.
 _STATES = (

@@ -11,12 +11,12 @@ from tests.journey.correcting import confirm
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, before, kinds
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 HARD, REVIEW = "X03", "X20"
 

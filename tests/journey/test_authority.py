@@ -11,7 +11,6 @@ from simulation.people import PEOPLE, person_of, revision
 from tests.journey.play import JOURNEY, PROTOCOLS, Play, after, before, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.permissions.model import ProposedPermission
 from workflows.journey.always.safety.model import ContactToSign
@@ -20,10 +19,11 @@ from workflows.journey.authorization import authors, licence_objection, may_deci
 from workflows.journey.decide import decide
 from workflows.journey.evidence import first_approval, is_approved
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.education.state import ProposedConsent
 from workflows.journey.stages.evaluation.model import Evaluation
-from workflows.journey.vocabulary import US_STATES
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Licence, Role
+from workflows.journey.vocabulary.clinical import US_STATES
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 NOW = datetime(2027, 1, 14, 17, tzinfo=UTC)
 SUBJECTS = {

@@ -12,14 +12,14 @@ from simulation.people import PEOPLE, STAFF, checklist, look_up, member_of, pers
 from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, STAFF_ROLES, Actor, CareTeamMember, Licence, Role, is_one_licence
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.always.care_team.rules import list_people_to_look_up
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Part, SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, STAFF_ROLES, Actor, CareTeamMember, Licence, Role, is_one_licence
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 STRANGERS = {
     "another patient": Actor(id="demo-patient-2", role=Role.PATIENT),

@@ -9,10 +9,10 @@ from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, kinds
 from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.entries import put
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Role
 
 TOLD, HELD = ["support.requested"], ["support.requested", "hold.placed"]
 

@@ -8,13 +8,13 @@ import pytest
 from tests.journey.play import START, Play, after, before, course
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.safety.model import Happened
 from workflows.journey.envelopes import EventBody
 from workflows.journey.evidence import current_decision, evidence
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate
+from workflows.journey.vocabulary.actors import CLOCK, Actor, Role
 from workflows.protocols import list_pathways
 
 NO_SAFETY = {

@@ -9,11 +9,11 @@ from simulation.people import checklist
 from tests.journey.play import HERE, Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def visit(name: str | None = None, **changed: Any) -> c.RecordVisit:

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from tests.journey.play import PROTOCOLS, Play, after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.calendars import QuietHours, after_quiet_hours, age_on, is_quiet, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.calendars import QuietHours, after_quiet_hours, age_on, is_quiet, local
 from workflows.protocols import list_pathways
 
 NIGHT = QuietHours.model_validate({"start": "21:00", "end": "08:00"})

@@ -13,16 +13,16 @@ from simulation.people import referral
 from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, before, course
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
-from workflows.journey.base import abbreviate, canonical, digest
-from workflows.journey.codes import code_in, code_of
-from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import abbreviate, canonical, digest
+from workflows.journey.vocabulary.codes import code_in, code_of
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 KEYS = st.text("0123456789abcdef", min_size=64, max_size=64)
 SAID = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=20), st.lists, max_leaves=5)

@@ -11,13 +11,13 @@ from tests.journey.play import JOURNEY, PROTOCOLS, Play, before, started
 from tests.journey.properties.journeys import draw_command, moments, standing_at
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.command_ids import is_own, own_id
 from workflows.journey.decide import decide
 from workflows.journey.decided import Decided
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.command_ids import is_own, own_id
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.shell.ledger import Ledger
 
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from tests.journey.play import Play, before, kinds, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import STAFF, Actor, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import STAFF, Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 
 
 def paper(play: Play, **ago: float) -> c.EnterPaperConsent:

@@ -11,13 +11,13 @@ from tests.journey.correcting import SECOND, amend, confirm, mark, redose, rejec
 from tests.journey.play import Play, after, before, collected, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.corrections.told_before import MOST
 from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 @pytest.mark.requirement("A33")

@@ -10,14 +10,14 @@ from tests.journey.cosigning import DIRECTOR, asked_to_sign, exception, half
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import PROTOCOLS, before, kinds, ruled, started
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.evidence import first_approval, is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.authorization import cosigners
 from workflows.journey.evidence import current_decision, evidence, first_approval, is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 @each

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.journey.play import Play, started
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 CALLS_FOR_EACH_OPEN = 10
 """Function calls that one more open question may cost each later command. A step through all of them for each of them

@@ -12,7 +12,7 @@ from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Pathway
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.protocols import list_pathways
 
 both = pytest.mark.parametrize("pathway", list_pathways())

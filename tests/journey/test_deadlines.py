@@ -9,12 +9,12 @@ from tests.journey.clinic_times import at
 from tests.journey.play import Play, after, before, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.calendars import add_working_time, working_time_between
-from workflows.journey.notices import notices
 from workflows.journey.protocol import EscalationPolicy, Protocol, SignOffKind
-from workflows.journey.refusals import Refusal
-from workflows.journey.summary import describe_wait
+from workflows.journey.views.notices import notices
+from workflows.journey.views.summary import describe_wait
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.calendars import add_working_time, working_time_between
+from workflows.journey.vocabulary.refusals import Refusal
 
 # START is Monday 23 November 2026, 09:00 in Los Angeles; Thursday the 26th is a holiday.
 LA = "America/Los_Angeles"

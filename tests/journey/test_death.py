@@ -10,15 +10,15 @@ from simulation.people import PEOPLE, observation, plan
 from tests.journey.play import PROTOCOLS, START, Play, after, before, collected, course, one, person, ruled, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, CLOCK, Role
 from workflows.journey.always.death.model import DOUBTS_KEPT
 from workflows.journey.always.death.rules import LIVES as SEEN_ALIVE
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
-from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import CLINICAL, CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 REPORT = c.RecordDeath(related="no", reason="invented: the sister called")
 

@@ -9,14 +9,14 @@ from simulation.people import PEOPLE
 from tests.journey.play import Play, after, before, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.authorization import delegations_of
-from workflows.journey.calendars import working_time_between
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.signing_rights import signing_rights
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLINICAL, CLOCK, Actor, Role
+from workflows.journey.vocabulary.calendars import working_time_between
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 
 CLINICIAN, DIRECTOR = PEOPLE[Role.CLINICIAN], PEOPLE[Role.MEDICAL_DIRECTOR]
 ON_CALL = PEOPLE[Role.ON_CALL_CLINICIAN]

@@ -10,14 +10,14 @@ from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import Closing
 from workflows.journey.decide import decide
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.dose_gate import dose_gate, open_matters
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Outcome
 
 SECOND = 2
 """Most tests stand before the release of the second session, where intervals and check-ins count."""

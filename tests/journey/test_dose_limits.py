@@ -7,12 +7,12 @@ import pytest
 from simulation.people import plan, revision
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.evidence import is_approved
 from workflows.journey.patient_limits import limit_of, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def own(**numbers: float) -> c.SetLimits:

@@ -12,9 +12,9 @@ from tests.journey.play import Play, after, before, course, one, standing, start
 from tests.journey.sessions.helpers import ending, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def dose(play: Play, **changed: Any) -> c.RecordDose:

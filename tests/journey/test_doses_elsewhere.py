@@ -9,14 +9,14 @@ from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, ready, told
 from tests.journey.play import PROTOCOLS, Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, ReleasedSession
 from workflows.journey.decide import decide
 from workflows.journey.patient_limits import limit_of, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def test_nobody_but_the_record_tells_what_is_elsewhere() -> None:

@@ -12,11 +12,11 @@ from simulation.people import checklist
 from tests.journey.play import Play, after, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 Facts = Callable[[Play], Iterator[list[e.EventBody]]]
 SOURCE = UUID("33333333-3333-4333-8333-333333333333")

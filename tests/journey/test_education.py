@@ -4,11 +4,11 @@ import pytest
 
 from tests.journey.play import after, before, kinds, started
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import find_not_understood, find_untaught
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 
 
 @pytest.mark.requirement("A25", "A27", "A38", "B28")

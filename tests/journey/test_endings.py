@@ -8,11 +8,11 @@ import pytest
 from tests.journey.play import Play, after, before, collected, course, one, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 HOME = c.SaidLocation(state="CA", confirmed=True)
 

@@ -12,7 +12,6 @@ from tests.journey.play import Play, after, before, course, followed_up, one
 from tests.journey.sessions.helpers import see
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.corrections.entered_in_error import (
     MARKABLE,
     loosens,
@@ -24,9 +23,10 @@ from workflows.journey.always.corrections.instead import (
 )
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def test_every_event_can_be_marked_or_says_what_to_do_instead() -> None:

@@ -10,12 +10,12 @@ import pytest
 from tests.journey.play import JOURNEY, Play, after, before, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.command_ids import own_id
-from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal
 
 REPETITIONS = 1000
 

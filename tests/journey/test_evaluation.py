@@ -9,12 +9,12 @@ from simulation.people import PEOPLE, no_risk
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.rules import find_missing
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 PHQ_9_CLEAR = [1, 1, 1, 1, 1, 1, 1, 1, 0]
 

@@ -5,11 +5,11 @@ import pytest
 from simulation.people import PEOPLE, member_of
 from tests.journey.play import after, course, started
 from workflows.journey import commands as c
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway
-from workflows.journey.provenance import explain
+from workflows.journey.views.provenance import explain
+from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.protocols import list_pathways
 
 

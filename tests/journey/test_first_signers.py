@@ -9,10 +9,10 @@ from simulation.people import member_of
 from tests.journey.cosigning import CLINICIAN, COLLEAGUE, DIRECTOR, each, half, standing
 from tests.journey.play import person
 from workflows.journey import commands as c
-from workflows.journey.actors import Actor, Role
 from workflows.journey.evidence import current_decision, is_approved
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def _with_licence(who: Actor, last: datetime) -> Actor:

@@ -11,14 +11,14 @@ from tests.journey.correcting import amend, confirm, mark
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.calendars import local
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.model import instrument_measured, measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 def test_check_in_is_answered_once_and_what_comes_after_is_kept_beside_it() -> None:

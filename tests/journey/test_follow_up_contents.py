@@ -9,13 +9,13 @@ from simulation.people import no_risk
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 
 HERE = {"state": "CA", "confirmed": True}
 PTSD = ("intrusive_thoughts", "emotional_distress", "mood_instability")

@@ -10,15 +10,15 @@ from tests.journey.crowds import CROWDS, crowd
 from tests.journey.play import START, Play, started
 from tests.journey.test_cost import calls
 from tests.journey.test_portions import settle
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey, evolve
 from workflows.journey.always.safety.model import Support
 from workflows.journey.commands import AnswerQuestion, AskQuestion, HandleMessage, KeepUnreadable, PlaceHold
 from workflows.journey.decide import decide
 from workflows.journey.entries import Entries
 from workflows.journey.obligations import CHANGES_AT_ONCE
-from workflows.journey.refusals import Refusal
-from workflows.journey.summary import details, status
+from workflows.journey.views.summary import details, status
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 FEW, MANY = 10, 600
 FLAT = [kind for kind in CROWDS if kind not in ("holds", "crises", "serious events", "events", "merges", "corrections")]

@@ -11,11 +11,11 @@ from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.calendars import after_quiet_hours, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import after_quiet_hours, local
 
 
 def asks_c_ssrs(play: Play) -> None:

@@ -11,14 +11,14 @@ from simulation.people import checklist, plan, revision
 from tests.journey.play import PROTOCOLS, Play, kinds, started
 from tests.journey.settings import IN_CLINIC_RULES, with_clinic
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.setting import setting_of
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate, interval_obstacles
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 from workflows.protocols.rules import find_broken_rules
 
 ELIGIBILITY, REVIEW = SignOffKind.ELIGIBILITY, SignOffKind.RESPONSE_REVIEW

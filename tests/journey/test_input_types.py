@@ -14,13 +14,13 @@ from activities.signatures.signer_registry import Register
 from application.pathway.start import Referral
 from application.profiles import Profile
 from application.sign_offs.staff import RegisterEntries
-from workflows.journey import base, calendars, vocabulary
-from workflows.journey.base import Flag, InputModel, Number, Whole
-from workflows.journey.calendars import Clock, Day, Instant, Zone
 from workflows.journey.commands import Command, ConfirmUnderstanding
 from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol
-from workflows.journey.vocabulary import Language, UsState
+from workflows.journey.vocabulary import base, calendars, clinical
+from workflows.journey.vocabulary.base import Flag, InputModel, Number, Whole
+from workflows.journey.vocabulary.calendars import Clock, Day, Instant, Zone
+from workflows.journey.vocabulary.clinical import Language, UsState
 
 ROOTS: tuple[type[BaseModel], ...] = (Command, Protocol, Register, Referral, Profile, RegisterEntries)
 
@@ -184,6 +184,6 @@ def test_what_is_no_language_tag_is_refused(tag: str) -> None:
 
 
 def test_every_state_has_a_zone_in_which_its_day_ends() -> None:
-    assert len(vocabulary.US_STATES) == 56
-    for state in vocabulary.US_STATES:
-        TypeAdapter(Zone).validate_python(vocabulary.STATE_ZONES[state])
+    assert len(clinical.US_STATES) == 56
+    for state in clinical.US_STATES:
+        TypeAdapter(Zone).validate_python(clinical.STATE_ZONES[state])

@@ -8,7 +8,7 @@ from tests.journey.play import PROTOCOLS, course
 from workflows.journey.obligation_types import ESCALATION_POLICIES, OBLIGATION_TYPES
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.signed_statement import Meaning
+from workflows.journey.vocabulary.signed_statement import Meaning
 from workflows.protocols.rules import find_broken_rules
 
 

@@ -11,12 +11,12 @@ from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, t
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.severity import Severity, is_at_least, worst
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
 
 
 @pytest.mark.requirement("A35")

@@ -10,12 +10,12 @@ from simulation.people import checklist
 from tests.journey.play import Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.medicines.model import MedicationStatus
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 SEDATIVE = c.AddMedicine(what="invented", classes=("benzodiazepine",), dosage="at night (invented)")
 HARMLESS = c.AddMedicine(what="invented", classes=("other",), dosage="in the morning (invented)")

@@ -9,14 +9,14 @@ from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, merged, tel
 from tests.journey.play import PROTOCOLS, START, Play, after, before, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.decide import decide
-from workflows.journey.notices import notices
 from workflows.journey.patient_limits import limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 SELF = "another-reference"
 

@@ -13,7 +13,6 @@ from tests.journey.properties.journeys import draw_command, moments, standing_at
 from tests.journey.test_death import died
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve
 from workflows.journey.always.adverse_events.findings import open_adverse_event
 from workflows.journey.always.holds.model import place
@@ -21,7 +20,8 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.dispatch import REACTIONS
 from workflows.journey.envelopes import EventBody, give_free_name
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 BODIES: tuple[type[EventBody], ...] = get_args(get_args(e.AnyEventBody)[0])
 OPENING = [body for body in BODIES if body.opens is not None]

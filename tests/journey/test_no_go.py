@@ -9,11 +9,11 @@ from simulation.people import checklist, vitals
 from tests.journey.play import PROTOCOLS, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 SECOND = 2
 RULES = PROTOCOLS["PTSD"].sessions

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from tests.journey.play import after, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.appointments import appointments
 from workflows.journey.instruments import Instrument
-from workflows.journey.notices import Notice, notices
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.views.appointments import appointments
+from workflows.journey.views.notices import Notice, notices
+from workflows.journey.vocabulary.actors import Role
 
 
 def told(events: Sequence[e.Event], since: int) -> list[Notice]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.journey.numbers import read_number, read_whole
+from workflows.journey.vocabulary.numbers import read_number, read_whole
 
 ODD = (
     "1_6",

@@ -7,12 +7,12 @@ import pytest
 
 from tests.journey.play import SAID_HERE, Play, before
 from workflows.journey import commands as c
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.obligation_types import OBLIGATION_TYPES, BeforeDose
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.requirements import Obligation
 from workflows.journey.stages.sessions.dose_gate import NOT_CLEARED, dose_gate, open_matters
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 SECOND = 2
 BY_ITSELF = {"release", "dose", "access_review"}

@@ -7,12 +7,12 @@ import pytest
 from tests.journey.play import HERE, Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 ELSEWHERE = c.Location(state="TX", confirmed=True)
 

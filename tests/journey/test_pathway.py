@@ -28,14 +28,14 @@ from tests.replay.clear import ClearCodec
 from workflows.authenticity import mark_authentic
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.signed_statement import ProtocolApproval, signer_of
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval, signer_of
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.protocols import find, list_pathways, load
 from workflows.temporal_plugin import data_converter
 

@@ -7,13 +7,13 @@ from pydantic import ValidationError
 
 from tests.journey.play import after, before, course
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.notices import Notice
 from workflows.journey.obligations import obligations
-from workflows.journey.patient_view import PatientSummary, patient_summary
 from workflows.journey.protocol import Pathway
-from workflows.journey.stage import Stage
+from workflows.journey.views.notices import Notice
+from workflows.journey.views.patient_view import PatientSummary, patient_summary
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 PATHWAYS: tuple[Pathway, ...] = ("PTSD", "ANXIETY")
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.permissions.rules import last_day, permitted_before
-from workflows.journey.calendars import LAST_DAY, local
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import LAST_DAY, local
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 ENDED = "the permission to prescribe without a visit in person has ended"
 

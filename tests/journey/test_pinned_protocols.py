@@ -13,7 +13,7 @@ from workflows.journey.aggregate import begin
 from workflows.journey.commands import Command
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Protocol
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 protocols = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
 

@@ -11,11 +11,11 @@ from tests.journey.planning import limited, planned
 from tests.journey.play import after, before, kinds
 from tests.journey.settings import IN_CLINIC_RULES
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.evidence import evidence
 from workflows.journey.patient_limits import highest_dose
 from workflows.journey.protocol import DoseLimits, Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols import list_pathways
 
 

@@ -16,11 +16,11 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.dispatch import DECISIONS
 from workflows.journey.instruments import Instrument
 from workflows.journey.plausible import FARTHEST, LONGEST, require_plausible
-from workflows.journey.refusals import RefusalCode, RefusalRaised
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode, RefusalRaised
 
 BODIES: dict[str, type[c.CommandBody]] = {body.model_fields["kind"].default: body for body in DECISIONS}
 TIME = re.compile(r"\d{4}-\d\d-\d\d(T.*)?")

@@ -14,17 +14,17 @@ from tests.journey.crowds import CROWDS, ask, crowd
 from tests.journey.play import Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.clock.rules import STEPS_AT_ONCE, pass_deadline
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk, ReleasedSession
 from workflows.journey.entries import as_entries
-from workflows.journey.limits import EVENT_LIMIT
 from workflows.journey.needs import wanted_now
 from workflows.journey.obligations import CHANGES_AT_ONCE, next_deadline, obligations
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.limits import EVENT_LIMIT
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Outcome
 
 EVENTS_AT_ONCE = 100
 """How many events one command may give, whatever is open."""

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.always.pregnancy.model import TestResult
 from workflows.journey.evidence import evidence_of
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def told(play: Play, result: TestResult, hours_ago: float, by: Role = Role.COORDINATOR) -> int:

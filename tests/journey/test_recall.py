@@ -11,13 +11,13 @@ from tests.examples import examples
 from tests.journey.play import Play, before, course, sealed, started
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import commands as c
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
 from workflows.journey.evidence import current_decision, evidence, evidence_of
 from workflows.journey.needs import needs
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.recall import ROOM, find_entry, recalled
+from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.protocols import list_pathways
 
 

@@ -8,11 +8,11 @@ from simulation.people import referral
 from tests.journey.play import JOURNEY, PROTOCOLS, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.base import digest
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, command_digest, receipts_of
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import digest
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.protocols import list_pathways
 
 

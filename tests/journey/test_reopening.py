@@ -8,13 +8,13 @@ from simulation.people import checklist
 from tests.journey.play import Play, after, before, kinds, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.screening.rules import find_unanswered
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 SIGNED = (SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
 NO = c.ScreeningAnswer(answer="no")

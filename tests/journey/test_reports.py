@@ -14,14 +14,14 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, Play, after, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.base import canonical
 from workflows.journey.decided import Decided, derive, stay_refused
 from workflows.journey.events import Event
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.severity import SEVERITIES, Severity
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.severity import SEVERITIES, Severity
 from workflows.shell.ledger import Ledger
 
 FAR = timedelta(days=365 * 110)

@@ -10,11 +10,11 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, collected, followed_up, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 def event(play: Play, grade: int, **changed: Any) -> c.ReportAdverseEvent:

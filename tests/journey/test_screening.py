@@ -10,12 +10,12 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.screening.rules import find_unanswered
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 YES, NO, UNKNOWN = (c.ScreeningAnswer.model_validate({"answer": word}) for word in ("yes", "no", "unknown"))
 HARD, REVIEW = "X09", "X07"

@@ -9,10 +9,10 @@ from simulation.people import PEOPLE, member_of
 from tests.journey.correcting import redose
 from tests.journey.play import Play, after, person, sealed
 from workflows.journey import commands as c
-from workflows.journey.actors import Actor, Role
 from workflows.journey.always.care_team.rules import list_people_to_look_up
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 WHO = person("who-acts", Role.CLINICIAN)
 """A clinician who is in no event of the journey until they act."""

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.journey.actors import Role
-from workflows.journey.base import CODE_DIGITS, abbreviate, digest, short_code, stands_for
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import CODE_DIGITS, abbreviate, digest, short_code, stands_for
 
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 

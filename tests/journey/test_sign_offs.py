@@ -10,13 +10,13 @@ from simulation.people import PEOPLE
 from tests.journey.play import START, Play, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor, Licence, Role
 from workflows.journey.decide import decide
 from workflows.journey.evidence import current_decision, evidence, evidence_of, is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Licence, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 from workflows.protocols import list_pathways
 
 

@@ -7,12 +7,12 @@ import pytest
 from tests.journey.play import Play, before, person, sealed
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 
 
 def asked() -> tuple[Play, c.Command]:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.journey.play import PROTOCOLS, before
 from workflows.journey.aggregate import Journey
-from workflows.journey.calendars import after_quiet_hours, is_quiet, is_within, working_time_between
 from workflows.journey.obligations import open_obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation, Requirement
+from workflows.journey.vocabulary.calendars import after_quiet_hours, is_quiet, is_within, working_time_between
 from workflows.protocols.demonstration import load_demonstration
 
 SHIPPED, EXACT = load_demonstration("PTSD"), PROTOCOLS["PTSD"]

@@ -18,9 +18,9 @@ from tests.cli.valid import FORMS
 from tests.journey.play import JOURNEY, Play, after, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 BODY: TypeAdapter[Any] = TypeAdapter(c.AnyBody)
 BODIES = {kind.name: BODY.validate_python(FORMS[kind.name] | {"kind": kind.name}) for kind in KINDS}

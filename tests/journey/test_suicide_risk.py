@@ -9,12 +9,12 @@ from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.safety.heightened import is_heightened
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 DIRECTOR = Role.MEDICAL_DIRECTOR
 LIFETIME = "nn---yn"

@@ -11,14 +11,14 @@ from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, CLOCK, Role
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Outcome
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
+from workflows.journey.vocabulary.actors import CLINICAL, CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Outcome
 
 
 def moved(play: Play, movement: str, doses: int, **ago: float) -> c.MoveSupply:

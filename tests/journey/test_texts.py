@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from workflows.journey.base import Identifier, Short, Text
-from workflows.journey.texts import clean_text, show_hidden
+from workflows.journey.vocabulary.base import Identifier, Short, Text
+from workflows.journey.vocabulary.texts import clean_text, show_hidden
 
 LONG, SHORT, CODE = TypeAdapter(Text), TypeAdapter(Short), TypeAdapter(Identifier)
 

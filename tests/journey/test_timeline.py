@@ -2,9 +2,9 @@
 
 from tests.journey.play import after, before, collected, course
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.summary import timeline
+from workflows.journey.views.summary import timeline
+from workflows.journey.vocabulary.actors import Role
 from workflows.journey.watch import contacts_watched
 
 

@@ -8,12 +8,12 @@ from simulation.people import plan, revision
 from tests.journey.play import PROTOCOLS, Play, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.validity import find_lapsed, lapses
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 VALID = PROTOCOLS["PTSD"].validity
 WEIGHT_DAYS = PROTOCOLS["PTSD"].dose.weight_max_age_days

@@ -5,13 +5,13 @@ from collections import Counter
 from tests.journey.play import JOURNEY, Play, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK
 from workflows.journey.aggregate import fold
-from workflows.journey.command_ids import own_id
 from workflows.journey.decide import decide
-from workflows.journey.notices import notices
 from workflows.journey.obligations import next_deadline
-from workflows.journey.refusals import Refusal
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import CLOCK
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal
 
 WAKE_UPS = 1000
 

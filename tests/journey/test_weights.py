@@ -12,8 +12,8 @@ from tests.journey.play import Play, before
 from workflows.journey import commands as c
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def weighed(*told: tuple[float, bool], dose: float = 60.0) -> Play:

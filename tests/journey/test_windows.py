@@ -11,14 +11,14 @@ from tests.journey.contacts import answer, following_up, visit
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.calendars import is_within, local
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import is_within, local
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols import list_pathways
 
 HERE = {"state": "CA", "confirmed": True}

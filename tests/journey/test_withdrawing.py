@@ -8,15 +8,15 @@ from simulation.people import PEOPLE
 from tests.journey.play import Play, after, before, kinds, one, person, sealed
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.always.sign_offs.rules import took_effect
 from workflows.journey.decide import decide
 from workflows.journey.evidence import current_decision, evidence_of, is_approved
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
-from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.stage import Stage
 
 COLLEAGUE = person("colleague", Role.CLINICIAN)
 

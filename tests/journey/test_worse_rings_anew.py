@@ -13,9 +13,9 @@ from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import Play, after
 from tests.journey.ringing import in_session, seen
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
 
 ON_CALL = Role.ON_CALL_CLINICIAN
 

@@ -9,13 +9,13 @@ from tests.journey.play import Play, after, before, kinds, one
 from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 @pytest.mark.parametrize(("rise", "asked"), [(9, False), (10, True)])

@@ -18,9 +18,9 @@ from tests.journey.play import before, course
 from tests.notices.test_channels import a_message
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.appointments import appointments
-from workflows.journey.notices import notices
+from workflows.journey.views.appointments import appointments
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
 
 CLINIC = Service("Clinic", "+1 555 0100")
 

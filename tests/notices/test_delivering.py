@@ -44,9 +44,9 @@ from tests.record.helpers import Connection
 from tests.record.read_models.courses import renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import evolve, fold
-from workflows.journey.notices import Notice, notices
+from workflows.journey.views.notices import Notice, notices
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Alarm, Attempted
 
 pytestmark = pytest.mark.server

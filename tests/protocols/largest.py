@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from workflows.journey.base import canonical
-from workflows.journey.limits import PROTOCOL_LIMIT
+from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.limits import PROTOCOL_LIMIT
 from workflows.protocols import SHIPPED, load, resolve
 
 NAME = "ptsd-at-home.yaml"

@@ -7,7 +7,7 @@ import pytest
 
 from simulation.people import referral
 from tests.protocols.largest import file_of_size
-from workflows.journey.limits import COMMAND_LIMIT, EVENT_LIMIT, PROTOCOL_LIMIT, START_LIMIT
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT, EVENT_LIMIT, PROTOCOL_LIMIT, START_LIMIT
 from workflows.messages import PAYLOAD_BYTES
 from workflows.protocols import ProtocolError, load
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.play import PROTOCOLS
-from workflows.journey.actors import STAFF
 from workflows.journey.protocol import Protocol
-from workflows.journey.severity import SEVERITIES
+from workflows.journey.vocabulary.actors import STAFF
+from workflows.journey.vocabulary.severity import SEVERITIES
 from workflows.protocols import list_pathways
 from workflows.protocols.rules import find_broken_rules
 from workflows.protocols.severities import check_severities

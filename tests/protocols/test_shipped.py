@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from workflows.journey.actors import Role
-from workflows.journey.base import canonical
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import Pathway, Protocol, SignOffKind
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import canonical
 from workflows.protocols import ProtocolError, check, find, list_pathways, list_shipped, load
 from workflows.protocols.demonstration import load_demonstration
 from workflows.protocols.rules import find_broken_rules

@@ -12,12 +12,12 @@ from simulation.people import PEOPLE
 from tests.journey.play import PROTOCOLS, Play, before, ruled
 from workflows.journey import authorization
 from workflows.journey import commands as c
-from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
 from workflows.protocols.rules import find_broken_rules
 from workflows.protocols.small_clinics import dead_ends
 

@@ -8,11 +8,11 @@ import pytest
 from tests.journey.play import Play, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import Protocol
-from workflows.journey.stage import Outcome
-from workflows.journey.summary import name_step
+from workflows.journey.views.summary import name_step
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.protocols import check, find, list_pathways, load
 from workflows.protocols.demonstration import load_demonstration
 

@@ -27,7 +27,7 @@ from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
-from workflows.journey.limits import EVENT_LIMIT
+from workflows.journey.vocabulary.limits import EVENT_LIMIT
 
 
 async def test_what_was_appended_is_what_is_read(record: Record) -> None:

@@ -37,7 +37,7 @@ from tests.journey.play import JOURNEY
 from tests.record.handed import kept, signed_course
 from tests.signatures.recorded import EARLY, history, sign_offs
 from tests.signatures.room import ORGANISATION, key_of, published
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from tests.record.helpers import Connection, whole_log
 from tests.signatures.room import ORGANISATION, published, register
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import LIMIT, Alarm, Recorded
 
 AT_ONCE = 8

@@ -22,10 +22,10 @@ from tests.record.helpers import whole_log
 from tests.signatures.room import NOW, ORGANISATION, published, register, revoked
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.decided import derive
 from workflows.journey.receipts import add_receipts, receipts_of
+from workflows.journey.vocabulary.actors import Role
 
 OLD, NEW = register(), revoked(NOW)
 

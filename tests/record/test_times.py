@@ -25,7 +25,7 @@ from tests.record.helpers import Connection, event, log_of_patients
 from tests.signatures.recorded import EARLY
 from tests.signatures.room import KEYS, ORGANISATION, published
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import AHEAD
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

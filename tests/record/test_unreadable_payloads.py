@@ -34,7 +34,7 @@ from tests.record.handed import batch, signed_course
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, put_course
 from tests.record.test_redeliveries import register_of
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import DIVERGED, StateDigest
 
 RECORDED = 12

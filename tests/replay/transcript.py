@@ -18,9 +18,9 @@ from tests.journey.play import unspread
 from tests.workflow.courses import awaits
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.vocabulary.actors import Role
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import DUE, RECORDED
 from workflows.temporal_plugin import in_history

@@ -16,8 +16,8 @@ from activities.signatures.keys import key_id_of
 from activities.signatures.passkeys import challenge_of
 from activities.signatures.signer_registry import SignerEntry
 from tests.signatures.room import ENROLLED
-from workflows.journey.actors import Actor
-from workflows.journey.signed_statement import Assertion, SignatureValue
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.signed_statement import Assertion, SignatureValue
 
 RP, ORIGIN = "care.example.org", "https://care.example.org"
 PRESENT, VERIFIED, ENROLS, EXTENDED = 0x01, 0x04, 0x40, 0x80

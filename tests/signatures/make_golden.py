@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from activities.signatures.keys import generate, sign
 from simulation.people import CLINIC, ORGANISATION, PEOPLE
 from tests.signatures.room import CLIO, CLIO_KEY, KEYS, NOW, published, register, statement
-from workflows.journey.actors import Role
-from workflows.journey.signed_statement import ProtocolStatement, SignatureHeader, signer_of
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.signed_statement import ProtocolStatement, SignatureHeader, signer_of
 
 PASSPHRASE = "invented, for the tests"
 

@@ -14,8 +14,8 @@ from activities.signatures.register_file import publish
 from activities.signatures.signer_registry import Register, SignerEntry, StaffEntry
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, STAFF, member_of, scope_of
 from simulation.people import ORGANISATION as INVENTED
-from workflows.journey.actors import CLINICAL, Actor, Role
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
+from workflows.journey.vocabulary.signed_statement import (
     Approval,
     Meaning,
     ProtocolApproval,

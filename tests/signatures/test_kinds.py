@@ -11,7 +11,7 @@ from tests.signatures.recorded import stored
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.stage import Outcome
 
 SIGNED_FOR = (Outcome.COMPLETED, Outcome.LOST_TO_FOLLOW_UP, Outcome.IN_CLINIC, Outcome.INELIGIBLE)
 """Outcomes that only a decision brings about."""

@@ -9,7 +9,7 @@ from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import may_lend
 from simulation.people import CLINIC
 from tests.signatures.room import CLIO, CLIO_KEY, NOW, register, revoked
-from workflows.journey.actors import Licence
+from workflows.journey.vocabulary.actors import Licence
 
 
 def lends(

@@ -24,9 +24,9 @@ from simulation.people import CLINIC, PEOPLE
 from tests.signatures.authenticator import ENROLS, EXTENDED, ORIGIN, PRESENT, RP, VERIFIED, SoftPasskey, eddsa, es256
 from tests.signatures.room import CLIO, CLIO_KEY, ENROLLED, KEYS, NOW, ORGANISATION, key_of, published, register
 from tests.signatures.room import statement as decision
-from workflows.journey.actors import Role
-from workflows.journey.proof import SessionCertificate
-from workflows.journey.signed_statement import Assertion, Signature, SignatureValue, Statement
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.proof import SessionCertificate
+from workflows.journey.vocabulary.signed_statement import Assertion, Signature, SignatureValue, Statement
 
 DIRECTOR = PEOPLE[Role.MEDICAL_DIRECTOR]
 CLIOS, HERS_TOO, DIRECTORS = es256(1), eddsa(102), es256(3)

@@ -30,7 +30,7 @@ from tests.signatures.room import (
     register,
     revoked,
 )
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 PUBLIC = ORGANISATION.public_key
 OTHER = key_of(CLIO.id, 77)

@@ -31,13 +31,13 @@ from tests.journey.play import course
 from tests.signatures.room import ENROLLED, KEYS, NOW, key_of, register
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, CLOCK, STAFF_ROLES, Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide
-from workflows.journey.proof import LONGEST_SESSION, Proof, SessionCertificate
 from workflows.journey.receipts import command_digest
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLINICAL, CLOCK, STAFF_ROLES, Actor, Role
+from workflows.journey.vocabulary.proof import LONGEST_SESSION, Proof, SessionCertificate
+from workflows.journey.vocabulary.refusals import Refusal
 
 LOG = ThisLog("11111111-2222-4333-8444-555555555555")
 JOURNEY = UUID("22222222-2222-4222-8222-222222222222")

@@ -25,10 +25,10 @@ from simulation.people import CLINIC, PEOPLE, STAFF, member_of
 from tests.journey.play import course, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import STAFF_ROLES, Actor, Role
 from workflows.journey.always.care_team.model import Left, is_fit
 from workflows.journey.commands import Command
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 17, tzinfo=UTC)

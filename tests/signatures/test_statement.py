@@ -16,9 +16,15 @@ from tests.journey.play import course
 from tests.signatures.room import CLIO, CLIO_KEY, JOURNEY, NOW, ORGANISATION, SCOPE, key_of, signed, statement
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.always.sign_offs.statements import of_command, of_event
-from workflows.journey.signed_statement import Meaning, ProtocolStatement, Signature, SignatureHeader, Statement
+from workflows.journey.vocabulary.actors import Actor, Licence, Role
+from workflows.journey.vocabulary.signed_statement import (
+    Meaning,
+    ProtocolStatement,
+    Signature,
+    SignatureHeader,
+    Statement,
+)
 from workflows.protocols import list_shipped, load
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())

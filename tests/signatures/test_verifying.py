@@ -25,10 +25,11 @@ from tests.signatures.room import (
     signed,
     statement,
 )
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.calendars import FIRST_DAY
-from workflows.journey.calendars import LAST_DAY as THE_END
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.calendars import FIRST_DAY
+from workflows.journey.vocabulary.calendars import LAST_DAY as THE_END
+from workflows.journey.vocabulary.clinical import US_STATES
+from workflows.journey.vocabulary.signed_statement import (
     Meaning,
     ProtocolApproval,
     Scope,
@@ -38,8 +39,7 @@ from workflows.journey.signed_statement import (
     Statement,
     signer_of,
 )
-from workflows.journey.texts import clean_text
-from workflows.journey.vocabulary import US_STATES
+from workflows.journey.vocabulary.texts import clean_text
 
 REGISTER = register()
 DIRECTOR = signer_of(PEOPLE[Role.MEDICAL_DIRECTOR])

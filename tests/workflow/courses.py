@@ -10,13 +10,13 @@ import pytest
 from simulation.player import BEYOND
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import EvaluationRecorded, TherapyRecorded
-from workflows.journey.limits import COMMAND_LIMIT
 from workflows.journey.protocol import DoseLimit, Pathway, SignOffKind
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.stage import Stage
 from workflows.protocols.demonstration import load_demonstration
 
 

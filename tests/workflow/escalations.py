@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from tests.workflow.courses import SHORTLY
 from workflows.journey import events as e
-from workflows.journey.calendars import add_working_time, working_time_between
 from workflows.journey.protocol import Protocol
 from workflows.journey.requirements import Acknowledgement, Obligation
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED
-from workflows.journey.vocabulary import Plan
+from workflows.journey.vocabulary.calendars import add_working_time, working_time_between
+from workflows.journey.vocabulary.clinical import Plan
+from workflows.journey.vocabulary.stage import Stage
 
 
 @dataclass

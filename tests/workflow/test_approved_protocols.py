@@ -14,10 +14,10 @@ from tests.helpers import eventually
 from tests.journey.play import for_patients
 from tests.workflow.world import World
 from workflows.care_journey import CareJourney
-from workflows.journey.actors import Role
 from workflows.journey.commands import Command
 from workflows.journey.protocol import Protocol
-from workflows.journey.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.signed_statement import Approval, ProtocolApproval, ProtocolStatement, signer_of
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import HEALTH
 

@@ -11,11 +11,11 @@ from tests.journey.play import Play, before
 from tests.journey.properties.journeys import draw_command, moments, of_model, standing_at
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
-from workflows.journey.command_ids import own_id
 from workflows.journey.decided import Decided, refuse_by_hand, screen
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.shell.ledger import Ledger
 from workflows.signals import Signal, Signals, read_signal, take_signal
 

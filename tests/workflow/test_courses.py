@@ -32,15 +32,15 @@ from tests.workflow.escalations import (
 from tests.workflow.world import Case
 from workflows.care_journey import CareJourney
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
-from workflows.journey.limits import COMMAND_LIMIT
-from workflows.journey.notices import notices
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stage import Outcome
-from workflows.journey.summary import status, timeline
+from workflows.journey.views.notices import notices
+from workflows.journey.views.summary import status, timeline
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.protocols import list_pathways
 
 OUTCOMES = {

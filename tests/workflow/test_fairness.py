@@ -15,7 +15,7 @@ from workflows import signals
 from workflows.authenticity import mark_authentic
 from workflows.fairness import AT_ONCE, Rank, drop_taken, sort_by_turn
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.signals import Signal, Signals, Unchecked, is_crowded, keep_in_short, take_signal
 
 WAITING = st.lists(st.tuples(st.sampled_from(Rank), st.sampled_from(["", "ada", "ben", "cy"])), max_size=60)

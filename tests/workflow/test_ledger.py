@@ -10,11 +10,11 @@ from simulation.keys import Signers
 from tests.journey.play import Play, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.decided import Decided, Judgement, derive, judge
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.messages import ATTEMPT
 from workflows.shell.ledger import Ledger
 

@@ -22,11 +22,11 @@ from tests.workflow.world import Case, World, said
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols.demonstration import load_demonstration
 from workflows.shell.display import DIVERGED_HEALTH
 

@@ -14,8 +14,8 @@ from application.temporal import journey_client as client
 from tests.helpers import eventually
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.messages import Receipt
 from workflows.protocols.demonstration import load_demonstration
 

@@ -10,12 +10,12 @@ from tests.workflow.courses import REFUSED_SIGNALS, Played, awaits, request, sig
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.protocols.demonstration import load_demonstration
 
 KINDS = {body.model_fields["kind"].default for body in get_args(get_args(c.AnyBody)[0])}

@@ -8,8 +8,8 @@ from application.errors import Refused
 from tests.workflow.world import World, said
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols.demonstration import load_demonstration
 
 pytestmark = pytest.mark.server

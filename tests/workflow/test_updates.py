@@ -14,10 +14,10 @@ from tests.workflow.world import Case, Handle, World, said
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.messages import JourneyInput
 from workflows.protocols.demonstration import load_demonstration
 

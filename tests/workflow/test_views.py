@@ -13,8 +13,8 @@ from tests.workflow.world import Case, World
 from workflows.care_journey import CareJourney
 from workflows.journey.obligations import most_urgent, obligations
 from workflows.journey.protocol import Pathway
-from workflows.journey.stage import Stage
-from workflows.journey.summary import DETAILED, describe_wait, details, health, status
+from workflows.journey.views.summary import DETAILED, describe_wait, details, health, status
+from workflows.journey.vocabulary.stage import Stage
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 from workflows.search_attributes import AWAITS, CLINIC, DUE, HEALTH, PATHWAY, STAGE

@@ -32,7 +32,6 @@ from tests.fixtures.workflow_cache import USUAL, workflow_cache
 from tests.helpers import eventually
 from worker import build_worker
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
@@ -40,6 +39,7 @@ from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol
 from workflows.journey.receipts import receipts_of
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyResult, Receipt
 
 Handle: TypeAlias = WorkflowHandle[CareJourney, JourneyResult]

@@ -6,7 +6,6 @@ from functools import cached_property, reduce
 from typing import Any, TypeAlias
 
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
@@ -39,6 +38,7 @@ from workflows.journey.stages.follow_up import model as follow_up
 from workflows.journey.stages.screening import model as screening
 from workflows.journey.stages.sessions import evolve as sessions
 from workflows.journey.stages.sessions.state import SessionsState
+from workflows.journey.vocabulary.actors import Actor
 
 
 class Journey(

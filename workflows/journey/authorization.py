@@ -8,13 +8,13 @@ and delegated it until a time. Sources: 21 CFR 11.10(g) (authority checks), 11.1
 from collections.abc import Iterator
 from datetime import datetime
 
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.sign_offs.model import Delegation, SignOff
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def may_decide(

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.journey.actors import Actor, CareTeamMember
 from workflows.journey.always.access.model import BreakGlass, ReviewAccess
 from workflows.journey.always.adverse_events.model import (
     FollowUpAdverseEvent,
@@ -65,10 +64,7 @@ from workflows.journey.always.sign_offs.model import (
 )
 from workflows.journey.always.supply.model import CountSupply, MoveSupply, WitnessDisposal
 from workflows.journey.always.therapy.model import RecordTherapy
-from workflows.journey.base import InputModel
 from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, FROM_SESSIONS, OPEN, CommandBody
-from workflows.journey.limits import COMMAND_LIMIT, START_LIMIT
-from workflows.journey.proof import Proof
 from workflows.journey.stages.education.commands import (
     Acknowledge,
     AnswerQuestion,
@@ -107,7 +103,9 @@ from workflows.journey.stages.sessions.commands import (
     ReleaseSession,
     ScheduleSession,
 )
-from workflows.journey.vocabulary import (
+from workflows.journey.vocabulary.actors import Actor, CareTeamMember
+from workflows.journey.vocabulary.base import InputModel
+from workflows.journey.vocabulary.clinical import (
     Finding,
     Location,
     Observer,
@@ -118,6 +116,8 @@ from workflows.journey.vocabulary import (
     ScreeningAnswer,
     Vitals,
 )
+from workflows.journey.vocabulary.limits import COMMAND_LIMIT, START_LIMIT
+from workflows.journey.vocabulary.proof import Proof
 
 AnyBody = Annotated[
     StartPathway

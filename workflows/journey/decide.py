@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.care_team.rules import add_named, has_part, require_fit, require_part
 from workflows.journey.always.death import rules as death
@@ -13,8 +12,6 @@ from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.reports import rules as reports
 from workflows.journey.authorization import licence_objection
-from workflows.journey.codes import code_of
-from workflows.journey.command_ids import id_objection, is_own, own_id
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
 from workflows.journey.envelopes import give_free_name
@@ -22,7 +19,10 @@ from workflows.journey.needs import group_needs
 from workflows.journey.obligations import reconcile, remember_agreement
 from workflows.journey.plausible import require_plausible
 from workflows.journey.receipts import CommandReceipt, command_digest
-from workflows.journey.refusals import Refusal, RefusalCode, RefusalRaised, refuse
+from workflows.journey.vocabulary.actors import CLINICAL, Actor
+from workflows.journey.vocabulary.codes import code_of
+from workflows.journey.vocabulary.command_ids import id_objection, is_own, own_id
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, RefusalRaised, refuse
 
 ATTEMPTS = tuple(body.model_fields["kind"].default for body in DECISIONS if body.attempts_kept)
 """Kinds of command whose refusals are kept in the record."""

@@ -11,16 +11,16 @@ from uuid import UUID
 
 from pydantic_core import from_json
 
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import ImmutableModel, canonical
-from workflows.journey.calendars import Instant
-from workflows.journey.command_ids import id_objection
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import CommandRefused, Event, ReportKept
 from workflows.journey.receipts import CommandReceipt, answer_repeated
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.base import ImmutableModel, canonical
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.command_ids import id_objection
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 class Decided(ImmutableModel):

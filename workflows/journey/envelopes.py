@@ -9,12 +9,12 @@ from itertools import count
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
-from workflows.journey.actors import STAFF, Role
-from workflows.journey.base import Identifier, ImmutableModel, InputModel
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries
-from workflows.journey.proof import Proof
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, InputModel
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.proof import Proof
+from workflows.journey.vocabulary.stage import Stage
 
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
 SHORTENED = 200

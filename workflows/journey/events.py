@@ -11,7 +11,6 @@ from uuid import UUID, uuid5
 
 from pydantic import Field
 
-from workflows.journey.actors import Actor
 from workflows.journey.always.access.model import AccessReviewed, GlassBroken
 from workflows.journey.always.adverse_events.model import (
     AdverseEventFollowedUp,
@@ -78,7 +77,6 @@ from workflows.journey.always.sign_offs.model import (
 from workflows.journey.always.supply.model import DisposalWitnessed, SupplyCounted, SupplyMoved
 from workflows.journey.always.therapy.model import TherapyRecorded
 from workflows.journey.envelopes import EventBody, EventHeader
-from workflows.journey.proof import Proof
 from workflows.journey.stages.education.events import (
     ConsentGiven,
     ConsentVersionChanged,
@@ -121,6 +119,8 @@ from workflows.journey.stages.sessions.events import (
     SessionScheduled,
     SessionStopped,
 )
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.proof import Proof
 
 AnyEventBody = Annotated[
     PathwayStarted

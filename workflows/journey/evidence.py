@@ -5,19 +5,19 @@ name its hash; when the evidence is no longer the same, the request is supersede
 without anybody having to remember to say so.
 """
 
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners
-from workflows.journey.base import abbreviate, digest
-from workflows.journey.codes import code_of
 from workflows.journey.obligation_types import RETURNED
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.sign_off_type import Content
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.words import in_words
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import abbreviate, digest
+from workflows.journey.vocabulary.codes import code_of
+from workflows.journey.vocabulary.words import in_words
 
 FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "rationale", "referral"), True)
 """What a second person is shown of the first one's approval."""

@@ -6,8 +6,8 @@ from uuid import UUID
 from pydantic_core import from_json
 
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import ImmutableModel, canonical
 from workflows.journey.receipts import CommandReceipt
+from workflows.journey.vocabulary.base import ImmutableModel, canonical
 
 
 class JourneyState(ImmutableModel):

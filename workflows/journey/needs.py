@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access import rules as access
 from workflows.journey.always.adverse_events import rules as adverse_events
@@ -31,6 +30,7 @@ from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import rules as sessions
+from workflows.journey.vocabulary.actors import Role
 from workflows.journey.watch import contact_outlasts, ended
 
 NEEDS = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.severity import Severity
 
 
 class MayWaitFor(StrEnum):

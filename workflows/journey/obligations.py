@@ -17,14 +17,14 @@ from workflows.journey.always.care_team.rules import next_staff_change
 from workflows.journey.always.clock.model import ObligationsUpdated
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.safety.heightened import is_heightened
-from workflows.journey.base import digest
-from workflows.journey.calendars import add_working_time, after_quiet_hours, working_time_between
 from workflows.journey.entries import Entries, as_entries, find
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.protocol import EscalationPolicy, EscalationStep, Protocol
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Closed, Needs, Obligation, Paused, Requirement
 from workflows.journey.stages.screening.rules import next_birthday
+from workflows.journey.vocabulary.base import digest
+from workflows.journey.vocabulary.calendars import add_working_time, after_quiet_hours, working_time_between
 
 
 class Agreement(NamedTuple):

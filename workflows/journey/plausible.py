@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.calendars import local
 from workflows.journey.envelopes import CommandBody
-from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 MEASURED = ("measured_at", "weighed_at", "symptoms_since")
 """Fields of commands that say when something was found out, and that no decision compares with now."""

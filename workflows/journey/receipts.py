@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 from uuid import UUID
 
-from workflows.journey.base import ImmutableModel, digest
 from workflows.journey.commands import Command, StartPathway
 from workflows.journey.events import CommandRefused, Event
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.base import ImmutableModel, digest
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 NOT_TOLD_APART_BY: dict[str, Any] = {
     "named": True,

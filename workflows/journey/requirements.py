@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
-from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text, Whole
-from workflows.journey.calendars import Instant
 from workflows.journey.obligation_types import ObligationType
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, Text, Whole
+from workflows.journey.vocabulary.calendars import Instant
 
 CloseReason = Literal["done", "superseded", "held", "no_longer_needed"]
 """Why an obligation is awaited no more. ``held``: its clock stands still while care is held."""

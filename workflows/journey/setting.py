@@ -8,7 +8,7 @@ clearance that rest on it. The journey, its doses and its limits go on whatever 
 from workflows.journey.aggregate import Journey
 from workflows.journey.evidence import current_decision
 from workflows.journey.protocol import SettingRules, SignOffKind
-from workflows.journey.vocabulary import IN_CLINIC, Setting
+from workflows.journey.vocabulary.clinical import IN_CLINIC, Setting
 
 SWITCH = "switch_to_in_clinic"
 """The choice of a review that sends the patient to the clinic."""

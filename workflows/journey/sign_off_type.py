@@ -15,9 +15,9 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.signed_statement import Meaning
-from workflows.journey.stage import Outcome
-from workflows.journey.vocabulary import IN_CLINIC
+from workflows.journey.vocabulary.clinical import IN_CLINIC
+from workflows.journey.vocabulary.signed_statement import Meaning
+from workflows.journey.vocabulary.stage import Outcome
 
 Content = dict[str, Any]
 Contents = Callable[[Journey, str | None], Content]

@@ -7,13 +7,13 @@ Lists are made without knowing who will look, and when. Whether one person may d
 from datetime import datetime
 from typing import NamedTuple
 
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Role
 
 
 class SigningRights(NamedTuple):

@@ -16,8 +16,8 @@ from yaml.composer import Composer
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
-from workflows.journey.limits import PROTOCOL_LIMIT
-from workflows.journey.numbers import DECIMAL, WHOLE
+from workflows.journey.vocabulary.limits import PROTOCOL_LIMIT
+from workflows.journey.vocabulary.numbers import DECIMAL, WHOLE
 
 MAX_BYTES = 2 * PROTOCOL_LIMIT
 """A file has comments and white space beside what it says."""

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
-from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.instruments import (
     Instrument,
     Thresholds,
@@ -26,7 +25,8 @@ from workflows.journey.protocol import (
     SignOffKind,
 )
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.vocabulary import AT_HOME
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.clinical import AT_HOME
 from workflows.protocols.reading import Broken, FieldPath
 from workflows.protocols.severities import check_severities
 from workflows.protocols.small_clinics import dead_ends, smallest_clinic

@@ -8,9 +8,9 @@ at least as often, also after it was acknowledged.
 from collections.abc import Iterator
 from itertools import pairwise
 
-from workflows.journey.actors import Role
 from workflows.journey.protocol import EscalationPolicy, EscalationStep, Protocol, SignOffKind
-from workflows.journey.severity import SEVERITIES, Severity, is_at_least
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.severity import SEVERITIES, Severity, is_at_least
 from workflows.protocols.reading import Broken
 
 

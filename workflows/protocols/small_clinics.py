@@ -8,9 +8,9 @@ Delegated rights do not help: two signatures on one person's right are one perso
 
 from collections.abc import Iterator, Sequence
 
-from workflows.journey.actors import Role
 from workflows.journey.protocol import CareTeam, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.vocabulary.actors import Role
 from workflows.protocols.reading import FieldPath
 
 Member = tuple[str, Role]

@@ -10,7 +10,7 @@ from temporalio.exceptions import TimeoutError as NoAnswerInTime
 
 from workflows import messages as m
 from workflows.journey.events import Event
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
 from workflows.shell.activity_calls import try_to_ask
 
 LONGEST_PAUSE = timedelta(minutes=5)

@@ -5,7 +5,7 @@ from temporalio.exceptions import ApplicationError
 from workflows import messages as m
 from workflows.journey.commands import Command
 from workflows.journey.receipts import command_digest
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 class UpdateRefused(ApplicationError):

@@ -7,10 +7,7 @@ from uuid import UUID
 from temporalio import workflow
 
 from workflows import messages as m
-from workflows.journey.actors import CLOCK
 from workflows.journey.always.safety.model import FURTHER
-from workflows.journey.codes import code_of
-from workflows.journey.command_ids import own_id
 from workflows.journey.commands import (
     Command,
     KeepCancellation,
@@ -24,7 +21,10 @@ from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.obligations import next_deadline
 from workflows.journey.receipts import command_digest
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLOCK
+from workflows.journey.vocabulary.codes import code_of
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.shell.alarms import Alarms
 from workflows.shell.inbox import Inbox
 from workflows.shell.ledger import Ledger

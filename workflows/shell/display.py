@@ -9,7 +9,7 @@ from temporalio.common import SearchAttributeUpdate
 
 from workflows import messages as m
 from workflows.journey.aggregate import Journey
-from workflows.journey.summary import Status, details, status
+from workflows.journey.views.summary import Status, details, status
 from workflows.search_attributes import RECORDED, current_search_attributes, fixed_search_attributes
 from workflows.shell.inbox import Inbox
 from workflows.shell.ledger import Ledger

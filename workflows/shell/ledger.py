@@ -13,7 +13,7 @@ from workflows.journey.decided import Decided, Judgement, judge, keep, screen
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.messages import ATTEMPT, QUARANTINED, Receipt, SignatureCheck
 from workflows.shell.outbox import Outbox
 

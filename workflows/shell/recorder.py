@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from workflows import messages as m
 from workflows.journey.commands import PassDeadline, TakeInHistory
 from workflows.journey.decided import Decided, DecidedBy
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.shell.activity_calls import ask
 from workflows.shell.answers import UpdateRefused
 from workflows.shell.decider import Decider

@@ -8,8 +8,8 @@ from pydantic import AwareDatetime
 
 from activities.record.read_models.pages import Answered
 from activities.record.stored import StoredEvent
-from workflows.journey.actors import Role
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 
 class Task(Answered):

@@ -28,8 +28,8 @@ from activities.record.read_models.listed import (
 from activities.record.read_models.pages import LIMIT, ListPage, PageQuery
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
-from workflows.journey.actors import Role
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 _Version = Annotated[int, Field(ge=0, lt=2**31)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]

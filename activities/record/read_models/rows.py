@@ -15,13 +15,13 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.signing_rights import signing_rights
-from workflows.journey.summary import describe_wait, health, name_step
+from workflows.journey.views.summary import describe_wait, health, name_step
+from workflows.journey.vocabulary.actors import Role
 
 DEFINITION = 1
 """The number of this definition. Tables of another definition are left alone."""

@@ -18,8 +18,8 @@ from activities.record.read_models.rows import ProjectionState, StatusRow, trim
 from activities.record.source_digest import source_digest
 from activities.record.store import Record
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import ImmutableModel
 from workflows.journey.protocol import Protocol
+from workflows.journey.vocabulary.base import ImmutableModel
 
 CODE = ("workflows.journey", "activities.record.read_models")
 """The packages that a state comes from: what folds, and what reads and writes it."""

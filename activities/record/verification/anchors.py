@@ -24,7 +24,7 @@ from activities.record.access_log import access_seal
 from activities.record.store import Record
 from activities.record.stored import SeenRegister
 from activities.record.verification.chains import RecordFinding
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 DOMAIN = "care-pathway/anchor/1"
 FILE_LIMIT = 4096

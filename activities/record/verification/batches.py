@@ -12,13 +12,13 @@ from activities.record.verification.derivation import derive_again
 from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol, may_lend
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.commands import StartPathway
 from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, derive, events_digest
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
+from workflows.journey.vocabulary.actors import Actor
 
 MOVES = (
     e.SignedOff,

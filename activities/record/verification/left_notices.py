@@ -14,7 +14,7 @@ from activities.record.stored import StoredEvent
 from activities.record.verification.chains import Connection, DatabaseRow, RecordFinding
 from activities.record.verification.derivation import readable_event
 from workflows.journey.events import PathwayStarted
-from workflows.journey.notices import Notice, notices
+from workflows.journey.views.notices import Notice, notices
 
 LEFT_WITHIN = timedelta(minutes=5)
 """How long after its event is recorded a notice may still be on its way."""

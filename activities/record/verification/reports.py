@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 DOMAIN = "care-pathway/report/1"
 

@@ -32,16 +32,16 @@ from activities.record.verification.verify_export import (
     signature_faults,
     signed_bytes,
 )
-from workflows.journey.actors import Actor, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners, may_decide
-from workflows.journey.calendars import LAST_DAY
 from workflows.journey.events import Event
 from workflows.journey.evidence import evidence_of, first_approval, is_approved, is_approved_by
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Actor, Licence, Role
+from workflows.journey.vocabulary.calendars import LAST_DAY
 
 Reason: TypeAlias = Literal[
     SignatureFault,

@@ -29,7 +29,7 @@ from tests.journey.play import Play, started
 from tests.record.helpers import Connection, a_notice, event
 from tests.record.read_models.courses import catch_up, put, renamed
 from workflows.journey.events import Event
-from workflows.journey.notices import Notice, notices
+from workflows.journey.views.notices import Notice, notices
 
 pytestmark = pytest.mark.server
 

@@ -7,8 +7,8 @@ from simulation.keys import staff_entry
 from simulation.people import STAFF
 from tests.cli.helpers import Answer, referral
 from tests.cli.signers import Clinic
-from workflows.journey.actors import Role
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval
 
 DIRECTOR, CLINICIAN, ON_CALL = Role.MEDICAL_DIRECTOR, Role.CLINICIAN, Role.ON_CALL_CLINICIAN
 

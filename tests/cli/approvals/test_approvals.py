@@ -23,8 +23,8 @@ from tests.cli.approvals.approving import (
 )
 from tests.cli.helpers import START
 from tests.cli.signers import OFFLINE, PASSPHRASE, AtTerminal, Clinic
-from workflows.journey.actors import Role
-from workflows.journey.base import short_code
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import short_code
 from workflows.protocols import load
 
 

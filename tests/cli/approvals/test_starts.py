@@ -10,8 +10,8 @@ from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
 from tests.cli.approvals.approving import CLINICIAN, DIRECTOR, approval, approved, refused_start, start, state
 from tests.cli.helpers import START
 from tests.cli.signers import PASSPHRASE, Clinic
-from workflows.journey.actors import Role
 from workflows.journey.commands import StartPathway
+from workflows.journey.vocabulary.actors import Role
 
 
 def test_an_approved_protocol_starts(clinic: Clinic, migrated: Database) -> None:

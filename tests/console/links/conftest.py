@@ -27,7 +27,7 @@ from tests.console.links.home import CALL, MAIL, PHONE, Home
 from tests.journey.play import course
 from tests.record.read_models.courses import renamed
 from workflows.journey.aggregate import fold
-from workflows.journey.notices import notices
+from workflows.journey.views.notices import notices
 
 ASKED = "check_in:check-in-1-4h"
 

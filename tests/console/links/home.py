@@ -12,7 +12,7 @@ from activities.record import Record
 from simulation.people import CLINIC
 from tests.cli.helpers import World
 from tests.console.browser import Browser
-from workflows.journey.notices import Notice
+from workflows.journey.views.notices import Notice
 
 CALL = "+1 555 0100"
 MAIL = ContactPoint.model_validate(

@@ -13,7 +13,7 @@ from console.visits import COOKIE
 from simulation.people import CLINIC, PEOPLE
 from tests.console.links.home import HEALTH, MAIL, PHONE, Home, address_in
 from tests.record.helpers import Connection
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 ONNO, DIRA = (PEOPLE[role].id for role in (Role.ON_CALL_CLINICIAN, Role.MEDICAL_DIRECTOR))
 

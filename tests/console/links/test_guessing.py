@@ -16,8 +16,8 @@ from simulation.people import CLINIC
 from tests.console.links.home import CALL, MAIL, Home, address_in
 from tests.record.helpers import Connection
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
+from workflows.journey.vocabulary.actors import Role
 
 
 @pytest.mark.server

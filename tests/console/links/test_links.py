@@ -23,9 +23,9 @@ from tests.console.links.home import CALL, HEALTH, MAIL, PHONE, Home, address_in
 from tests.journey.play import after, started
 from tests.record.helpers import Connection
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
+from workflows.journey.vocabulary.actors import Role
 
 
 @pytest.mark.server

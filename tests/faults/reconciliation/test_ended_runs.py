@@ -20,13 +20,13 @@ from tests.faults.helpers import Course, answers, command, refuse_accepted, sign
 from tests.faults.reconciliation.ground import Ground, ended, knows, squatted_and_left
 from tests.helpers import eventually
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import AnswerQuestion, AskQuestion, HandleMessage, PlaceHold
 from workflows.journey.decide import decide
 from workflows.journey.obligations import obligations
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.messages import JourneyInput
 from workflows.signals import Signal, Unchecked
 from workflows.temporal_plugin import with_storage

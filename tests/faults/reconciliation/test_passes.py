@@ -28,9 +28,9 @@ from tests.faults.helpers import blocked, support
 from tests.faults.reconciliation.ground import Ground, ended
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import mark_version
 
 CLINICIAN = PEOPLE[Role.CLINICIAN]

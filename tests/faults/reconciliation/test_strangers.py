@@ -33,7 +33,7 @@ from tests.faults.test_resets import reset_without_messages
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 from workflows.search_attributes import STAGE
 
 ACCEPTED = (EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,)

@@ -11,8 +11,8 @@ from temporalio.exceptions import ApplicationError
 from tests.faults.attackers import anew, asked, decision, only_attempts, push, send, signed
 from tests.faults.helpers import Course
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.messages import NOT_CHECKED
 
 MINUTE = timedelta(minutes=1)

@@ -37,13 +37,13 @@ from tests.faults.helpers import Course, at_work, command
 from tests.faults.red_team.checks import MINUTE, counts
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.decided import DecidedCommand, events_digest
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.signed_statement import SignatureHeader
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.signed_statement import SignatureHeader
+from workflows.journey.vocabulary.stage import Outcome, Stage
 from workflows.messages import Batch
 
 pytestmark = pytest.mark.server

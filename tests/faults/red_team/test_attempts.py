@@ -26,10 +26,10 @@ from tests.faults.helpers import Course, command
 from tests.faults.red_team.checks import counts, push_all
 from tests.helpers import eventually
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.decide import REFUSALS_KEPT
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults]
 

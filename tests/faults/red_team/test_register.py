@@ -18,8 +18,8 @@ from tests.faults.helpers import Course, at_work, support
 from tests.faults.red_team.checks import cannot_be_checked, counts, refused_both_ways
 from tests.helpers import eventually
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 pytestmark = pytest.mark.server
 

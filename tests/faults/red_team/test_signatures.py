@@ -32,10 +32,10 @@ from tests.faults.helpers import Course
 from tests.faults.red_team.checks import MINUTE, counts, push_all, refused_both_ways
 from tests.helpers import eventually
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.signed_statement import SignatureHeader
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.signed_statement import SignatureHeader
 
 pytestmark = pytest.mark.server
 

@@ -20,8 +20,8 @@ from tests.faults.helpers import Course, at_work, reset
 from tests.faults.red_team.checks import MINUTE, counts, refused_both_ways
 from tests.helpers import eventually
 from workflows.journey import commands as c
-from workflows.journey.actors import Licence, Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Licence, Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 pytestmark = pytest.mark.server
 

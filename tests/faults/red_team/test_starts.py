@@ -21,8 +21,8 @@ from tests.journey.play import for_patients
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyInput
 
 pytestmark = pytest.mark.server

@@ -13,12 +13,12 @@ from simulation.moves.next_move import next_move
 from simulation.people import PEOPLE, person_of
 from tests.journey.play import Play, course, sealed, standing
 from workflows.journey import commands as c
-from workflows.journey.actors import CLINICAL, CLOCK
 from workflows.journey.aggregate import Journey
-from workflows.journey.command_ids import own_id
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLINICAL, CLOCK
+from workflows.journey.vocabulary.command_ids import own_id
+from workflows.journey.vocabulary.stage import Stage
 from workflows.protocols import list_pathways
 
 BODIES = [kind for kind in get_args(get_args(c.AnyBody)[0]) if kind is not c.StartPathway]

@@ -10,10 +10,10 @@ from simulation.people import plan, revision
 from tests.journey.play import before, course, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 BEGUN = [before("plan.record"), before("session.schedule", 2), before("session.schedule", 3), before("session.release")]
 

@@ -12,15 +12,15 @@ from tests.journey.play import Play, course, standing
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, evolve
 from workflows.journey.always.adverse_events.rules import is_reviewed
 from workflows.journey.always.death.rules import find_undecided
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.receipts import add_receipts
-from workflows.journey.refusals import Refusal
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.stage import Outcome, Stage
 from workflows.journey.watch import contacts_watched, sessions_watched
 from workflows.protocols import list_pathways
 

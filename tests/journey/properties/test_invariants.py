@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from tests.journey.play import course
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.authorization import cosigners
-from workflows.journey.calendars import local
 from workflows.journey.commands import Withdraw
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.obligations import next_deadline, obligations
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import add_receipts
-from workflows.journey.refusals import Refusal
-from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.summary import describe_wait, details, status, timeline
+from workflows.journey.views.summary import describe_wait, details, status, timeline
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.stage import Stage
 from workflows.protocols import list_pathways
 
 STEPS = 12

@@ -16,11 +16,11 @@ from tests.journey.play import SAID_HERE, Play, after, before, standing
 from tests.journey.properties.test_observing import worsened
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.instruments import Instrument
-from workflows.journey.notices import notices
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.severity import SEVERITIES
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.severity import SEVERITIES
 
 LONG = timedelta(days=6)
 """Longer than any escalation policy of a finding takes to its last step."""

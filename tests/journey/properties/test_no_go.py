@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from simulation.people import checklist, vitals
 from tests.journey.play import PROTOCOLS, Play, before
 from workflows.journey import commands as c
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 RULES = PROTOCOLS["PTSD"].sessions
 SIDES = ("adult", "physically_present", "briefed")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from simulation.people import observation, vitals
 from tests.journey.play import after, before, standing
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.observing import judge_observation
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 ALERTS = ("none", "notify", "emergency")
 CONSCIOUSNESS = ("alert", "voice", "pain", "unresponsive")

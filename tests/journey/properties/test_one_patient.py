@@ -14,14 +14,14 @@ from tests.journey.play import START, Play
 from tests.journey.properties.journeys import draw_command
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.dose_gate import WEEK, limit_obstacles
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols.demonstration import load_demonstration
 
 

@@ -12,12 +12,12 @@ from tests.journey.play import Play, after, before, one
 from tests.journey.properties.test_windows import FOLLOWING
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.pregnancy.model import PregnancyTest
 from workflows.journey.instruments import C_SSRS_FORMS
-from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 READY = before("session.release")
 RUNNING = after("session.dose")

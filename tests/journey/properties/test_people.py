@@ -16,10 +16,10 @@ from tests.journey.play import JOURNEY, course, person
 from tests.journey.properties.journeys import BODIES, MOMENTS, moments, of_model, standing_at
 from tests.journey.properties.test_strangers import ALLOWED
 from workflows.journey import commands as c
-from workflows.journey.actors import ANYONE, CLINICAL, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import ANYONE, CLINICAL, Actor, CareTeamMember, Licence, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 HERE = ZoneInfo("America/Los_Angeles")
 PATIENT, OBSERVER = (person_of(JOURNEY, role).id for role in (Role.PATIENT, Role.OBSERVER))

@@ -9,11 +9,11 @@ from tests.examples import examples
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import contradiction, list_exclusions
+from workflows.journey.vocabulary.actors import Role
 
 SEEN = after("session.end")
 CLASSES = SEEN.journey.protocol.medicines.classes

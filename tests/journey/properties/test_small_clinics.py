@@ -17,14 +17,14 @@ from tests.examples import examples
 from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, sealed
 from tests.journey.properties.journeys import draw_command, pauses
 from workflows.journey import commands as c
-from workflows.journey.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Licence, Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import list_people_to_look_up
-from workflows.journey.calendars import LAST_DAY
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, Actor, CareTeamMember, Licence, Role
+from workflows.journey.vocabulary.calendars import LAST_DAY
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols.small_clinics import dead_ends
 
 Staff = tuple[frozenset[Role], ...]

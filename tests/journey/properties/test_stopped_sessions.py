@@ -10,11 +10,11 @@ from tests.journey.play import Play, after
 from tests.journey.test_after_release import FOUND
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.notices import notices
 from workflows.journey.obligations import obligations
-from workflows.journey.refusals import Refusal
-from workflows.journey.severity import Severity
+from workflows.journey.views.notices import notices
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.severity import Severity
 
 MINUTES = st.integers(0, 90)
 

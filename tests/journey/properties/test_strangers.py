@@ -8,10 +8,10 @@ from activities.signatures.staff import ANYBODYS
 from simulation.people import PEOPLE
 from tests.journey.properties.journeys import BODIES, moments, of_model, standing_at
 from workflows.journey import commands as c
-from workflows.journey.actors import ANYONE, Actor
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import ANYONE, Actor
+from workflows.journey.vocabulary.refusals import Refusal
 
 ALLOWED = (
     c.PlaceHold,

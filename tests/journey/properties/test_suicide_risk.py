@@ -11,12 +11,12 @@ from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.holds.model import RISK_CAUSES
 from workflows.journey.evidence import first_approval
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 BEGUN = started()
 SEEN = after("session.end")

@@ -14,10 +14,10 @@ from simulation.people import PEOPLE, revision
 from tests.journey.play import PROTOCOLS, Play, person, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, CLOCK, Actor, Role
 from workflows.journey.evidence import evidence_of, is_approved
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLINICAL, CLOCK, Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 SHIPPED = PROTOCOLS["PTSD"].model_dump(mode="json")
 TWO = {kind.value: {"cosigned_by": [role.value for role in CLINICAL]} for kind in SignOffKind}

@@ -15,14 +15,14 @@ from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after, course, standing
 from tests.journey.sessions.helpers import observed_until
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.always.corrections.entered_in_error import MARKABLE
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal, RefusalCode
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 SHIFTS = (-300, -100, -20, -4, -0.4, -0.1, 0.1, 0.4, 4, 20)
 """Hours by which somebody says that a dose was taken earlier or later."""

@@ -9,11 +9,11 @@ from simulation.people import no_risk
 from tests.journey.play import SAID_HERE, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.calendars import local
 from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import local
 
 HERE = c.Location(state="CA", confirmed=True)
 MINUTES = 60 * 24 * 120

@@ -6,7 +6,7 @@ from typing import Any
 from simulation.people import PEOPLE, observation
 from tests.journey.play import Play, after
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 def at(play: Play, starts_at: datetime, session: int = 2, **changed: Any) -> c.ScheduleSession:

@@ -12,10 +12,10 @@ from tests.journey.play import after, before, one
 from tests.journey.sessions.helpers import dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 @pytest.mark.parametrize(

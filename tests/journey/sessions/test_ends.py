@@ -11,11 +11,11 @@ from tests.journey.play import Play, after, before, kinds, one
 from tests.journey.sessions.helpers import dose, ending, last_dose, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def test_session_ends_when_everything_is_met() -> None:

@@ -12,8 +12,8 @@ from tests.journey.sessions.helpers import dose, ending, observed_until
 from tests.journey.sessions.test_ends import HARM
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def look(play: Play, minute: int) -> None:

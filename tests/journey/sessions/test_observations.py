@@ -10,8 +10,8 @@ from tests.journey.play import after, before, one
 from tests.journey.sessions.helpers import ending
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 @pytest.mark.parametrize(

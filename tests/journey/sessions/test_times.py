@@ -11,10 +11,10 @@ from tests.journey.play import after, before, kinds
 from tests.journey.sessions.helpers import at, last_dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.refusals import RefusalCode
 from workflows.journey.stages.sessions.dose_gate import interval_obstacles
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from tests.journey.play import Play, after, before
 from tests.journey.sessions.helpers import at, dose, ending, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import RefusalCode
 
 
 def taken(play: Play, at: datetime, mg: float | None = 20) -> str:

@@ -14,14 +14,14 @@ from activities.record.verification.record import verify_record
 from simulation.people import PEOPLE
 from tests.journey.play import course
 from tests.record.helpers import Connection
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, ReleaseSession
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.events import Event
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 @cache

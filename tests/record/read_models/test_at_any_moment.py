@@ -19,7 +19,7 @@ from tests.record.read_models.courses import course_of, differing, put, renamed
 from workflows.journey.aggregate import fold
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols import list_pathways
 
 STEPS = 14

@@ -25,13 +25,13 @@ from tests.fixtures.everything import everything
 from tests.journey.play import started
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.authorization import may_decide
 from workflows.journey.events import HoldPlaced
 from workflows.journey.obligations import obligations
-from workflows.journey.stage import Stage
-from workflows.journey.summary import describe_wait, health
+from workflows.journey.views.summary import describe_wait, health
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Stage
 
 COUNTS = (1, 3, 9, 9, 14, 25, 40, 77, 120, 150, 190, 196)
 

@@ -29,15 +29,15 @@ from tests.examples import examples
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.record.read_models.courses import course_of
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.authorization import licence_objection, may_decide
 from workflows.journey.decide import decide
 from workflows.journey.evidence import first_approval
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols import list_pathways
 
 STEPS = 10

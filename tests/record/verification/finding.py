@@ -15,9 +15,9 @@ from tests.journey.play import Play, started
 from tests.signatures.recorded import EARLY, history
 from tests.signatures.room import ORGANISATION, published
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.commands import RecordInstrument
 from workflows.journey.instruments import Instrument
+from workflows.journey.vocabulary.actors import Role
 
 RELEASES = (
     e.CrisisClosed,

@@ -11,7 +11,7 @@ from tests.journey.properties.journeys import draw_command, moments, pauses, sta
 from tests.signatures.recorded import EARLY, stored
 from tests.signatures.room import ORGANISATION, published
 from workflows.journey.protocol import Pathway
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 STEPS = 10
 

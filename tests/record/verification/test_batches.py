@@ -16,12 +16,12 @@ from tests.journey.play import JOURNEY, Decision, course, started
 from tests.record.handed import handed, kept, signed, signed_course
 from tests.signatures.recorded import EARLY
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import RecordInstrument
 from workflows.journey.instruments import Instrument
 from workflows.journey.receipts import CommandReceipt, receipts_of
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Outcome
 
 
 def find_unproven(decisions: list[Decision]) -> str | None:

@@ -28,7 +28,7 @@ from workflows.journey.decided import DecidedBy, derive
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import receipts_of
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal
 
 STEPS = 10
 

@@ -33,13 +33,13 @@ from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLOCK, Role
 from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.decide import decide
 from workflows.journey.protocol import Protocol, SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 SECOND = UUID("22222222-2222-4222-8222-222222222222")
 SECOND_REF = "demo-patient-other"

@@ -16,8 +16,8 @@ from tests.record.verification.finding import found
 from tests.signatures.recorded import EARLY, LONG_AGO, history
 from tests.signatures.room import CLIO_KEY, ORGANISATION, approval, published
 from workflows.journey import events as e
-from workflows.journey.actors import Role
-from workflows.journey.signed_statement import ProtocolApproval
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval
 
 
 async def carry(

@@ -20,11 +20,11 @@ from tests.signatures.recorded import LONG_AGO
 from tests.signatures.room import ORGANISATION, published
 from tests.signatures.test_sessions import LOG, OWN, REGISTER, SERVICE, SESSION_KEY, moves
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide
-from workflows.journey.proof import SessionCertificate
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.proof import SessionCertificate
+from workflows.journey.vocabulary.refusals import Refusal
 
 EARLY = REGISTER.model_copy(
     update={

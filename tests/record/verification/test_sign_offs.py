@@ -19,7 +19,7 @@ from tests.record.verification.finding import RELEASES, found, released, went_on
 from tests.signatures.recorded import EARLY, LONG_AGO, history, keep, only, rows, sign_offs, signature_of
 from tests.signatures.room import CLIO_KEY, KEYS, ORGANISATION, key_of, published
 from workflows.journey import events as e
-from workflows.journey.actors import Role
+from workflows.journey.vocabulary.actors import Role
 
 
 async def test_a_signed_course_has_nothing_wrong(record: Record) -> None:
@@ -332,4 +332,4 @@ def test_nothing_is_shared_with_what_signs() -> None:
     ours = {name for name in imported if name.startswith(("activities", "workflows"))}
     assert not any(name.startswith("activities.signatures") for name in ours)
     assert not any(name.startswith("workflows") and "statement" in name for name in ours)
-    assert not any(name.startswith("workflows.journey.base") for name in ours)
+    assert not any(name.startswith("workflows.journey.vocabulary.base") for name in ours)

@@ -11,12 +11,12 @@ from tests.journey.play import before
 from tests.record.verification.finding import by, found, released, severe_hold
 from tests.signatures.recorded import history, keep, only, rows, sign_offs
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import Delegate
 from workflows.journey.evidence import evidence_of
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 def two_signatures() -> tuple[e.Event, e.Event]:

@@ -11,11 +11,11 @@ from tests.journey.play import started
 from tests.record.verification.finding import found, released, severe_hold
 from tests.signatures.recorded import history, keep, only, rows, sign_offs
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Withdraw
 from workflows.journey.protocol import Pathway, SignOffKind
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.stage import Outcome, Stage
 from workflows.protocols import list_pathways
 
 

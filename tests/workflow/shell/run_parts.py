@@ -9,10 +9,10 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from simulation.player import at_once
 from tests.journey.play import Play
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, derive
 from workflows.journey.folded import JourneyState
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyInput
 from workflows.shell.alarms import Alarms
 from workflows.shell.decider import Decider

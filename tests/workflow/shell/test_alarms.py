@@ -12,8 +12,8 @@ from tests.journey.play import Play
 from tests.workflow.shell.run_parts import Answers, failure
 from workflows import messages
 from workflows.journey import commands as c
-from workflows.journey.actors import Role
-from workflows.journey.refusals import Refusal
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 from workflows.shell.alarms import Alarms
 
 

@@ -18,8 +18,8 @@ from tests.workflow.shell.run_parts import HOLD, Answers, Left, failure, follow,
 from workflows import care_journey, messages
 from workflows.authenticity import Foreign, mark_authentic
 from workflows.care_journey import CareJourney
-from workflows.journey.actors import Role
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState
 from workflows.shell.answers import UpdateRefused
 

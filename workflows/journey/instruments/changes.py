@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from workflows.journey.base import ImmutableModel
 from workflows.journey.instruments.definitions import Definition, Instrument, definition_of
 from workflows.journey.instruments.results import ScoreChange
 from workflows.journey.instruments.thresholds import Thresholds
+from workflows.journey.vocabulary.base import ImmutableModel
 
 
 class Comparison(ImmutableModel):

@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from workflows.journey.base import ImmutableModel, SortedDict
 from workflows.journey.instruments.definitions import C_SSRS_FORMS, Instrument, Level, RiskFinding
+from workflows.journey.vocabulary.base import ImmutableModel, SortedDict
 
 
 class ScoreFlag(StrEnum):

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflows.journey.base import InputModel, Whole
 from workflows.journey.instruments.definitions import Definition, Instrument, definition_of
+from workflows.journey.vocabulary.base import InputModel, Whole
 
 Total = Annotated[Whole, Field(ge=0, strict=True)]
 Points = Annotated[Whole, Field(ge=1, strict=True)]

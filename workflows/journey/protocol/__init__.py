@@ -22,9 +22,6 @@ from pydantic import (
 )
 from pydantic_core import to_json
 
-from workflows.journey.base import Flag, Identifier, InputModel, Short, SortedDict, Whole, digest
-from workflows.journey.calendars import QuietHours, WorkingTime
-from workflows.journey.limits import PROTOCOL_LIMIT
 from workflows.journey.obligation_types import ESCALATION_POLICIES
 from workflows.journey.protocol.care_plan import (
     HIGHER_IS_TIGHTER,
@@ -64,7 +61,10 @@ from workflows.journey.protocol.sessions import (
     VitalsRules,
 )
 from workflows.journey.protocol.sign_offs import AccessReviewer, SignOffKind, SignOffRule
-from workflows.journey.severity import SEVERITIES, Severity
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, SortedDict, Whole, digest
+from workflows.journey.vocabulary.calendars import QuietHours, WorkingTime
+from workflows.journey.vocabulary.limits import PROTOCOL_LIMIT
+from workflows.journey.vocabulary.severity import SEVERITIES, Severity
 
 __all__ = [
     "CLINICIANS",

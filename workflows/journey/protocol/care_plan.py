@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_serializer
 
-from workflows.journey.base import Flag, Identifier, InputModel, Short, SortedDict
 from workflows.journey.protocol.common import Count, Positive
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, SortedDict
 
 
 class DoseLimit(StrEnum):

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import InputModel, SortedDict
 from workflows.journey.protocol.common import Count
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import InputModel, SortedDict
 
 
 class Part(StrEnum):

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import InputModel, Number, Whole
+from workflows.journey.vocabulary.base import InputModel, Number, Whole
 
 Count = Annotated[Whole, Field(ge=1)]
 Minutes = Annotated[Whole, Field(ge=0)]

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from workflows.journey.base import Identifier, InputModel, Whole
 from workflows.journey.protocol.common import Count
+from workflows.journey.vocabulary.base import Identifier, InputModel, Whole
 
 
 class Window(InputModel):

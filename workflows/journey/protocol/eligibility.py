@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import Identifier, InputModel, Short, Whole
-from workflows.journey.calendars import Day
 from workflows.journey.protocol.common import Count
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short, Whole
+from workflows.journey.vocabulary.calendars import Day
 
 
 class PriorTreatments(InputModel):

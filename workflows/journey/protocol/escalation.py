@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.actors import Role
-from workflows.journey.base import Flag, InputModel, Whole
 from workflows.journey.protocol.common import Count, Minutes
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Flag, InputModel, Whole
 
 
 class Action(StrEnum):

@@ -4,10 +4,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import InputModel, SortedDict
 from workflows.journey.instruments import Instrument, Thresholds
 from workflows.journey.protocol.common import Count
 from workflows.journey.protocol.contacts import Window
+from workflows.journey.vocabulary.base import InputModel, SortedDict
 
 
 class Instruments(InputModel):

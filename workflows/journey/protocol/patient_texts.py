@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel, Short, SortedDict, Text
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short, SortedDict, Text
+from workflows.journey.vocabulary.stage import Stage
 
 
 class Balance(InputModel):

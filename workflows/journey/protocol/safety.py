@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from workflows.journey.base import InputModel, Whole
 from workflows.journey.protocol.common import Count
-from workflows.journey.severity import Severity, worst
+from workflows.journey.vocabulary.base import InputModel, Whole
+from workflows.journey.vocabulary.severity import Severity, worst
 
 Grade = Annotated[Whole, Field(ge=1, le=5)]
 """A CTCAE grade: mild, moderate, severe, life-threatening, death."""

@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel, SortedDict, Whole
-from workflows.journey.calendars import DayHours
 from workflows.journey.protocol.common import Count, Minutes, Positive, Range
-from workflows.journey.vocabulary import Setting
+from workflows.journey.vocabulary.base import Identifier, InputModel, SortedDict, Whole
+from workflows.journey.vocabulary.calendars import DayHours
+from workflows.journey.vocabulary.clinical import Setting
 
 
 class NotifyLimits(InputModel):

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.actors import CLINICAL, STAFF_ROLES, Role
-from workflows.journey.base import Flag, Identifier, InputModel
-from workflows.journey.signed_statement import Meaning
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel
+from workflows.journey.vocabulary.signed_statement import Meaning
 
 
 class SignOffKind(StrEnum):

@@ -67,7 +67,7 @@ BEGIN
     IF _count > 500 THEN
         RAISE EXCEPTION 'too many events at once' USING ERRCODE = 'CP009', DETAIL = format('events,%s,500', _count);
     END IF;
-    -- EVENT_LIMIT of workflows/journey/limits.py: what may be decided can be recorded.
+    -- EVENT_LIMIT of workflows/journey/vocabulary/limits.py: what may be decided can be recorded.
     SELECT max(octet_length(p)) INTO _largest FROM unnest(_payloads) AS p;
     IF _largest > 262144 THEN
         RAISE EXCEPTION 'a payload is too large' USING ERRCODE = 'CP009', DETAIL = format('bytes,%s,262144', _largest);

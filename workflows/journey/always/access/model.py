@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import STAFF_ROLES, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Text
+from workflows.journey.vocabulary.stage import Stage
 
 
 class BreakGlass(CommandBody):

@@ -10,15 +10,15 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.rules import list_duties
 from workflows.journey.obligation_types import ACCESS_REVIEW
 from workflows.journey.protocol import AccessReviewer, Protocol
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 
 def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -18,7 +15,10 @@ from workflows.journey.envelopes import (
     change_entry,
 )
 from workflows.journey.protocol import Grade
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Text, Whole
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.stage import Stage
 
 AdverseEventOutcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
 """What became of an adverse event (ICH E2B, E.i.7; FHIR AdverseEvent.outcome)."""

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.model import DEATH, FINAL, SERIOUS, UNKNOWN_REASON, AdverseEvent
 from workflows.journey.always.holds.model import place
 from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.obligation_types import ADVERSE_EVENT_OUTCOME, ALARM
 from workflows.journey.protocol import Protocol, SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import Severity, is_at_least, worst
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
 
 REVIEWS = (SignOffKind.SERIOUS_ADVERSE_EVENT, SignOffKind.ADVERSE_EVENT)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from workflows.journey.actors import Licence, is_one_licence
 from workflows.journey.aggregate import Journey
+from workflows.journey.vocabulary.actors import Licence, is_one_licence
 
 
 def is_same_person(journey: Journey, one: str, other: str, licence: Licence | None = None) -> bool:

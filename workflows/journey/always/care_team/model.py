@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CareTeamMember, Role
 from workflows.journey.always.pathway.model import PathwayCovered, PathwayReassigned, PathwayState
-from workflows.journey.base import Identifier, ImmutableModel
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CareTeamMember, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.stage import Stage
 
 
 class TakeInStaff(CommandBody):

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, CareTeamMember, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.model import is_fit, with_members
@@ -25,10 +24,11 @@ from workflows.journey.entries import find
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import CLINICIANS, Part
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Obligation
 from workflows.journey.stages.sessions.state import Session
-from workflows.journey.words import in_words
+from workflows.journey.vocabulary.actors import Actor, CareTeamMember, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.words import in_words
 
 Named = tuple[Part, str, str]
 """A part, who is given it, and the field of the command that names them."""

@@ -2,16 +2,16 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.holds.model import HoldsState
 from workflows.journey.always.pathway.model import PathwayClosed
-from workflows.journey.base import Identifier, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.protocol import Action
 from workflows.journey.requirements import Acknowledgement, Closed, Obligation, Paused
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Identifier, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.stage import Stage
 
 
 class PassDeadline(CommandBody):

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.needs import wanted_now
 from workflows.journey.obligations import due_steps
 from workflows.journey.protocol import EscalationStep
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Obligation
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 STEPS_AT_ONCE = 30
 """How many steps one command of the clock takes. Each gives an event, and some a hold."""

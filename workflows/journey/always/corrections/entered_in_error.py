@@ -15,7 +15,7 @@ from workflows.journey.always.corrections.model import Fact
 from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, change_entry
 from workflows.journey.stages.sessions.evolve import change_doses, run_from
-from workflows.journey.vocabulary import ScreeningAnswer
+from workflows.journey.vocabulary.clinical import ScreeningAnswer
 
 Void = Callable[[Any, int, Fact], Changes]
 """What of the state of a journey changes when the fact of this version counts no more."""

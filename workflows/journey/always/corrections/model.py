@@ -5,12 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
 from workflows.journey.entries import Entries, find
 from workflows.journey.envelopes import ALWAYS, CommandBody, EventBody
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import (
     EvaluationRecorded,
     InstrumentRecorded,
@@ -21,6 +18,9 @@ from workflows.journey.stages.follow_up.model import RecordVisit, VisitRecorded
 from workflows.journey.stages.screening.model import RecordScreening, ScreeningRecorded
 from workflows.journey.stages.sessions.commands import CheckSession, Observe, RecordDose
 from workflows.journey.stages.sessions.events import DoseRecorded, SessionChecked, SessionObserved
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Text, Whole
+from workflows.journey.vocabulary.stage import Stage
 
 Correction = RecordEvaluation | RecordInstrument | RecordScreening | CheckSession | RecordDose | Observe | RecordVisit
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.corrections.entered_in_error import (
@@ -28,13 +27,14 @@ from workflows.journey.always.corrections.told_before import MOST, is_told_too_o
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import CORRECTION
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import checklist, dosing, observing
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:

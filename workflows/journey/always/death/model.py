@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import ANYONE, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
-from workflows.journey.stage import Outcome, Stage
+from workflows.journey.vocabulary.actors import ANYONE, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 Related = Literal["yes", "no", "unknown"]
 DOUBTS_KEPT = 20

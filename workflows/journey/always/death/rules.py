@@ -10,7 +10,6 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.model import DEATH, SERIOUS
 from workflows.journey.always.death.model import Death
@@ -19,9 +18,10 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import current_decision, sign_off_requirement
 from workflows.journey.obligation_types import ALARM
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import Severity
 
 HOLD = "death"
 """The cause of the hold that a report of a death places."""

@@ -8,8 +8,8 @@ from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.signed_statement import Meaning
+from workflows.journey.vocabulary.stage import Outcome
 
 
 def _death(journey: Journey, subject: str | None) -> Content:

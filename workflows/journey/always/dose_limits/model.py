@@ -4,12 +4,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, SortedDict, Text
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import DoseLimit, Positive, SignOffKind, is_tighter
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Identifier, SortedDict, Text
 
 
 class SetLimits(CommandBody):

@@ -10,13 +10,13 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.patient_limits import limit_of, protocol_limit
 from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement
+from workflows.journey.vocabulary.actors import CLINICAL, Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 
 def set_limits(journey: Journey, command: c.SetLimits, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -7,8 +7,8 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
 from workflows.journey.stages.evaluation.sign_offs import dump_response
+from workflows.journey.vocabulary.signed_statement import Meaning
 
 
 def _own_limits(journey: Journey, subject: str | None) -> Content:

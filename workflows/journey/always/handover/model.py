@@ -2,14 +2,14 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, Text
 from workflows.journey.entries import as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stage import Stage
 from workflows.journey.stages.follow_up.model import FollowUpState
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Identifier, Text
+from workflows.journey.vocabulary.stage import Stage
 
 
 class ProposeHandover(CommandBody):

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.watch import contacts_watched, sessions_watched
 
 

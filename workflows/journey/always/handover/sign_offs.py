@@ -7,7 +7,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
+from workflows.journey.vocabulary.signed_statement import Meaning
 from workflows.journey.watch import contacts_watched, hand_over, leaves_dose_at_home, sessions_watched
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from workflows.journey.actors import ANYONE, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, find, put
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
-from workflows.journey.refusals import list_some
+from workflows.journey.vocabulary.actors import ANYONE, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.refusals import list_some
 
 RISK_CAUSES = ("item_9", "suicide_risk")
 """Causes of holds that only a decision on suicide risk releases."""

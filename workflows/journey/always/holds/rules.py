@@ -8,13 +8,13 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.stage import Stage
 
 
 def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Short, SortedDict, Text
-from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stages.follow_up.model import VisitRecorded
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, SortedDict, Text
+from workflows.journey.vocabulary.calendars import Day, Instant
 
 MedicationStatus = Literal[
     "active", "intended", "on-hold", "unknown", "completed", "stopped", "not-taken", "entered-in-error"

@@ -10,14 +10,14 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.model import Medicine
 from workflows.journey.obligation_types import MEDICINES_REVIEW
-from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.vocabulary.stage import Stage
 
 NO_UNREVIEWED_CHANGE = "no_unreviewed_change_of_medicines"
 """The item of a session's checklist that is checked against the list."""

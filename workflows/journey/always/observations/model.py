@@ -6,14 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Text, Whole
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
-from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
 from workflows.journey.stages.sessions.state import Dose, Session, SessionsState, ToldBefore
-from workflows.journey.vocabulary import Vitals
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Text, Whole
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Vitals
+from workflows.journey.vocabulary.stage import Stage
 
 Consciousness = Literal["alert", "voice", "pain", "unresponsive"]
 

@@ -10,16 +10,16 @@ from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import observed_emergencies, open_adverse_event
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import OBSERVATION
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import OF_OBSERVATION
 from workflows.journey.stages.sessions.judging import baseline_at, is_drowsy_without_a_dose, vitals_alert
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import OF_OBSERVATION
 
 
 def record(journey: Journey, command: c.RecordObservation, by: Actor, at: datetime) -> Iterator[e.EventBody]:

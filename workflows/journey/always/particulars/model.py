@@ -3,12 +3,12 @@
 from datetime import date
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, Text
-from workflows.journey.calendars import Day
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
-from workflows.journey.vocabulary import Language
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, Text
+from workflows.journey.vocabulary.calendars import Day
+from workflows.journey.vocabulary.clinical import Language
 
 
 class UpdatePatient(CommandBody):

@@ -9,16 +9,16 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.calendars import age_on, local
 from workflows.journey.obligation_types import DISPATCH_ADDRESS
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Location, SaidLocation
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import age_on, local
+from workflows.journey.vocabulary.clinical import Location, SaidLocation
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.stage import Stage
 
 
 def update(journey: Journey, command: c.UpdatePatient, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -3,15 +3,15 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant, Zone
-from workflows.journey.codes import CodeKey
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import Pathway, PinnedProtocol
-from workflows.journey.signed_statement import ProtocolApproval, Scope
-from workflows.journey.stage import Outcome, Stage
-from workflows.journey.vocabulary import Patient, UsState
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Short, Text
+from workflows.journey.vocabulary.calendars import Instant, Zone
+from workflows.journey.vocabulary.clinical import Patient, UsState
+from workflows.journey.vocabulary.codes import CodeKey
+from workflows.journey.vocabulary.signed_statement import ProtocolApproval, Scope
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 
 class StartPathway(CommandBody):

@@ -6,11 +6,11 @@ from typing import NoReturn
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.calendars import age_on, holidays_known_at
-from workflows.journey.refusals import RefusalCode, refuse
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.calendars import age_on, holidays_known_at
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.stage import Outcome
 
 
 def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:

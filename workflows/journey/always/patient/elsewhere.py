@@ -14,10 +14,10 @@ from workflows.journey.always.patient.model import (
     ReleasedSession,
 )
 from workflows.journey.protocol import DoseLimit, is_tighter
-from workflows.journey.severity import OF_CRISIS, Severity, is_at_least
-from workflows.journey.stage import Outcome
 from workflows.journey.stages.screening.rules import list_exclusions
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.severity import OF_CRISIS, Severity, is_at_least
+from workflows.journey.vocabulary.stage import Outcome
 
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""

@@ -3,11 +3,8 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from workflows.journey.actors import Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import (
     ALWAYS,
     Changes,
@@ -18,9 +15,12 @@ from workflows.journey.envelopes import (
     change_entry,
 )
 from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
-from workflows.journey.severity import Severity
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.severity import Severity
+from workflows.journey.vocabulary.stage import Stage
 
 CONFIRMED = "confirmed"
 """What a death is called that a second person signed."""

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import open_adverse_event
 from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED, place
@@ -23,11 +22,12 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.patient_limits import limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
-from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement
-from workflows.journey.severity import OF_OTHER_DOSE, Severity, is_at_least, worst
 from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obstacles
-from workflows.journey.vocabulary import KnownDose
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
+from workflows.journey.vocabulary.severity import OF_OTHER_DOSE, Severity, is_at_least, worst
 
 ELSEWHERE = "from another journey of this patient"
 """How a call for help begins that comes from another journey."""

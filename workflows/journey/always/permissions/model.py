@@ -3,14 +3,14 @@
 from datetime import date
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Text
-from workflows.journey.calendars import Day, Instant
 from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.vocabulary import UsState
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Text
+from workflows.journey.vocabulary.calendars import Day, Instant
+from workflows.journey.vocabulary.clinical import UsState
 
 
 class ProposePermission(CommandBody):

@@ -12,16 +12,16 @@ from datetime import date, datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
-from workflows.journey.calendars import END, day_begins, local
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import MONITORING_CHECK, PERMISSION
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import END, day_begins, local
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.stage import Stage
 
 REMOTE = "remote_prescribing"
 CONCERN = "monitoring_program"

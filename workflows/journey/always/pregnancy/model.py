@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, ImmutableModel, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Flag, ImmutableModel, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.stage import Stage
 
 TestResult = Literal["negative", "positive", "unclear"]
 NOT_PREGNANT = "X18_not_pregnant"

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.obligation_types import PREGNANCY_TEST
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.stage import Stage
 
 HOLD = "pregnancy"
 """The cause of the hold that a test places which is not negative."""

@@ -5,10 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Raw, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, put
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -20,8 +17,11 @@ from workflows.journey.envelopes import (
     change_entry,
     keep_short,
 )
-from workflows.journey.severity import Severity
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import ANYONE, CLINICAL, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Raw, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.severity import Severity
+from workflows.journey.vocabulary.stage import Stage
 
 
 class KeepReport(CommandBody):

@@ -13,19 +13,19 @@ from pydantic_core import from_json
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.rules import severity_of_grade
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.reports.model import KeptReport
-from workflows.journey.base import canonical
 from workflows.journey.entries import find
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligation_types import KEPT_REPORT
-from workflows.journey.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.severity import OF_NO_GO, OF_WORSENING, Severity, is_at_least, worst
 from workflows.journey.stages.sessions.judging import vitals_alert
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, refuse
+from workflows.journey.vocabulary.severity import OF_NO_GO, OF_WORSENING, Severity, is_at_least, worst
 
 ABOUT_THE_FORM = (
     RefusalCode.INCOMPLETE,

@@ -13,7 +13,7 @@ from workflows.journey.always.safety.model import Support
 from workflows.journey.always.safety.suicide_risk import found_at
 from workflows.journey.entries import find
 from workflows.journey.instruments import Level
-from workflows.journey.severity import Severity, is_at_least
+from workflows.journey.vocabulary.severity import Severity, is_at_least
 
 SUICIDAL = (Level.MODERATE, Level.HIGH)
 """The levels of suicide risk that make it heightened."""

@@ -5,10 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import ANYONE, CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, ImmutableModel, Raw, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries, find, put
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -20,8 +17,11 @@ from workflows.journey.envelopes import (
     change_entry,
     keep_short,
 )
-from workflows.journey.severity import Severity
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import ANYONE, CLINICAL, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Raw, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.severity import Severity
+from workflows.journey.vocabulary.stage import Stage
 
 FURTHER = "further messages"
 """The name of a message that says how many more there were than are kept one by one, refused commands among them."""

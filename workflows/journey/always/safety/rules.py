@@ -9,15 +9,15 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety import suicide_risk
 from workflows.journey.always.safety.model import Message, Support
 from workflows.journey.obligation_types import CANCELLATION, SUPPORT, UNREADABLE_MESSAGE
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.severity import Severity
+from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import Severity
 
 SUPPORT_OWNER = {
     "emergency": Role.ON_CALL_CLINICIAN,

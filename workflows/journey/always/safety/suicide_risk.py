@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.always.safety.model import Crisis
@@ -23,10 +22,11 @@ from workflows.journey.instruments import C_SSRS_FORMS, Level, RiskFinding
 from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.severity import OF_CRISIS, OF_ITEM_9
 from workflows.journey.stages.evaluation.model import Measurement
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9
 
 ITEM_9_OPEN = "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS"
 

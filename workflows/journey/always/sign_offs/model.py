@@ -5,16 +5,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from workflows.journey.actors import CLINICAL, Licence, Role
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.safety.model import FURTHER, MessageHandled
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.signed_statement import Scope, Signature
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import UsState
+from workflows.journey.vocabulary.actors import CLINICAL, Licence, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import UsState
+from workflows.journey.vocabulary.signed_statement import Scope, Signature
+from workflows.journey.vocabulary.stage import Stage
 
 
 class Sign(CommandBody):

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.suicide_risk import settling_obstacles
 from workflows.journey.always.sign_offs.hold_releases import release_obstacles
@@ -18,14 +17,15 @@ from workflows.journey.authorization import cosigners, delegations_of, first_obj
 from workflows.journey.evidence import current_decision, first_approval
 from workflows.journey.needs import wanted_now
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, RefusalRaised, list_some, refuse
 from workflows.journey.requirements import Obligation, Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.signed_statement import Signature
 from workflows.journey.stages.follow_up.rules import find_visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.observing import require_endable
 from workflows.journey.stages.sessions.reviews import reviews_owed
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, RefusalRaised, list_some, refuse
+from workflows.journey.vocabulary.signed_statement import Signature
 from workflows.journey.watch import contacts_watched
 
 HANDED_OVER = "handed_over"

@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from workflows.journey.actors import Actor
 from workflows.journey.always.sign_offs.model import Delegate, Sign
 from workflows.journey.events import Event
-from workflows.journey.signed_statement import (
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.signed_statement import (
     DelegationStatement,
     Meaning,
     Scope,

@@ -4,13 +4,13 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text, Whole
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, change_entry
-from workflows.journey.stage import Stage
 from workflows.journey.stages.sessions.events import SessionCancelled
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Text, Whole
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.stage import Stage
 
 Movement = Literal["dispensed", "found", "returned", "disposed", "lost"]
 COUNTING = (Role.PATIENT, Role.OBSERVER, Role.COORDINATOR, Role.SESSION_MONITOR, *CLINICAL)

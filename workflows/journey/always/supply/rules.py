@@ -11,7 +11,6 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.holds.model import SUPPLY, place
@@ -19,10 +18,11 @@ from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import is_approved
 from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, SUPPLY_COUNT, WITNESS
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.setting import rules_of, setting_of
-from workflows.journey.stage import Stage
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.stage import Stage
 
 
 def balance(journey: Journey) -> int:

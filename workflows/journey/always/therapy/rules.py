@@ -9,10 +9,10 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 
 def record(journey: Journey, command: c.RecordTherapy, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -4,12 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
-from workflows.journey.base import Identifier, InputModel, SortedDict, Text, Whole
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import FROM_EDUCATION, CommandBody
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Plan
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, SortedDict, Text, Whole
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Plan
+from workflows.journey.vocabulary.stage import Stage
 
 
 class PlanBasis(InputModel):

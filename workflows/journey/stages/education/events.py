@@ -2,11 +2,11 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.base import Identifier, SortedDict, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import EventBody
 from workflows.journey.stages.education.commands import PlanBasis
-from workflows.journey.vocabulary import Plan
+from workflows.journey.vocabulary.base import Identifier, SortedDict, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Plan
 
 
 class PlanRecorded(EventBody):

@@ -29,7 +29,7 @@ from workflows.journey.stages.education.state import (
     counted_weight,
     is_weight_confirmed,
 )
-from workflows.journey.vocabulary import IN_CLINIC
+from workflows.journey.vocabulary.clinical import IN_CLINIC
 
 
 def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:

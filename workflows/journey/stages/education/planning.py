@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.patient_limits import highest_dose, is_more, longest_gap, required_limit
 from workflows.journey.protocol import DoseLimit
-from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.state import counted_weight
-from workflows.journey.words import in_words
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.vocabulary.words import in_words
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:

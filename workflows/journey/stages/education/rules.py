@@ -10,10 +10,8 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.calendars import local
 from workflows.journey.entries import find
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.obligation_types import (
@@ -26,10 +24,12 @@ from workflows.journey.obligation_types import (
     ObligationType,
 )
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.stage import Stage
 from workflows.journey.stages.education.state import Question
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.vocabulary.stage import Stage
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:

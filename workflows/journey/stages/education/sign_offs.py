@@ -8,7 +8,7 @@ from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
+from workflows.journey.vocabulary.signed_statement import Meaning
 
 
 def _plan(journey: Journey, subject: str | None) -> Content:

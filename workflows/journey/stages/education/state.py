@@ -1,11 +1,11 @@
 """The plan, and what the patient was told, asked and agreed to."""
 
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.entries import Entries
 from workflows.journey.stages.education.commands import PlanBasis
-from workflows.journey.vocabulary import Plan
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Plan
 
 
 class Reading(ImmutableModel):

@@ -6,10 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.pathway.model import PathwayReassigned, PathwayState
-from workflows.journey.base import Identifier, ImmutableModel, Json, SortedDict, Text, canonical
-from workflows.journey.calendars import Day, Instant, Zone
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
 from workflows.journey.instruments import (
     C_SSRS_FORMS,
@@ -21,8 +18,11 @@ from workflows.journey.instruments import (
     compare,
     definition_of,
 )
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Location, PriorTreatment, Ratings, WordingId
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Json, SortedDict, Text, canonical
+from workflows.journey.vocabulary.calendars import Day, Instant, Zone
+from workflows.journey.vocabulary.clinical import Location, PriorTreatment, Ratings, WordingId
+from workflows.journey.vocabulary.stage import Stage
 
 BASELINE = "baseline"
 """The occasion of the instruments an evaluation rests on, and against which a response is judged."""

@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey
-from workflows.journey.calendars import local
 from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.instruments import Instrument, Level, Score, Thresholds, score
 from workflows.journey.obligation_types import EVALUATION
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, refuse, require_known
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import BASELINE, UNSCHEDULED, Measurement, count_answered, totals
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse, require_known
+from workflows.journey.vocabulary.stage import Stage
 
 
 def record_evaluation(journey: Journey, command: c.RecordEvaluation, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -5,8 +5,8 @@ from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
 from workflows.journey.stages.evaluation.model import Measurement
+from workflows.journey.vocabulary.signed_statement import Meaning
 
 
 def dump_measurements(measurements: tuple[Measurement, ...]) -> list[Content]:

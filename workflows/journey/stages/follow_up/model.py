@@ -2,11 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import CLINICAL, STAFF, Role
 from workflows.journey.always.clock.model import ClockState, ObligationEscalated
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier, ImmutableModel, SortedDict, Text
-from workflows.journey.calendars import Instant, Zone
 from workflows.journey.entries import Entries, as_entries
 from workflows.journey.envelopes import (
     ALWAYS,
@@ -20,9 +17,12 @@ from workflows.journey.envelopes import (
 )
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
-from workflows.journey.vocabulary import Location, Ratings, SaidLocation
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, SortedDict, Text
+from workflows.journey.vocabulary.calendars import Instant, Zone
+from workflows.journey.vocabulary.clinical import Location, Ratings, SaidLocation
+from workflows.journey.vocabulary.stage import Stage
 
 
 class CompleteCheckIn(CommandBody):

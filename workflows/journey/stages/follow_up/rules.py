@@ -12,7 +12,6 @@ from datetime import datetime
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.entries import find
@@ -20,10 +19,7 @@ from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASURE, MISSED_CONTACT, NO_SHOW, VISIT
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, each_needs, require
-from workflows.journey.severity import OF_UNWELL, OF_WORSENING, worst
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.rules import require_rated
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.follow_up.scheduling import (
@@ -37,7 +33,11 @@ from workflows.journey.stages.follow_up.scheduling import (
     react_visit,
 )
 from workflows.journey.stages.follow_up.trends import find_worsened
-from workflows.journey.vocabulary import state_problem
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.clinical import state_problem
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.vocabulary.severity import OF_UNWELL, OF_WORSENING, worst
+from workflows.journey.vocabulary.stage import Stage
 from workflows.journey.watch import is_owed_after_dose
 
 CONTACTS = {

@@ -6,14 +6,14 @@ from itertools import count
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.calendars import after_quiet_hours
 from workflows.journey.entries import find
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.obligation_types import MEASURE, MEASURE_ASKED, VISIT
 from workflows.journey.protocol import Window
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import UNSCHEDULED, measure_name, scheduled_instruments
 from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.vocabulary.calendars import after_quiet_hours
+from workflows.journey.vocabulary.stage import Stage
 
 
 def plan_next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:

@@ -7,9 +7,9 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, Effect, SignOffType
-from workflows.journey.signed_statement import Meaning
-from workflows.journey.stage import Outcome
 from workflows.journey.stages.evaluation.sign_offs import dump_response
+from workflows.journey.vocabulary.signed_statement import Meaning
+from workflows.journey.vocabulary.stage import Outcome
 from workflows.journey.watch import contacts_watched, hand_over
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
-from workflows.journey.actors import CLINICAL, Role
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.base import Flag, Identifier, ImmutableModel, SortedDict, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import OPEN, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Finding, ScreeningAnswer
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, SortedDict, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Finding, ScreeningAnswer
+from workflows.journey.vocabulary.stage import Stage
 
 FindingName = Literal["appropriateness", "safety"]
 """What screening finds, each apart from the other, before anybody decides on the setting."""

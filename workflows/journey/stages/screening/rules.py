@@ -11,26 +11,26 @@ from typing import get_args
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.permissions.rules import has_unreviewed_concern
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
-from workflows.journey.calendars import age_on, birthday
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import Comparison, Instrument, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.recall import recalled
-from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.severity import OF_WORSENING
-from workflows.journey.stage import Stage
 from workflows.journey.stages.evaluation.model import Measurement
 from workflows.journey.stages.evaluation.rules import find_untreated
 from workflows.journey.stages.screening.model import FindingName
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import age_on, birthday
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.vocabulary.severity import OF_WORSENING
+from workflows.journey.vocabulary.stage import Stage
 
 
 def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at: datetime) -> Iterator[e.EventBody]:

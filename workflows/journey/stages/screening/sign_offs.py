@@ -3,8 +3,8 @@
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
-from workflows.journey.stage import Outcome
+from workflows.journey.vocabulary.signed_statement import Meaning
+from workflows.journey.vocabulary.stage import Outcome
 
 
 def _exclusion_review(journey: Journey, subject: str | None) -> Content:

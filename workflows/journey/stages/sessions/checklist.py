@@ -13,20 +13,20 @@ from typing import Literal
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
-from workflows.journey.severity import OF_NO_GO, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import is_watched, require_scheduled
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.stages.sessions.judging import LEFT_OUT, vitals_alert
-from workflows.journey.vocabulary import state_problem
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.clinical import state_problem
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import OF_NO_GO, Severity, is_at_least
 
 Verdict = Literal["go", "recheck", "no_go"]
 

@@ -4,12 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.actors import ANYONE, CLINICAL, STAFF, Role
-from workflows.journey.base import Flag, Identifier, Number, Short, SortedDict, Text, Whole
-from workflows.journey.calendars import Instant
 from workflows.journey.envelopes import ALWAYS, CommandBody
-from workflows.journey.stage import Stage
-from workflows.journey.vocabulary import Observer, Vitals, WordingId
+from workflows.journey.vocabulary.actors import ANYONE, CLINICAL, STAFF, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, Number, Short, SortedDict, Text, Whole
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Observer, Vitals, WordingId
+from workflows.journey.vocabulary.stage import Stage
 
 
 class ScheduleSession(CommandBody):

@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.rules import team_obstacles
 from workflows.journey.always.patient.model import Merge
 from workflows.journey.always.permissions.rules import monitoring_obstacles, permission_obstacles
 from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
 from workflows.journey.always.safety.suicide_risk import suicide_risk_obstacles
-from workflows.journey.calendars import age_on, is_within
 from workflows.journey.evidence import current_decision, is_approved
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
@@ -31,14 +29,16 @@ from workflows.journey.patient_limits import (
     shortest_interval,
 )
 from workflows.journey.protocol import DoseLimit, SettingRules, SignOffKind
-from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented, find_untaught
 from workflows.journey.stages.screening.rules import find_reopened, find_unanswered, list_exclusions
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.stages.sessions.validity import find_lapsed, measure_obstacles
-from workflows.journey.vocabulary import Observer
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.calendars import age_on, is_within
+from workflows.journey.vocabulary.clinical import Observer
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 
 WEEK = timedelta(days=7)
 NOT_CLEARED = "no clearance signed over exactly this evidence"

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import (
     dose_emergencies,
@@ -23,11 +22,12 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.obligation_types import VISIT
-from workflows.journey.refusals import RefusalCode, refuse
 from workflows.journey.setting import rules_of
-from workflows.journey.severity import OF_OTHER_DOSE
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.state import Dose, Session
+from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import OF_OTHER_DOSE
 
 LEFT = "the doses left do not add up"
 """The deviation of a dose after which another number is left than the ledger says."""

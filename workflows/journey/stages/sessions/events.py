@@ -2,12 +2,12 @@
 
 from typing import ClassVar, Literal
 
-from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, ImmutableModel, Short, SortedDict, Text
-from workflows.journey.calendars import Instant, Zone
 from workflows.journey.envelopes import EventBody
 from workflows.journey.instruments import Score
-from workflows.journey.vocabulary import AT_HOME, Observer, Setting, Vitals, WordingId
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, SortedDict, Text
+from workflows.journey.vocabulary.calendars import Instant, Zone
+from workflows.journey.vocabulary.clinical import AT_HOME, Observer, Setting, Vitals, WordingId
 
 
 class SessionScheduled(EventBody):

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.base import Identifier
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.events import (
@@ -23,6 +22,7 @@ from workflows.journey.stages.sessions.events import (
 )
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
 from workflows.journey.stages.sessions.state import Check, Dose, Observation, Session, SessionsState, ToldBefore
+from workflows.journey.vocabulary.base import Identifier
 
 
 def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader) -> Changes:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import EmergencyLimits, NotifyLimits, VitalsRules
-from workflows.journey.vocabulary import Vitals
-from workflows.journey.words import in_words
+from workflows.journey.vocabulary.clinical import Vitals
+from workflows.journey.vocabulary.words import in_words
 
 LEFT_OUT = ("heart_rate", "oxygen")
 """Vital signs that a measurement may lack."""

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Actor
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import observed_emergencies, onset_of, open_adverse_event
 from workflows.journey.always.adverse_events.rules import severity_of
@@ -22,8 +21,6 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.instruments import Instrument, ScoreFlag, score
 from workflows.journey.protocol import CriterionSource, Sessions
-from workflows.journey.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.severity import OF_OBSERVATION, Severity, is_at_least
 from workflows.journey.stages.sessions.dose_gate import require_scheduled
 from workflows.journey.stages.sessions.judging import (
     Readings,
@@ -33,6 +30,9 @@ from workflows.journey.stages.sessions.judging import (
 )
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute, is_measured_then
 from workflows.journey.stages.sessions.state import Observation, Session
+from workflows.journey.vocabulary.actors import CLINICAL, Actor
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
+from workflows.journey.vocabulary.severity import OF_OBSERVATION, Severity, is_at_least
 
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:

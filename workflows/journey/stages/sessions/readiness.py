@@ -13,10 +13,10 @@ from workflows.journey.aggregate import Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.needs import wanted_now
 from workflows.journey.obligation_types import OBLIGATION_TYPES, QUESTION, BeforeDose
-from workflows.journey.refusals import list_some
 from workflows.journey.requirements import Requirement
-from workflows.journey.severity import Severity
 from workflows.journey.stages.sessions.dose_gate import session_obstacles
+from workflows.journey.vocabulary.refusals import list_some
+from workflows.journey.vocabulary.severity import Severity
 
 HOLD = "session_stopped"
 """The cause of the hold where nothing else holds care."""

@@ -10,8 +10,8 @@ from workflows.journey.entries import put_all
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
-from workflows.journey.stage import Stage
 from workflows.journey.stages.follow_up.trends import contacts_with_record, find_worsened
+from workflows.journey.vocabulary.stage import Stage
 
 
 @recalled

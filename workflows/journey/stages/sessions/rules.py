@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.actors import Actor, Role
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.permissions.rules import permission_obstacles
 from workflows.journey.always.safety.model import ask_support
-from workflows.journey.calendars import local
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import (
@@ -32,11 +30,8 @@ from workflows.journey.obligation_types import (
 )
 from workflows.journey.patient_limits import longest_course
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.refusals import RefusalCode, list_some, refuse
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.setting import setting_of
-from workflows.journey.severity import Severity
-from workflows.journey.stage import Stage
 from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 from workflows.journey.stages.sessions import validity
@@ -49,6 +44,11 @@ from workflows.journey.stages.sessions.dose_gate import (
 from workflows.journey.stages.sessions.observing import end_due
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
+from workflows.journey.vocabulary.severity import Severity
+from workflows.journey.vocabulary.stage import Stage
 from workflows.journey.watch import leaves_dose_at_home
 
 

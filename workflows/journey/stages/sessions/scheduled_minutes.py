@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from workflows.journey.protocol import Sessions
-from workflows.journey.vocabulary import Vitals
+from workflows.journey.vocabulary.clinical import Vitals
 
 
 def find_made_minute(

@@ -14,10 +14,10 @@ from workflows.journey.patient_limits import limits
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
-from workflows.journey.signed_statement import Meaning
-from workflows.journey.stage import Outcome, Stage
 from workflows.journey.stages.evaluation.sign_offs import dump_measurements, dump_response
 from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.vocabulary.signed_statement import Meaning
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 CLEARED = dict.fromkeys(
     (

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from workflows.journey.actors import Role
 from workflows.journey.always.patient.model import PatientState
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.instruments import Score
 from workflows.journey.stages.sessions.events import Recheck, SessionEndProposed
-from workflows.journey.vocabulary import AT_HOME, KnownDose, Observer, Setting, Vitals
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import AT_HOME, KnownDose, Observer, Setting, Vitals
 
 
 class Observation(ImmutableModel):

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
 from workflows.journey.evidence import current_decision
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument
@@ -19,6 +18,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.evaluation.model import Measurement, measure_name, scheduled_instruments
+from workflows.journey.vocabulary.actors import Role
 
 BASELINE_OF = "baseline-"
 """The beginning of the name of an instrument of the baseline, as something that lapses."""

@@ -14,10 +14,10 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from workflows.journey.actors import Actor, Licence, Role
-from workflows.journey.base import Flag, Identifier, InputModel, Short, Text, Whole, canonical
-from workflows.journey.calendars import Instant
-from workflows.journey.vocabulary import UsState
+from workflows.journey.vocabulary.actors import Actor, Licence, Role
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, Text, Whole, canonical
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import UsState
 
 SIGN_OFF = "care-pathway/sign-off/2"
 DELEGATION = "care-pathway/delegation/2"

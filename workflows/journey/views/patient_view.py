@@ -5,14 +5,14 @@ names a task of theirs. Whatever is shown carries the organisation's name and th
 without its limitation. Nothing here says why care is held or how the patient is: a person tells them that.
 """
 
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import Identifier, ImmutableModel, Short, Text
-from workflows.journey.calendars import Instant
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Balance
-from workflows.journey.severity import Severity
-from workflows.journey.summary import name_step
+from workflows.journey.views.summary import name_step
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, Text
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.severity import Severity
 
 
 class PatientTask(ImmutableModel):

@@ -8,14 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from workflows.journey import events as e
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team import rules as care_team
 from workflows.journey.always.pathway import rules as pathway
-from workflows.journey.base import ImmutableModel, Short
 from workflows.journey.dispatch import ADVANCES, REACTIONS
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.sessions import readiness
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import ImmutableModel, Short
 
 
 class Provenance(ImmutableModel):

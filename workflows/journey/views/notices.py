@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from workflows.journey import events as e
-from workflows.journey.actors import CLINICAL, Role
-from workflows.journey.appointments import appointments
-from workflows.journey.base import Identifier, ImmutableModel
+from workflows.journey.views.appointments import appointments
+from workflows.journey.vocabulary.actors import CLINICAL, Role
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel
 
 
 class Notice(ImmutableModel):

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from workflows.journey.base import Identifier, InputModel, Short
-from workflows.journey.calendars import Day, Instant, day_begins
-from workflows.journey.vocabulary import UsState, state_day_ends
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short
+from workflows.journey.vocabulary.calendars import Day, Instant, day_begins
+from workflows.journey.vocabulary.clinical import UsState, state_day_ends
 
 
 class Role(StrEnum):

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from workflows.journey import events as e
-from workflows.journey.base import Identifier, ImmutableModel
-from workflows.journey.calendars import Instant
 from workflows.journey.stages.follow_up.model import VISITS
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel
+from workflows.journey.vocabulary.calendars import Instant
 
 
 class Appointment(ImmutableModel):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from workflows.journey.base import canonical
+from workflows.journey.vocabulary.base import canonical
 
 CodeKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(repr=False)]
 """The key of a journey's codes, in hex."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NoReturn
 
-from workflows.journey.base import ImmutableModel
+from workflows.journey.vocabulary.base import ImmutableModel
 
 
 class RefusalCode(StrEnum):

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from workflows.journey.actors import Role
 from workflows.journey.aggregate import Journey
-from workflows.journey.base import ImmutableModel
-from workflows.journey.calendars import Instant, holidays_known_at, local
 from workflows.journey.entries import find
 from workflows.journey.obligations import first_obligations, most_urgent, next_escalation_step
 from workflows.journey.protocol.escalation import Action
 from workflows.journey.requirements import Obligation
-from workflows.journey.stage import Stage
-from workflows.journey.texts import show_hidden
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import ImmutableModel
+from workflows.journey.vocabulary.calendars import Instant, holidays_known_at, local
+from workflows.journey.vocabulary.stage import Stage
+from workflows.journey.vocabulary.texts import show_hidden
+from workflows.journey.vocabulary.words import in_words
 from workflows.journey.watch import is_given_up
-from workflows.journey.words import in_words
 
 DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""

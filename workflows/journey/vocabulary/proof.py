@@ -13,10 +13,10 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from workflows.journey.actors import Role
-from workflows.journey.base import Identifier, InputModel, Short, canonical
-from workflows.journey.calendars import Instant
-from workflows.journey.signed_statement import Sha256, SignatureValue
+from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short, canonical
+from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.signed_statement import Sha256, SignatureValue
 
 SESSION = "care-pathway/session/1"
 COMMAND = "care-pathway/command/1"

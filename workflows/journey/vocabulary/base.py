@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
-from workflows.journey.texts import clean_text
+from workflows.journey.vocabulary.texts import clean_text
 
 K = TypeVar("K", bound=str)
 V = TypeVar("V")

@@ -8,8 +8,8 @@ They are read by who may not read the content: what they are about names content
 from hashlib import sha256
 from uuid import UUID
 
-from workflows.journey.actors import Actor, Role
-from workflows.journey.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 OWN_VERSION = 8
 

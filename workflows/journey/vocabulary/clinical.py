@@ -9,8 +9,18 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from workflows.journey.base import Flag, Identifier, ImmutableModel, InputModel, Number, Short, SortedDict, Text, Whole
-from workflows.journey.calendars import Day, Instant, Zone, day_begins
+from workflows.journey.vocabulary.base import (
+    Flag,
+    Identifier,
+    ImmutableModel,
+    InputModel,
+    Number,
+    Short,
+    SortedDict,
+    Text,
+    Whole,
+)
+from workflows.journey.vocabulary.calendars import Day, Instant, Zone, day_begins
 
 Setting: TypeAlias = Literal["at_home", "in_clinic"]
 """Where sessions take place."""
