@@ -192,8 +192,8 @@ async def _tell_if_silent(record: Record) -> None:
 
 async def _tell_of_schema(record: Record) -> None:
     """Say what somebody changed in the schema. Care goes on meanwhile: what is recorded is proven in other ways too."""
-    for different in await find_schema_differences(record):
-        log.error("schema.differs", what=str(different))
+    for found in await find_schema_differences(record):
+        log.error("schema.differs", different=found.name.partition("(")[0].replace(" ", ":"), code=found.how)
 
 
 def _summary(done: Reconciliation, began: datetime, build: str) -> Pass:

@@ -138,8 +138,8 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
         with capture_logs() as logged:
             done = await run_pass(context)
         assert done is not None
-        told = [line["what"] for line in logged if line["event"] == "schema.differs"]
-        assert told == ["relation record.more is unknown"]
+        told = [(line["different"], line["code"]) for line in logged if line["event"] == "schema.differs"]
+        assert told == [("relation:record.more", "unknown")]
         async with blocked(ground.stack, "DROP TABLE record.more"):
             pass
         assert not await has_blobs(ground.record, before=datetime.now(UTC))
