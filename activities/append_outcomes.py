@@ -7,6 +7,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.record.errors import UnreadableEvent
+from activities.signatures.signer_registry import RegisterError
 from workflows.messages import AHEAD, DIVERGED, MOMENT, OTHER_BUILD, TRY_AGAIN, UNPROVEN, Batch, Recorded
 
 log = structlog.get_logger("record")
@@ -56,7 +57,7 @@ def wait_for_clock(batch: Batch, ahead: timedelta) -> Recorded:
     return decide_again(batch)
 
 
-def wait_for_register(batch: Batch) -> Recorded:
+def wait_for_register(batch: Batch, error: RegisterError) -> Recorded:
     """Have a batch tried again at once, and then have the run decide it again: what nobody may wait for is recorded
     without the register, and is not to wait behind what needs it. Nothing is recorded before the beginning of a
     journey, so that waits on.
@@ -71,7 +72,7 @@ def wait_for_register(batch: Batch) -> Recorded:
             "the register cannot be read; nothing is lost",
             type=TRY_AGAIN,
             next_retry_delay=MOMENT if begins else REGISTER_WAIT,
-        )
+        ) from error
     return decide_again(batch)
 
 

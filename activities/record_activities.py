@@ -158,8 +158,8 @@ class RecordActivities:
         """
         try:
             return await self._decide_and_record(batch)
-        except RegisterError:
-            return wait_for_register(batch)
+        except RegisterError as error:
+            return wait_for_register(batch, error)
 
     async def _decide_and_record(self, batch: Batch) -> Recorded:
         if not batch.commands:

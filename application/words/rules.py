@@ -44,6 +44,7 @@ RULES: Final = {
     "medicines.react_medicine": "a medicine that an exclusion asks about holds care",
     "medicines.react_reconciled": "a medicine that an exclusion asks about holds care",
     "supply.react_moved": "doses that do not add up are for a clinician to look at",
+    "supply.react_witnessed": "doses that went and never came are for a clinician to look at",
     "supply.react_counted": "a count that does not add up is for a clinician to look at",
     "supply.react_corrected": "doses that do not add up after a correction are for a clinician to look at",
     "pregnancy.react_test": "a pregnancy test that is not negative holds care",

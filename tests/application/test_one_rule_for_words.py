@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("workflows", "activities", "application", "cli", "console", "simulation", "worker.py", "watchdog.py")
-RULES = (ROOT / "workflows" / "journey" / "words.py", ROOT / "application" / "words")
+RULES = (ROOT / "workflows" / "journey" / "vocabulary" / "words.py", ROOT / "application" / "words")
 """The core's own sentences, which know no words of `application/words/`, have one rule too: that is built on it."""
 BY_HAND = re.compile(r"[\"']_[\"'], *[\"'] [\"']")
 SAID = re.compile(r"{{(.*?)}}|{%(.*?)%}", re.DOTALL)
