@@ -509,6 +509,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a command of another person": (another_sender, "not the one that the event names"),
     "a command put off as another build's": (another_build, "not the one that the event names"),
     "commands that are none": (lambda content: content.update(commands=[1]), "the commands cannot be read"),
+    "no log": (lambda content: content.update(log=None), "it does not say of which log it is"),
     "a cause": (lambda content: content["events"][2].update(causation_id=str(uuid4())), "is not what was recorded"),
 }
 

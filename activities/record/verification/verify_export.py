@@ -665,6 +665,8 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     opening = contents[0]
     if keys and not opening["illustrative"] and is_elsewhere(opening["body"], keys, journey["log"]):
         faults.append((1, "the journey was begun for another organisation or log"))
+    if not isinstance(journey["log"], str):
+        faults.append((None, "it does not say of which log it is"))
     if opening["illustrative"] is not False and journey["demonstration"] is not True and not unopened:
         faults.append((1, "a demonstration stands in a log of patients"))
     clinic, illustrative = opening["body"].get("clinic"), opening["illustrative"] is True
