@@ -256,11 +256,14 @@ async def asked_up_to(record: Record, position: int) -> None:
 
 
 async def kept_matters(record: Record) -> Sequence[KeptMatter]:
-    """Return all matters that are kept, the oldest first."""
+    """Return all matters that are kept, the oldest first. One that is said to have been paged later than now counts as
+    paged long ago, and so is paged again: the clock was put right, or somebody wrote that to keep it quiet.
+    """
     async with record.connection() as connection:
         rows = await connection.fetch(
-            "SELECT kind, name, shown, since, paged_at, times FROM watch.matter WHERE log_id = $1 "
-            "ORDER BY since, kind, name",
+            "SELECT kind, name, shown, since, "
+            "CASE WHEN paged_at > clock_timestamp() THEN to_timestamp(0) ELSE paged_at END, times "
+            "FROM watch.matter WHERE log_id = $1 ORDER BY since, kind, name",
             record.log_id,
         )
     return [KeptMatter(Matter(row[0], row[1], json.loads(row[2])), *row[3:]) for row in rows]

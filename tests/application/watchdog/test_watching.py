@@ -1,6 +1,7 @@
 """The watchdog on a real record, paging a real server: what is a miss is paged, and what is none is not."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -404,13 +405,21 @@ async def test_what_reconciliation_says_is_paged(
     assert {call.kind for call in pager.calls} <= {"reconciliation_found", "reconciliation_late"}
 
 
+@pytest.mark.parametrize("said_paged", [False, True])
 async def test_what_somebody_changes_in_the_schema_is_paged(
-    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection
+    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection, *, said_paged: bool
 ) -> None:
+    """Whoever changes it can also write that it was paged, and is not to be again."""
+    shown = {"name": "trigger record.journey_event.append_only", "how": "gone"}
     await admin.execute("DROP TRIGGER append_only ON record.journey_event")
+    if said_paged:
+        await admin.execute(
+            "INSERT INTO watch.matter (log_id, kind, name, shown, paged_at) "
+            f"VALUES (1, 'schema_differs', '{shown['name']} is gone', '{json.dumps(shown)}', 'infinity')"
+        )
     async with watching(settings):
         [told] = await pager.told("schema_differs")
-    assert told.body["data"]["matters"] == [{"name": "trigger record.journey_event.append_only", "how": "gone"}]
+    assert told.body["data"]["matters"] == [shown]
 
 
 @pytest.mark.parametrize(
