@@ -27,7 +27,7 @@ class SchemaDifference(NamedTuple):
 
 
 _OBJECTS = """
-WITH ours AS (SELECT oid, nspname AS name, nspowner, nspacl FROM pg_namespace
+WITH ours AS (SELECT oid, nspname::text AS name, nspowner, nspacl FROM pg_namespace
                WHERE nspname IN ('record', 'read_model', 'read_model_shape', 'watch')),
 relations AS (SELECT c.*, o.name || '.' || c.relname AS name FROM pg_class c JOIN ours o ON o.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
@@ -37,15 +37,14 @@ objects (kind, name, definition, owner, acl) AS (
     UNION ALL
     SELECT 'relation', name, concat_ws(',', relkind, relpersistence, relrowsecurity, relforcerowsecurity,
                -- As every version of PostgreSQL writes it, and in whichever generation is live.
-               regexp_replace(replace(pg_get_viewdef(r.oid), (SELECT prefix FROM live), 'live.'),
-                              '\\m(?!live)\\w+\\.|\\s', '', 'g'),
+               regexp_replace(replace(pg_get_viewdef(r.oid), (SELECT prefix FROM live), '<live>'),
+                              '\\m\\w+\\.|\\s', '', 'g'),
                (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
-                                            attgenerated, pg_get_expr(adbin, adrelid),
-                                            regexp_replace(attacl::text, '/[^,}]*', '', 'g')),
-                                  ',' ORDER BY attname)
+                                            attgenerated, pg_get_expr(adbin, adrelid)), ',' ORDER BY attname)
                   FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
                  WHERE attrelid = r.oid AND attnum > 0 AND NOT attisdropped)),
            relowner, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
+               || (SELECT array_agg(granted) FROM pg_attribute, unnest(attacl) AS granted WHERE attrelid = r.oid)
       FROM relations r
     UNION ALL
     -- A foreign key is kept by triggers, which can be switched off by themselves.

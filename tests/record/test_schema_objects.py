@@ -28,8 +28,14 @@ CHANGES = {
     "CREATE OR REPLACE FUNCTION record.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'":
         "function record.refuse_change() is changed",
     "CREATE FUNCTION record.more() RETURNS void LANGUAGE sql AS ''": "function record.more() is unknown",
+    "CREATE FUNCTION record.see_register(_log_id smallint, _version integer, _content_hash bytea, _more text) "
+    "RETURNS void LANGUAGE sql AS ''":
+        "function record.see_register(_log_id smallint, _version integer, _content_hash bytea, _more text) is unknown",
     "ALTER FUNCTION record.seal_access SECURITY INVOKER": "function record.seal_access(",
     "CREATE OR REPLACE VIEW read_model.poisoned AS SELECT * FROM read_model_shape.poisoned":
+        "relation read_model.poisoned is changed",
+    "CREATE SCHEMA live; CREATE TABLE live.poisoned (LIKE read_model_shape.poisoned); "
+    "CREATE OR REPLACE VIEW read_model.poisoned AS SELECT * FROM live.poisoned":
         "relation read_model.poisoned is changed",
     "ALTER ROLE carepath_reader BYPASSRLS": "role carepath_reader is changed",
 }  # fmt: skip
@@ -37,6 +43,7 @@ CHANGES = {
 ALLOWED = (
     "CREATE INDEX more ON record.notice (log_id)",
     "GRANT SELECT ON record.journey TO pg_monitor",
+    "GRANT SELECT (log_id) ON record.link TO pg_monitor",
     "SELECT read_model.publish(read_model.begin_generation(1::smallint, 1))",
 )
 
