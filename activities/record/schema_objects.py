@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from activities.connection_pool import Connection
 from activities.record.migrations import read_scripts
+from activities.record.read_models.rows import DEFINITION
 from activities.record.store import Record
 
 LISTED = Path(__file__).with_suffix(".txt")
@@ -100,17 +101,21 @@ async def find_objects(connection: Connection) -> dict[str, str]:
 
 
 async def find_schema_differences(record: Record) -> tuple[SchemaDifference, ...]:
-    """Return what differs in the record's database; nothing where it is of a newer build.
+    """Return what differs in the record's database; nothing where it is of a newer build. Until lists are built anew by
+    this build, their views are those of another one, and are left out.
 
     Raises:
         RecordUnavailable, RecordFault: as the record does.
     """
     async with record.connection() as connection:
-        applied = await connection.fetch("SELECT name FROM record.schema_file WHERE name LIKE 'migrations/%'")
-        if {row["name"] for row in applied} - {name for name, _ in read_scripts()}:
-            return ()
         found = await find_objects(connection)
-    return tuple(differences(found))
+        # After it, so that what a newer build changes meanwhile is taken for that.
+        applied = await connection.fetch("SELECT name FROM record.schema_file WHERE name LIKE 'migrations/%'")
+        live = await connection.fetchval("SELECT definition FROM read_model.generation WHERE status = 'live'")
+    if {row["name"] for row in applied} - {name for name, _ in read_scripts()}:
+        return ()
+    views = {name.replace("_shape.", ".") for name in found if name.startswith("relation read_model_shape.")}
+    return tuple(each for each in differences(found) if live == DEFINITION or each.name not in views)
 
 
 def differences(found: Mapping[str, str]) -> Iterator[SchemaDifference]:

@@ -70,3 +70,13 @@ async def test_a_database_of_a_newer_build_is_left_as_it_is(record: Record, admi
     assert [str(each) for each in await find_schema_differences(record)] == ["relation record.later is unknown"]
     await admin.execute("INSERT INTO record.schema_file (name, sha256) VALUES ('migrations/9999_later.sql', '')")
     assert await find_schema_differences(record) == ()
+
+
+async def test_views_of_another_definition_are_left_until_lists_are_built_anew(
+    record: Record, admin: Connection
+) -> None:
+    """A migration that gives a list a column, or adds one, changes what views there are only once they show that."""
+    await admin.execute("DROP VIEW read_model.poisoned")
+    assert [str(each) for each in await find_schema_differences(record)] == ["relation read_model.poisoned is gone"]
+    await admin.execute("UPDATE read_model.generation SET definition = definition - 1")
+    assert await find_schema_differences(record) == ()
