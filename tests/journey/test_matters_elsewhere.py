@@ -118,6 +118,7 @@ def test_whoever_is_dead_elsewhere_gets_no_dose_on_the_word_of_one_clinician(con
     assert here.asks_for(SignOffKind.SEVERE_HOLD_RELEASE, hold.hold)
 
 
+@pytest.mark.requirement("A35")
 def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
     play = after("session.dose")
     play.do(c.RecordDeath(related="unknown", reason="invented"), Role.OBSERVER)
