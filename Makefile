@@ -37,8 +37,8 @@ test: browser-deps lint  ## all that guards a merge: linters, types, import cont
 	@$(PYTEST) $(MORE) $(GUARDS) $(ARGS)
 
 uncached: $(DEV)  ## the tests of workflows with workers that keep no journey in memory: every task is a replay
-	@$(PYTEST) $(CORES) --dist loadgroup -m "not soak" --hypothesis-profile ci --workflow-cache 0 \
-		-o faulthandler_timeout=0 tests/workflow $(ARGS)
+	@$(PYTEST) $(CORES) -m "not soak" --hypothesis-profile ci --workflow-cache 0 -o faulthandler_timeout=0 \
+		tests/workflow $(ARGS)
 
 faults: $(DEV)  ## kills, outages, put-backs, floods and attackers, against real servers
 	@$(PYTEST) $(MORE) -m "not soak" --hypothesis-profile ci tests/faults $(ARGS)

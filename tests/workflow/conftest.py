@@ -103,9 +103,7 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks first for a played course waits for most of all of them. Where every task is a replay, one process
-    plays them."""
+    """Whoever asks first for a played course waits for most of all of them."""
     for item in items:
         if "played" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(300 if workflow_cache() else 1800))
-            item.add_marker(pytest.mark.xdist_group("played"))
