@@ -50,6 +50,7 @@ OPENING = 4
 POISON = "nonsense"
 """The type of events that no build can read."""
 PATIENCE = 60
+"""So many seconds a script may take, or all that is done at one single point: whoever takes longer waits for ever."""
 
 _logs = count(2)
 
@@ -294,8 +295,8 @@ async def take_turns(database: Database, *turns: Turn) -> None:
             async with asyncio.timeout(PATIENCE):
                 await _appending(record, *journeys)
                 await _check_chains(record)
-                for turn in turns:
-                    await turn(record, journeys[0])
+            for turn in turns:
+                await turn(record, journeys[0])
         except (RecordFault, Diverged) as error:
             raise _failed(error) from None
         await _check_chains(record)
@@ -330,11 +331,12 @@ async def projecting(record: Record, journey: UUID) -> None:
     """Before each statement of one projector another one takes all there is, with what is new since."""
     one, other, reached = StateCache(), StateCache(), 0
     for before in count(1):
-        await _write_on(record, journey)
-        await advance(record, one, limit=2)
         interrupted = Interrupted(record, before, lambda _: _go_on(record, journey, other))
-        await advance(on(record, interrupted), one, limit=2)
-        reached = await _looked(record, reached)
+        async with asyncio.timeout(PATIENCE):
+            await _write_on(record, journey)
+            await advance(record, one, limit=2)
+            await advance(on(record, interrupted), one, limit=2)
+            reached = await _looked(record, reached)
         if not interrupted.happened:
             return
 
@@ -350,8 +352,9 @@ async def rebuilding(record: Record, journey: UUID) -> None:
 
     for before in count(1):
         interrupted = Interrupted(record, before, meanwhile)
-        await rebuild(on(record, interrupted))
-        reached = await _looked(record, reached)
+        async with asyncio.timeout(PATIENCE):
+            await rebuild(on(record, interrupted))
+            reached = await _looked(record, reached)
         if not interrupted.happened:
             return
 
@@ -373,7 +376,8 @@ async def claiming(record: Record, journey: UUID) -> None:
         pass
     [task, *_] = (await worklist(record, WorklistFilter(journey_id=journey))).rows
     people = [f"coordinator-{n}" for n in range(50)]
-    told = await asyncio.gather(*(claim(record, task.journey_id, task.obligation, by) for by in people))
+    async with asyncio.timeout(PATIENCE):
+        told = await asyncio.gather(*(claim(record, task.journey_id, task.obligation, by) for by in people))
     shown = (await worklist(record, WorklistFilter(journey_id=task.journey_id))).rows
     mine = [each.claimed_by for each in shown if each.obligation == task.obligation]
     promised([each and each.by for each in set(told)] == mine, "one of fifty claims wins")
