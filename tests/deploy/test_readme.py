@@ -1,5 +1,5 @@
-"""The tutorial, as a stranger takes it, against a stack of its own: what a shell does more for than to start a command
-is typed at a terminal."""
+"""The tutorial, as a stranger takes it, against a stack of its own. What needs a shell, or asks for a passphrase, is
+typed at a terminal; other commands are called in this process."""
 
 import asyncio
 import json

@@ -255,7 +255,7 @@ async def person(migrated: Database, postgres: Postgres) -> AsyncIterator[tuple[
     """The login of one person."""
     name = f"invented-{uuid4().hex[:8]}"
     admin = await asyncpg.connect(postgres.admin_url)
-    await admin.execute(f'CREATE ROLE "{name}" LOGIN ')
+    await admin.execute(f'CREATE ROLE "{name}" LOGIN')
     await admin.execute(f'GRANT carepath_reader TO "{name}" WITH SET FALSE')
     try:
         async with open_clear(as_role(migrated, name)) as record:
