@@ -79,6 +79,7 @@ async def _as_new(database: Database, admin: Connection) -> AsyncIterator[Record
         await _read_in_a_snapshot(record)
 
 
+@pytest.mark.usefixtures("types_asked_anew")
 @pytest.mark.parametrize("answered", [False, True])
 @pytest.mark.parametrize("use", [_read, _append, _read_in_a_transaction, _read_in_a_snapshot, _lock])
 async def test_a_use_is_cancelled_at_any_wait(migrated: Database, admin: Connection, use: Use, answered: bool) -> None:
