@@ -28,7 +28,7 @@ from tests.helpers import codec_of, eventually
 from workflows.journey import commands as c
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
-pytestmark = [pytest.mark.server, pytest.mark.faults]
+pytestmark = pytest.mark.server
 
 DEPLOYMENT = "care-pathway"
 
@@ -52,6 +52,7 @@ async def short_runs(tmp_path: Path, codec: PathwayCodec) -> AsyncIterator[Clien
         await server.stop()
 
 
+@pytest.mark.faults
 async def test_a_stream_of_commands_runs_through_many_runs(
     short_runs: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
@@ -117,6 +118,7 @@ async def make_current(client: Client, build_id: str) -> None:
     await eventually(set_current)
 
 
+@pytest.mark.faults
 async def test_a_journey_moves_to_the_newer_build_when_something_wakes_it(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:

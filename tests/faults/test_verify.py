@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from temporalio.client import Client
 
 from activities.record import Record
@@ -15,7 +14,6 @@ async def verify(stack: Stack, course: Course) -> tuple[int, Any]:
     return await call_cli(stack, "record", "verify", str(course.id))
 
 
-@pytest.mark.faults
 async def test_a_workflow_that_was_ended_is_found(
     stack: Stack, client: Client, record: Record, signers: Signers
 ) -> None:

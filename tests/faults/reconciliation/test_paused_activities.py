@@ -13,7 +13,7 @@ from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.messages import append_to_record
 
-pytestmark = [pytest.mark.server, pytest.mark.faults]
+pytestmark = pytest.mark.server
 
 
 async def test_an_append_that_somebody_paused_is_unpaused(working: Ground) -> None:
