@@ -31,9 +31,10 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 
-pytestmark = [pytest.mark.server, pytest.mark.faults]
+pytestmark = pytest.mark.server
 
 
+@pytest.mark.faults
 async def test_forgeries_are_kept_up_to_a_bound(plain: Client, course: Course) -> None:
     """Nobody fills the record by trying, nor keeps a genuine decision from counting."""
     before = await held(course)
@@ -78,6 +79,7 @@ async def _attempts(course: Course, count: int) -> bool:
     return (await course.recorded()).refusals >= count
 
 
+@pytest.mark.faults
 async def test_a_forgery_in_the_name_of_the_clock_does_not_use_up_a_genuine_decision(
     plain: Client, course: Course
 ) -> None:
@@ -93,6 +95,7 @@ async def test_a_forgery_in_the_name_of_the_clock_does_not_use_up_a_genuine_deci
 # Sign-offs that are well, and must be found so
 
 
+@pytest.mark.faults
 async def test_what_two_people_and_a_delegate_signed_is_found_well(
     plain: Client, course: Course, record: Record, signers: Signers
 ) -> None:
