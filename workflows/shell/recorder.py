@@ -116,15 +116,16 @@ class Recorder:
                 self._decider.take_in(recorded)
 
     async def _wait_behind(self, first: Decided) -> None:
-        """Wait behind a command that was not recorded once more: longer each time, since each makes the history longer,
-        but for nothing urgent that has come behind it. That goes first, and the clock passes what is due again after
+        """Pause where the same first command is not recorded once more, longer each time, since each makes the history
+        longer. Something urgent behind it ends the pause and goes first, and the clock passes what is due again after
         it: without the register nothing is recorded that moves care on."""
         again = first.command.command_id == self._held_up
-        self._held_up, self._pause = first.command.command_id, 2 * self._pause if again else m.MOMENT
+        self._held_up = first.command.command_id
+        self._pause = min(2 * self._pause, m.TRIED_AGAIN) if again else m.MOMENT
         if again:
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: not self.caught_up or bool(self._urgent_behind()), timeout=min(self._pause, m.TRIED_AGAIN)
+                    lambda: not self.caught_up or bool(self._urgent_behind()), timeout=self._pause
                 )
         self._let_pass |= dict.fromkeys(self._urgent_behind())
         if isinstance(first.command.body, PassDeadline) and self._ledger.outbox.urgent_after_first():

@@ -227,6 +227,31 @@ def test_what_waits_for_the_register_makes_no_long_history(run: Run, play: Play,
     assert len(asked) == 2, "what is urgent is let pass once, and then there is a pause"
 
 
+def test_however_long_the_register_is_away_the_pauses_stay_short(
+    run: Run, play: Play, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of them, and more: a pause that doubled without end would be more than a time can say."""
+    run.decider.decide(asks(play), authentic=True)
+    paused = list[timedelta]()
+
+    async def wait_for(condition: Callable[[], bool], timeout: timedelta | None = None, **_: object) -> None:
+        if not condition() and timeout is not None:
+            paused.append(timeout)
+            raise TimeoutError
+
+    def append(batch: Batch) -> Recorded:
+        if len(paused) == 100:
+            raise Over
+        return Recorded(version=batch.expected_version, position=0)
+
+    monkeypatch.setattr(workflow, "wait_condition", wait_for)
+    answers["append_to_record"] = append
+    with pytest.raises(Over):
+        at_once(run.recorder.follow_record())
+    assert paused == sorted(paused)
+    assert paused[-1] == messages.TRIED_AGAIN
+
+
 @pytest.mark.usefixtures("answers")
 @pytest.mark.parametrize("what", ["unreadable", "history"])
 def test_the_shells_own_ids_let_nobody_try_what_they_are_about(play: Play, what: str) -> None:
