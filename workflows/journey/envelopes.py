@@ -19,6 +19,7 @@ from workflows.journey.vocabulary.stage import Stage
 OPEN = (Stage.EVALUATION, Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP)
 SHORTENED = 200
 """How many characters the state keeps of a text that is dealt with."""
+FROM_SCREENING = OPEN[1:]
 FROM_EDUCATION = OPEN[2:]
 FROM_SESSIONS = OPEN[3:]
 ALWAYS = (*OPEN, Stage.CLOSED)

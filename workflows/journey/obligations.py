@@ -177,9 +177,9 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
 
     A sign-off that is asked for again because its evidence changed keeps the clock of the first request, so changing
     the content gives no extra time. One whose own due time was moved (a session at another time) starts again, and a
-    contact goes on from where it was. A hold
-    pauses the clocks of care. They go on from where they stood when no hold is left. When the patient's risk becomes
-    heightened, what was owed before is awaited by the same hastened steps as what comes after.
+    contact goes on from where it was. A hold pauses the clocks of care. They go on from where they stood when no hold
+    is left. When the patient's risk becomes heightened, what was owed before is awaited by the same hastened steps as
+    what comes after.
     """
     held = journey.held
     hastenable = dict.fromkeys(find(journey.waiting, _hastenable))

@@ -17,11 +17,11 @@ from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit, is_tighter
 def limit_of(journey: Journey, name: DoseLimit) -> float | None:
     """Return the number that holds for this patient now. None where the protocol sets none."""
     protocols, own = protocol_limit(journey, name), journey.own_limits.get(name)
+    if protocols is None:
+        return None
     wide, elsewhere = journey.overridden_limits.get(name, protocols), journey.elsewhere.limits.get(name)
     if name in journey.overridden_limits and elsewhere == journey.overridden_elsewhere.get(name):
         elsewhere = None  # The override was signed over this number.
-    if wide is None or protocols is None:
-        return None
     if journey.maintenance_since is not None and is_tighter(name, protocols, wide):
         wide = protocols
     numbers = [wide, *(number for number in (own, elsewhere) if number is not None)]

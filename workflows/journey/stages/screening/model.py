@@ -4,7 +4,15 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar
 
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.envelopes import OPEN, Changes, CommandBody, EventBody, EventHeader, Evolutions, put_latest
+from workflows.journey.envelopes import (
+    FROM_SCREENING,
+    Changes,
+    CommandBody,
+    EventBody,
+    EventHeader,
+    Evolutions,
+    put_latest,
+)
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, SortedDict, Text
 from workflows.journey.vocabulary.calendars import Instant
@@ -23,7 +31,7 @@ class RecordScreening(CommandBody):
 
     kind: Literal["screening.record"] = "screening.record"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    stages: ClassVar[tuple[Stage, ...]] = OPEN[1:]
+    stages: ClassVar[tuple[Stage, ...]] = FROM_SCREENING
     exclusions: SortedDict[Identifier, ScreeningAnswer] = {}
     criteria: SortedDict[Identifier, Flag] = {}
     factors: SortedDict[Identifier, Text] = {}

@@ -17,6 +17,7 @@ from workflows.journey.always.permissions.rules import has_unreviewed_concern
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
+from workflows.journey.envelopes import FROM_EDUCATION
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import Comparison, Instrument, Level, ScoreChange
 from workflows.journey.obligation_types import SCREENING
@@ -345,7 +346,7 @@ def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once when a hard exclusion is answered yes after eligibility was signed, in follow-up too: sessions
     may begin again."""
-    if journey.stage in (Stage.EDUCATION, Stage.SESSIONS, Stage.FOLLOW_UP):
+    if journey.stage in FROM_EDUCATION:
         new = tuple(code for code in list_exclusions(journey, "hard") if code in body.exclusions)
         if new:
             yield place(journey, "exclusion", f"hard exclusion {', '.join(new)} answered yes")
