@@ -76,8 +76,9 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
 
 
 def _require_fact(journey: Journey, command: c.Amend) -> None:
-    """Refuse a correction while too many of the same fact wait, and one of something else than was recorded at the
-    version it names, or by an earlier correction there: by another form, or of another session, visit or questionnaire.
+    """Refuse a correction of something else than was recorded at the version it names, or by an earlier correction
+    there: by another form, or of another session, visit or questionnaire. Refuse one more while too much that was told
+    of the fact before waits for a second person.
 
     Raises:
         RefusalRaised: it is.
@@ -96,7 +97,7 @@ def _require_fact(journey: Journey, command: c.Amend) -> None:
     if is_told_too_often(journey, fact):
         refuse(
             RefusalCode.INCOMPLETE,
-            f"this fact was corrected {MOST} times, and no second person has decided on any of it",
+            f"this fact was told in {MOST} other ways before, and a second person has yet to decide",
             "Have a colleague confirm or reject the corrections that wait (`pathway why`), then correct it again",
             "version",
         )
