@@ -110,7 +110,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
 
 def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Cancel a session whose dose was not taken. After the release one person's word for that takes no watch away:
-    somebody else counts the doses at home, or finds it out where the dose was in the clinic."""
+    somebody else counts the doses at home; where the dose was in the clinic, a clinician is asked to find it out."""
     session = require_scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
