@@ -155,6 +155,8 @@ def on_clocks(moment: datetime | None, zone: str) -> str:
 
 def _dated(value: object, zone: str) -> object:
     """Write a value of the evidence; a time in the patient's zone, and what is no time as it is."""
+    if value is None:
+        return "none"
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return value
     return shown_at(datetime.fromisoformat(value), zone)

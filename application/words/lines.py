@@ -117,6 +117,8 @@ def describe_place(change: Change, terms: Terms) -> tuple[str, ...]:
 
 def _quote(spelled: object) -> str:
     match spelled:
+        case None:
+            return "none"
         case str():
             return spelled if spelled.replace(".", "", 1).isdecimal() else f"“{spelled}”"
         case list():

@@ -66,8 +66,11 @@ class Terms(NamedTuple):
         return f"{name} ({text})" if self.with_ids and text not in name else name
 
     def spell(self, value: object) -> Any:
-        """Say all that a nested value holds; lists and what has names are as they were."""
+        """Say all that a nested value holds. Lists and what has names stay as they were; so does None: "none" is an
+        answer."""
         match value:
+            case None:
+                return None
             case Mapping():
                 return {
                     self.known.get(str(name)) or say(name): say(inner) if name in CODED else self.spell(inner)
