@@ -37,7 +37,7 @@ from workflows.journey.vocabulary.codes import code_in
 from workflows.journey.vocabulary.refusals import Refusal
 
 router = APIRouter()
-BINDING = ("journey", "scope", "protocol", "sign_off", "subject")
+BINDING = ("journey", "protocol", "sign_off", "subject")
 """What binds evidence to its journey and its rules, and nobody decides on."""
 
 
@@ -141,11 +141,11 @@ def sign_off_page(
 
 
 class Evidence(NamedTuple):
-    """All of the evidence of a decision, in the parts in which people read it: what they decide on, who wrote it and
-    what was decided before, and the ids and hashes that bind it."""
+    """All of the evidence of a decision, in the parts in which people read it: what they decide on; for whom and where,
+    who wrote it and what was decided before; and the ids and hashes that bind it."""
 
     content: Mapping[str, Any]
-    before: Mapping[str, Any]
+    around: Mapping[str, Any]
     technical: Mapping[str, Any]
 
 

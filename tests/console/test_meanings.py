@@ -30,10 +30,10 @@ def test_what_binds_evidence_stands_apart_from_what_is_decided_on_and_nothing_is
                 if asked.sign_off is not None:
                     shown.add(asked.sign_off)
                     signed = evidence(journey, asked.sign_off, asked.subject)
-                    content, before, technical = parted(signed)
-                    parts = [name for part in (content, before, technical) for name in part]
+                    content, around, technical = parted(signed)
+                    parts = [name for part in (content, around, technical) for name in part]
                     assert sorted([*parts, "content"]) == sorted([*signed, *signed["content"]])
-                    assert not re.search("[0-9a-f]{64}", f"{content} {before}")
+                    assert not re.search("[0-9a-f]{64}", f"{content} {around}")
                     hashes = [each for name, each in signed["content"].items() if name in technical]
                     assert all(re.fullmatch("[0-9a-f]{64}", str(each)) for each in hashes), hashes
     assert len(shown) > 5
@@ -48,3 +48,4 @@ async def test_it_stands_above_the_decision_beside_what_is_signed(clinics: Clini
     assert str(journey_id) in technical.partition("</details>")[0]
     assert re.search("<dt>empty</dt><dd>[^<]*corrected, corrected at, taken back", exactly)
     assert "<dt>level</dt><dd>none</dd>" in exactly, "the C-SSRS was answered"
+    assert "<dt>state</dt>" in exactly, "where the patient lives decides who may sign"
