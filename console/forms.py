@@ -17,6 +17,7 @@ from application.errors import FieldProblem, InvalidInput
 from application.questionnaires.wording import Wording
 from application.wall_clock import read_wall_clock
 from application.words.codes import say, say_path
+from application.words.titles import CONSCIOUSNESS
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.calendars import zone_info
@@ -116,7 +117,8 @@ def _fields(
     codes = names.get(".".join(each for each in path if not each.isdigit()))
     match part:
         case {"enum": words}:
-            yield Field(path, "choice", required, choices=tuple(map(str, words)), default=spelled)
+            labels = CONSCIOUSNESS if path[-1] == "consciousness" else {}
+            yield Field(path, "choice", required, choices=tuple(map(str, words)), default=spelled, labels=labels)
         case {"type": "boolean"}:
             yield Field(path, "yes_no", required)
         case {"type": "integer" | "number"}:

@@ -50,7 +50,7 @@ from application.words.lines import (
 )
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
-from application.words.titles import GROUPS, URGENCIES, title_of_command
+from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here
@@ -252,7 +252,7 @@ def _templates() -> Environment:
         "step": describe_step,
     }
     environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
-    environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES}
+    environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES, "consciousness": CONSCIOUSNESS}
     return environment
 
 

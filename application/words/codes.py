@@ -65,8 +65,6 @@ WORDS: Final = {
     "ae_reviewed": "adverse event reviewed",
     "go": "go",
     "mg": "mg",
-    "voice": "answers to a voice",
-    "pain": "answers to pain alone",
     "focal_deficit": "weakness, numbness or trouble speaking that is new (focal deficit)",
     "no_go": "not to go on",
     "no_go_until": "not to go on until",

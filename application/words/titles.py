@@ -141,6 +141,10 @@ URGENCIES: Final[Mapping[str, str]] = {
 }
 """What is said of how urgent something is to whoever looks whom to reach."""
 
+CONSCIOUSNESS: Final[Mapping[str, str]] = {"voice": "answers to a voice", "pain": "answers to pain alone"}
+"""What is said of how awake somebody is to whoever observes them, who may be no clinician. Only of that field: in a
+report, "pain" is what somebody wrote."""
+
 CALLED = {
     ("adverse-event.report", "what"): "what happened",
     ("adverse-event.report", "grade"): "how bad, from 1 (mild) to 5 (death)",

@@ -97,6 +97,7 @@ def test_what_people_wrote_stays_as_it_is() -> None:
         "section": "scan_2026_1, at_home",
         "setting": "at home",
     }
+    assert terms.spell({"what": "pain"}) == {"what": "pain"}, "it is no level of consciousness"
     assert terms.spell({"response": "none", "duration": None}) == {"response": "none", "duration": None}
     assert terms.say("scan_2026_1") == "scan_2026_1"
     assert terms.say(UUID(int=1)) == str(UUID(int=1))
