@@ -50,7 +50,7 @@ browser-deps: $(DEV)  ## find Chromium or Chrome; install Debian's package where
 	@$(PY) -m tests.browser.chromium
 
 soak: browser-deps  ## what takes long: many examples, many journeys, whole courses in browsers, mutants, killings
-	@$(PYTEST) $(CORES) -m "soak or hypothesis" --hypothesis-profile soak -o faulthandler_timeout=0 $(ARGS)
+	@$(PYTEST) $(CORES) -m "soak or faults or hypothesis" --hypothesis-profile soak -o faulthandler_timeout=0 $(ARGS)
 
 drill: $(DEV)  ## twenty people act while everything is killed, stopped, put back and flooded in turn
 	@$(PY) -m tests.drill $(ARGS)
