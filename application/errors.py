@@ -153,6 +153,9 @@ def translate(error: Exception) -> UseCaseError:
             return record_outage(error)
         case KeysUnavailable():
             return outage(str(error))
+        case RecordFault(lacks_right=True):
+            remedy = "Ops repair with the login of a worker; for all else, tell them that a right is missing"
+            return Fault("this login of the database has no right to do that", remedy)
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
         case UnreadableEvent():

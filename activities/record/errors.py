@@ -38,6 +38,11 @@ class RecordFault(Exception):
     def __str__(self) -> str:
         return f"the record refused a statement ({self.code})"
 
+    @property
+    def lacks_right(self) -> bool:
+        """Whether the login of the database may not do it."""
+        return self.code == "42501"
+
 
 class VersionConflict(Exception):
     """The journey is not at the expected version but at `.actual`. Nothing was written."""

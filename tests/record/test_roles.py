@@ -13,10 +13,12 @@ import pytest
 from activities.record import Opening, Record, RecordFault, migrate, patient_index
 from activities.record.access_log import record_access
 from activities.record.blobs import keep_blob
+from activities.record.locks import alone
 from activities.record.read_models.claims import claim, release
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
 from activities.record.snapshots import load_snapshot
+from application.errors import translate
 from deploy.local.postgres import Database, Postgres
 from tests.fixtures.clear import open_clear, patient_key
 from tests.record.helpers import Connection, a_notice, an_access, event, events
@@ -422,6 +424,14 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
     finally:
         for holder in holders:
             holder.terminate()
+
+
+async def test_a_login_that_lacks_a_right_is_told_so(migrated: Database) -> None:
+    async with open_clear(migrated.reader_url) as reader:
+        with pytest.raises(RecordFault) as refused:
+            async with alone(reader, "record.reconcile_alone"):
+                pass
+    assert "this login of the database has no right" in str(translate(refused.value))
 
 
 async def test_nobody_takes_the_id_of_a_notice_before_it_leaves(migrated: Database, record: Record) -> None:
