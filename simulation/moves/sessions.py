@@ -139,7 +139,7 @@ def end_session(situation: Situation) -> PlayedMove | datetime:
 
 def count_doses(situation: Situation) -> PlayedMove:
     left, journey = max(0, balance(situation.journey)), situation.journey
-    cancelled = journey.to_count_by_other == journey.coordinator
+    cancelled = journey.coordinator in journey.release_cancelled_by
     return Role.SESSION_MONITOR if cancelled else Role.COORDINATOR, c.CountSupply(doses=left, counted_at=situation.at)
 
 

@@ -257,6 +257,19 @@ def test_the_doses_at_home_are_counted_after_a_released_session_is_cancelled_by_
     assert play.journey.held, "the dose was taken, or is not accounted for"
 
 
+def test_nobody_who_cancelled_a_released_session_since_the_last_count_makes_it() -> None:
+    play = after("session.release", nth=2)
+    earlier = play.at - timedelta(days=1)
+    play = play.changed(to_count_since=earlier, release_cancelled_by=(PEOPLE[Role.CLINICIAN].id,))
+    play.do(c.CancelSession(session=2, reason="none was taken, they say (invented)"), Role.COORDINATOR)
+    counted = c.CountSupply(doses=balance(play.journey), counted_at=play.at)
+    for role in (Role.CLINICIAN, Role.COORDINATOR):
+        play.do(counted, role)
+        assert play.waits_for("supply_count"), role
+    play.do(counted, Role.SESSION_MONITOR)
+    assert play.waits_for("supply_count") is None
+
+
 def test_a_count_that_was_entered_in_error_is_made_again() -> None:
     play = after("session.release")
     play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"))

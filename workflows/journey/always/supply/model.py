@@ -110,8 +110,8 @@ class SupplyState(PathwayState):
     disposals: dict[Identifier, Disposal] = {}
     to_count_since: Instant | None = None
     """Since when (UTC) the doses at home are to be counted: a session that had been released was cancelled then."""
-    to_count_by_other: Identifier | None = None
-    """Who cancelled it: somebody else counts."""
+    release_cancelled_by: tuple[Identifier, ...] = ()
+    """Everybody who cancelled such a session since the last count: somebody else counts."""
     count_made: int | None = None
     """The version of the count that was made since."""
 
@@ -141,8 +141,11 @@ def _counted(state: SupplyState, body: SupplyCounted, event: EventHeader) -> Cha
 
 
 def _cancelled(state: SupplyState, body: SessionCancelled, event: EventHeader) -> Changes:
-    asked: Changes = {"to_count_since": event.at, "to_count_by_other": event.actor_id, "count_made": None}
-    return asked if body.to_count else {}
+    if not body.to_count:
+        return {}
+    before = state.release_cancelled_by if state.count_made is None else ()
+    everybody = tuple(dict.fromkeys((*before, event.actor_id)))
+    return {"to_count_since": event.at, "release_cancelled_by": everybody, "count_made": None}
 
 
 EVOLUTIONS: Evolutions = {

@@ -62,12 +62,11 @@ def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetim
 def count(journey: Journey, command: c.CountSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a count, beside what the ledger says."""
     _require_past(command.counted_at, at, "counted_at")
-    cancelled = journey.to_count_by_other
     yield e.SupplyCounted(
         doses=command.doses,
         expected=balance(journey),
         counted_at=command.counted_at,
-        answers=cancelled is None or not is_same_person(journey, by.id, cancelled, by.licence),
+        answers=not any(is_same_person(journey, by.id, each, by.licence) for each in journey.release_cancelled_by),
     )
 
 
@@ -140,7 +139,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         yield require(
             SUPPLY_COUNT,
             owner=Role.CLINICIAN,
-            person=None if journey.to_count_by_other == journey.clinician else journey.clinician,
+            person=None if journey.clinician in journey.release_cancelled_by else journey.clinician,
             what="have the doses at home counted by somebody else than who cancelled a session after its release",
             care=False,
         )

@@ -45,21 +45,16 @@ def _clearance(journey: Journey, subject: str | None) -> Content:
         "limits": {name.value: value for name, value in limits(journey).items()},
         "corrections": [made.model_dump(mode="json") for made in journey.corrections.values()],
         "dispatch_address": journey.patient.dispatch_address_ref,
-        "pregnancy": _pregnancy(journey),
+        "pregnancy": {
+            "possible": journey.pregnancy_possible,
+            "test": None if journey.pregnancy_test is None else journey.pregnancy_test.model_dump(mode="json"),
+        },
         "medicines": [m.model_dump(mode="json") for m in journey.medicines.values() if m.taken],
         "doses": [dose.model_dump(mode="json") for dose in journey.known_doses],
         "elsewhere": journey.elsewhere.model_dump(mode="json", exclude={"doses": True}),
         "happened": journey.happened.model_dump(mode="json"),
         "since_last_clearance": _happened_since(journey, _last_clearance(journey, subject)),
     }
-
-
-def _pregnancy(journey: Journey) -> Content | None:
-    """What is known of pregnancy; None where a clinician judged that no test is needed, and there is none."""
-    test, possible = journey.pregnancy_test, journey.pregnancy_possible
-    if possible is False and test is None:
-        return None
-    return {"possible": possible, "test": None if test is None else test.model_dump(mode="json")}
 
 
 def _end_decision(journey: Journey, subject: str | None) -> Content:
