@@ -77,7 +77,7 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
 )
 """The status and the heading of each kind of error."""
 
-BINDING = ("request", "evidence", "nonce")
+SIGNATURE_BINDING = ("request", "evidence", "nonce")
 """What binds a signature to what it is for: nobody reads it to see what changed."""
 _YEAR = 365.25 * 86_400
 _DAY = len("Mon 2026-03-02 ")
@@ -172,7 +172,7 @@ def _filled(value: object) -> object:
         return "nothing"
     match value:
         case Mapping():
-            told = {name: inner for name, inner in value.items() if name not in BINDING}
+            told = {name: inner for name, inner in value.items() if name not in SIGNATURE_BINDING}
             return {name: _filled(inner) for name, inner in told.items() if inner not in (None, [], {})}
         case list():
             return [_filled(inner) for inner in value]

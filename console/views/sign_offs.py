@@ -37,7 +37,7 @@ from workflows.journey.vocabulary.codes import code_in
 from workflows.journey.vocabulary.refusals import Refusal
 
 router = APIRouter()
-BINDING = ("journey", "protocol", "sign_off", "subject")
+EVIDENCE_BINDING = ("journey", "protocol", "sign_off", "subject")
 """What binds evidence to its journey and its rules, and nobody decides on."""
 
 
@@ -155,8 +155,8 @@ def parted(evidence: Mapping[str, Any]) -> Evidence:
     hashes = {name: each for name, each in content.items() if name in BY_HASH and isinstance(each, str)}
     return Evidence(
         {name: each for name, each in content.items() if name not in hashes},
-        {name: each for name, each in evidence.items() if name not in (*BINDING, "content")},
-        {**{name: evidence[name] for name in BINDING if name in evidence}, **hashes},
+        {name: each for name, each in evidence.items() if name not in (*EVIDENCE_BINDING, "content")},
+        {**{name: evidence[name] for name in EVIDENCE_BINDING if name in evidence}, **hashes},
     )
 
 
