@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import structlog
 
-from application.logs import configure_logging
-from application.process import begin, leave
-from application.settings import SettingsError
+from application.errors import SettingsError
+from application.process.exit import begin, leave
+from application.process.logs import configure_logging
 from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
 from application.watchdog.watch import watch
 

@@ -39,14 +39,14 @@ from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import refuse_unknown
 from activities.signs_of_life import BEAT
 from application.context import require_same_kind
-from application.errors import Unavailable
-from application.logs import configure_logging
+from application.errors import SettingsError, Unavailable
 from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
-from application.process import begin, leave
+from application.process.exit import begin, leave
+from application.process.logs import configure_logging
+from application.process.sealing import open_keys, open_sealed
 from application.record.passes import reconciling
-from application.sealing import open_keys, open_sealed
-from application.settings import Settings, SettingsError, load_settings, projector_url
+from application.settings import Settings, load_settings, projector_url
 from application.temporal.builds import identity_of_worker
 from application.temporal.client import TemporalJourneys
 from application.temporal.journeys import DEPLOYMENT, Journeys

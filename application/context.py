@@ -18,12 +18,12 @@ from pydantic import Field, SecretStr, StringConstraints
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, Purpose
 from activities.record.verification.builds import Builds
-from application.errors import InvalidInput, SteppedBack
-from application.histories import Histories
+from application.caches.histories import Histories
+from application.caches.proofs import Proofs
+from application.errors import InvalidInput, SettingsError, SteppedBack
+from application.process.sealing import open_sealed
 from application.profiles import Profile, profile_path, read_profile
-from application.proofs import Proofs
-from application.sealing import open_sealed
-from application.settings import Settings, SettingsError, load_settings, projector_url
+from application.settings import Settings, load_settings, projector_url
 from application.temporal.journeys import Journeys
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import InputModel

@@ -4,14 +4,13 @@ No error holds what was given, because it may be about a patient. Texts of other
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 from activities.privacy.errors import KeysUnavailable
 from activities.record import RecordFault, RecordUnavailable, UnreadableEvent
-from application.settings import SettingsError
 from workflows.journey.vocabulary.refusals import Refusal
 
 NOTHING_HAPPENED = "Nothing was sent or recorded."
@@ -26,6 +25,21 @@ NOTHING_LOST = "Nothing that was recorded is lost. If something was being sent, 
 """How an outage leaves things, unless more is known."""
 LATER = "Wait a minute and run it again; that is safe. If it fails again, tell ops what this says"
 """What to do in an outage. What is sent again counts once, by its id."""
+
+
+class SettingsError(Exception):
+    """The settings in the environment are not usable. Nothing has been started or changed.
+
+    `variables` are the names of the wrong or missing variables, never their values.
+    """
+
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        self.variables = tuple(name for name, _ in problems)
+        listed = "\n".join(f"  {name}: {problem}" for name, problem in problems)
+        super().__init__(
+            f"The settings are not usable, so nothing was started and nothing has changed:\n{listed}\n"
+            "Correct the variables named above and run the same command again. docs/reference/settings.md has them all."
+        )
 
 
 class FieldProblem(NamedTuple):

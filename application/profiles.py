@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from activities.signatures.signer_registry import Register
-from application import input as forms
 from application.errors import InvalidInput, NotAllowed
+from application.input import forms
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 

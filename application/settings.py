@@ -18,8 +18,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.private_files import NotPrivate, read_private
-from application.addresses import database_problem, is_encrypted
-from application.numbers import WrittenWhole
+from application.errors import SettingsError
+from application.input.addresses import database_problem, is_encrypted
+from application.input.numbers import WrittenWhole
 from workflows.journey.vocabulary.calendars import zone_info
 
 PREFIX = "CAREPATH_"
@@ -39,21 +40,6 @@ EXAMPLES = {
 }
 """What a right value looks like, by the kind of mistake."""
 _WEBHOOK_EXAMPLE = "write whsec_ and the Base64 of 24 to 64 random bytes"
-
-
-class SettingsError(Exception):
-    """The settings in the environment are not usable. Nothing has been started or changed.
-
-    `variables` are the names of the wrong or missing variables, never their values.
-    """
-
-    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
-        self.variables = tuple(name for name, _ in problems)
-        listed = "\n".join(f"  {name}: {problem}" for name, problem in problems)
-        super().__init__(
-            f"The settings are not usable, so nothing was started and nothing has changed:\n{listed}\n"
-            "Correct the variables named above and run the same command again. docs/reference/settings.md has them all."
-        )
 
 
 def _postgresql_url(url: SecretStr) -> SecretStr:

@@ -11,8 +11,7 @@ import typer
 from activities.record.access_log import AccessLogEntry
 from application.access.break_glass import BREAK, AccessOpened, break_glass
 from application.access.show_again import ListLooks, list_looks, show_again
-from application.access_log import Query
-from application.input import check, read_object
+from application.input.forms import check, read_object
 from application.pathway.patient import ShowPatient
 from application.pathway.show import (
     CompareMoments,
@@ -23,6 +22,7 @@ from application.pathway.show import (
     ShowRecord,
     ShowTimeline,
 )
+from application.reading.access_log import Query
 from application.sign_offs.queue import ListQueue
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ListRequests, ShowRequest

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from application.process import begin, leave, loading
+from application.process.exit import begin, leave, loading
 from application.words.sentences import first_sentence
 
 NOUNS = {

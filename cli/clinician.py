@@ -9,9 +9,9 @@ import typer
 
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry, namesakes
 from application.errors import Conflict
-from application.sign_offs import signers, staff
-from application.sign_offs.signers import EnrolmentRequest
-from application.wording import roster_lines
+from application.identity import signers, staff
+from application.identity.signers import EnrolmentRequest
+from application.pathway.wording import roster_lines
 from application.words.codes import say
 from cli import runtime
 from cli.input import read_input

@@ -5,12 +5,12 @@ from uuid import UUID, uuid4
 
 import typer
 
-from application import input as forms
-from application.command_catalog import KINDS, CommandKind, require_role
 from application.errors import InvalidInput, Refused
+from application.input import forms
 from application.pathway.as_said import NOT_KEPT, keep_as_said
+from application.pathway.command_catalog import KINDS, CommandKind, require_role
 from application.pathway.commands import RecordedCommand, asked_words, prepare, submit, try_out, wait_until_recorded
-from application.wording import describe_stage, route_of
+from application.pathway.wording import describe_stage, route_of
 from application.words.events import title_of_event
 from cli import runtime
 from cli.errors import ExitCode, exit_code_of_refusal

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from activities.notices.contacts import KeptContact
-from application import input as forms
 from application.errors import InvalidInput
+from application.input import forms
 from application.messages import contact_points as use
 from application.messages.contact_points import Changed, NewPoint, Whose, Wishes
 from cli import runtime

@@ -11,9 +11,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from application.errors import FieldProblem, InvalidInput, SteppedBack
-from application.input import FILLABLE, check, read_object, require_small
-from application.viewer import viewers_zone
-from application.wall_clock import NoOneHour, read_moment
+from application.input.forms import FILLABLE, check, read_object, require_small
+from application.input.wall_clock import NoOneHour, read_moment
+from application.words.viewer import viewers_zone
 from cli.interrupts import at_once
 from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 from workflows.journey.vocabulary.texts import show_hidden

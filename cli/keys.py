@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from application import keys
+from application.operations import keys
 from application.words.codes import say
 from cli.output import add_row, table
 from cli.runtime import Call, NewFileArgument, command

@@ -14,9 +14,9 @@ from rich.segment import Segment
 from rich.text import Text
 
 from application.errors import Conflict, NotAllowed, NotVerified, Refused, UseCaseError
-from application.freshness import TrueUpTo
-from application.viewer import place, spell, spell_with_place
+from application.reading.freshness import TrueUpTo
 from application.words.codes import say, say_within
+from application.words.viewer import place, spell, spell_with_place
 from cli.errors import ExitCode, as_json, exit_code_of
 from cli.layout import Boxed, Facts, Rows, whole_words
 from cli.streams import Err, Out

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from application.history import MOMENT
-from application.numbers import number_in
+from application.input.numbers import number_in
 from application.pathway.show import (
     Compared,
     CompareMoments,
@@ -27,14 +26,15 @@ from application.pathway.show import (
     show_reasons,
     show_timeline,
 )
-from application.viewer import shown_at
-from application.wording import describe_obligations
+from application.pathway.wording import describe_obligations
+from application.reading.history import MOMENT
 from application.words.codes import say
 from application.words.events import title_of_event
 from application.words.lines import describe_change
 from application.words.rules import title_of_rule
 from application.words.terms import terms_of_journey
 from application.words.titles import URGENCIES
+from application.words.viewer import shown_at
 from application.work.caseload import CasePage, ListJourneys, PastPage, list_journeys
 from application.work.worklist import MOST
 from cli import render, runtime

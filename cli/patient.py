@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from application import input as forms
+from application.input import forms
 from application.pathway.patient import PatientNamed, PatientSeen, question_for, show_patient
-from application.wording import describe_stage
+from application.pathway.wording import describe_stage
 from application.words.codes import say
 from cli.output import Output, add_row, facts_box, short_time, table, your_time
 from cli.runtime import Call, command

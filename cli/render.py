@@ -5,15 +5,15 @@ from datetime import datetime
 
 from rich.console import RenderableType
 
-from application.freshness import TrueUpTo
 from application.pathway.show import UnreadEvent
+from application.pathway.wording import SENTENCES, UNREADABLE, describe_time_left, format_dose
+from application.reading.freshness import TrueUpTo
 from application.sign_offs.decision_history import status_of
-from application.viewer import shown_at
-from application.wording import SENTENCES, UNREADABLE, describe_time_left, format_dose
 from application.words.codes import say
 from application.words.events import title_of_event
 from application.words.lines import describe_event, describe_occasion, describe_score
 from application.words.terms import terms_of, terms_of_journey
+from application.words.viewer import shown_at
 from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows
 from cli.output import add_row, facts_box, short_time, table, your_time

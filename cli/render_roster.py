@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from application.sign_offs.staff import Roster
+from application.identity.staff import Roster
 
 
 def roster_as_json(roster: Roster) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from activities.record.read_models import SignOffRequest
 from application.sign_offs.decision_history import ChangedSince, DecisionStatus, PastDecision, status_of
 from application.sign_offs.meanings import spell
 from application.sign_offs.requests import OpenRequest, ShownDecision
-from application.viewer import shown_at
 from application.words.codes import say, say_all, with_code
 from application.words.lines import describe_change
 from application.words.terms import terms_of_journey
+from application.words.viewer import shown_at
 from cli.output import Output, add_row, facts_box, table
 from cli.render import not_proven
 from workflows.journey import events as e

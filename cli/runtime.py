@@ -13,9 +13,9 @@ from pydantic_core import PydanticCustomError
 
 from application.context import Context
 from application.errors import UseCaseError, translate
-from application.logs import configure_logging
+from application.process.logs import configure_logging
 from application.settings import Settings, load_settings
-from application.viewer import viewers_zone
+from application.words.viewer import viewers_zone
 from cli.errors import ExitCode, exit_code_of, interrupted, unheard
 from cli.input import ask
 from cli.interrupts import on_interrupt

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from application import input as forms
 from application.errors import InvalidInput, NotFound
+from application.input import forms
 from application.profiles import own_configuration
 from application.work.worklist import ListWork
 from cli.input import check_options

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from application.score import instrument_of, score_line, thresholds_of
+from application.questionnaires.score import instrument_of, score_line, thresholds_of
 from application.words.codes import say_all
 from cli.input import lines_of
 from cli.interrupts import at_once

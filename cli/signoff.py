@@ -4,8 +4,8 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from application import input as forms
 from application.errors import SteppedBack
+from application.input import forms
 from application.pathway.commands import require_size
 from application.sign_offs.meanings import spell
 from application.sign_offs.queue import ListQueue, QueuePage, list_queue
@@ -26,9 +26,9 @@ from application.sign_offs.requests import (
     sign_request,
     try_to_sign,
 )
-from application.viewer import shown_at
 from application.words.codes import say, say_all, say_within, with_code
 from application.words.titles import title_of_command
+from application.words.viewer import shown_at
 from cli import render_sign_offs as render
 from cli import runtime
 from cli.commands import send, show_trial

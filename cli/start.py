@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from application import input as forms
 from application.errors import InvalidInput, SteppedBack, UseCaseError, translate
+from application.input import forms
 from application.pathway import referral_files
 from application.pathway.start import (
     Referral,

@@ -10,8 +10,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from activities.record import RecordUnavailable
-from application.freshness import TrueUpTo
-from application.viewer import spell
+from application.reading.freshness import TrueUpTo
+from application.words.viewer import spell
 from cli.output import ILLUSTRATIVE, Output, plain
 
 EVERY = 1.0

@@ -7,7 +7,7 @@ import typer
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
-from application.wording import format_duration, format_elapsed, roster_lines
+from application.pathway.wording import format_duration, format_elapsed, roster_lines
 from application.words.codes import say
 from application.work.claims import claim_task, release_task
 from application.work.references import References

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from activities.signatures.sessions import refusal_of
-from application import sessions
 from application.errors import NotAllowed
-from application.payloads import make_token
+from application.identity import sessions
+from application.operations.payloads import make_token
 from application.words.codes import say
 from cli.output import facts_box, local_time
 from cli.runtime import Call, command

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from application.errors import UseCaseError
-from application.logs import configure_logging
+from application.errors import SettingsError, UseCaseError
+from application.identity.keyring import verified_register
+from application.identity.openid.settings import OpenIdSettings, load_openid_settings
 from application.messages.channels import service_of
 from application.messages.settings import load_message_settings
-from application.openid.settings import OpenIdSettings, load_openid_settings
-from application.process import begin, keep_loaded, leave
-from application.settings import OPENID_PREFIX, Settings, SettingsError, load_settings
-from application.sign_offs.keyring import verified_register
+from application.process.exit import begin, keep_loaded, leave
+from application.process.logs import configure_logging
+from application.settings import OPENID_PREFIX, Settings, load_settings
 from console.app import HOST, create_app
 
 PROXIES = ("127.0.0.1", "::1")

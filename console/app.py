@@ -22,13 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from activities.notices.wording import NAMELESS, Service
 from application.context import utc_now
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotFound, UseCaseError, translate
-from application.openid.provider import Provider
-from application.openid.settings import OpenIdSettings
-from application.passkeys import PasskeyAsked
+from application.identity.keyring import verified_register
+from application.identity.openid.provider import Provider
+from application.identity.openid.settings import OpenIdSettings
+from application.identity.passkeys import PasskeyAsked
 from application.questionnaires.folder import questionnaires_of
 from application.settings import Settings
-from application.sign_offs.keyring import verified_register
-from application.viewer import one_request
+from application.words.viewer import one_request
 from application.work.references import References
 from console import pages
 from console.drafts import COOKIE as DRAFTS_COOKIE

@@ -25,12 +25,12 @@ from temporalio.api.common.v1 import Payloads
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record import RecordFault, RecordUnavailable
 from application.context import record_of
-from application.errors import NotAllowed, UseCaseError
-from application.logs import configure_logging
-from application.payloads import LASTS, TOKEN_LIMIT, TokenBearer, admit, decode_payloads
-from application.process import begin, leave
-from application.sealing import open_keys
-from application.settings import Settings, SettingsError, load_settings
+from application.errors import NotAllowed, SettingsError, UseCaseError
+from application.operations.payloads import LASTS, TOKEN_LIMIT, TokenBearer, admit, decode_payloads
+from application.process.exit import begin, leave
+from application.process.logs import configure_logging
+from application.process.sealing import open_keys
+from application.settings import Settings, load_settings
 
 log = structlog.get_logger("codec")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from application.command_catalog import BY_MODEL, names_asked_for
+from application.pathway.command_catalog import BY_MODEL, names_asked_for
 from application.questionnaires.wording import Wording
 from application.words.events import title_of_event
 from console.forms import ANSWERS, OBSERVED, Content, Field, answers_of, fields_of, filled_in, in_words

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
-from application.passkeys import ANSWER
+from application.identity.passkeys import ANSWER
 
 Entered: TypeAlias = Mapping[str, Sequence[str]]
 COOKIE = "__Host-carepath-drafts"

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from application import input as forms
 from application.errors import FieldProblem, InvalidInput
+from application.input import forms
+from application.input.wall_clock import read_wall_clock
 from application.questionnaires.wording import Wording
-from application.wall_clock import read_wall_clock
 from application.words.codes import say, say_path
 from application.words.titles import CONSCIOUSNESS
 from workflows.journey.instruments import Instrument, definition_of

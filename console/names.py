@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
-from application.sign_offs.staff import Colleague
-from application.viewer import shown_at
+from application.identity.staff import Colleague
 from application.words.codes import say, say_all
 from application.words.events import title_of_event
 from application.words.lines import describe_event, describe_occasion
 from application.words.terms import name_contact, terms_of_journey
 from application.words.titles import TITLES, title_of_command
+from application.words.viewer import shown_at
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_marked
 from workflows.journey.always.death.rules import find_standing

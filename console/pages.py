@@ -32,13 +32,12 @@ from application.errors import (
     Unavailable,
     UseCaseError,
 )
-from application.freshness import TrueUpTo
-from application.operations import in_temporal
+from application.identity.keyring import verified_register
+from application.operations.status import in_temporal
+from application.pathway.wording import describe_stage, format_dose, format_elapsed, roster_lines
 from application.protocols.compare import describe_step
+from application.reading.freshness import TrueUpTo
 from application.settings import Settings
-from application.sign_offs.keyring import verified_register
-from application.viewer import on_both_clocks, place, shown_at, spell
-from application.wording import describe_stage, format_dose, format_elapsed, roster_lines
 from application.words.codes import say, say_all, say_path
 from application.words.events import title_of_event
 from application.words.lines import (
@@ -51,6 +50,7 @@ from application.words.lines import (
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
+from application.words.viewer import on_both_clocks, place, shown_at, spell
 from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here

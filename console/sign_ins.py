@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 from application.context import KeptSession
 from application.errors import NotFound, UseCaseError
-from application.openid.provider import Flow
-from application.passkeys import WAITS, Offered, SignedIn
+from application.identity.openid.provider import Flow
+from application.identity.passkeys import WAITS, Offered, SignedIn
 from application.profiles import Profile, read_profile
 from console.tickets import Tickets
 

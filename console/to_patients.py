@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from application.command_catalog import CommandKind
+from application.pathway.command_catalog import CommandKind
 from application.words.titles import TITLES
 from console.said_here import for_people
 from workflows.journey.vocabulary.actors import Role

@@ -14,6 +14,8 @@ from starlette.datastructures import UploadFile
 
 from activities.record import Record
 from activities.signatures.sessions import SessionProblem, refusal_of
+from application.caches.histories import Histories
+from application.caches.proofs import Proofs
 from application.context import (
     LINK,
     TERMINAL,
@@ -27,15 +29,13 @@ from application.context import (
     record_of,
 )
 from application.errors import NOTHING_HAPPENED, NotAllowed
-from application.histories import Histories
-from application.openid.people import who_may_look
-from application.passkeys import person_of, signing_with
+from application.identity.keyring import verified_register
+from application.identity.openid.people import who_may_look
+from application.identity.passkeys import person_of, signing_with
 from application.profiles import Profile
-from application.proofs import Proofs
 from application.settings import Settings
-from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import Journeys
-from application.viewer import look_from, zone_of_browser
+from application.words.viewer import look_from, zone_of_browser
 from application.work.references import References
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import PERSON, SHOWN_AGAIN, Drafts, Entered

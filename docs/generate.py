@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 from typer.core import TyperGroup
 
+from application.identity.openid.settings import OpenIdSettings
 from application.messages.settings import MessageSettings
-from application.openid.settings import OpenIdSettings
 from application.record.verification_report import MEANINGS
 from application.settings import MESSAGES_PREFIX, OPENID_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
 from application.watchdog.settings import WatchdogSettings

@@ -25,7 +25,7 @@ from activities.record.event_codec import load_journey
 from activities.record.store import Record
 from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import trusted_keys
-from application.process import begin, leave
+from application.process.exit import begin, leave
 from application.temporal.journey_client import handle_of
 from application.words.codes import say, say_within
 from application.words.terms import name_contact

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from activities.record.errors import RecordUnavailable
-from application.process import begin, leave
+from application.process.exit import begin, leave
 from deploy.local.stack import StackError, run_watchdog, run_worker
 from deploy.local.web import run_codec_server, run_console, run_mailbox
 from simulation.contact_points import giving_contact_points

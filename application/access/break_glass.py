@@ -5,12 +5,12 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID, uuid4
 
 from activities.record.access_log import Purpose, find_access, find_broken_glass
-from application.access_log import Query, keep_look, may_see, reader_id
-from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import Conflict, Refused, UseCaseError
-from application.history import load_history, load_journey
+from application.pathway.command_catalog import CommandKind, require_role
 from application.pathway.commands import RecordedCommand, submit, wait_until_recorded
+from application.reading.access_log import Query, keep_look, may_see, reader_id
+from application.reading.history import load_history, load_journey
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.receipts import answer_repeated, receipts_of
 from workflows.journey.vocabulary.command_ids import id_objection

@@ -14,10 +14,10 @@ from activities.record.access_log import (
     second_id_of,
 )
 from application.access.show_again import ListLooks
-from application.access_log import name_readers
+from application.caches.histories import History
 from application.context import Context
-from application.histories import History
-from application.history import read_journey
+from application.reading.access_log import name_readers
+from application.reading.history import read_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.events import GlassBroken

@@ -10,11 +10,8 @@ from activities.record.access_log import AccessLogEntry, find_access, list_acces
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Case, ListPage, SignOffRequest, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
-from application.access_log import ActOn, Query, name_readers
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound
-from application.freshness import TrueUpTo
-from application.history import read_journeys, read_so_far
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.show import (
     CompareMoments,
@@ -32,6 +29,9 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
+from application.reading.access_log import ActOn, Query, name_readers
+from application.reading.freshness import TrueUpTo
+from application.reading.history import read_journeys, read_so_far
 from application.sign_offs.queue import ListQueue, QueuePage
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request

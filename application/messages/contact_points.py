@@ -12,13 +12,13 @@ from uuid import UUID, uuid4, uuid5
 
 from activities.notices import links
 from activities.notices.contacts import Code, ContactPoint, ContactPoints, Contacts, KeptContact, Owner, of_staff
-from application.access_log import ActOn
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from application.history import read_so_far, read_to_act
-from application.sealing import open_keys
-from application.sessions import require_session
-from application.sign_offs.staff import colleagues
+from application.identity.sessions import require_session
+from application.identity.staff import colleagues
+from application.process.sealing import open_keys
+from application.reading.access_log import ActOn
+from application.reading.history import read_so_far, read_to_act
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, InputModel

@@ -15,13 +15,13 @@ from activities.notices import links
 from activities.notices.contacts import EMAIL, ContactPoints, Contacts
 from activities.notices.links import LET_IN, Link
 from activities.record.event_codec import load_events
-from application.command_catalog import PreparedForm, asked_of_patient, forms_for, questionnaires_lacking
 from application.context import Context
 from application.errors import Fault, InvalidInput, NotAllowed, Unavailable
-from application.history import load_journey
 from application.messages.contact_points import open_contacts
+from application.pathway.command_catalog import PreparedForm, asked_of_patient, forms_for, questionnaires_lacking
 from application.pathway.commands import submit
 from application.profiles import Profile
+from application.reading.history import load_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import observers
 from workflows.journey.commands import Command, RequestSupport

@@ -5,11 +5,11 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from activities.notices.listing import ListedMessage, handle, list_messages
-from application.access_log import Query, clinics_to_list, keep_look, require_staff
 from application.context import Context
 from application.errors import NotFound
-from application.history import read_stored
-from application.sessions import require_session
+from application.identity.sessions import require_session
+from application.reading.access_log import Query, clinics_to_list, keep_look, require_staff
+from application.reading.history import read_stored
 from workflows.journey.vocabulary.base import Flag, Whole
 
 

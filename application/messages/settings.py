@@ -9,8 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.notices.contacts import is_email
 from activities.notices.smtp import Security
-from application.addresses import is_encrypted, is_loopback
-from application.numbers import WrittenWhole
+from application.input.addresses import is_encrypted, is_loopback
+from application.input.numbers import WrittenWhole
 from application.settings import MESSAGES_PREFIX, ReadableFile, WebhookSecret, WebhookUrl, load
 
 

@@ -4,12 +4,11 @@ import re
 from uuid import UUID, uuid4
 
 from activities.record import RecordFault, RecordUnavailable
-from application.command_catalog import CommandKind
 from application.context import Context
-from application.errors import HELD, KEPT_AS_SAID, InvalidInput, NotRecordedYet, Refused, UseCaseError
-from application.input import says_nothing
+from application.errors import HELD, KEPT_AS_SAID, InvalidInput, NotRecordedYet, Refused, SettingsError, UseCaseError
+from application.input.forms import says_nothing
+from application.pathway.command_catalog import CommandKind
 from application.pathway.commands import submit
-from application.settings import SettingsError
 from workflows.journey.always.reports.rules import HARM, cut_to_kept
 from workflows.journey.commands import Command, KeepReport
 from workflows.journey.vocabulary.refusals import RefusalCode

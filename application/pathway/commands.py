@@ -11,9 +11,7 @@ from uuid import UUID, uuid4
 from activities.record import NotYetRecorded, Record, RecordFault, RecordUnavailable, patient_index
 from activities.record.patients import look_elsewhere
 from activities.record.polling import poll
-from application import command_catalog, sessions
-from application.access_log import ActOn, is_theirs, keep_look, may_see
-from application.command_catalog import CommandKind
+from application.caches.histories import History
 from application.context import Context
 from application.errors import (
     Conflict,
@@ -27,10 +25,13 @@ from application.errors import (
     UseCaseError,
     kept_as_said,
 )
-from application.histories import History
-from application.history import follow, load_history, load_journey, read_journey
-from application.input import too_large
-from application.sign_offs import keyring, signing, staff
+from application.identity import keyring, sessions, staff
+from application.input.forms import too_large
+from application.pathway import command_catalog
+from application.pathway.command_catalog import CommandKind
+from application.reading.access_log import ActOn, is_theirs, keep_look, may_see
+from application.reading.history import follow, load_history, load_journey, read_journey
+from application.sign_offs import signing
 from application.temporal.journeys import Journeys
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.care_team.rules import require_part

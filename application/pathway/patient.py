@@ -8,10 +8,10 @@ from pydantic import Field
 
 from activities.record import patient_index
 from activities.record.patients import of_patient
-from application.access_log import Query, may_see, require_staff
 from application.context import Context
 from application.errors import Fault, NotAllowed, NotFound
-from application.history import load_journey, read_journey, read_journeys
+from application.reading.access_log import Query, may_see, require_staff
+from application.reading.history import load_journey, read_journey, read_journeys
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.elsewhere import risks, see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, KnownRisk

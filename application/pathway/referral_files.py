@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from application import input as forms
 from application.errors import NOTHING_HAPPENED, FieldProblem, InvalidInput
+from application.input import forms
 from application.pathway.start import Referral
 from workflows.journey.vocabulary.base import canonical
 

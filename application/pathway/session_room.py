@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from application.access_log import Query, has_broken_glass, is_theirs, may_see
 from application.context import Context
 from application.errors import NotAllowed, NotFound
-from application.history import load_journey, read_journey
+from application.reading.access_log import Query, has_broken_glass, is_theirs, may_see
+from application.reading.history import load_journey, read_journey
 from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import people_of

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from activities.record import StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
-from application.access_log import Query, require_staff
-from application.changes import Change, compare
-from application.command_catalog import PreparedForm, asked_of_patient, questionnaires_lacking
 from application.context import Context
 from application.errors import NotFound
-from application.history import as_known, read_journey, read_so_far
-from application.numbers import number_in
+from application.input.numbers import number_in
+from application.pathway.command_catalog import PreparedForm, asked_of_patient, questionnaires_lacking
+from application.reading.access_log import Query, require_staff
+from application.reading.history import as_known, read_journey, read_so_far
 from application.sign_offs.session_releases import find_unproven, versions_of
+from application.words.changes import Change, compare
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.events import EnteredInError, Event, FactAmended

@@ -20,15 +20,14 @@ from activities.record import (
 )
 from activities.record.event_codec import from_stored
 from activities.record.patients import opening_of
-from application import sessions
-from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import HELD, UNKNOWN_STATE, Refused, Unavailable, record_outage, unreadable_event
+from application.identity import keyring, sessions, staff
 from application.pathway import requests
+from application.pathway.command_catalog import CommandKind, require_role
 from application.pathway.commands import CALL, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
-from application.sign_offs import keyring, staff
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide

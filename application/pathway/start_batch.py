@@ -10,9 +10,9 @@ from uuid import UUID
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import RecordUnavailable
 from activities.record.patients import patient_keys
-from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, Refused, Unavailable, UseCaseError, record_outage
+from application.input import forms
 from application.pathway import requests
 from application.pathway.start import Referral, Started, Starter
 from workflows.journey.commands import Command, StartPathway

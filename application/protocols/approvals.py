@@ -12,10 +12,10 @@ from activities.signatures import verifying
 from activities.signatures.signer_registry import Register
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, FieldProblem, NotVerified, UseCaseError
-from application.files import content_of
+from application.identity.keyring import verified_register
+from application.input.files import content_of
 from application.protocols.files import load_protocol, protocol_files
 from application.settings import Settings
-from application.sign_offs.keyring import verified_register
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary.calendars import local
 from workflows.journey.vocabulary.signed_statement import ProtocolApproval

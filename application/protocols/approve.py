@@ -11,7 +11,8 @@ from activities.signatures.keys import new_seal, sign
 from activities.signatures.signer_registry import Register
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput
-from application.files import content_of, replace
+from application.identity import keyring
+from application.input.files import content_of, replace
 from application.protocols.approvals import (
     ANEW,
     ApprovalStatus,
@@ -24,7 +25,6 @@ from application.protocols.approvals import (
     status_of,
 )
 from application.protocols.files import find_protocol
-from application.sign_offs import keyring
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import local, zone_info

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-from application.changes import Change, Path
+from application.words.changes import Change, Path
 from application.words.codes import say
 from application.words.lines import describe_change, describe_place
 from application.words.terms import NO_TERMS, Terms, codes_of

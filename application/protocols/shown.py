@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from application.access_log import require_staff
 from application.context import Context
 from application.errors import InvalidInput, NotFound
 from application.protocols.approvals import ApprovalStatus, status_of
 from application.protocols.compare import compare_protocols, describe_differences
 from application.protocols.files import load_protocol, protocol_files
+from application.reading.access_log import require_staff
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary.calendars import local
 from workflows.protocols.warnings import find_warnings

@@ -2,7 +2,7 @@
 
 from application.context import Context
 from application.errors import FieldProblem, InvalidInput
-from application.sign_offs.keyring import verified_register
+from application.identity.keyring import verified_register
 from workflows.journey.protocol import Protocol
 from workflows.protocols.small_clinics import dead_ends
 

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from application.errors import NOTHING_WRITTEN, FieldProblem, InvalidInput, UseCaseError
+from application.errors import NOTHING_WRITTEN, FieldProblem, InvalidInput, SettingsError, UseCaseError
+from application.identity.keyring import verified_register
 from application.questionnaires.resource import Unfit, content_of
 from application.questionnaires.wording import ENGLISH, Wording, read_wording
-from application.settings import PREFIX, Settings, SettingsError
-from application.sign_offs.keyring import verified_register
+from application.settings import PREFIX, Settings
 from workflows.journey.instruments import Instrument
 from workflows.journey.vocabulary.texts import show_hidden
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from application import input as forms
 from application.errors import FieldProblem
+from application.input import forms
 from workflows.journey.vocabulary.base import Flag, Number, Short, Text, Whole
 from workflows.journey.vocabulary.texts import show_hidden
 

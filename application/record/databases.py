@@ -8,8 +8,8 @@ from activities.privacy.key_store import prepare_key_store
 from activities.record import migrate
 from activities.record.migrations import MigrationEdited
 from application.context import Context
-from application.errors import NOTHING_WRITTEN, Conflict, Unavailable
-from application.settings import PREFIX, SettingsError
+from application.errors import NOTHING_WRITTEN, Conflict, SettingsError, Unavailable
+from application.settings import PREFIX
 
 AGAIN = "Look whether its owner may connect and create roles, and run it again: what was made stays made"
 

@@ -7,12 +7,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record import export as record_export
 from activities.record.verification.anchors import AnchorKeyError, make_key, read_key, write_anchor
-from application.access_log import ActOn
 from application.context import Context
 from application.errors import InvalidInput, Unavailable
-from application.files import content_of, refuse_existing, write_new
-from application.history import read_journey
-from application.sign_offs import keyring
+from application.identity import keyring
+from application.input.files import content_of, refuse_existing, write_new
+from application.reading.access_log import ActOn
+from application.reading.history import read_journey
 
 VERIFIER = record_export.VERIFIER.name
 """The program that verifies an export, and is part of it."""

@@ -14,10 +14,10 @@ from activities.record.reconciliation import find_gone_on_beside, find_open, fin
 from activities.signatures.staff import departed
 from application.context import Context
 from application.errors import UseCaseError
+from application.identity.keyring import verified_register
 from application.record.comparison import at_once, compare
 from application.record.drift import SETTLED, Drift, Drifted, commands_to_move, has_its_turn
 from application.record.repair import mend
-from application.sign_offs.keyring import verified_register
 from application.temporal.journeys import REGISTERED, Journeys
 from workflows.journey.vocabulary.actors import Role
 

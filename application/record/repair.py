@@ -20,7 +20,7 @@ from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from application.context import Context
 from application.errors import UseCaseError
-from application.files import content_of
+from application.input.files import content_of
 from application.pathway.commands import submit
 from application.record.comparison import drift_of
 from application.record.drift import Drift, Drifted

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record.verification.reports import signed_report
 from application.errors import InvalidInput
-from application.files import refuse_existing, write_new
+from application.input.files import refuse_existing, write_new
 from application.record.verify import Verification, VerificationPart
 
 FORMAT = "care-pathway/report/1"

@@ -24,13 +24,13 @@ from activities.record.verification.record import VerificationResult, verify_rec
 from activities.record.verification.sign_offs import RegisterNotVerified, is_put_back, trusted_keys
 from activities.record.verification.verify_export import Keys
 from application.context import Context
-from application.errors import InvalidInput, NotVerified, Unavailable, UseCaseError
-from application.files import content_of
-from application.history import no_such_journey
-from application.numbers import number_in
+from application.errors import InvalidInput, NotVerified, SettingsError, Unavailable, UseCaseError
+from application.identity import keyring
+from application.input.files import content_of
+from application.input.numbers import number_in
+from application.reading.history import no_such_journey
 from application.record.comparison import compare
-from application.settings import Settings, SettingsError
-from application.sign_offs import keyring
+from application.settings import Settings
 
 log = structlog.get_logger("verify")
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from application.changes import Change, compare
 from application.errors import NotVerified
+from application.words.changes import Change, compare
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.sign_offs.model import SignOff

@@ -7,9 +7,9 @@ from uuid import UUID
 from activities.record import Record, StoredEvent
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Refusals, refusals
-from application.access_log import Query, keep_look, require_staff
 from application.context import Context
-from application.history import read_stored
+from application.reading.access_log import Query, keep_look, require_staff
+from application.reading.history import read_stored
 from workflows.journey.decide import ATTEMPTS
 from workflows.journey.events import CommandRefused, Event, PathwayStarted
 

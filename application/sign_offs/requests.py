@@ -7,12 +7,13 @@ with the signer's own key, after they gave its passphrase.
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
-from application.access_log import Query
+from application.caches.histories import History
 from application.context import Context
 from application.errors import Conflict, NotAllowed, NotFound, NotVerified, Refused
-from application.histories import History
-from application.history import read_journey
-from application.sign_offs import keyring, signing
+from application.identity import keyring
+from application.reading.access_log import Query
+from application.reading.history import read_journey
+from application.sign_offs import signing
 from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
 from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey

@@ -19,7 +19,7 @@ from activities.signatures.sessions import ThisLog, unproven_events
 from activities.signatures.signer_registry import Register
 from application.context import Context
 from application.errors import UseCaseError
-from application.sign_offs.keyring import verified_register
+from application.identity.keyring import verified_register
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.decided import DecidedBy
 from workflows.journey.events import Event, SessionReleased, SignedOff

@@ -7,7 +7,7 @@ from uuid import UUID
 from activities.signatures import keys
 from application.context import Context
 from application.errors import Refused
-from application.sign_offs import keyring, staff
+from application.identity import keyring, staff
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.commands import Command, Delegate, Sign

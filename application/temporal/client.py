@@ -17,7 +17,7 @@ from activities.privacy.key_store import KeyStore
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
 from application.errors import NOTHING_HAPPENED, outage
-from application.sealing import open_keys, open_sealed
+from application.process.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, recording, run_control, run_history, runs, upkeep
 from application.temporal.builds import polled_builds

@@ -10,8 +10,8 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
-from application.addresses import TEMPORAL_EXAMPLE, is_file, temporal_problem
-from application.settings import SettingsError
+from application.errors import SettingsError
+from application.input.addresses import TEMPORAL_EXAMPLE, is_file, temporal_problem
 
 HOW = "see docs/how-to/protect-temporal.md"
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from application.numbers import WrittenWhole
-from application.sealing import named_keys
+from application.input.numbers import WrittenWhole
+from application.process.sealing import named_keys
 from application.settings import (
     WATCHDOG_PREFIX,
     ExistingDirectory,

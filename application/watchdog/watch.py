@@ -19,7 +19,7 @@ from activities.record.watching import (
     kept_matters,
     now,
 )
-from application.sealing import open_sealed
+from application.process.sealing import open_sealed
 from application.settings import key_of
 from application.watchdog.look import LOG_CUT, Folds, LogEnd, LookResult, look
 from application.watchdog.pages import PagerMessage, PagingPlan, plan

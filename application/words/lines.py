@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from application.changes import Change
+from application.words.changes import Change
 from application.words.codes import say
 from application.words.terms import CODED, Terms
 from application.words.titles import title_of_command

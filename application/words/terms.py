@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
-from application.viewer import on_both_clocks
 from application.words.codes import say
+from application.words.viewer import on_both_clocks
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey

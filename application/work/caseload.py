@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from activities.record.read_models import Case, CaseloadFilter, ListPage, NotACursor, PastCase, caseload, caseload_as_of
-from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
-from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
+from application.reading.access_log import Query, clinics_to_list, keep_look
+from application.reading.freshness import TrueUpTo, true_up_to, wait_for_read_models
 from workflows.journey.protocol import Pathway
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import Identifier

@@ -4,13 +4,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.read_models import Claim, Task, WorklistFilter, claim, release, worklist
-from application.access_log import ActOn, require_staff
 from application.context import Context
 from application.errors import Conflict, NotFound
-from application.freshness import true_up_to, wait_for_read_models
-from application.history import read_to_act
-from application.sessions import require_session
-from application.viewer import spell_with_place
+from application.identity.sessions import require_session
+from application.reading.access_log import ActOn, require_staff
+from application.reading.freshness import true_up_to, wait_for_read_models
+from application.reading.history import read_to_act
+from application.words.viewer import spell_with_place
 from application.work.worklist import MOST
 from workflows.journey.vocabulary.actors import Role
 

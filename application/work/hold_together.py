@@ -16,14 +16,14 @@ from pydantic import Field, model_validator
 
 from activities.record import RecordFault, RecordUnavailable
 from activities.record.read_models import Case, CaseloadFilter, ListPage, caseload
-from application.access_log import Query, clinics_to_list, keep_look
-from application.command_catalog import CommandKind, require_role
 from application.context import Context
 from application.errors import NotAllowed, NotFound, NotRecordedYet, Refused, Unavailable, UseCaseError, translate
-from application.freshness import true_up_to, wait_for_read_models
-from application.history import load_history, read_journeys
+from application.pathway.command_catalog import CommandKind, require_role
 from application.pathway.commands import submit, wait_until_recorded
 from application.protocols.files import find_protocol
+from application.reading.access_log import Query, clinics_to_list, keep_look
+from application.reading.freshness import true_up_to, wait_for_read_models
+from application.reading.history import load_history, read_journeys
 from application.sign_offs.requests import OpenRequest, requests
 from application.work.caseload import CasePage
 from workflows.journey.aggregate import Journey

@@ -6,10 +6,10 @@ from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from activities.record.read_models import CaseloadFilter, NotACursor, caseload
 from activities.record.read_models.listed import Case
-from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
-from application.freshness import true_up_to, wait_for_read_models
+from application.reading.access_log import Query, clinics_to_list, keep_look
+from application.reading.freshness import true_up_to, wait_for_read_models
 from application.work.caseload import CasePage
 from workflows.journey.vocabulary.base import Identifier
 from workflows.journey.vocabulary.stage import Stage

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from activities.record import read_models
 from activities.record.read_models import ServiceLevel
 from application.context import Context
-from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
+from application.reading.freshness import TrueUpTo, true_up_to, wait_for_read_models
 
 
 class ServiceLevels(NamedTuple):

@@ -7,12 +7,12 @@ from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from activities.record.read_models import ListPage, NotACursor, Task, WorklistFilter, worklist
-from application.access_log import Query, clinics_to_list, keep_look
 from application.context import Context
 from application.errors import InvalidInput
-from application.freshness import TrueUpTo, true_up_to, wait_for_read_models
-from application.sign_offs.staff import Roster, rosters
-from application.viewer import in_viewers_zone
+from application.identity.staff import Roster, rosters
+from application.reading.access_log import Query, clinics_to_list, keep_look
+from application.reading.freshness import TrueUpTo, true_up_to, wait_for_read_models
+from application.words.viewer import in_viewers_zone
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import Identifier
 

@@ -8,13 +8,13 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry, Purpose
-from application import input as forms
 from application.access.break_glass import BREAK, break_glass, must_break
 from application.access.looks import show_looks
 from application.access.show_again import ListLooks
 from application.errors import Conflict, InvalidInput, UseCaseError
-from application.viewer import spell
+from application.input import forms
 from application.words.titles import title_of_command
+from application.words.viewer import spell
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id, command_id_of, with_id

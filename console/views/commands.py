@@ -9,22 +9,22 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from application import input as forms
-from application.access_log import ActOn
-from application.command_catalog import ALWAYS_ASKED, KINDS, CommandKind, names_asked_for, require_role
 from application.context import Ask
 from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
-from application.history import load_history, read_journey
-from application.passkeys import ANSWER
+from application.identity.passkeys import ANSWER
+from application.identity.staff import staff_of
+from application.input import forms
 from application.pathway.as_said import keep_as_said
+from application.pathway.command_catalog import ALWAYS_ASKED, KINDS, CommandKind, names_asked_for, require_role
 from application.pathway.commands import prepare, submit, wait_until_recorded
+from application.pathway.wording import route_of
 from application.questionnaires.folder import Folder
 from application.questionnaires.wording import Wording
-from application.sign_offs.staff import staff_of
-from application.viewer import viewers_zone, zone_of_browser
-from application.wording import route_of
+from application.reading.access_log import ActOn
+from application.reading.history import load_history, read_journey
 from application.words.codes import say
 from application.words.titles import URGENCIES
+from application.words.viewer import viewers_zone, zone_of_browser
 from console import corrections, names
 from console.completing import complete
 from console.drafts import ID, PERSON

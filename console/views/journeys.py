@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
-from application.command_catalog import KINDS, CommandKind, PreparedForm, forms_for
-from application.numbers import WrittenWhole
+from application.input.numbers import WrittenWhole
+from application.pathway.command_catalog import KINDS, CommandKind, PreparedForm, forms_for
 from application.pathway.show import (
     JourneyAt,
     ShowJourney,
@@ -21,8 +21,8 @@ from application.pathway.show import (
     show_patient_page,
     show_timeline,
 )
+from application.pathway.wording import SENTENCES, UNREADABLE, describe_lacking, describe_time_left
 from application.sign_offs.decision_history import status_of
-from application.wording import SENTENCES, UNREADABLE, describe_lacking, describe_time_left
 from application.words.events import title_of_event
 from application.words.terms import terms_of, terms_of_journey
 from application.words.titles import TITLES

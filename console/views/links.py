@@ -12,7 +12,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from activities.notices.links import TOKEN
-from application.command_catalog import KINDS
 from application.context import Context
 from application.errors import UseCaseError
 from application.messages.links import (
@@ -25,6 +24,7 @@ from application.messages.links import (
     renew,
     send_code,
 )
+from application.pathway.command_catalog import KINDS
 from console.limits import TooOften, count_try
 from console.pages import page
 from console.sign_ins import Passage

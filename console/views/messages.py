@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, InvalidInput, UseCaseError
+from application.identity.staff import colleagues
+from application.input import forms
 from application.messages import contact_points as use
 from application.messages.contact_points import NOTHING_CHANGED, Changed, NewPoint, Whose, Wishes
 from application.messages.messages import ListMessages, handle_message, show_messages
-from application.sign_offs.staff import colleagues
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id_of

@@ -5,10 +5,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from application.errors import NotAllowed, NotFound
-from application.openid.people import not_in_register, who_may_look
-from application.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_begun_here
-from application.passkeys import WAITS
-from application.sign_offs.keyring import require_newest, verified_register
+from application.identity.keyring import require_newest, verified_register
+from application.identity.openid.people import not_in_register, who_may_look
+from application.identity.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_begun_here
+from application.identity.passkeys import WAITS
 from console.limits import count_try
 from console.pages import page
 from console.sign_ins import Begun, RoleChoice

@@ -8,8 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
 from application.errors import InvalidInput
-from application.keys import list_master_keys
-from application.operations import require_looks_after_it, retry_stale, show_service
+from application.operations.keys import list_master_keys
+from application.operations.status import require_looks_after_it, retry_stale, show_service
 from application.record.verification_report import MEANINGS
 from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
 from console.pages import page

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from application import input as forms
-from application import passkeys
 from application.errors import UseCaseError
-from application.sign_offs.signers import Applicant, EnrolmentRequest
+from application.identity import passkeys
+from application.identity.signers import Applicant, EnrolmentRequest
+from application.input import forms
 from console.forms import fields_of, read_back
 from console.limits import count_try
 from console.pages import page

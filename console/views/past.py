@@ -10,9 +10,9 @@ from fastapi.responses import Response
 
 from activities.record.access_log import AccessLogEntry
 from application.access.show_again import can_be_shown, show_again
-from application.access_log import require_staff
 from application.errors import InvalidInput, NotFound, UseCaseError
-from application.numbers import WrittenWhole, number_in
+from application.input.numbers import WrittenWhole, number_in
+from application.input.wall_clock import NoOneHour, read_moment
 from application.pathway.patient import PatientSeen, ShowPatient, show_patient_of
 from application.pathway.show import (
     Compared,
@@ -27,12 +27,12 @@ from application.pathway.show import (
     compare_moments,
     explain_event,
 )
+from application.reading.access_log import require_staff
 from application.sign_offs.queue import ListQueue
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ShowRequest
-from application.viewer import viewers_zone
-from application.wall_clock import NoOneHour, read_moment
 from application.words.terms import NO_TERMS, terms_of_journey
+from application.words.viewer import viewers_zone
 from application.work.caseload import ListJourneys
 from application.work.hold_together import FindConcerned, PrepareReleases
 from application.work.permissions import ListPermissions

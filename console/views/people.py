@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from application.people import show_people
+from application.identity.people import show_people
 from console.pages import page
 from console.visits import Looks
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, UseCaseError
+from application.identity.keyring import verified_register
 from application.protocols.approvals import signers
 from application.protocols.approve import ToApprove, approve_protocol, read_to_approve
 from application.protocols.shown import list_protocols, show_protocol
-from application.sign_offs.keyring import verified_register
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import answers_from

@@ -12,8 +12,8 @@ from fastapi.responses import Response
 
 from activities.record.access_log import AccessLogEntry
 from application.pathway.show import ShowRecord, WholeRecord, show_record
-from application.viewer import shown_at
 from application.words.terms import terms_of
+from application.words.viewer import shown_at
 from console.pages import page
 from console.visits import Looks, Visit
 from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted

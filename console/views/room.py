@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
-from application.command_catalog import CommandKind, names_asked_for
-from application.numbers import WrittenWhole
+from application.identity.staff import Colleague, staff_of
+from application.input.numbers import WrittenWhole
+from application.input.wall_clock import write_wall_clock
+from application.pathway.command_catalog import CommandKind, names_asked_for
 from application.pathway.session_room import Room, ShowSession, recorded_since, show_session
-from application.sign_offs.staff import Colleague, staff_of
-from application.wall_clock import write_wall_clock
 from console.forms import OBSERVED, Field, fields_of, in_words
 from console.known_names import offer
 from console.names import FormContext

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from application import passkeys
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
-from application.passkeys import PasskeyAsked
+from application.identity import passkeys
+from application.identity.passkeys import PasskeyAsked
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.limits import count_try
 from console.pages import news, page

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
-from application import input as forms
 from application.errors import InvalidInput, UseCaseError
+from application.input import forms
 from application.pathway.commands import submit, wait_until_recorded
 from application.sign_offs.decision_history import BY_HASH
 from application.sign_offs.meanings import MEANINGS

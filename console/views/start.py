@@ -8,11 +8,12 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from activities.record import RecordUnavailable
-from application import input as forms
-from application.command_catalog import require_role
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError, translate
+from application.identity.staff import colleagues
+from application.input import forms
 from application.pathway import referral_files
+from application.pathway.command_catalog import require_role
 from application.pathway.start import (
     START,
     Referral,
@@ -27,7 +28,6 @@ from application.pathway.start_batch import (
 )
 from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
-from application.sign_offs.staff import colleagues
 from application.words.codes import say
 from console.forms import Field, fields_of, read_back
 from console.pages import page

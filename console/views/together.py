@@ -10,12 +10,12 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from markupsafe import Markup
 
 from activities.record.access_log import AccessLogEntry
-from application import input as forms
-from application.access_log import require_staff
 from application.errors import InvalidInput, UseCaseError
+from application.identity.staff import colleagues
+from application.input import forms
 from application.pathway.commands import CALL
 from application.protocols.shown import list_protocols
-from application.sign_offs.staff import colleagues
+from application.reading.access_log import require_staff
 from application.work.caseload import CasePage
 from application.work.hold_together import (
     DIGEST,

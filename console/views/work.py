@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
 from activities.record.access_log import AccessLogEntry
-from application import input as forms
 from application.errors import InvalidInput
+from application.input import forms
 from application.work.caseload import CasePage, ListJourneys, list_journeys
 from application.work.claims import claim_task, release_task
 from application.work.worklist import ListWork, WorkPage, changes_since, list_work, mark_of, roles_asked

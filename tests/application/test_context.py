@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from activities.record import migrate
 from activities.record.access_log import AccessLogEntry, Purpose
-from application.access_log import ActOn, keep_look, may_see
 from application.context import DATABASE, Context, ask_nobody
-from application.errors import InvalidInput, NotAllowed, SteppedBack
-from application.settings import Settings, SettingsError
+from application.errors import InvalidInput, NotAllowed, SettingsError, SteppedBack
+from application.reading.access_log import ActOn, keep_look, may_see
+from application.settings import Settings
 from application.temporal.journeys import Journeys
 from deploy.local.postgres import Database
 from tests.fixtures.everything import everything

@@ -19,7 +19,7 @@ from activities.notices.wording import Service, code_words, link_code_words, wor
 from activities.record.export import spell
 from activities.record.verification import verify_export
 from application.errors import FieldProblem, InvalidInput
-from application.payloads import as_shown
+from application.operations.payloads import as_shown
 from cli import input as asking
 from cli.output import Output, add_row, facts_box, table
 from console import pages

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.record import Record, StoredEvent
-from application.histories import Histories, ReadSoFar
+from application.caches.histories import Histories, ReadSoFar
 from tests.cli.helpers import append
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, renamed

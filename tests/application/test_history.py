@@ -7,11 +7,11 @@ import pytest
 
 from activities.record import StoredEvent
 from activities.record.event_codec import to_new
-from application.changes import compare
+from application.caches.histories import PORTION, read_events
 from application.errors import InvalidInput, NotFound
-from application.histories import PORTION, read_events
-from application.history import as_known
 from application.pathway.show import differences
+from application.reading.history import as_known
+from application.words.changes import compare
 from application.words.lines import describe_change
 from application.words.terms import NO_TERMS
 from tests.journey.play import Play, before

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from application.logs import LOGGED, OF_EVERY_LINE, choose_loggable
+from application.process.logs import LOGGED, OF_EVERY_LINE, choose_loggable
 
 ROOT = Path(__file__).parents[2]
 NOT_IN_PRODUCTION = {"tests", "docs", "build"}
@@ -90,7 +90,7 @@ def test_what_every_line_has_is_shown() -> None:
 
 LIBRARY = """
 import asyncio, logging
-from application.logs import configure_logging
+from application.process.logs import configure_logging
 configure_logging("INFO", "json")
 logging.getLogger("asyncio").error("Task exception was never retrieved\\nfuture: <Task exception=ValueError('Robin')>")
 logging.getLogger("asyncpg").warning("refused %s", "Robin")

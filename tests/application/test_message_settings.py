@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from activities.notices.contacts import EMAIL, WEBHOOK
+from application.errors import SettingsError
 from application.messages.channels import open_channels
 from application.messages.settings import MessageSettings, load_message_settings
-from application.settings import SettingsError, load_settings
+from application.settings import load_settings
 from tests.application.watchdog.pager import SECRET
 
 MAIL = {"SMTP_HOST": "mail.internal", "SMTP_SENDER": "messages@clinic.example"}

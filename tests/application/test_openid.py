@@ -16,11 +16,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from application.errors import NotAllowed, NotVerified, SteppedBack, Unavailable, UseCaseError
-from application.openid import provider as openid
-from application.openid.provider import Provider, is_answer_to
-from application.openid.settings import OpenIdSettings, load_openid_settings, read_client_secret
-from application.settings import LONGEST_SECRET, SettingsError, load_settings
+from application.errors import NotAllowed, NotVerified, SettingsError, SteppedBack, Unavailable, UseCaseError
+from application.identity.openid import provider as openid
+from application.identity.openid.provider import Provider, is_answer_to
+from application.identity.openid.settings import OpenIdSettings, load_openid_settings, read_client_secret
+from application.settings import LONGEST_SECRET, load_settings
 from tests.console.provider import CLIENT, KEY, Told, settings_for, told_provider
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

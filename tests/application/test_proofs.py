@@ -3,7 +3,7 @@
 import asyncio
 from uuid import UUID, uuid4
 
-from application.proofs import AT_HAND, KEPT, Proofs
+from application.caches.proofs import AT_HAND, KEPT, Proofs
 
 
 async def holds() -> bool:

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from application.errors import SettingsError
 from application.questionnaires.folder import Folder, Loaded, questionnaires_of, read_folder
 from application.questionnaires.resource import LARGEST_FILE, LOINC, Unfit
 from application.questionnaires.wording import ITEMS, OURS, PANELS, keys_of, read_wording
-from application.settings import SettingsError
 from tests.cli.helpers import World
 from tests.questionnaires import Content, item, option, questionnaire, raw, write
 from workflows.journey.instruments import Instrument, definition_of

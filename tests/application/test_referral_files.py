@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import input as forms
 from application.errors import InvalidInput
+from application.input import forms
 from application.pathway.referral_files import (
     COLUMNS,
     MARK,

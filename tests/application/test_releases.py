@@ -15,6 +15,7 @@ from activities.record.event_codec import from_stored
 from activities.record.stored import StoredCommand
 from activities.record.verification.builds import Builds
 from activities.signatures.sessions import ThisLog
+from application.caches.proofs import Proofs
 from application.pathway.session_room import NOT_PROVEN, Room, ShowSession, show_session
 from application.pathway.show import (
     JourneyAt,
@@ -27,7 +28,6 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
-from application.proofs import Proofs
 from application.sign_offs import session_releases
 from application.sign_offs.session_releases import find_unproven, follows, proof_digest
 from deploy.local.postgres import Database

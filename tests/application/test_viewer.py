@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import viewer
-from application.errors import InvalidInput
-from application.settings import SettingsError
-from application.viewer import (
+from application.errors import InvalidInput, SettingsError
+from application.words import viewer
+from application.words.viewer import (
     look_from,
     one_request,
     place,

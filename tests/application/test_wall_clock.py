@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.wall_clock import NoOneHour, read_moment, read_wall_clock, write_wall_clock
+from application.input.wall_clock import NoOneHour, read_moment, read_wall_clock, write_wall_clock
 from workflows.journey.vocabulary.calendars import local, zone_info
 
 ZONES = ("America/Los_Angeles", "Australia/Lord_Howe", "America/Havana", "Asia/Kolkata", "Europe/London")

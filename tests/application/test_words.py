@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from application.command_catalog import KINDS
+from application.pathway.command_catalog import KINDS
 from application.words.codes import WORDS, say, say_all, say_path, say_within, with_code
 from application.words.events import EVENTS, title_of_event
 from application.words.lines import IDS, describe_event, describe_score

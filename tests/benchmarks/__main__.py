@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from activities.record.errors import RecordUnavailable
-from application.process import leave
+from application.process.exit import leave
 from deploy.local.stack import StackError
 from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget

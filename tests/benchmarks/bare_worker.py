@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.payload_codec import SealingCodec
-from application.sealing import open_keys
+from application.process.sealing import open_keys
 from application.settings import load_settings
 from application.temporal.settings import load_temporal_config
 from tests.benchmarks.bare import Bare

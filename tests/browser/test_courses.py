@@ -23,11 +23,11 @@ from temporalio.client import Client
 from activities.notices.wording import Service
 from activities.record.event_codec import load_events
 from activities.record.store import Record
-from application.command_catalog import BY_MODEL
 from application.context import Context, utc_now
+from application.identity.signers import entry_of, parse_request
+from application.pathway.command_catalog import BY_MODEL
 from application.record.verify import verify
 from application.settings import load_settings
-from application.sign_offs.signers import entry_of, parse_request
 from application.temporal.journey_client import handle_of
 from console.app import create_app
 from console.to_patients import title_of

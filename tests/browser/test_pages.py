@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 from playwright.async_api import Page, ViewportSize
 
-from application.command_catalog import KINDS
+from application.pathway.command_catalog import KINDS
 from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
 from tests.console.addresses import PROTOCOL, SAVED
 from workflows.journey.vocabulary.actors import Role

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from activities.record.event_codec import load_events
 from activities.signatures.verifying import check
-from application.sign_offs.signers import entry_of, parse_request
+from application.identity.signers import entry_of, parse_request
 from simulation.people import PEOPLE
 from tests.browser.people import (
     Desk,

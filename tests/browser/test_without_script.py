@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page
 
-from application.command_catalog import KINDS
-from application.viewer import SETTING
+from application.pathway.command_catalog import KINDS
+from application.words.viewer import SETTING
 from tests.browser.people import Desk
 from tests.browser.test_pages import STAFF, THERE_IS_NONE, addresses
 from workflows.journey.vocabulary.actors import Role

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from application.process import leave
+from application.process.exit import leave
 from tests.canary.scan import scan
 
 

@@ -26,7 +26,7 @@ from activities.record.patients import opening_of
 from activities.signatures.register_file import RegisterFile
 from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
-from application.sealing import open_sealed
+from application.process.sealing import open_sealed
 from application.settings import Settings
 from application.temporal.journeys import Journeys, KeptBatch, PolledBuilds, Run, Taken, UnderWay
 from cli.app import app

@@ -10,9 +10,9 @@ import pytest
 
 from activities.record import RecordUnavailable
 from activities.record.access_log import AccessLogEntry, Purpose, find_unannounced_access, list_access
-from application import access_log
 from application.access.break_glass import break_glass as break_glass_as
 from application.errors import Conflict
+from application.reading import access_log
 from application.record.repair import announce_access
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import Answer, World, call

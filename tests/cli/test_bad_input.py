@@ -11,8 +11,8 @@ import pytest
 from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.patients import opening_of
-from application.command_catalog import KINDS, CommandKind
 from application.pathway.as_said import NOT_KEPT
+from application.pathway.command_catalog import KINDS, CommandKind
 from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call
 from tests.cli.valid import FORMS

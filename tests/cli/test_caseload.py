@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from activities.record.event_codec import load_events
-from application.history import as_known
+from application.reading.history import as_known
 from application.work.worklist import MOST
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import World, call

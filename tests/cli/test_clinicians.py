@@ -10,8 +10,8 @@ import pytest
 from activities.record.verification.anchors import read_key
 from activities.signatures.keys import key_id_of, unlock
 from application.errors import NOTHING_WRITTEN
-from application.sign_offs import keyring
-from application.sign_offs.signers import EnrolmentRequest
+from application.identity import keyring
+from application.identity.signers import EnrolmentRequest
 from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import START

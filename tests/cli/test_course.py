@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from activities.record.event_codec import load_events
-from application.command_catalog import KINDS
-from application.wording import SENTENCES
+from application.pathway.command_catalog import KINDS
+from application.pathway.wording import SENTENCES
 from simulation.player import at_once, play
 from tests.cli.helpers import World, call
 from tests.journey.play import Play

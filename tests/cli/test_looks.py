@@ -15,14 +15,12 @@ from pydantic import TypeAdapter
 
 import application
 from activities.record import RecordUnavailable
-from application import access_log
 from application.access.looks import show_looks
 from application.access.show_again import ListLooks, list_looks
-from application.access_log import Query
-from application.command_catalog import KINDS, CommandKind
 from application.context import Context
 from application.errors import Refused, Unavailable, UseCaseError
 from application.messages.messages import ListMessages, show_messages
+from application.pathway.command_catalog import KINDS, CommandKind
 from application.pathway.commands import RecordedCommand, asked_words, prepare, submit, try_out, wait_until_recorded
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.session_room import ShowSession, show_session
@@ -42,6 +40,8 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
+from application.reading import access_log
+from application.reading.access_log import Query
 from application.record.export import export_journey
 from application.sign_offs.queue import ListQueue, list_queue
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts

@@ -7,11 +7,11 @@ from typing import TypeVar
 import pytest
 from rich.console import Console
 
-from application.changes import compare
 from application.pathway.commands import Accepted, RecordedCommand
 from application.pathway.patient import PatientSeen
 from application.pathway.show import Compared, Explained, JourneyAt, Timeline
 from application.protocols.compare import compare_protocols, describe_differences
+from application.words.changes import compare
 from cli import pathway as cli_pathway
 from cli.commands import show_recorded
 from cli.output import Output

@@ -20,7 +20,7 @@ from application import context
 from application.errors import Refused, UseCaseError, translate
 from application.pathway import commands
 from application.temporal.calls import no_answer
-from application.viewer import shown_at
+from application.words.viewer import shown_at
 from cli import runtime
 from cli.app import app
 from cli.commands import show_trial

@@ -15,7 +15,8 @@ from activities.record import StoredEvent
 from activities.record.event_codec import from_stored
 from activities.signatures.keys import PrivateKey, session_mark
 from activities.signatures.verifying import SignatureProblem, check
-from application import histories, history
+from application.caches import histories
+from application.reading import history
 from cli import signoff
 from simulation.keys import Signers
 from simulation.people import PEOPLE, scope_of

@@ -12,9 +12,11 @@ from uuid import UUID
 import pytest
 
 from activities.record import Record, event_codec
-from application import context, histories, history
+from application import context
+from application.caches import histories
+from application.process.sealing import open_sealed
 from application.profiles import read_profile
-from application.sealing import open_sealed
+from application.reading import history
 from application.settings import Settings
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call

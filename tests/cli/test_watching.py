@@ -17,7 +17,7 @@ from rich.text import Text
 
 from activities.record import RecordUnavailable
 from activities.record.read_models import WorklistFilter, claim, release, worklist
-from application.freshness import TrueUpTo
+from application.reading.freshness import TrueUpTo
 from application.work.worklist import WorkPage
 from cli.output import Fitted
 from cli.watch import View, follow

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from activities.record.read_models import service_levels
-from application.wording import format_duration
+from application.pathway.wording import format_duration
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call

@@ -16,7 +16,7 @@ import httpx2
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from application.openid.settings import OpenIdSettings
+from application.identity.openid.settings import OpenIdSettings
 from console.visits import ZONE
 from deploy.local.process import Child, accepts_connections, free_port
 from tests.console.browser import ADDRESS, Browser

@@ -8,9 +8,9 @@ import pytest
 
 from activities.record.access_log import Purpose
 from activities.record.event_codec import load_events
-from application.access_log import Query
-from application.command_catalog import KINDS
-from application.viewer import spell
+from application.pathway.command_catalog import KINDS
+from application.reading.access_log import Query
+from application.words.viewer import spell
 from console.views import access
 from simulation.people import PEOPLE
 from tests.cli.clinics import OTHER, Clinics

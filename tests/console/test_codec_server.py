@@ -22,7 +22,7 @@ from activities.record import Record, open_record, sealing
 from activities.record.access_log import list_access
 from application.context import Context, utc_now
 from application.errors import NotAllowed
-from application.payloads import make_token
+from application.operations.payloads import make_token
 from application.settings import Settings
 from console import codec_server
 from console.codec_server import COOKIE, PER_MINUTE, create_app

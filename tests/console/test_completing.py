@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from application.command_catalog import BY_MODEL, names_asked_for
+from application.pathway.command_catalog import BY_MODEL, names_asked_for
 from console import corrections
 from console.completing import complete
 from console.forms import fields_of, read_back

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from application import input as forms
+from application.input import forms
 from console import corrections
 from console.forms import read_back
 from console.names import FormContext

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application import input as forms
-from application.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
-from application.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
 from application.errors import FieldProblem, InvalidInput
-from application.sign_offs.staff import Colleague
+from application.identity.staff import Colleague
+from application.input import forms
+from application.pathway.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
+from application.pathway.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
 from application.words.titles import CALLED, TITLES
 from console import names as n
 from console.forms import Field, answers_of, as_said, fields_of, read_back

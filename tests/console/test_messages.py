@@ -22,7 +22,7 @@ from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.stored import NewNotice
 from application.messages.contact_points import why_no_link
-from application.sealing import open_sealed
+from application.process.sealing import open_sealed
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
 from tests.cli.conftest import JOURNEY, opening

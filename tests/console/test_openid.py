@@ -18,7 +18,7 @@ from activities.record import Record
 from activities.signatures.register_changes import end_entry, enter
 from activities.signatures.signer_registry import StaffEntry
 from application.context import Context, utc_now
-from application.openid.settings import OpenIdSettings
+from application.identity.openid.settings import OpenIdSettings
 from console import limits
 from console.app import create_app
 from console.limits import OF_ADDRESS, OF_PERSON_THERE, Rate

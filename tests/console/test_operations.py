@@ -16,8 +16,10 @@ from activities.record.reconciliation import Pass, keep_pass
 from activities.record.verification.anchors import make_key, read_key, write_anchor
 from activities.record.verification.kept import keep_verification, last_verification
 from activities.record.watching import Matter, keep_look, keep_matters, keep_paged
-from application.operations import LOOK_AFTER_IT, in_temporal
-from application.settings import Settings, SettingsError, load_settings
+from application.errors import SettingsError
+from application.operations.status import in_temporal
+from application.reading.access_log import LOOK_AFTER_IT
+from application.settings import Settings, load_settings
 from console.views.operations import MATTERS
 from deploy.local.postgres import Database
 from tests.cli.conftest import opening

@@ -10,9 +10,9 @@ import pytest
 from fastapi import FastAPI
 
 from activities.record.event_codec import load_events
-from application.access_log import ActOn
 from application.errors import KEPT_AS_SAID
 from application.pathway.show import ShowJourney
+from application.reading.access_log import ActOn
 from application.work.worklist import ListWork
 from console.app import HEADERS, MOST_SENT
 from console.drafts import COOKIE as DRAFTS

@@ -14,7 +14,7 @@ from activities.record.event_codec import load_events
 from activities.signatures.passkeys import challenge_of
 from activities.signatures.verifying import check
 from application.context import Context
-from application.sign_offs.signers import EnrolmentRequest, entry_of, parse_request
+from application.identity.signers import EnrolmentRequest, entry_of, parse_request
 from console.app import create_app
 from console.visits import COOKIE
 from simulation.people import PEOPLE

@@ -11,7 +11,7 @@ from activities.record.access_log import list_access
 from activities.record.event_codec import to_new
 from activities.record.patients import opening_of
 from application.access.show_again import USE_CASES
-from application.command_catalog import KINDS
+from application.pathway.command_catalog import KINDS
 from application.work.caseload import ListJourneys, list_journeys
 from console.said_here import for_people, said_here
 from console.views.past import AGAIN

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 
 from application.access.show_again import show_again
 from application.pathway.show import ShowRecord, WholeRecord
-from application.viewer import shown_at
+from application.words.viewer import shown_at
 from console.views.record import LEFT_OUT, facts_of, record_page
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser, browser_of

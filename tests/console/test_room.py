@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from application.command_catalog import names_asked_for
 from application.pathway import session_room, show
+from application.pathway.command_catalog import names_asked_for
 from application.pathway.session_room import room_of
 from application.sign_offs import requests
 from console.forms import fields_of, read_back

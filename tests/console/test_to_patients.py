@@ -2,7 +2,7 @@
 
 import re
 
-from application.command_catalog import KINDS
+from application.pathway.command_catalog import KINDS
 from application.words.titles import TITLES
 from console.to_patients import TO_PATIENTS, summary_of, title_of
 from console.views.commands import BY_NAME

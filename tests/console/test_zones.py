@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from activities.record.access_log import list_access
 from application.access.show_again import show_again
-from application.viewer import place
+from application.words.viewer import place
 from application.work.worklist import ListWork, WorkPage
 from console.sign_ins import IDLE
 from tests.cli.clinics import Clinics

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import TLSConfig
 
-from application.settings import SettingsError
+from application.errors import SettingsError
 from application.temporal.settings import require_authorizer
 from deploy.local.temporal import TemporalServer
 from tests.deploy.tls import Identity, behind_tls, make_identity

@@ -14,9 +14,10 @@ import yaml
 
 import console.__main__
 import worker
+from application.errors import SettingsError
+from application.identity.openid.settings import OpenIdSettings, load_openid_settings
 from application.messages.settings import MessageSettings, load_message_settings
-from application.openid.settings import OpenIdSettings, load_openid_settings
-from application.settings import PREFIX, Settings, SettingsError, load_settings
+from application.settings import PREFIX, Settings, load_settings
 from application.temporal.settings import load_temporal_config
 from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
 

@@ -9,9 +9,10 @@ from typing import TypeAlias
 import pytest
 
 from application.context import Context
+from application.errors import SettingsError
+from application.identity.openid.settings import load_openid_settings
 from application.messages.settings import MessageSettings, load_message_settings
-from application.openid.settings import load_openid_settings
-from application.settings import Settings, SettingsError, load_settings
+from application.settings import Settings, load_settings
 from application.temporal.settings import load_temporal_config
 from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from typer.core import TyperGroup
 
+from application.identity.openid.settings import OpenIdSettings
 from application.messages.settings import MessageSettings
-from application.openid.settings import OpenIdSettings
 from application.settings import MESSAGES_PREFIX, OPENID_PREFIX, PREFIX, WATCHDOG_PREFIX, Settings
 from application.watchdog.settings import WatchdogSettings
 from cli.app import NOUNS, build

@@ -25,8 +25,8 @@ from activities.record.event_codec import load_events
 from activities.record.read_models.status import wait_until_caught_up
 from application.context import Context
 from application.errors import UseCaseError
-from application.logs import configure_logging
-from application.process import leave
+from application.process.exit import leave
+from application.process.logs import configure_logging
 from application.record.comparison import compare
 from application.record.passes import run_pass
 from application.record.reconcile import Reconciliation

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 import worker
-from application.process import begin, leave
+from application.process.exit import begin, leave
 
 
 def die_at(when: str, place: str) -> None:

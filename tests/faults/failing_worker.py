@@ -7,7 +7,7 @@ from typing import Any
 from temporalio.worker import Worker
 
 import worker
-from application.process import begin, leave
+from application.process.exit import begin, leave
 
 build = worker.build_worker
 

@@ -14,9 +14,9 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from activities.record.verification.record import verify_record
-from application.command_catalog import KINDS
 from application.errors import Refused, Unavailable
 from application.pathway import commands
+from application.pathway.command_catalog import KINDS
 from application.temporal.journey_client import NOT_THE_ANSWER, NotTaken, SignatureUnchecked, failure_of, submit
 from application.temporal.squatters import Squatted
 from deploy.local.stack import Stack

@@ -7,9 +7,9 @@ from temporalio.client import Client
 
 from activities.record import Record
 from activities.record.access_log import list_access
-from application.command_catalog import KINDS, CommandKind
 from application.context import Context
 from application.errors import NotFound, Refused, Unavailable
+from application.pathway.command_catalog import KINDS, CommandKind
 from application.pathway.commands import RecordedCommand, prepare, submit, wait_until_recorded
 from application.sign_offs.requests import (
     ListRequests,

@@ -5,7 +5,7 @@ from time import process_time
 
 import pytest
 
-from application.wording import describe_obligations
+from application.pathway.wording import describe_obligations
 from tests.journey.crowds import CROWDS, crowd
 from tests.journey.play import START, Play, started
 from tests.journey.test_cost import calls

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from activities.signatures.signer_registry import Register
+from application.identity.staff import RegisterEntries
 from application.pathway.start import Referral
 from application.profiles import Profile
-from application.sign_offs.staff import RegisterEntries
 from workflows.journey.commands import Command, ConfirmUnderstanding
 from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol

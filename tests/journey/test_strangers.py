@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from activities.signatures.staff import ANYBODYS as RECORDED_UNPROVEN
-from application.command_catalog import KINDS, SPECIAL
+from application.pathway.command_catalog import KINDS, SPECIAL
 from simulation.people import PEOPLE, person_of
 from tests.cli.valid import FORMS
 from tests.journey.play import JOURNEY, Play, after, started

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
-from application.sealing import open_sealed
-from application.settings import Settings, SettingsError
+from application.errors import SettingsError
+from application.process.sealing import open_sealed
+from application.settings import Settings
 from deploy.local.postgres import Database, Postgres
 
 NOTHING = timedelta(0)

@@ -21,8 +21,8 @@ from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from application.context import Context
 from application.errors import Fault, NotAllowed
-from application.history import read_stored
 from application.pathway.show import ShowJourney, ShowTimeline, UnreadEvent, show_journey, show_timeline
+from application.reading.history import read_stored
 from application.settings import Settings
 from cli.output import Output
 from cli.pathway import render_timeline

@@ -13,7 +13,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from activities.record import migrate
-from application.process import leave
+from application.process.exit import leave
 from application.temporal.namespace import (
     register_search_attributes,
 )

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from application.process import leave
+from application.process.exit import leave
 from deploy.local.temporal import NAMESPACE
 from tests.replay import corpus
 from tests.replay.clear import ClearCodec

@@ -14,7 +14,7 @@ from activities.private_files import NotPrivate, read_private
 from activities.record.verification.anchors import AnchorKeyError, make_key, read_key
 from activities.signatures.keys import KeyFileError, generate, unlock
 from application.errors import InvalidInput
-from application.files import write_new
+from application.input.files import write_new
 
 PASSPHRASE = "invented and long enough"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from application.settings import SettingsError, load_settings
+from application.errors import SettingsError
+from application.settings import load_settings
 from application.watchdog.settings import load_watchdog_settings
 from tests.application.watchdog.pager import SECRET
 

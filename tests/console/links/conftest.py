@@ -17,7 +17,7 @@ from activities.privacy.key_store import KeyStore
 from activities.record import Opening
 from activities.record.event_codec import to_new
 from application.context import Context
-from application.sealing import open_sealed
+from application.process.sealing import open_sealed
 from console.app import create_app
 from deploy.local.postgres import Database
 from simulation.keys import SERVICE_KEY

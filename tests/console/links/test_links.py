@@ -12,9 +12,9 @@ from activities.notices.contacts import ContactPoint, ContactPoints, Owner
 from activities.notices.links import other_way, slow_hash
 from activities.record.event_codec import load_events
 from activities.signatures.sessions import ThisLog, refuse_unproven
-from application.command_catalog import questionnaires_lacking
 from application.context import Context
 from application.errors import Unavailable
+from application.pathway.command_catalog import questionnaires_lacking
 from console.sign_ins import LINK_IDLE, Passage
 from console.visits import COOKIE, KEPT, ZONE
 from simulation.people import CLINIC

@@ -16,7 +16,7 @@ from activities.record.read_models.listed import CaseloadFilter, Signing, Task, 
 from activities.record.read_models.pages import ListPage, NotACursor
 from activities.record.read_models.queries import caseload, caseload_as_of, service_levels, sign_off_requests, worklist
 from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
-from application.history import as_known
+from application.reading.history import as_known
 from deploy.local.postgres import Database, Postgres
 from simulation.people import STAFF
 from tests.benchmarks.read_models import NOW, fill

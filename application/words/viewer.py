@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from application.settings import PREFIX, ZONE_EXAMPLE, SettingsError, zone_in_path, zone_named
+from application.errors import SettingsError
+from application.settings import PREFIX, ZONE_EXAMPLE, zone_in_path, zone_named
 from workflows.journey.vocabulary.calendars import local, zone_info
 
 SETTING = f"{PREFIX}ZONE"

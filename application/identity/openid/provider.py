@@ -25,7 +25,7 @@ from joserfc.jwk import KeySet
 from pydantic import AfterValidator, BaseModel, SecretStr
 
 from application.errors import NotAllowed, NotVerified, SteppedBack, Unavailable
-from application.openid.settings import OpenIdSettings, is_safe, read_client_secret
+from application.identity.openid.settings import OpenIdSettings, is_safe, read_client_secret
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 """How an ID token may be signed: by a key that the provider alone has."""

@@ -16,9 +16,12 @@ from application.errors import NotAllowed
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.always.care_team.rules import has_part, observers
-from workflows.journey.vocabulary.actors import STAFF_ROLES
+from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
 from workflows.journey.vocabulary.base import InputModel
 from workflows.journey.vocabulary.proof import WITHOUT_KEY
+
+LOOK_AFTER_IT = (Role.OPS, Role.MEDICAL_DIRECTOR)
+"""Who sees how the service stands, in the whole organisation."""
 
 
 class Query(InputModel):

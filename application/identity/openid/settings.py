@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from application.addresses import is_encrypted
+from application.errors import SettingsError
+from application.input.addresses import is_encrypted
 from application.settings import (
     OPENID_PREFIX,
     NonBlank,
     ReadableFile,
-    SettingsError,
     load,
     names_given,
     read_secret_file,

@@ -10,12 +10,12 @@ from uuid import UUID
 from activities.signatures import register_changes
 from activities.signatures.signer_registry import Origin, Register, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
-from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, FieldProblem, NotAllowed
-from application.history import load_journey
-from application.sign_offs.keyring import verified_register
-from application.sign_offs.signers import change_register
+from application.identity.keyring import verified_register
+from application.identity.signers import change_register
+from application.input import forms
+from application.reading.history import load_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
 from workflows.journey.commands import (

@@ -12,7 +12,8 @@ from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import KeyStore, open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import PayloadCodec, Record, RecordUnavailable, open_record, sealing
-from application.settings import PREFIX, SettingsError
+from application.errors import SettingsError
+from application.settings import PREFIX
 
 WHY = "is missing: nothing runs without the keys that encrypt"
 

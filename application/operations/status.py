@@ -17,15 +17,13 @@ from activities.record.verification.kept import KeptVerification, last_verificat
 from activities.record.watching import KeptMatter, ListsProgress, Look, kept_matters, shown
 from application.context import Context
 from application.errors import NotAllowed
+from application.identity.keyring import verified_register
+from application.identity.staff import Roster, rosters
+from application.reading.access_log import LOOK_AFTER_IT
 from application.record.passes import is_late, is_silent, last_passes, watchdog_look
 from application.record.projections import Projections, retry_projection, show_projections
 from application.settings import Settings
-from application.sign_offs.keyring import verified_register
-from application.sign_offs.staff import Roster, rosters
-from workflows.journey.vocabulary.actors import Role
 
-LOOK_AFTER_IT = (Role.OPS, Role.MEDICAL_DIRECTOR)
-"""Who sees how the service stands, in the whole organisation."""
 BEHIND = timedelta(minutes=2)
 """For so long something may be recorded that lists do not show: as long as the watchdog waits by default."""
 COUNTED = 1000

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from application import input as forms
 from application.errors import InvalidInput
+from application.input import forms
 from application.protocols.files import unusable
 from workflows.journey import instruments
 from workflows.journey.instruments import Instrument, Score, Thresholds

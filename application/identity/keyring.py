@@ -16,7 +16,7 @@ from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
 from activities.signatures.signer_registry import Register, RegisterError
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack, UseCaseError
-from application.files import content_of, is_missing, refuse_existing, write_new
+from application.input.files import content_of, is_missing, refuse_existing, write_new
 from application.profiles import key_path
 from application.settings import Settings
 from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, Actor, Licence

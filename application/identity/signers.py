@@ -17,12 +17,12 @@ from activities.signatures.signer_registry import (
     SignerEntry,
     require_fitting,
 )
-from application import input as forms
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
-from application.files import content_of, refuse_existing, replace, write_new
+from application.identity import keyring
+from application.input import forms
+from application.input.files import content_of, refuse_existing, replace, write_new
 from application.profiles import key_path
-from application.sign_offs import keyring
 from workflows.journey.vocabulary.actors import CLINICAL, Licence, Role
 from workflows.journey.vocabulary.base import Identifier, InputModel, Short
 

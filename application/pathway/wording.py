@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from application.sign_offs.staff import Roster
-from application.viewer import spell_with_place
+from application.identity.staff import Roster
 from application.words.codes import say, say_within
+from application.words.viewer import spell_with_place
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.commands import (

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from activities.signatures.signer_registry import SignerEntry, StaffEntry
-from application.access_log import require_staff
 from application.context import Context
-from application.operations import LOOK_AFTER_IT
-from application.sign_offs.keyring import verified_register
+from application.identity.keyring import verified_register
+from application.reading.access_log import LOOK_AFTER_IT, require_staff
 
 
 class PersonEntered(NamedTuple):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from activities.signatures.signer_registry import Register
 from application.errors import NotAllowed
-from application.openid.provider import NOT_SIGNED_IN
+from application.identity.openid.provider import NOT_SIGNED_IN
 from application.profiles import Profile, profiles_in
 
 

@@ -14,7 +14,7 @@ from activities.privacy.key_store import KeyStore
 from activities.privacy.master_keys import Keyring
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, Unavailable
-from application.sealing import open_keys
+from application.process.sealing import open_keys
 
 
 class MasterKey(NamedTuple):

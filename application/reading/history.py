@@ -8,11 +8,11 @@ from uuid import UUID
 from activities.record import StoredEvent
 from activities.record.access_log import Purpose
 from activities.record.event_codec import from_stored
-from application.access_log import Query, has_broken_glass, is_theirs, keep_look, may_see
+from application.caches.histories import History, ReadSoFar, read_events
 from application.context import Context
 from application.errors import FromOutside, InvalidInput, NotAllowed, NotFound
-from application.histories import History, ReadSoFar, read_events
-from application.numbers import number_in
+from application.input.numbers import number_in
+from application.reading.access_log import Query, has_broken_glass, is_theirs, keep_look, may_see
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.events import Event, FactAmended
 

@@ -24,14 +24,14 @@ from activities.record import Record
 from activities.record.access_log import Purpose
 from activities.record.read_models import head
 from activities.signatures.sessions import ThisLog, check_session
-from application.access_log import Query, keep_look
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, NotAllowed, NotFound, Unavailable
-from application.history import read_stored
+from application.identity import keyring
+from application.identity.sessions import session_of
 from application.profiles import Profile
-from application.sessions import session_of
+from application.reading.access_log import Query, keep_look
+from application.reading.history import read_stored
 from application.settings import Settings
-from application.sign_offs import keyring
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import InputModel, canonical
 from workflows.journey.vocabulary.calendars import Instant

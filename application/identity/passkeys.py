@@ -26,10 +26,10 @@ from activities.signatures.verifying import SignatureProblem, problem_with
 from activities.signatures.verifying import refusal_of as signature_refusal
 from application.context import PURPOSES, Context, KeptSession, SignWith, Stated
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
+from application.identity import keyring
+from application.identity.signers import Applicant, EnrolmentRequest
 from application.profiles import Profile, profiles_in
 from application.settings import Settings
-from application.sign_offs import keyring
-from application.sign_offs.signers import Applicant, EnrolmentRequest
 from workflows.journey.vocabulary.actors import CLINICAL
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.proof import LONGEST_SESSION, SessionCertificate, SessionStatement

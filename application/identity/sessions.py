@@ -31,8 +31,8 @@ from activities.signatures.signer_registry import Register
 from activities.signatures.staff import members
 from application.context import Context, KeptSession
 from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, InvalidInput, NotAllowed, UseCaseError
-from application.files import is_missing, write_new
-from application.sign_offs import keyring
+from application.identity import keyring
+from application.input.files import is_missing, write_new
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.proof import LONGEST_SESSION, WITHOUT_KEY, SessionCertificate

@@ -1,0 +1,1 @@
+"""What people and organisations hand in, read and checked: forms, files, times, numbers, addresses."""
