@@ -25,7 +25,7 @@ from cli.output import Output, add_row, facts_box, table
 from console import pages
 from console.sign_ins import Flash
 from tests.journey.play import course
-from tests.journey.test_texts import deceives
+from tests.journey.vocabulary.test_texts import deceives
 from tests.notices.test_channels import a_message
 from workflows.journey import events as e
 from workflows.journey.views.summary import details

@@ -9,7 +9,7 @@ import pytest
 from simulation.people import checklist, plan, revision, vitals
 from tests.journey.correcting import amend, redose
 from tests.journey.play import Play, after, before, course, one, standing, started
-from tests.journey.sessions.helpers import ending, observed_until, see
+from tests.journey.stages.sessions.helpers import ending, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.stages.sessions.dose_gate import dose_gate

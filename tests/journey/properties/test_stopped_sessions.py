@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.journey.play import Play, after
-from tests.journey.test_after_release import FOUND
+from tests.journey.stages.sessions.test_after_release import FOUND
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.obligations import obligations

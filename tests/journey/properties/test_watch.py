@@ -13,7 +13,7 @@ from tests.journey.contacts import visit
 from tests.journey.correcting import confirm, mark, reject
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after, course, standing
-from tests.journey.sessions.helpers import observed_until
+from tests.journey.stages.sessions.helpers import observed_until
 from workflows.journey import commands as c
 from workflows.journey.always.corrections.entered_in_error import MARKABLE
 from workflows.journey.evidence import evidence

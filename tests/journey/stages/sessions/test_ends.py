@@ -8,7 +8,7 @@ import pytest
 from simulation.people import checklist, observation, vitals
 from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, kinds, one
-from tests.journey.sessions.helpers import dose, ending, last_dose, observed_until, see
+from tests.journey.stages.sessions.helpers import dose, ending, last_dose, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.patient.model import Elsewhere

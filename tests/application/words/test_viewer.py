@@ -28,7 +28,7 @@ from cli.input import moment
 from cli.output import local_time
 from workflows.journey.vocabulary.calendars import local
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WINTER = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 
 

@@ -1,6 +1,6 @@
 """Writes `working_time.csv`: deadlines in working time, found by walking through time minute by minute.
 
-    python tests/journey/golden/make_working_time.py
+    python tests/journey/vocabulary/golden/make_working_time.py
 
 Slow, and on purpose nothing like the service: it knows no working days with a beginning and an end, builds no
 local times and uses no `fold`. It only asks, for one UTC minute after the other, what the wall clock shows:

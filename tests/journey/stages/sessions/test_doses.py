@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from simulation.people import checklist
 from tests.journey.correcting import amend, redose
 from tests.journey.play import after, before, one
-from tests.journey.sessions.helpers import dose
+from tests.journey.stages.sessions.helpers import dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.supply.rules import balance

@@ -11,7 +11,7 @@ import pytest
 
 from application.process.logs import LOGGED, OF_EVERY_LINE, choose_loggable
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOT_IN_PRODUCTION = {"tests", "docs", "build"}
 METHODS = {"debug", "info", "warning", "error", "critical", "exception"}
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.journey.always.sign_offs.test_each_fact import SOURCE
 from tests.journey.play import Play, before
-from tests.journey.sessions.helpers import dose
-from tests.journey.test_each_fact import SOURCE
+from tests.journey.stages.sessions.helpers import dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.patient_limits import is_more

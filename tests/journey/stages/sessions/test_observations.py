@@ -7,7 +7,7 @@ import pytest
 
 from simulation.people import checklist, observation, vitals
 from tests.journey.play import after, before, one
-from tests.journey.sessions.helpers import ending
+from tests.journey.stages.sessions.helpers import ending
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.vocabulary.actors import Role

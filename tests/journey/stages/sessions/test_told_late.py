@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.play import Play, after, before
-from tests.journey.sessions.helpers import at, dose, ending, see
+from tests.journey.stages.sessions.helpers import at, dose, ending, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind

@@ -9,7 +9,7 @@ from simulation.people import observation
 from tests.journey.contacts import answer
 from tests.journey.correcting import SECOND, confirm, mark, redose, version_of
 from tests.journey.play import Play, after, before, course, followed_up, one
-from tests.journey.sessions.helpers import see
+from tests.journey.stages.sessions.helpers import see
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.corrections.entered_in_error import (

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.examples import examples
 from tests.journey.clinic_times import MINUTE, WEEK, at, working
-from tests.journey.golden.make_working_time import CHANGING, COLUMNS, FILE, STEADY, deadline, table
+from tests.journey.vocabulary.golden.make_working_time import CHANGING, COLUMNS, FILE, STEADY, deadline, table
 from workflows.journey.vocabulary.calendars import (
     LAST_DAY,
     QuietHours,

@@ -8,7 +8,7 @@ import pytest
 
 from simulation.people import plan, revision
 from tests.journey.play import after, before, kinds
-from tests.journey.sessions.helpers import at, last_dose
+from tests.journey.stages.sessions.helpers import at, last_dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import Pathway, SignOffKind

@@ -22,7 +22,7 @@ from tests.questionnaires import Content, item, option, questionnaire, raw, writ
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.vocabulary.clinical import WordingId
 
-DEMONSTRATION = Path(__file__).parents[2] / "simulation" / "questionnaires"
+DEMONSTRATION = Path(__file__).parents[3] / "simulation" / "questionnaires"
 PHQ_9, C_SSRS, PCL_5 = Instrument.PHQ_9, Instrument.C_SSRS, Instrument.PCL_5
 ASKED_TWICE = "is the same in two items"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from simulation.people import observation, vitals
 from tests.journey.play import Play, after, one
-from tests.journey.sessions.helpers import dose, ending, observed_until
-from tests.journey.sessions.test_ends import HARM
+from tests.journey.stages.sessions.helpers import dose, ending, observed_until
+from tests.journey.stages.sessions.test_ends import HARM
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.vocabulary.actors import Role

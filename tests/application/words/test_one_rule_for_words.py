@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("workflows", "activities", "application", "cli", "console", "simulation", "worker.py", "watchdog.py")
 RULES = (ROOT / "workflows" / "journey" / "vocabulary" / "words.py", ROOT / "application" / "words")
 """The core's own sentences, which know no words of `application/words/`, have one rule too: that is built on it."""
