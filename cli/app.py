@@ -133,6 +133,14 @@ class Verbs(TyperGroup):
             formatter.write_dl([(verb, first_sentence(command.help or "")) for verb, command in self.commands.items()])
 
 
+def _build_models_late() -> None:
+    """Have the core's models build what checks a value when they are first used. A command needs few of the hundreds,
+    and all would take as long as everything else. Programs that serve for long build theirs as they start."""
+    base = import_module("workflows.journey.vocabulary.base")
+    for model in (base.InputModel, base.ImmutableModel):
+        model.model_config["defer_build"] = True
+
+
 @cache
 def build(noun: str) -> Any:
     """Build the group of a noun with its commands, or the one command without a group, once in a process."""
@@ -145,6 +153,7 @@ def build(noun: str) -> Any:
         rich_markup_mode=None,
     )
     with loading():
+        _build_models_late()
         if noun in MODULES:
             import_module(f"cli.{noun.replace('-', '_')}").add_commands(group)
         import_module("cli.commands").add_commands(noun, group)
