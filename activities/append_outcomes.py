@@ -8,7 +8,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.record.errors import UnreadableEvent
 from activities.signatures.signer_registry import RegisterError
-from workflows.messages import AHEAD, DIVERGED, MOMENT, OTHER_BUILD, TRY_AGAIN, UNPROVEN, Batch, Recorded
+from workflows.journey.decided import Batch
+from workflows.messages import AHEAD, DIVERGED, MOMENT, OTHER_BUILD, TRY_AGAIN, UNPROVEN, Recorded
 
 log = structlog.get_logger("record")
 

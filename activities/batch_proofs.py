@@ -28,8 +28,9 @@ from activities.signatures.staff import claims_staff, unknown_actors
 from activities.signatures.verifying import is_ours
 from activities.standing import Standing, read_standing
 from workflows.journey.aggregate import begin
+from workflows.journey.decided import Batch
 from workflows.journey.events import Delegated, PathwayStarted, SignedOff
-from workflows.messages import OTHER_BUILD, Batch
+from workflows.messages import OTHER_BUILD
 
 log = structlog.get_logger("record")
 

@@ -66,7 +66,7 @@ from activities.signatures.staff import staff_news
 from activities.signs_of_life import showing_life
 from activities.standing import Standing, read_standing, recorded_of
 from workflows.journey.aggregate import Journey, begin, fold
-from workflows.journey.decided import DecidedBy
+from workflows.journey.decided import Batch, DecidedBy
 from workflows.journey.events import Event, PathwayStarted, PatientMerged, PatientUnmerged
 from workflows.journey.receipts import receipts_of
 from workflows.journey.views.notices import Notice, notices
@@ -79,7 +79,6 @@ from workflows.messages import (
     TRY_AGAIN,
     UNPROVEN_RECORD,
     AnsweredBefore,
-    Batch,
     Others,
     Recorded,
     RecordedState,

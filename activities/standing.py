@@ -9,10 +9,9 @@ from activities.record.recorded_journeys import RecordedJourney
 from activities.record.store import Record
 from activities.record.stored import BEFORE_THE_FIRST, StoredEvent
 from workflows.journey.aggregate import begin, evolve
-from workflows.journey.decided import events_digest
+from workflows.journey.decided import Batch, events_digest
 from workflows.journey.events import Event
 from workflows.journey.receipts import CommandReceipt, add_receipts
-from workflows.messages import Batch
 
 
 class Standing(NamedTuple):

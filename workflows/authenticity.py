@@ -5,9 +5,11 @@ and not thrown out: an error would fail every task of its run.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 
 _FIELD = "carepath-authentic"
 _MARK = secrets.token_bytes(16)
@@ -40,3 +42,9 @@ def unmark(payload: Payload) -> Payload:
 def is_authentic(payload: Payload) -> bool:
     """Whether the codec has marked a payload."""
     return payload.metadata.get(_FIELD) == _MARK
+
+
+def contents_of(payloads: Sequence[RawValue]) -> tuple[tuple[bytes, ...], bool]:
+    """Return what payloads hold, and whether all of them are authentic; where there is none, nothing is."""
+    contents = tuple(raw.payload.data for raw in payloads)
+    return contents, bool(payloads) and all(is_authentic(raw.payload) for raw in payloads)

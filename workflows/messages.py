@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
-from itertools import accumulate
 from typing import NamedTuple, Self
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from workflows.authenticity import Foreign
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.commands import Command
-from workflows.journey.decided import DecidedBy, DecidedCommand
+from workflows.journey.decided import Batch
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import CommandReceipt
 from workflows.journey.views.notices import Notice
@@ -118,27 +117,6 @@ NOT_AUTHENTIC = "NotAuthentic"
 """The type of a failure that says to be ours, and was not made with the keys."""
 PUBLIC_FAILURES = frozenset({AHEAD, DIVERGED, LIMIT, OPEN_JOURNEY, OTHER_BUILD, TRY_AGAIN, UNDECIDED, NOT_CHECKED})
 """Types of failures that Temporal may show. All others, such as why a command was refused, are encrypted."""
-
-
-class Batch(ImmutableModel):
-    """Commands to record at the end of a journey, with the events that the record derives from them. Nothing is
-    recorded of what does not come out the same there. Notices leave once their events are recorded."""
-
-    journey_id: UUID
-    expected_version: int
-    commands: tuple[DecidedCommand, ...]
-    by: DecidedBy = DecidedBy()
-
-    @property
-    def last_version(self) -> int:
-        """The version of the journey after all of it."""
-        return self.expected_version + sum(each.events for each in self.commands)
-
-    def until(self, version: int) -> "Batch":
-        """Return the same with its first commands only: those whose events are no later than a version."""
-        reached = accumulate((each.events for each in self.commands), initial=self.expected_version)
-        first = sum(1 for each in reached if each <= version) - 1
-        return self.model_copy(update={"commands": self.commands[: max(first, 0)]})
 
 
 class Recorded(ImmutableModel):

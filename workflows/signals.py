@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from pydantic import ConfigDict
-from temporalio.common import RawValue
 
-from workflows.authenticity import is_authentic
 from workflows.fairness import Rank, drop_taken
 from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.commands import Command, KeepUnreadable
@@ -125,11 +123,9 @@ class Signals:
         self.bytes += by * signal.held
 
 
-def take_signal(name: str, payload: Sequence[RawValue], *, waiting: Signals) -> Signal:
+def take_signal(name: str, contents: tuple[bytes, ...], *, authentic: bool, waiting: Signals) -> Signal:
     """Return a signal to be read, while others wait. One that is too large takes no memory."""
-    contents = tuple(raw.payload.data for raw in payload)
     size = sum(map(len, contents))
-    authentic = bool(payload) and all(is_authentic(raw.payload) for raw in payload)
     signal = Signal(name=name, contents=contents, size=size, authentic=authentic)
     if size <= COMMAND_LIMIT:
         read = _read_command(signal)

@@ -8,10 +8,8 @@ signed without asking the authenticator. A counter is not compared: passkeys tha
 import json
 from collections.abc import Collection
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
+from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from webauthn import verify_authentication_response, verify_registration_response
 from webauthn.helpers import bytes_to_base64url, decode_credential_public_key, parse_authenticator_data
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
@@ -23,48 +21,11 @@ from webauthn.helpers.structs import (
     RegistrationCredential,
 )
 
+from activities.signatures.passkey_keys import EDDSA, ES256, PasskeyProblem, PublicKey, covers, ed25519_in
 from workflows.journey.vocabulary.signed_statement import Assertion
-
-ES256: Final = (bytes.fromhex("a5010203262001215820"), bytes.fromhex("225820"))
-EDDSA: Final = bytes.fromhex("a4010103272006215820")
-"""How the public keys of the two algorithms begin in COSE (RFC 9053), in the one spelling that authenticators use
-(CTAP2 canonical CBOR): what follows are the 32 bytes of each coordinate. So the key says its algorithm, and nothing
-else can."""
 
 ALGORITHMS: Final = (COSEAlgorithmIdentifier.ECDSA_SHA_256, COSEAlgorithmIdentifier.EDDSA)
 """The algorithms of passkeys, the one that all authenticators have first."""
-
-PasskeyProblem: TypeAlias = Literal["bad_signature", "wrong_origin", "user_not_verified"]
-
-
-def ed25519_in(public_key: bytes) -> bytes | None:
-    """Return the 32 bytes of an Ed25519 key in COSE; None for a key of P-256.
-
-    Raises:
-        ValueError: it is neither, is spelled in another way, or is no point of the curve.
-    """
-    if public_key.startswith(EDDSA) and len(public_key) == len(EDDSA) + 32:
-        return public_key[len(EDDSA) :]
-    (before, between), size = ES256, len(public_key)
-    x, y = public_key[len(before) : len(before) + 32], public_key[-32:]
-    if size != 77 or public_key != before + x + between + y:
-        raise ValueError("it is no ES256 or EdDSA key in COSE")
-    EllipticCurvePublicKey.from_encoded_point(SECP256R1(), b"\x04" + x + y)
-    return None
-
-
-def covers(rp_id: str, origin: str) -> bool:
-    """Whether pages of an origin may use the passkeys of a relying party: its host is that name, or under it."""
-    host = urlsplit(origin).hostname or ""
-    return host == rp_id or host.endswith(f".{rp_id}")
-
-
-class PublicKey(NamedTuple):
-    """The public half of a passkey, in COSE, its id, and the name that it signs for."""
-
-    cose: bytes
-    credential_id: bytes
-    rp_id: str
 
 
 def challenge_of(signed: bytes) -> str:

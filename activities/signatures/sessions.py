@@ -16,7 +16,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from activities.signatures.passkeys import PasskeyProblem
+from activities.signatures.passkey_keys import PasskeyProblem
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from activities.signatures.staff import ANYBODYS
 from activities.signatures.verifying import SKEW, problem_with

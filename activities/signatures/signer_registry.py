@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, StringConstraints, model_validator
 
 from activities.signatures.keys import key_id_of
-from activities.signatures.passkeys import PublicKey, covers, ed25519_in
+from activities.signatures.passkey_keys import PublicKey, covers, ed25519_in
 from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, CareTeamMember, Licence, Role
 from workflows.journey.vocabulary.base import Identifier, InputModel, Short, Whole
 from workflows.journey.vocabulary.calendars import Instant

@@ -12,7 +12,7 @@ from enum import StrEnum
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from activities.signatures.passkeys import PasskeyProblem, find_problem
+from activities.signatures.passkey_keys import PasskeyProblem
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry
 from workflows.journey.vocabulary.actors import Role, is_one_licence
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
@@ -292,6 +292,9 @@ def problem_with(
     """Say why a signature over these bytes is not of this key; None when it is."""
     passkey = entry.as_passkey if isinstance(entry, SignerEntry) else None
     if passkey is not None and signature.assertion is not None:
+        # Few signatures are of passkeys, and what checks them takes long to import. So it is imported when one is.
+        from activities.signatures.passkeys import find_problem  # noqa: PLC0415 - as said
+
         return find_problem(passkey, signature.value, signature.assertion, signed, origins)
     if passkey is not None or signature.assertion is not None:
         return "bad_signature"

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from activities.record.access_log import Purpose
 from activities.signatures.keys import key_id_of, new_seal
-from activities.signatures.passkeys import ALGORITHMS, PublicKey, covers, made_passkey
+from activities.signatures.passkey_keys import PublicKey, covers
+from activities.signatures.passkeys import ALGORITHMS, made_passkey
 from activities.signatures.sessions import SessionProblem, ThisLog, check_session, refusal_of, session_statement
 from activities.signatures.signer_registry import Passkey, Register, SignerEntry
 from activities.signatures.verifying import SignatureProblem, problem_with

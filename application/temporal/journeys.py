@@ -8,9 +8,9 @@ from uuid import UUID
 from activities.record import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.commands import Command, KeepUnreadable
+from workflows.journey.decided import Batch
 from workflows.journey.events import Event, MessageKept
 from workflows.journey.receipts import receipts_of
-from workflows.messages import Batch
 from workflows.signals import Signal
 
 RunState = Literal["running", "paused", "ended", "failed", "completed"]

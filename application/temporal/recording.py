@@ -12,8 +12,7 @@ from activities.record_activities import RecordActivities
 from activities.signatures.register_file import RegisterFile
 from application.temporal.journeys import KeptBatch
 from workflows.journey.aggregate import begin
-from workflows.journey.decided import derive
-from workflows.messages import Batch
+from workflows.journey.decided import Batch, derive
 
 log = structlog.get_logger("recover")
 

@@ -19,9 +19,10 @@ from activities.privacy.errors import KeysUnavailable
 from application.errors import outage
 from application.temporal.calls import ANSWER
 from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
-from workflows.authenticity import Foreign
+from workflows.authenticity import Foreign, contents_of
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command
+from workflows.journey.decided import Batch
 from workflows.journey.vocabulary.refusals import Refusal
 from workflows.messages import (
     ATTEMPT,
@@ -29,7 +30,6 @@ from workflows.messages import (
     DIVERGED,
     UNDECIDED,
     UNPROVEN,
-    Batch,
     JourneyInput,
     Receipt,
     Recorded,
@@ -182,9 +182,10 @@ async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too:
         for name, update_id, payloads in accepted:
             if update_id and update_id in failed:
                 continue
-            raw = await converter.decode(payloads, [RawValue] * len(payloads))
+            contents, authentic = contents_of(await converter.decode(payloads, [RawValue] * len(payloads)))
             # What is too large is there in short, as it is kept: in full it might end the next run, too.
-            sent = take_signal(name, raw, waiting=Signals()).model_copy(update={"told": refused.get(update_id)})
+            sent = take_signal(name, contents, authentic=authentic, waiting=Signals())
+            sent = sent.model_copy(update={"told": refused.get(update_id)})
             found.append(Taken(read_signal(sent), sent))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise outage("the history of the run cannot be read") from None

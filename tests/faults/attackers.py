@@ -44,7 +44,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.always.sign_offs.statements import of_command
 from workflows.journey.decide import decide
-from workflows.journey.decided import Decided, DecidedCommand, events_digest
+from workflows.journey.decided import Batch, Decided, DecidedCommand, events_digest
 from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
@@ -53,7 +53,6 @@ from workflows.journey.vocabulary.refusals import Refusal
 from workflows.journey.vocabulary.signed_statement import Signature, SignatureHeader
 from workflows.messages import (
     TRY_AGAIN,
-    Batch,
     Recorded,
     RecordedState,
     SignatureCheck,

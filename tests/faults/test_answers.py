@@ -40,10 +40,11 @@ from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.decided import Batch
 from workflows.journey.receipts import command_digest
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.stage import Outcome, Stage
-from workflows.messages import ALREADY_OPEN, NOT_CHECKED, TRY_AGAIN, UNDECIDED, Batch, Recorded, append_to_record
+from workflows.messages import ALREADY_OPEN, NOT_CHECKED, TRY_AGAIN, UNDECIDED, Recorded, append_to_record
 
 pytestmark = pytest.mark.server
 

@@ -25,12 +25,12 @@ from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
 from activities.privacy.patient_keys import PatientKeys
 from workflows.authenticity import Foreign, is_authentic
 from workflows.compression import COMPRESSED_FROM
+from workflows.journey.decided import Batch
 from workflows.messages import (
     DIVERGED,
     NOT_AUTHENTIC,
     Alarm,
     Attempted,
-    Batch,
     JourneyInput,
     Others,
     Receipt,

@@ -15,9 +15,8 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.always.sign_offs.statements import of_command
-from workflows.journey.decided import Decided, DecidedCommand, derive, events_digest
+from workflows.journey.decided import Batch, Decided, DecidedCommand, derive, events_digest
 from workflows.journey.receipts import CommandReceipt, add_receipts
-from workflows.messages import Batch
 
 
 def handed(decided: Decided, events: Sequence[e.Event]) -> DecidedCommand:

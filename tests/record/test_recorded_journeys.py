@@ -30,10 +30,10 @@ from tests.record.test_redeliveries import register_of
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.decided import Decided, derive
+from workflows.journey.decided import Batch, Decided, derive
 from workflows.journey.receipts import add_receipts, receipts_of
 from workflows.journey.vocabulary.actors import Role
-from workflows.messages import NOT_TAKEN, UNPROVEN_RECORD, Batch, Recorded
+from workflows.messages import NOT_TAKEN, UNPROVEN_RECORD, Recorded
 
 
 class Counting(Record):

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from activities.record.verification.verify_export import decision_faults, register_of, session_faults
 from activities.signatures.keys import new_seal, sign
-from activities.signatures.passkeys import challenge_of, covers
+from activities.signatures.passkey_keys import covers
+from activities.signatures.passkeys import challenge_of
 from activities.signatures.register_changes import enrol, enter, revoke
 from activities.signatures.sessions import SessionProblem, ThisLog, check_session, session_statement
 from activities.signatures.signer_registry import Register, RegisterError

@@ -5,10 +5,13 @@ from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 
 from simulation.keys import Signers
 from tests.journey.play import Play, before
 from tests.journey.properties.journeys import draw_command, moments, of_model, standing_at
+from workflows.authenticity import contents_of, mark_authentic
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decided import Decided, refuse_by_hand, screen
@@ -17,7 +20,7 @@ from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.command_ids import own_id
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.shell.ledger import Ledger
-from workflows.signals import Signal, Signals, read_signal, take_signal
+from workflows.signals import Signal, read_signal
 
 BODIES = get_args(get_args(c.AnyBody)[0])
 TAKEN = (
@@ -109,5 +112,8 @@ def test_an_attempt_to_release_by_hand_is_kept_as_refused() -> None:
     assert "sent by hand" in str(ledger.refusal(moved, play.at, authentic=False)), "and this leaves no trace"
 
 
-def test_a_signal_that_holds_nothing_is_sent_by_hand() -> None:
-    assert not take_signal("command", (), waiting=Signals()).authentic
+def test_a_signal_is_sent_by_hand_unless_all_of_it_was_made_with_the_keys() -> None:
+    bare, made = RawValue(Payload(data=b"a")), RawValue(mark_authentic(Payload(data=b"b")))
+    assert contents_of(()) == ((), False), "it holds nothing"
+    assert contents_of((made,)) == ((b"b",), True)
+    assert contents_of((made, bare)) == ((b"b", b"a"), False)

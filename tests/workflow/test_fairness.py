@@ -6,13 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue
 
 from simulation.people import PEOPLE
 from tests.faults.helpers import command
 from workflows import signals
-from workflows.authenticity import mark_authentic
 from workflows.fairness import AT_ONCE, Rank, drop_taken, sort_by_turn
 from workflows.journey import commands as c
 from workflows.journey.vocabulary.actors import Role
@@ -68,10 +65,8 @@ def test_who_has_the_keys_goes_before_who_has_not(waiting: list[tuple[Rank, str]
         turn[one.rank, one.sender] += 1
 
 
-def raw(sent: c.Command | bytes, *, authentic: bool) -> list[RawValue]:
-    content = sent if isinstance(sent, bytes) else sent.model_dump_json().encode()
-    payload = Payload(metadata={"encoding": b"json/plain"}, data=content)
-    return [RawValue(mark_authentic(payload) if authentic else payload)]
+def raw(sent: c.Command | bytes) -> tuple[bytes]:
+    return (sent if isinstance(sent, bytes) else sent.model_dump_json().encode(),)
 
 
 TAKEN: dict[str, tuple[c.Command | bytes, Rank]] = {
@@ -91,7 +86,7 @@ TAKEN: dict[str, tuple[c.Command | bytes, Rank]] = {
 @pytest.mark.parametrize("authentic", [True, False])
 def test_what_is_urgent_is_seen_as_it_comes_and_who_sent_it_only_with_the_keys(what: str, authentic: bool) -> None:
     sent, rank = TAKEN[what]
-    signal = take_signal("command", raw(sent, authentic=authentic), waiting=Signals())
+    signal = take_signal("command", raw(sent), authentic=authentic, waiting=Signals())
     assert (signal.rank, signal.authentic) == (rank, authentic)
     assert signal.sender == (PEOPLE[Role.COORDINATOR].id if authentic and isinstance(sent, c.Command) else "")
 
@@ -101,22 +96,22 @@ def test_nobody_takes_the_room_of_others(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(signals, "SENDER_WAITING", 5)
     waiting = Signals()
     for _ in range(20):
-        signal = take_signal("noise", raw(b"x" * 1000, authentic=False), waiting=waiting)
+        signal = take_signal("noise", raw(b"x" * 1000), authentic=False, waiting=waiting)
         if not waiting.is_crowded(signal):
             waiting.add(signal)
     assert [one.held for one in waiting.waiting] == [1000] * 3 + [0] * 2
     for sent, authentic in ((command(MOVE), True), (command(MOVE, Role.CLINICIAN), True), (command(MOVE), False)):
-        signal = take_signal("command", raw(sent, authentic=authentic), waiting=waiting)
+        signal = take_signal("command", raw(sent), authentic=authentic, waiting=waiting)
         assert signal.held
         assert not waiting.is_crowded(signal)
-    urgent = take_signal("command", raw(TAKEN["a hold"][0], authentic=False), waiting=waiting)
+    urgent = take_signal("command", raw(TAKEN["a hold"][0]), authentic=False, waiting=waiting)
     assert urgent.held
     assert not waiting.is_crowded(urgent), "strangers who flood keep no hold out"
 
 
 def test_what_is_beyond_the_room_is_kept_in_short() -> None:
-    signal = take_signal("noise", raw(b"noise", authentic=False), waiting=Signals())
-    large = take_signal("noise", raw(b"x" * 100_000, authentic=False), waiting=Signals())
+    signal = take_signal("noise", raw(b"noise"), authentic=False, waiting=Signals())
+    large = take_signal("noise", raw(b"x" * 100_000), authentic=False, waiting=Signals())
     for one in (signal, large):
         assert f"{one.size} bytes, SHA-256 " in keep_in_short(one).content
     assert keep_in_short(signal) != keep_in_short(large)
@@ -140,7 +135,7 @@ def test_what_waits_to_be_checked_is_bounded_by_its_size_too(monkeypatch: pytest
 
 def test_what_is_read_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signals, "SENDER_WAITING", 2)
-    one = take_signal("noise", raw(b"noise", authentic=False), waiting=Signals())
+    one = take_signal("noise", raw(b"noise"), authentic=False, waiting=Signals())
     other = one.model_copy()
     waiting = Signals([one, other])
     assert waiting.is_crowded(one)

@@ -6,6 +6,7 @@ years later.
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from itertools import accumulate
 from typing import TypeAlias
 from uuid import UUID
 
@@ -54,6 +55,27 @@ class DecidedCommand(ImmutableModel):
     decided: Decided
     events: int
     digest: str
+
+
+class Batch(ImmutableModel):
+    """Commands to record at the end of a journey, with the events that the record derives from them. Nothing is
+    recorded of what does not come out the same there. Notices leave once their events are recorded."""
+
+    journey_id: UUID
+    expected_version: int
+    commands: tuple[DecidedCommand, ...]
+    by: DecidedBy = DecidedBy()
+
+    @property
+    def last_version(self) -> int:
+        """The version of the journey after all of it."""
+        return self.expected_version + sum(each.events for each in self.commands)
+
+    def until(self, version: int) -> "Batch":
+        """Return the same with its first commands only: those whose events are no later than a version."""
+        reached = accumulate((each.events for each in self.commands), initial=self.expected_version)
+        first = sum(1 for each in reached if each <= version) - 1
+        return self.model_copy(update={"commands": self.commands[: max(first, 0)]})
 
 
 Judgement: TypeAlias = CommandReceipt | Refusal | tuple[Event, ...]

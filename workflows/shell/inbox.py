@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from temporalio.common import RawValue
 
 from workflows import messages as m
+from workflows.authenticity import contents_of
 from workflows.fairness import Rank, drop_taken, sort_by_turn
 from workflows.journey.commands import Command
 from workflows.signals import Signal, Signals, Unchecked, is_crowded, keep_in_short, take_signal
@@ -37,7 +38,8 @@ class Inbox:
 
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Keep a signal, as it came, until it is read."""
-        signal = take_signal(name, payload, waiting=self.signals)
+        contents, authentic = contents_of(payload)
+        signal = take_signal(name, contents, authentic=authentic, waiting=self.signals)
         if self.signals.is_crowded(signal):
             # Decided on later: the record may have to be read first.
             self.further, self.untold = self.further.and_one(keep_in_short(signal), signal.size), True

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from workflows.journey.commands import KeepReport, StartPathway
-from workflows.journey.decided import Decided, DecidedBy, DecidedCommand, events_digest, keep_again, refuse_again
+from workflows.journey.decided import Batch, Decided, DecidedBy, DecidedCommand, events_digest, keep_again, refuse_again
 from workflows.journey.events import CommandRefused, Event, ReportKept
-from workflows.messages import PAYLOAD_BYTES, Batch
+from workflows.messages import PAYLOAD_BYTES
 
 BATCH_EVENTS = 200
 """How many events one append takes. The record takes more."""

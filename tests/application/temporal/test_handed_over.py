@@ -3,13 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue
 
 from application.temporal.journeys import Taken
 from application.temporal.run_history import handed_over
 from tests.faults.helpers import command, support
-from workflows.authenticity import mark_authentic
 from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.vocabulary.limits import COMMAND_LIMIT
@@ -25,9 +22,7 @@ def taken(kind: str, number: int, *, authentic: bool, size: int) -> Taken:
     content = f"{number}".encode().ljust(size, b"x")
     if kind == "command":
         content = command(support(f"invented: {number} {'x' * min(size, 3_900)}")).model_dump_json().encode()
-    payload = Payload(metadata={"encoding": b"json/plain"}, data=content)
-    sent = [RawValue(mark_authentic(payload) if authentic else payload)]
-    signal = take_signal(kind, sent, waiting=Signals())
+    signal = take_signal(kind, (content,), authentic=authentic, waiting=Signals())
     return Taken(read_signal(signal), signal)
 
 

@@ -38,13 +38,12 @@ from tests.faults.red_team.checks import MINUTE, counts
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.decided import DecidedCommand, events_digest
+from workflows.journey.decided import Batch, DecidedCommand, events_digest
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.signed_statement import SignatureHeader
 from workflows.journey.vocabulary.stage import Outcome, Stage
-from workflows.messages import Batch
 
 pytestmark = pytest.mark.server
 

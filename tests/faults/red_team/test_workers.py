@@ -44,8 +44,9 @@ from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.model import Elsewhere
+from workflows.journey.decided import Batch
 from workflows.journey.folded import JourneyState
-from workflows.messages import Batch, append_to_record
+from workflows.messages import append_to_record
 from workflows.temporal_plugin import data_converter
 
 pytestmark = pytest.mark.server

@@ -16,10 +16,10 @@ from workflows import messages
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
-from workflows.journey.decided import DecidedCommand
+from workflows.journey.decided import Batch, DecidedCommand
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.command_ids import own_id
-from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState
+from workflows.messages import JourneyInput, Others, Recorded, RecordedState
 from workflows.shell.activity_calls import try_to_ask
 from workflows.shell.alarms import Alarms
 from workflows.signals import keep_unreadable

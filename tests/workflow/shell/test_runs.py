@@ -18,9 +18,10 @@ from tests.workflow.shell.run_parts import HOLD, Answers, Left, failure, follow,
 from workflows import care_journey, messages
 from workflows.authenticity import Foreign, mark_authentic
 from workflows.care_journey import CareJourney
+from workflows.journey.decided import Batch
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import Role
-from workflows.messages import Batch, JourneyInput, Others, Recorded, RecordedState
+from workflows.messages import JourneyInput, Others, Recorded, RecordedState
 from workflows.shell.answers import UpdateRefused
 
 
