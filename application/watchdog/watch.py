@@ -72,8 +72,9 @@ class Watchdog:
                 log.warning("watchdog.waiting", code=away.code)
                 await self._tell_outage(away.code)
             except Exception as defect:
-                # No sign of life is left, which workers tell.
+                # Also another record's keys. No sign of life is left, which workers tell.
                 log.error("watchdog.failed", error=type(defect).__name__)
+                await self._tell_outage(type(defect).__name__)
             await asyncio.sleep(min(self._settings.every_seconds, 5.0))
 
     async def _round(self, record: Record) -> None:
@@ -92,6 +93,7 @@ class Watchdog:
         arrived = await self._page(told)
         for page in arrived:
             await (drop_matters if page.over else keep_paged)(record, page.about)
+        self._lost = None
         await self._tell_own(RECORD_AWAY, there=False)
         await keep_look(record, self._settings.build_id, mute=not arrives or len(arrived) < len(told.pages))
         if self._settings.ready_file is not None and not self._ready:
@@ -105,8 +107,7 @@ class Watchdog:
     def _others_catch_up(self) -> bool:
         """Whether, after an outage that was told, or at its own start, everybody else may still be catching up: they
         have as long for it as a step may be late. A shorter outage gives nobody more time."""
-        clock = monotonic()
-        lost, self._lost = self._lost, None
+        clock, lost = monotonic(), self._lost
         if self._patient_until is None or (lost is not None and clock - lost >= self._settings.away_seconds):
             self._patient_until = clock + self._settings.late_seconds
         return clock < self._patient_until

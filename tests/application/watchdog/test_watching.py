@@ -497,6 +497,33 @@ async def test_a_record_that_is_away_is_paged_and_what_was_missed_afterwards(
     assert {call.kind for call in pager.calls} == {"record_away", "step_missed"}
 
 
+@pytest.mark.parametrize(
+    ("change", "back"),
+    [
+        pytest.param(
+            "INSERT INTO record.identity (log_id, mark) VALUES (1, sha256('another'))",
+            "ALTER TABLE record.identity DISABLE TRIGGER append_only; DELETE FROM record.identity; "
+            "ALTER TABLE record.identity ENABLE ALWAYS TRIGGER append_only",
+            id="the record is another key store's",
+        ),
+        pytest.param(
+            "REVOKE INSERT, UPDATE ON watch.matter, watch.look FROM carepath_watchdog",
+            "GRANT INSERT, UPDATE ON watch.matter, watch.look TO carepath_watchdog",
+            id="what it found cannot be kept",
+        ),
+    ],
+)
+async def test_a_watchdog_that_cannot_do_its_work_says_so(
+    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection, change: str, back: str
+) -> None:
+    await keep_clean_pass(record)
+    await admin.execute(change)
+    async with watching(settings):
+        await pager.told("record_away")
+        await admin.execute(back)
+        await pager.told("record_away", "over")
+
+
 async def test_nobody_but_the_watchdog_says_what_was_paged(migrated: Database, app: Connection) -> None:
     for statement in (
         "UPDATE watch.look SET looked_at = now() + interval '1 year'",
