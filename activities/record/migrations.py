@@ -15,6 +15,15 @@ import asyncpg
 _OBJECTS = ("roles", "tables", "functions", "triggers", "views")
 _MIGRATIONS, _REPEATABLE = "migrations/", "functions/"
 
+# The rights of a database itself are in no dump of it: one that was restored lets everybody connect.
+_CLOSE = """
+DO $$ BEGIN
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_recorder, carepath_projector, carepath_reader, '
+                   'carepath_watchdog', current_database());
+END $$
+"""
+
 
 class MigrationEdited(Exception):
     """A file differs from the one this database was made from, and no new migration makes the change."""
@@ -57,6 +66,8 @@ async def migrate(owner_url: str, schema: Traversable | None = None, *, demonstr
                     "SET sha256 = excluded.sha256, applied_at = now() WHERE f.sha256 <> excluded.sha256",
                     [(name, sha256(script).digest()) for name, script in scripts.items()],
                 )
+            if applied:
+                await connection.execute(_CLOSE)
         return pending
     finally:
         await connection.close()

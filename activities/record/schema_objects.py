@@ -2,7 +2,8 @@
 superuser, can drop a trigger or give somebody a right, and nothing else would tell.
 
 `schema_objects.txt` lists every object with a digest of its definition, its owner and who may do what with it. A test
-makes it from the files. Left to operators are indexes of their own, and who else may read.
+makes it from the files. What gives more than they do, to a role of the service or past it, is named by itself. Left to
+operators are indexes of their own, who else may read, and what gives a role nothing here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,11 +29,73 @@ class SchemaDifference(NamedTuple):
 
 
 _OBJECTS = """
-WITH ours AS (SELECT oid, nspname::text AS name, nspowner, nspacl FROM pg_namespace
+WITH RECURSIVE ours AS (SELECT oid, nspname::text AS name, nspowner, nspacl FROM pg_namespace
                WHERE nspname IN ('record', 'read_model', 'read_model_shape', 'watch')),
 relations AS (SELECT c.*, o.name || '.' || c.relname AS name FROM pg_class c JOIN ours o ON o.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
 live AS (SELECT 'read_model_' || id || '.' AS prefix FROM read_model.generation WHERE status = 'live'),
+services AS (SELECT * FROM pg_roles
+              WHERE rolname IN ('carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_watchdog')),
+owners AS (SELECT nspowner AS oid FROM ours WHERE name = 'record'
+            UNION SELECT datdba FROM pg_database WHERE datname = current_database()
+            UNION SELECT oid FROM pg_roles WHERE rolsuper),
+granted AS (SELECT grantee, privilege_type AS privilege, 'database' AS place
+              FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE datname = current_database()
+             UNION ALL
+            SELECT grantee, privilege_type, nspname FROM pg_namespace, aclexplode(nspacl)
+             WHERE nspname NOT IN (SELECT name FROM ours) AND privilege_type <> 'USAGE'),
+-- What each role of the service is, by whatever membership.
+memberships (service, oid) AS (
+    SELECT s.rolname, roleid FROM services s JOIN pg_auth_members ON member = s.oid
+    UNION
+    SELECT service, roleid FROM memberships m JOIN pg_auth_members ON member = m.oid),
+given AS (SELECT DISTINCT grantee FROM (
+              SELECT (aclexplode(nspacl)).grantee FROM ours
+              UNION ALL SELECT (aclexplode(relacl)).grantee FROM relations
+              UNION ALL SELECT (aclexplode(attacl)).grantee FROM pg_attribute JOIN relations r ON r.oid = attrelid
+              UNION ALL SELECT (aclexplode(proacl)).grantee FROM pg_proc JOIN ours o ON o.oid = pronamespace
+              UNION ALL SELECT grantee FROM granted WHERE privilege <> 'CONNECT') AS each),
+-- What no build makes, and gives more than the rest says. Other memberships and settings are harmless: a cloud and
+-- operators give them.
+harmful (kind, name) AS (
+    SELECT 'right', rolname || '.' || attribute
+      FROM services, LATERAL (VALUES ('superuser', rolsuper), ('createrole', rolcreaterole), ('createdb', rolcreatedb),
+           ('bypassrls', rolbypassrls), ('replication', rolreplication)) AS has (attribute, it)
+     WHERE it
+    UNION ALL
+    SELECT 'right', coalesce(rolname, 'public') || '.' || privilege || ' on ' || place
+      FROM granted LEFT JOIN services s ON s.oid = grantee
+     WHERE grantee = 0 OR (s.oid IS NOT NULL AND privilege <> 'CONNECT')
+    UNION ALL
+    SELECT 'membership', service || ' in ' || rolname FROM memberships m JOIN pg_roles r USING (oid)
+     WHERE rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication
+        OR (starts_with(rolname, 'pg_') AND rolname NOT IN
+            ('pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats', 'pg_stat_scan_tables'))
+        OR starts_with(rolname, 'carepath_')
+        OR r.oid IN (SELECT oid FROM owners UNION SELECT grantee FROM given)
+    UNION ALL
+    -- Whoever can become a role of the service is it. A person's login is a member of the reader that cannot.
+    SELECT 'membership', m.rolname || ' in ' || s.rolname
+      FROM services s JOIN pg_auth_members a ON roleid = s.oid JOIN pg_roles m ON m.oid = member
+     WHERE (set_option OR (inherit_option AND s.rolname <> 'carepath_reader'))
+       AND member NOT IN (SELECT oid FROM owners) AND NOT starts_with(m.rolname, 'carepath_')
+    UNION ALL
+    SELECT 'setting', coalesce(rolname, 'database') || '.' || name
+      FROM pg_db_role_setting LEFT JOIN services s ON s.oid = setrole, unnest(setconfig) AS setting,
+           split_part(setting, '=', 1) AS name
+     WHERE (s.oid IS NOT NULL OR setrole = 0) AND (setdatabase = 0 OR setdatabase = (
+               SELECT oid FROM pg_database WHERE datname = current_database()))
+       AND (name IN ('role', 'search_path', 'session_replication_role', 'local_preload_libraries',
+                     'session_preload_libraries') OR setting = 'synchronous_commit=off')
+    UNION ALL
+    -- With the rights of whoever owns the record, or of the superuser.
+    SELECT DISTINCT 'function', nspname || '.' || proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace CROSS JOIN services s
+     WHERE prosecdef AND proowner IN (SELECT oid FROM owners)
+       AND n.oid NOT IN (SELECT oid FROM ours) AND nspname NOT IN ('pg_catalog', 'information_schema')
+       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
+       AND has_schema_privilege(s.oid, n.oid, 'USAGE') AND has_function_privilege(s.oid, p.oid, 'EXECUTE')
+),
 objects (kind, name, definition, owner, acl) AS (
     SELECT 'schema', name, '', nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM ours
     UNION ALL
@@ -72,12 +135,9 @@ objects (kind, name, definition, owner, acl) AS (
            proowner, coalesce(proacl, acldefault('f', proowner))
       FROM pg_proc p JOIN ours o ON o.oid = pronamespace
     UNION ALL
-    SELECT 'role', rolname, concat_ws(',', rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication,
-               (SELECT string_agg(roleid::regrole::text, ' ' ORDER BY roleid::regrole::text COLLATE "C")
-                  FROM pg_auth_members WHERE member = r.oid)),
-           NULL, NULL
-      FROM pg_roles r
-     WHERE rolname IN ('carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_watchdog')
+    SELECT 'role', rolname, '', NULL, NULL FROM services
+    UNION ALL
+    SELECT kind, name, '', NULL, NULL FROM harmful
 )
 SELECT kind || ' ' || name AS name,
        left(encode(sha256(convert_to(concat_ws(',', definition,

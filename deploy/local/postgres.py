@@ -55,6 +55,11 @@ _SETTINGS = {
     "shared_buffers": "64MB",
 }
 
+_SAME_RIGHTS = (
+    "UPDATE pg_database SET datacl = (SELECT datacl FROM pg_database WHERE datname = '{template}') "
+    "WHERE datname = '{copy}'"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -190,7 +195,11 @@ class Postgres(Supervised):
         database = Database(f"fresh_{secrets.token_hex(6)}", self.port)
         # Copying its files takes half the time of writing all its pages to the log.
         copied = "" if template is None else f' TEMPLATE "{template.name}" STRATEGY FILE_COPY'
-        await self.as_admin(f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}')
+        await self.as_admin(
+            f'CREATE DATABASE "{database.name}" OWNER {OWNER_ROLE}{copied}',
+            # A copy has no rights of its own: everybody could connect.
+            *(() if template is None else (_SAME_RIGHTS.format(copy=database.name, template=template.name),)),
+        )
         return database
 
     async def drop_database(self, database: Database) -> None:
@@ -261,11 +270,12 @@ class Postgres(Supervised):
         finally:
             await connection.close()
 
-    async def as_admin(self, statement: str) -> None:
-        """Run a statement as the superuser, outside of the record's database."""
+    async def as_admin(self, *statements: str) -> None:
+        """Run statements one by one as the superuser, outside of the record's database."""
         connection = await asyncpg.connect(Database("postgres", self.port).admin_url)
         try:
-            await connection.execute(statement)
+            for statement in statements:
+                await connection.execute(statement)
         finally:
             await connection.close()
 

@@ -51,6 +51,19 @@ async def test_made_in_order_once(database: Database) -> None:
     assert await _names(database) >= {*applied}
 
 
+async def test_a_database_that_was_restored_is_closed_to_everybody_again(database: Database) -> None:
+    """No dump of a database says who may connect to it."""
+    await migrate(database.owner_url, demonstration=True)
+    owner = await asyncpg.connect(database.owner_url)
+    try:
+        await owner.execute(f'GRANT ALL ON DATABASE "{database.name}" TO PUBLIC')
+        await migrate(database.owner_url, demonstration=True)
+        assert not await owner.fetchval("SELECT has_database_privilege('public', current_database(), 'CONNECT, TEMP')")
+        assert await owner.fetchval("SELECT has_database_privilege('carepath_reader', current_database(), 'CONNECT')")
+    finally:
+        await owner.close()
+
+
 @pytest.mark.parametrize("demonstration", [True, False])
 async def test_whether_a_log_is_of_a_demonstration_is_said_once(database: Database, demonstration: bool) -> None:
     await migrate(database.owner_url, demonstration=demonstration)
