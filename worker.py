@@ -44,7 +44,7 @@ from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
 from application.process.exit import begin, leave
 from application.process.logs import configure_logging
-from application.process.sealing import open_keys, open_sealed
+from application.process.sealing import not_its_keys, open_keys, open_sealed
 from application.record.passes import reconciling
 from application.settings import Settings, load_settings, projector_url
 from application.temporal.builds import identity_of_worker
@@ -246,7 +246,8 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             await require_authorizer(config)
         client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
         await require_same_kind(record, settings)
-        await record.keep_identity()
+        if not await record.keep_identity():
+            raise not_its_keys(settings)
         this_log = await record.log()
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)

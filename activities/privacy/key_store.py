@@ -34,6 +34,7 @@ PORTION = 500
 """How many keys are wrapped anew between two looks."""
 _LOCK = 0x6361726570617469
 _SCHEMA = "key_store.sql"
+_DURABLY = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -313,7 +314,13 @@ class KeyStore:
         return await _try(ask)
 
     async def _do(self, statement: str, *given: object) -> None:
-        await self._ask_all(statement, *given)
+        async def do() -> None:
+            async with self._pool.acquire() as connection, connection.transaction():
+                # What is encrypted with a key is durable elsewhere: a lost key loses it.
+                await connection.execute(_DURABLY)
+                await connection.execute(statement, *given)
+
+        await _try(do)
 
 
 def _about(subject: str, key_id: UUID) -> bytes:

@@ -270,9 +270,11 @@ class Record:
         """
         return (await self.log()).name
 
-    async def keep_identity(self) -> None:
-        """Keep by which secret this log tells patients apart, once."""
+    async def keep_identity(self) -> bool:
+        """Keep by which secret this log tells patients apart, once. Return whether it is the one of this process: the
+        first word counts."""
         await self._fetch("SELECT record.keep_identity($1, $2)", self._log_id, self.patients.mark)
+        return await self.has_own_keys()
 
     async def has_own_keys(self) -> bool:
         """Whether patients are told apart by the secret that this log tells them apart by, as far as it says so."""

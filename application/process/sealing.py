@@ -73,8 +73,13 @@ async def open_sealed(settings: NamesKeys, url: str | None = None, *, connection
         codec = await codec_of(settings, exits)
         record = await exits.enter_async_context(open_record(address, codec, connections=connections, reopen=again))
         if not await record.has_own_keys():
-            raise SettingsError([(f"{_prefix_of(settings)}KEYS_URL", NOT_ITS_KEYS)])
+            raise not_its_keys(settings)
         yield record
+
+
+def not_its_keys(settings: NamesKeys) -> SettingsError:
+    """Return what to raise where the key store is another record's."""
+    return SettingsError([(f"{_prefix_of(settings)}KEYS_URL", NOT_ITS_KEYS)])
 
 
 async def codec_of(settings: NamesKeys, exits: AsyncExitStack) -> PayloadCodec:

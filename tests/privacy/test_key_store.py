@@ -13,6 +13,9 @@ from pydantic import SecretStr
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.key_store import SERVICE, DataKey, KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
+from activities.privacy.patient_keys import PatientKeys
+from activities.record import open_record
+from activities.record.codec import Sealing
 from application.errors import SettingsError
 from application.process.sealing import open_sealed
 from application.settings import Settings
@@ -228,6 +231,14 @@ DESTROYS = (
 )
 
 
+REFUSE_UNSAFE = """
+CREATE FUNCTION keys.refuse_unsafe() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF current_setting('synchronous_commit') = 'off' THEN RAISE 'unsafe'; END IF; RETURN NULL; END $$;
+CREATE TRIGGER safe AFTER INSERT ON keys.data_key FOR EACH STATEMENT EXECUTE FUNCTION keys.refuse_unsafe();
+CREATE TRIGGER safe AFTER INSERT ON keys.journey FOR EACH STATEMENT EXECUTE FUNCTION keys.refuse_unsafe();
+"""
+
+
 async def test_who_has_the_role_of_a_process_destroys_no_key(key_store: KeyStore, keys_database: Database) -> None:
     await key_store.newest(SERVICE)
     connection = await asyncpg.connect(keys_database.keys_url)
@@ -281,5 +292,34 @@ async def test_a_record_opens_with_its_own_key_store_alone(
         await owner.close()
     for url in (migrated.recorder_url, migrated.reader_url, migrated.watchdog_url, migrated.projector_url):
         with pytest.raises(SettingsError, match="KEYS_URL: is not the key store of this record"):
-            async with open_sealed(settings, url) as opened:
-                await opened.keep_identity()
+            async with open_sealed(settings, url):
+                pass
+
+
+async def test_of_two_key_stores_at_the_very_start_one_is_the_records(
+    migrated: Database, key_store: KeyStore, keyring: Path
+) -> None:
+    """Both were opened before either was kept."""
+    kept = []
+    for secret in (await key_store.patients(), PatientKeys(b"another".ljust(32))):
+        async with open_record(migrated.recorder_url, Sealing(key_store, secret)) as record:
+            kept.append(await record.keep_identity())
+    assert kept == [True, False]
+
+
+async def test_a_key_is_durable_before_anything_is_encrypted_with_it(
+    key_store: KeyStore, keys_database: Database, postgres: Postgres
+) -> None:
+    """The store may be of a server that somebody made faster."""
+    owner = await asyncpg.connect(keys_database.owner_url)
+    try:
+        await owner.execute(REFUSE_UNSAFE)
+        await postgres.as_admin(
+            f'ALTER DATABASE "{keys_database.name}" SET synchronous_commit = off',
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{keys_database.name}' "
+            "AND usename = 'carepath_key_keeper'",
+        )
+        await key_store.newest("patient/new")
+        await key_store.assign(uuid4(), b"new")
+    finally:
+        await owner.close()
