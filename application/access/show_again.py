@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
+from activities.privacy.patient_keys import PatientKeys
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, find_access, list_access
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Case, ListPage, SignOffRequest, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
 from application.context import Context
-from application.errors import Conflict, NotAllowed, NotFound
+from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotVerified
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.show import (
     CompareMoments,
@@ -29,9 +30,10 @@ from application.pathway.show import (
     show_record,
     show_timeline,
 )
-from application.reading.access_log import ActOn, Query, name_readers
+from application.reading.access_log import ActOn, Query, name_readers, reader_id
 from application.reading.freshness import TrueUpTo
 from application.reading.history import read_journeys, read_so_far
+from application.sign_offs.keyring import verified_register
 from application.sign_offs.queue import ListQueue, QueuePage
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
@@ -40,6 +42,7 @@ from application.work.hold_together import FindConcerned, PrepareReleases, find_
 from application.work.permissions import ListPermissions, list_permissions
 from application.work.worklist import ListWork, WorkPage
 from workflows.journey.obligations import obligations
+from workflows.journey.vocabulary.actors import STAFF_ROLES
 
 Q = TypeVar("Q", bound=Query)
 Answered: TypeAlias = Callable[[Context, str], Awaitable[object]]
@@ -111,8 +114,23 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
         return name_readers(found, patients, () if journey is None else (journey,))
     asked = dict.fromkeys(each for entry in found for each in entry.journeys)
     journeys = await read_journeys(context, query, asked)
-    theirs = {journey.id for journey in journeys}
-    return name_readers((entry for entry in found if theirs.issuperset(entry.journeys)), patients, journeys)
+    theirs, near = {journey.id for journey in journeys}, _near(context, patients)
+    shown = (each for each in found if (theirs.issuperset(each.journeys) if each.journeys else each.reader_id in near))
+    return name_readers(shown, patients, journeys)
+
+
+def _near(context: Context, patients: PatientKeys) -> frozenset[str]:
+    """Return whose looks at no journey a person may see: their own, and as staff those of the staff of their clinics.
+    What somebody asked for says something, too."""
+    own = frozenset({reader_id(context, patients)})
+    if context.person.role not in STAFF_ROLES:
+        return own
+    try:
+        staff = verified_register(context.settings).staff
+    except (InvalidInput, NotVerified):
+        return own
+    clinics = {*context.person.clinics}
+    return own.union(each.member.id for each in staff if not clinics.isdisjoint(each.member.clinics))
 
 
 async def _looks(record: Record, query: ListLooks) -> tuple[AccessLogEntry, ...]:
@@ -138,6 +156,8 @@ async def show_again(context: Context, entry_id: UUID) -> PastLook:
     if entry is None or not can_be_shown(entry):
         raise NotFound("there is no reading of this id that showed a journey", "See `access list`")
     query = ActOn(action=f"access show {entry_id}", journey_id=entry.journeys[0]) if entry.journeys else None
+    if query is None and entry.reader_id not in _near(context, (await context.record()).patients):
+        raise NotAllowed("this list was of somebody of other clinics", "Somebody of those may look")
     if query is not None and len(entry.journeys) == 1:
         journey = (await read_so_far(context, query, entry.journeys[0])).journey
         [entry] = name_readers([entry], (await context.record()).patients, () if journey is None else (journey,))

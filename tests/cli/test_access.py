@@ -287,6 +287,22 @@ async def test_lists_are_of_the_clinics_in_a_profile(clinics: Clinics, stranger:
         assert (await clinics.call(*words, "--profile", stranger, "--clinic", OTHER)).code == 0
 
 
+async def test_what_somebody_asked_in_vain_is_for_their_own_clinics(clinics: Clinics, tmp_path: Path) -> None:
+    asks = person(tmp_path / "asks.json", id="demo-coordinator-2", role="coordinator", clinics=["demo-clinic"])
+    assert (await clinics.json("work", "list", "--mine", "--profile", asks))["rows"] == []
+    [kept] = await list_access(clinics.record, reader_id="demo-coordinator-2")
+    assert kept.journeys == ()
+    listed = ("access", "list", "--by", kept.reader_id)
+    colleague = person(tmp_path / "colleague.json", clinics=["demo-clinic"])
+    elsewhere = person(tmp_path / "elsewhere.json", clinics=["elsewhere"])
+    patient = person(tmp_path / "patient.json", role="patient", clinics=[])
+    for who, sees in ((asks, True), (colleague, True), (elsewhere, False), (patient, False)):
+        found = await clinics.json(*listed, "--profile", who)
+        assert (str(kept.entry_id) in {each["entry_id"] for each in found}) == sees, who
+        shown = await clinics.call("access", "show", str(kept.entry_id), "--profile", who)
+        assert shown.code == (0 if sees else 4), who
+
+
 async def test_who_works_for_no_clinic_sees_what_falls_to_them(clinics: Clinics, tmp_path: Path) -> None:
     clinician = next(iter(clinics.journeys.values())).clinician
     named = person(tmp_path / "named.json", id=clinician, role="clinician", clinics=[])
