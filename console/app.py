@@ -30,7 +30,7 @@ from application.questionnaires.folder import questionnaires_of
 from application.settings import Settings
 from application.words.viewer import one_request
 from application.work.references import References
-from console import pages
+from console import cookies, pages
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT, Drafts
 from console.holdings import Holdings
@@ -203,13 +203,13 @@ async def _sign_in_first(request: Request, raised: Exception) -> Response:
             why = OTHER_PERSON
     try:
         count_try(request)
-        token = drafts.keep(request.cookies.get(DRAFTS_COOKIE), request.url.path, await sent_with(request), why)
+        token = drafts.keep(cookies.sent(request, DRAFTS_COOKIE), request.url.path, await sent_with(request), why)
     except UseCaseError as error:
         return pages.error_page(request, error)
     if token is None:
         return RedirectResponse("/sign-in", 303)
     answer = RedirectResponse(then, 303)
-    answer.set_cookie(DRAFTS_COOKIE, token, secure=True, httponly=True, samesite="strict", path="/")
+    cookies.give(request, answer, DRAFTS_COOKIE, token)
     return answer
 
 

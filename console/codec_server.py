@@ -31,6 +31,7 @@ from application.process.exit import begin, leave
 from application.process.logs import configure_logging
 from application.process.sealing import open_keys
 from application.settings import Settings, load_settings
+from console import cookies
 
 log = structlog.get_logger("codec")
 
@@ -100,7 +101,7 @@ def create_app(settings: Settings) -> Starlette:
         if request.headers.get("origin", origin) != origin:
             return _refused(403, "this origin is not allowed")
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        token = bearer if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+        token = bearer if scheme.lower() == "bearer" else cookies.sent(request, COOKIE) or ""
         if not token:
             return _refused(401, "sign in first")
         person = await admitted(request, token)
@@ -123,7 +124,7 @@ def create_app(settings: Settings) -> Starlette:
         await admitted(request, token)
         answer = RedirectResponse(origin, status_code=303, headers=_HEADERS)
         answer.set_cookie(
-            COOKIE,
+            cookies.name_at(request, COOKIE),
             token,
             max_age=int(LASTS.total_seconds()),
             # Browsers send a cookie to every port of a machine: this one to nobody who serves no such page.

@@ -37,6 +37,7 @@ from application.settings import Settings
 from application.temporal.journeys import Journeys
 from application.words.viewer import look_from, zone_of_browser
 from application.work.references import References
+from console import cookies
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import PERSON, SHOWN_AGAIN, Drafts, Entered
 from console.sign_ins import Flash, SignIn, SignIns
@@ -182,7 +183,7 @@ class Visit:
         if self.signed_in.looks_only:
             return None
         request = self.request
-        draft = drafts_of(request).take(request.cookies.get(DRAFTS), request.url.path, self.signed_in.person.id)
+        draft = drafts_of(request).take(cookies.sent(request, DRAFTS), request.url.path, self.signed_in.person.id)
         if draft is not None:
             self.signed_in.notice = Flash(f"{draft.why}. {SHOWN_AGAIN}")
         return None if draft is None else draft.entered
@@ -264,7 +265,7 @@ def _found_by(request: Request) -> SignIn | None:
     signed in, when the register does not let them look in this role any more. A script that looks whether anything is
     new is nothing that they do."""
     sign_ins = sign_ins_of(request)
-    found = sign_ins.find(request.cookies.get(COOKIE), does=request.method != "GET" or not by_script(request))
+    found = sign_ins.find(cookies.sent(request, COOKIE), does=request.method != "GET" or not by_script(request))
     if found is None or (found.key_id is None and not found.looks_only):
         return found
     register, now = verified_register(settings_of(request)), sign_ins.now()
@@ -328,7 +329,7 @@ def _require_opened(visit: Visit) -> None:
         return
     if visit.by_script:
         raise NotSignedIn
-    kept = drafts_of(request).has(request.cookies.get(DRAFTS))
+    kept = drafts_of(request).has(cookies.sent(request, DRAFTS))
     raise NotAllowed(
         "your link does not open this page",
         "Go back to your own page, or call us",

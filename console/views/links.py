@@ -25,6 +25,7 @@ from application.messages.links import (
     send_code,
 )
 from application.pathway.command_catalog import KINDS
+from console import cookies
 from console.limits import TooOften, count_try
 from console.pages import page
 from console.sign_ins import Passage
@@ -100,7 +101,7 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
 
 
 def _let_in(request: Request, entered: LinkEntry, zone: ZoneInfo | None) -> Response:
-    before = request.cookies.get(COOKIE)
+    before = cookies.sent(request, COOKIE)
     opened = sign_ins_of(request).let_in(entered.person, passage_of(entered), before)
     assert opened.passage is not None
     answer = RedirectResponse(opened.passage.home, 303)

@@ -9,6 +9,7 @@ from application.identity.keyring import require_newest, verified_register
 from application.identity.openid.people import not_in_register, who_may_look
 from application.identity.openid.provider import NOT_SIGNED_IN, Provider, is_answer_to, not_begun_here
 from application.identity.passkeys import WAITS
+from console import cookies
 from console.limits import count_try
 from console.pages import page
 from console.sign_ins import Begun, RoleChoice
@@ -29,12 +30,10 @@ async def begin(request: Request, next: str = "") -> Response:  # noqa: A002 - t
         raise NotAllowed("another site led here", "Begin on the page to sign in on", state=NOT_SIGNED_IN)
     count_try(request)
     flow = await provider.begin()
-    begun = Begun(flow, request.cookies.get(COOKIE), own(next), zone_sent(request.query_params))
+    begun = Begun(flow, cookies.sent(request, COOKIE), own(next), zone_sent(request.query_params))
     ticket = sign_ins_of(request).flows.keep(begun)
     answer = RedirectResponse(flow.address, 303)
-    answer.set_cookie(
-        FLOW_COOKIE, ticket, max_age=int(WAITS.total_seconds()), secure=True, httponly=True, samesite="lax", path="/"
-    )
+    cookies.give(request, answer, FLOW_COOKIE, ticket, seconds=int(WAITS.total_seconds()), samesite="lax")
     return answer
 
 
@@ -42,7 +41,7 @@ async def begin(request: Request, next: str = "") -> Response:  # noqa: A002 - t
 async def come_back(request: Request) -> Response:
     provider, sign_ins = _provider(request), sign_ins_of(request)
     count_try(request)
-    answered, ticket = dict(request.query_params), request.cookies.get(FLOW_COOKIE)
+    answered, ticket = dict(request.query_params), cookies.sent(request, FLOW_COOKIE)
     begun = sign_ins.flows.find(ticket)
     if begun is None or not is_answer_to(begun.flow, answered):
         log.warning("openid.refused", code="answer_of_another_sign_in")
@@ -63,7 +62,7 @@ async def come_back(request: Request) -> Response:
     # A page of our own, and no redirection: the browser still counts that as led here by the provider, and sends along
     # no cookie of a sign-in.
     answer = page(request, "signed_in.html", onward=begun.onward or home_of(opened))
-    answer.delete_cookie(FLOW_COOKIE, secure=True, httponly=True, samesite="lax", path="/")
+    cookies.take_back(request, answer, FLOW_COOKIE, samesite="lax")
     hand_over(request, answer, opened, begun.before, begun.zone)
     return answer
 

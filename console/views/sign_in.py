@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
 from application.identity import passkeys
 from application.identity.passkeys import PasskeyAsked
+from console import cookies
 from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.limits import count_try
 from console.pages import news, page
@@ -40,7 +41,7 @@ async def home() -> Response:
 @router.get("/sign-in")
 async def choose(request: Request, next: str = "") -> Response:  # noqa: A002 - the name in the address
     people = sign_ins_of(request).people()
-    kept = drafts_of(request).has(request.cookies.get(DRAFTS_COOKIE))
+    kept = drafts_of(request).has(cookies.sent(request, DRAFTS_COOKIE))
     return page(
         request,
         "sign_in.html",
@@ -87,7 +88,7 @@ async def sign_in_with_passkey(request: Request) -> Response:
 
 def _signed_in(request: Request, opened: SignIn, sent: Mapping[str, str]) -> Response:
     answer = RedirectResponse(own(sent.get("next", "")) or home_of(opened), 303)
-    hand_over(request, answer, opened, request.cookies.get(COOKIE), zone_sent(sent))
+    hand_over(request, answer, opened, cookies.sent(request, COOKIE), zone_sent(sent))
     return answer
 
 
@@ -103,7 +104,7 @@ def hand_over(request: Request, answer: Response, opened: SignIn, before: str | 
     if before is not None:
         sign_ins_of(request).end(before)
         forget_pages(answer)
-    answer.set_cookie(COOKIE, opened.token, secure=True, httponly=True, samesite="strict", path="/")
+    cookies.give(request, answer, COOKIE, opened.token)
 
 
 def forget_pages(answer: Response) -> None:
@@ -122,7 +123,7 @@ async def stay(visit: Says) -> Response:
 async def sign_out(visit: Says) -> Response:
     sign_ins_of(visit.request).end(visit.signed_in.token)
     answer = RedirectResponse("/sign-in", 303)
-    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="strict", path="/")
+    cookies.take_back(visit.request, answer, COOKIE)
     forget_pages(answer)
     return answer
 

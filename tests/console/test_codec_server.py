@@ -50,6 +50,10 @@ class Asked(NamedTuple):
     journey_id: UUID
     sealed: Payload
 
+    @property
+    def cookie(self) -> str:
+        return f"{COOKIE}-{self.url.rpartition(':')[2]}"
+
     async def token(self, role: Role, *, ago: timedelta = timedelta(), clinics: tuple[str, ...] | None = None) -> str:
         person: Actor = PEOPLE[role]
         if clinics is not None:
@@ -63,7 +67,7 @@ class Asked(NamedTuple):
         """Ask as the interface does."""
         given = {"content-type": "application/json", "x-namespace": "default", "origin": UI, **headers}
         if token is not None:
-            given["cookie"] = f"{COOKIE}={token}"
+            given["cookie"] = f"{self.cookie}={token}"
         body = {"payloads": [MessageToDict(payload or self.sealed)]}
         async with httpx2.AsyncClient() as client:
             return await client.post(f"{self.url}/decode?preserveStorageRefs=true", json=body, headers=given)
@@ -186,7 +190,9 @@ async def test_another_origin_is_refused_and_nothing_is_encrypted(asked: Asked) 
             assert preflight.headers.get("access-control-allow-origin") == allowed
         assert (await client.post(f"{asked.url}/encode", json={"payloads": []})).status_code == 404
         for body in (b"", b"{", b'{"payloads": 1}', b"\xff", b"[" * 10_000, b"x" * 9_000_000):
-            answer = await client.post(f"{asked.url}/decode", content=body, headers={"cookie": f"{COOKIE}={token}"})
+            answer = await client.post(
+                f"{asked.url}/decode", content=body, headers={"cookie": f"{asked.cookie}={token}"}
+            )
             assert answer.status_code == 400
 
 
