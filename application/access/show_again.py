@@ -13,6 +13,7 @@ from activities.record.read_models import Case, ListPage, SignOffRequest, Task
 from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotVerified
+from application.identity.keyring import verified_register
 from application.pathway.patient import ShowPatient, show_patient
 from application.pathway.show import (
     CompareMoments,
@@ -33,7 +34,6 @@ from application.pathway.show import (
 from application.reading.access_log import ActOn, Query, name_readers, reader_id
 from application.reading.freshness import TrueUpTo
 from application.reading.history import read_journeys, read_so_far
-from application.sign_offs.keyring import verified_register
 from application.sign_offs.queue import ListQueue, QueuePage
 from application.sign_offs.refused_attempts import ListAttempts, list_attempts
 from application.sign_offs.requests import ListRequests, ShowRequest, list_requests, show_request
