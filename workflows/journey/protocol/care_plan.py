@@ -93,8 +93,8 @@ class DoseLimits(InputModel):
     """The lowest and the highest body weight, in kg, that a plan may have. What is outside may be in another unit, or
     mistyped."""
     weight_max_change_pct: Positive | None
-    """By how many percent a body weight may be above the one before. What is further above counts for a limit per kg
-    once the patient was weighed again and that agrees."""
+    """By how many percent a body weight may be above those before it, within ``weight_max_age_days``. What is further
+    above counts for a limit per kg as far as another person weighed it, too."""
 
     @model_serializer
     def _whole(self) -> dict[str, Any]:

@@ -1,12 +1,25 @@
 """Who is the same person: one id, or one licence number in one state under two ids."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
-from workflows.journey.aggregate import Journey
-from workflows.journey.vocabulary.actors import Licence, is_one_licence
+from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.vocabulary.actors import CareTeamMember, Licence, is_one_licence
 
 
-def is_same_person(journey: Journey, one: str, other: str, licence: Licence | None = None) -> bool:
+class PeopleKnown(Protocol):
+    """Of whom a journey knows licences."""
+
+    @property
+    def members(self) -> tuple[CareTeamMember, ...]:
+        """Return what the register said of people."""
+
+    @property
+    def sign_offs(self) -> tuple[SignOff, ...]:
+        """Return what people signed."""
+
+
+def is_same_person(journey: PeopleKnown, one: str, other: str, licence: Licence | None = None) -> bool:
     """Whether two ids stand for one person, as far as this journey knows. ``licence`` is what ``one`` acts with."""
     if one == other:
         return True
@@ -14,7 +27,7 @@ def is_same_person(journey: Journey, one: str, other: str, licence: Licence | No
     return any(is_one_licence(each, theirs) for each in own for theirs in licences_of(journey, other))
 
 
-def licences_of(journey: Journey, person: str) -> Iterator[Licence]:
+def licences_of(journey: PeopleKnown, person: str) -> Iterator[Licence]:
     """Return the licences under which somebody is known: from the register, and from what they signed."""
     yield from (member.licence for member in journey.members if member.id == person and member.licence is not None)
     yield from (signed.licence for signed in journey.sign_offs if signed.by == person)

@@ -1,5 +1,7 @@
 """What events change in the plan, education, questions and consents."""
 
+from typing import Any
+
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, keep_short
@@ -26,13 +28,12 @@ from workflows.journey.stages.education.state import (
     ProposedConsent,
     Question,
     Reading,
-    counted_weight,
-    is_weight_confirmed,
 )
+from workflows.journey.stages.education.weights import weigh
 from workflows.journey.vocabulary.clinical import IN_CLINIC
 
 
-def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:
+def _planned(state: Any, body: PlanRecorded, event: EventHeader) -> Changes:
     return {
         "plan": body.plan,
         "plan_revision": body.revision,
@@ -40,9 +41,8 @@ def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> C
         "plan_rationale": body.rationale,
         "plan_basis": body.rests_on,
         "plan_author": event.actor_id,
-        "counted_weight_kg": counted_weight(state, body.plan),
-        "weight_confirmed": is_weight_confirmed(state, body.plan),
         "plan_owed_since": None,
+        **weigh(state, body.plan, event.actor_id, event.at),
     }
 
 

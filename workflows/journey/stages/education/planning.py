@@ -16,7 +16,7 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.patient_limits import highest_dose, is_more, longest_gap, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.setting import setting_of
-from workflows.journey.stages.education.state import counted_weight
+from workflows.journey.stages.education.weights import weigh
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.vocabulary.words import in_words
@@ -86,7 +86,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
             f"the correction of a dose is not yet confirmed: {list_some([*map(str, unconfirmed)], ', ')}",
             "A second, clinical person confirms it first (`pathway confirm-correction`)",
         )
-    require_within_limits(journey, plan, at)
+    require_within_limits(journey, plan, by, at)
     if journey.plan is not None:
         _require_reason(journey, command, journey.plan)
     yield e.PlanRecorded(
@@ -183,7 +183,7 @@ def _says(text: str, word: str) -> bool:
     return re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) is not None
 
 
-def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
+def require_within_limits(journey: Journey, plan: c.Plan, by: Actor, at: datetime) -> None:
     """Refuse a plan outside the protocol's dose and schedule limits. An unset limit refuses too.
 
     Raises:
@@ -202,7 +202,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
     weekly, course = number[DoseLimit.MAX_7_DAY], number[DoseLimit.MAX_COURSE]
     supply, most = number[DoseLimit.MAX_DOSES_DISPENSED], number[DoseLimit.PLANNED]
     interval, highest = number[DoseLimit.MIN_INTERVAL_HOURS], highest_dose(journey)
-    weight = counted_weight(journey, plan)
+    weight: float = weigh(journey, plan, by.id, at)["counted_weight_kg"]
     per_week = min(number[DoseLimit.MAX_IN_ROLLING_7_DAYS], 1 + (168 - 1) // plan.spacing_hours)
     checks = (
         (
@@ -219,7 +219,11 @@ def require_within_limits(journey: Journey, plan: c.Plan, at: datetime) -> None:
             not is_more(plan.dose_mg, per_kg * weight),
             "dose_mg",
             f"at most {per_kg:g} {dose.unit} per kg"
-            + ("" if weight == plan.weight_kg else ", of a weight that is near the one before until both agree"),
+            + (
+                ""
+                if weight == plan.weight_kg
+                else ", of a weight near the one before until somebody else weighed it, too"
+            ),
         ),
         (
             not is_more(plan.dose_mg, highest),

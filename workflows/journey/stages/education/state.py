@@ -61,8 +61,9 @@ class ProposedConsent(ImmutableModel):
 class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
-    ``counted_weight_kg`` is the body weight that a limit per kg rests on: the plan's, or a lower one
-    (`counted_weight`); ``weight_confirmed`` says whether the plan's agrees with one of another weighing.
+    ``counted_weight_kg`` is the body weight that a limit per kg rests on: the plan's, or a lower one (`weigh`). It rose
+    from ``weight_rose_from_kg``, last at ``weight_rose_at`` (UTC). ``weight_confirmed`` says whether the plan's agrees
+    with one of another weighing.
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
     with the version the patient read, given when ``consented_at`` says (UTC); ``papers`` wait for a witness.
     ``renewed_consents`` are the versions that count in place of the protocol's, by a signed decision.
@@ -75,6 +76,8 @@ class EducationState(PathwayState):
     plan_basis: PlanBasis | None = None
     plan_author: Identifier | None = None
     counted_weight_kg: float | None = None
+    weight_rose_from_kg: float | None = None
+    weight_rose_at: Instant | None = None
     weight_confirmed: bool = False
     plan_owed_since: int | None = None
     education: Education = Education()
@@ -91,33 +94,3 @@ class EducationState(PathwayState):
     def consent_versions(self) -> dict[str, str]:
         """The version of each consent that counts for this journey."""
         return {**self.protocol.consents, **self.renewed_consents}
-
-
-def counted_weight(state: EducationState, plan: Plan) -> float:
-    """Return the body weight (kg) that a limit per kg rests on with this plan. One that is implausibly far above the
-    one before may be in another unit, or mistyped: the lower one counts until the patient was weighed again and that
-    agrees. A lower one counts at once; a higher one only of another weighing: one that is told again and again would be
-    any weight."""
-    before, counted = state.plan, state.counted_weight_kg
-    if before is None or counted is None or plan.weight_kg <= counted:
-        return plan.weight_kg
-    near = plan.weight_kg <= round(counted * (1 + _share(state)), 6)
-    anew = plan.weighed_at > before.weighed_at
-    return plan.weight_kg if anew and (near or _agree(state, before, plan)) else counted
-
-
-def is_weight_confirmed(state: EducationState, plan: Plan) -> bool:
-    """Whether the body weight of this plan agrees with one of another weighing. The first one agrees with nothing:
-    whoever signs the plan is told so."""
-    before = state.plan
-    if before is None or not _agree(state, before, plan):
-        return False
-    return state.weight_confirmed or plan.weighed_at != before.weighed_at
-
-
-def _agree(state: EducationState, before: Plan, plan: Plan) -> bool:
-    return abs(plan.weight_kg - before.weight_kg) <= round(before.weight_kg * _share(state), 6)
-
-
-def _share(state: EducationState) -> float:
-    return (state.protocol.dose.weight_max_change_pct or 0) / 100
