@@ -146,6 +146,7 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
         taken = table("dose", "taken", "amount", "route", "told by", "differs", title="Other doses")
         for dose in other:
             told, differs = say(dose.told_by.value), "; ".join(dose.deviations)
+            told += ", by report" if dose.by_report else ""
             add_row(
                 taken,
                 dose.id,

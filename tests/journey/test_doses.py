@@ -64,6 +64,22 @@ def test_a_dose_is_recorded_whenever_it_was_taken_and_whoever_tells_it(moment: s
     assert all(play.waits_for(contact.type, contact.id) for contact in owed)
 
 
+@pytest.mark.parametrize(
+    ("told_by", "by", "by_report"),
+    [(None, Role.PATIENT, False), (Role.PATIENT, Role.PATIENT, False), (Role.PATIENT, Role.CLINICIAN, True)],
+)
+def test_what_somebody_else_is_said_to_have_told_of_a_dose_is_marked_as_by_report(
+    told_by: Role | None, by: Role, by_report: bool
+) -> None:
+    play = before("session.schedule", 2)
+    dosed = one(play.do(dose(play, told_by=told_by), by), e.DoseRecorded)
+    assert (dosed.told_by, dosed.by_report) == (Role.PATIENT, by_report)
+    assert play.journey.doses[dosed.dose].by_report == by_report
+    retold = c.RecordDose(dose_mg=25.0, route="oral", taken_at=play.at)
+    play.do(c.Amend(version=play.journey.doses[dosed.dose].version, reason="counted", correction=retold))
+    assert play.journey.doses[dosed.dose].by_report, "a clinician corrected it"
+
+
 def test_a_second_dose_does_not_replace_the_first_and_both_count() -> None:
     play = after("session.dose").later(minutes=30)
     first = play.journey.sessions[1]
@@ -114,6 +130,18 @@ def test_a_known_dose_from_before_the_journey_counts_and_holds_nothing() -> None
     assert play.journey.last_dose_at == taken
     assert play.journey.course_started_at is None
     assert not [contact for contact in play.journey.contacts.values() if contact.dose == "dose-1"]
+
+
+@pytest.mark.parametrize("session", [None, 7])
+def test_no_correction_makes_a_dose_of_the_journey_one_of_before_it(session: int | None) -> None:
+    """Nothing differed any more, and nothing was held, once somebody had corrected its time to a year ago."""
+    play = before("session.check", 2)
+    told = dose(play, session=session, route="sublingual", dose_mg=100.0)
+    dosed = one(play.do(told), e.DoseRecorded)
+    long_ago = told.model_copy(update={"taken_at": play.journey.started_at - timedelta(days=300), "session": None})
+    play.do(c.Amend(version=play.journey.doses[dosed.dose].version, reason="mistyped", correction=long_ago))
+    assert play.journey.doses[dosed.dose].deviations == dosed.deviations
+    assert "dose_deviation" in [hold.cause for hold in play.journey.standing_holds]
 
 
 @pytest.mark.parametrize("hours", [0.1, 72])

@@ -139,6 +139,7 @@ def make_dose(
         taken_at=command.taken_at,
         doses_left=command.doses_left,
         told_by=command.told_by or by.role,
+        by_report=command.told_by not in (None, by.role),
         released=session is not None and session.released_at is not None and not deviations,
         deviations=deviations,
         deviation=command.deviation,
@@ -162,6 +163,8 @@ def correct_dose(journey: Journey, command: c.RecordDose, version: int, by: Acto
         refuse(RefusalCode.UNKNOWN, "there is no such dose", "Record it first", "correction")
     then = _as_it_was(journey, wrong, command.taken_at)
     found = dose_deviations(then, then.sessions.get(wrong.session or 0), command, wrong.recorded_at)
+    if not found and wrong.session is None and wrong.deviations:
+        found = wrong.deviations  # No correction makes a dose of the journey one that is only history.
     # The ledger has moved on since. What was told of it then is judged as it was.
     told_again = command.doses_left == wrong.doses_left and LEFT not in wrong.deviations
     deviations = tuple(each for each in found if not (each == LEFT and told_again))
@@ -181,6 +184,7 @@ def correct_dose(journey: Journey, command: c.RecordDose, version: int, by: Acto
         taken_at=command.taken_at,
         doses_left=command.doses_left,
         told_by=command.told_by or wrong.told_by,
+        by_report=(command.told_by or wrong.told_by) != by.role,
         released=wrong.session is not None and not deviations and command.deviation is None,
         deviations=deviations,
         deviation=command.deviation,

@@ -111,6 +111,7 @@ class DoseRecorded(EventBody):
     """A dose was taken. ``session`` is the one it belongs to, if any; ``released``: it is the dose that was released.
 
     ``deviations`` say how it differs from the one released, ``deviation`` what whoever told it says about that.
+    ``by_report``: somebody else entered what was told in the role ``told_by``.
     ``observe_at`` are the due times of the structured observations, counted from the dose.
     """
 
@@ -122,6 +123,7 @@ class DoseRecorded(EventBody):
     taken_at: Instant
     doses_left: int | None = None
     told_by: Role
+    by_report: bool = False
     released: bool
     deviations: tuple[Text, ...] = ()
     deviation: Text | None = None

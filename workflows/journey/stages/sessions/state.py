@@ -71,6 +71,7 @@ class Dose(ImmutableModel):
     taken_at: Instant
     doses_left: int | None = None
     told_by: Role
+    by_report: bool = False
     released: bool
     deviations: tuple[Text, ...]
     deviation: Text | None = None
