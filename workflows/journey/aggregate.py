@@ -12,7 +12,7 @@ from workflows.journey.always.care_team import model as care_team
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.corrections.entered_in_error import fact_of, void
 from workflows.journey.always.corrections.model import CorrectionMade, CorrectionsState
-from workflows.journey.always.corrections.told_before import forget_told_before
+from workflows.journey.always.corrections.told_before import forget_told_before, keep_told
 from workflows.journey.always.death import model as death
 from workflows.journey.always.dose_limits import model as dose_limits
 from workflows.journey.always.handover import model as handover
@@ -251,7 +251,8 @@ def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed:
             contact = journey.contacts[fact.visit]
             new = contact.record not in (None, fact, *contact.told_before)
             before = (*contact.told_before, *([contact.record] if new else []))
-            return change_entry(journey, "contacts", fact.visit, record=fact, told_before=before)
+            kept = keep_told(before, follow_up.adds_no_review)
+            return change_entry(journey, "contacts", fact.visit, record=fact, told_before=kept)
     return changed
 
 

@@ -432,25 +432,31 @@ def escalated(play: Play) -> list[e.ObligationEscalated]:
     return [event.body for event in play.events if isinstance(event.body, e.ObligationEscalated)]
 
 
-def test_a_fact_is_corrected_so_often_before_a_second_person_has_decided() -> None:
-    """What was told of it before is kept, and owed by: as often as one person corrects it."""
+def test_a_fact_is_corrected_however_often_and_no_watch_is_taken_away() -> None:
+    """After ten tellings nothing was corrected any more before a second person had decided, not even an amount."""
     play = after("session.dose").later(minutes=50)
     first, dose = play.dosed_at(), "dose-1"
     for minute in range(40):
         moved = redose(play, taken_at=first + timedelta(minutes=1 + minute % 2))
         amend(play, "session.dosed", moved)
     assert len(play.journey.doses[dose].told_before) <= 3, "times that were told before are the same times"
-    version, refused = version_of(play, "session.dosed"), []
-    for minute in range(3, 40):
-        moved = redose(play, taken_at=first + timedelta(minutes=minute))
-        refused.append(play.take(play.command(c.Amend(version=version, reason="x", correction=moved), Role.CLINICIAN)))
-    assert len(play.journey.doses[dose].told_before) == MOST
-    assert isinstance(refused[-1], Refusal)
-    assert refused[-1].code == RefusalCode.INCOMPLETE
-    for correction in [*play.journey.unconfirmed]:
-        said = c.ConfirmCorrection(correction=correction, reason="compared (invented)")
-        play.do(said, Role.MEDICAL_DIRECTOR)
-    right = redose(play, taken_at=first + timedelta(minutes=41))
-    assert not isinstance(
-        play.take(play.command(c.Amend(version=version, reason="x", correction=right), Role.CLINICIAN)), Refusal
-    )
+    times = [first, *(first + timedelta(minutes=minute) for minute in (49, *range(3, 40)))]
+    for moment in times:
+        amend(play, "session.dosed", redose(play, taken_at=moment))
+    amend(play, "session.dosed", redose(play, dose_mg=99.0))
+    told = play.journey.doses[dose].told
+    assert len(told) <= MOST + 1
+    assert {min(times), max(times)} <= {each.observe_at[0] - told[0].observe_at[0] + first for each in told}
+
+
+def test_a_visit_is_corrected_however_often_and_each_review_that_it_asks_for_is_owed() -> None:
+    play = after("visit.record")
+    said = next(event.body for event in play.events if isinstance(event.body, e.VisitRecorded))
+    form = c.RecordVisit.model_validate(said.model_dump(exclude={"kind", "late"}))
+    for number in range(2 * MOST):
+        outcome = "worsening" if number == MOST + 3 else form.outcome
+        retold = form.model_copy(update={"concurrent_care": f"none {number}", "outcome": outcome})
+        amend(play, "visit.recorded", retold)
+    told = play.journey.contacts[said.visit].told_before
+    assert len(told) <= MOST
+    assert "worsening" in [record.outcome for record in told if isinstance(record, e.VisitRecorded)]

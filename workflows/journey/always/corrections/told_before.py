@@ -1,25 +1,31 @@
 """What was told of a fact before a correction that waits for a second person.
 
 The rule: a correction by one person takes no watch away. What was owed by the fact as it was told before is owed until
-somebody else has confirmed that it was not so. So there is a bound to how often one fact is corrected before that.
+somebody else has confirmed that it was not so. However often it is corrected, all of that is kept that something more
+is owed by: of more than so many tellings, one that lies between others is left out.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from workflows.journey.always.corrections.model import Fact
 from workflows.journey.envelopes import Changes, change_entry
 
+Told = TypeVar("Told")
 KEPT = {"session.dosed": "doses", "visit.recorded": "contacts"}
 """The kinds of fact of which it is kept, and where."""
 MOST = 10
-"""How often a fact is told otherwise before a second person has decided: each time is kept, and owed by."""
+"""How many tellings of one fact are kept, before one is left out that lies between others."""
 
 
-def is_told_too_often(journey: Any, about: Fact) -> bool:
-    """Whether a second person decides on a fact before it is corrected again."""
-    kept = KEPT.get(about.kind)
-    known = None if kept is None else getattr(journey, kept).get(about.subject)
-    return known is not None and len(known.told_before) >= MOST
+def keep_told(told: tuple[Told, ...], adds_nothing: Callable[[Told, tuple[Told, ...]], bool]) -> tuple[Told, ...]:
+    """Return these tellings of a fact, oldest first; where they are too many, without the newest one by which nothing
+    is owed beside the others."""
+    if len(told) > MOST:
+        for place in range(len(told) - 1, 0, -1):
+            others = (*told[:place], *told[place + 1 :])
+            if adds_nothing(told[place], others):
+                return others
+    return told
 
 
 def forget_told_before(journey: Any, correction: int) -> Changes:

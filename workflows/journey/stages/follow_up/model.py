@@ -253,6 +253,17 @@ class OwedContact(Contact):
         return self.late and self.settled is None
 
 
+def adds_no_review(
+    told: VisitRecorded | CheckInCompleted, others: tuple[VisitRecorded | CheckInCompleted, ...]
+) -> bool:
+    """Whether a visit, told in this way too, is reviewed for nothing that it is not reviewed for as told otherwise."""
+    return any(
+        getattr(other, "outcome", None) == getattr(told, "outcome", None)
+        and all(rating <= other.symptoms.get(name, -1) for name, rating in told.symptoms.items())
+        for other in others
+    )
+
+
 class FollowUpState(ClockState):
     """The contacts owed to the patient, by their ids, and the discharge that is proposed, if one is."""
 

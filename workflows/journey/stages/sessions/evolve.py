@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from workflows.journey.always.corrections.told_before import keep_told
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry
@@ -95,7 +96,13 @@ def _dosed(state: SessionsState, body: DoseRecorded, event: EventHeader) -> Chan
 def _told_before(known: Dose, body: DoseRecorded) -> tuple[ToldBefore, ...]:
     """What was told of a dose before this, each time of it once, at first or by a correction."""
     told = known.told_before if known.taken_at == body.taken_at else known.told
-    return tuple({(each.observe_at, each.corrected_at is None): each for each in reversed(told)}.values())[::-1]
+    once = {(each.observe_at, each.corrected_at is None): each for each in reversed(told)}
+    return keep_told(tuple(once.values())[::-1], _is_between)
+
+
+def _is_between(told: ToldBefore, others: tuple[ToldBefore, ...]) -> bool:
+    times = [other.observe_at for other in others]
+    return min(times) <= told.observe_at <= max(times)
 
 
 def change_doses(state: PathwayState, doses: dict[Identifier, Dose]) -> Changes:
