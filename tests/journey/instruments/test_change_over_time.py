@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.journey.correcting import confirm, mark
-from tests.journey.play import Play, after, kinds
+from tests.journey.play import Play, after, before, course, kinds
 from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
 from workflows.journey.entries import put
@@ -115,6 +115,15 @@ def test_what_came_after_a_baseline_in_error_is_judged_anew() -> None:
     assert taken_back(play, "baseline") == HELD
 
 
+def test_two_worse_totals_follow_each_other_once_the_better_one_between_was_in_error() -> None:
+    play = at_baseline(40)
+    scored(play, 55, 56)
+    [hold] = play.journey.standing_holds
+    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+    assert scored(play, 40, 57, since="later") == [[], TOLD]
+    assert taken_back(play, "later-0") == HELD
+
+
 slow_rises = st.lists(st.integers(41, 49), min_size=4, max_size=4, unique=True).map(sorted)
 
 
@@ -151,3 +160,25 @@ def test_a_review_that_rests_on_a_total_in_error_is_asked_for_again() -> None:
     assert play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-3")
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="adjust")
     assert not play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-3")
+
+
+@pytest.mark.parametrize("occasion", ["session-3", "baseline"])
+def test_a_review_in_follow_up_that_rests_on_a_total_in_error_is_asked_for_again(occasion: str) -> None:
+    """Neither the review that ended the sessions nor that of a visit was asked for again."""
+    play = before("visit.record", 4)
+    visit = next(c.RecordVisit.model_validate(m[1].body) for m in course("PTSD").moves if m[0] is play.journey)
+    play.do(visit.model_copy(update={"outcome": "worsening"}))
+    play.sign(SignOffKind.RESPONSE_REVIEW, visit.visit, choice="continue")
+    taken_back(play, occasion)
+    for subject in ("session-3", visit.visit):
+        play.later(hours=1)
+        play.sign(SignOffKind.RESPONSE_REVIEW, subject, choice="continue")
+        assert not play.asks_for(SignOffKind.RESPONSE_REVIEW, subject)
+
+
+def test_a_visit_was_held_though_a_questionnaire_of_it_was_in_error() -> None:
+    play = after("visit.record")
+    [visit] = [k.id for k in play.journey.contacts.values() if k.type == "visit" and k.done_at == play.at]
+    play.do(pcl_5(44, visit), Role.PATIENT)
+    taken_back(play, visit)
+    assert play.journey.contacts[visit].done_at is not None

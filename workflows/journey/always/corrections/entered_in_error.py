@@ -107,6 +107,9 @@ def _evaluated(body: Any) -> tuple[str, ...]:
 def _instrument(journey: Any, version: int, fact: Fact) -> Changes:
     """A questionnaire of follow-up is asked for again."""
     left = tuple(m for m in journey.measurements if m.version != version)
+    owed = journey.contacts.get(fact.subject)
+    if owed is None or owed.type != "measure" or owed.instrument not in fact.parts:
+        return {"measurements": left}
     reopened = change_entry(journey, "contacts", fact.subject, done_at=None, late=False, settled=None)
     return {"measurements": left} | reopened
 

@@ -23,7 +23,6 @@ from workflows.journey.always.corrections.instead import (
     instead_of,
 )
 from workflows.journey.always.corrections.model import CorrectionMade
-from workflows.journey.always.corrections.told_before import MOST, is_told_too_often
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import CORRECTION
@@ -31,6 +30,7 @@ from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
+from workflows.journey.stages.screening.worsening import judge_without
 from workflows.journey.stages.sessions import checklist, dosing, observing
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import Actor, Role
@@ -77,8 +77,7 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
 
 def _require_fact(journey: Journey, command: c.Amend) -> None:
     """Refuse a correction of something else than was recorded at the version it names, or by an earlier correction
-    there: by another form, or of another session, visit or questionnaire. Refuse one more while too much that was told
-    of the fact before waits for a second person.
+    there: by another form, or of another session, visit or questionnaire.
 
     Raises:
         RefusalRaised: it is.
@@ -92,13 +91,6 @@ def _require_fact(journey: Journey, command: c.Amend) -> None:
             RefusalCode.UNKNOWN,
             "nothing that this form corrects was recorded at this version",
             "See `pathway timeline` for the version of the fact",
-            "version",
-        )
-    if is_told_too_often(journey, fact):
-        refuse(
-            RefusalCode.INCOMPLETE,
-            f"this fact was told in {MOST} other ways before, and a second person has yet to decide",
-            "Have a colleague confirm or reject the corrections that wait (`pathway why`), then correct it again",
             "version",
         )
 
@@ -180,7 +172,7 @@ def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datet
     yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
     if made.in_error and made.about.kind == "instrument.recorded":
         left = journey.model_copy(update=void(journey, made.version))
-        yield from screening.judge_without(journey, left, Instrument(made.about.parts[0]))
+        yield from judge_without(journey, left, Instrument(made.about.parts[0]))
 
 
 def _corrected_since(journey: Journey, fact: int, mark: int) -> bool:

@@ -5,7 +5,7 @@ the clinic's protocol; adults only; four candidate criteria; the setting is a cl
 safety and personal factors. Columbia's triage for suicide risk; PHQ-9 item 9 is acted on whatever the total.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -15,22 +15,20 @@ from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.permissions.rules import has_unreviewed_concern
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
-from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import known_levels, suicide_risk_obstacles, worst_level
 from workflows.journey.envelopes import FROM_EDUCATION
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
-from workflows.journey.instruments import Comparison, Instrument, Level, ScoreChange
+from workflows.journey.instruments import Level
 from workflows.journey.obligation_types import SCREENING
 from workflows.journey.protocol import Exclusion, SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
-from workflows.journey.stages.evaluation.model import Measurement
 from workflows.journey.stages.evaluation.rules import find_untreated
 from workflows.journey.stages.screening.model import FindingName
+from workflows.journey.stages.screening.worsening import react_change
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.calendars import age_on, birthday
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.vocabulary.severity import OF_WORSENING
 from workflows.journey.vocabulary.stage import Stage
 
 
@@ -273,74 +271,6 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
         found.append("the patient is under age")
     found += suicide_risk_obstacles(journey, at)
     return tuple(found)
-
-
-def react_change(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
-    """Ask a clinician when a total is worse than the best since the baseline, or rises again and again; hold care when
-    two are worse, one after the other or with better ones between them.
-
-    A total is judged as what it was then, beside those before it, however late it is entered or corrected: newer ones
-    do not hide it. So are those after it, which were judged without it: what they show only now is told now.
-    """
-    instrument, source = body.instrument, f"version-{journey.version}"
-    judged = _judged(journey, instrument)
-    entered = [place for place, (m, _) in enumerate(judged) if journey.version in (m.version, m.corrected)]
-    if journey.stage == Stage.EVALUATION or not entered:
-        return
-    news = [
-        tuple(word for word in change if place == entered[0] or word not in (m.score.change or ()))
-        for place, (m, change) in enumerate(judged)
-        if place >= entered[0]
-    ]
-    yield from _tell_change(journey, instrument, judged, dict(enumerate(news, entered[0])), source)
-
-
-def judge_without(journey: Journey, left: Journey, instrument: Instrument) -> Iterator[e.EventBody]:
-    """Tell what shows only in the journey that is ``left`` without a total that was entered in error: what came after
-    it is judged as if it had not been."""
-    if journey.stage == Stage.EVALUATION:
-        return
-    known, judged = {m.version: change for m, change in _judged(journey, instrument)}, _judged(left, instrument)
-    news = {
-        place: tuple(word for word in change if word not in known.get(m.version, m.score.change or ()))
-        for place, (m, change) in enumerate(judged)
-    }
-    yield from _tell_change(journey, instrument, judged, news, f"version-{journey.version}")
-
-
-Judged = Sequence[tuple[Measurement, tuple[ScoreChange, ...]]]
-"""What has a total of an instrument, oldest first, and how each changed beside those before it."""
-
-
-def _judged(journey: Journey, instrument: Instrument) -> Judged:
-    return [(m, _change(comparison)) for m, comparison in journey.judged(instrument)]
-
-
-def _tell_change(
-    journey: Journey, instrument: Instrument, judged: Judged, news: Mapping[int, tuple[ScoreChange, ...]], source: str
-) -> Iterator[e.EventBody]:
-    """Tell a clinician what is new of the totals at these places, and hold care where two are worse."""
-    worse = [place for place, words in news.items() if ScoreChange.DETERIORATION in words]
-    if worse:
-        yield ask_support(journey, OF_WORSENING, f"{instrument} worsened beyond the protocol's alert")
-        if _is_worse_twice(journey, judged, worse):
-            yield place(journey, "deterioration", f"{instrument} worsened twice", source=source)
-    elif any(ScoreChange.RISING in words for words in news.values()):
-        yield ask_support(journey, OF_WORSENING, f"{instrument} rose again and again")
-
-
-def _is_worse_twice(journey: Journey, judged: Judged, news: Sequence[int]) -> bool:
-    """Whether beside a total that is found to be worse now another one is: the one before or after it, or any that was
-    not known when a clinician last decided on such a hold."""
-    decided = max((h.version for h in journey.holds.values() if h.cause == "deterioration" and h.released), default=0)
-    worse = [place for place, (_, change) in enumerate(judged) if ScoreChange.DETERIORATION in change]
-    return any(
-        abs(one - other) == 1 or judged[other][0].found > decided for one in news for other in worse if other != one
-    )
-
-
-def _change(comparison: Comparison | None) -> tuple[ScoreChange, ...]:
-    return () if comparison is None else comparison.change or ()
 
 
 def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -> Iterator[e.EventBody]:

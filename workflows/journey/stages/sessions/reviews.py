@@ -28,8 +28,10 @@ def _is_reviewed(journey: Journey, subject: str) -> bool:
     decided, contact = _decided(journey).get(subject), journey.contacts.get(subject)
     if decided is None:
         return False
+    if any(_changes_scores(made, version, decided.version) for version, made in journey.corrections.items()):
+        return False
     if contact is None or contact.done_at is None:
-        return not any(_changes_scores(made, version, decided.version) for version, made in journey.corrections.items())
+        return True
     corrected = any(
         version > decided.version and made.about.subject == subject and not made.in_error
         for version, made in journey.corrections.items()
@@ -62,9 +64,11 @@ def _last_ended(journey: Journey) -> int:
 
 
 def _sessions(journey: Journey) -> Iterator[str]:
-    """The last session, if the protocol asks for a review after it."""
+    """The last session, if the protocol asks for a review after it. In follow-up only one that was decided: that the
+    sessions are over may rest on answers that count no more."""
     number = _last_ended(journey)
-    if journey.stage != Stage.SESSIONS or not number or journey.plan is None:
+    followed_up = journey.stage == Stage.FOLLOW_UP and f"session-{number}" in _decided(journey)
+    if not (journey.stage == Stage.SESSIONS or followed_up) or not number or journey.plan is None:
         return
     after = journey.protocol.reviews.after_session
     last = number >= journey.plan.planned_sessions and journey.plan_owed_since is None
