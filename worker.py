@@ -27,6 +27,7 @@ from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.command_codec import decided_by
 from activities.record.errors import RecordUnavailable
 from activities.record.read_models import running
+from activities.record.recorded_journeys import RecordedJourneys
 from activities.record.store import Record
 from activities.record.verification.anchors import AnchorKeyError, read_key
 from activities.record.verification.builds import Builds
@@ -42,7 +43,7 @@ from application.context import require_same_kind
 from application.errors import SettingsError, Unavailable
 from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
-from application.process.exit import begin, leave
+from application.process.exit import begin, keep_loaded, leave
 from application.process.logs import configure_logging
 from application.process.sealing import not_its_keys, open_keys, open_sealed
 from application.record.passes import reconciling
@@ -102,12 +103,14 @@ def build_worker(
     demonstrations: bool = False,
     builds: Builds | None = None,
     identity: str | None = None,
+    journeys: RecordedJourneys | None = None,
 ) -> Worker:
     """Build a worker for this client, record and register. ``log`` is that of the record.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun, and ``builds`` derive what other
-    rules decided. By its ``identity`` (`identity_of_worker`) reconciliation knows it for one of ours.
+    rules decided. By its ``identity`` (`identity_of_worker`) reconciliation knows it for one of ours. ``journeys`` has
+    what is recorded of those that were used last, if something else in this process goes on from there, too.
     """
     client = with_storage(client, storage_of(record))
 
@@ -120,7 +123,14 @@ def build_worker(
         return await find_answered(client, journey_id, run_id)
 
     recording = RecordActivities(
-        record, register, demonstrations=demonstrations, log=log, builds=builds, tell=tell, find_answered=see_to_reset
+        record,
+        register,
+        demonstrations=demonstrations,
+        log=log,
+        builds=builds,
+        tell=tell,
+        find_answered=see_to_reset,
+        journeys=journeys,
     )
     activities = (
         *(recording.append, recording.catch_up, recording.look, NoticeActivities(record, register).alarm),
@@ -252,6 +262,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)
+        recorded = RecordedJourneys()
         worker = build_worker(
             client,
             record,
@@ -263,13 +274,14 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             demonstrations=this_log.demonstration,
             builds=Builds(settings.builds_file),
             identity=await identity_of_worker(client, settings.task_queue, settings.build_id),
+            journeys=recorded,
         )
 
         @asynccontextmanager
         async def journeys(_: Settings) -> AsyncIterator[Journeys]:
             yield TemporalJourneys(client, settings.task_queue)
 
-        sender = Sender(record, register, Contacts(record, keys), channels, service_of(messages))
+        sender = Sender(record, register, Contacts(record, keys), channels, service_of(messages), recorded)
         async with (
             looking_at(polls, end),
             worker,
@@ -277,6 +289,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             reconciling(settings, journeys),
             delivering(sender),
         ):
+            keep_loaded()
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)

@@ -115,7 +115,8 @@ class RecordActivities:
 
     ``log`` is that of the record, unless it is to be taken for another kind of log than one that allows these
     ``demonstrations``. ``builds`` derive what other rules decided, where there are patients. ``tell`` has a journey
-    look at the patient's others; ``find_answered`` reads what was answered before a reset.
+    look at the patient's others; ``find_answered`` reads what was answered before a reset. ``journeys`` are those that
+    this process has read or written last.
     """
 
     def __init__(
@@ -128,12 +129,13 @@ class RecordActivities:
         builds: Builds | None = None,
         tell: Tell = _tell_nobody,
         find_answered: FindAnswered = _find_none,
+        journeys: RecordedJourneys | None = None,
     ) -> None:
         self._tell, self._find_answered = tell, find_answered
         self._record = record
         self._register = register
         self._demonstrations = demonstrations
-        self._recorded = RecordedJourneys()
+        self._recorded = RecordedJourneys() if journeys is None else journeys
         self._proofs = BatchProofs(
             record, SeenRegisters(record, register), builds or Builds(None), log, demonstrations=demonstrations
         )

@@ -68,7 +68,7 @@ class Sender:
     channels: Channels = field(default_factory=dict)
     service: Service = NAMELESS
     journeys: RecordedJourneys = field(default_factory=lambda: RecordedJourneys(64, 6_000))
-    """Those that the last notices were about: most notices of a journey come soon after one another."""
+    """Those that were recorded here, or that notices were about: most of those come soon after one another."""
 
 
 @asynccontextmanager

@@ -78,18 +78,21 @@ async def load_current(record: Record, journey_id: UUID, kept: RecordedJourneys)
         UnreadableEvent: one of these events cannot be read.
     """
     known = kept.latest(journey_id)
-    if known is not None and (further := await _go_on(record, known)) is not None:
-        kept.keep(further)
-        return further.journey
-    folded = await load_folded(record, journey_id)
-    if folded is None:
-        return None
-    kept.keep(RecordedJourney(folded.state.journey, folded.journey_hash))
-    return folded.state.journey
+    current = None if known is None else await _go_on(record, known)
+    if current is None:
+        folded = await load_folded(record, journey_id)
+        if folded is None:
+            return None
+        current = RecordedJourney(folded.state.journey, folded.journey_hash)
+    # An append may have kept it meanwhile, with more than is read here.
+    if current is not known and kept.latest(journey_id) is known:
+        kept.keep(current)
+    return current.journey
 
 
 async def _go_on(record: Record, known: RecordedJourney) -> RecordedJourney | None:
-    """Return a journey with what was recorded of it since; None if the record has other events up to there."""
+    """Return a journey with what was recorded of it since, the same if that is nothing; None if the record has other
+    events up to there."""
     journey, journey_hash = known.journey, b""
     async for page in record.read(journey.id, after_version=known.journey.version - 1):
         events = [from_stored(row) for row in page]
@@ -99,7 +102,9 @@ async def _go_on(record: Record, known: RecordedJourney) -> RecordedJourney | No
             del events[0]
         journey, journey_hash = fold(events, journey), page[-1].journey_hash
         await asyncio.sleep(0)
-    return RecordedJourney(journey, journey_hash) if journey_hash else None
+    if not journey_hash:
+        return None
+    return known if journey is known.journey else RecordedJourney(journey, journey_hash)
 
 
 def _written(state: JourneyState) -> bytes:

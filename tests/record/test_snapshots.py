@@ -79,6 +79,24 @@ async def test_a_journey_that_is_kept_is_read_on_from_there(
         assert read == expected, (first, last)
 
 
+async def test_what_an_append_keeps_meanwhile_stays(
+    record: Record, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has receipts and a proof, without which the next append would read the journey from its beginning."""
+    await append(record, play, 1, 40)
+    journeys, state = RecordedJourneys(), fold(play.events[:40])
+    appended = RecordedJourney(state, (await folded(record, play)).journey_hash, {}, proven=True)
+
+    def overtaken(row: StoredEvent) -> Event:
+        journeys.keep(appended)
+        return from_stored(row)
+
+    monkeypatch.setattr(kept, "from_stored", overtaken)
+    for _ in ("read from its beginning", "nothing new"):
+        assert await load_current(record, play.journey.id, journeys) == state
+        assert journeys.latest(play.journey.id) is appended
+
+
 @pytest.mark.parametrize("further", [0, 20])
 async def test_a_journey_that_was_kept_of_other_events_is_read_anew(record: Record, play: Play, further: int) -> None:
     """The record was put back, or another one in its place."""

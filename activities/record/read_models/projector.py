@@ -220,7 +220,8 @@ async def _apply_batch(
             # Folding takes the processor: give other tasks of this loop their turn.
             await asyncio.sleep(0)
     stopped += await store(connection, generation, changes)
-    await keep(connection, record, generation, packed)
+    if packed:
+        await keep(connection, record, generation, packed)
     if stopped:
         await mark_poisoned(connection, generation, stopped)
     for each in stopped:

@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 
 from activities.record.errors import RecordFault, RecordUnavailable
-from activities.record.read_models.projector import StateCache, advance
+from activities.record.read_models.projector import BATCH, StateCache, advance
 from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, is_outdated, rebuild_if_outdated
 from activities.record.store import Record
 
@@ -73,9 +73,10 @@ async def _listen(record: Record, cache: StateCache, stop: asyncio.Event, wake: 
         try:
             while not stop.is_set() and not listening.is_closed():
                 wake.clear()
-                while await advance(record, cache) and not stop.is_set():
+                # What comes after a batch that is not full wakes this again.
+                while (applied := await advance(record, cache)) == BATCH and not stop.is_set():
                     pass
-                if not stop.is_set() and await is_outdated(record):
+                if not applied and not stop.is_set() and await is_outdated(record):
                     await _rebuild(record, stop)
                 if not stop.is_set():
                     await _pause(wake, poll)
