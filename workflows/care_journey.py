@@ -209,7 +209,7 @@ class CareJourney:
     async def _as_proven(self, command: Command) -> Command:
         """Return what anybody may send, without the clinics of its sender unless the register knows them: it counts
         all the same, and is marked. Nobody is kept waiting for a register that cannot be read."""
-        result = await check_once(self._ledger.presented(command, workflow.now()), "look up the sender")
+        result = await check_once(self._ledger.presented(command, workflow.now()))
         await self._recorder.until_decidable()
         return command if result is not None and result.refusal is None else without_claims(command)
 
@@ -222,7 +222,7 @@ class CareJourney:
         self._checking += 1
         try:
             presented = self._ledger.presented(command, workflow.now())
-            result = await check_once(presented, "check a signature")
+            result = await check_once(presented)
             await self._until_decidable(command)
         finally:
             self._checking -= 1

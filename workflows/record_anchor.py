@@ -22,7 +22,6 @@ class AnchorRecord:
                 anchor_record,
                 activity_id=str(workflow.uuid4()),
                 start_to_close_timeout=ATTEMPT,
-                summary="anchor the record",
             )
             if not isinstance(written, Foreign):
                 return written

@@ -102,7 +102,7 @@ def lines(history: Sequence[HistoryEvent]) -> Iterator[str]:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 asked = event.activity_task_scheduled_event_attributes
                 yield (
-                    f"    activity {asked.activity_type.name} ({_summary(event)}): "
+                    f"    activity {asked.activity_type.name}: "
                     f"attempt {_span(asked.start_to_close_timeout)}, "
                     f"in all {_span(asked.schedule_to_close_timeout)}, "
                     f"waiting {_span(asked.schedule_to_start_timeout)}, "

@@ -1,6 +1,7 @@
 """How a run asks for what is outside: by activities, each under an id that no other one has.
 
-The id is bound to the answer, so that no other answer can stand in for it.
+The id is bound to the answer, so that no other answer can stand in for it. None has a summary: its type says what it
+is for, and each summary, which is encrypted, would cost a seventh of what the activity does to the history.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,6 @@ Result = TypeVar("Result")
 async def ask(
     activity: Callable[[Given], Awaitable[Result | Foreign]],
     given: Given,
-    summary: str,
     *,
     within: timedelta = m.ATTEMPT,
     beats: timedelta | None = None,
@@ -46,7 +46,6 @@ async def ask(
                 schedule_to_close_timeout=patience,
                 heartbeat_timeout=beats,
                 retry_policy=m.RETRY,
-                summary=summary,
             )
         except ActivityError as failed:
             # A failure that was to be retried ends nothing: whoever saw one can hand it in again as the last.
@@ -65,20 +64,19 @@ async def ask(
 async def try_to_ask(
     activity: Callable[[Given], Awaitable[Result | Foreign]],
     given: Given,
-    summary: str,
     *,
     then: Callable[[Given, ActivityError], Given] = lambda given, _: given,
 ) -> Result | None:
     """Ask an activity that is never to fail for good. None if it did all the same: the log says so, and it is to be
     asked again later, by a worker that has been mended. An error here would end the journey."""
     try:
-        return await ask(activity, given, summary, then=then)
+        return await ask(activity, given, then=then)
     except ActivityError:
         workflow.logger.error("journey.activity_failed", extra={"activity": _name(activity)})
         return None
 
 
-async def check_once(presented: m.SignatureCheck, summary: str) -> m.SignatureResult | None:
+async def check_once(presented: m.SignatureCheck) -> m.SignatureResult | None:
     """Check who sent a command, and its signature, once: somebody waits for the answer. None if that cannot be checked
     at this moment."""
     try:
@@ -88,7 +86,6 @@ async def check_once(presented: m.SignatureCheck, summary: str) -> m.SignatureRe
             activity_id=_new_activity_id(),
             schedule_to_close_timeout=m.MOMENT,
             retry_policy=m.ONCE,
-            summary=summary,
         )
     except ActivityError:
         return None
@@ -96,7 +93,6 @@ async def check_once(presented: m.SignatureCheck, summary: str) -> m.SignatureRe
 
 
 def _name(activity: Callable[[Given], Awaitable[object]]) -> str:
-    """Return the name of an activity: of a summary, which is a sentence, the log would show nothing."""
     return getattr(activity, "__name__", "activity")
 
 

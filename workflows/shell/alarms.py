@@ -62,7 +62,7 @@ class Alarms:
 
 async def _send(alarm: m.Alarm, turn: asyncio.Semaphore) -> bool | None:
     async with turn:
-        return await try_to_ask(m.raise_alarm, alarm, "alarm", then=_note_logged)
+        return await try_to_ask(m.raise_alarm, alarm, then=_note_logged)
 
 
 def _note_logged(alarm: m.Alarm, failed: ActivityError) -> m.Alarm:

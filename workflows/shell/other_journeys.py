@@ -27,7 +27,7 @@ class OtherJourneys:
             )
             decider.inbox.look, self.looking = False, True
             known = ledger.journey.elsewhere
-            others = await try_to_ask(m.look_at_others, ledger.journey.id, "look at the patient's other journeys")
+            others = await try_to_ask(m.look_at_others, ledger.journey.id)
             await recorder.until_decidable()
             if others is not None and ledger.journey.elsewhere == known:
                 decider.take_in(others)

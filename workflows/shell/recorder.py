@@ -64,8 +64,7 @@ class Recorder:
         before, reset = self._times_set_back, self.may_be_set_back
         try:
             handed = handed.model_copy(update={"reset": reset})
-            what = "catch up with the record"
-            read = await ask(m.catch_up_with_record, handed, what, within=m.READ_BACK, beats=m.SIGN_OF_LIFE)
+            read = await ask(m.catch_up_with_record, handed, within=m.READ_BACK, beats=m.SIGN_OF_LIFE)
         except ActivityError:
             # The record has an event that nobody can read. Whatever this run was handed, it decides nothing more; what
             # is due and whom it calls go on, until ops have mended the record or its keys and reset the journey.
@@ -90,8 +89,7 @@ class Recorder:
         by = workflow.extern_functions().get(m.DECIDED_BY, DecidedBy)()
         batch = self._ledger.outbox.next_batch(self._ledger.journey.id, by)
         try:
-            what = f"record versions {batch.expected_version + 1} to {batch.last_version}"
-            recorded = await ask(m.append_to_record, batch, what)
+            recorded = await ask(m.append_to_record, batch)
         except ActivityError as failed:
             why = failed.cause.type if isinstance(failed.cause, ApplicationError) else None
             if why == m.OPEN_JOURNEY:

@@ -42,7 +42,7 @@ async def check_signals(decider: Decider, recorder: Recorder) -> None:
         command = waited.command
         if ledger.must_be_checked(command) or ledger.needs_proof(command):
             presented = ledger.presented(command, workflow.now())
-            result = await try_to_ask(m.verify_signature, presented, "check a signature")
+            result = await try_to_ask(m.verify_signature, presented)
             await recorder.until_decidable()
             if result is None:
                 await workflow.sleep(m.TRIED_AGAIN, summary="check again")

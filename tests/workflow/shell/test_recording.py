@@ -317,6 +317,6 @@ async def test_the_pauses_grow_after_answers_that_are_not_believed(run: Run, mon
 
     monkeypatch.setattr(workflow, "execute_activity", answer)
     monkeypatch.setattr(workflow, "sleep", sleep)
-    await try_to_ask(messages.look_at_others, run.ledger.journey.id, "invented")
+    await try_to_ask(messages.look_at_others, run.ledger.journey.id)
     assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 16, 32, 60, 60, 60]
     assert [wait.total_seconds() / 60 for wait in waits] == [5, 10, 20, 40, 60, 60, 60, 60, 60]
