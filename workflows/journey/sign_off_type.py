@@ -44,6 +44,8 @@ class SignOffType:
       yet"; ``ends`` the pathway, because this treatment is not for this patient.
     - ``reasoned``: an approval needs its reason too. Every other decision always does.
     - ``two_people``: a protocol must name a second person for it.
+    - ``opens_care``: an approval lets something go on, or end: none over a correction that nobody confirmed. Choices
+      that end the pathway do so anyway.
     - ``urgent``: never waits for opening hours.
     - ``care``: the request waits while care is held; what concerns safety does not.
     - ``outlasts``: how far it is still asked for once the pathway ends.
@@ -62,6 +64,7 @@ class SignOffType:
     declining: Literal["stands", "asks_again", "ends"] = "stands"
     reasoned: bool = False
     two_people: bool = False
+    opens_care: bool = False
     urgent: bool = False
     care: bool = True
     outlasts: Outlasts = Outlasts.NOTHING

@@ -62,6 +62,7 @@ TYPES = (
         written_by="one",
         approval=_override_limits,
         reasoned=True,
+        opens_care=True,
         care=False,
     ),
 )

@@ -54,6 +54,7 @@ TYPES = (
         returns_to_author=True,
         approval=_hand_over,
         reasoned=True,
+        opens_care=True,
         urgent=True,
         outlasts=Outlasts.ENDING,
         care=False,

@@ -70,6 +70,7 @@ TYPES = tuple(
         approval=_release_hold,
         declining="asks_again",
         reasoned=True,
+        opens_care=True,
         care=False,
     )
     for kind in (SignOffKind.HOLD_RELEASE, SignOffKind.SEVERE_HOLD_RELEASE)

@@ -36,18 +36,6 @@ LONGEST_DELEGATION = timedelta(weeks=4)
 """A right is lent for a leave, not for good. What authorises is checked and recalled periodically (21 CFR 11.300(b)),
 and nobody looks again at a right that was lent long ago. Four weeks are our choice."""
 
-OPENING_CARE = (
-    SignOffKind.ELIGIBILITY,
-    SignOffKind.HOLD_RELEASE,
-    SignOffKind.SEVERE_HOLD_RELEASE,
-    SignOffKind.LIMIT_OVERRIDE,
-    SignOffKind.DISCHARGE,
-    SignOffKind.LOST_TO_FOLLOW_UP,
-    SignOffKind.HANDOVER,
-)
-"""Decisions that let something go on, or end. None is approved over a correction that nobody confirmed; nor is a risk
-settled, by which holds are released, or a choice made that ends the pathway."""
-
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Decide on a request. The person must be allowed to, the evidence current, the meaning right, a reason given where
@@ -167,8 +155,9 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
 
 
 def _require_open(journey: Journey, kind: SignOffKind, subject: str | None, choice: str | None, at: datetime) -> None:
+    about = SIGN_OFF_TYPES[kind]
     settles = kind == SignOffKind.RISK_DECISION and choice != HANDED_OVER
-    opens = kind in OPENING_CARE or settles or SIGN_OFF_TYPES[kind].ending(journey, "approve", choice) is not None
+    opens = about.opens_care or settles or about.ending(journey, "approve", choice) is not None
     if opens and journey.unconfirmed:
         refuse(
             RefusalCode.INCOMPLETE,

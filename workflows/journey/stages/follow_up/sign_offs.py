@@ -68,6 +68,7 @@ TYPES = (
         approval=_end_as_lost,
         declining="asks_again",
         reasoned=True,
+        opens_care=True,
         care=False,
     ),
     SignOffType(
@@ -80,6 +81,7 @@ TYPES = (
         returns_to_author=True,
         approval=_ends_as(Outcome.COMPLETED),
         reasoned=True,
+        opens_care=True,
         care=False,
     ),
 )

@@ -58,5 +58,6 @@ TYPES = (
         choices={"at_home": None, "in_clinic": Outcome.IN_CLINIC, "neither": Outcome.INELIGIBLE},
         declining="ends",
         reasoned=True,
+        opens_care=True,
     ),
 )
