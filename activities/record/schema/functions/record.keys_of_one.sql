@@ -14,7 +14,7 @@ BEGIN
             UNION
             SELECT unnest(e.patient_keys) FROM enrolment e WHERE e.log_id = _log_id AND e.patient_keys && _keys
         ) AS found;
-        EXIT WHEN cardinality(_more) = cardinality(_keys);
+        EXIT WHEN cardinality(_more) IS NOT DISTINCT FROM cardinality(_keys);
         _keys := _more;
     END LOOP;
     RETURN _keys;

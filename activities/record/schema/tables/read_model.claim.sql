@@ -4,7 +4,7 @@ CREATE TABLE read_model.claim (
     journey_id     uuid        NOT NULL,
     opened_version integer     NOT NULL,
     obligation     text        NOT NULL,
-    claimed_by     text        NOT NULL,
+    claimed_by     text        NOT NULL CHECK (octet_length(claimed_by) <= 200),
     claimed_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (journey_id, opened_version, obligation)
 );

@@ -5,7 +5,7 @@ CREATE TABLE record.contact (
     subject  text        NOT NULL,
     version  integer     NOT NULL CHECK (version > 0),
     sealed   bytea       NOT NULL CHECK (octet_length(sealed) <= 65536),
-    given_by text        NOT NULL,
+    given_by text        NOT NULL CHECK (octet_length(given_by) <= 200),
     at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, subject, version)
 );

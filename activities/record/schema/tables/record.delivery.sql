@@ -4,7 +4,7 @@ CREATE TABLE record.delivery (
     log_id    smallint    NOT NULL,
     number    bigint      GENERATED ALWAYS AS IDENTITY,
     notice_id uuid        NOT NULL,
-    person    text        NOT NULL,
+    person    text        NOT NULL CHECK (octet_length(person) <= 200),
     point     text        NOT NULL,
     channel   text        NOT NULL,
     state     text        NOT NULL CHECK (state IN ('sent', 'accepted', 'deferred', 'bounced', 'failed', 'muted',

@@ -9,7 +9,11 @@ CREATE TABLE record.enrolment (
     medicine     text        NOT NULL,
     enrolled_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     enrolled_by  text        NOT NULL DEFAULT session_user,
-    PRIMARY KEY (log_id, journey_id, enrolled_by)
+    PRIMARY KEY (log_id, journey_id, enrolled_by),
+    CONSTRAINT enrolment_keys CHECK (
+        cardinality(patient_keys) BETWEEN 1 AND 100 AND array_ndims(patient_keys) = 1
+        AND array_position(patient_keys, NULL) IS NULL),
+    CONSTRAINT enrolment_words CHECK (octet_length(pathway) <= 200 AND octet_length(medicine) <= 200)
 );
 CREATE INDEX enrolment_request ON record.enrolment (log_id, request_id);
 CREATE INDEX enrolment_patient ON record.enrolment USING gin (patient_keys);

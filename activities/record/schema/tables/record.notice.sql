@@ -11,7 +11,14 @@ CREATE TABLE record.notice (
     clinic         text        NOT NULL,
     alarm          boolean     NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (log_id, notice_id)
+    PRIMARY KEY (log_id, notice_id),
+    -- Any login may ask for a message: what nobody could send or list is refused.
+    CONSTRAINT notice_words CHECK (
+        octet_length(kind) <= 200 AND octet_length(clinic) <= 200
+        AND recipient_role IN ('patient', 'coordinator', 'clinician', 'therapist', 'session_monitor', 'observer',
+                               'on_call_clinician', 'medical_director', 'ops', 'system')
+        AND coalesce(array_ndims(recipients), 1) = 1 AND array_position(recipients, NULL) IS NULL
+        AND octet_length(recipients::text) <= 65536)
 );
 CREATE INDEX notice_journey ON record.notice (log_id, journey_id);
 CREATE INDEX notice_newest ON record.notice (log_id, created_at DESC, notice_id);

@@ -7,8 +7,10 @@ CREATE TABLE record.verification (
     since     bigint      NOT NULL CHECK (since >= 0),
     position  bigint      NOT NULL CHECK (position >= 0),
     findings  integer     NOT NULL CHECK (findings >= 0),
-    unchecked text[]      NOT NULL CHECK (cardinality(unchecked) <= 10),
-    left_out  text[]      NOT NULL CHECK (cardinality(left_out) <= 10),
+    unchecked text[]      NOT NULL CHECK (cardinality(unchecked) <= 10 AND array_position(unchecked, NULL) IS NULL
+                                          AND octet_length(unchecked::text) <= 1000),
+    left_out  text[]      NOT NULL CHECK (cardinality(left_out) <= 10 AND array_position(left_out, NULL) IS NULL
+                                          AND octet_length(left_out::text) <= 1000),
     PRIMARY KEY (log_id, ended)
 );
 GRANT SELECT ON record.verification TO carepath_recorder, carepath_reader;
