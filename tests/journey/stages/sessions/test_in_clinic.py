@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import checklist, plan, revision
+from simulation.people import PEOPLE, checklist, plan, revision
 from tests.journey.play import PROTOCOLS, Play, kinds, started
 from tests.journey.settings import IN_CLINIC_RULES, with_clinic
 from workflows.journey import commands as c
@@ -269,10 +269,22 @@ def test_a_plan_for_a_setting_that_there_is_not_is_refused() -> None:
     play.refused(c.RecordPlan(plan=written), code=RefusalCode.OUT_OF_LIMITS, field="plan.setting")
 
 
-def test_a_session_cancelled_after_its_release_is_looked_into_where_no_dose_is_at_home() -> None:
+def test_a_session_cancelled_after_its_release_is_looked_into_by_a_colleague_where_no_dose_is_at_home() -> None:
     play = decided().go_on(awaits("dose"))
-    play.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"), Role.SESSION_MONITOR)
-    asked = play.waits_for("support")
-    assert play.waits_for("supply_count") is None
+    monitor = play.changed()
+    monitor.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"), Role.SESSION_MONITOR)
+    asked = monitor.waits_for("support")
+    assert monitor.waits_for("supply_count") is None
     assert asked is not None
-    assert asked.escalation_policy == "clinical"
+    assert (asked.escalation_policy, asked.person) == ("clinical", play.journey.clinician)
+
+    play.do(c.CancelSession(session=1, reason="none was taken, I say (invented)"))
+    asked = play.waits_for("support")
+    assert asked is not None
+    assert (asked.owner, asked.person) == (Role.CLINICIAN, None)
+    answer = c.AnswerSupport(support="support-1", text="none was taken (invented)")
+    clinician = PEOPLE[Role.CLINICIAN]
+    for who in (clinician, clinician.model_copy(update={"id": "twin", "role": Role.MEDICAL_DIRECTOR})):
+        play.refused(answer, who, code=RefusalCode.NOT_ALLOWED, says="what you did")
+    play.do(answer, Role.MEDICAL_DIRECTOR)
+    assert play.waits_for("support") is None

@@ -162,7 +162,7 @@ class CrisisClosed(EventBody):
 
 class SupportRequested(EventBody):
     """Somebody, or a rule on the patient's behalf, asked for support. ``cause``: what made a rule ask, where others
-    rest on it: the patient may be alive (``life``), or another journey of theirs (``elsewhere``)."""
+    rest on it. ``not_by``: who does not answer, since it is about what they did."""
 
     kind: Literal["support.requested"] = "support.requested"
     safety: ClassVar[bool] = True
@@ -171,6 +171,7 @@ class SupportRequested(EventBody):
     urgency: Urgency
     text: Text
     cause: SupportCause | None = None
+    not_by: Identifier | None = None
 
 
 class SupportAnswered(EventBody):
@@ -243,13 +244,14 @@ class Crisis(ImmutableModel):
 
 
 class Support(ImmutableModel):
-    """A request for support, when it was made (UTC), and whether it waits for an answer."""
+    """A request for support, when it was made (UTC), who does not answer it, and whether it waits for an answer."""
 
     id: Identifier
     at: Instant
     urgency: Urgency
     text: Text
     cause: SupportCause | None = None
+    not_by: Identifier | None = None
     open: bool = True
 
 
@@ -275,8 +277,7 @@ def _open(crises: Mapping[str, Crisis]) -> tuple[Crisis, ...]:
 
 
 class Happened(ImmutableModel):
-    """What has happened of how the patient is, and what was done about it: how many events of each kind, the version of
-    the last one, and when it was (UTC)."""
+    """What has happened of how the patient is: how many events of each kind, and the last one's version and time."""
 
     kinds: dict[Identifier, int] = {}
     last: int | None = None
@@ -292,7 +293,6 @@ class SafetyState(PathwayState):
     """Crises, requests for support and unreadable messages, each by its id; and what has ``happened`` at all."""
 
     happened: Happened = Happened()
-
     crises: Entries[Identifier, Crisis] = Entries()
     support: Entries[Identifier, Support] = Entries()
     messages: Entries[Identifier, Message] = Entries()
@@ -309,11 +309,16 @@ class SafetyState(PathwayState):
 
 
 def ask_support(
-    state: SafetyState, urgency: Urgency | Severity, text: str, cause: SupportCause | None = None
+    state: SafetyState,
+    urgency: Urgency | Severity,
+    text: str,
+    cause: SupportCause | None = None,
+    not_by: str | None = None,
 ) -> SupportRequested:
     """A new support request, raised by a rule on the patient's behalf."""
     name = f"support-{len(state.support) + 1}"
-    return SupportRequested.model_validate({"support": name, "urgency": urgency, "text": text, "cause": cause})
+    who = {"cause": cause, "not_by": not_by}
+    return SupportRequested.model_validate({"support": name, "urgency": urgency, "text": text, **who})
 
 
 def _crisis_opened(state: SafetyState, body: CrisisOpened, event: EventHeader) -> Changes:
@@ -356,7 +361,7 @@ def _crisis_closed(state: SafetyState, body: CrisisClosed, event: EventHeader) -
 
 
 def _support_requested(state: SafetyState, body: SupportRequested, event: EventHeader) -> Changes:
-    asked = Support(id=body.support, at=event.at, urgency=body.urgency, text=body.text, cause=body.cause)
+    asked = Support(id=body.support, at=event.at, **body.model_dump(exclude={"kind", "support"}))
     return {"support": put(state.support, asked.id, asked)}
 
 

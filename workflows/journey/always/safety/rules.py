@@ -10,6 +10,7 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.safety import suicide_risk
 from workflows.journey.always.safety.model import Message, Support
@@ -41,6 +42,8 @@ def answer_support(journey: Journey, command: c.AnswerSupport, by: Actor, at: da
         refuse(RefusalCode.ALREADY_DONE, "this request has been answered", "Nothing is left to do", "support")
     if support.urgency != "routine" and by.role not in CLINICAL:
         refuse(RefusalCode.NOT_ALLOWED, "a clinical question is answered by a clinician", "Hand it to the clinician")
+    if support.not_by is not None and is_same_person(journey, by.id, support.not_by, by.licence):
+        refuse(RefusalCode.NOT_ALLOWED, "this is about what you did", "Have a colleague find it out and answer")
     yield e.SupportAnswered(support=command.support, text=command.text)
 
 
@@ -84,11 +87,12 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 def _answer(support: Support, clinician: str | None, coordinator: str | None) -> Iterator[Requirement]:
     if support.open:
         owner = SUPPORT_OWNER[support.urgency]
+        person = {Role.CLINICIAN: clinician, Role.COORDINATOR: coordinator}.get(owner)
         yield require(
             SUPPORT,
             subject=support.id,
             owner=owner,
-            person={Role.CLINICIAN: clinician, Role.COORDINATOR: coordinator}.get(owner),
+            person=None if person == support.not_by else person,
             policy=Severity(support.urgency).value,
             what="answer the support request",
             care=False,

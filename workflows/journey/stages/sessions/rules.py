@@ -110,7 +110,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
 
 def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Cancel a session whose dose was not taken. After the release one person's word for that takes no watch away:
-    somebody else counts the doses at home; where the dose was in the clinic, a clinician is asked to find it out."""
+    somebody else counts the doses at home; where the dose was in the clinic, another clinician finds it out."""
     session = require_scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
@@ -118,7 +118,7 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
     yield e.SessionCancelled(session=command.session, reason=command.reason, to_count=at_home)
     if session.released_at is not None and not at_home:
         what = f"session {command.session} was cancelled after its release: find out whether its dose was taken"
-        yield ask_support(journey, Severity.CLINICAL, what)
+        yield ask_support(journey, Severity.CLINICAL, what, not_by=by.id)
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
