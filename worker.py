@@ -185,7 +185,7 @@ class KnowsStaff(Interceptor):
             log.error("register.unreadable")
             raise RuntimeError(error.reason) from None
         clinic, command, at = presented.scope.clinic, presented.command, presented.at
-        return refuse_unknown(register, clinic, command, presented.claimed, at) or refuse_unproven(
+        return refuse_unknown(register, clinic, command, presented.claimed, at, presented.rests_on) or refuse_unproven(
             register, self._log, clinic, presented.journey_id, command, at
         )
 

@@ -24,7 +24,7 @@ from activities.record.verification.batches import (
 from activities.record.verification.builds import Builds
 from activities.seen_registers import SeenRegisters
 from activities.signatures.sessions import ThisLog, needs_session, unproven_events
-from activities.signatures.staff import claims_staff, unknown_actors
+from activities.signatures.staff import claims_staff, members, unknown_actors
 from activities.signatures.verifying import is_ours
 from activities.standing import Standing, read_standing
 from workflows.journey.aggregate import begin
@@ -159,6 +159,8 @@ class BatchProofs:
             raise Unproven("version 1: it was begun for another organisation or record", 0)
         for place, derived in enumerate(found):
             problem = next(unknown_actors(register, clinic, derived.events), None)
+            if members(register, derived.not_looked_up):
+                problem = "it rests on somebody of whom the register was not asked"
             problem = problem or next(unproven_events(register, self._log, clinic, derived.events), None)
             if problem is not None:
                 raise UnknownSender(problem, place)

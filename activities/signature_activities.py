@@ -38,7 +38,7 @@ class SignatureActivities:
             refusal = None
             if problem is None:
                 refusal = refuse_unknown(
-                    register, presented.scope.clinic, presented.command, claimed, presented.at
+                    register, presented.scope.clinic, presented.command, claimed, presented.at, presented.rests_on
                 ) or refuse_unproven(
                     register, self._log, presented.scope.clinic, presented.journey_id, presented.command, presented.at
                 )

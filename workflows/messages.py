@@ -193,14 +193,14 @@ class RecordedState(ImmutableModel):
 
 
 class SignatureCheck(ImmutableModel):
-    """A command to be checked: when it was handed in (UTC), in a journey of which scope. ``claimed`` is what it claims
-    that the register says of the staff, and ``lent`` the keys of those who lent its sender the right they have not
-    themselves."""
+    """A command to be checked: when it was handed in (UTC), in a journey of which scope. ``claimed`` is what it says
+    that the register says, ``rests_on`` of whom it has to; ``lent`` the keys of who lent its sender a right."""
 
     journey_id: UUID
     scope: Scope
     command: Command
     claimed: tuple[CareTeamMember, ...] = ()
+    rests_on: tuple[Identifier, ...] = ()
     lent: tuple[Identifier, ...] = ()
     at: Instant
 

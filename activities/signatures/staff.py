@@ -71,10 +71,16 @@ def departed(register: Register, at: datetime) -> frozenset[tuple[str, str, Role
 
 
 def refuse_unknown(
-    register: Register, clinic: str, command: Command, claimed: Sequence[CareTeamMember], at: datetime
+    register: Register,
+    clinic: str,
+    command: Command,
+    claimed: Sequence[CareTeamMember],
+    at: datetime,
+    rests_on: Sequence[str] = (),
 ) -> Refusal | None:
     """Say why a command in a journey of this clinic may not be decided at a moment (UTC): its sender, or somebody whom
-    it rests on, is not in the register as is ``claimed``. None when all are."""
+    it ``rests_on``, is not in the register as is ``claimed``, or what the register says of them is left out. None when
+    all are."""
     if not is_entered(register, command.actor, clinic, at):
         return Refusal(
             code=RefusalCode.NOT_ALLOWED,
@@ -82,7 +88,8 @@ def refuse_unknown(
             remedy="Correct your profile, or have the register corrected",
             field="actor",
         )
-    if not all(_is_said(register, member, at) for member in claimed):
+    left_out = (m for m in members(register, rests_on) if not any(_is_same_entry(m, each) for each in claimed))
+    if any(True for _ in left_out) or not all(_is_said(register, member, at) for member in claimed):
         return Refusal(
             code=RefusalCode.STALE,
             reason="the register says something else of somebody who is named",
@@ -106,10 +113,14 @@ def is_entered(register: Register, actor: Actor, clinic: str, at: datetime) -> b
 def _is_said(register: Register, named: CareTeamMember, at: datetime) -> bool:
     """Whether the register says at a moment (UTC) what is claimed of somebody. An end that has not come may be new."""
     return any(
-        member.model_copy(update={"until": None}) == named.model_copy(update={"until": None})
-        and (member.until is None or at < member.until or member.until == named.until)
+        _is_same_entry(member, named) and (member.until is None or at < member.until or member.until == named.until)
         for member in members(register, [named.id])
     )
+
+
+def _is_same_entry(one: CareTeamMember, other: CareTeamMember) -> bool:
+    """Whether two are one entry, whenever each says that it ends."""
+    return one.model_copy(update={"until": None}) == other.model_copy(update={"until": None})
 
 
 def claims_staff(event: e.Event) -> bool:

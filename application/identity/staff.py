@@ -17,18 +17,8 @@ from application.identity.signers import change_register
 from application.input import forms
 from application.reading.history import load_journey
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import list_people_to_look_up, named_in
-from workflows.journey.commands import (
-    Command,
-    CommandBody,
-    ConfirmCorrection,
-    ReleaseSession,
-    ReviewAccess,
-    Sign,
-    StartPathway,
-    WitnessConsent,
-    WitnessDisposal,
-)
+from workflows.journey.always.care_team.rules import RESTING_ON_OTHERS, list_people_to_look_up, named_in
+from workflows.journey.commands import Command, CommandBody, ReleaseSession, StartPathway
 from workflows.journey.protocol import Part
 from workflows.journey.vocabulary.actors import CareTeamMember, Role
 from workflows.journey.vocabulary.base import Identifier, InputModel, Short
@@ -41,13 +31,10 @@ async def look_up_named(context: Context, journey_id: UUID, command: Command, kn
     Raises:
         InvalidInput, NotVerified: it names somebody, and the register is missing or cannot be believed.
     """
-    match command.body:
-        case ReleaseSession():
-            journey: Journey | None = await load_journey(context, journey_id)
-        case Sign() | ConfirmCorrection() | WitnessConsent() | WitnessDisposal() | ReviewAccess():
-            journey = known or await load_journey(context, journey_id)
-        case _:
-            journey = None
+    journey = None
+    if isinstance(command.body, RESTING_ON_OTHERS):
+        anew = known is None or isinstance(command.body, ReleaseSession)
+        journey = await load_journey(context, journey_id) if anew else known
     return add_register_entries(context, journey, command)
 
 

@@ -107,6 +107,18 @@ def test_what_is_claimed_of_others_is_what_the_register_says() -> None:
     assert refuse_unknown(gone, CLINIC, command, (true,), NOW) is not None
 
 
+def test_all_that_the_register_says_of_whom_a_command_rests_on_is_claimed() -> None:
+    """Else nobody would compare the licences of one person under two ids."""
+    command, true = sent(CLINICIAN), member_of(DIRECTOR)
+    also = member_of(DIRECTOR.model_copy(update={"role": Role.CLINICIAN}))
+    whole = enter(register(), NOW, staff=[entry(DIRECTOR, role=Role.CLINICIAN)])
+    for claimed in ((), (true,), (also,)):
+        refusal = refuse_unknown(whole, CLINIC, command, claimed, NOW, rests_on=(DIRECTOR.id,))
+        assert refusal is not None
+        assert (refusal.code, refusal.field) == (RefusalCode.STALE, "named")
+    assert refuse_unknown(whole, CLINIC, command, (true, also), NOW, rests_on=(DIRECTOR.id, "observer-1")) is None
+
+
 def test_only_what_known_staff_did_is_recorded() -> None:
     events = course("PTSD").events
     assert not [*unknown_actors(register(), CLINIC, events)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always.care_team.rules import list_claims
+from workflows.journey.always.care_team.rules import list_claims, list_people_to_look_up
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
 from workflows.journey.decide import REFUSALS_KEPT, decide
@@ -131,6 +131,7 @@ class Ledger:
             scope=self.journey.scope,
             command=command,
             claimed=list_claims(self.journey, command),
+            rests_on=list_people_to_look_up(self.journey, command.body),
             lent=lent,
             at=at,
         )

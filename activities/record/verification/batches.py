@@ -13,6 +13,7 @@ from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol, may_lend
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.always.care_team.rules import list_claims, list_people_to_look_up
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.always.sign_offs.statements import of_event
 from workflows.journey.commands import StartPathway
@@ -60,10 +61,19 @@ class OtherRules(Exception):
 
 
 class Derived(NamedTuple):
-    """A command, and the events it gives."""
+    """A command, the events it gives, and on whom it rests of whom it says nothing that the register would say."""
 
     decided: Decided
     events: tuple[e.Event, ...]
+    not_looked_up: tuple[str, ...] = ()
+
+
+def _not_looked_up(journey: Journey | None, decided: Decided) -> tuple[str, ...]:
+    if journey is None or decided.refusal is not None:
+        return ()
+    claimed = {member.id for member in list_claims(journey, decided.command)}
+    asked = list_people_to_look_up(journey, decided.command.body)
+    return tuple(person for person in asked if person not in claimed)
 
 
 def is_known_already(commands: Iterable[DecidedCommand], receipts: Sequence[Mapping[UUID, CommandReceipt]]) -> bool:
@@ -103,11 +113,12 @@ def derive_batch(
         if (len(events), events_digest(events)) != (handed.events, handed.digest) or not events:
             problem = f"version {version}: it does not follow from its command"
             raise Unproven(problem, place) if same_rules else OtherRules(problem)
+        not_looked_up = _not_looked_up(journey, decided)
         for event in events:
             journey = begin(event) if journey is None else evolve(journey, event)
         add_receipts(receipts, events)
         at = decided.at
-        found.append(Derived(decided, events))
+        found.append(Derived(decided, events, not_looked_up))
     assert journey is not None
     return tuple(found), RecordedJourney(
         journey, BEFORE_THE_FIRST, receipts, at, proven=before is None or before.proven

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.people import PEOPLE, member_of
+from simulation.people import PEOPLE
 from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
@@ -16,7 +16,7 @@ from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
-from workflows.journey.vocabulary.actors import CLINICAL, CLOCK, Role
+from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.journey.vocabulary.stage import Outcome
 
@@ -249,7 +249,6 @@ def test_the_doses_at_home_are_counted_after_a_released_session_is_cancelled_by_
     assert play.waits_for("supply_count"), "one person's word that none was taken ends no watch"
     if role in CLINICAL:
         twin = PEOPLE[role].model_copy(update={"id": "twin"})
-        play.do(c.TakeInStaff(members=(member_of(PEOPLE[role]),)), CLOCK)
         play.do(counted, twin)
         assert play.waits_for("supply_count"), "nor under another id"
     play.do(c.CountSupply(doses=balance(play.journey) - 1, counted_at=play.at), Role.SESSION_MONITOR)

@@ -106,6 +106,19 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
         yield Part.REACHABLE_CLINICIAN, session.check.reachable_clinician
 
 
+RESTING_ON_OTHERS = (
+    c.ReleaseSession,
+    c.Sign,
+    c.ConfirmCorrection,
+    c.WitnessConsent,
+    c.WitnessDisposal,
+    c.ReviewAccess,
+    c.AnswerSupport,
+    c.CountSupply,
+)
+"""Commands that rest on people whom they do not name: only the journey says who."""
+
+
 def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
     """Return the people whom the register is asked about before a command is decided: whom it names; for a release,
     everybody of the session; for what takes two people, who acted before, so that nobody is their own second person
@@ -145,6 +158,11 @@ def _who_acted_before(journey: Journey, body: CommandBody) -> tuple[str, ...]:
             return (journey.disposals[body.disposal].by,)
         case c.ReviewAccess() if body.access in journey.accesses:
             return (journey.accesses[body.access].by,)
+        case c.AnswerSupport() if body.support in journey.support:
+            who = journey.support[body.support].not_by
+            return () if who is None else (who,)
+        case c.CountSupply():
+            return journey.release_cancelled_by
     return ()
 
 
