@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simulation.people import checklist, observation, vitals
+from tests.journey.correcting import confirm, mark
 from tests.journey.play import after, before, one
 from tests.journey.stages.sessions.helpers import ending
 from workflows.journey import commands as c
@@ -184,6 +185,45 @@ def test_observation_is_not_missed_before_its_time_nor_where_none_is_scheduled()
     play.refused(
         missed.model_copy(update={"minute": 41}), Role.OBSERVER, code=RefusalCode.UNKNOWN, field="minute", says="no obs"
     )
+
+
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize(
+    ("by", "changed", "entered", "makes"),
+    [
+        (Role.OBSERVER, {}, 0, True),
+        (Role.COORDINATOR, {}, 30, True),
+        (Role.OBSERVER, {}, 31, False),
+        (Role.PATIENT, {}, 0, False),
+        (Role.OBSERVER, {"breathing_normal": None}, 0, False),
+        (Role.OBSERVER, {"vitals": None}, 0, False),
+    ],
+)
+def test_a_look_that_is_told_beside_the_session_makes_its_minute(
+    by: Role, changed: dict[str, Any], entered: int, makes: bool
+) -> None:
+    play = after("session.dose").later(minutes=40)
+    told = {
+        "seen_at": play.at,
+        "consciousness": "alert",
+        "breathing_normal": True,
+        "vitals": vitals(play.at),
+        **changed,
+    }
+    play.later(minutes=entered)
+    play.do(c.RecordObservation.model_validate(told), by)
+    assert (play.waits_for("observation", "1-40") is None) is makes
+    missed = c.MissObservation(session=1, minute=40, reason="x")
+    play.at = max(play.at, play.dosed_at() + timedelta(minutes=71))
+    if makes:
+        play.refused(missed, Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
+        mark(play, "observation.recorded")
+        confirm(play)
+        assert play.waits_for("observation", "1-40"), "nobody looked"
+    else:
+        play.do(missed, Role.SESSION_MONITOR)
+        looked = by != Role.PATIENT and "breathing_normal" not in changed
+        assert (play.waits_for("observation", "1-40") is None) is looked, "to say why nobody looked is no look"
 
 
 def test_fast_pulse_is_an_emergency() -> None:

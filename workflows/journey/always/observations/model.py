@@ -19,9 +19,9 @@ Consciousness = Literal["alert", "voice", "pain", "unresponsive"]
 
 
 class RecordObservation(CommandBody):
-    """Record how the patient was at a time, outside a running session: vital signs, or what was seen.
+    """Record how the patient was at a time: vital signs, or what was seen.
 
-    What nobody looked at is left out. After a dose outside a session it makes the observation that is due.
+    What nobody looked at is left out. After a dose, in a session or outside one, it makes the observation that is due.
     """
 
     kind: Literal["observation.record"] = "observation.record"
@@ -104,6 +104,26 @@ class ObservationsState(SessionsState):
     seen: tuple[Seen, ...] = ()
     unseen: tuple[Missed, ...] = ()
 
+    def awaited_in(self, session: Session) -> tuple[int, ...]:
+        """Return the scheduled minutes of a session that nobody has made, in it or by a look that was told beside it,
+        nor recorded as missed."""
+        rules, dosed_at = self.protocol.sessions, session.dosed_at
+        minutes = session.awaited(rules.observe_minutes)
+        if dosed_at is None or not minutes:
+            return minutes
+        made = [find_made_minute(rules, dosed_at, *look) for look in self._looks()]
+        return tuple(minute for minute in minutes if minute not in made)
+
+    def is_seen_since(self, session: Session, minute: int) -> bool:
+        """Whether somebody has looked at the patient at this minute of a session or later, in it or beside it."""
+        if session.observed_until >= minute or session.dosed_at is None:
+            return session.observed_until >= minute
+        return any(seen_at - session.dosed_at >= timedelta(minutes=minute) for seen_at, *_ in self._looks())
+
+    def _looks(self) -> list[tuple[datetime, datetime, Vitals | None]]:
+        """The looks at the patient that were told outside the course of a session, as `find_made_minute` takes them."""
+        return [(x.seen_at, x.recorded_at, x.vitals) for x in self.seen if x.looked and not x.in_error]
+
     def unobserved(self) -> tuple[tuple[str, int, Instant], ...]:
         """Return the observations that are owed after doses that began no session: the dose, the minute, and when it is
         due (UTC), and also after a dose that turns out to have been taken so late that its session ended too soon. Each
@@ -115,7 +135,7 @@ class ObservationsState(SessionsState):
         """Yield the same with two times (UTC): when each is due, and when it is due last. These differ while a
         correction of the time of the dose waits for a second person: until then each time counts."""
         rules = self.protocol.sessions
-        looks = [(x.seen_at, x.recorded_at, x.vitals) for x in self.seen if x.looked and not x.in_error]
+        looks = self._looks()
         looks += [
             (session.dosed_at + timedelta(minutes=x.minute), x.recorded_at, x.vitals)
             for session in self.sessions.values()
@@ -145,7 +165,7 @@ class ObservationsState(SessionsState):
             return due >= dose.recorded_at
         if session.running:
             # What a look makes, counted from the time as it is told now, may be another observation than before.
-            made = minute not in (*session.awaited(self.protocol.sessions.observe_minutes), *session.missed)
+            made = minute not in (*self.awaited_in(session), *session.missed)
             return made and told in dose.told_before and due >= dose.recorded_at
         return told.corrected_at is not None and due >= told.corrected_at and session.ended_before(due)
 

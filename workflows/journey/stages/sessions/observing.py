@@ -110,7 +110,7 @@ def miss(journey: Journey, command: c.MissObservation, by: Actor, at: datetime) 
             f"Give one of: {', '.join(map(str, rules.observe_minutes))}",
             "minute",
         )
-    if command.minute not in session.awaited(rules.observe_minutes):
+    if command.minute not in journey.awaited_in(session):
         refuse(RefusalCode.ALREADY_DONE, "this observation is made, or recorded as missed", "Nothing is left to do")
     if at <= session.dosed_at + timedelta(minutes=command.minute + rules.observe_window_minutes):
         refuse(
@@ -221,7 +221,7 @@ def require_endable(journey: Journey, session: Session, at: datetime) -> None:
             f"observation lasts at least {rules.minimum_minutes} minutes after the last dose",
             "Go on observing",
         )
-    minutes, dosed_at = session.awaited(rules.observe_minutes), session.dosed_at
+    minutes, dosed_at = journey.awaited_in(session), session.dosed_at
     awaited = [f"{', '.join(map(str, minutes))} minutes"] if minutes else []
     awaited += [
         f"{minute} minutes after {dose}"

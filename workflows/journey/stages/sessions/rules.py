@@ -279,13 +279,13 @@ def _monitors(
 
 def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
     rules, number = journey.protocol.sessions, session.number
-    awaited = session.awaited(rules.observe_minutes)
+    awaited = journey.awaited_in(session)
     dose = journey.doses.get(session.dose or "")
     times = [session.observe_at] if dose is None else [told.observe_at for told in dose.told]
     as_told_before = [minute for name, minute, _ in journey.unobserved() if name == session.dose]
     for minute, due in zip(rules.observe_minutes, map(min, zip(*times, strict=False)), strict=False):
         # To say why nobody looked is no look: until somebody sees the patient, the escalation goes on.
-        unseen = minute in session.missed and session.observed_until < minute
+        unseen = minute in session.missed and not journey.is_seen_since(session, minute)
         if minute not in (*awaited, *as_told_before) and not unseen:
             continue
         yield _monitors(
