@@ -8,6 +8,7 @@ and delegated it until a time. Sources: 21 CFR 11.10(g) (authority checks), 11.1
 from collections.abc import Iterator
 from datetime import datetime
 
+from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.sign_offs.model import Delegation, SignOff
@@ -44,6 +45,12 @@ def first_objection(journey: Journey, kind: SignOffKind, first: SignOff, at: dat
         "the register was not asked whether whoever signed first may still sign",
         "Sign it with `starter.py` or the console, which ask",
     )
+
+
+def needs_licence(body: c.CommandBody) -> bool:
+    """Whether a clinician needs a licence where the patient is to send this: to decide, and to write what is decided
+    on. Whoever tells what happened needs none, nor to correct that."""
+    return body.correction.licensed if isinstance(body, c.Amend) else body.licensed
 
 
 def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal | None:

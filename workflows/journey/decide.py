@@ -11,7 +11,7 @@ from workflows.journey.always.death import rules as death
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
 from workflows.journey.always.reports import rules as reports
-from workflows.journey.authorization import licence_objection
+from workflows.journey.authorization import licence_objection, needs_licence
 from workflows.journey.commands import SIGNED, Command, CommandBody, StartPathway
 from workflows.journey.dispatch import DECISIONS, REACTIONS, advance
 from workflows.journey.envelopes import give_free_name
@@ -194,7 +194,7 @@ def _permit(journey: Journey, body: CommandBody, actor: Actor, at: datetime) -> 
         return
     if journey.closed and journey.stage not in body.stages:
         refuse(RefusalCode.CLOSED, f"this pathway is closed ({journey.outcome})", "A new referral starts a new journey")
-    if actor.role in CLINICAL and body.licensed:
+    if actor.role in CLINICAL and needs_licence(body):
         objection = licence_objection(journey, actor, at)
         if objection is not None:
             raise RefusalRaised(objection)

@@ -85,6 +85,7 @@ class FollowUpAdverseEvent(CommandBody):
     """
 
     kind: Literal["adverse-event.follow-up"] = "adverse-event.follow-up"
+    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

@@ -42,6 +42,8 @@ class GiveUpObservation(CommandBody):
     """Say why an observation after a dose outside a session was not made, once its time is over."""
 
     kind: Literal["observation.miss"] = "observation.miss"
+    fact: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     dose: Identifier

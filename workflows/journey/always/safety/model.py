@@ -32,10 +32,12 @@ SupportCause = Literal["life", "elsewhere", "supply"]
 
 
 class RecordCrisisContact(CommandBody):
-    """A clinician reached (or could not reach) a patient at risk, and says what was done and what is next. Without
-    ``next_contact_at`` the next contact is owed within the protocol's time."""
+    """A clinician reached a patient at risk, or could not. Without ``next_contact_at`` the next contact is owed within
+    the protocol's time."""
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
+    fact: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     crisis: Identifier
@@ -46,8 +48,7 @@ class RecordCrisisContact(CommandBody):
 
 
 class ReportCrisis(CommandBody):
-    """Say that the patient may be at risk of suicide: a call, a message, a word. It counts as high until a clinician
-    has asked."""
+    """Say that the patient may be at risk of suicide. It counts as high until a clinician has asked."""
 
     kind: Literal["crisis.report"] = "crisis.report"
     fact: ClassVar[bool] = True
@@ -93,8 +94,8 @@ class HandleMessage(CommandBody):
 
 
 class KeepUnreadable(CommandBody):
-    """The workflow received a message that could not be read. It is recorded, and care is held until ops have seen
-    it. ``sent_by_hand``: it can be read, came past the service, and is not taken; care goes on."""
+    """Keep a message that could not be read; care is held until ops have seen it. ``sent_by_hand``: it can be read,
+    came past the service, and is not taken; care goes on."""
 
     kind: Literal["clock.keep-unreadable"] = "clock.keep-unreadable"
     roles: ClassVar[tuple[Role, ...]] = (Role.SYSTEM,)
@@ -184,8 +185,7 @@ class SupportAnswered(EventBody):
 
 
 class MessageKept(EventBody):
-    """A message that could not be read, kept as it came; or one that was sent by hand, past the service, and was not
-    taken."""
+    """A message that could not be read, or was sent by hand, past the service, and not taken: kept as it came."""
 
     kind: Literal["message.kept"] = "message.kept"
     safety: ClassVar[bool] = True

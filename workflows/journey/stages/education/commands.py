@@ -114,6 +114,7 @@ class EnterPaperConsent(CommandBody):
     """Enter consents that the patient signed on paper. They count once somebody else who saw it has witnessed it."""
 
     kind: Literal["consent.enter-paper"] = "consent.enter-paper"
+    licensed: ClassVar[bool] = False
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
     consents: Annotated[SortedDict[Identifier, Identifier], Field(min_length=1)]
     signed_at: Instant
@@ -124,6 +125,7 @@ class WitnessConsent(CommandBody):
     """Somebody other than who entered a consent on paper saw it, and that the patient signed it."""
 
     kind: Literal["consent.witness"] = "consent.witness"
+    licensed: ClassVar[bool] = False
     attempts_kept: ClassVar[bool] = True
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
     paper: Identifier

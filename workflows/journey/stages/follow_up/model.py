@@ -48,6 +48,8 @@ class RecordVisit(CommandBody):
     and an outcome class; in follow-up also each symptom, and its effect on each area of daily life."""
 
     kind: Literal["visit.record"] = "visit.record"
+    fact: ClassVar[bool] = True
+    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     visit: Identifier | None = None
