@@ -67,6 +67,7 @@ KNOWN: Mapping[type[c.CommandBody], Mapping[str, Offer]] = {
     c.SettleReport: {"report": n.reports},
     c.Reassign: {"to": n.people(*DUTIES)},
     c.Cover: {"by": n.people(Part.COVERING_CLINICIAN)},
+    c.ProposeHandover: {"receiver/person": n.people(Part.COVERING_CLINICIAN)},
     c.Move: {"zone": n.zones, "state": n.states},
     c.DoubtDeath: {"death": n.deaths},
     c.MarkInError: {"version": n.facts},

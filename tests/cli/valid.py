@@ -145,7 +145,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "crisis.report": {"what": _TEXT},
     "observation.record": {"seen_at": _AT, "vitals": {"systolic": 120, "diastolic": 80, "measured_at": _AT}},
     "observation.miss": {"dose": "dose-2", "minute": 15, "reason": _TEXT},
-    "pathway.propose-handover": {"receiver": _TEXT, "reason": _TEXT},
+    "pathway.propose-handover": {"receiver": {"person": "demo-clinician-2", "accepted": True}, "reason": _TEXT},
     "pathway.propose-discharge": {"summary": _TEXT, "ongoing_support": _TEXT},
     "pathway.amend": {
         "version": 3,

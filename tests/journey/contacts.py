@@ -29,6 +29,13 @@ def visit(name: str, **changed: Any) -> c.RecordVisit:
     return c.RecordVisit.model_validate(good | changed)
 
 
+def handover(**receiver: Any) -> c.ProposeHandover:
+    """A handover to a clinician from elsewhere, or to this receiver."""
+    somebody = {"name": "Dr. Invented", "organisation": "city hospital", "reached_by": "+15550100"}
+    said = {"receiver": {"accepted": True, **(receiver or somebody)}, "reason": "admitted there (invented)"}
+    return c.ProposeHandover.model_validate(said)
+
+
 def following_up() -> Play:
     """The journey as it enters follow-up."""
     play = after("session.end", 3)

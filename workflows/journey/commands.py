@@ -27,7 +27,7 @@ from workflows.journey.always.corrections.model import (
 )
 from workflows.journey.always.death.model import DoubtDeath, RecordDeath
 from workflows.journey.always.dose_limits.model import SetLimits
-from workflows.journey.always.handover.model import ProposeHandover
+from workflows.journey.always.handover.model import ProposeHandover, Receiver
 from workflows.journey.always.holds.model import PlaceHold
 from workflows.journey.always.medicines.model import AddMedicine, ChangeMedicine, ReconcileMedicines, StopMedicine
 from workflows.journey.always.observations.model import GiveUpObservation, RecordObservation

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.journey.contacts import handover
 from tests.journey.play import after, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -58,7 +59,7 @@ def test_who_died_gets_no_message_about_the_session_that_is_cancelled() -> None:
 def test_visits_that_are_handed_over_leave_the_calendar() -> None:
     play = after("session.end")
     play.do(c.StopForSafety(reason="x", referral="x"))
-    play.do(c.ProposeHandover(receiver="x", reason="x"))
+    play.do(handover())
     version = play.journey.version
     play.sign(SignOffKind.HANDOVER)
     gone = [each for event in play.events if event.version > version for each in appointments(event)]

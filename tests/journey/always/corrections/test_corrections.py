@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
+from tests.journey.contacts import handover
 from tests.journey.correcting import SECOND, amend, confirm, mark, redose, reject, version_of
 from tests.journey.play import Play, after, before, collected, kinds, one
 from workflows.journey import commands as c
@@ -42,7 +43,7 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
 def to_hand_over() -> Play:
     play = collected(after("session.end"))
     play.do(c.Withdraw(), Role.PATIENT)
-    play.do(c.ProposeHandover(receiver="Dr. Invented", reason="x"))
+    play.do(handover())
     return play
 
 

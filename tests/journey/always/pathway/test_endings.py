@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from tests.journey.play import Play, after, before, collected, course, one, standing
+from simulation.people import PEOPLE, member_of, person_of
+from tests.journey.contacts import handover
+from tests.journey.play import JOURNEY, START, Play, after, before, collected, course, one, person, standing
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.evidence import evidence
@@ -82,13 +86,13 @@ def test_a_released_session_is_asked_about_until_the_dose_is_told_or_said_not_to
 
 
 def handed_over(play: Play, by: Role = Role.CLINICIAN) -> None:
-    play.do(c.ProposeHandover(receiver="Dr. Invented, city hospital", reason="admitted there"), by)
+    play.do(handover(), by)
     play.sign(SignOffKind.HANDOVER)
 
 
 def test_contacts_are_handed_over_by_a_signed_decision_to_a_named_receiver() -> None:
     play = collected(after("session.end"))
-    proposal = c.ProposeHandover(receiver="Dr. Invented, city hospital", reason="admitted there")
+    proposal = handover()
     play.refused(proposal, code=RefusalCode.WRONG_STAGE)
     play.do(c.Withdraw(), Role.PATIENT)
     play.refused(proposal, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
@@ -100,20 +104,53 @@ def test_contacts_are_handed_over_by_a_signed_decision_to_a_named_receiver() -> 
     ]
     play.sign(SignOffKind.HANDOVER)
     assert not {"check_in", "visit"} & {w.kind for w in play.journey.waiting.values()}
-    assert {k.handed_over_to for k in play.journey.contacts.values() if k.dose and not k.done_at} == {proposal.receiver}
+    assert {k.handed_over_to for k in play.journey.contacts.values() if k.dose and not k.done_at} == {
+        proposal.receiver.called
+    }
 
 
-def test_nothing_is_handed_over_to_the_patient() -> None:
+PATIENT = person_of(JOURNEY, Role.PATIENT).id
+NURSE = person("nurse", Role.SESSION_MONITOR)
+ABROAD = person("abroad", Role.CLINICIAN, states=("NY",))
+GONE = member_of(person("gone", Role.CLINICIAN)).model_copy(update={"until": START})
+
+
+@pytest.mark.parametrize(
+    ("receiver", "code", "field"),
+    [
+        ({"person": PATIENT}, RefusalCode.CONTRADICTS, "receiver"),
+        ({"name": PATIENT, "organisation": "home", "reached_by": "x"}, RefusalCode.CONTRADICTS, "receiver"),
+        ({"person": PEOPLE[Role.CLINICIAN].id}, RefusalCode.CONTRADICTS, "receiver.person"),
+        ({"person": "nobody"}, RefusalCode.NOT_ALLOWED, "receiver.person"),
+        ({"person": NURSE.id}, RefusalCode.NOT_ALLOWED, "receiver.person"),
+        ({"person": ABROAD.id}, RefusalCode.NOT_ALLOWED, "receiver.person"),
+        ({"person": GONE.id}, RefusalCode.NOT_ALLOWED, "receiver.person"),
+        ({"person": PEOPLE[Role.MEDICAL_DIRECTOR].id, "accepted": False}, RefusalCode.INCOMPLETE, "receiver.accepted"),
+        ({"person": PEOPLE[Role.MEDICAL_DIRECTOR].id}, None, None),
+    ],
+)
+def test_whoever_takes_over_is_somebody_who_may_and_has_agreed(
+    receiver: dict[str, Any], code: RefusalCode | None, field: str | None
+) -> None:
     play = after("session.end")
     play.do(c.Withdraw(), Role.PATIENT)
-    own = c.ProposeHandover(receiver=play.journey.patient.ref, reason="x")
-    play.refused(own, code=RefusalCode.CONTRADICTS, field="receiver")
+    play = play.changed(members=(*play.journey.members, member_of(NURSE), member_of(ABROAD), GONE))
+    if code is None:
+        play.do(handover(**receiver))
+    else:
+        play.refused(handover(**receiver), code=code, field=field)
+
+
+@pytest.mark.parametrize("receiver", [{"name": "x"}, {"name": "x", "organisation": "y"}, {"person": "x", "name": "y"}])
+def test_whoever_takes_over_is_reached_by_what_is_said_of_them(receiver: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        handover(**receiver)
 
 
 def test_a_declined_handover_leaves_the_watch_where_it_is() -> None:
     play = after("session.end")
     play.do(c.Withdraw(), Role.PATIENT)
-    play.do(c.ProposeHandover(receiver="x", reason="y"))
+    play.do(handover())
     play.sign(SignOffKind.HANDOVER, decision="decline", rationale="nobody there agreed")
     assert not play.asks_for(SignOffKind.HANDOVER)
     assert play.waits_for("check_in") is not None
@@ -134,7 +171,7 @@ def test_what_concerns_harm_is_not_handed_over() -> None:
     play.do(c.Withdraw(), Role.PATIENT)
     handed_over(play)
     assert {"adverse_event", "support"} <= {w.kind for w in play.journey.waiting.values()}
-    play.refused(c.ProposeHandover(receiver="x", reason="y"), code=RefusalCode.ALREADY_DONE)
+    play.refused(handover(), code=RefusalCode.ALREADY_DONE)
 
 
 def test_nobody_gives_a_contact_up_alone_once_the_pathway_ends() -> None:
@@ -295,7 +332,7 @@ def test_a_discharge_is_signed_once() -> None:
 def test_a_handover_covers_nothing_that_was_told_after_it_was_signed() -> None:
     play = after("session.dose")
     play.do(c.Withdraw(), Role.PATIENT)
-    play.do(c.ProposeHandover(receiver="Dr Somebody (invented)", reason="they move"))
+    play.do(handover())
     early = play.signature(SignOffKind.HANDOVER)
     play.do(c.RecordObservation(seen_at=play.at, consciousness="unresponsive"), Role.OBSERVER)
     play.refused(early, Role.MEDICAL_DIRECTOR, code=RefusalCode.STALE, field="request")

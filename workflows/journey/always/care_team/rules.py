@@ -124,6 +124,8 @@ def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[
     everybody of the session; for what takes two people, who acted before, so that nobody is their own second person
     under another id; for the second of two signatures, also who lent the first one the right."""
     named = [person for _, person, _ in named_in(body)]
+    if isinstance(body, c.ProposeHandover) and body.receiver.person is not None:
+        named.append(body.receiver.person)
     if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
         named += [person for _, person in people_of(journey.sessions[body.session])]
     if isinstance(body, c.Sign) and journey is not None:

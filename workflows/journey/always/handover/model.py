@@ -1,6 +1,8 @@
 """Handing over the watch: commands, events and state."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import as_entries
@@ -8,12 +10,35 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.follow_up.model import FollowUpState
 from workflows.journey.vocabulary.actors import CLINICAL, Role
-from workflows.journey.vocabulary.base import Identifier, Text
+from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, Text
 from workflows.journey.vocabulary.stage import Stage
 
 
+class Receiver(InputModel):
+    """Who takes over: a clinician of the register by their id (``person``), or one from elsewhere by name, organisation
+    and how they are reached. ``accepted``: they said themselves that they take over."""
+
+    person: Identifier | None = None
+    name: Short | None = None
+    organisation: Short | None = None
+    reached_by: Short | None = None
+    accepted: Flag
+
+    @model_validator(mode="after")
+    def _is_somebody(self) -> Self:
+        elsewhere = (self.name, self.organisation, self.reached_by)
+        if (self.person is None) == (None in elsewhere) or (self.person is not None and elsewhere != (None,) * 3):
+            raise ValueError("give `person`, or else `name`, `organisation` and `reached_by`")
+        return self
+
+    @property
+    def called(self) -> str:
+        """Who they are, in words."""
+        return self.person or f"{self.name}, {self.organisation} ({self.reached_by})"
+
+
 class ProposeHandover(CommandBody):
-    """Propose who takes over what is still watched in a pathway that ends: the receiver by name, who agreed to it.
+    """Propose who takes over what is still watched in a pathway that ends: somebody who can be reached, and has agreed.
 
     Without it the running session and the contacts after the last dose go on to their end. It counts once signed.
     """
@@ -21,7 +46,7 @@ class ProposeHandover(CommandBody):
     kind: Literal["pathway.propose-handover"] = "pathway.propose-handover"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
-    receiver: Text
+    receiver: Receiver
     reason: Text
 
 
@@ -29,7 +54,7 @@ class HandoverProposed(EventBody):
     """A clinician proposes to hand the watch over to a named receiver."""
 
     kind: Literal["handover.proposed"] = "handover.proposed"
-    receiver: Text
+    receiver: Receiver
     reason: Text
 
 

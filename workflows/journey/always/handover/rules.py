@@ -1,7 +1,7 @@
 """Handing over what is still watched when a pathway ends: to a named receiver, by a signed decision.
 
 The rule: no ending takes the watch away. A session that runs, its observations and the contacts after the last dose
-are brought to their end, or somebody else takes them over by name, and a clinician signs for it.
+are brought to their end, or somebody else takes them over, who is known and has agreed, and a clinician signs for it.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.identity import is_same_person
+from workflows.journey.always.handover.model import Receiver
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
@@ -28,14 +30,48 @@ def propose(journey: Journey, command: c.ProposeHandover, by: Actor, at: datetim
         )
     if not sessions_watched(journey) and not contacts_watched(journey):
         refuse(RefusalCode.ALREADY_DONE, "nothing is left to hand over", "See `pathway why` for what is awaited")
-    if journey.is_patient(command.receiver):
+    _require_somebody(journey, command.receiver, by, at)
+    yield e.HandoverProposed(receiver=command.receiver, reason=command.reason)
+
+
+def _require_somebody(journey: Journey, receiver: Receiver, by: Actor, at: datetime) -> None:
+    """Refuse a receiver who has not agreed, who is the patient or whoever proposes it, or whom the register does not
+    say to be a clinician who may practise where the patient is, at whichever clinic.
+
+    Raises:
+        RefusalRaised: one of these is so.
+    """
+    if not receiver.accepted:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "they have not agreed to take over",
+            "Speak with them first: until they agree, the watch goes on here",
+            "receiver.accepted",
+        )
+    if any(journey.is_patient(told) for told in (receiver.person, receiver.name) if told is not None):
         refuse(
             RefusalCode.CONTRADICTS,
             "the patient does not watch over themselves",
             "Name who takes over, and agreed to it",
             "receiver",
         )
-    yield e.HandoverProposed(receiver=command.receiver, reason=command.reason)
+    if receiver.person is None:
+        return
+    if is_same_person(journey, by.id, receiver.person, by.licence):
+        refuse(RefusalCode.CONTRADICTS, "nobody hands the watch to themselves", "It goes on here", "receiver.person")
+    if not any(
+        member.id == receiver.person
+        and member.licence is not None
+        and member.licence.covers(journey.patient.state, at)
+        and any(member.works_at(clinic, at) for clinic in member.clinics)
+        for member in journey.members
+    ):
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            "the register has no clinician of this id who may practise where the patient is now",
+            "Correct the id, or give `name`, `organisation` and `reached_by` of a clinician from elsewhere",
+            "receiver.person",
+        )
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

@@ -29,7 +29,7 @@ def _handover_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
 def _hand_over(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     if journey.handover is None:
         return
-    receiver = journey.handover.receiver
+    receiver = journey.handover.receiver.called
     for session in sessions_watched(journey):
         if session.dosed_at is None:
             yield e.SessionCancelled(
