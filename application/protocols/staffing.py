@@ -1,10 +1,10 @@
 """Whether the clinics of the organisation have the staff that a protocol asks for."""
 
 from application.context import Context
-from application.errors import FieldProblem, InvalidInput
+from application.errors import NOTHING_HAPPENED, FieldProblem, InvalidInput, NotAllowed
 from application.identity.keyring import verified_register
 from workflows.journey.protocol import Protocol
-from workflows.protocols.small_clinics import dead_ends
+from workflows.protocols.small_clinics import dead_ends, dead_ends_for
 
 
 def require_staff(context: Context, protocol: Protocol) -> None:
@@ -28,4 +28,23 @@ def require_staff(context: Context, protocol: Protocol) -> None:
             "a clinic could wait for somebody whom it does not have",
             "Name more roles in the protocol, or enter more staff (`clinician enter`)",
             fields=tuple(problems),
+        )
+
+
+def require_staff_beside(context: Context, protocol: Protocol, clinic: str, patient: str) -> None:
+    """Require that in a clinic of which the patient is one of the staff nothing could wait for them alone.
+
+    Raises:
+        NotAllowed: something could: it would wait as long as their care goes on, with the places in the protocol.
+        InvalidInput, NotVerified: the register is missing or cannot be believed.
+    """
+    now = context.now()
+    here = [entry.member for entry in verified_register(context.settings).staff if entry.member.works_at(clinic, now)]
+    found = [*dead_ends_for(protocol, [(member.id, member.role) for member in here], patient)]
+    if found:
+        raise NotAllowed(
+            "this patient works for the clinic, and without them nobody may be left to decide on their care",
+            "Enter more staff (`clinician enter`), or refer the patient to another clinic",
+            state=NOTHING_HAPPENED,
+            fields=tuple(FieldProblem(".".join(map(str, at)), rule) for at, rule in found),
         )

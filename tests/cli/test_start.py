@@ -56,6 +56,14 @@ def test_the_examples_start(world: World, coordinator: tuple[str, str], name: st
     assert "ILLUSTRATIVE" in answer.out
 
 
+def test_nobody_is_started_whose_care_only_they_could_decide_on(world: World, coordinator: tuple[str, str]) -> None:
+    director = referral(patient={**referral()["patient"], "ref": PEOPLE[Role.MEDICAL_DIRECTOR].id})
+    answer = start(world, coordinator, director)
+    assert answer.code == 4, answer.err
+    assert "without them nobody may be left to decide" in answer.err
+    assert "severe_hold_release" in answer.err
+
+
 def test_a_pathway_that_only_a_file_knows_starts(world: World, coordinator: tuple[str, str]) -> None:
     world.set(protocols_dir=EXAMPLES.parents[1] / "tests" / "protocols")
     answer = start(world, coordinator, referral(pathway="DEPRESSION", protocol="demonstration"))

@@ -19,7 +19,7 @@ from workflows.journey.protocol import Protocol, SignOffKind
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
 from workflows.protocols.rules import find_broken_rules
-from workflows.protocols.small_clinics import dead_ends
+from workflows.protocols.small_clinics import dead_ends, dead_ends_for
 
 STAFF = [PEOPLE[role] for role in CLINICAL if role in PROTOCOLS["PTSD"].care_team.smallest_clinic]
 KIND = SignOffKind.SERIOUS_ADVERSE_EVENT
@@ -91,6 +91,16 @@ def test_a_clinic_of_three_is_no_dead_end(pathway: str) -> None:
 )
 def test_a_clinic_that_lacks_somebody_is_told(staff: tuple[tuple[str, Role], ...], where: str) -> None:
     assert where in [at[0] for at, _ in dead_ends(BASE, staff)]
+
+
+@pytest.mark.parametrize(("patient", "where"), [("other", "sign_offs"), ("one", "sign_offs"), ("somebody", None)])
+def test_a_patient_who_is_one_of_the_staff_may_leave_nobody(patient: str, where: str | None) -> None:
+    """The only medical director is the patient: nobody else may be the first to release a severe hold."""
+    assert (where in {at[0] for at, _ in dead_ends_for(BASE, TWO, patient)}) is (where is not None)
+    kinds = {at[1] for at, _ in dead_ends_for(BASE, TWO, "other") if at[0] == "sign_offs"}
+    assert "severe_hold_release" in kinds
+    enough = (*TWO, ("second", Role.CLINICIAN), ("deputy", Role.MEDICAL_DIRECTOR), ("desk", Role.COORDINATOR))
+    assert not [*dead_ends_for(BASE, enough, patient)]
 
 
 @given(kind=KINDS, wrote=st.sampled_from([None, *STAFF]), data=st.data())

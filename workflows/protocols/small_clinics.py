@@ -45,6 +45,14 @@ def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Fie
             yield ("care_team", "roles", part.value), "in a clinic of this staff nobody may be this: name one more role"
 
 
+def dead_ends_for(protocol: Protocol, staff: Sequence[Member], patient: str) -> Iterator[tuple[FieldPath, str]]:
+    """Find what could wait for ever since the patient is one of this staff: nobody has a part in their own care."""
+    others = [(who, role) for who, role in staff if who != patient]
+    if len(others) < len(staff):
+        anyway = [*dead_ends(protocol, staff)]
+        yield from (found for found in dead_ends(protocol, others) if found not in anyway)
+
+
 def _authors(kind: SignOffKind, rule: SignOffRule, staff: Sequence[Member]) -> Iterator[set[str]]:
     """List who of the staff may have written what they are asked about, where that matters."""
     yield set()
