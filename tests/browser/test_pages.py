@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from fastapi.routing import APIRoute
 from playwright.async_api import Page, ViewportSize
 
 from application.pathway.command_catalog import KINDS
 from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
-from tests.console.addresses import PROTOCOL, SAVED
+from tests.console.addresses import PROTOCOL, SAVED, routes_of
 from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.browser
@@ -28,10 +27,9 @@ def addresses(desk: Desk, role: Role) -> Iterator[str]:
     clinics, app = desk.clinics, desk.serving.app
     assert app is not None
     given = {"journey_id": clinics.held}
-    for route in app.routes:
+    for route in routes_of(app):
         if (
-            isinstance(route, APIRoute)
-            and "GET" in (route.methods or ())
+            "GET" in (route.methods or ())
             and route.param_convertors.keys() <= given.keys()
             and route.path != SAVED
         ):

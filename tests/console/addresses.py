@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 BY_OPENID = {"/sign-in/openid", "/sign-in/openid/callback", "/sign-in/openid/role"}
 SAVED = "/start/file/template.csv"
@@ -11,8 +11,18 @@ SAVED = "/start/file/template.csv"
 TOKEN = "x" * 32
 PROTOCOL = "ptsd-at-home"
 """A protocol that comes with the service."""
+MANY = 50
+"""Fewer routes than the console has."""
 OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}", *BY_OPENID}
 """The addresses that need nobody signed in."""
+
+
+def routes_of(console: FastAPI) -> list[APIRoute]:
+    """Return every route of the console. FastAPI keeps those of a view within its router."""
+    found = [each.original_route for each in iter_route_contexts(console.routes)]
+    routes = [route for route in found if isinstance(route, APIRoute)]
+    assert len(routes) > MANY, "a walk over few routes shows nothing"
+    return routes
 
 
 def addresses(console: FastAPI, journey: UUID, form: str = "pathway.hold") -> list[tuple[str, str]]:
@@ -20,5 +30,6 @@ def addresses(console: FastAPI, journey: UUID, form: str = "pathway.hold") -> li
     noun, _, verb = form.partition(".")
     given = {"journey_id": str(journey), "noun": noun, "verb": verb, "request_id": "evaluation", "token": TOKEN,
              "name": PROTOCOL, "together": str(journey), "entry_id": str(journey), "version": "1"}  # fmt: skip
-    routes = [route for route in console.routes if isinstance(route, APIRoute)]
-    return [(method, route.path.format(**given)) for route in routes for method in sorted(route.methods or ())]
+    return [
+        (method, route.path.format(**given)) for route in routes_of(console) for method in sorted(route.methods or ())
+    ]

@@ -97,12 +97,14 @@ async def test_to_look_at_a_page_changes_nothing_but_who_looked(
 async def test_every_page_answers_every_role(console: FastAPI, clinics: Clinics, browser: Browser, role: str) -> None:
     await browser.sign_in(role)
     there_is_none = uuid4()
-    for journey in (clinics.held, clinics.ended, there_is_none):
+    seen = set(OPEN)
+    for journey in (clinics.held, there_is_none, *([clinics.ended] if role == Role.CLINICIAN else ())):
         for method, address in addresses(console, journey):
-            if method != "GET" or address in OPEN:
+            if method != "GET" or address in seen:
                 continue
+            seen.add(address)
             answer = await browser.go(address)
-            assert answer.status_code in (200, 403, 404), (address, answer.text)
+            assert answer.status_code in (200, 403, 404, 409, 422), (address, answer.text)
             assert {name: answer.headers[name] for name in HEADERS} == HEADERS
             assert address == SAVED or codes_in(answer.text) == [], address
             assert "<h1>" in answer.text or (answer.status_code == 200 and address == SAVED)
@@ -384,7 +386,7 @@ async def test_pages_hold_no_script_no_style_of_their_own_and_no_other_address(
             page = (await browser.go(address)).text
             page = page.replace('<script type="module" src="/static/kept.js"></script>', "")
             page = page.replace('<script type="module" src="/static/room.js"></script>', "")
-            assert not re.search(r"<script|style=|on\w+=\"|https?://", page), address
+            assert not re.search(r"<script|\sstyle=|\son\w+=|https?://", page), address
             title = re.findall(r"<title>([^<]*)</title>", page)[0]
             assert clinics.journeys[clinics.held].patient.ref not in title
 
