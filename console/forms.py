@@ -17,7 +17,7 @@ from application.input import forms
 from application.input.wall_clock import read_wall_clock
 from application.questionnaires.wording import Wording
 from application.words.codes import say, say_path
-from application.words.titles import CONSCIOUSNESS
+from application.words.titles import CHOICES
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.calendars import zone_info
@@ -117,7 +117,7 @@ def _fields(
     codes = names.get(".".join(each for each in path if not each.isdigit()))
     match part:
         case {"enum": words}:
-            labels = CONSCIOUSNESS if path[-1] == "consciousness" else {}
+            labels = CHOICES.get(path[-1], {})
             yield Field(path, "choice", required, choices=tuple(map(str, words)), default=spelled, labels=labels)
         case {"type": "boolean"}:
             yield Field(path, "yes_no", required)
@@ -171,7 +171,7 @@ def _list(
     if codes is not None or "enum" in items:
         choices = tuple(map(str, items["enum"])) if codes is None else codes
         if choices:
-            yield Field(path, "codes", required, choices=choices)
+            yield Field(path, "codes", required, choices=choices, labels=CHOICES.get(path[-1], {}))
     elif items.get("type") == "object" and "properties" in items:
         for row in range(ROWS):
             for name, inner in items["properties"].items():

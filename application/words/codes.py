@@ -47,6 +47,8 @@ WORDS: Final = {
     "sign_offs": "decisions",
     "type": "kind",
     # Instruments, clinical shorthand.
+    "ANXIETY": "anxiety",
+    "C-SSRS-SINCE": "C-SSRS, since the last contact",
     "q1": "question 1",
     "q2": "question 2",
     "q3": "question 3",

@@ -1,5 +1,6 @@
 """What an event says, in a line: the same for the timeline, the printed record and the command line."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,6 +10,7 @@ from application.words.changes import Change
 from application.words.codes import say
 from application.words.terms import CODED, Terms
 from application.words.titles import title_of_command
+from application.words.viewer import on_both_clocks
 from workflows.journey import events as e
 from workflows.journey.instruments import Score
 from workflows.journey.stages.evaluation.model import BASELINE
@@ -18,6 +20,10 @@ from workflows.journey.vocabulary.codes import code_in
 
 LONGEST: Final = 80
 """How much of a text stands in a line (characters)."""
+SIGNATURE_BINDING: Final = frozenset({"request", "evidence", "nonce"})
+"""What binds a signature to what it is for: nobody reads it to see what changed."""
+TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+"""A time as JSON has it."""
 LEFT_OUT: Final = frozenset(
     {"kind", "local", "zone", "nonce", "code_key", "log", "protocol_digest", "together", "clearance"}
 )
@@ -36,7 +42,9 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
     """Describe an event in a line. Long or nested values are left to the whole record."""
     match body:
         case e.PathwayStarted():
-            return f"{body.pathway} at {body.clinic}, protocol {body.protocol.title}, version {body.protocol.version}"
+            return (
+                f"{say(body.pathway)} at {body.clinic}, protocol {body.protocol.title}, version {body.protocol.version}"
+            )
         case e.InstrumentRecorded():
             occasion = describe_occasion(body.occasion, terms)
             return f"{body.instrument.value} ({occasion}): {describe_score(body.score)}"
@@ -104,7 +112,10 @@ def _counted(said: Iterable[str]) -> list[str]:
 def describe_change(change: Change, terms: Terms) -> str:
     """Say in a sentence what differs, and where."""
     place = " › ".join(describe_place(change, terms))
-    then, now = (None if side in (None, [], {}) else _quote(terms.spell(side)) for side in (change.then, change.now))
+    then, now = (
+        None if side in (None, [], {}) else _quote(terms.spell(filled(side)), terms.zone)
+        for side in (change.then, change.now)
+    )
     if then is None:
         return f"{place}: now {now}; there was nothing"
     return f"{place}: nothing any more; it was {then}" if now is None else f"{place}: now {now}; it was {then}"
@@ -115,16 +126,31 @@ def describe_place(change: Change, terms: Terms) -> tuple[str, ...]:
     return tuple(f"no. {part}" if isinstance(part, int) else terms.known.get(part) or say(part) for part in change.path)
 
 
-def _quote(spelled: object) -> str:
+def filled(value: object) -> object:
+    """Return a nested value without what is empty in it, and without the ids and hashes that bind signatures."""
+    if value in (None, [], {}):
+        return "nothing"
+    match value:
+        case Mapping():
+            told = {name: inner for name, inner in value.items() if name not in SIGNATURE_BINDING}
+            return {name: filled(inner) for name, inner in told.items() if inner not in (None, [], {})}
+        case list():
+            return [filled(inner) for inner in value]
+    return value
+
+
+def _quote(spelled: object, zone: str) -> str:
     match spelled:
         case None:
             return "none"
+        case str() if TIME.fullmatch(spelled):
+            return on_both_clocks(datetime.fromisoformat(spelled), zone)[0]
         case str():
             return spelled if spelled.replace(".", "", 1).isdecimal() else f"“{spelled}”"
         case list():
-            return ", ".join(map(_quote, spelled)) or "nothing"
+            return ", ".join(_quote(inner, zone) for inner in spelled) or "nothing"
         case dict():
-            return ", ".join(f"{name}: {_quote(inner)}" for name, inner in spelled.items())
+            return ", ".join(f"{name}: {_quote(inner, zone)}" for name, inner in spelled.items())
     return str(spelled)
 
 

@@ -121,6 +121,7 @@ def terms_of_journey(journey: Journey) -> Terms:
         **{each.id: each.report.what for each in journey.adverse_events.values()},
         **{each.id: each.text for each in journey.questions.values()},
         **{each.id: each.what for each in journey.medicines.values()},
+        **{each.request: f"{say(each.kind)}, signed {on_both_clocks(each.at, zone)[0]}" for each in journey.sign_offs},
     }
     plain = terms_of((), zone, journey.protocol, with_ids=True)
     return plain._replace(known={**plain.known, **known})

@@ -141,9 +141,38 @@ URGENCIES: Final[Mapping[str, str]] = {
 }
 """What is said of how urgent something is to whoever looks whom to reach."""
 
+URGENCY: Final[Mapping[str, str]] = {
+    "routine": "it can wait",
+    "clinical": "it is about somebody's health",
+    "urgent": "it cannot wait",
+    "emergency": "an emergency: somebody is in danger",
+}
+"""What is said of how urgent something is to whoever asks for help."""
+
 CONSCIOUSNESS: Final[Mapping[str, str]] = {"voice": "answers to a voice", "pain": "answers to pain alone"}
 """What is said of how awake somebody is to whoever observes them, who may be no clinician. Only of that field: in a
 report, "pain" is what somebody wrote."""
+
+CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
+    "consciousness": CONSCIOUSNESS,
+    "urgency": URGENCY,
+    "serious_because": {
+        "life_threatening": "it threatened life",
+        "hospitalization": "a stay in hospital, or a longer one",
+        "disability": "lasting harm, or a disability",
+        "intervention_to_prevent": "treatment was needed to prevent lasting harm",
+    },
+    "causality": {
+        "unrelated": "no, it is unrelated",
+        "unlikely": "unlikely",
+        "possible": "possibly",
+        "probable": "probably",
+        "definite": "certainly",
+        "unknown": "not known",
+    },
+}
+"""What the codes to choose from are called in a form, by field, where their own words do not say it to everybody who
+may be asked."""
 
 CALLED = {
     ("adverse-event.report", "what"): "what happened",
@@ -161,6 +190,8 @@ CALLED = {
     ("pathway.propose-handover", "receiver/organisation"): "their clinic or hospital",
     ("pathway.propose-handover", "receiver/reached_by"): "how they are reached",
     ("pathway.propose-handover", "receiver/accepted"): "they said that they take over",
+    ("adverse-event.report", "causality"): "does it come from the treatment",
+    ("adverse-event.report", "serious_because"): "serious because",
     ("session.check", "observer/ref"): "reference, an opaque id and no name",
     ("session.check", "observer/adult"): "is an adult",
     ("session.check", "reachable_within_minutes"): "reachable within how many minutes",

@@ -6,10 +6,10 @@ clinics. A zone that is not known is an error, never UTC.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,9 @@ from application.settings import PREFIX, ZONE_EXAMPLE, zone_in_path, zone_named
 from workflows.journey.vocabulary.calendars import local, zone_info
 
 SETTING = f"{PREFIX}ZONE"
+MEANT: Mapping[str, int | None] = {"CST": -6, "CDT": -5, "PST": -8, "IST": None}
+"""Names of clocks that are used for several, and which one is meant by them, in hours from UTC: that of a state of the
+US, where patients are. The others are told by their distance from UTC."""
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
 """Where a machine says its zone: by a link into its zone data, or by name."""
 _OF_REQUEST: ContextVar[ZoneInfo | None] = ContextVar("zone_of_request", default=None)
@@ -84,7 +87,18 @@ def in_viewers_zone(moment: datetime) -> datetime:
 
 def spell(moment: datetime, clock: str = "%H:%M") -> str:
     """Write a moment as the person who looks reads it, such as `Mon 2026-03-02 17:00 PST`."""
-    return _read(moment).strftime(f"%a %Y-%m-%d {clock} %Z")
+    shown = on_viewers_clock(moment)
+    return f"{shown:%a %Y-%m-%d {clock}} {clock_name(shown)}"
+
+
+def clock_name(local_time: datetime) -> str:
+    """Name the clock that a time is on, such as ``CET``; by its distance from UTC, where such a name is used for other
+    clocks too."""
+    name, distance = local_time.strftime("%Z"), local_time.utcoffset()
+    if name not in MEANT or distance is None:
+        return name
+    meant = MEANT[name]
+    return name if meant is not None and distance == timedelta(hours=meant) else f"UTC{local_time:%z}"
 
 
 def spell_with_place(moment: datetime) -> str:
@@ -100,8 +114,8 @@ def place() -> str:
         return f"your zone is not known: set {SETTING}"
 
 
-def _read(moment: datetime) -> datetime:
-    """Return a moment as it is shown. What was done is told even if nobody knows where the viewer is."""
+def on_viewers_clock(moment: datetime) -> datetime:
+    """Return a moment on the clock that the viewer reads. What was done is told even if nobody knows where they are."""
     try:
         return in_viewers_zone(moment)
     except SettingsError:
@@ -133,4 +147,4 @@ def on_both_clocks(moment: datetime, zone: str) -> tuple[str, str]:
         same = theirs.utcoffset() == in_viewers_zone(moment).utcoffset()
     except SettingsError:
         same = True
-    return f"{theirs:%a %Y-%m-%d %H:%M %Z}", "" if same else spell(moment)
+    return f"{theirs:%a %Y-%m-%d %H:%M} {clock_name(theirs)}", "" if same else spell(moment)

@@ -23,7 +23,6 @@ from application.questionnaires.wording import Wording
 from application.reading.access_log import ActOn
 from application.reading.history import load_history, read_journey
 from application.words.codes import say
-from application.words.titles import URGENCIES
 from application.words.viewer import viewers_zone, zone_of_browser
 from console import corrections, names
 from console.completing import complete
@@ -45,7 +44,6 @@ from workflows.journey.commands import (
     Observe,
     RecordInstrument,
     RecordPlan,
-    RequestSupport,
     ReviewAccess,
 )
 from workflows.journey.events import Event, GlassBroken, InstrumentRecorded, SessionObserved
@@ -226,9 +224,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     role = visit.signed_in.person.role
     if kind.model is KeepReport and role not in STAFF_ROLES:
         fields = tuple(_of_their_forms(field, role) if field.name == "about" else field for field in fields)
-    if kind.model is RequestSupport and role == Role.PATIENT:
-        fields = tuple(field._replace(labels=URGENCIES) if field.name == "urgency" else field for field in fields)
     instrument, wording = given.get("instrument"), None
+    fields = those_asked_of(role, fields)
     if kind.model is Observe and journey is not None:
         wording = words_of(visit, Instrument.CADSS_6, journey)
         fields = in_words(fields, wording, OBSERVED)
@@ -254,6 +251,12 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         wording = words_of(visit, Instrument.CADSS_6, known.journey)
     fields, about = corrections.fields_for(fact, known, wording), corrections.not_kept(fact)
     return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about, sent=sent)
+
+
+def those_asked_of(role: Role, fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Return the fields of a form that somebody in this role is asked for: what clinical staff rate on a scale is
+    nothing for the adult who stays with the patient."""
+    return tuple(field for field in fields if role != Role.OBSERVER or field.path[0] != OBSERVED)
 
 
 def _of_their_forms(field: Field, role: Role) -> Field:

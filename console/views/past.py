@@ -103,9 +103,10 @@ def changes_page(
 ) -> Response:
     """Return the page of what changed between two moments, or the form that asks for them."""
     zone = None if found is None else found.after.patient.zone
+    terms = NO_TERMS if found is None else terms_of_journey(found.after)._replace(with_ids=False)
     return page(
         visit.request, "changes.html", visit.signed_in, error=error, again=again, journey_id=journey_id, found=found,
-        given=given, zone=zone, terms=NO_TERMS if found is None else terms_of_journey(found.after),
+        given=given, zone=zone, terms=terms,
     )  # fmt: skip
 
 

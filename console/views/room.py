@@ -16,7 +16,7 @@ from console.forms import OBSERVED, Field, fields_of, in_words
 from console.known_names import offer
 from console.names import FormContext
 from console.pages import news, page
-from console.views.commands import BY_NAME, words_of
+from console.views.commands import BY_NAME, those_asked_of, words_of
 from console.visits import Looks
 from workflows.journey.instruments import Instrument
 from workflows.journey.vocabulary.actors import Role
@@ -76,6 +76,7 @@ async def show(visit: Looks, journey_id: UUID, session: WrittenWhole | None = No
     visit.signed_in.in_session = room.is_run_by(visit.signed_in.person.id)
     words = words_of(visit, Instrument.CADSS_6, room.journey)
     fields = in_words(_fields(kind, room, staff), words, OBSERVED) if kind is not None and mine else ()
+    fields = those_asked_of(visit.signed_in.person.role, fields)
     return page(
         visit.request,
         "room.html",

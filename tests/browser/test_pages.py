@@ -28,11 +28,7 @@ def addresses(desk: Desk, role: Role) -> Iterator[str]:
     assert app is not None
     given = {"journey_id": clinics.held}
     for route in routes_of(app):
-        if (
-            "GET" in (route.methods or ())
-            and route.param_convertors.keys() <= given.keys()
-            and route.path != SAVED
-        ):
+        if "GET" in (route.methods or ()) and route.param_convertors.keys() <= given.keys() and route.path != SAVED:
             yield route.path.format(**given)
     yield f"/protocols/{PROTOCOL}"
     yield f"/journeys/{clinics.held}/events/20"

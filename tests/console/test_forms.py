@@ -15,13 +15,13 @@ from application.identity.staff import Colleague
 from application.input import forms
 from application.pathway.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
 from application.pathway.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
-from application.words.titles import CALLED, TITLES
+from application.words.titles import CALLED, CHOICES, TITLES
 from console import names as n
-from console.forms import Field, answers_of, as_said, fields_of, read_back
+from console.forms import OBSERVED, Field, answers_of, as_said, fields_of, read_back
 from console.known_names import ANYWHERE, KNOWN, SUGGESTED, offer
 from console.names import FormContext
 from console.pages import PAGES
-from console.views.commands import BY_NAME
+from console.views.commands import BY_NAME, those_asked_of
 from simulation.people import PEOPLE, STAFF, member_of
 from tests.cli.valid import FORMS
 from tests.journey.play import PROTOCOLS, course, started
@@ -258,11 +258,20 @@ def test_who_does_something_stands_there_for_nobody() -> None:
 def test_who_may_not_look_is_offered_nothing_of_the_journey(kind: CommandKind) -> None:
     play = course(next(iter(PROTOCOLS)))
     whole = FormContext(play.journey, play.events, COLLEAGUES)
-    anywhere = {name for offers in ANYWHERE for name in offers(None)}
+    anywhere = {name for offers in (*(offers(None) for offers in ANYWHERE), *CHOICES.values()) for name in offers}
     sessions = {*n.ANY_SESSION(whole)}  # type: ignore[misc]
     for known, of_journey in ((None, set()), (whole._replace(whole=False), sessions)):
         for field in offer(fields_of(kind.model), kind.model, known):
             assert {*field.labels} <= anywhere | of_journey, (kind.name, field.name)
+
+
+def test_the_adult_who_stays_rates_no_scale_and_chooses_between_words() -> None:
+    observed = fields_of(c.Observe)
+    asked = those_asked_of(Role.OBSERVER, observed)
+    assert {field.path[0] for field in observed if field not in asked} == {OBSERVED}
+    assert those_asked_of(Role.CLINICIAN, observed) == observed
+    [urgency] = [field for field in fields_of(c.RequestSupport) if field.name == "urgency"]
+    assert urgency.labels.keys() == {*urgency.choices}
 
 
 @pytest.mark.parametrize("given", [["1", "2"], ["7"], ["07"], ["x"], ["1", "9" * 5000], ["\u00b2"]])

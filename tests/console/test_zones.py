@@ -44,7 +44,9 @@ async def test_each_person_sees_times_where_they_are_and_nothing_is_left_for_the
             page = await browser.go("/work")
             assert told(page) == zone
             assert f"As of {local(clinics.world.at, zone):%a %Y-%m-%d %H:%M %Z}." in page.text
-            assert f'data-zone="{zone}"' in page.text
+            here = local(clinics.world.at, zone)
+            ahead = (here.utcoffset() or timedelta()) // timedelta(minutes=1)
+            assert f'data-clock="{here:%Z}" data-clock-minutes="{ahead}"' in page.text
             held = (await browser.go(f"/journeys/{clinics.held}")).text
             assert re.search(r"If nothing comes: [^.]* on \w{3} [-\d]{10} [:\d]{5} P[SD]T \(for you ", held)
             # This page asks for nobody who is signed in.

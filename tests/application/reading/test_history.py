@@ -1,6 +1,7 @@
 """A journey as it was known at a moment, and what is true of it as far as is known today."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,10 +14,11 @@ from application.pathway.show import differences
 from application.reading.history import as_known
 from application.words.changes import compare
 from application.words.lines import describe_change
-from application.words.terms import NO_TERMS
-from tests.journey.play import Play, before
+from application.words.terms import NO_TERMS, terms_of_journey
+from tests.journey.play import Play, before, course
 from tests.signatures.recorded import history
 from workflows.journey import commands as c
+from workflows.journey.aggregate import fold
 from workflows.journey.events import Event
 from workflows.journey.vocabulary.actors import Role
 
@@ -95,3 +97,13 @@ def test_changes_are_told_place_by_place() -> None:
         "scores[2]": "scores › no. 2: now total: 4; there was nothing",
         "new": "new: now “x”; there was nothing",
     }
+
+
+def test_what_changed_is_told_without_ids_and_with_times_that_people_read() -> None:
+    events = course("ANXIETY").events
+    for version in range(20, len(events), 40):
+        then, now = fold(events[: version - 19]), fold(events[:version])
+        terms = terms_of_journey(now)._replace(with_ids=False)
+        for change in differences(then, now):
+            told = describe_change(change, terms)
+            assert not re.search(r"[0-9a-f]{16}|\d\dT\d\d:", told), told

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from application.errors import InvalidInput, SettingsError
 from application.words import viewer
 from application.words.viewer import (
+    clock_name,
     look_from,
     one_request,
     place,
@@ -52,6 +53,9 @@ def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("US/Pacific", "Mon 2026-03-02 17:00 PST (US/Pacific)"),
         ("Etc/GMT+8", "Mon 2026-03-02 17:00 -08 (Etc/GMT+8)"),
         ("America/Sao_Paulo", "Mon 2026-03-02 22:00 -03 (America/Sao_Paulo)"),
+        ("Asia/Kolkata", "Tue 2026-03-03 06:30 UTC+0530 (Asia/Kolkata)"),
+        ("Asia/Shanghai", "Tue 2026-03-03 09:00 UTC+0800 (Asia/Shanghai)"),
+        ("America/Chicago", "Mon 2026-03-02 19:00 CST (America/Chicago)"),
         ("Asia/Kathmandu", "Tue 2026-03-03 06:45 +0545 (Asia/Kathmandu)"),
         ("UTC", "Tue 2026-03-03 01:00 UTC (UTC)"),
     ],
@@ -202,3 +206,12 @@ def test_nothing_in_the_service_reads_the_zone_data_of_the_machine() -> None:
         assert "ZoneInfo(" not in source, path
         assert ".astimezone()" not in source, path
         assert "fromtimestamp(" not in source or "tz" in source, path
+
+
+def test_no_two_clocks_have_one_name() -> None:
+    ahead: dict[str, set[timedelta | None]] = {}
+    for zone in files("tzdata").joinpath("zones").read_text().split():
+        for month in (1, 4, 7, 10):
+            there = local(datetime(2026, month, 15, tzinfo=UTC), zone)
+            ahead.setdefault(clock_name(there), set()).add(there.utcoffset())
+    assert {name: each for name, each in ahead.items() if len(each) > 1} == {}
