@@ -57,6 +57,7 @@ from console.views import (
 )
 from console.views import openid as openid_sign_in
 from console.visits import (
+    COOKIE,
     KEPT,
     MakeContext,
     NotSignedIn,
@@ -191,7 +192,8 @@ async def _sign_in_first(request: Request, raised: Exception) -> Response:
     to_sign_in = f"/sign-in?{urlencode({'next': onward})}"
     if request.method == "GET":
         to_sign_in_page = RedirectResponse(to_sign_in, 303)
-        sign_in.forget_pages(to_sign_in_page)
+        if isinstance(raised, NotSignedIn) and cookies.sent(request, COOKIE) is not None:
+            sign_in.forget(request, to_sign_in_page)
         return to_sign_in_page
     drafts, why, then = drafts_of(request), SIGNED_OUT, to_sign_in
     match raised:

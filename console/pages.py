@@ -4,11 +4,12 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
 
 import structlog
@@ -41,16 +42,19 @@ from application.settings import Settings
 from application.words.codes import say, say_all, say_path
 from application.words.events import title_of_event
 from application.words.lines import (
+    TIME,
     describe_change,
     describe_event,
     describe_occasion,
     describe_place,
     describe_score,
+    filled,
 )
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
-from application.words.viewer import on_both_clocks, place, shown_at, spell
+from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
+from console.drafts import SHOWN_AGAIN
 from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here
@@ -77,11 +81,8 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
 )
 """The status and the heading of each kind of error."""
 
-SIGNATURE_BINDING = ("request", "evidence", "nonce")
-"""What binds a signature to what it is for: nobody reads it to see what changed."""
 _YEAR = 365.25 * 86_400
 _DAY = len("Mon 2026-03-02 ")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 log = structlog.get_logger("console")
 
 
@@ -112,7 +113,16 @@ def _called(fields: Sequence[Field]) -> dict[str, str]:
 
 def _clock(moment: datetime, zone: str) -> str:
     """Write a time of day as a wall clock in a zone shows it."""
-    return f"{local(moment, zone):%H:%M %Z}"
+    shown = local(moment, zone)
+    return f"{shown:%H:%M} {clock_name(shown)}"
+
+
+def _told_of_clock(moment: datetime, zone: str | None = None) -> Markup:
+    """Tell the script of a page on which clock its times are, in a zone or else the viewer's: what the clock is called,
+    and by how many minutes it is ahead of UTC. A browser calls many clocks by a distance that nobody knows."""
+    shown = on_viewers_clock(moment) if zone is None else local(moment, zone)
+    minutes = int((shown.utcoffset() or timedelta()) / timedelta(minutes=1))
+    return Markup('data-clock="{}" data-clock-minutes="{}"').format(clock_name(shown), minutes)
 
 
 def _ahead(moment: datetime, at: datetime) -> str:
@@ -157,7 +167,7 @@ def _dated(value: object, zone: str) -> object:
     """Write a value of the evidence; a time in the patient's zone, and what is no time as it is."""
     if value is None:
         return "none"
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    if not isinstance(value, str) or not TIME.fullmatch(value):
         return value
     return shown_at(datetime.fromisoformat(value), zone)
 
@@ -166,22 +176,9 @@ def _named(person: str, called: Callable[[str], str]) -> str:
     return called(person)
 
 
-def _filled(value: object) -> object:
-    """Return a nested value without what is empty in it, and without the ids and hashes that bind signatures."""
-    if value in (None, [], {}):
-        return "nothing"
-    match value:
-        case Mapping():
-            told = {name: inner for name, inner in value.items() if name not in SIGNATURE_BINDING}
-            return {name: _filled(inner) for name, inner in told.items() if inner not in (None, [], {})}
-        case list():
-            return [_filled(inner) for inner in value]
-    return value
-
-
 def _bounds(hint: str) -> str:
     """Say between which numbers a number may be, where that tells people anything."""
-    return "" if re.search(r"\d{5}", hint) else hint
+    return "" if not hint or re.search(r"\d{5}", hint) else f",{hint}"
 
 
 def _fresh(true: TrueUpTo) -> str:
@@ -243,10 +240,11 @@ def _templates() -> Environment:
         "action": describe_action,
         "change_in": describe_change,
         "place_in": describe_place,
-        "filled": _filled,
+        "filled": filled,
         "result": describe_score,
         "amount": format_dose,
         "clock": _clock,
+        "told_of_clock": _told_of_clock,
         "ahead": _ahead,
         "as_typed": AsTyped,
         "step": describe_step,
@@ -292,12 +290,28 @@ def page(
         reference=reference_of(request),
         called=called,
         demonstration=settings.demonstration,
+        now=sign_ins_of(request).now(),
+        **_when_idle(request, signed_in, notice),
         service=request.app.state.service,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
     )
     wait = {"Retry-After": str(error.seconds)} if isinstance(error, TooOften) else None
     return HTMLResponse(content, status, wait)
+
+
+def _when_idle(request: Request, signed_in: SignIn | None, notice: Flash | None) -> dict[str, Any]:
+    """Say when a page is put away because whoever looks at it did nothing, and where its browser goes then: nobody who
+    comes by later reads it. ``entered``: what somebody entered is in it, and is not to be lost."""
+    if signed_in is None:
+        return {}
+    left = min(signed_in.idle_until, signed_in.since + LONGEST) - sign_ins_of(request).now()
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return {
+        "idle_seconds": max(int(left.total_seconds()), 0) + 1,
+        "onward_after_idle": f"/sign-in?{urlencode({'next': here})}",
+        "entered": request.method == "POST" or (notice is not None and SHOWN_AGAIN in notice.said),
+    }
 
 
 def reference_of(request: Request) -> str:

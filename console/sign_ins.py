@@ -71,7 +71,8 @@ class SignIn:
     signed in with a passkey has a ``session``; whom a button signed in, the file of a ``profile``; whom a link let in,
     a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
     ``in_session``: the room of a session that runs is the page they looked at last, or stands open in another tab, and
-    they are named for it. ``zone`` is where their browser says they are; None where it said nothing that is known."""
+    they are named for it. ``zone`` is where their browser says they are; None where it said nothing that is known.
+    ``agent`` is which kind of browser it says it is."""
 
     person: Profile
     profile: Path | None
@@ -82,6 +83,7 @@ class SignIn:
     looks_only: bool = False
     in_session: bool = False
     zone: ZoneInfo | None = None
+    agent: str = ""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Flash | None = None

@@ -9,6 +9,7 @@ from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import structlog
 from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
@@ -55,6 +56,7 @@ page says what is new and a form what came of it; nothing else tells them from w
 SEEN = "carepath-seen"
 """The header in which the script says what its page shows."""
 
+log = structlog.get_logger("console")
 KEPT_FOR_LINK = "Nothing was sent. What you entered is kept for an hour: open the link of that page again."
 
 
@@ -247,25 +249,36 @@ def drafts_of(request: Request) -> Drafts:
     return found
 
 
+def agent_of(request: Request) -> str:
+    """Return what kind of browser it is, as it says itself."""
+    return request.headers.get("user-agent", "")
+
+
 def zone_sent(sent: Mapping[str, str]) -> ZoneInfo | None:
     """Return the zone that a browser says it is in; None where it says none that is known."""
     return zone_of_browser(sent.get(ZONE, ""))
 
 
-def signed_in_with(request: Request) -> SignIn | None:
-    """Return who is signed in with this browser, and have the times of this request be theirs."""
-    found = _found_by(request)
+def signed_in_with(request: Request, *, does: bool = True) -> SignIn | None:
+    """Return who is signed in with this browser, and have the times of this request be theirs. ``does``: that they do
+    something is noted."""
+    found = _found_by(request, does)
     look_from(None if found is None else found.zone)
     return found
 
 
-def _found_by(request: Request) -> SignIn | None:
+def _found_by(request: Request, does: bool) -> SignIn | None:
     """Return who is signed in with this browser, as the register has them now. Who signed in with a passkey is signed
     out when it is revoked, or when the register has no entry for them any more; and so is whom their organisation
-    signed in, when the register does not let them look in this role any more. A script that looks whether anything is
-    new is nothing that they do."""
+    signed in, when the register does not let them look in this role any more. A secret that comes from another kind of
+    browser was copied, and ends. A script that looks whether anything is new is nothing that they do."""
     sign_ins = sign_ins_of(request)
-    found = sign_ins.find(cookies.sent(request, COOKIE), does=request.method != "GET" or not by_script(request))
+    does = does and (request.method != "GET" or not by_script(request))
+    found = sign_ins.find(cookies.sent(request, COOKIE), does=does)
+    if found is not None and found.agent != agent_of(request):
+        log.warning("sign_in.in_another_browser")
+        sign_ins.end(found.token)
+        return None
     if found is None or (found.key_id is None and not found.looks_only):
         return found
     register, now = verified_register(settings_of(request)), sign_ins.now()

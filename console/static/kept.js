@@ -55,13 +55,10 @@ export const unsent = () => entries.filter((entry) => entry.state === "waiting")
 // What of that can be sent by who is signed in. Without a working session only some of it can.
 const sendable = () => unsent().filter((entry) => !(looksOnly && entry.needsSession));
 
+// A time on the clock that the page has its times on, called as the server calls it.
 function clock(moment) {
-  const shown = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
-  try {
-    return new Intl.DateTimeFormat("en-US", { ...shown, timeZone: asOf?.dataset.zone }).format(moment);
-  } catch {
-    return new Intl.DateTimeFormat("en-US", shown).format(moment);
-  }
+  const { clock: name, clockMinutes } = (asOf?.dataset.clock ? asOf : document.body).dataset;
+  return `${new Date(moment + clockMinutes * 60_000).toISOString().slice(11, 16)} ${name}`;
 }
 
 function show() {
@@ -151,6 +148,7 @@ async function ask() {
     lost = null;
     if (answer.status === 401) {
       away = "signed out";
+      leave();
     } else if (answer.ours) {
       const found = JSON.parse(answer.text);
       token = found.form_token;
@@ -168,6 +166,11 @@ async function ask() {
   }
   if (lost === null && !away && sendable().length) await sendAll();
   show();
+}
+
+// Nobody reads a page of somebody who is signed out, unless something of theirs is kept on it, or it is a session's.
+function leave() {
+  if (!typing() && !entries.length && document.body.dataset.onward) location.replace(document.body.dataset.onward);
 }
 
 function knowEnd(found) {

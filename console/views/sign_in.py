@@ -17,6 +17,7 @@ from console.sign_ins import SignIn
 from console.visits import (
     COOKIE,
     Says,
+    agent_of,
     context_of_nobody,
     drafts_of,
     firsts,
@@ -45,7 +46,7 @@ async def choose(request: Request, next: str = "") -> Response:  # noqa: A002 - 
     return page(
         request,
         "sign_in.html",
-        signed_in_with(request),
+        signed_in_with(request, does=False),
         people=people,
         onward=own(next),
         kept=kept,
@@ -100,7 +101,7 @@ def home_of(signed_in: SignIn) -> str:
 def hand_over(request: Request, answer: Response, opened: SignIn, before: str | None, zone: ZoneInfo | None) -> None:
     """Give a browser the secret of a new sign-in, and end the one whose secret it had before. ``zone`` is where it says
     that it is."""
-    opened.zone = zone
+    opened.zone, opened.agent = zone, agent_of(request)
     if before is not None:
         sign_ins_of(request).end(before)
         forget_pages(answer)
@@ -123,9 +124,14 @@ async def stay(visit: Says) -> Response:
 async def sign_out(visit: Says) -> Response:
     sign_ins_of(visit.request).end(visit.signed_in.token)
     answer = RedirectResponse("/sign-in", 303)
-    cookies.take_back(visit.request, answer, COOKIE)
-    forget_pages(answer)
+    forget(visit.request, answer)
     return answer
+
+
+def forget(request: Request, answer: Response) -> None:
+    """Have a browser forget a sign-in that ended, and its pages."""
+    cookies.take_back(request, answer, COOKIE)
+    forget_pages(answer)
 
 
 def own(address: str) -> str:

@@ -4,11 +4,13 @@ Nothing is lost, nothing happens twice, and the words are clear.
 """
 
 import re
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from playwright.async_api import Page, expect
 
+from console import sign_ins
 from console.sign_ins import IDLE
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
@@ -201,3 +203,27 @@ async def test_a_sign_in_that_ends_in_the_middle_of_a_form(desk: Desk, how: str)
         await _send(page)
         await expect(page.get_by_role("heading", name="Care is held")).to_be_visible()
     assert await _count(desk, journey, "hold.placed") == 1
+
+
+async def test_a_page_that_stands_open_is_put_away_once_its_session_has_ended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journey = desk.clinics.held
+    onward, entered = f"/journeys/{journey}", "Invented: entered, and not sent"
+    async with desk.person("clinician") as page:
+        await page.clock.install()
+        await page.goto(onward)
+        await page.clock.fast_forward(IDLE // timedelta(milliseconds=1) + 2000)
+        await page.wait_for_url(lambda url: "/sign-in" in url)
+        await expect(page.get_by_role("link", name="Go on where you were")).to_have_attribute("href", onward)
+        # What was entered stays, and nothing else is to be read.
+        await _hold(page, journey, entered)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await page.clock.fast_forward(IDLE // timedelta(milliseconds=1) + 2000)
+        await expect(page.get_by_role("heading", level=1)).to_be_hidden()
+        await expect(page.get_by_label("Reason")).to_have_value(entered)
+        await expect(page.get_by_role("button", name=re.compile("^Send"))).to_be_visible()
+    monkeypatch.setattr(sign_ins, "IDLE", timedelta(0))
+    async with desk.person("clinician", script=False) as page:
+        await page.goto(onward)
+        await page.wait_for_url(lambda url: "/sign-in" in url)

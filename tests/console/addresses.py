@@ -4,6 +4,7 @@ from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.applications import Starlette
 
 BY_OPENID = {"/sign-in/openid", "/sign-in/openid/callback", "/sign-in/openid/role"}
 SAVED = "/start/file/template.csv"
@@ -17,7 +18,7 @@ OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/
 """The addresses that need nobody signed in."""
 
 
-def routes_of(console: FastAPI) -> list[APIRoute]:
+def routes_of(console: Starlette) -> list[APIRoute]:
     """Return every route of the console. FastAPI keeps those of a view within its router."""
     found = [each.original_route for each in iter_route_contexts(console.routes)]
     routes = [route for route in found if isinstance(route, APIRoute)]
