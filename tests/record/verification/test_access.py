@@ -29,7 +29,7 @@ async def looks(record: Record) -> list[UUID]:
         until=datetime.now(UTC),
         purpose=Purpose.BREAK_THE_GLASS,
     )
-    made = [an_access(A), an_access(), whole, an_access(B, shown=False), an_access(B, command=())]
+    made = [an_access(A), an_access(), whole, an_access(B, shown=False), an_access(B, command=("x",))]
     for count, new in enumerate(made, start=1):
         await record_access(record, new)
         if count in (2, 5):
@@ -67,7 +67,7 @@ COLUMNS = {
     "reader_id": "'somebody-else'",
     "reader_role": "'ops'",
     "purpose": "'TREAT'",
-    "clock": "'infinity'",
+    "clock": "clock + interval '1 microsecond'",
     "command": "array_append(command, 'more')",
     "shown": "NOT shown",
     "journeys": "journeys[1:1]",
@@ -196,7 +196,7 @@ async def test_whoever_looks_keeps_nobody_else_from_looking(migrated: Database, 
     transaction = stranger.transaction()
     await transaction.start()
     await stranger.execute(
-        "SELECT record.record_access(1::smallint, $1, 'x', 'ops', 'TREAT', now(), '{}', true, '{}', '{}', 1, "
+        "SELECT record.record_access(1::smallint, $1, 'x', 'ops', 'TREAT', now(), '{x}', true, '{}', '{}', 1, "
         "NULL, NULL, NULL)",
         uuid4(),
     )

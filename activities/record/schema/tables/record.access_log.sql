@@ -28,13 +28,13 @@ CREATE TABLE record.access_log (
         clock >= '1900-01-01 UTC' AND clock < '9999-01-01 UTC'
         AND (until IS NULL OR (until >= '1900-01-01 UTC' AND until < '9999-01-01 UTC'))),
     CONSTRAINT access_log_asked CHECK (
-        array_ndims(command) = 1 AND array_position(command, NULL) IS NULL AND octet_length(command::text) <= 4194304
+        coalesce(array_ndims(command), 0) = 1 AND array_position(command, NULL) IS NULL AND octet_length(command::text) <= 4194304
         AND cardinality(journeys) <= 100000 AND coalesce(array_ndims(journeys), 1) = 1
         AND array_position(journeys, NULL) IS NULL
         AND coalesce(array_ndims(rows), 1) = 1 AND array_position(rows, NULL) IS NULL
         AND octet_length(rows::text) <= 4194304),
     CONSTRAINT access_log_emergency CHECK (
-        octet_length(reason) <= 131072 AND (until IS NULL OR (cardinality(journeys) = 1 AND reason IS NOT NULL)))
+        octet_length(reason) <= 131072 AND (until IS NULL OR cardinality(journeys) > 0))
 );
 CREATE INDEX access_log_at ON record.access_log (log_id, at);
 CREATE INDEX access_log_reader ON record.access_log (log_id, reader_id, at);

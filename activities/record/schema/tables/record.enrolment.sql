@@ -11,7 +11,7 @@ CREATE TABLE record.enrolment (
     enrolled_by  text        NOT NULL DEFAULT session_user,
     PRIMARY KEY (log_id, journey_id, enrolled_by),
     CONSTRAINT enrolment_keys CHECK (
-        cardinality(patient_keys) BETWEEN 1 AND 100 AND array_ndims(patient_keys) = 1
+        cardinality(patient_keys) BETWEEN 1 AND 100 AND coalesce(array_ndims(patient_keys), 0) = 1
         AND array_position(patient_keys, NULL) IS NULL),
     CONSTRAINT enrolment_words CHECK (octet_length(pathway) <= 200 AND octet_length(medicine) <= 200)
 );
