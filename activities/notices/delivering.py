@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -45,6 +46,8 @@ AGAIN = 2.0
 """Seconds after an outage."""
 AT_ONCE = 8
 """How many alarms, and how many other notices, one worker delivers at a time."""
+FAILED_AGAIN = {True: 300.0, False: 1800.0}
+"""Seconds after which an alarm, and any other notice, that reached nobody is tried again: a channel may be back."""
 LEASE = 60.0
 """Seconds for which a notice is taken. Longer than any channel takes for one attempt."""
 STOP = 20.0
@@ -85,10 +88,14 @@ async def delivering(sender: Sender, *, poll: float = POLL, lease: float = LEASE
 
 async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float, lease: float) -> None:
     under_way: set[asyncio.Task[None]] = set()
+    looked = monotonic()
     stopping = asyncio.create_task(stop.wait())
     while not stop.is_set():
         free, taken, pause = AT_ONCE - len(under_way), 0, poll
         try:
+            if monotonic() - looked > FAILED_AGAIN[alarm] / 5:
+                looked = monotonic()
+                await try_failed_again(sender, alarm=alarm, seconds=FAILED_AGAIN[alarm])
             for notice_id in await queue.take(sender.record, alarm=alarm, most=free, seconds=lease) if free else ():
                 under_way.add(task := asyncio.create_task(see_to(sender, notice_id)))
                 task.add_done_callback(under_way.discard)
@@ -107,6 +114,18 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
         _, left = await asyncio.wait({*under_way}, timeout=STOP)
         for task in left:
             task.cancel()
+
+
+async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float) -> None:
+    """Queue anew what reached nobody and was not tried for so many seconds, as long as what it tells of is open."""
+    for notice_id in await queue.list_failed(sender.record, alarm=alarm, seconds=seconds, most=AT_ONCE):
+        notice = await queue.load(sender.record, notice_id)
+        if notice is None:
+            continue
+        event, journey = await _event(sender.record, notice), await _journey(sender, notice)
+        waiting = () if journey is None else journey.waiting
+        if notice.alarm or _about(sender.record.patients, notice, event) in waiting:
+            await queue.put_off(sender.record, notice_id, 0)
 
 
 async def see_to(sender: Sender, notice_id: UUID) -> None:
@@ -159,8 +178,9 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
         await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
         await queue.end(sender.record, notice_id)
     else:
-        log.error("messages.undelivered", notice_id=str(notice_id), journey_id=str(now.journey_id), to=now.to)
-        await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
+        if not now.facts or now.facts[-1].state != "failed":
+            log.error("messages.undelivered", notice_id=str(notice_id), journey_id=str(now.journey_id), to=now.to)
+            await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
         await queue.put_off(sender.record, notice_id, None)
 
 
@@ -332,10 +352,16 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
         return None
 
 
+def _about(keys: PatientKeys, notice: QueuedNotice, event: Event | None) -> str:
+    """What a notice tells of: the id of a task, or of something else that its event names; nothing where it is not
+    known."""
+    found = () if event is None else notices(event)
+    return next((each.about for each in found if keys.of_notice(each) == notice.id), None) or ""
+
+
 def until(keys: PatientKeys, notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
     """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known."""
     if journey is None or event is None:
         return None
-    about = next((each.about for each in notices(event) if keys.of_notice(each) == notice.id), None)
-    waiting = journey.waiting.get(about or "")
+    waiting = journey.waiting.get(_about(keys, notice, event))
     return waiting.deadline if waiting is not None and waiting.deadline > notice.now else None

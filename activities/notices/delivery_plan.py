@@ -59,8 +59,13 @@ class _Stand(NamedTuple):
 
 
 def plan(targets: Sequence[Target], facts: Sequence[DeliveryFact], now: datetime, *, alarm: bool) -> DeliveryPlan:
-    """Work out what is next at a moment (UTC)."""
-    pauses = ALARM_PAUSES if alarm else PAUSES
+    """Work out what is next at a moment (UTC). What had failed is tried once more at each point that takes messages."""
+    pauses: Sequence[int] = ALARM_PAUSES if alarm else PAUSES
+    gone = {(fact.person, fact.point) for fact in facts if fact.state == "bounced"}
+    failed = [number for number, fact in enumerate(facts, 1) if fact.state == "failed"]
+    if failed:
+        pauses, facts = (), facts[failed[-1] :]
+    targets = [Target(who, tuple(each for each in points if (who, each) not in gone)) for who, points in targets]
     stands = [(target, _stand(target, facts, now, pauses)) for target in targets]
     arrived = any(stand.reached for _, stand in stands) or any(fact.state in ENDS for fact in facts)
     if any(fact.state in ENDS for fact in facts):
@@ -100,7 +105,7 @@ def _stand(target: Target, facts: Sequence[DeliveryFact], now: datetime, pauses:
     for point in target.points:
         there = [fact for fact in of_person if fact.point == point]
         attempts = [fact for fact in there if fact.state == "sent"]
-        if any(fact.state == "bounced" for fact in there) or len(attempts) > len(pauses):
+        if len(attempts) > len(pauses):
             continue
         if not attempts:
             return _Stand(point, now, reached=False)

@@ -77,6 +77,20 @@ async def keep(record: Record, notice_id: UUID, facts: Sequence[NewFact]) -> Non
         )
 
 
+async def list_failed(record: Record, *, alarm: bool, seconds: float, most: int) -> Sequence[UUID]:
+    """Return alarms, or other notices, that reached nobody and were not tried for so many seconds: some of them, if
+    there are many, and other ones each time."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT q.notice_id FROM record.queued_notice q WHERE q.log_id = $1 AND q.alarm = $2 AND q.due_at IS NULL "
+            "AND NOT q.arrived AND NOT EXISTS (SELECT FROM record.delivery d WHERE d.log_id = q.log_id "
+            "AND d.notice_id = q.notice_id AND d.at > clock_timestamp() - make_interval(secs => $3)) "
+            "ORDER BY random() LIMIT $4",
+            *(record.log_id, alarm, seconds, most),
+        )
+    return [row["notice_id"] for row in rows]
+
+
 async def put_off(
     record: Record,
     notice_id: UUID,

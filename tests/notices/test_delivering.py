@@ -18,7 +18,7 @@ from activities.notice_activities import NoticeActivities
 from activities.notices import deliver, queue
 from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, Owner, of_staff
-from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to, until
+from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to, try_failed_again, until
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
@@ -170,9 +170,28 @@ async def test_what_cannot_arrive_there_goes_another_way_and_then_to_a_person(
     assert await waits(app, dies) == (None, False)
     far = datetime(2020, 1, 1, tzinfo=UTC)
     assert [late.notice_id for late in await late_messages(record, far, far)] == [dies]
+    await try_failed_again(sender, alarm=False, seconds=0)
+    assert await waits(app, dies) == (None, False), "what it tells of is not open"
     assert await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", dies)
     assert not await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", dies)
     assert await late_messages(record, far, far) == []
+
+
+async def test_an_alarm_that_reached_nobody_goes_out_once_somebody_can_be_reached(
+    record: Record, sender: Sender, contacts: Contacts, app: Connection
+) -> None:
+    alarm = await queued(record, alarm=True)
+    await see_to(sender, alarm)
+    assert await waits(app, alarm) == (None, False)
+    await try_failed_again(sender, alarm=True, seconds=60)
+    assert await waits(app, alarm) == (None, False), "not at every look"
+    for people in (False, True):
+        if people:
+            for person in (CLIO, ONNO, DIRA):
+                await give(contacts, of_staff(person), point(f"{person}@clinic.example"))
+        await try_failed_again(sender, alarm=True, seconds=0)
+        await see_to(sender, alarm)
+    assert [state for _, _, state in await states(app, alarm)][:3] == ["failed", "sent", "accepted"]
 
 
 @pytest.mark.parametrize("answer", ["451 later", HANG])

@@ -62,6 +62,19 @@ def test_where_nothing_more_can_be_tried_it_has_failed() -> None:
     assert plan((), [], NOON, alarm=True) == failed
 
 
+def test_what_failed_is_tried_once_more_at_each_point_that_takes_messages() -> None:
+    """A channel that was away for long is back."""
+    tried = facts(
+        ("ann", "mail", "sent", 0), ("ann", "mail", "bounced", 1),
+        *((("ann", "phone", state, after)) for after in (2, 3, 4, 5, 6) for state in ("sent", "deferred")),
+        ("", "", "failed", 7),
+    )  # fmt: skip
+    assert at(8, tried).tries == (Try("ann", "phone"),)
+    again = [*tried, *facts(("ann", "phone", "sent", 8), ("ann", "phone", "deferred", 9))]
+    assert at(10, again) == DeliveryPlan((), None, arrived=False)
+    assert at(10, [*again, *facts(("", "", "failed", 10))]).tries == (Try("ann", "phone"),)
+
+
 def test_one_who_is_reached_is_enough_and_the_others_are_tried_all_the_same() -> None:
     told = facts(("ann", "mail", "sent", 0), ("ann", "mail", "accepted", 1), ("bob", "mail", "sent", 0))
     then = at(2, told, ANN, BOB)
