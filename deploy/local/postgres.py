@@ -55,6 +55,7 @@ _SETTINGS = {
     "shared_buffers": "64MB",
 }
 
+_CLOSE_DATABASE = Path(__file__).parents[1] / "production" / "close_database.sql"
 _SAME_RIGHTS = (
     "UPDATE pg_database SET datacl = (SELECT datacl FROM pg_database WHERE datname = '{template}') "
     "WHERE datname = '{copy}'"
@@ -264,9 +265,18 @@ class Postgres(Supervised):
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", OWNER_ROLE):
                 await connection.execute(f"CREATE ROLE {OWNER_ROLE} LOGIN CREATEROLE CREATEDB")
+                await self._close_databases()
             for name in (DATABASE, KEYS_DATABASE):
                 if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
                     await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER_ROLE}")
+        finally:
+            await connection.close()
+
+    async def _close_databases(self) -> None:
+        """Close to everybody what stops a whole server, in whatever database is made from here on."""
+        connection = await asyncpg.connect(Database("template1", self.port).admin_url)
+        try:
+            await connection.execute(_CLOSE_DATABASE.read_text())
         finally:
             await connection.close()
 

@@ -1,6 +1,6 @@
 """Cancellation, the largest button of Temporal's interface: it is recorded, ops look into it, and care goes on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
@@ -18,6 +18,7 @@ from tests.faults.helpers import LOG_LOCK, Course, at_work, blocked, command, re
 from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
+from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import next_deadline
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.stage import Stage
@@ -114,6 +115,38 @@ async def test_a_journey_is_cancelled_again_and_again(course: Course) -> None:
     for times in range(1, 4):
         await cancel(course)
         await kept(course, times)
+
+
+PLACES: Mapping[str, Callable[[Journey], bool]] = {
+    "a decision is asked for": lambda journey: any(one.sign_off for one in journey.waiting.values()),
+    "screening": lambda journey: journey.stage == Stage.SCREENING,
+    "education": lambda journey: journey.stage == Stage.EDUCATION,
+    "a session runs": lambda journey: any(one.running for one in journey.sessions.values()),
+    "follow-up": lambda journey: journey.stage == Stage.FOLLOW_UP,
+}
+
+
+@pytest.mark.soak
+async def test_a_journey_is_cancelled_twice_in_a_row_at_each_stage(course: Course) -> None:
+    """The second one also where the run that the first one ended hands over."""
+    for place in PLACES.values():
+        before = await course.play(place)
+        told = (await kinds(course)).count("cancellation.kept")
+        await cancel(course)
+        await cancel(course)
+
+        async def kept_again(told: int = told) -> bool:
+            return (await kinds(course)).count("cancellation.kept") > told
+
+        await eventually(kept_again)
+        after = await course.recorded()
+        assert (after.stage, after.closing, after.held) == (before.stage, before.closing, before.held)
+        assert {*before.waiting} <= {*after.waiting}
+        assert place(after)
+    await course.send(c.PlaceHold(reason="invented: cancelled while care is held"))
+    await cancel(course)
+    await cancel(course)
+    assert (await course.recorded()).held
 
 
 async def test_a_journey_is_cancelled_while_an_append_is_under_way(course: Course, stack: Stack) -> None:
