@@ -32,6 +32,8 @@ from cli.runtime import Call, command
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.codes import code_in
 
+LOT_NOT_KNOWN = "lot not known: nobody recorded of which its doses were"
+
 
 def add_commands(group: typer.Typer) -> None:
     """Add these commands to the group of `work`."""
@@ -51,7 +53,8 @@ async def hold(
         ),
     ] = None,
     lot: Annotated[
-        str | None, typer.Option(metavar="LOT", help="Journeys with doses of this lot.", show_default=False)
+        str | None,
+        typer.Option(metavar="LOT", help="Journeys with doses that may be of this lot.", show_default=False),
     ] = None,
     clinician: Annotated[
         str | None,
@@ -107,6 +110,7 @@ def _show_held(
             "journey_id": str(each.journey_id),
             "clinic": each.clinic,
             "outcome": each.outcome,
+            "lot_known": each.lot_known,
             "problem": None if each.problem is None else as_json(each.problem),
         }
         for each in done
@@ -124,6 +128,8 @@ def _show_held(
             why = CALL
         if each.outcome == "closed":
             why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
+        if not each.lot_known:
+            why = f"{why}; {LOT_NOT_KNOWN}" if why else LOT_NOT_KNOWN
         add_row(shown, name_journey(each.journey_id, known), each.clinic, say(each.outcome), why)
     if done:
         output.show(shown)

@@ -85,12 +85,14 @@ HoldOutcome: TypeAlias = Literal["would_hold", "held", "already", "closed", "acc
 
 class HeldTogether(NamedTuple):
     """What became of one journey. ``accepted``: Temporal holds the command, and it is not recorded yet. ``closed``: it
-    has ended, and nothing is left to hold. ``problem`` says why it failed."""
+    has ended, and nothing is left to hold. ``problem`` says why it failed. ``lot_known``: not where its doses may have
+    been of the lot only because nobody knows which they were of."""
 
     journey_id: UUID
     clinic: str
     outcome: HoldOutcome
     problem: UseCaseError | None = None
+    lot_known: bool = True
 
 
 class PreparedRelease(NamedTuple):
@@ -153,6 +155,7 @@ async def hold_together(
             once = _command_id(query, case, reason, request)
             command = Command(command_id=once, actor=context.actor, body=body)
             result = await _hold(context, case, command, dry_run=dry_run)
+            result = result._replace(lot_known=query.lot is None or query.lot.lower() in case.lots)
             outages = outages + 1 if isinstance(result.problem, Unavailable) else 0
             done.put_nowait(result)
             if outages > 3 * AT_ONCE:

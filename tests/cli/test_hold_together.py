@@ -12,11 +12,13 @@ from simulation.people import PEOPLE, profile
 from tests.cli import helpers
 from tests.cli.clinics import OTHER, Clinics, elsewhere, held_course
 from tests.cli.helpers import Answer
-from tests.record.read_models.courses import catch_up
+from tests.record.read_models.courses import catch_up, course_of
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
+from workflows.journey.always.supply.rules import may_have_had_any_lot
 from workflows.journey.commands import Command, PlaceHold
+from workflows.journey.events import SupplyMoved
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.stage import Stage
@@ -49,7 +51,9 @@ async def held_by(clinics: Clinics, request: str) -> dict[UUID, list[Hold]]:
 
 
 def with_lot(clinics: Clinics) -> set[UUID]:
-    return {each for each, journey in clinics.journeys.items() if LOT in journey.supply_lots}
+    """The journeys with doses of the lot, or of one that nobody knows: in a clinic from its stock."""
+    found = clinics.journeys.items()
+    return {each for each, journey in found if LOT in journey.supply_lots or may_have_had_any_lot(journey)}
 
 
 @pytest.fixture
@@ -57,6 +61,25 @@ def open_clinics(clinics: Clinics) -> Clinics:
     """The clinics, with something that takes commands."""
     clinics.world.down = False
     return clinics
+
+
+async def test_what_may_be_of_the_lot_is_held_and_told_as_not_known(open_clinics: Clinics) -> None:
+    clinics = open_clinics
+    unlabelled = await clinics.add(
+        tuple(
+            event.model_copy(update={"body": event.body.model_copy(update={"lot": None})})
+            if isinstance(event.body, SupplyMoved)
+            else event
+            for event in course_of()[:100]
+        )
+    )
+    await catch_up(clinics.record)
+    trial = await hold(clinics, "--lot", LOT, "--dry-run")
+    known = {UUID(row["journey_id"]): row["lot_known"] for row in trial.json["rows"]}
+    assert {*known} == with_lot(clinics)
+    assert [each for each, is_known in known.items() if not is_known] == [unlabelled]
+    shown = await clinics.call("work", "hold", "--lot", "no-such-lot", "--dry-run", given=REASON)
+    assert "lot not known" in shown.out
 
 
 @pytest.mark.parametrize("spelled", [LOT, LOT.upper()])

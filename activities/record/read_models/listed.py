@@ -47,9 +47,10 @@ class Task(Answered):
 
 class Case(Answered):
     """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first,
-    and ``awaited`` what it is to do. ``lots`` (in lower case) were ever at the patient's home. ``held_together`` are
-    requests that held it together with others. ``permission_ends`` and ``licence_ends`` are when the permission to
-    prescribe remotely and the clinician's licence for the patient's state end."""
+    and ``awaited`` what it is to do. ``lots`` (in lower case) were ever at the patient's home, with an empty one for
+    doses of which nobody knows it. ``held_together`` are requests that held it together with others.
+    ``permission_ends`` and ``licence_ends`` are when the permission to prescribe remotely and the clinician's licence
+    for the patient's state end."""
 
     journey_id: UUID
     version: int
@@ -178,9 +179,9 @@ class CaseloadFilter(Answered):
 
     ``person`` is its coordinator or its clinician. ``awaits`` is the role that is awaited first, and ``due_before`` a
     moment before which that is due. ``clinics`` are those that the reader may see. ``protocol`` is how the digest of
-    its protocol begins, ``lot`` one that was ever at the patient's home, ``decider`` who is its clinician or has signed
-    something in it, ``together`` a request that held it, ``permitted_until`` a moment by which its permission to
-    prescribe remotely or its clinician's licence ends.
+    its protocol begins, ``lot`` one that was or may have been at the patient's home, ``decider`` who is its clinician
+    or has signed something in it, ``together`` a request that held it, ``permitted_until`` a moment by which its
+    permission to prescribe remotely or its clinician's licence ends.
     """
 
     clinic: str | None = None

@@ -17,6 +17,7 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
+from workflows.journey.always.supply.rules import may_have_had_any_lot
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.signing_rights import signing_rights
@@ -25,6 +26,8 @@ from workflows.journey.vocabulary.actors import Role
 
 DEFINITION = 1
 """The number of this definition. Tables of another definition are left alone."""
+UNKNOWN_LOT = ""
+"""Stands among the lots of a journey for doses of which nobody knows the lot: they may be of any."""
 
 CONTACTS = (
     e.CheckInCompleted, e.VisitRecorded, e.SessionChecked, e.DoseRecorded, e.SessionObserved, e.SessionEnded
@@ -38,8 +41,8 @@ STATUS = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clin
 class CaseRow(NamedTuple):
     """Where a journey stands: one row of the caseload.
 
-    ``signers`` have decided something in it, ``lots`` (in lower case) were ever at the patient's home, and
-    ``held_together`` are the requests that held it together with others. ``permission_ends`` and ``licence_ends``
+    ``signers`` have decided something in it, ``lots`` (in lower case, or `UNKNOWN_LOT`) were at the patient's home,
+    and ``held_together`` are the requests that held it together with others. ``permission_ends`` and ``licence_ends``
     (UTC) are when the permission to prescribe remotely and the clinician's licence for the patient's state end.
     """
 
@@ -282,7 +285,10 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         protocol_version=journey.protocol.version,
         protocol_digest=journey.protocol_digest,
         signers=tuple(dict.fromkeys(signed.by for signed in journey.sign_offs)),
-        lots=tuple(dict.fromkeys(lot.lower() for lot in journey.supply_lots)),
+        lots=(
+            *dict.fromkeys(lot.lower() for lot in journey.supply_lots),
+            *([UNKNOWN_LOT] if may_have_had_any_lot(journey) else []),
+        ),
         held_together=tuple(dict.fromkeys(str(h.together) for h in journey.holds.values() if h.together is not None)),
         permission_ends=permitted_before(journey),
         licence_ends=licensed_before(journey),

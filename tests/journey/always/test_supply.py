@@ -1,5 +1,6 @@
 """The ledger of doses: every dose is accounted for, and what is left over does not stay at home."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, course, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.always.supply.rules import balance
+from workflows.journey.always.supply.rules import balance, may_have_had_any_lot
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -24,6 +25,27 @@ from workflows.journey.vocabulary.stage import Outcome
 def moved(play: Play, movement: str, doses: int, **ago: float) -> c.MoveSupply:
     at = play.at - timedelta(**ago)
     return c.MoveSupply.model_validate({"movement": movement, "doses": doses, "moved_at": at})
+
+
+ANY_LOT: dict[str, tuple[Callable[[Play], c.CommandBody | None], bool]] = {
+    "each with its lot": (lambda _: None, False),
+    "dispensed without": (lambda play: moved(play, "dispensed", 1), True),
+    "found again": (lambda play: moved(play, "found", 1), True),
+    "returned without": (lambda play: moved(play, "returned", 1), False),
+    "taken though none was there": (lambda play: c.RecordDose(dose_mg=1, route="oral", taken_at=play.at), True),
+}
+
+
+@pytest.mark.parametrize("how", ANY_LOT)
+def test_a_dose_of_which_nobody_knows_the_lot_may_be_of_any(how: str) -> None:
+    """A recall by lot passed over it."""
+    play, (told, may_be) = after("supply.move"), ANY_LOT[how]
+    body = told(play)
+    if isinstance(body, c.RecordDose):
+        play.do(c.MoveSupply(movement="lost", doses=balance(play.journey), moved_at=play.at), Role.PATIENT)
+    if body is not None:
+        play.do(body, Role.COORDINATOR)
+    assert may_have_had_any_lot(play.journey) is may_be
 
 
 def none_at_home() -> Play:

@@ -101,12 +101,13 @@ class Disposal(ImmutableModel):
 
 class SupplyState(PathwayState):
     """The ledger: doses that came (``supply_in``) and went (``supply_out``) besides those that were taken, the lots
-    they were of, and the disposals that take a witness."""
+    they were of, whether some came without one (``supply_unlabelled``), and the disposals that take a witness."""
 
     supply_in: int = 0
     supply_out: int = 0
     supply_movements: int = 0
     supply_lots: tuple[Identifier, ...] = ()
+    supply_unlabelled: bool = False
     disposals: dict[Identifier, Disposal] = {}
     to_count_since: Instant | None = None
     """Since when (UTC) the doses at home are to be counted: a session that had been released was cancelled then."""
@@ -120,6 +121,8 @@ def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes
     changed: Changes = {"supply_movements": state.supply_movements + 1}
     if body.lot is not None:
         changed["supply_lots"] = tuple(dict.fromkeys((*state.supply_lots, body.lot)))
+    elif body.movement in ("dispensed", "found"):
+        changed["supply_unlabelled"] = True
     if not body.counts:
         waits = Disposal(id=body.supply, doses=body.doses, by=event.actor_id)
         return changed | {"disposals": {**state.disposals, waits.id: waits}}

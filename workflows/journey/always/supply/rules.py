@@ -32,6 +32,13 @@ def balance(journey: Journey) -> int:
     return journey.supply_in - journey.supply_out - taken
 
 
+def may_have_had_any_lot(journey: Journey) -> bool:
+    """Whether a dose of the journey may have been of any lot: some came without theirs, one was taken from the stock of
+    the clinic, or more were taken than ever came."""
+    in_clinic = any(dose.doses_from == "clinic" for dose in journey.doses.values())
+    return journey.supply_unlabelled or in_clinic or balance(journey) < 0
+
+
 def move(journey: Journey, command: c.MoveSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record doses that came or went. What is dispensed and returned, staff record."""
     _require_past(command.moved_at, at, "moved_at")
