@@ -325,7 +325,7 @@ def routes(known: FormContext | None) -> Names:
 
 
 def zones(known: FormContext) -> Names:
-    zones = sorted({*STATE_ZONES.values(), known.journey.patient.zone})
+    zones = sorted({known.journey.patient.zone, *(zone for zones in STATE_ZONES.values() for zone in zones)})
     return {zone: say(zone) for zone in zones}
 
 

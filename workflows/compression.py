@@ -21,7 +21,6 @@ PAYLOAD_LIMIT = 2 * STATE_BYTES
 ASIDE_FROM = 64 * 1024
 """From this size (bytes) on compressing is left to a thread."""
 COMPRESSED = b"binary/zlib"
-"""What a payload that does not say how it is encoded is taken for. To say it would make each longer by 24 bytes."""
 
 
 class Compression(PayloadCodec):
@@ -43,11 +42,11 @@ class Compression(PayloadCodec):
         if payload.ByteSize() < COMPRESSED_FROM:
             return payload
         clear = payload.SerializeToString(deterministic=True)
-        compressed = Payload(data=await _aside(clear, lambda: _compress(clear)))
+        compressed = Payload(metadata={"encoding": COMPRESSED}, data=await _aside(clear, lambda: _compress(clear)))
         return compressed if compressed.ByteSize() < len(clear) else payload
 
     async def _decoded(self, payload: Payload) -> Payload:
-        if payload.metadata.get("encoding", COMPRESSED) != COMPRESSED:
+        if payload.metadata.get("encoding") != COMPRESSED:
             return payload
         try:
             return Payload.FromString(await _aside(payload.data, lambda: _decompress(payload.data)))

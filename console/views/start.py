@@ -148,7 +148,9 @@ def _offered(context: Context) -> Iterator[Field]:
         "clinic": {clinic: clinic for clinic in sorted(clinics)},
         "pathway": {pathway: pathway for pathway in list_pathways()},
         "patient/state": {state: state for state in US_STATES},
-        "patient/zone": {zone: say(zone) for zone in sorted(set(STATE_ZONES.values()))},
+        "patient/zone": {
+            zone: say(zone) for zone in sorted({each for zones in STATE_ZONES.values() for each in zones})
+        },
         "coordinator": colleagues(context, Role.COORDINATOR),
         "clinician": colleagues(context, Role.CLINICIAN),
         "protocol": _protocols(context),

@@ -261,7 +261,7 @@ async def signals(case: Case) -> None:
     await act(Role.CLINICIAN, tighter)
     await act(Role.CLINICIAN, c.ProposePermission(until=date(2030, 1, 1), source="Invented: a rule"))
     await act(Role.COORDINATOR, c.Reassign(duty="coordinator", to="demo-coordinator-2", reason="Invented: on leave"))
-    await act(Role.COORDINATOR, c.Move(zone=case.journey.patient.zone, state="NY"))
+    await act(Role.COORDINATOR, c.Move(zone="America/New_York", state="NY"))
     await act(Role.OBSERVER, c.PlaceHold(reason="Invented: wait a moment"))
     await act(Role.OBSERVER, c.RecordDeath(related="no", reason="Invented: the wrong patient"))
     await act(Role.PATIENT, c.DoubtDeath(death="death-1", reason="Invented: it is me"))

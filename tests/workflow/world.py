@@ -47,8 +47,8 @@ Send: TypeAlias = Callable[["Case", Command], Awaitable[object]]
 
 
 PLACES = (
-    "Pacific/Pago_Pago", "Pacific/Honolulu", "Pacific/Gambier", "Pacific/Pitcairn", "America/Phoenix",
-    "America/Costa_Rica", "America/Bogota", "America/Puerto_Rico", "America/Sao_Paulo", "Atlantic/South_Georgia",
+    "Pacific/Niue", "Pacific/Tahiti", "Pacific/Gambier", "Pacific/Pitcairn", "America/Hermosillo",
+    "America/Costa_Rica", "America/Bogota", "America/Guyana", "America/Sao_Paulo", "Atlantic/South_Georgia",
     "Atlantic/Cape_Verde", "Atlantic/Reykjavik", "Africa/Lagos", "Africa/Maputo", "Africa/Nairobi", "Asia/Dubai",
     "Indian/Maldives", "Asia/Dhaka", "Asia/Bangkok", "Asia/Singapore", "Asia/Tokyo", "Australia/Brisbane",
     "Pacific/Guadalcanal", "Pacific/Tarawa",

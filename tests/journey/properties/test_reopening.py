@@ -14,6 +14,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import contradiction, list_exclusions
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.clinical import STATE_ZONES
 
 SEEN = after("session.end")
 CLASSES = SEEN.journey.protocol.medicines.classes
@@ -49,7 +50,7 @@ def _change(play: Play, what: str, how: str) -> None:
     body: c.CommandBody
     match what:
         case "move":
-            body = c.Move(zone="America/Denver", state=how)
+            body = c.Move(zone=STATE_ZONES[how][0], state=how)
         case "ask":
             occasion = f"x-{play.journey.version}"
             answers: Any = c_ssrs_since(how)

@@ -19,7 +19,7 @@ from workflows.journey.events import Event
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary import base, calendars, clinical
 from workflows.journey.vocabulary.base import Flag, InputModel, Number, Whole
-from workflows.journey.vocabulary.calendars import Clock, Day, Instant, Zone
+from workflows.journey.vocabulary.calendars import Clock, Day, Instant, Zone, day_begins
 from workflows.journey.vocabulary.clinical import Language, UsState
 
 ROOTS: tuple[type[BaseModel], ...] = (Command, Protocol, Register, Referral, Profile, RegisterEntries)
@@ -183,7 +183,10 @@ def test_what_is_no_language_tag_is_refused(tag: str) -> None:
         TypeAdapter(Language).validate_python(tag)
 
 
-def test_every_state_has_a_zone_in_which_its_day_ends() -> None:
+def test_every_state_has_its_zones_and_its_day_ends_last_in_the_last_of_them() -> None:
     assert len(clinical.US_STATES) == 56
     for state in clinical.US_STATES:
-        TypeAdapter(Zone).validate_python(clinical.STATE_ZONES[state])
+        zones = [TypeAdapter(Zone).validate_python(zone) for zone in clinical.STATE_ZONES[state]]
+        for day in (date(2026, 1, 1), date(2026, 7, 1)):
+            ends = [day_begins(day, zone) for zone in zones]
+            assert ends == sorted(ends)

@@ -3,7 +3,7 @@
 Nothing here knows a command or an event.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from workflows.journey.vocabulary.base import (
     Text,
     Whole,
 )
-from workflows.journey.vocabulary.calendars import Day, Instant, Zone, day_begins
+from workflows.journey.vocabulary.calendars import Day, Instant, Zone, day_begins, local
 
 Setting: TypeAlias = Literal["at_home", "in_clinic"]
 """Where sessions take place."""
@@ -28,12 +28,13 @@ AT_HOME: Final = "at_home"
 IN_CLINIC: Final = "in_clinic"
 
 _ZONES = {
-    # The 50 states and the District of Columbia.
-    "America/New_York": "CT DC DE GA MA MD ME NC NH NJ NY OH PA RI SC VA VT WV",
-    "America/Chicago": "AL AR FL IA IL IN KY LA MI MN MO MS OK TN WI",
-    "America/Denver": "CO KS MT ND NE NM SD TX UT WY",
+    # The 50 states and the District of Columbia, from where a day ends first to where it ends last.
+    "America/New_York": "CT DC DE FL GA IN KY MA MD ME MI NC NH NJ NY OH PA RI SC TN VA VT WV",
+    "America/Chicago": "AL AR FL IA IL IN KS KY LA MI MN MO MS ND NE OK SD TN TX WI",
+    "America/Denver": "AZ CO ID KS MT ND NE NM NV OR SD TX UT WY",
     "America/Phoenix": "AZ",
     "America/Los_Angeles": "CA ID NV OR WA",
+    "America/Anchorage": "AK",
     "America/Adak": "AK",
     "Pacific/Honolulu": "HI",
     # The territories that people live in.
@@ -41,8 +42,12 @@ _ZONES = {
     "Pacific/Guam": "GU MP",
     "Pacific/Pago_Pago": "AS",
 }
-STATE_ZONES = {state: zone for zone, states in _ZONES.items() for state in states.split()}
-"""The zone of each state in which a day ends last, for states that have several. Source: 49 CFR 71."""
+STATE_ZONES = {
+    state: tuple(zone for zone, states in _ZONES.items() if state in states.split())
+    for states in _ZONES.values()
+    for state in states.split()
+}
+"""The zones of each state; the last one is that in which a day ends last. Source: 49 CFR 71."""
 US_STATES = tuple(sorted(STATE_ZONES))
 
 
@@ -59,7 +64,15 @@ territory that people live in. Source: the codes that ISO 3166-2:US and the post
 
 def state_day_ends(day: date, state: str) -> datetime:
     """Return the moment (UTC) at which a day is over everywhere in a state."""
-    return day_begins(day + timedelta(days=1), STATE_ZONES[state])
+    return day_begins(day + timedelta(days=1), STATE_ZONES[state][-1])
+
+
+def is_zone_of(state: str, zone: str, at: datetime) -> bool:
+    """Whether a clock in a zone shows the time of a zone of the state, in the winter and in the summer round a moment:
+    a zone may have several names."""
+    days = (datetime(at.year, month, 1, tzinfo=UTC) for month in (1, 7))
+    shown = [(local(day, zone).utcoffset(), day) for day in days]
+    return any(all(local(day, each).utcoffset() == offset for offset, day in shown) for each in STATE_ZONES[state])
 
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$")]

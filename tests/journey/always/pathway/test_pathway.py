@@ -404,3 +404,38 @@ def test_a_start_with_unset_dose_limits_reaches_the_journey_and_is_refused_there
     refused = decide(None, real, START)
     assert isinstance(refused, Refusal)
     assert (refused.code, "dose limits are not set" in refused.reason) == (RefusalCode.PROTOCOL, True)
+
+
+ZONES: list[tuple[str, str, bool, bool]] = [
+    # The zone, the state, and whether they go together: in a demonstration, and of a patient.
+    ("America/Los_Angeles", "CA", True, True),
+    ("America/New_York", "CA", False, False),
+    ("America/Denver", "CA", False, False),
+    ("Pacific/Honolulu", "CA", False, False),
+    ("Asia/Tokyo", "CA", True, False),
+    ("America/Bogota", "NY", True, False),
+    ("America/Detroit", "MI", True, True),
+    ("America/Boise", "ID", True, True),
+    ("America/Chicago", "FL", True, True),
+    ("America/Phoenix", "AZ", True, True),
+    ("America/Phoenix", "NM", False, False),
+    ("America/Denver", "TX", True, True),
+    ("America/Puerto_Rico", "VI", True, True),
+]
+
+
+@pytest.mark.requirement("A12")
+@pytest.mark.parametrize(("zone", "state", "demonstrated", "true"), ZONES)
+def test_a_zone_is_one_of_the_state_in_which_the_patient_lives(
+    zone: str, state: str, demonstrated: bool, true: bool
+) -> None:
+    """A clock three hours ahead let somebody be called at five in the morning, and have a session in the night."""
+    play, moved = before("session.schedule"), c.Move(zone=zone, state=state)
+    for journey, fits in ((play.branch(), demonstrated), (play.changed(illustrative=False), true)):
+        if fits:
+            journey.do(moved, Role.COORDINATOR)
+        else:
+            journey.refused(moved, Role.COORDINATOR, code=RefusalCode.CONTRADICTS, field="zone", says="no time zone")
+    opening = referral(PROTOCOLS["PTSD"], JOURNEY, zone=zone, state=state)
+    decided = decide(None, opening, play.at)
+    assert (isinstance(decided, Refusal) and decided.field == "patient.zone") is not demonstrated

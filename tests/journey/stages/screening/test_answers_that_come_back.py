@@ -16,6 +16,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.clinical import STATE_ZONES
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 HARD, REVIEW = "X03", "X20"
@@ -150,7 +151,7 @@ def test_a_hard_exclusion_for_the_state_of_residence_stands_wherever_the_patient
     play.do(answered(exclusions={"X34": {"answer": "yes", "note": "treated elsewhere (invented)"}}))
     no = answered(exclusions={"X34": {"answer": "no"}})
     for state in ("NY", "CA"):
-        followed = play.do(c.Move(zone="America/New_York", state=state), Role.COORDINATOR)
+        followed = play.do(c.Move(zone=STATE_ZONES[state][0], state=state), Role.COORDINATOR)
         assert "patient.moved" in kinds(followed)
         assert "screening.reopened" not in kinds(followed)
         assert list_exclusions(play.journey, "hard") == ("X34",)

@@ -60,7 +60,7 @@ def test_a_move_to_another_state_opens_what_rested_on_it_and_holds_care() -> Non
 
 def test_a_move_within_a_state_opens_nothing() -> None:
     play = treated()
-    assert kinds(play.do(c.Move(zone="America/Denver", state="CA"), Role.COORDINATOR)) == ["patient.moved"]
+    assert kinds(play.do(c.Move(zone="America/Tijuana", state="CA"), Role.COORDINATOR)) == ["patient.moved"]
     assert not stale(play)
 
 

@@ -9,6 +9,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.calendars import age_on, holidays_known_at
+from workflows.journey.vocabulary.clinical import STATE_ZONES, is_zone_of
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.stage import Outcome
 
@@ -48,6 +49,8 @@ def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
             f"{protocol.working_time.holidays_known_until}: deadlines in working time cannot be told",
             "Add the clinic's holidays to the protocol, and have the medical director approve it (`protocol approve`)",
         )
+    patient = command.patient
+    _require_zone(patient.zone, patient.state, at, "patient.zone", demonstration=command.demonstration)
     minimum = protocol.eligibility.min_age_years
     if age_on(command.patient.born, at, command.patient.zone) < minimum:
         refuse(
@@ -131,8 +134,27 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
         yield e.CoverEnded()
 
 
+def _require_zone(zone: str, state: str, at: datetime, field: str, *, demonstration: bool) -> None:
+    """Refuse a zone that is no zone of the state in which the patient lives: at which hour they are called, and whether
+    a session is at night, would be judged by another clock. In a demonstration it may be one abroad, so that it can be
+    played at any hour.
+
+    Raises:
+        RefusalRaised: it is none.
+    """
+    abroad = all(zone not in zones for zones in STATE_ZONES.values())
+    if not (is_zone_of(state, zone, at) or (demonstration and abroad)):
+        refuse(
+            RefusalCode.CONTRADICTS,
+            "this is no time zone of the state",
+            f"Correct the zone or the state; there it is {' or '.join(STATE_ZONES[state])}",
+            field,
+        )
+
+
 def move(journey: Journey, command: c.Move, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record where the patient lives now. Due times that were given stay as they are."""
+    _require_zone(command.zone, command.state, at, "zone", demonstration=journey.illustrative)
     left = None if command.state == journey.patient.state else journey.patient.state
     yield e.PatientMoved(zone=command.zone, state=command.state, left=left)
 
