@@ -43,7 +43,7 @@ def test_a_correction_opens_nothing_before_a_second_person_confirmed_it() -> Non
 def to_hand_over() -> Play:
     play = collected(after("session.end"))
     play.do(c.Withdraw(), Role.PATIENT)
-    play.do(handover())
+    play.do(handover(), Role.ON_CALL_CLINICIAN)
     return play
 
 

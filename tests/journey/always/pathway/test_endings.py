@@ -147,6 +147,15 @@ def test_whoever_takes_over_is_reached_by_what_is_said_of_them(receiver: dict[st
         handover(**receiver)
 
 
+def test_nobody_gives_the_watch_away_alone() -> None:
+    play = collected(after("session.dose"))
+    play.do(c.StopForSafety(reason="x", referral="y"))
+    play.do(handover())
+    play.refused(play.signature(SignOffKind.HANDOVER), code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+    play.sign(SignOffKind.HANDOVER, by=Role.MEDICAL_DIRECTOR)
+    assert play.waits_for("check_in") is None
+
+
 def test_a_declined_handover_leaves_the_watch_where_it_is() -> None:
     play = after("session.end")
     play.do(c.Withdraw(), Role.PATIENT)

@@ -12,6 +12,7 @@ from tests.journey.stages.sessions.helpers import dose, ending, last_dose, obser
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.patient.model import Elsewhere
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.clinical import KnownDose
@@ -393,13 +394,45 @@ def test_no_session_ends_before_the_patient_was_seen_after_what_was_told_last(wh
     play.later(minutes=150 if decided else 1)
     body = ending(play, clinician_decision="well" if decided else None)
     if decided:
-        body = body.model_copy(update={"criteria": {**body.criteria, "vitals_within_rule": "pressure" not in what}})
+        awake = dict.fromkeys(("oriented", "walks_unaided"), what != "unresponsive")
+        said = {**body.criteria, **awake, "vitals_within_rule": "pressure" not in what}
+        body = body.model_copy(update={"criteria": said})
         one(play.do(body, Role.CLINICIAN), e.SessionEndProposed)
     else:
         play.refused(body, Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says="since the last")
     see(play)
     play.do(ending(play), Role.SESSION_MONITOR)
     assert not play.journey.sessions[1].running
+
+
+BESIDE: dict[str, tuple[Any, Role, str]] = {
+    "vomited": (lambda play: c.RecordObservation(seen_at=play.at, vomiting=True), Role.PATIENT, "vomiting"),
+    "vomited a little before": (
+        lambda play: c.RecordObservation(seen_at=play.at - timedelta(minutes=5), vomiting=True),
+        Role.OBSERVER,
+        "vomiting",
+    ),
+    "drowsy": (lambda play: c.RecordObservation(seen_at=play.at, consciousness="voice"), Role.OBSERVER, "not alert"),
+    "dissociated": (
+        lambda _: c.RecordInstrument(instrument=Instrument.CADSS_6, occasion="now", answers=[2, 2, 2, 2, 2, 2]),
+        Role.SESSION_MONITOR,
+        "dissociation above",
+    ),
+}
+"""What speaks against a criterion for the end and was told beside the session's observations: what, by whom."""
+
+
+@pytest.mark.requirement("A29")
+@pytest.mark.parametrize("what", BESIDE)
+def test_a_criterion_counts_what_was_told_beside_the_observations(what: str) -> None:
+    """The last observation was well, and then the patient vomited; "no vomiting for 30 minutes" was believed."""
+    play = observed_until(120).later(minutes=2)
+    told, by, says = BESIDE[what]
+    play.do(told(play), by)
+    play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
+    play.later(minutes=31)
+    see(play)
+    play.do(ending(play), Role.SESSION_MONITOR)
 
 
 def test_no_session_ends_before_the_patient_was_seen_after_harm_turned_out_to_be_worse() -> None:

@@ -86,6 +86,8 @@ class Seen(ImmutableModel):
     seen_at: Instant
     recorded_at: Instant
     looked: bool
+    consciousness: Consciousness | None = None
+    vomiting: bool | None = None
     vitals: Vitals | None = None
     alert: Literal["none", "notify", "emergency"]
     red_flags: tuple[Identifier, ...] = ()
@@ -173,7 +175,8 @@ class ObservationsState(SessionsState):
 
 
 def _recorded(state: ObservationsState, body: ObservationRecorded, event: EventHeader) -> Changes:
-    told = {name: getattr(body, name) for name in ("observation", "seen_at", "vitals", "alert", "red_flags")}
+    kept = ("observation", "seen_at", "consciousness", "vomiting", "vitals", "alert", "red_flags")
+    told = {name: getattr(body, name) for name in kept}
     whole = body.consciousness is not None and body.breathing_normal is not None
     looked = whole and event.actor_role != Role.PATIENT and not state.is_patient(event.actor_id)
     seen = Seen(**told, recorded_at=event.at, looked=looked)

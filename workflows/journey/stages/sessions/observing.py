@@ -289,22 +289,27 @@ def computed_criteria(
 def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator[tuple[CriterionSource | None, str]]:
     """Find what was observed last and speaks against an end, each with the source of the criteria it contradicts.
 
-    All observations of a minute count. It is one way only: who is awake need not be oriented.
+    All observations of a minute count, and what was told beside them since. It is one way only: who is awake need not
+    be oriented.
     """
-    rules, last = journey.protocol.sessions, session.last_observations
+    rules, last, dosed_at = journey.protocol.sessions, session.last_observations, session.dosed_at
     when = f"at {session.observed_until} minutes"
+    beside = [seen for seen in journey.seen if dosed_at and seen.seen_at >= dosed_at and not seen.in_error]
+    since = dosed_at + timedelta(minutes=session.observed_until) if dosed_at else at
     if any(seen.consciousness != "alert" for seen in last):
         yield "consciousness", f"not alert {when}"
     if not all(seen.breathing_normal for seen in last):
         yield None, f"breathing not normal {when}"
     if any(seen.red_flags for seen in last):
         yield None, f"a red flag {when}"
+    drowsy = (x.observation for x in beside if x.seen_at >= since and x.consciousness not in (None, "alert"))
+    yield from (("consciousness", f"not alert by {name}") for name in drowsy)
     yield from ((None, what) for what in _found_since(journey, session))
-    vomited = [seen.minute for seen in session.observations if seen.vomiting]
-    settled = timedelta(minutes=rules.no_vomiting_minutes)
-    if vomited and session.dosed_at is not None and at < session.dosed_at + timedelta(minutes=vomited[-1]) + settled:
-        yield "vomiting", f"vomiting at {vomited[-1]} minutes"
-    dosed_at = session.dosed_at
+    vomited = [(seen.seen_at - dosed_at) / timedelta(minutes=1) for seen in beside if dosed_at and seen.vomiting]
+    vomited += [seen.minute for seen in session.observations if seen.vomiting]
+    settled = timedelta(minutes=max(vomited, default=0) + rules.no_vomiting_minutes)
+    if vomited and dosed_at is not None and at < dosed_at + settled:
+        yield "vomiting", f"vomiting at {max(vomited):.0f} minutes"
     # Counted from the last dose, as the end is: what was seen before that time says nothing of it.
     first = earliest_end(journey, dosed_at) - dosed_at if dosed_at else timedelta(minutes=rules.minimum_minutes)
     ending = [seen for seen in session.observations if timedelta(minutes=seen.minute) >= first]
@@ -325,6 +330,10 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
     )
     if limits is not None and limits.release_max is not None and (not rated or above):
         yield "dissociation", "dissociation not rated at the end, or still above the release limit"
+    for told in journey.measurements:
+        most = None if limits is None or told.instrument != Instrument.CADSS_6 else limits.release_max
+        if most is not None and told.at >= since and (told.score.total is None or told.score.total > most):
+            yield "dissociation", f"dissociation above the release limit by {told.instrument} of {told.occasion}"
 
 
 def _readings(journey: Journey, session: Session) -> tuple[Readings, Readings]:
