@@ -169,6 +169,20 @@ def test_a_session_that_was_stopped_is_cancelled_and_planned_anew() -> None:
     assert play.journey.doses["dose-1"].deviations == ()
 
 
+def test_who_stayed_for_a_session_that_was_cancelled_tells_what_they_see_and_counts() -> None:
+    """The dose was taken all the same, and whoever was with the patient had no part any more."""
+    play = after("session.release")
+    play.do(c.CancelSession(session=1, reason="not taken"), Role.SESSION_MONITOR)
+    play.do(c.CountSupply(doses=1, counted_at=play.at), Role.OBSERVER)
+    assert play.waits_for("supply_count") is None
+    play.do(c.RecordDose(dose_mg=100, route="sublingual", taken_at=play.at, doses_left=1), Role.PATIENT)
+    play.later(minutes=15)
+    assert play.waits_for("observation", "dose-1-15")
+    seen = c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True)
+    play.do(seen, Role.OBSERVER)
+    assert play.waits_for("observation", "dose-1-15") is None
+
+
 @pytest.mark.parametrize("moment", ["before the dose", "after it"])
 def test_who_is_not_wide_awake_without_a_dose_is_told_of_and_takes_none(moment: str) -> None:
     """After a dose it is expected; before it something else is the reason."""

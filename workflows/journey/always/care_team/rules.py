@@ -48,9 +48,10 @@ def has_part(journey: Journey, actor: Actor) -> bool:
 
 
 def observers(journey: Journey) -> tuple[str, ...]:
-    """Return whom staff named as the adult who stays with the patient, in any session."""
+    """Return whom staff named as the adult who stays with the patient, in any session, also one that was cancelled."""
     checks = (session.check for session in journey.sessions.values())
-    return tuple(check.observer.ref for check in checks if check is not None and check.observer is not None)
+    named = (check.observer.ref for check in checks if check is not None and check.observer is not None)
+    return tuple(dict.fromkeys((*journey.former_observers, *named)))
 
 
 def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:

@@ -37,11 +37,20 @@ def _scheduled(state: SessionsState, body: SessionScheduled, event: EventHeader)
         live_clinician=body.live_clinician,
         interpreter=body.interpreter,
     )
-    return {"sessions": {**state.sessions, body.session: planned}}
+    return {"sessions": {**state.sessions, body.session: planned}, **_remember_observer(state, body.session)}
 
 
 def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader) -> Changes:
-    return {"sessions": {number: session for number, session in state.sessions.items() if number != body.session}}
+    left = {number: session for number, session in state.sessions.items() if number != body.session}
+    return {"sessions": left, **_remember_observer(state, body.session)}
+
+
+def _remember_observer(state: SessionsState, number: int) -> Changes:
+    """Whoever was named for a session that is no more may still be with the patient, and tells what they see."""
+    check = state.sessions[number].check if number in state.sessions else None
+    if check is None or check.observer is None or check.observer.ref in state.former_observers:
+        return {}
+    return {"former_observers": (*state.former_observers, check.observer.ref)}
 
 
 def _stopped(state: SessionsState, body: SessionStopped, event: EventHeader) -> Changes:

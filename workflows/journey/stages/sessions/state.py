@@ -166,6 +166,8 @@ class SessionsState(PatientState):
     recheck: Recheck | None = None
     no_go_until: Instant | None = None
     sessions: dict[int, Session] = {}
+    former_observers: tuple[Identifier, ...] = ()
+    """Whom staff named for sessions that were cancelled or moved."""
     doses: dict[Identifier, Dose] = {}
 
     @property
