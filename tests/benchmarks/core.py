@@ -27,10 +27,10 @@ def core(*, passes: int) -> Section:
         figures += [
             Figure(
                 f"{pathway}: decide and evolve, {len(steps)} commands",
-                len(steps) / (sum(deciding) + sum(evolving)),
+                len(steps) / sum(deciding),
                 "per second",
             ),
-            Figure(f"{pathway}: evolving alone", 100 * sum(evolving) / (sum(deciding) + sum(evolving)), "%"),
+            Figure(f"{pathway}: evolving alone", 100 * sum(evolving) / sum(deciding), "%"),
         ]
         notes.append(f"{pathway}, slowest to decide: {_slowest(steps, deciding)}")
     return Section(f"The pure core: both courses from referral to discharge, median of {passes} passes", figures, notes)
@@ -42,10 +42,12 @@ def _timed_pass(steps: tuple[Step, ...]) -> list[tuple[float, float]]:
     for step in steps:
         began = process_time()
         decided = decide(journey, step.command, step.at)
-        half = process_time()
         assert not isinstance(decided, Refusal)
-        journey = fold(decided, journey)
+        after = fold(decided, journey)
+        half = process_time()
+        fold([*decided], journey)  # As whoever has not decided them does.
         taken.append((half - began, process_time() - half))
+        journey = after
     return taken
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property, reduce
+from itertools import islice
 from typing import Any, TypeAlias
 
 from workflows.journey import events as e
@@ -78,6 +79,18 @@ class Journey(
         return object()
 
     @cached_property
+    def changed(self) -> dict[object, int]:
+        """Which fields are others than in the last few states that this one came from, by their marks: the bits of the
+        fields (`FIELD_BITS`). Kept only where something was worked out (`recall`)."""
+        return {}
+
+    @cached_property
+    def followed(self) -> dict[str, Any]:
+        """The events that were decided last on this state, and the state after them (`fold`). It is not part of the
+        state: JSON and comparisons leave it out. A copy has its own."""
+        return {}
+
+    @cached_property
     def agreed(self) -> dict[str, Any]:
         """When what is awaited was last found to be what is needed (`obligations`). It is not part of the state: JSON
         and comparisons leave it out. Copies share it."""
@@ -86,8 +99,23 @@ class Journey(
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> "Journey":
         """Copy the state. The copy is another one."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("mark", None)
+        new, now = copied.__dict__, self.__dict__
+        for own in ("mark", "changed", "followed"):
+            new.pop(own, None)
+        if "memory" in now and not deep:
+            bits = 0
+            for name, value in (update or {}).items():
+                if value is not now[name]:
+                    bits |= FIELD_BITS[name]
+            lately = islice(self.changed.items(), STATES_COMPARED - 1)
+            new["changed"] = {self.mark: bits, **{mark: before | bits for mark, before in lately}}
         return copied
+
+
+FIELD_BITS = {name: 1 << number for number, name in enumerate(Journey.model_fields)}
+"""A bit for each field of the state."""
+STATES_COMPARED = 8
+"""With how many of the states that a state came from it is compared: all those of one command, as a rule."""
 
 
 PARTS = (
@@ -263,6 +291,10 @@ def fold(events: Iterable[e.Event], journey: Journey | None = None) -> Journey:
         ValueError: from the beginning, there are none, or the first does not open a journey.
     """
     ordered = iter(events)
+    if journey is not None and journey.followed.get("events") is events:
+        # Whoever decided them went through all of these states to find what follows by rule.
+        after: Journey = journey.followed["after"]
+        return after
     if journey is None:
         first = next(ordered, None)
         if first is None:

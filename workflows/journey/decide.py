@@ -214,7 +214,7 @@ def _unfold(
     journey: Journey, bodies: list[e.EventBody], command: Command, seen: str, at: datetime, ordinal: int = 0
 ) -> tuple[e.Event, ...]:
     """Put decided bodies into events, with all that follows from each by rule, and what is awaited after."""
-    events: list[e.Event] = []
+    before, events = journey, list[e.Event]()
 
     def emit(body: e.EventBody, cause: e.Event | None) -> None:
         nonlocal journey, ordinal
@@ -252,4 +252,6 @@ def _unfold(
     if changed is not None:
         emit(changed, events[-1] if events else None)
     remember_agreement(groups, journey)
-    return tuple(events)
+    decided = tuple(events)
+    before.followed.update(events=decided, after=journey)
+    return decided

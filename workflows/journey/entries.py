@@ -5,10 +5,10 @@ The entries stand in pages, in the order in which they came. A change copies one
 page is worked out again only once the page has changed. So neither costs more when very much is open or over.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import islice
 from types import GenericAlias
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args, overload
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 K = TypeVar("K")
 V = TypeVar("V")
 Found = TypeVar("Found")
+Other = TypeVar("Other")
 
 PAGE = 32
 """How many entries stand on one page."""
@@ -104,6 +105,15 @@ class Entries(Mapping[K, V]):
             raise KeyError(key)
         return self.pages[number].entries[key]
 
+    @overload
+    def get(self, key: K, /) -> V | None: ...
+    @overload
+    def get(self, key: K, /, default: V | Other) -> V | Other: ...
+    def get(self, key: K, /, default: V | Other | None = None) -> V | Other | None:
+        """The value of a key, or the default."""
+        number = self._page_of(key)
+        return default if number is None else self.pages[number].entries[key]
+
     def __contains__(self, key: object) -> bool:
         return self._page_of(key) is not None
 
@@ -125,12 +135,24 @@ class Entries(Mapping[K, V]):
         """The values, in the order in which their keys came."""
         return _Values(self)
 
+    def items(self) -> ItemsView[K, V]:
+        """The keys and their values, in the order in which the keys came."""
+        return _Items(self)
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         entries = handler.generate_schema(GenericAlias(dict, get_args(source) or (Any, Any)))
         return core_schema.no_info_after_validator_function(
             cls, entries, serialization=core_schema.plain_serializer_function_ser_schema(dict, return_schema=entries)
         )
+
+
+class _Items(ItemsView[K, V]):
+    _mapping: Entries[K, V]
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        for page in self._mapping.pages:
+            yield from page.entries.items()
 
 
 class _Values(ValuesView[V]):

@@ -35,9 +35,7 @@ class Agreement(NamedTuple):
     waiting: Entries[str, Obligation]
 
 
-CLOCK = dict.fromkeys(
-    ("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged", "hastened"), True
-)
+CLOCK = ("since", "due", "steps", "taken", "repeat_minutes", "repeated", "acknowledged", "hastened")
 """What belongs to the clock of an obligation, and goes on when the same need is asked for anew."""
 CHANGES_AT_ONCE = 50
 """How many obligations one command opens or closes: one event has room for them, however long their words are."""
@@ -52,8 +50,7 @@ def open_obligation(need: Requirement, journey: Journey, at: datetime) -> Obliga
     # Of warnings whose time passed before the wait began, only the last one is still given.
     passed = [n for n, step in enumerate(policy.steps) if step.days_before is not None and steps[n] <= at]
     opened = Obligation(
-        **need.model_dump(exclude={"due"}),
-        due=due,
+        **{**dict(need), "due": due},
         since=at,
         steps=steps,
         taken=max(passed, default=0),
@@ -139,12 +136,12 @@ def resume_obligation(need: Requirement, paused: Paused, journey: Journey, at: d
         return _later(at, _count_time(paused.at, moment, policy, journey), policy, journey)
 
     moved = {"due": left(kept.deadline), "steps": tuple(map(left, kept.steps))}
-    return Obligation(**{**need.model_dump(), **_clock(kept), **moved})
+    return Obligation(**{**dict(need), **_clock(kept), **moved})
 
 
 def _clock(kept: Obligation) -> dict[str, Any]:
     """Return what an obligation has beyond its need."""
-    return kept.model_dump(include=CLOCK)
+    return {name: getattr(kept, name) for name in CLOCK}
 
 
 def _later(start: datetime, amount: timedelta, policy: EscalationPolicy, journey: Journey) -> datetime:
@@ -182,8 +179,7 @@ def reconcile(groups: Sequence[Needs], journey: Journey, at: datetime) -> Obliga
     what comes after.
     """
     held = journey.held
-    hastenable = dict.fromkeys(find(journey.waiting, _hastenable))
-    hastening = hastenable if hastenable and is_heightened(journey, at) else {}
+    hastening = dict.fromkeys(find(journey.waiting, _hastenable)) if is_heightened(journey, at) else {}
     asked, known = _what_changed(groups, journey, hastening, held=held)
     pausing = {need.key: need for need in asked.values() if need.care} if held else {}
     wanted = {name: need for name, need in asked.items() if not (need.care and held)}
@@ -257,7 +253,7 @@ def remember_agreement(groups: Sequence[Needs], journey: Journey) -> None:
 def _give_clock(need: Requirement, earlier: Obligation | None, journey: Journey, at: datetime) -> Obligation:
     """Return a need with its clock: the one it had, the one a hold paused, or a new one."""
     if earlier is not None and _same_wait(need, earlier, journey):
-        return _hasten(Obligation(**{**need.model_dump(), **_clock(earlier)}), journey, at)
+        return _hasten(Obligation(**{**dict(need), **_clock(earlier)}), journey, at)
     paused = journey.paused.get(need.key)
     if earlier is None and paused is not None and _same_wait(need, paused.obligation, journey):
         return resume_obligation(need, paused, journey, at)

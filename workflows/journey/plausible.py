@@ -2,7 +2,7 @@
 that nobody plans for, and nobody stands in for ever. What else is still to come, or has passed, each decision says
 itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -59,18 +59,19 @@ def require_plausible(journey: Journey, body: CommandBody, at: datetime) -> None
         )
 
 
-def _times(value: Any, name: str) -> Iterator[tuple[str, datetime | date]]:
+def _times(value: BaseModel | Mapping[Any, Any] | tuple[Any, ...], name: str) -> Iterator[tuple[str, datetime | date]]:
     """List every time and day in a form, by the path of its field. A signature says itself how long it counts, and when
     answers were given is judged with them: risk that they show is kept."""
+    parts: Iterable[tuple[Any, Any]]
     if isinstance(value, BaseModel):
-        for field in type(value).model_fields:
-            if field not in ("signature", "answered_at"):
-                yield from _times(getattr(value, field), f"{name}.{field}".lstrip("."))
+        fields = type(value).model_fields
+        parts = ((field, getattr(value, field)) for field in fields if field not in ("signature", "answered_at"))
     elif isinstance(value, Mapping):
-        for key, each in value.items():
-            yield from _times(each, f"{name}.{key}")
-    elif isinstance(value, tuple):
-        for place, each in enumerate(value):
-            yield from _times(each, f"{name}.{place}")
-    elif isinstance(value, date):
-        yield name, value
+        parts = ((key, each) for key, each in value.items())
+    else:
+        parts = ((place, each) for place, each in enumerate(value))
+    for part, each in parts:
+        if isinstance(each, date):
+            yield f"{name}.{part}".lstrip("."), each
+        elif isinstance(each, BaseModel | Mapping | tuple):
+            yield from _times(each, f"{name}.{part}".lstrip("."))

@@ -13,17 +13,19 @@ not left on their own"); a peer monitor is present besides them (Hull 2022); a l
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.care_team.model import is_fit, with_members
+from workflows.journey.always.care_team.model import with_members
 from workflows.journey.authorization import authors
 from workflows.journey.entries import find
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import CLINICIANS, Part
+from workflows.journey.recall import recalled
 from workflows.journey.requirements import Obligation
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary.actors import Actor, CareTeamMember, Role
@@ -188,6 +190,7 @@ def add_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.Ev
     return known, (e.CareTeamUpdated(members=found),)
 
 
+@recalled
 def list_duties(journey: Journey) -> tuple[tuple[str, Role], ...]:
     """Return whose tasks a journey has, and of which role: of its coordinator, its clinician and who stands in, its
     evaluator, the monitors of sessions to come, and of everybody of whom something is awaited."""
@@ -220,12 +223,28 @@ def roles_for(journey: Journey, person: str, owner: Role) -> tuple[Role, ...]:
     return fit[Part.EVALUATOR] if person == journey.evaluation.evaluator else c.AnswerReturned.roles
 
 
-def may_have_tasks(journey: Journey, person: str, owner: Role, at: datetime) -> bool:
-    """Whether somebody may have the tasks of a role here at a moment (UTC), as far as this journey knows."""
+class _Duty(NamedTuple):
+    """Whose tasks of a role are here, the roles of which they need one, and the ``entries`` of the register that permit
+    it, when they are valid. None where this journey knows nothing of them."""
+
+    person: str
+    owner: Role
+    roles: tuple[Role, ...]
+    entries: tuple[CareTeamMember, ...] | None
+
+
+@recalled
+def _list_duties_here(journey: Journey) -> tuple[_Duty, ...]:
+    """Return the duties of who has not left."""
+    return tuple(_duty(journey, *duty) for duty in list_duties(journey) if not journey.has_left(*duty))
+
+
+def _duty(journey: Journey, person: str, owner: Role) -> _Duty:
     if journey.is_patient(person):
-        return False
-    told = [member for member in journey.members if member.id == person]
-    return not told or is_fit(told, person, roles_for(journey, person, owner), journey.clinic, at)
+        return _Duty(person, owner, (), ())
+    roles = roles_for(journey, person, owner)
+    known = any(member.id == person for member in journey.members)
+    return _Duty(person, owner, roles, _entries(journey, person, roles) if known else None)
 
 
 def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -239,10 +258,9 @@ def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datet
 def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
     """Let the tasks of whoever may not have them any more go to their role, or back to whom they stood in for, and back
     to whose entry in the register begins: at once, and not when somebody notices that nothing is done."""
-    for person, owner in list_duties(journey):
-        if not (journey.has_left(person, owner) or may_have_tasks(journey, person, owner, at)):
-            roles = () if journey.is_patient(person) else roles_for(journey, person, owner)
-            yield e.CareTeamLeft(person=person, owner=owner, roles=roles)
+    for duty in _list_duties_here(journey):
+        if duty.entries is not None and not any(entry.works_at(journey.clinic, at) for entry in duty.entries):
+            yield e.CareTeamLeft(person=duty.person, owner=duty.owner, roles=duty.roles)
     if journey.covered is not None and journey.has_left(journey.clinician, Role.CLINICIAN):
         yield e.CoverEnded()
     changes = next_staff_change(journey)
@@ -250,13 +268,14 @@ def advance(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
         yield e.CareTeamUpdated(members=())  # The register is not asked: what it said begins or ends.
 
 
+@recalled
 def next_staff_change(journey: Journey) -> datetime | None:
     """Return the earliest moment (UTC) at which tasks here are to go to a role, or back to somebody, as far as this
     journey knows since it last looked at the entries of the register."""
     looked_at = journey.looked_at
     if looked_at is None:
         return None
-    ends = (_leaves_at(journey, *duty, looked_at) for duty in list_duties(journey) if not journey.has_left(*duty))
+    ends = (_leaves_at(journey, duty, looked_at) for duty in _list_duties_here(journey))
     begins = (m.since for left in journey.left for m in _entries(journey, left.person, left.roles))
     return min(
         (*(end for end in ends if end is not None), *(since for since in begins if since > looked_at)), default=None
@@ -267,13 +286,13 @@ def _entries(journey: Journey, person: str, roles: tuple[Role, ...]) -> tuple[Ca
     return tuple(m for m in journey.members if m.id == person and m.role in roles and journey.clinic in m.clinics)
 
 
-def _leaves_at(journey: Journey, person: str, owner: Role, looked_at: datetime) -> datetime | None:
+def _leaves_at(journey: Journey, duty: _Duty, looked_at: datetime) -> datetime | None:
     """Return the end (UTC) of the entries that permit tasks, of which each begins before the last one has ended."""
-    if journey.is_patient(person):
+    if journey.is_patient(duty.person):
         return journey.started_at
-    if all(member.id != person for member in journey.members):
+    if duty.entries is None:
         return None
-    ends, entries = looked_at, _entries(journey, person, roles_for(journey, person, owner))
+    ends, entries = looked_at, duty.entries
     while now := [m.until for m in entries if m.since <= ends and (m.until is None or ends < m.until)]:
         if None in now:
             return None
@@ -292,6 +311,8 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
             well.
     """
     named = [*named_in(body)]
+    if not named:
+        return
     begins = body.starts_at if isinstance(body, c.ScheduleSession) else at
     if isinstance(body, c.Cover):
         begins = body.until - timedelta(microseconds=1)  # To the end of it they stand in.
@@ -303,7 +324,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
                 refuse(RefusalCode.NOT_ALLOWED, f"whom you name as {in_words(part)} {why}", remedy, field)
     number = getattr(body.correction if isinstance(body, c.Amend) else body, "session", None)
     parts = [part for part, _, _ in named]
-    others = people_of(journey.sessions[number]) if named and number in journey.sessions else ()
+    others = people_of(journey.sessions[number]) if number in journey.sessions else ()
     together = [*((part, person) for part, person, _ in named), *(each for each in others if each[0] not in parts)]
     for one, other in _confused(journey, together):
         if one in parts or other in parts:

@@ -21,7 +21,7 @@ from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS, Level, RiskFinding
 from workflows.journey.obligation_types import CRISIS, CRISIS_CONTACT, SUICIDE_RISK
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.recall import recalled
+from workflows.journey.recall import find_entry, recalled
 from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.stages.evaluation.model import Measurement
 from workflows.journey.vocabulary.actors import Actor, Role
@@ -93,7 +93,11 @@ def _known(journey: Journey, body: e.InstrumentRecorded, level: Level) -> bool:
 def known_levels(journey: Journey, at: datetime) -> tuple[Level, ...]:
     """Return the levels of suicide risk that are known at a moment (UTC): that of the latest C-SSRS that a clinician
     asked; high while intent or behaviour that a clinician found is recent; moderate for an attempt before that."""
-    recent = recent_findings(journey, at)
+    return _levels(journey, bool(recent_findings(journey, at)))
+
+
+@recalled
+def _levels(journey: Journey, recent: bool) -> tuple[Level, ...]:
     levels = [Level.HIGH] if recent else []
     if journey.asked_risk is not None and journey.asked_risk.score.current_level is not None:
         levels.append(journey.asked_risk.score.current_level)
@@ -110,15 +114,25 @@ def worst_level(known: Sequence[Level], among: Sequence[str]) -> Level:
 def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return what a clinician found so short a time ago that nothing asked since outweighs it (Columbia: intent in the
     past month, behaviour in the past 3 months; the protocol says how many days)."""
+    return tuple(
+        f"{what} was found less than {days} days ago"
+        for what, days, last in _last_findings(journey)
+        if at - last < timedelta(days=days)
+    )
+
+
+@recalled
+def _last_findings(journey: Journey) -> tuple[tuple[str, int, datetime], ...]:
+    """What a clinician found, for how many days it is recent, and since when it is (UTC) where it was found last."""
     rules, asked = journey.protocol.instruments, _asked_by_staff(journey)
     windows = (
         (RiskFinding.INTENT, "suicidal intent", rules.suicidal_intent_recent_days),
         (RiskFinding.BEHAVIOUR, "suicidal behaviour", rules.suicidal_behaviour_recent_days),
     )
     return tuple(
-        f"{what} was found less than {days} days ago"
+        (what, days, max(found))
         for finding, what, days in windows
-        if any(finding in m.score.findings and at - found_at(journey, m) < timedelta(days=days) for m in asked)
+        if (found := [found_at(journey, m) for m in asked if finding in m.score.findings])
     )
 
 
@@ -221,7 +235,7 @@ def levels_to_sign(journey: Journey) -> tuple[Measurement, ...]:
         if m.instrument in C_SSRS_FORMS
         and m.found not in journey.signed_levels
         and (
-            m.occasion in journey.contacts
+            find_entry(journey, "contacts", m.occasion) is not None
             or (journey.item_9_open and m is journey.asked_risk and _after_item_9(m, journey))
         )
     )

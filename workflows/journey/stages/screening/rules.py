@@ -116,6 +116,7 @@ def _contradiction(
     return f"by the birth date the patient is {'' if holds else 'not '}{limit}"
 
 
+@recalled
 def _red_flags(journey: Journey) -> tuple[str, ...]:
     """The red flags that were observed, in a session or outside."""
     observed = (seen for session in journey.sessions.values() for seen in session.observations)
