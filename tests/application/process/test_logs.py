@@ -72,10 +72,9 @@ def test_whom_an_alarm_went_to_is_shown() -> None:
     assert choose_loggable(None, "", shown) == shown
 
 
-@pytest.mark.parametrize("key", LOGGED)
 @pytest.mark.parametrize("said", ["Robin has nightmares", "KeyError: Robin", "a\nb", "", "x" * 201])
-def test_a_value_that_is_no_word_is_not_shown(key: str, said: str) -> None:
-    assert said not in choose_loggable(None, "", {key: said}).values()
+def test_a_value_that_is_no_word_is_not_shown(said: str) -> None:
+    assert [key for key in LOGGED if said in choose_loggable(None, "", {key: said}).values()] == []
 
 
 @pytest.mark.parametrize("said", ["KeyError", "08006", "journey/0f8ee4c0-0000-4000-8000-000000000000", 7, 1.5])

@@ -83,6 +83,12 @@ def respond(start: Play, command: c.CommandBody, by: Role) -> Response:
     )
 
 
+@cache
+def notified() -> Response:
+    """What a reading brings about that somebody must be notified of."""
+    return respond(RUNNING, NOTIFIED, Role.OBSERVER)
+
+
 def assert_at_least(milder: Response, worse: Response) -> None:
     """Whoever hears of the milder hears of the worse, at the latest at that time, by alarm where the milder alarms."""
     for alarm in (False, True):
@@ -141,20 +147,23 @@ def test_doses_outside_a_session(times: Sequence[float], session: int | None) ->
     plan = SETTLED.journey.plan
     assert plan is not None
     taken = c.RecordDose(session=session, route=plan.route, taken_at=SETTLED.at - timedelta(minutes=5))
-    milder, worse = (taken.model_copy(update={"dose_mg": plan.dose_mg * much}) for much in times)
-    assert_at_least(respond(SETTLED, milder, Role.PATIENT), respond(SETTLED, worse, Role.PATIENT))
-    assert_at_least(respond(SETTLED, taken, Role.PATIENT), respond(SETTLED, worse, Role.PATIENT))
+    milder, worse = (
+        respond(SETTLED, taken.model_copy(update={"dose_mg": plan.dose_mg * much}), Role.PATIENT) for much in times
+    )
+    assert_at_least(milder, worse)
+    assert_at_least(respond(SETTLED, taken, Role.PATIENT), worse)
 
 
 @given(st.tuples(st.floats(0.25, 20), st.floats(0.25, 20)).map(sorted))
 def test_a_second_dose_in_a_session(times: Sequence[float]) -> None:
     plan = RUNNING.journey.plan
     assert plan is not None
+    dose = c.RecordDose(session=1, route=plan.route, taken_at=RUNNING.at)
     milder, worse = (
-        c.RecordDose(session=1, dose_mg=plan.dose_mg * much, route=plan.route, taken_at=RUNNING.at) for much in times
+        respond(RUNNING, dose.model_copy(update={"dose_mg": plan.dose_mg * much}), Role.OBSERVER) for much in times
     )
-    assert_at_least(respond(RUNNING, milder, Role.OBSERVER), respond(RUNNING, worse, Role.OBSERVER))
-    assert_at_least(respond(RUNNING, NOTIFIED, Role.OBSERVER), respond(RUNNING, milder, Role.OBSERVER))
+    assert_at_least(milder, worse)
+    assert_at_least(notified(), milder)
 
 
 @given(_doses())
@@ -264,14 +273,14 @@ HIGH = c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answer
     ],
 )
 def test_what_is_about_life_reaches_everybody_whom_a_reading_reaches(worse: c.CommandBody, by: Role) -> None:
-    assert_at_least(respond(RUNNING, NOTIFIED, Role.OBSERVER), respond(RUNNING, worse, by))
+    assert_at_least(notified(), respond(RUNNING, worse, by))
 
 
 def test_a_tenfold_dose_reaches_everybody_whom_a_reading_reaches() -> None:
     plan = RELEASED.journey.plan
     assert plan is not None
     tenfold = c.RecordDose(session=1, dose_mg=plan.dose_mg * 10, route=plan.route, taken_at=RELEASED.at)
-    reading, overdose = respond(RUNNING, NOTIFIED, Role.OBSERVER), respond(RELEASED, tenfold, Role.OBSERVER)
+    reading, overdose = notified(), respond(RELEASED, tenfold, Role.OBSERVER)
     shifted = tuple(Telling(t.to, t.alarm, t.at + (RUNNING.at - RELEASED.at)) for t in overdose.told)
     assert_at_least(reading, Response(shifted, overdose.held, overdose.severe, overdose.rings))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -116,15 +117,18 @@ NO_TIMES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("given", NO_TIMES, ids=repr)
 @pytest.mark.parametrize("kind", [Instant, Day, Clock], ids=["instant", "day", "clock"])
 @pytest.mark.parametrize("strict", [None, True])
-def test_digits_are_no_time(kind: Any, given: object, strict: bool | None) -> None:
-    with pytest.raises(ValidationError):
-        TypeAdapter(kind).validate_json(json.dumps(given), strict=strict)
-    if isinstance(given, str | int | float):
-        with pytest.raises(ValidationError):
-            TypeAdapter(kind).validate_python(given)
+def test_digits_are_no_time(kind: Any, strict: bool | None) -> None:
+    adapter: TypeAdapter[object] = TypeAdapter(kind)
+    taken = []
+    for value in NO_TIMES:
+        with suppress(ValidationError):
+            taken.append(adapter.validate_json(json.dumps(value), strict=strict))
+        if isinstance(value, str | int | float):
+            with suppress(ValidationError):
+                taken.append(adapter.validate_python(value))
+    assert taken == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from unicodedata import category, is_normalized
 
 import pytest
@@ -38,12 +39,13 @@ WRITTEN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", NOTHING_TO_SEE, ids=ascii)
 @pytest.mark.parametrize("kind", [LONG, SHORT, CODE], ids=["long", "short", "code"])
-def test_nothing_to_see_is_nothing_written(kind: TypeAdapter[str], text: str) -> None:
-    for typed in (text, f" {text} ", text * 3):
-        with pytest.raises(ValidationError):
-            kind.validate_python(typed)
+def test_nothing_to_see_is_nothing_written(kind: TypeAdapter[str]) -> None:
+    taken = []
+    for typed in (typed for text in NOTHING_TO_SEE for typed in (text, f" {text} ", text * 3)):
+        with suppress(ValidationError):
+            taken.append((typed, kind.validate_python(typed)))
+    assert taken == []
 
 
 @pytest.mark.parametrize("text", HIDING, ids=ascii)
@@ -63,12 +65,12 @@ def test_a_long_text_is_taken_without_what_hides(text: str) -> None:
     assert SHORT.validate_python(kept.replace("\n", " ")) == kept.replace("\n", " ")
 
 
-@pytest.mark.parametrize("text", WRITTEN, ids=ascii)
 @pytest.mark.parametrize("kind", [LONG, SHORT], ids=["long", "short"])
-def test_every_script_passes(kind: TypeAdapter[str], text: str) -> None:
-    kept = kind.validate_python(text)
-    assert is_normalized("NFC", kept)
-    assert kind.validate_python(f"  {text}\n") == kept
+def test_every_script_passes(kind: TypeAdapter[str]) -> None:
+    for text in WRITTEN:
+        kept = kind.validate_python(text)
+        assert is_normalized("NFC", kept)
+        assert kind.validate_python(f"  {text}\n") == kept
 
 
 @pytest.mark.parametrize(

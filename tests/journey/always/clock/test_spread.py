@@ -2,14 +2,14 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.journey.play import PROTOCOLS, before
-from workflows.journey.aggregate import Journey
+from tests.journey.play import PROTOCOLS, Play, before
 from workflows.journey.obligations import open_obligation
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation, Requirement
@@ -28,15 +28,21 @@ moments = st.integers(0, 400 * 24 * 60).map(lambda minutes: MIDNIGHT + timedelta
 
 
 def opened(policy: str, at: datetime, journey_id: UUID = JOURNEYS[0], *, exact: bool = False) -> Obligation:
-    asked = before("signoff.sign", 2).request(SignOffKind.ELIGIBILITY)
-    kept = asked.model_dump(include={*Requirement.model_fields} - {"due", "escalation_policy"})
-    need = Requirement(**kept, escalation_policy=policy)
-    return open_obligation(need, journey(journey_id, exact=exact), at)
-
-
-def journey(journey_id: UUID, *, exact: bool = False) -> Journey:
     update = {"id": journey_id, "protocol": EXACT if exact else SHIPPED}
-    return before("signoff.sign", 2).journey.model_copy(update=update)
+    return open_obligation(needed(policy), asking().journey.model_copy(update=update), at)
+
+
+@cache
+def needed(policy: str) -> Requirement:
+    asked = asking().request(SignOffKind.ELIGIBILITY)
+    kept = asked.model_dump(include={*Requirement.model_fields} - {"due", "escalation_policy"})
+    return Requirement(**kept, escalation_policy=policy)
+
+
+@cache
+def asking() -> Play:
+    """A journey that waits for eligibility to be signed. Nobody takes it further."""
+    return before("signoff.sign", 2)
 
 
 def test_the_shipped_protocols_spread_their_reminders() -> None:
@@ -73,7 +79,7 @@ def test_a_reminder_moves_within_its_window_and_nothing_else_moves(policy: str, 
             assert working_time_between(plain, moved, working) <= window
             assert moved == plain or is_within(moved, working.zone, working.hours, working.weekdays)
         elif rules.quiet_hours:
-            zone = before("signoff.sign", 2).journey.patient.zone
+            zone = asking().journey.patient.zone
             assert not is_quiet(moved, zone, SHIPPED.quiet_hours)
             assert moved <= after_quiet_hours(plain + window, zone, SHIPPED.quiet_hours) + window
         else:
