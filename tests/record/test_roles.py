@@ -354,8 +354,7 @@ async def test_every_role_is_short_by_itself(role: tuple[str, Connection]) -> No
 
 async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Record, owner: Connection) -> None:
     """Whoever is no recorder does all they can to the very things that are recorded next, in a transaction that they
-    leave open. Each thing that the recorder does goes on, and so does who
-    enrols somebody."""
+    leave open. Each thing that the recorder does goes on, and so does who enrols somebody."""
     journey, begins, notice, code = await put_course(record, 9), uuid4(), uuid4(), uuid4()
     version = (await record.head(journey)).version  # type: ignore[union-attr]
     while await advance(record, StateCache()):
