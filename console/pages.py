@@ -321,18 +321,18 @@ def reference_of(request: Request) -> str:
 
 
 def names_of_staff(settings: Settings) -> Callable[[str], str]:
-    """Return what gives the printed name of one of the staff for their id; with the id, where two have the same name.
-    Whom the register does not know, or as long as it cannot be believed, it gives the id."""
+    """Return what gives the printed name of one of the staff, or of a clinic, for its id; with the id, where two have
+    the same name. For what the register does not name, or as long as it cannot be believed, it gives the id."""
 
     @cache
     def known() -> Mapping[str, str]:
         if settings.register_file is None:
             return {}
         try:
-            staff = verified_register(settings).staff
+            register = verified_register(settings)
         except UseCaseError:
             return {}
-        names = {entry.member.id: entry.printed_name for entry in staff}
+        names = {**register.clinic_names, **{entry.member.id: entry.printed_name for entry in register.staff}}
         held = Counter(names.values())
         return {one: name if held[name] == 1 else f"{name} ({one})" for one, name in names.items()}
 

@@ -111,6 +111,7 @@ def invent(directory: Path) -> Signers:
         staff=[staff_entry(person) for person in STAFF],
         rota=[_shift(clinic) for clinic in (CLINIC, SECOND_CLINIC)],
         origins=(CONSOLE,),
+        clinic_names={CLINIC: "Example Day Clinic (invented)", SECOND_CLINIC: "Example Night Clinic (invented)"},
     )
     keys = {}
     for role in STAFF_ROLES:

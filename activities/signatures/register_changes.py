@@ -1,7 +1,8 @@
 """The next version of a register: what may be added, ended and revoked in it. Nothing is ever taken out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,9 +34,10 @@ def enter(
     staff: Iterable[StaffEntry] = (),
     rota: Iterable[Shift] = (),
     origins: Iterable[str] = (),
+    clinic_names: Mapping[str, str] = MappingProxyType({}),
 ) -> Register:
-    """Return the next register, with further clinics, staff, shifts and origins. A shift that begins before another one
-    of its clinic has ended takes its place from then on.
+    """Return the next register, with further clinics, staff, shifts, origins and names of clinics. A shift that begins
+    before another one of its clinic has ended takes its place from then on.
 
     Raises:
         RegisterError: it is dated before the register, somebody is entered twice, a shift names nobody who could be on
@@ -61,6 +63,7 @@ def enter(
         staff=(*register.staff, *staff),
         rota=(*register.rota, *rota),
         origins=tuple(dict.fromkeys((*register.origins, *origins))),
+        clinic_names={**register.clinic_names, **clinic_names},
     )
 
 

@@ -199,7 +199,7 @@ class Shift(InputModel):
 class Register(InputModel):
     """The clinics, everybody there ever was, every shift and every key. ``version`` counts the changes, so that an
     older register is recognised. One licence number in one state stands for one person. Passkeys are used at the
-    ``origins`` only."""
+    ``origins`` only. ``clinic_names`` are what clinics are called where people read of them; others are shown by id."""
 
     organisation: Short
     version: Annotated[Whole, Field(ge=1)]
@@ -210,6 +210,7 @@ class Register(InputModel):
     staff: tuple[StaffEntry, ...] = ()
     rota: tuple[Shift, ...] = ()
     origins: Annotated[tuple[Origin, ...], Field(max_length=100)] = ()
+    clinic_names: dict[Identifier, Short] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_entry_per_key(self) -> Self:
@@ -231,8 +232,8 @@ class Register(InputModel):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         named = [*(clinic for entry in self.staff for clinic in entry.member.clinics), *(s.clinic for s in self.rota)]
-        if not {*named} <= {*self.clinics}:
-            raise ValueError("staff and shifts are of clinics that the register lists")
+        if not {*named, *self.clinic_names} <= {*self.clinics}:
+            raise ValueError("staff, shifts and names are of clinics that the register lists")
         holders: dict[tuple[str, str], str] = {}
         held = [(entry.person, entry.licence) for entry in self.entries if entry.licence is not None]
         held += [(entry.member.id, entry.member.licence) for entry in self.staff if entry.member.licence is not None]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from pydantic import Field
+
 from activities.signatures import register_changes
 from activities.signatures.signer_registry import Origin, Register, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
@@ -152,12 +154,14 @@ def staff_of(context: Context, clinic: str) -> tuple[Colleague, ...] | None:
 
 
 class RegisterEntries(InputModel):
-    """What is entered in the register: further clinics, staff, shifts, and origins, at which passkeys are used."""
+    """What is entered in the register: further clinics, staff, shifts, and origins, at which passkeys are used;
+    and what clinics are called."""
 
     clinics: tuple[Identifier, ...] = ()
     staff: tuple[NewStaff, ...] = ()
     rota: tuple[Shift, ...] = ()
     origins: tuple[Origin, ...] = ()
+    clinic_names: dict[Identifier, Short] = Field(default_factory=dict)
 
 
 def parse_entries(raw: bytes) -> RegisterEntries:
@@ -195,7 +199,13 @@ def enter(
         register,
         organisation_key,
         lambda known: register_changes.enter(
-            known, now, clinics=entries.clinics, staff=staff, rota=entries.rota, origins=entries.origins
+            known,
+            now,
+            clinics=entries.clinics,
+            staff=staff,
+            rota=entries.rota,
+            origins=entries.origins,
+            clinic_names=entries.clinic_names,
         ),
     )
 

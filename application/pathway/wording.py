@@ -84,9 +84,10 @@ def roster_lines(roster: Roster, called: Callable[[str], str] = str) -> Iterator
     people = [*map(called, roster.now.people)]
     stands_in = f"; {', '.join(people[1:])} stands in" if len(people) > 1 else ""
     who = f"{people[0]}{stands_in}" if people else "nobody: the clinic has no clinician"
-    yield f"On call for {roster.clinic}: {who}{' (the rota has nobody)' if roster.now.gap else ''}."
+    clinic = called(roster.clinic)
+    yield f"On call for {clinic}: {who}{' (the rota has nobody)' if roster.now.gap else ''}."
     for begins, ends in roster.gaps:
-        yield f"DUE: nobody is on call for {roster.clinic} from {spell_with_place(begins)} to {spell_with_place(ends)}."
+        yield f"DUE: nobody is on call for {clinic} from {spell_with_place(begins)} to {spell_with_place(ends)}."
 
 
 def format_duration(seconds: float | None) -> str:

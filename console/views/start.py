@@ -30,7 +30,7 @@ from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
 from application.words.codes import say
 from console.forms import Field, fields_of, read_back
-from console.pages import page
+from console.pages import names_of_staff, page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, settings_of
 from workflows.journey.vocabulary.actors import Role
@@ -145,7 +145,7 @@ def _offered(context: Context) -> Iterator[Field]:
     require_role(context.actor, START)
     clinics = context.person.clinics
     choices: Mapping[str, Mapping[str, str]] = {
-        "clinic": {clinic: clinic for clinic in sorted(clinics)},
+        "clinic": {clinic: names_of_staff(context.settings)(clinic) for clinic in sorted(clinics)},
         "pathway": {pathway: pathway for pathway in list_pathways()},
         "patient/state": {state: state for state in US_STATES},
         "patient/zone": {

@@ -60,7 +60,7 @@ async def test_a_new_service_says_what_nobody_did_yet(browser: Browser) -> None:
     await browser.go("/ops")
     for words in (
         "never looked", "No worker has reconciled yet", "Last verified never", "name none", f"{len(opening())} behind",
-        "On call for demo-clinic",
+        "On call for Example Day Clinic",
     ):  # fmt: skip
         assert words in said(browser), words
 

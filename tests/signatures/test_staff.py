@@ -81,6 +81,14 @@ def test_staff_act_as_the_register_says(changed: dict[str, Any], known: bool) ->
     assert refusal is None or refusal.code == RefusalCode.NOT_ALLOWED
 
 
+def test_a_clinic_is_called_by_its_newest_name_and_no_other_clinic_has_one() -> None:
+    named = enter(enter(register(), NOW, clinic_names={CLINIC: "First"}), NOW, clinic_names={CLINIC: "Riverside"})
+    assert enter(named, NOW).clinic_names == {CLINIC: "Riverside"}
+    assert Register.model_validate_json(named.model_dump_json()) == named
+    with pytest.raises(RegisterError, match="names are of clinics that the register lists"):
+        enter(named, NOW, clinic_names={"elsewhere": "Nowhere"})
+
+
 def test_an_entry_counts_for_its_clinics_and_its_time() -> None:
     whole = register()
     assert is_entered(whole, CLINICIAN, CLINIC, NOW)
