@@ -1,1 +1,1 @@
-"""The words of questionnaires, which are the clinic's: read from FHIR files, and never part of this service."""
+"""Questionnaires: their words, which are the clinic's and read from FHIR files, and their scores."""

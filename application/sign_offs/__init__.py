@@ -1,1 +1,1 @@
-"""What clinicians sign, the keys they sign with, and who may."""
+"""What clinicians sign: what is asked of them, on which evidence, what they decided, and what was refused."""

@@ -1,1 +1,1 @@
-"""What codes, kinds and ids are called for people: console, printed record and command line."""
+"""What codes, kinds, changes and times are called for people: console, printed record and command line."""
