@@ -29,7 +29,7 @@ NOUNS = {
     "question": "The patient's questions.",
     "consent": "The patient's consents.",
     "session": "Supervised sessions, from the appointment to the release home.",
-    "observation": "How a patient is outside a running session: vital signs, and what was seen.",
+    "observation": "How a patient is at a time: vital signs, and what was seen.",
     "check-in": "Check-ins with the patient.",
     "visit": "Clinician visits.",
     "permission": "What gives leave to prescribe, until when.",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulation.people import PEOPLE
 from tests.journey.correcting import confirm, mark
-from tests.journey.play import Play, after, before, course, kinds, one
+from tests.journey.play import Play, after, before, course, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.supply.rules import balance, may_have_had_any_lot
@@ -86,6 +86,15 @@ def test_what_cannot_be_is_recorded_and_told(movement: str, doses: int) -> None:
     play = before("session.check")
     followed = play.do(moved(play, movement, doses), Role.COORDINATOR)
     assert one(followed, e.HoldPlaced).cause == "supply"
+
+
+@pytest.mark.requirement("B31")
+def test_doses_that_nobody_prescribed_are_told() -> None:
+    """They were dispensed in the evaluation, and taken for what a plan would have."""
+    play = started()
+    followed = play.do(moved(play, "dispensed", 1), Role.COORDINATOR)
+    assert one(followed, e.HoldPlaced).cause == "supply"
+    assert one(followed, e.SupportRequested).urgency == "clinical"
 
 
 @pytest.mark.requirement("B31")
