@@ -119,8 +119,8 @@ def test_a_request_id_repeats_and_is_not_shared(world: World, coordinator: tuple
 CHANGED: tuple[tuple[dict[str, Any], set[str]], ...] = (
     ({"patient": {"born": "1986-04-03"}}, {"patient.born"}),
     ({"patient": {"ref": "demo-other"}}, {"patient.ref"}),
-    ({"patient": {"state": "NY"}}, {"patient.state"}),
-    ({"patient": {"zone": "America/New_York"}}, {"patient.zone"}),
+    ({"patient": {"state": "NY", "zone": "America/New_York"}}, {"patient.state", "patient.zone"}),
+    ({"patient": {"zone": "America/Tijuana"}}, {"patient.zone"}),
     ({"patient": {"number": "4711"}}, {"patient.number"}),
     ({"patient": {"language": "es"}}, {"patient.language"}),
     ({"patient": {"interpreter": True}}, {"patient.interpreter"}),
@@ -130,8 +130,8 @@ CHANGED: tuple[tuple[dict[str, Any], set[str]], ...] = (
     ({"pathway": "ANXIETY"}, {"pathway", "protocol"}),
     ({"clinic": "night-clinic"}, {"clinic"}),
     (
-        {"patient": {"born": "1986-04-03", "state": "NY"}, "reason": "Invented"},
-        {"patient.born", "patient.state", "reason"},
+        {"patient": {"born": "1986-04-03", "state": "NY", "zone": "America/New_York"}, "reason": "Invented"},
+        {"patient.born", "patient.state", "patient.zone", "reason"},
     ),
 )
 
