@@ -3,8 +3,19 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.vocabulary.actors import CareTeamMember, Licence, is_one_licence
+
+
+class Signed(Protocol):
+    """What somebody signed: who, and with which licence."""
+
+    @property
+    def by(self) -> str:
+        """Return who signed."""
+
+    @property
+    def licence(self) -> Licence:
+        """Return the licence they signed with."""
 
 
 class PeopleKnown(Protocol):
@@ -15,7 +26,7 @@ class PeopleKnown(Protocol):
         """Return what the register said of people."""
 
     @property
-    def sign_offs(self) -> tuple[SignOff, ...]:
+    def sign_offs(self) -> tuple[Signed, ...]:
         """Return what people signed."""
 
 
