@@ -93,9 +93,9 @@ class Watchdog:
         arrived = await self._page(told)
         for page in arrived:
             await (drop_matters if page.over else keep_paged)(record, page.about)
+        await keep_look(record, self._settings.build_id, mute=not arrives or len(arrived) < len(told.pages))
         self._lost = None
         await self._tell_own(RECORD_AWAY, there=False)
-        await keep_look(record, self._settings.build_id, mute=not arrives or len(arrived) < len(told.pages))
         if self._settings.ready_file is not None and not self._ready:
             # Once: whoever waited for it may have taken it away since.
             self._settings.ready_file.touch()
