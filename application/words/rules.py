@@ -13,7 +13,7 @@ RULES: Final = {
     "pathway.advance": "what was set to end came to its end",
     "screening.reopen": "answers that count no more are asked again",
     # What follows at once from something else.
-    "screening.react_change": "a score that became worse is for a clinician to look at",
+    "worsening.react_change": "a score that became worse is for a clinician to look at",
     "screening.react_screening": "an exclusion that came up after eligibility was signed holds care",
     "observing.react_dissociation": "strong dissociation holds care, and calls for help",
     "observing.react_observation": "what is out of range in an observation holds care, and calls for help",

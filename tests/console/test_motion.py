@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from console.pages import HERE
+from console.sign_ins import IDLE, LINK_IDLE, SESSION_IDLE
 
 FILES = [path for folder in ("static", "templates") for path in sorted((HERE / folder).iterdir())]
 REDUCED = re.compile(r"@media \(prefers-reduced-motion: reduce\) {[^{}]*{[^{}]*} }")
+AT_ONCE = re.compile(
+    r"@keyframes away { to { visibility: hidden; } }|animation(?:: away 0s|-delay:) (\d+)s(?: forwards)? !important"
+)
 MOVES = re.compile(
     r"animation|transition|@keyframes|scroll-behavior|[.]animate[(]|behavior: *[\"']smooth|requestAnimationFrame"
     r"|<marquee|<blink|<video|<audio|<animate|[.]gif",
@@ -18,7 +22,7 @@ MOVES = re.compile(
 
 @pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
 def test_nothing_moves(path: Path) -> None:
-    text = REDUCED.sub("", path.read_text())
+    text = AT_ONCE.sub("", REDUCED.sub("", path.read_text()))
     assert MOVES.findall(text) == []
 
 
@@ -28,3 +32,9 @@ def test_what_a_later_rule_would_move_stands_still_for_who_asked_for_that() -> N
     assert rule.startswith("@media (prefers-reduced-motion: reduce) { *, ::before, ::after, ::backdrop {")
     for stopped in ("animation: none !important", "transition: none !important", "scroll-behavior: auto !important"):
         assert stopped in rule
+
+
+def test_a_form_without_script_is_put_away_a_second_after_its_sign_in_ended() -> None:
+    waits = [int(wait) for wait in AT_ONCE.findall((HERE / "static" / "away.css").read_text()) if wait]
+    assert SESSION_IDLE == LINK_IDLE
+    assert waits == [IDLE.total_seconds() + 1, LINK_IDLE.total_seconds() + 1]
