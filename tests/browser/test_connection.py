@@ -290,7 +290,7 @@ async def test_a_patient_without_a_connection_is_told_whom_to_call(desk: Desk) -
     play = await desk.journey("evaluation")
     async with desk.person(desk.household(play.journey.id, Role.PATIENT), phone=True) as page:
         await page.goto(f"/journeys/{play.journey.id}/support/request")
-        await page.get_by_label("If it cannot wait").check()
+        await page.get_by_label("it cannot wait").check()
         await page.get_by_label("What you need").fill("Invented: I would like to be called.")
         await page.context.set_offline(True)
         await page.get_by_role("button", name=re.compile("^Send")).click()

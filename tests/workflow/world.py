@@ -157,7 +157,7 @@ class Case:
 
     async def act(self, role: Role, body: CommandBody) -> None:
         """Somebody does this."""
-        await self.submit(said(role, body, of=self.id))
+        await self.submit(said(role, body, of=self.id).model_copy(update={"named": look_up(self.journey, body)}))
 
     async def known(self, command: Command) -> None:
         """Wait until the record knows a command, whatever else is recorded before."""

@@ -62,8 +62,8 @@ def test_a_session_ends_only_on_a_look_of_a_minute_not_before_the_harm(
     play.at = max(play.at, play.dosed_at() + timedelta(minutes=seen)) + timedelta(minutes=later)
     look(play, seen)
     ended = not isinstance(play.take(play.command(ending(play), Role.SESSION_MONITOR)), Refusal)
-    # What was measured in one minute counts together, and the worst of it.
-    assert ended == (seen > harm if "pressure" in what else seen >= harm)
+    # What was found in one minute counts together, and the worst of it.
+    assert ended == (seen > harm if "pressure" in what or what == "unresponsive" else seen >= harm)
 
 
 @pytest.mark.requirement("A29")
