@@ -17,6 +17,7 @@ from workflows.journey.evidence import is_approved
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
@@ -450,14 +451,16 @@ def test_a_fact_is_corrected_however_often_and_no_watch_is_taken_away() -> None:
     assert {min(times), max(times)} <= {each.observe_at[0] - told[0].observe_at[0] + first for each in told}
 
 
-def test_a_visit_is_corrected_however_often_and_each_review_that_it_asks_for_is_owed() -> None:
+@pytest.mark.parametrize("worse", [0, MOST + 3])
+def test_a_visit_is_corrected_however_often_and_each_review_that_it_asks_for_is_owed(worse: int) -> None:
     play = after("visit.record")
     said = next(event.body for event in play.events if isinstance(event.body, e.VisitRecorded))
     form = c.RecordVisit.model_validate(said.model_dump(exclude={"kind", "late"}))
     for number in range(2 * MOST):
-        outcome = "worsening" if number == MOST + 3 else form.outcome
+        outcome = "worsening" if number == worse else form.outcome
         retold = form.model_copy(update={"concurrent_care": f"none {number}", "outcome": outcome})
         amend(play, "visit.recorded", retold)
     told = play.journey.contacts[said.visit].told_before
     assert len(told) <= MOST
     assert "worsening" in [record.outcome for record in told if isinstance(record, e.VisitRecorded)]
+    assert said.visit in reviews_owed(play.journey)

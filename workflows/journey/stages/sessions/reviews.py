@@ -78,14 +78,15 @@ def _sessions(journey: Journey) -> Iterator[str]:
 
 @recalled
 def _contacts(journey: Journey) -> tuple[str, ...]:
-    """Every contact to review, also by what was recorded of it before a correction that waits for a second person."""
-    before = {
-        name: contact.model_copy(update={"record": record})
-        for name, contact in journey.contacts.items()
-        for record in contact.told_before
-    }
+    """Every contact to review, also by all that was recorded of it before corrections that wait for a second person."""
     found = _find_to_review(journey)
-    if before:
+    corrected = {name: contact for name, contact in journey.contacts.items() if contact.told_before}
+    # As told at first, then as told next: what was corrected less often as it was told last.
+    for times in range(1, 1 + max((len(contact.told_before) for contact in corrected.values()), default=0)):
+        before = {
+            name: contact.model_copy(update={"record": contact.told_before[:times][-1]})
+            for name, contact in corrected.items()
+        }
         found += _find_to_review(journey.model_copy(update={"contacts": put_all(journey.contacts, before)}))
     return tuple(dict.fromkeys(found))
 
