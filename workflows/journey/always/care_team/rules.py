@@ -11,9 +11,9 @@ somebody is named, and again at the dose gate. Sources: care at home is supervis
 not left on their own"); a peer monitor is present besides them (Hull 2022); a licence counts where the patient is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -32,6 +32,7 @@ from workflows.journey.vocabulary.actors import Actor, CareTeamMember, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.words import in_words
 
+Entry = TypeVar("Entry")
 Named = tuple[Part, str, str]
 """A part, who is given it, and the field of the command that names them."""
 
@@ -109,66 +110,57 @@ def people_of(session: Session) -> Iterator[tuple[Part, str]]:
         yield Part.REACHABLE_CLINICIAN, session.check.reachable_clinician
 
 
-RESTING_ON_OTHERS = (
-    c.ReleaseSession,
-    c.Sign,
-    c.ConfirmCorrection,
-    c.WitnessConsent,
-    c.WitnessDisposal,
-    c.ReviewAccess,
-    c.AnswerSupport,
-    c.CountSupply,
-)
-"""Commands that rest on people whom they do not name: only the journey says who."""
-
-
 def list_people_to_look_up(journey: Journey | None, body: CommandBody) -> tuple[str, ...]:
-    """Return the people whom the register is asked about before a command is decided: whom it names; for a release,
-    everybody of the session; for what takes two people, who acted before, so that nobody is their own second person
-    under another id; for the second of two signatures, also who lent the first one the right."""
+    """Return the people whom the register is asked about before a command is decided: whom it names, and whom it rests
+    on, so that nobody is their own second person under another id."""
     named = [person for _, person, _ in named_in(body)]
     if isinstance(body, c.ProposeHandover) and body.receiver.person is not None:
         named.append(body.receiver.person)
-    if isinstance(body, c.ReleaseSession) and journey is not None and body.session in journey.sessions:
-        named += [person for _, person in people_of(journey.sessions[body.session])]
-    if isinstance(body, c.Sign) and journey is not None:
-        asked = journey.waiting.get(body.request)
-        first = (
-            None if asked is None or asked.sign_off is None else first_approval(journey, asked.sign_off, asked.subject)
-        )
-        if first is not None:
-            lent = (given.by for given in journey.delegations.values() if given.to == first.by)
-            named += [first.by, *lent]
-    if journey is not None:
-        named += _who_acted_before(journey, body)
+    if journey is not None and type(body) in _OTHERS:
+        named += _OTHERS[type(body)](journey, body)
     return tuple(dict.fromkeys(named))
 
 
-def _who_acted_before(journey: Journey, body: CommandBody) -> tuple[str, ...]:
-    """Who wrote, corrected, entered or did what somebody else is now to decide on, confirm, witness or review."""
-    match body:
-        case c.Sign():
-            asked = journey.waiting.get(body.request)
-            if (
-                asked is not None
-                and asked.sign_off is not None
-                and journey.protocol.sign_offs[asked.sign_off].not_author
-            ):
-                return authors(journey, asked.sign_off, asked.subject)
-        case c.ConfirmCorrection() if body.correction in journey.corrections:
-            return (journey.corrections[body.correction].by,)
-        case c.WitnessConsent() if body.paper in journey.papers:
-            return (journey.papers[body.paper].entered_by,)
-        case c.WitnessDisposal() if body.disposal in journey.disposals:
-            return (journey.disposals[body.disposal].by,)
-        case c.ReviewAccess() if body.access in journey.accesses:
-            return (journey.accesses[body.access].by,)
-        case c.AnswerSupport() if body.support in journey.support:
-            who = journey.support[body.support].not_by
-            return () if who is None else (who,)
-        case c.CountSupply():
-            return journey.release_cancelled_by
-    return ()
+def _people_released(journey: Journey, body: c.ReleaseSession) -> Iterator[str]:
+    """Everybody of the session."""
+    if body.session in journey.sessions:
+        yield from (person for _, person in people_of(journey.sessions[body.session]))
+
+
+def _before_signer(journey: Journey, body: c.Sign) -> Iterator[str]:
+    """Who signed first, where two do, and who lent them the right; and who wrote what is decided on, where they may not
+    decide on it."""
+    asked = journey.waiting.get(body.request)
+    if asked is None or asked.sign_off is None:
+        return
+    first = first_approval(journey, asked.sign_off, asked.subject)
+    if first is not None:
+        yield first.by
+        yield from (given.by for given in journey.delegations.values() if given.to == first.by)
+    if journey.protocol.sign_offs[asked.sign_off].not_author:
+        yield from authors(journey, asked.sign_off, asked.subject)
+
+
+_OTHERS: Mapping[type[CommandBody], Callable[[Journey, Any], Iterable[str]]] = {
+    c.ReleaseSession: _people_released,
+    c.Sign: _before_signer,
+    c.ConfirmCorrection: lambda journey, body: [made.by for made in _known(journey.corrections, body.correction)],
+    c.WitnessConsent: lambda journey, body: [paper.entered_by for paper in _known(journey.papers, body.paper)],
+    c.WitnessDisposal: lambda journey, body: [made.by for made in _known(journey.disposals, body.disposal)],
+    c.ReviewAccess: lambda journey, body: [access.by for access in _known(journey.accesses, body.access)],
+    c.AnswerSupport: lambda journey, body: [
+        asked.not_by for asked in _known(journey.support, body.support) if asked.not_by is not None
+    ],
+    c.CountSupply: lambda journey, _: journey.release_cancelled_by,
+}
+"""On whom each of these commands rests whom it does not name."""
+RESTING_ON_OTHERS = tuple(_OTHERS)
+"""Commands that rest on people whom they do not name: only the journey says who."""
+
+
+def _known(entries: Mapping[Any, Entry], name: object) -> tuple[Entry, ...]:
+    """Return the entry of this name; nothing where there is none."""
+    return (entries[name],) if name in entries else ()
 
 
 def list_claims(journey: Journey, command: c.Command) -> tuple[CareTeamMember, ...]:
