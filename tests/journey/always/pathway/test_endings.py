@@ -110,7 +110,8 @@ def test_contacts_are_handed_over_by_a_signed_decision_to_a_named_receiver() -> 
 
 
 PATIENT = person_of(JOURNEY, Role.PATIENT).id
-NURSE = person("nurse", Role.SESSION_MONITOR)
+LICENSED = {"licence": PEOPLE[Role.MEDICAL_DIRECTOR].licence}
+NURSE = member_of(person("nurse", Role.SESSION_MONITOR)).model_copy(update=LICENSED)
 ABROAD = person("abroad", Role.CLINICIAN, states=("NY",))
 GONE = member_of(person("gone", Role.CLINICIAN)).model_copy(update={"until": START})
 
@@ -134,7 +135,7 @@ def test_whoever_takes_over_is_somebody_who_may_and_has_agreed(
 ) -> None:
     play = after("session.end")
     play.do(c.Withdraw(), Role.PATIENT)
-    play = play.changed(members=(*play.journey.members, member_of(NURSE), member_of(ABROAD), GONE))
+    play = play.changed(members=(*play.journey.members, NURSE, member_of(ABROAD), GONE))
     if code is None:
         play.do(handover(**receiver))
     else:

@@ -15,7 +15,7 @@ from workflows.journey.always.handover.model import Receiver
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
-from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.actors import CLINICAL, Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.watch import contacts_watched, sessions_watched
 
@@ -61,6 +61,7 @@ def _require_somebody(journey: Journey, receiver: Receiver, by: Actor, at: datet
         refuse(RefusalCode.CONTRADICTS, "nobody hands the watch to themselves", "It goes on here", "receiver.person")
     if not any(
         member.id == receiver.person
+        and member.role in CLINICAL
         and member.licence is not None
         and member.licence.covers(journey.patient.state, at)
         and any(member.works_at(clinic, at) for clinic in member.clinics)
