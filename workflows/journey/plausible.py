@@ -67,9 +67,9 @@ def _times(value: BaseModel | Mapping[Any, Any] | tuple[Any, ...], name: str) ->
         fields = type(value).model_fields
         parts = ((field, getattr(value, field)) for field in fields if field not in ("signature", "answered_at"))
     elif isinstance(value, Mapping):
-        parts = ((key, each) for key, each in value.items())
+        parts = value.items()
     else:
-        parts = ((place, each) for place, each in enumerate(value))
+        parts = enumerate(value)
     for part, each in parts:
         if isinstance(each, date):
             yield f"{name}.{part}".lstrip("."), each
