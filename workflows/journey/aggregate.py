@@ -80,8 +80,8 @@ class Journey(
 
     @cached_property
     def changed(self) -> dict[object, int]:
-        """Which fields are others than in the last few states that this one came from, by their marks: the bits of the
-        fields (`FIELD_BITS`). Kept only where something was worked out (`recall`)."""
+        """Which fields have changed since each of the last few states that this one came from, the latest first: by
+        the mark of that state, the bits of the fields (`FIELD_BITS`). Kept only where something was worked out."""
         return {}
 
     @cached_property
@@ -115,7 +115,7 @@ class Journey(
 FIELD_BITS = {name: 1 << number for number, name in enumerate(Journey.model_fields)}
 """A bit for each field of the state."""
 STATES_COMPARED = 8
-"""With how many of the states that a state came from it is compared: all those of one command, as a rule."""
+"""Since how many of the states before it a state knows what has changed: as a rule, all those of one command."""
 
 
 PARTS = (

@@ -2,6 +2,11 @@
 
 Each command asks the whole journey anew what it waits for and what a signature would cover. It changes little of the
 state, so nearly all answers are the ones given before.
+
+An answer notes which fields were read for it, and on which other answers it rests. It holds in every later state in
+which none of these fields has changed since the state for which it was last found to hold: each state knows what has
+changed since the few before it (`Journey.changed`, a bit for each field). Where it came from that state longer ago, or
+not at all, such as after two decisions on one state, all that the answer rests on is compared. Both find the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping
