@@ -45,6 +45,6 @@ def is_authentic(payload: Payload) -> bool:
 
 
 def contents_of(payloads: Sequence[RawValue]) -> tuple[tuple[bytes, ...], bool]:
-    """Return what payloads hold, and whether all of them are authentic; where there is none, nothing is."""
+    """Return what payloads hold, and whether they are authentic: all of them, and there is one."""
     contents = tuple(raw.payload.data for raw in payloads)
     return contents, bool(payloads) and all(is_authentic(raw.payload) for raw in payloads)

@@ -193,8 +193,9 @@ class RecordedState(ImmutableModel):
 
 
 class SignatureCheck(ImmutableModel):
-    """A command to be checked: when it was handed in (UTC), in a journey of which scope. ``claimed`` is what it says
-    that the register says, ``rests_on`` of whom it has to; ``lent`` the keys of who lent its sender a right."""
+    """A command to be checked: when it was handed in (UTC), in a journey of which scope. ``claimed`` are entries of the
+    register as it quotes them, ``rests_on`` the people whose entries it has to quote; ``lent`` are the keys of those
+    who lent its sender the right they have not themselves."""
 
     journey_id: UUID
     scope: Scope
