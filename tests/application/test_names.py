@@ -2,17 +2,16 @@
 
 import ast
 from collections import defaultdict
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("activities", "application", "cli", "console", "deploy", "simulation", "workflows")
+from tests.sources import ROOT, SERVICE, sources
+
 ALIKE = {"Refused"}
 """Two exceptions, inside the core and outside of it, by which a command is refused."""
 
 
 def test_no_two_classes_share_a_name() -> None:
     places = defaultdict(list)
-    for path in sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+    for path in sources(*SERVICE):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(ROOT)))

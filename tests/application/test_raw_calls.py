@@ -11,8 +11,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("activities", "application", "cli", "console", "deploy", "simulation", "tests", "workflows")
+from tests.sources import ROOT, SERVICE, sources
+
 SERVICES = ("workflow_service", "operator_service")
 OF_THE_CLIENT = (
     *("signal", "terminate", "cancel", "describe", "query", "unpause", "delete", "result", "execute_update"),
@@ -48,7 +48,7 @@ def named(call: ast.Call) -> set[str | None]:
 
 
 def test_each_raw_call_says_whether_it_is_asked_again() -> None:
-    every = (path for room in ROOMS for path in (ROOT / room).rglob("*.py") if _names_service(path))
+    every = (path for path in sources(*SERVICE, "tests") if _names_service(path))
     calls = {place: named(call) for place, call, method in calls_in(every) if is_raw(method)}
 
     assert len(calls) > 20
@@ -56,7 +56,7 @@ def test_each_raw_call_says_whether_it_is_asked_again() -> None:
 
 
 def test_each_call_of_ours_says_how_long_it_may_take() -> None:
-    ours = (ROOT / "application" / "temporal").rglob("*.py")
+    ours = sources("application/temporal")
     calls = {
         place: ("timeout" if is_raw(method) else "rpc_timeout") in named(call)
         for place, call, method in calls_in(ours)

@@ -1,12 +1,11 @@
 """Two stacks on one machine keep the sign-ins of their browsers apart."""
 
 import re
-from pathlib import Path
 
 from starlette.requests import Request
 
-import console
 from console import cookies
+from tests.sources import sources
 
 
 def asked_at(host: str, cookie: str = "") -> Request:
@@ -23,7 +22,7 @@ def test_each_port_of_a_host_has_cookies_of_its_own() -> None:
 
 
 def test_no_cookie_is_read_or_set_in_another_way() -> None:
-    for path in Path(console.__file__).parent.rglob("*.py"):
+    for path in sources("console"):
         if path.name != "cookies.py":
             other_ways = r"request\.cookies|(set|delete)_cookie\((?!\s*cookies\.name_at)"
             assert not re.search(other_ways, path.read_text()), path

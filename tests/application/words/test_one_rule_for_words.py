@@ -2,25 +2,15 @@
 
 import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-ROOMS = ("workflows", "activities", "application", "cli", "console", "simulation", "worker.py", "watchdog.py")
+from tests.sources import ROOT, SERVICE, sources
+
 RULES = (ROOT / "workflows" / "journey" / "vocabulary" / "words.py", ROOT / "application" / "words")
 """The core's own sentences, which know no words of `application/words/`, have one rule too: that is built on it."""
 BY_HAND = re.compile(r"[\"']_[\"'], *[\"'] [\"']")
 SAID = re.compile(r"{{(.*?)}}|{%(.*?)%}", re.DOTALL)
-
-
-def sources() -> Iterator[Path]:
-    for room in ROOMS:
-        whole = ROOT / room
-        for path in [whole] if whole.is_file() else sorted(whole.rglob("*.py")):
-            if not {path, *path.parents} & {*RULES}:
-                yield path
 
 
 def makes_words(source: str) -> bool:
@@ -50,7 +40,8 @@ def wrong_filters(template: str) -> list[str]:
 
 
 def test_no_source_makes_words_of_a_code_by_itself() -> None:
-    assert [str(path.relative_to(ROOT)) for path in sources() if makes_words(path.read_text())] == []
+    others = [path for path in sources(*SERVICE) if not {path, *path.parents} & {*RULES}]
+    assert [str(path.relative_to(ROOT)) for path in others if makes_words(path.read_text())] == []
 
 
 def test_no_template_makes_words_of_a_code_by_itself() -> None:

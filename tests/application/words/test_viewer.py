@@ -27,9 +27,9 @@ from application.words.viewer import (
 from application.work.worklist import midnight_after
 from cli.input import moment
 from cli.output import local_time
+from tests.sources import ROOT, SERVICE, sources
 from workflows.journey.vocabulary.calendars import local
 
-ROOT = Path(__file__).parents[3]
 WINTER = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 
 
@@ -200,8 +200,7 @@ def test_the_zone_data_is_that_of_the_build(zones: str, tmp_path: Path) -> None:
 
 def test_nothing_in_the_service_reads_the_zone_data_of_the_machine() -> None:
     """`ZoneInfo(...)` and `astimezone()` do."""
-    rooms = ("activities", "application", "cli", "console", "deploy", "simulation", "workflows")
-    for path in [ROOT / "worker.py", ROOT / "starter.py", *(p for room in rooms for p in (ROOT / room).rglob("*.py"))]:
+    for path in sources(*SERVICE):
         source = path.read_text()
         assert "ZoneInfo(" not in source, path
         assert ".astimezone()" not in source, path
