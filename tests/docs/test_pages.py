@@ -32,6 +32,14 @@ MODULE = re.compile(r"python -m ([\w.]+)")
 VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 
 
+def test_each_pattern_finds_what_it_is_for() -> None:
+    """Or nothing that the documents point at would be looked up."""
+    pages = "\n".join(page.read_text() for page in PAGES)
+    patterns = (LINK, FILE, DEFINITION, COMMAND, TARGET, MODULE, VARIABLE)
+    assert [pattern.pattern for pattern in patterns if len(pattern.findall(pages)) < 5] == []
+    assert any(TOLD.search(source.read_text()) for source in SOURCES)
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
