@@ -89,9 +89,10 @@ def test_the_shell_asks_only_temporal(path: Path) -> None:
     assert [each for each in found if each != "async" and not each.startswith(WAITING)] == []
 
 
-def test_whole_core_is_looked_at() -> None:
+def test_the_whole_core_and_the_shell_are_looked_at() -> None:
     names = [path.name for path in FILES]
     assert {"decide.py", "aggregate.py", "obligations.py", "dosing.py", "rules.py", "scoring.py"} <= set(names)
+    assert {"care_journey.py", "decider.py", "recorder.py"} <= {path.name for path in SHELL}
 
 
 @pytest.mark.parametrize(

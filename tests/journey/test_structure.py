@@ -96,18 +96,16 @@ SPECIAL = (PathwayStarted, FactAmended, EnteredInError, CorrectionConfirmed, Cor
 
 
 def test_every_command_is_in_the_union_and_decided() -> None:
-    assert [each for each in declared(CommandBody) if each not in COMMANDS or each not in DECISIONS] == []
+    assert {*declared(CommandBody)} == {*COMMANDS} == {*DECISIONS}
 
 
 def test_every_event_is_in_the_union_and_changes_the_state() -> None:
-    changes = {*EVOLUTIONS, *SPECIAL}
-    assert [each for each in declared(EventBody) if each not in EVENTS or each not in changes] == []
+    assert {*declared(EventBody)} == {*EVENTS} == {*EVOLUTIONS, *SPECIAL}
 
 
-def test_nothing_is_decided_changed_or_answered_that_is_not_declared() -> None:
-    assert set(DECISIONS) == set(COMMANDS)
-    assert set(EVOLUTIONS) | set(SPECIAL) == set(EVENTS)
-    assert set(REACTIONS) <= set(EVENTS)
+def test_nothing_is_answered_that_is_not_declared() -> None:
+    assert REACTIONS
+    assert {*REACTIONS} <= {*EVENTS}
 
 
 def test_kinds_are_named_once_and_alike() -> None:
