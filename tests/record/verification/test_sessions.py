@@ -159,10 +159,10 @@ def test_in_a_demonstration_a_session_may_be_missing() -> None:
 def test_every_proof_is_looked_at() -> None:
     """Each person's, one at a time."""
     rows = recorded()
-    for number, each in enumerate(rows):
-        event = from_stored(each)
-        if event.proof is None:
-            continue
+    proven = [(number, event) for number, event in enumerate(map(from_stored, rows)) if event.proof is not None]
+    assert len(proven) > 1
+    for number, event in proven:
+        assert event.proof is not None
         other = event.proof.model_copy(update={"value": "00" * 64})
         forged = (*rows[:number], row(event.model_copy(update={"proof": other})), *rows[number + 1 :])
         assert found(forged) == {"proof_forged"}
