@@ -4,19 +4,14 @@ import json
 import re
 
 import pytest
-from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from cli.app import NOUNS, app, build
 from cli.errors import ExitCode
 from tests.cli.helpers import Answer
 
-COMMANDS = [
-    (noun, *verb)
-    for noun in NOUNS
-    for group in [build(noun)]
-    for verb in [(), *((verb,) for verb in (group.commands if isinstance(group, TyperGroup) else ()))]
-]
+GROUPS = [noun for noun in NOUNS if noun != "score"]
+COMMANDS = [(noun,) for noun in NOUNS] + [(noun, verb) for noun in GROUPS for verb in build(noun).commands]
 
 
 def run(*arguments: str, columns: int = 80) -> Answer:
@@ -33,10 +28,11 @@ def test_help_is_plain_and_fits(command: tuple[str, ...]) -> None:
     assert not re.search(r"``|[│─]|^  -.* <", helped.out, re.MULTILINE), "no markup, no frame, no type of Python"
 
 
-@pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun != "score"])
+@pytest.mark.parametrize("noun", GROUPS)
 def test_each_verb_is_listed_with_a_sentence(noun: str) -> None:
     listed = run(noun, "--help", columns=80).out.partition("Commands:\n")[2]
     entries = re.findall(r"^  (\S+) +(\S.*(?:\n {4,}.*)*)", listed, re.MULTILINE)
+    assert entries
     assert [verb for verb, _ in entries] == [*build(noun).commands]
     assert [said for _, said in entries if not said.endswith(".")] == []
 
