@@ -16,6 +16,7 @@ from application.reading.access_log import ActOn
 from application.work.worklist import ListWork
 from console.app import HEADERS, MOST_SENT
 from console.drafts import COOKIE as DRAFTS
+from console.pages import HERE
 from console.sign_ins import IDLE, LONGEST, SESSION_IDLE
 from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
@@ -293,6 +294,11 @@ async def test_the_worklist_is_that_of_the_command_line(clinics: Clinics, browse
         )
         expected = (await clinics.rows(*words))[:50]
         assert [(UUID(journey), obligation) for journey, obligation in shown] == expected
+
+
+def test_what_is_chosen_is_sent_by_its_id_and_not_as_it_is_called() -> None:
+    for path in sorted((HERE / "templates").iterdir()):
+        assert re.findall("<option(?! value=).*", path.read_text()) == [], path.name
 
 
 async def test_every_look_is_kept_before_it_is_shown(clinics: Clinics, browser: Browser) -> None:
