@@ -99,6 +99,12 @@ def signers(approval: ProtocolApproval) -> str:
     return " and ".join(f"{signed.signer.name} ({signed.signer.id})" for signed in approval.approvals)
 
 
+def _clinics(approval: ProtocolApproval, register: Register) -> str:
+    """Return for which clinics it is approved, by name and id; by id alone where the register has no name."""
+    names = register.clinic_names
+    return ", ".join(f"{names[each]} ({each})" if each in names else each for each in approval.clinics)
+
+
 def status_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: datetime) -> ApprovalStatus:
     """Return the status of the approval beside a protocol file now. It raises nothing: the status says what cannot be
     checked."""
@@ -134,7 +140,7 @@ def check_approval(approval: ProtocolApproval, protocol: Protocol, register: Reg
         case None:
             return ApprovalStatus(
                 "approved",
-                f"approved for {', '.join(approval.clinics)} by {signers(approval)}, review by {day}",
+                f"approved for {_clinics(approval, register)} by {signers(approval)}, review by {day}",
                 "",
                 approval=approval,
             )

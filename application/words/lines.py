@@ -43,7 +43,8 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
     match body:
         case e.PathwayStarted():
             return (
-                f"{say(body.pathway)} at {body.clinic}, protocol {body.protocol.title}, version {body.protocol.version}"
+                f"{say(body.pathway)} at {terms.say(body.clinic)}, protocol {body.protocol.title}, "
+                f"version {body.protocol.version}"
             )
         case e.InstrumentRecorded():
             occasion = describe_occasion(body.occasion, terms)

@@ -36,7 +36,8 @@ CODED: Final = frozenset({"cause"})
 class Terms(NamedTuple):
     """What the codes and ids of a journey are called. ``codes`` are the codes that may stand in it: anything else is
     what a person wrote, and stays as it is. ``known`` are ids and numbers of exclusions with what they are of.
-    ``called`` gives the name of one of the staff for their id. ``with_ids``: ids stand behind what they are of."""
+    ``called`` gives the name of one of the staff, or of a clinic, for its id. ``with_ids``: ids stand behind what they
+    are of."""
 
     codes: frozenset[str]
     known: Mapping[str, str]

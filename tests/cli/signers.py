@@ -119,9 +119,9 @@ class Clinic:
         with suppress(RegisterError):
             known = register_file.read(self.register, bytes.fromhex(self.public))
             if not known.staff:
-                clinics = (CLINIC, SECOND_CLINIC)
+                clinics, names = (CLINIC, SECOND_CLINIC), {CLINIC: "Invented Clinic"}
                 staff = [staff_entry(person) for person in STAFF]
-                whole = register_changes.enter(known, known.issued_at, clinics=clinics, staff=staff)
+                whole = register_changes.enter(known, known.issued_at, clinics=clinics, staff=staff, clinic_names=names)
                 self.register.write_bytes(register_file.publish(whole, unlock(self.key, OFFLINE)))
 
     def as_enrolled(self, role: Role, **changed: Any) -> SignerEntry:

@@ -111,6 +111,12 @@ def test_names_of_staff_stand_before_their_ids_where_ids_are_shown() -> None:
     assert named._replace(with_ids=True).say("nobody-known") == "nobody-known"
 
 
+def test_where_a_pathway_started_is_said_by_the_name_of_the_clinic() -> None:
+    begun = started("PTSD").events[0].body
+    named = NO_TERMS._replace(called=lambda one: {"demo-clinic": "Riverside"}.get(one, one))
+    assert describe_event(begun, named).startswith("PTSD at Riverside, protocol ")
+
+
 def test_every_rule_of_the_core_has_words() -> None:
     rules = {rule_name(rule) for found in REACTIONS.values() for rule in found} | {*map(rule_name, ADVANCES)}
     beside = {"what was asked for", "obligations.reconcile", "pathway.advance", "screening.reopen"}

@@ -79,7 +79,7 @@ def test_people_see_what_they_sign_and_what_is_missing(clinic: Clinic) -> None:
     assert "one more" not in second.out
     listed = clinic.world.call("protocol", "list").out
     told = (
-        "yes: approved for demo-clinic, night-clinic by Clio Invented, MD (demo-clinician) and "
+        "yes: approved for Invented Clinic (demo-clinic), night-clinic by Clio Invented, MD (demo-clinician) and "
         "Dira Invented, MD (demo-medical-director), review by 2027-03-02"
     )
     assert told in in_one_line(listed)
