@@ -69,6 +69,11 @@ def test_every_code_and_every_name_of_a_field_has_words() -> None:
     assert not found
 
 
+def test_a_vital_sign_has_its_unit() -> None:
+    signs = {*c.Vitals.model_fields} - {"measured_at"}
+    assert [sign for sign in signs if not say(sign).endswith(("(mmHg)", "(beats per minute)", "(%)"))] == []
+
+
 @pytest.mark.parametrize("code", ["ae_seen", "later_pct", "q7", "cyp2d6_inhibitor"])
 def test_shorthand_without_words_is_found(code: str) -> None:
     assert wrong(code)
