@@ -276,7 +276,7 @@ def page(
         tell("page.refused", code=reference_of(request), kind=type(error).__name__)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
-    called = names_of_staff(settings)
+    called = names_in_register(settings)
     if "terms" in shown:
         shown["terms"] = shown["terms"]._replace(called=called)
     content = PAGES.get_template(name).render(
@@ -320,7 +320,7 @@ def reference_of(request: Request) -> str:
     return found
 
 
-def names_of_staff(settings: Settings) -> Callable[[str], str]:
+def names_in_register(settings: Settings) -> Callable[[str], str]:
     """Return what gives the printed name of one of the staff, or of a clinic, for its id; with the id, where two have
     the same name. For what the register does not name, or as long as it cannot be believed, it gives the id."""
 

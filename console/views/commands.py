@@ -30,7 +30,7 @@ from console.drafts import ID, PERSON
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import names_people, offer
 from console.names import FormContext, standing_death
-from console.pages import done, names_of_staff, news, page
+from console.pages import done, names_in_register, news, page
 from console.sign_ins import Flash
 from console.to_patients import title_of
 from console.visits import Looks, Says, Visit, firsts
@@ -207,7 +207,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
             events, read, *_ = await read_journey(context, query, journey_id, participants=True)
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
-            called, whole = names_of_staff(context.settings), context.person.role != Role.OBSERVER
+            called, whole = names_in_register(context.settings), context.person.role != Role.OBSERVER
             known = FormContext(read, events, staff, whole=whole, called=called)
         except NotAllowed:
             if not kind.model.by_anybody:

@@ -30,7 +30,7 @@ from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
 from application.words.codes import say
 from console.forms import Field, fields_of, read_back
-from console.pages import names_of_staff, page
+from console.pages import names_in_register, page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, settings_of
 from workflows.journey.vocabulary.actors import Role
@@ -143,10 +143,10 @@ def _offered(context: Context) -> Iterator[Field]:
         NotAllowed: the person may not start journeys.
     """
     require_role(context.actor, START)
-    clinics = context.person.clinics
+    clinics, called = context.person.clinics, names_in_register(context.settings)
     choices: Mapping[str, Mapping[str, str]] = {
-        "clinic": {clinic: names_of_staff(context.settings)(clinic) for clinic in sorted(clinics)},
-        "pathway": {pathway: pathway for pathway in list_pathways()},
+        "clinic": {clinic: called(clinic) for clinic in sorted(clinics)},
+        "pathway": {pathway: say(pathway) for pathway in list_pathways()},
         "patient/state": {state: state for state in US_STATES},
         "patient/zone": {
             zone: say(zone) for zone in sorted({each for zones in STATE_ZONES.values() for each in zones})
