@@ -19,7 +19,7 @@ from workflows.journey.events import Event
 from workflows.journey.protocol import CLINICIANS, Part
 from workflows.journey.stages.evaluation.model import BASELINE, measure_name, scheduled_instruments
 from workflows.journey.stages.sessions.state import Session
-from workflows.journey.vocabulary.clinical import STATE_ZONES, US_STATES
+from workflows.journey.vocabulary.clinical import US_STATES, US_ZONES
 from workflows.journey.vocabulary.stage import Stage
 
 Names: TypeAlias = Mapping[str, str]
@@ -325,8 +325,7 @@ def routes(known: FormContext | None) -> Names:
 
 
 def zones(known: FormContext) -> Names:
-    zones = sorted({known.journey.patient.zone, *(zone for zones in STATE_ZONES.values() for zone in zones)})
-    return {zone: say(zone) for zone in zones}
+    return {zone: say(zone) for zone in sorted({known.journey.patient.zone, *US_ZONES})}
 
 
 def states(_: FormContext | None) -> Names:

@@ -34,7 +34,7 @@ from console.pages import names_in_register, page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, settings_of
 from workflows.journey.vocabulary.actors import Role
-from workflows.journey.vocabulary.clinical import STATE_ZONES, US_STATES
+from workflows.journey.vocabulary.clinical import US_STATES, US_ZONES
 from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols import list_pathways
 
@@ -148,9 +148,7 @@ def _offered(context: Context) -> Iterator[Field]:
         "clinic": {clinic: called(clinic) for clinic in sorted(clinics)},
         "pathway": {pathway: say(pathway) for pathway in list_pathways()},
         "patient/state": {state: state for state in US_STATES},
-        "patient/zone": {
-            zone: say(zone) for zone in sorted({each for zones in STATE_ZONES.values() for each in zones})
-        },
+        "patient/zone": {zone: say(zone) for zone in US_ZONES},
         "coordinator": colleagues(context, Role.COORDINATOR),
         "clinician": colleagues(context, Role.CLINICIAN),
         "protocol": _protocols(context),

@@ -49,6 +49,7 @@ STATE_ZONES = {
 }
 """The zones of each state; the last one is that in which a day ends last. Source: 49 CFR 71."""
 US_STATES = tuple(sorted(STATE_ZONES))
+US_ZONES = tuple(sorted(_ZONES))
 
 
 def _known_state(code: str) -> str:

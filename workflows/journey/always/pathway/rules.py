@@ -9,7 +9,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.calendars import age_on, holidays_known_at
-from workflows.journey.vocabulary.clinical import STATE_ZONES, is_zone_of
+from workflows.journey.vocabulary.clinical import STATE_ZONES, US_ZONES, is_zone_of
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.stage import Outcome
 
@@ -142,8 +142,7 @@ def _require_zone(zone: str, state: str, at: datetime, field: str, *, demonstrat
     Raises:
         RefusalRaised: it is none.
     """
-    abroad = all(zone not in zones for zones in STATE_ZONES.values())
-    if not (is_zone_of(state, zone, at) or (demonstration and abroad)):
+    if not (is_zone_of(state, zone, at) or (demonstration and zone not in US_ZONES)):
         refuse(
             RefusalCode.CONTRADICTS,
             "this is no time zone of the state",
