@@ -11,6 +11,7 @@ from application.pathway.commands import CALL
 from application.words.codes import say, say_within
 from application.work.caseload import CasePage
 from application.work.hold_together import (
+    LOT_NOT_KNOWN,
     FindConcerned,
     HeldTogether,
     PreparedRelease,
@@ -31,8 +32,6 @@ from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.runtime import Call, command
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.codes import code_in
-
-LOT_NOT_KNOWN = "lot not known: nobody recorded of which its doses were"
 
 
 def add_commands(group: typer.Typer) -> None:

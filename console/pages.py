@@ -54,6 +54,7 @@ from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
+from application.work.hold_together import LOT_NOT_KNOWN
 from console.drafts import SHOWN_AGAIN
 from console.forms import Field
 from console.limits import TooOften
@@ -251,6 +252,7 @@ def _templates() -> Environment:
     }
     environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
     environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES, "consciousness": CONSCIOUSNESS}
+    environment.globals |= {"lot_not_known": LOT_NOT_KNOWN}
     return environment
 
 

@@ -83,6 +83,10 @@ class PrepareReleases(Query):
 HoldOutcome: TypeAlias = Literal["would_hold", "held", "already", "closed", "accepted", "failed"]
 
 
+LOT_NOT_KNOWN: Final = "lot not known: nobody recorded which lot its doses were of"
+"""Why a journey is held that may have nothing of the lot."""
+
+
 class HeldTogether(NamedTuple):
     """What became of one journey. ``accepted``: Temporal holds the command, and it is not recorded yet. ``closed``: it
     has ended, and nothing is left to hold. ``problem`` says why it failed. ``lot_known``: not where its doses may have
