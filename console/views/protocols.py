@@ -109,7 +109,6 @@ async def _shown(visit: Visit, name: str, since: str, error: UseCaseError | None
         until=None if asked is None else local(asked.until, found.protocol.working_time.zone).date(),
         signed_before=None if asked is None or asked.begun is None else signers(asked.begun),
         clinics=sorted(clinics),
-        signed_for="these clinics" if asked is None or asked.begun is None else ", ".join(asked.clinics),
         chosen=visit.sent.get("clinics", () if asked is None else asked.clinics),
         review_by=visit.value("review_by") or "",
         anew=anew,
