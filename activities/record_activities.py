@@ -45,6 +45,7 @@ from activities.record.patients import (
     opening_of,
     part,
 )
+from activities.record.reconciliation import record_mark
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import keep_snapshot, load_folded
 from activities.record.store import Record
@@ -86,7 +87,6 @@ from workflows.messages import (
     append_to_record,
     catch_up_with_record,
     look_at_others,
-    record_mark,
     state_digest,
 )
 

@@ -144,18 +144,6 @@ class Others(ImmutableModel):
     """What the register says now of those whose tasks the journey has, where it does not know it."""
 
 
-def record_mark(version: int, journey_hash: bytes) -> str:
-    """Say in short which record a run rests on: the version up to which it is recorded, and the start of the journey's
-    hash there. By it the list of all runs is compared with the record without asking any of them."""
-    return f"{version}:{journey_hash.hex()[:16]}"
-
-
-def mark_version(mark: str) -> int:
-    """Return the version of a mark; 0 for what is none."""
-    version, _, digest = mark.partition(":")
-    return int(version) if version.isdecimal() and digest else 0
-
-
 class StateDigest(ImmutableModel):
     """A state in short: its version and its digest in hex; version 0 for none. ``reset``: a reset made the run that
     asks."""

@@ -50,12 +50,24 @@ class Pass(NamedTuple):
     code: str | None
 
 
+def record_mark(version: int, journey_hash: bytes) -> str:
+    """Say in short which record a run rests on: the version up to which it is recorded, and the start of the journey's
+    hash there. By it the list of all runs is compared with the record without asking any of them."""
+    return f"{version}:{journey_hash.hex()[:16]}"
+
+
+def mark_version(mark: str) -> int:
+    """Return the version of a mark; 0 for what is none."""
+    version, _, digest = mark.partition(":")
+    return int(version) if version.isdecimal() and digest else 0
+
+
 _PASSES = "FROM record.reconciliation WHERE log_id = $1 AND ended <= clock_timestamp()"
 """All passes, but for those of a clock that was ahead and was put right: else none would follow until it has come so
 far."""
 _HEADS = """
 SELECT j.journey_id, j.version, j.last_position AS position, j.status,
-       j.version || ':' || left(encode(j.journey_hash, 'hex'), 16) AS mark,
+       j.journey_hash,
        coalesce(e.recorded_at, j.enrolled_at) AS since,
        CASE WHEN c.version = j.version THEN o.awaits END AS awaits,
        CASE WHEN c.version = j.version THEN o.clock END AS clock,
@@ -110,8 +122,8 @@ async def heads_of(record: Record, journeys: Sequence[UUID]) -> Sequence[Recorde
 
 def _head(row: asyncpg.Record) -> RecordedHead:
     shown = None if row["clinic"] is None else (row["clinic"], row["pathway"], row["stage"])
-    fields = {name: row[name] for name in RecordedHead._fields if name != "shown"}
-    return RecordedHead(**fields, shown=shown)
+    fields = {name: row[name] for name in RecordedHead._fields if name not in ("mark", "shown")}
+    return RecordedHead(**fields, mark=record_mark(row["version"], row["journey_hash"]), shown=shown)
 
 
 async def find_open(record: Record) -> tuple[UUID, ...]:
@@ -161,14 +173,14 @@ async def marks_at(record: Record, versions: Sequence[tuple[UUID, int]]) -> dict
         return {}
     async with record.connection() as connection:
         rows = await connection.fetch(
-            "SELECT e.journey_id, e.version || ':' || left(encode(e.journey_hash, 'hex'), 16) AS mark "
+            "SELECT e.journey_id, e.version, e.journey_hash "
             "FROM unnest($2::uuid[], $3::integer[]) AS a (journey_id, version) "
             "JOIN record.journey_event e ON e.journey_id = a.journey_id AND e.version = a.version WHERE e.log_id = $1",
             record.log_id,
             [journey_id for journey_id, _ in versions],
             [version for _, version in versions],
         )
-    return {row["journey_id"]: row["mark"] for row in rows}
+    return {row["journey_id"]: record_mark(row["version"], row["journey_hash"]) for row in rows}
 
 
 async def list_passes(record: Record, limit: int = 10) -> tuple[Pass, ...]:

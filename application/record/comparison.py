@@ -16,11 +16,17 @@ from activities.record import Record, UnreadableEvent
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_journey
 from activities.record.patients import find_unparted
-from activities.record.reconciliation import RecordedHead, heads_of, heads_that_may_wait, last_complete_pass, marks_at
+from activities.record.reconciliation import (
+    RecordedHead,
+    heads_of,
+    heads_that_may_wait,
+    last_complete_pass,
+    mark_version,
+    marks_at,
+)
 from application.errors import UseCaseError
 from application.record.drift import OVERDUE, SETTLED, Drift, Drifted, has_its_turn, judge
 from application.temporal.journeys import Journeys, PolledBuilds, Run
-from workflows.messages import mark_version
 
 AT_ONCE = 8
 """How many journeys are looked at in Temporal at the same time."""

@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.reconciliation import RecordedHead
+from activities.record.reconciliation import RecordedHead, mark_version
 from application.temporal.journeys import DEPLOYMENT, PolledBuilds, Run
-from workflows.messages import mark_version
 
 SETTLED = timedelta(minutes=2)
 """How long what has just happened may take to show on the other side. A run says at most once a minute how far it is

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from activities.record import Record
-from activities.record.reconciliation import heads_of
+from activities.record.reconciliation import heads_of, mark_version
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import RegisterError
 from application.context import Context
@@ -20,7 +20,6 @@ from application.errors import InvalidInput, UseCaseError
 from application.record.comparison import at_once
 from application.settings import Settings
 from application.temporal.journeys import Journeys, KeptBatch, Run
-from workflows.messages import mark_version
 
 log = structlog.get_logger("recover")
 

@@ -15,7 +15,7 @@ from activities.record import NotYetRecorded, Record
 from activities.record.access_log import find_unannounced_access, second_id_of
 from activities.record.event_codec import load_events
 from activities.record.patients import find_unparted, part_again
-from activities.record.reconciliation import heads_of
+from activities.record.reconciliation import heads_of, mark_version
 from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from application.context import Context
@@ -33,7 +33,6 @@ from workflows.journey.receipts import receipts_of
 from workflows.journey.views.notices import notices
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.command_ids import is_own
-from workflows.messages import ATTEMPT, mark_version
 
 NOTICES_AT_ONCE = 500
 """How many notices one statement delivers."""
@@ -230,6 +229,6 @@ async def _until_quiet(record: Record, journeys: Journeys, over: Run) -> None:
     """Wait until an append that a run had begun before its end is recorded, or can no longer be."""
     append = await journeys.under_way(over)
     if append is not None:
-        left = min(append.until - datetime.now(UTC), ATTEMPT)
+        left = max(append.until - datetime.now(UTC), timedelta())
         with suppress(NotYetRecorded):
-            await record.wait_for(over.journey_id, append.version, max(left, timedelta()))
+            await record.wait_for(over.journey_id, append.version, left)

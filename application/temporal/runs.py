@@ -18,13 +18,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.privacy.errors import KeysUnavailable
+from activities.record.reconciliation import mark_version
 from application.errors import outage
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journeys import Run, RunState
 from application.temporal.run_history import newest_answer
 from application.temporal.squatters import TYPE, read_opening, squatter_in
 from workflows.care_journey import workflow_id
-from workflows.messages import mark_version
 from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, STAGE
 
 ALL = f"WorkflowType = '{TYPE}'"

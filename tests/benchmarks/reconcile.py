@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from activities.record import Record
 from activities.record.event_codec import to_new
 from activities.record.read_models.rebuild import rebuild
+from activities.record.reconciliation import record_mark
 from application.record.comparison import AT_ONCE, at_once, compare
 from application.record.drift import Drift
 from application.temporal.client import TemporalJourneys
@@ -26,7 +27,6 @@ from tests.benchmarks.stage import Servers
 from tests.helpers import eventually
 from tests.record.read_models.courses import course_of, renamed
 from workflows.care_journey import workflow_id
-from workflows.messages import record_mark
 from workflows.search_attributes import CLINIC, HEALTH, PATHWAY, RECORDED, STAGE
 
 MINUTE = Aim(60.0)

@@ -12,6 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.record.event_codec import load_journey
+from activities.record.reconciliation import mark_version
 from application.temporal.journey_client import (
     submit,
 )
@@ -27,7 +28,6 @@ from tests.helpers import eventually
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import PlaceHold
 from workflows.journey.vocabulary.actors import Role
-from workflows.messages import mark_version
 from workflows.temporal_plugin import CarePathwayPlugin, PathwayCodec
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from activities.record.blobs import has_blobs, keep_blob
 from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models.runner import running
-from activities.record.reconciliation import list_passes
+from activities.record.reconciliation import list_passes, mark_version
 from activities.signatures.keys import unlock
 from activities.signatures.register_changes import end_entry, enter
 from activities.signatures.register_file import publish
@@ -31,7 +31,6 @@ from workflows.care_journey import workflow_id
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
 from workflows.journey.vocabulary.actors import Role
-from workflows.messages import mark_version
 
 CLINICIAN = PEOPLE[Role.CLINICIAN]
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
