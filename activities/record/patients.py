@@ -15,7 +15,7 @@ import structlog
 
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import patient_index
-from activities.record.errors import MoreIsKnown, RecordFault, RecordUnavailable
+from activities.record.errors import MoreIsKnown, UnreadableEvent
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.store import Record
@@ -186,9 +186,7 @@ async def _knows_others(record: Record, journey_id: UUID) -> bool | None:
     no better."""
     try:
         journey = await load_journey(record, journey_id)
-    except (RecordUnavailable, RecordFault):
-        raise
-    except Exception:  # as for others: a row can be wrong in any way
+    except UnreadableEvent:
         return None
     if journey is None:
         return None
@@ -203,9 +201,7 @@ async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None
     the journey cannot be read."""
     try:
         journey = await load_journey(record, journey_id)
-    except (RecordUnavailable, RecordFault):
-        raise
-    except Exception:  # as for others: a row can be wrong in any way
+    except UnreadableEvent:
         return None
     if journey is None:
         return ()
@@ -247,9 +243,7 @@ async def _read_others(
         if other is None:
             try:
                 other = await load_journey(record, journey_id, until_version=version)
-            except (RecordUnavailable, RecordFault):
-                raise
-            except Exception:  # a row that only a superuser can have written can be wrong in any way
+            except UnreadableEvent:
                 unreadable = True
                 continue
             if other is not None:
