@@ -42,13 +42,13 @@ from application.settings import Settings
 from application.words.codes import say, say_all, say_path
 from application.words.events import title_of_event
 from application.words.lines import (
-    TIME,
     describe_change,
     describe_event,
     describe_occasion,
     describe_place,
     describe_score,
     filled,
+    time_in,
 )
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
@@ -168,9 +168,8 @@ def _dated(value: object, zone: str) -> object:
     """Write a value of the evidence; a time in the patient's zone, and what is no time as it is."""
     if value is None:
         return "none"
-    if not isinstance(value, str) or not TIME.fullmatch(value):
-        return value
-    return shown_at(datetime.fromisoformat(value), zone)
+    moment = time_in(value) if isinstance(value, str) else None
+    return value if moment is None else shown_at(moment, zone)
 
 
 def _named(person: str, called: Callable[[str], str]) -> str:

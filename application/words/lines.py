@@ -1,10 +1,11 @@
 """What an event says, in a line: the same for the timeline, the printed record and the command line."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from application.words.changes import Change
 from application.words.codes import say
@@ -16,14 +17,14 @@ from workflows.journey.instruments import Score
 from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.views.summary import describe_action
 from workflows.journey.vocabulary.base import short_code
+from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.codes import code_in
 
 LONGEST: Final = 80
 """How much of a text stands in a line (characters)."""
 SIGNATURE_BINDING: Final = frozenset({"request", "evidence", "nonce"})
 """What binds a signature to what it is for: nobody reads it to see what changed."""
-TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-"""A time as JSON has it."""
+_INSTANT: Final[TypeAdapter[datetime]] = TypeAdapter(Instant)
 LEFT_OUT: Final = frozenset(
     {"kind", "local", "zone", "nonce", "code_key", "log", "protocol_digest", "together", "clearance"}
 )
@@ -140,12 +141,20 @@ def filled(value: object) -> object:
     return value
 
 
+def time_in(text: str) -> datetime | None:
+    """Return the time (UTC) that a text of JSON is. None where it is none: what people write may look like one."""
+    try:
+        return _INSTANT.validate_python(text)
+    except ValueError:
+        return None
+
+
 def _quote(spelled: object, zone: str) -> str:
     match spelled:
         case None:
             return "none"
-        case str() if TIME.fullmatch(spelled):
-            return on_both_clocks(datetime.fromisoformat(spelled), zone)[0]
+        case str() if (moment := time_in(spelled)) is not None:
+            return on_both_clocks(moment, zone)[0]
         case str():
             return spelled if spelled.replace(".", "", 1).isdecimal() else f"“{spelled}”"
         case list():

@@ -88,14 +88,18 @@ async def test_while_a_journey_is_read_others_have_their_turn() -> None:
 
 
 def test_changes_are_told_place_by_place() -> None:
+    like_a_time = "2026-13-45T17:00:00Z"
     then = {"dose": {"mg": 50}, "topics": ["a"], "scores": [{"total": 3}], "same": 1}
-    now = {"dose": {"mg": 75}, "topics": ["a", "b"], "scores": [{"total": 3}, {"total": 4}], "same": 1, "new": "x"}
+    now = {"dose": {"mg": 75}, "topics": ["a", "b"], "scores": [{"total": 3}, {"total": 4}], "same": 1,
+           "new": "x", "at": "2026-11-23T17:00:00Z", "said": like_a_time}  # fmt: skip
     told = {change.place: describe_change(change, NO_TERMS) for change in compare(then, now)}
     assert told == {
         "dose.mg": "dose › mg: now 75; it was 50",
         "topics": "topics: now “a”, “b”; it was “a”",
         "scores[2]": "scores › no. 2: now total: 4; there was nothing",
         "new": "new: now “x”; there was nothing",
+        "at": "when: now Mon 2026-11-23 17:00 UTC; there was nothing",
+        "said": f"said: now “{like_a_time}”; there was nothing",
     }
 
 
