@@ -15,7 +15,8 @@ import asyncpg
 _OBJECTS = ("roles", "tables", "functions", "triggers", "views")
 _MIGRATIONS, _REPEATABLE = "migrations/", "functions/"
 
-# The rights of a database itself are in no dump of it: one that was restored lets everybody connect.
+# Whoever may connect is named here, and nobody else is let in. No object of the schema says it: a dump that is restored
+# into a database which was made for it lets everybody connect.
 _CLOSE = """
 DO $$ BEGIN
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
@@ -40,7 +41,8 @@ async def migrate(owner_url: str, schema: Traversable | None = None, *, demonstr
 
     A new database is made from the files of its objects, and has every migration by that. It gets one log, which says
     for good whether it is of a ``demonstration``; an older one has its own. A database that has migrations this build
-    does not know is a newer build's, and is left as it is: an older build may start during a roll-out.
+    does not know is a newer build's, and is left as it is: an older build may start during a roll-out. Each time the
+    database is closed to everybody but the roles of the service.
 
     Connects as the owner of the record. Concurrent starters take turns.
 
@@ -66,8 +68,7 @@ async def migrate(owner_url: str, schema: Traversable | None = None, *, demonstr
                     "SET sha256 = excluded.sha256, applied_at = now() WHERE f.sha256 <> excluded.sha256",
                     [(name, sha256(script).digest()) for name, script in scripts.items()],
                 )
-            if applied:
-                await connection.execute(_CLOSE)
+            await connection.execute(_CLOSE)
         return pending
     finally:
         await connection.close()

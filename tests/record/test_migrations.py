@@ -52,7 +52,7 @@ async def test_made_in_order_once(database: Database) -> None:
 
 
 async def test_a_database_that_was_restored_is_closed_to_everybody_again(database: Database) -> None:
-    """No dump of a database says who may connect to it."""
+    """A database that is made anew for a dump lets everybody connect."""
     await migrate(database.owner_url, demonstration=True)
     owner = await asyncpg.connect(database.owner_url)
     try:

@@ -22,10 +22,6 @@ BEGIN
             NULL;
         END;
     END LOOP;
-    -- Whoever connects is named here, and nobody else is let in.
-    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO carepath_recorder, carepath_projector, carepath_reader',
-                   current_database());
 END
 $$;
 -- What is made from here on is nobody's until it is granted.
