@@ -88,13 +88,21 @@ harmful (kind, name) AS (
        AND (name IN ('role', 'search_path', 'session_replication_role', 'local_preload_libraries',
                      'session_preload_libraries') OR setting = 'synchronous_commit=off')
     UNION ALL
-    -- With the rights of whoever owns the record, or of the superuser.
+    -- With the rights of whoever owns the record, or of the superuser: what runs so, and what writes so.
     SELECT DISTINCT 'function', nspname || '.' || proname || '(' || pg_get_function_identity_arguments(p.oid) || ')'
       FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace CROSS JOIN services s
      WHERE prosecdef AND proowner IN (SELECT oid FROM owners)
        AND n.oid NOT IN (SELECT oid FROM ours) AND nspname NOT IN ('pg_catalog', 'information_schema')
        AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
        AND has_schema_privilege(s.oid, n.oid, 'USAGE') AND has_function_privilege(s.oid, p.oid, 'EXECUTE')
+    UNION ALL
+    SELECT DISTINCT 'view', nspname || '.' || relname
+      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace CROSS JOIN services s
+     WHERE relkind = 'v' AND relowner IN (SELECT oid FROM owners)
+       AND n.oid NOT IN (SELECT oid FROM ours) AND nspname NOT IN ('pg_catalog', 'information_schema')
+       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+       AND has_schema_privilege(s.oid, n.oid, 'USAGE')
+       AND (has_any_column_privilege(s.oid, c.oid, 'INSERT, UPDATE') OR has_table_privilege(s.oid, c.oid, 'DELETE'))
 ),
 objects (kind, name, definition, owner, acl) AS (
     SELECT 'schema', name, '', nspowner, coalesce(nspacl, acldefault('n', nspowner)) FROM ours

@@ -66,6 +66,9 @@ CHANGES = {
     "CREATE FUNCTION more.cut() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM record.notice'; "
     "GRANT EXECUTE ON FUNCTION more.cut TO carepath_reader":
         "function more.cut() is unknown",
+    "CREATE SCHEMA more; GRANT USAGE ON SCHEMA more TO carepath_reader; "
+    "CREATE VIEW more.queued AS SELECT * FROM record.queued_notice; GRANT DELETE ON more.queued TO carepath_reader":
+        "view more.queued is unknown",
 }  # fmt: skip
 """A statement, and what is said of it afterwards."""
 ALLOWED = (
