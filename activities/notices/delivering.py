@@ -117,7 +117,8 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
 
 
 async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float) -> None:
-    """Queue anew what reached nobody and was not tried for so many seconds, as long as what it tells of is open."""
+    """Queue anew what reached nobody and was not tried for so many seconds: alarms, which are looked at again before
+    they are sent, and what tells of something that is still open."""
     for notice_id in await queue.list_failed(sender.record, alarm=alarm, seconds=seconds, most=AT_ONCE):
         notice = await queue.load(sender.record, notice_id)
         if notice is None:
@@ -155,7 +156,8 @@ async def _see_to(sender: Sender, notice_id: UUID) -> None:
         await queue.end(sender.record, notice_id)
         return
     told = await _told(sender, notice)
-    muted = [person for person in told.muted if not any(fact.person == person for fact in notice.facts)]
+    kept = {fact.person for fact in notice.facts if fact.state == "muted"}
+    muted = [person for person in told.muted if person not in kept]
     await queue.keep(sender.record, notice_id, [NewFact(person, "", "", "muted") for person in muted])
     tries = plan(told.targets, notice.facts, notice.now, alarm=notice.alarm).tries
     await asyncio.gather(*(_try(sender, notice, told.points[each], event, journey, each) for each in tries))

@@ -88,8 +88,8 @@ def refuse_unknown(
             remedy="Correct your profile, or have the register corrected",
             field="actor",
         )
-    left_out = (m for m in members(register, rests_on) if not any(_is_same_entry(m, each) for each in claimed))
-    if any(True for _ in left_out) or not all(_is_said(register, member, at) for member in claimed):
+    left_out = any(not any(_is_same_entry(m, each) for each in claimed) for m in members(register, rests_on))
+    if left_out or not all(_is_said(register, member, at) for member in claimed):
         return Refusal(
             code=RefusalCode.STALE,
             reason="the register says something else of somebody who is named",

@@ -61,7 +61,7 @@ class OtherRules(Exception):
 
 
 class Derived(NamedTuple):
-    """A command, the events it gives, and on whom it rests of whom it says nothing that the register would say."""
+    """A command, the events it gives, and the people it rests on of whom it does not claim what the register says."""
 
     decided: Decided
     events: tuple[e.Event, ...]
