@@ -141,21 +141,18 @@ URGENCIES: Final[Mapping[str, str]] = {
 }
 """What is said of how urgent something is to whoever looks whom to reach."""
 
-URGENCY: Final[Mapping[str, str]] = {
-    "routine": "it can wait",
-    "clinical": "it is about somebody's health",
-    "urgent": "it cannot wait",
-    "emergency": "an emergency: somebody is in danger",
-}
-"""What is said of how urgent something is to whoever asks for help."""
-
 CONSCIOUSNESS: Final[Mapping[str, str]] = {"voice": "answers to a voice", "pain": "answers to pain alone"}
 """What is said of how awake somebody is to whoever observes them, who may be no clinician. Only of that field: in a
 report, "pain" is what somebody wrote."""
 
 CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "consciousness": CONSCIOUSNESS,
-    "urgency": URGENCY,
+    "urgency": {
+        "routine": "it can wait",
+        "clinical": "it is about somebody's health",
+        "urgent": "it cannot wait",
+        "emergency": "an emergency: somebody is in danger",
+    },
     "serious_because": {
         "life_threatening": "it threatened life",
         "hospitalization": "a stay in hospital, or a longer one",

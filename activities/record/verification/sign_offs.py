@@ -2,9 +2,8 @@
 
 Written from docs/reference/signatures.md, as the program that goes with an export, from which it takes what both
 need; no code is shared with the signing, the register or the checking while a journey runs, so that a mistake there is
-not repeated here. The journey's own rules are used for what only they can
-tell: what evidence a decision was about, whose it was to make, and what a release needs. Needs no clock, no Temporal
-and no private key.
+not repeated here. The journey's own rules are used for what only they can tell: what evidence a decision was about, and
+whose it was to make. Needs no clock, no Temporal and no private key.
 """
 
 import json
