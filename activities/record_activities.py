@@ -351,7 +351,8 @@ class RecordActivities:
     async def catch_up(self, handed: StateDigest) -> RecordedState:
         """Return the state of a journey as recorded, if it differs from that of the run.
 
-        The previous run may have ended between an append and its notices. They leave here at the latest.
+        The previous run may have ended between an append and its notices. They leave here at the latest, also those
+        of what was recorded before an event that cannot be read.
 
         Raises:
             ApplicationError: not retryable, when an event cannot be read.
@@ -371,6 +372,8 @@ class RecordActivities:
         leaving = [notice for event in folded.since for notice in notices(event)]
         for first in range(0, len(leaving), NOTICES_AT_ONCE):
             await self._deliver(leaving[first : first + NOTICES_AT_ONCE], folded.state.journey.clinic)
+        if folded.unreadable is not None:
+            raise quarantine(folded.unreadable)
         # After its notices have left: what a snapshot has is not looked at again.
         await keep_snapshot(self._record, folded)
         same = state_digest(folded.state.journey, folded.state.spelled) == handed.model_copy(update={"reset": False})
@@ -387,6 +390,7 @@ class RecordActivities:
         folded = await load_folded(self._record, journey_id)
         if folded is None:
             raise ApplicationError("nothing of this journey is recorded", type=TRY_AGAIN)
+        folded.require_whole()
         seen = await look_elsewhere(self._record, folded.state.journey, self._recorded)
         staff = self._staff_news(folded.state.journey)
         return Others(elsewhere=seen.elsewhere, position=seen.position, staff=staff)

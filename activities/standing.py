@@ -4,11 +4,10 @@ import asyncio
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.event_codec import from_stored
+from activities.record.event_codec import apply_stored, from_stored
 from activities.record.recorded_journeys import RecordedJourney
 from activities.record.store import Record
 from activities.record.stored import BEFORE_THE_FIRST, StoredEvent
-from workflows.journey.aggregate import begin, evolve
 from workflows.journey.decided import Batch, events_digest
 from workflows.journey.events import Event
 from workflows.journey.receipts import CommandReceipt, add_receipts
@@ -26,7 +25,7 @@ async def read_standing(record: Record, batch: Batch) -> Standing:
     """Read what is recorded of a journey, up to the last version of a batch.
 
     Raises:
-        UnreadableEvent: this build cannot read one of its events.
+        UnreadableEvent: one of its events cannot be read, or does not follow there.
     """
     journey, journey_hash = None, BEFORE_THE_FIRST
     receipts: dict[UUID, CommandReceipt] = {}
@@ -34,12 +33,11 @@ async def read_standing(record: Record, batch: Batch) -> Standing:
     later: list[tuple[StoredEvent, Event]] = []
     async for page in record.read(batch.journey_id, until_version=batch.last_version):
         for row in page:
-            event = from_stored(row)
             if row.version > batch.expected_version:
-                later.append((row, event))
+                later.append((row, from_stored(row)))
                 continue
+            event, journey = apply_stored(row, journey)
             rows.append((row, event))
-            journey = begin(event) if journey is None else evolve(journey, event)
             add_receipts(receipts, [event])
             journey_hash = row.journey_hash
         # Folding takes the processor: give other tasks of this loop their turn.

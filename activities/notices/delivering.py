@@ -25,7 +25,7 @@ from activities.notices.queue import NewFact, QueuedNotice
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.errors import RecordFault, RecordUnavailable
+from activities.record.errors import RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.event_codec import from_stored, load_events
 from activities.record.recorded_journeys import RecordedJourneys
 from activities.record.snapshots import load_current
@@ -240,7 +240,7 @@ async def _calendar(sender: Sender, event: Event) -> tuple[CalendarFile, ...]:
         return ()
     try:
         later = await load_events(sender.record, event.journey_id, after_version=event.version)
-    except ValueError:
+    except UnreadableEvent:
         return files
     return calendar_files(event, sender.service, later)
 
@@ -311,7 +311,7 @@ async def _journey(sender: Sender, notice: QueuedNotice) -> Journey | None:
     """The journey as recorded; None where it cannot be read: a message does not wait for that."""
     try:
         return await load_current(sender.record, notice.journey_id, sender.journeys)
-    except ValueError:
+    except UnreadableEvent:
         return None
 
 
@@ -350,7 +350,7 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
         )
     try:
         return None if row is None else from_stored((await record.decoded([row]))[0])
-    except ValueError:
+    except UnreadableEvent:
         return None
 
 

@@ -1,7 +1,6 @@
 """Turns events of a journey into rows of the record, and back."""
 
 import asyncio
-from collections.abc import Iterable
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -63,7 +62,7 @@ def from_stored(stored: StoredEvent) -> Event:
     """
     try:
         return _read(stored)
-    except ValueError:
+    except Exception:  # a row that only a superuser can have written can be wrong in any way
         raise UnreadableEvent(stored.journey_id, stored.version) from None
 
 
@@ -129,6 +128,19 @@ async def load_events(record: Record, journey_id: UUID, *, after_version: int = 
     return tuple(events)
 
 
+def apply_stored(stored: StoredEvent, journey: Journey | None) -> tuple[Event, Journey]:
+    """Return the event of a row, and a journey's state after it.
+
+    Raises:
+        UnreadableEvent: the row cannot be read, or does not follow there.
+    """
+    try:
+        event = from_stored(stored)
+        return event, begin(event) if journey is None else evolve(journey, event)
+    except Exception:  # it may be wrong in what it says, too
+        raise UnreadableEvent(stored.journey_id, stored.version) from None
+
+
 async def load_journey(record: Record, journey_id: UUID, *, until_version: int | None = None) -> Journey | None:
     """Load the state of a journey as recorded, up to a version; None when nothing is recorded.
 
@@ -137,17 +149,8 @@ async def load_journey(record: Record, journey_id: UUID, *, until_version: int |
     """
     journey: Journey | None = None
     async for page in record.read(journey_id, until_version=until_version):
-        journey = _fold_stored(page, journey)
+        for stored in page:
+            _, journey = apply_stored(stored, journey)
         # Folding takes the processor: give other tasks of this loop their turn.
         await asyncio.sleep(0)
-    return journey
-
-
-def _fold_stored(page: Iterable[StoredEvent], journey: Journey | None) -> Journey | None:
-    for stored in page:
-        try:
-            event = from_stored(stored)
-            journey = begin(event) if journey is None else evolve(journey, event)
-        except Exception:  # a row that only a superuser can have written can be wrong in any way
-            raise UnreadableEvent(stored.journey_id, stored.version) from None
     return journey

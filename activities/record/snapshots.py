@@ -10,11 +10,12 @@ from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from activities.record.codec import PayloadUnreadable
-from activities.record.event_codec import from_stored
+from activities.record.errors import UnreadableEvent
+from activities.record.event_codec import apply_stored
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.source_digest import CORE, source_digest
 from activities.record.store import Record
-from workflows.journey.aggregate import Journey, fold
+from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import add_receipts
@@ -39,18 +40,30 @@ class Snapshot(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """A journey as recorded, the hash of its last event, and the events that the last snapshot did not have."""
+    """A journey as recorded, the hash of its last event, and the events that the last snapshot did not have.
+    ``unreadable`` is the first row that cannot be read, or does not follow: all the rest is what was before it."""
 
     state: JourneyState
     journey_hash: bytes
     since: tuple[Event, ...]
+    unreadable: UnreadableEvent | None = None
+
+    def require_whole(self) -> "Folded":
+        """Return it, if it is the whole journey.
+
+        Raises:
+            UnreadableEvent: there is a row that cannot be read.
+        """
+        if self.unreadable is not None:
+            raise self.unreadable
+        return self
 
 
 async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
-    """Return a journey as recorded; None when it is unknown.
+    """Return a journey as recorded, up to the first row that cannot be read; None when it is unknown.
 
     Raises:
-        UnreadableEvent: one of these events cannot be read.
+        UnreadableEvent: the first row of it cannot be read.
     """
     snapshot = await load_snapshot(record, journey_id, source_digest(CORE))
     known = None if snapshot is None else await asyncio.to_thread(_read, snapshot.content)
@@ -58,24 +71,34 @@ async def load_folded(record: Record, journey_id: UUID) -> Folded | None:
     journey = None if known is None else known.journey
     receipts = {} if known is None else dict(known.receipts)
     since: list[Event] = []
+    unreadable: UnreadableEvent | None = None
     async for page in record.read(journey_id, after_version=0 if journey is None else journey.version):
-        events = [from_stored(row) for row in page]
-        journey = fold(events, journey)
-        add_receipts(receipts, events)
-        since += events
-        journey_hash = page[-1].journey_hash
+        for row in page:
+            try:
+                event, journey = apply_stored(row, journey)
+            except UnreadableEvent as problem:
+                unreadable = problem
+                break
+            since.append(event)
+            journey_hash = row.journey_hash
+        if unreadable is not None:
+            break
         # Folding takes the processor: give other tasks of this loop their turn.
         await asyncio.sleep(0)
     if journey is None:
+        if unreadable is not None:
+            raise unreadable
         return None
-    return Folded(JourneyState.model_construct(journey=journey, receipts=receipts), journey_hash, tuple(since))
+    add_receipts(receipts, since)
+    state = JourneyState.model_construct(journey=journey, receipts=receipts)
+    return Folded(state, journey_hash, tuple(since), unreadable)
 
 
 async def load_current(record: Record, journey_id: UUID, kept: RecordedJourneys) -> Journey | None:
     """Return a journey as recorded, from where it was ``kept`` on; None when it is unknown.
 
     Raises:
-        UnreadableEvent: one of these events cannot be read.
+        UnreadableEvent: one of these events cannot be read, or does not follow there.
     """
     known = kept.latest(journey_id)
     current = None if known is None else await _go_on(record, known)
@@ -83,6 +106,7 @@ async def load_current(record: Record, journey_id: UUID, kept: RecordedJourneys)
         folded = await load_folded(record, journey_id)
         if folded is None:
             return None
+        folded.require_whole()
         current = RecordedJourney(folded.state.journey, folded.journey_hash)
     # An append may have kept it meanwhile, with more than is read here.
     if current is not known and kept.latest(journey_id) is known:
@@ -95,12 +119,12 @@ async def _go_on(record: Record, known: RecordedJourney) -> RecordedJourney | No
     events up to there."""
     journey, journey_hash = known.journey, b""
     async for page in record.read(journey.id, after_version=known.journey.version - 1):
-        events = [from_stored(row) for row in page]
-        if not journey_hash:
-            if (page[0].version, page[0].journey_hash) != (known.journey.version, known.journey_hash):
-                return None
-            del events[0]
-        journey, journey_hash = fold(events, journey), page[-1].journey_hash
+        first = not journey_hash
+        if first and (page[0].version, page[0].journey_hash) != (known.journey.version, known.journey_hash):
+            return None
+        for row in page[1:] if first else page:
+            _, journey = apply_stored(row, journey)
+        journey_hash = page[-1].journey_hash
         await asyncio.sleep(0)
     if not journey_hash:
         return None

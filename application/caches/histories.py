@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from activities.record import Record, StoredEvent, UnreadableEvent
-from activities.record.event_codec import from_stored
+from activities.record.event_codec import apply_stored
 from application.errors import unreadable_event
-from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event
 
 PORTION = 25
@@ -122,9 +122,8 @@ async def read_events(stored: Sequence[StoredEvent], before: ReadSoFar = NOTHING
         if count % PORTION == 0:
             await asyncio.sleep(0)
         try:
-            event = from_stored(each)
-            journey = begin(event) if journey is None else evolve(journey, event)
-        except Exception:  # a row may hold anything; `record verify` says what is wrong with it
+            event, journey = apply_stored(each, journey)
+        except UnreadableEvent:  # `record verify` says what is wrong with it
             break
         events.append(event)
     return ReadSoFar((*before.stored, *stored), (*before.events, *events), journey)

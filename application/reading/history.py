@@ -7,7 +7,7 @@ from uuid import UUID
 
 from activities.record import StoredEvent
 from activities.record.access_log import Purpose
-from activities.record.event_codec import from_stored
+from activities.record.event_codec import apply_stored
 from application.caches.histories import History, ReadSoFar, read_events
 from application.context import Context
 from application.errors import FromOutside, InvalidInput, NotAllowed, NotFound
@@ -98,7 +98,7 @@ async def follow(context: Context, journey: Journey) -> Journey:
     """Return a journey that was read before, with the events recorded since."""
     stored = await (await context.record()).load(journey.id, after_version=journey.version)
     for each in stored:
-        journey = evolve(journey, from_stored(each))
+        _, journey = apply_stored(each, journey)
     return journey
 
 

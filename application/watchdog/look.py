@@ -12,7 +12,7 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import Record, RecordFault, RecordUnavailable
+from activities.record import Record, RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.event_codec import from_stored, load_journey
 from activities.record.reconciliation import last_complete_pass
 from activities.record.schema_objects import find_schema_differences
@@ -228,8 +228,8 @@ async def _missing_notices(record: Record, by: datetime, kept: Iterable[KeptMatt
     for stored in events:
         try:
             left = notices(from_stored(stored))
-        except ValueError:
-            continue  # The journey is unreadable, which is told.
+        except UnreadableEvent:
+            continue  # That is told of the journey.
         for notice in left:
             notice_id = record.patients.of_notice(notice)
             missing[notice_id] = Matter(

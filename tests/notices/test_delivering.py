@@ -41,7 +41,7 @@ from tests.fixtures.keys import unconnected
 from tests.journey.play import after, course
 from tests.notices.mail_server import HANG, Mailbox, serving
 from tests.record.helpers import Connection
-from tests.record.read_models.courses import renamed
+from tests.record.read_models.courses import put_course, renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import evolve, fold
@@ -276,6 +276,22 @@ async def test_an_alarm_goes_past_every_wish_and_to_points_that_nobody_verified(
     assert await states(app, reminder) == [(CLIO, "", "muted")]
     assert await waits(app, reminder) is None
     assert [alarm.hex in each for each in mailbox.ids] == [True]
+
+
+async def test_a_row_that_does_not_follow_keeps_no_notice_of_its_journey_from_leaving(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox
+) -> None:
+    journey = await put_course(record, 30)
+    body = e.CorrectionConfirmed(correction=99, reason="of nothing")
+    forged = course("PTSD").events[30].model_copy(update={"journey_id": journey, "event_id": uuid4(), "body": body})
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"))
+    honest = await queued(record, alarm=True, journey=journey)
+    await see_to(sender, honest)
+    await record.append(journey, 30, [to_new(forged)])
+    later, task = await queued(record, alarm=True, journey=journey), await queued(record, journey=journey)
+    for notice in (later, task):
+        await see_to(sender, notice)
+    assert [each.split("_")[1] for each in mailbox.ids] == [each.hex for each in (honest, later, task)]
 
 
 async def test_who_has_no_keys_keeps_no_alarm_from_anybody(

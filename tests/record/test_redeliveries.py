@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -10,6 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.notice_activities import NoticeActivities
 from activities.notices import deliver
 from activities.record import Record
+from activities.record.event_codec import to_new
 from activities.record_activities import RecordActivities
 from activities.signatures.register_file import RegisterFile
 from tests.journey.play import Decision, started
@@ -20,7 +22,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.views.notices import notices
 from workflows.journey.vocabulary.actors import Role
-from workflows.messages import LIMIT, Alarm, Recorded
+from workflows.messages import DIVERGED, LIMIT, Alarm, Recorded, StateDigest
 
 AT_ONCE = 8
 
@@ -92,6 +94,29 @@ async def test_alarms_leave_with_their_events_too(
     assert {row["notice_id"]: row["alarm"] for row in rows} == {
         record.patients.of_notice(each): each.alarm for each in told
     }
+
+
+async def test_what_was_recorded_before_a_row_that_does_not_follow_is_told(
+    record: Record, recording: RecordActivities, owner: Connection
+) -> None:
+    """Also where the worker died between the append and its notices."""
+    before, since = escalating()
+    journey_id = before[0].events[0].journey_id
+    events = [event for each in (*before, *since) for event in each.events]
+    forged = events[-1].model_copy(
+        update={
+            "event_id": uuid4(),
+            "version": events[-1].version + 1,
+            "body": e.CorrectionConfirmed(correction=99, reason="of nothing"),
+        }
+    )
+    await record.append(journey_id, 0, [to_new(event) for event in (*events, forged)])
+    with pytest.raises(ApplicationError, match="cannot be read") as refused:
+        await ActivityEnvironment().run(recording.catch_up, StateDigest(journey_id=journey_id))
+    assert refused.value.type == DIVERGED
+    told = {record.patients.of_notice(notice) for event in events for notice in notices(event)}
+    assert {row["notice_id"] for row in await owner.fetch("SELECT notice_id FROM record.notice")} == told
+    assert len(told) > 3
 
 
 async def test_an_alarm_of_what_was_decided_anew_in_another_state_leaves_too(record: Record, owner: Connection) -> None:

@@ -9,13 +9,13 @@ import pytest
 from activities.record import Record
 from activities.record import snapshots as kept
 from activities.record.blobs import drop_blobs, has_blobs, keep_blob, load_blob
-from activities.record.event_codec import from_stored, to_new
+from activities.record.event_codec import apply_stored, to_new
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.snapshots import Folded, keep_snapshot, load_current, load_folded
 from activities.record.stored import StoredEvent
 from tests.journey.play import Play, course
 from tests.record.helpers import Connection, event
-from workflows.journey.aggregate import fold
+from workflows.journey.aggregate import Journey, fold
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import receipts_of
@@ -65,14 +65,14 @@ async def test_a_journey_that_is_kept_is_read_on_from_there(
 ) -> None:
     journeys, read = RecordedJourneys(), 0
 
-    def counted(row: StoredEvent) -> Event:
+    def counted(row: StoredEvent, journey: Journey | None) -> tuple[Event, Journey]:
         nonlocal read
         read += 1
-        return from_stored(row)
+        return apply_stored(row, journey)
 
-    monkeypatch.setattr(kept, "from_stored", counted)
+    monkeypatch.setattr(kept, "apply_stored", counted)
     assert await load_current(record, play.journey.id, journeys) is None
-    for first, last, expected in ((1, 20, 20), (21, 20, 1), (21, 50, 31), (51, 51, 2)):
+    for first, last, expected in ((1, 20, 20), (21, 20, 0), (21, 50, 30), (51, 51, 1)):
         await append(record, play, first, last)
         read = 0
         assert await load_current(record, play.journey.id, journeys) == fold(play.events[:last])
@@ -87,11 +87,11 @@ async def test_what_an_append_keeps_meanwhile_stays(
     journeys, state = RecordedJourneys(), fold(play.events[:40])
     appended = RecordedJourney(state, (await folded(record, play)).journey_hash, {}, proven=True)
 
-    def overtaken(row: StoredEvent) -> Event:
+    def overtaken(row: StoredEvent, journey: Journey | None) -> tuple[Event, Journey]:
         journeys.keep(appended)
-        return from_stored(row)
+        return apply_stored(row, journey)
 
-    monkeypatch.setattr(kept, "from_stored", overtaken)
+    monkeypatch.setattr(kept, "apply_stored", overtaken)
     for _ in ("read from its beginning", "nothing new"):
         assert await load_current(record, play.journey.id, journeys) == state
         assert journeys.latest(play.journey.id) is appended

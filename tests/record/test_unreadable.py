@@ -1,15 +1,20 @@
 """A journey that cannot be read, folded or shown stops nothing of the others, and is listed with what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from uuid import UUID, uuid4
 
 import pytest
 
-from activities.record import Record
+from activities.record import Record, UnreadableEvent
+from activities.record.event_codec import load_journey
 from activities.record.read_models import CaseloadFilter, caseload, rebuild, retry, stale
+from activities.record.recorded_journeys import RecordedJourneys
+from activities.record.snapshots import load_current, load_folded
 from activities.record.verification.record import verify_record
+from activities.standing import read_standing
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import catch_up, course_of, put, put_copies, put_course, renamed
+from workflows.journey.decided import Batch
 
 
 def _payload(body: str) -> str:
@@ -26,6 +31,8 @@ PLANTED: Mapping[str, str] = {
     "ten megabytes": "payload = convert_to(repeat(' ', 10000000), 'UTF8')",
     "a beginning": "payload = (SELECT payload FROM record.journey_event e WHERE e.version = 1 LIMIT 1)",
     "a hold released that there is not": _payload('"kind":"hold.released","hold":"none","sign_off":"none"'),
+    "a correction confirmed that there is not":
+        _payload('"kind":"fact.correction-confirmed","correction":99,"reason":"none"'),
     "an escalation of nothing": 'payload = \'{"body":{"kind":"obligation.escalated"}}\'',
     "nobody's role": "actor_role = 'emperor'",
     "nobody's id": "actor_id = ''",
@@ -33,7 +40,7 @@ PLANTED: Mapping[str, str] = {
     "after all calendars": "occurred_at = '290000-01-01'",
     "never": "occurred_at = 'infinity'",
     "recorded never": "recorded_at = '-infinity'",
-}
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -50,6 +57,31 @@ async def plant(superuser: Connection, journey: UUID, version: int, what: str) -
     )
 
 
+async def whole_fold(record: Record, journey: UUID) -> None:
+    folded = await load_folded(record, journey)
+    assert folded is not None
+    folded.require_whole()
+
+
+async def how_loaded(record: Record, journey: UUID) -> frozenset[str]:
+    """What is said wherever a journey is loaded. Nothing else may be raised: whoever loads one sees to that alone."""
+    batch = Batch.model_construct(journey_id=journey, expected_version=12, commands=())
+    loads: Sequence[Awaitable[object]] = (
+        load_journey(record, journey),
+        whole_fold(record, journey),
+        load_current(record, journey, RecordedJourneys()),
+        read_standing(record, batch),
+    )
+    said = set[str]()
+    for load in loads:
+        try:
+            await load
+            said.add("read")
+        except UnreadableEvent:
+            said.add("unreadable")
+    return frozenset(said)
+
+
 @pytest.mark.parametrize("version", [1, 9])
 async def test_they_stop_no_other_journey(record: Record, superuser: Connection, version: int) -> None:
     others = [await put_course(record, 30) for _ in range(2)]
@@ -59,6 +91,8 @@ async def test_they_stop_no_other_journey(record: Record, superuser: Connection,
         await plant(superuser, [*bad][-1], version, row)
     others += [await put_course(record, 30) for _ in range(2)]
 
+    told = {await how_loaded(record, journey): what for journey, what in bad.items()}
+    assert told.keys() <= {frozenset({"read"}), frozenset({"unreadable"})}, told
     await catch_up(record, limit=50)
     await put(record, renamed(course_of()[30:33], others[0]))
     await catch_up(record)

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic_core import from_json
 
 from activities.record.command_codec import KeptCommand, decided_by, digest_of, from_kept
+from activities.record.errors import UnreadableEvent
 from activities.record.event_codec import from_stored, to_new
 from activities.record.stored import NewEvent, StoredCommand, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
@@ -92,7 +93,7 @@ def readable_event(stored: StoredEvent) -> Event | None:
     """Return the event of a row; None when it cannot be read, since a forged row may hold anything."""
     try:
         return from_stored(stored)
-    except Exception:
+    except UnreadableEvent:
         return None
 
 
