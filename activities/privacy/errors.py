@@ -12,6 +12,10 @@ class KeysUnavailable(Exception):
         super().__init__(f"keys are not available now ({reason})")
 
 
+class KeyUnusable(KeysUnavailable):
+    """A wrapped key was altered, or its master key is not in this keyring: to ask again helps only if that changes."""
+
+
 class KeyringError(Exception):
     """A file of master keys cannot be used."""
 

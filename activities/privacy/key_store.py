@@ -15,10 +15,11 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
+import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from activities.connection_pool import ConnectionPool, create_pool
-from activities.privacy.errors import KeysUnavailable
+from activities.privacy.errors import KeysUnavailable, KeyUnusable
 from activities.privacy.master_keys import MasterKeys
 from activities.privacy.patient_keys import PatientKeys
 
@@ -31,10 +32,14 @@ LIFETIME = timedelta(minutes=5)
 MOST = 4096
 """How many keys stay in memory."""
 PORTION = 500
-"""How many keys are wrapped anew between two looks."""
+"""How many keys are looked at in one go."""
 _LOCK = 0x6361726570617469
+_HIGHEST = 2**31 - 1
+"""The highest number that a key can have."""
 _SCHEMA = "key_store.sql"
 _DURABLY = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+
+log = structlog.get_logger("keys")
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -156,13 +161,12 @@ class KeyStore:
         """
         if (known := self._newest.get(subject)) is not None:
             return known
-        row = await self._newest_row(subject)
-        if row is None:
+        key = await self._newest_key(subject)
+        if key is None:
             await self._add(subject, 1)
-            row = await self._newest_row(subject)
-        if row is None:
+            key = await self._newest_key(subject)
+        if key is None:
             raise KeysUnavailable("a new key is not there")
-        key = await self._unwrapped(row)
         self._newest.put(subject, key)
         return key
 
@@ -277,14 +281,30 @@ class KeyStore:
 
     # The database
 
-    async def _newest_row(self, subject: str) -> _Row | None:
-        """The row of the key for new data. Of the secret that never changes it is the first one: whoever has the role
-        of a process can add another one, and patients would not be known any more."""
-        return await self._ask(
-            "SELECT * FROM keys.data_key WHERE subject = $1 AND (number = 1 OR $1 <> $2) ORDER BY number DESC LIMIT 1",
-            subject,
-            IDENTITY,
-        )
+    async def _newest_key(self, subject: str) -> DataKey | None:
+        """The key for new data; None where there is none at all. Of the secret that never changes it is the first one:
+        whoever has the role of a process can add another one, and patients would not be known any more. Of the others
+        it is the newest that a master key opens: what they add keeps nobody from it, and they can make no older key the
+        newest."""
+        highest, unusable = _HIGHEST, list[KeyUnusable]()
+        while rows := await self._ask_all(
+            "SELECT * FROM keys.data_key WHERE subject = $1 AND (number = 1 OR $1 <> $2) AND number <= $3 "
+            "ORDER BY number DESC LIMIT $4",
+            *(subject, IDENTITY, highest, PORTION if unusable else 1),
+        ):
+            for row in rows:
+                try:
+                    key = await self._unwrapped(row)
+                except KeyUnusable as problem:
+                    unusable.append(problem)
+                    highest = row["number"] - 1
+                    continue
+                if unusable:
+                    log.error("keys.unusable", key_id=str(key.key_id), newer=len(unusable))
+                return key
+        if unusable:
+            raise unusable[0]
+        return None
 
     async def _add(self, subject: str, number: int) -> None:
         """Add a key of this number, unless another process was faster."""

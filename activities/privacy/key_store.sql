@@ -38,6 +38,17 @@ CREATE TABLE IF NOT EXISTS keys.data_key (
     PRIMARY KEY (subject, number)
 );
 CREATE INDEX IF NOT EXISTS data_key_master ON keys.data_key (master);
+-- A new key is the next one: nobody can use up the numbers.
+CREATE OR REPLACE FUNCTION keys.require_next() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.number > 1 + (SELECT coalesce(max(number), 0) FROM keys.data_key WHERE subject = NEW.subject) THEN
+        RAISE check_violation USING MESSAGE = 'a key has the number after the last one';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER next_number BEFORE INSERT ON keys.data_key
+    FOR EACH ROW EXECUTE FUNCTION keys.require_next();
 -- Whose journey it is. A journey never changes its patient.
 CREATE TABLE IF NOT EXISTS keys.journey (
     journey_id uuid PRIMARY KEY,

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
-from activities.privacy.errors import KeyringError, KeysUnavailable
+from activities.privacy.errors import KeyringError, KeyUnusable
 from activities.private_files import NotPrivate, read_private, write_private
 
 NONCE = 12
@@ -36,7 +36,8 @@ class MasterKeys(Protocol):
         """Decrypt a data key.
 
         Raises:
-            KeysUnavailable: that master key is not here, or what is wrapped was altered.
+            KeyUnusable: that master key is not here, or what is wrapped was altered.
+            KeysUnavailable: it cannot be said now.
         """
 
 
@@ -84,15 +85,15 @@ class Keyring:
         """Decrypt under the master key of this id.
 
         Raises:
-            KeysUnavailable: it is not here, or what is wrapped was altered.
+            KeyUnusable: it is not here, or what is wrapped was altered.
         """
         key = self._fresh().keys.get(master)
         if key is None:
-            raise KeysUnavailable("its master key is not in the keyring")
+            raise KeyUnusable("its master key is not in the keyring")
         try:
             return AESGCM(key).decrypt(wrapped[:NONCE], wrapped[NONCE:], about)
         except (InvalidTag, ValueError):
-            raise KeysUnavailable("a wrapped key was altered") from None
+            raise KeyUnusable("a wrapped key was altered") from None
 
     def _fresh(self) -> _Keys:
         """A file that cannot be read for a moment changes nothing: it is replaced as a whole."""

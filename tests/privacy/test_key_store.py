@@ -74,6 +74,31 @@ async def test_a_second_secret_of_patients_keys_that_somebody_added_takes_no_eff
         assert (await restarted.patients()).of_ref("somebody") == before
 
 
+async def test_newer_keys_that_somebody_added_keep_nobody_from_theirs(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    """Whoever has the role of a process can add a row that no master key opens, as many as they like; an older key of
+    the same subject under a higher number, none."""
+    await key_store.rotate("service")
+    newest = await key_store.newest("service")
+    connection = await asyncpg.connect(keys_database.keys_url)
+    add = "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ('service', $1, $2, $3, $4)"
+    row = await connection.fetchrow("SELECT * FROM keys.data_key WHERE subject = 'service' AND number = 1")
+    assert row is not None
+    try:
+        for number in range(3, 120):
+            await connection.execute(add, number, uuid4(), row["master"] if number % 2 else "none", row["wrapped"])
+        for number, key_id in ((2147483647, uuid4()), (121, uuid4()), (120, row["key_id"])):
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                await connection.execute(add, number, key_id, row["master"], row["wrapped"])
+    finally:
+        await connection.close()
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as fresh:
+        assert (await fresh.newest("service")).key_id == newest.key_id
+        await fresh.rotate("service")
+        assert (await fresh.newest("service")).key_id != newest.key_id
+
+
 async def test_the_store_holds_no_key_in_clear(key_store: KeyStore, keys_database: Database, keyring: Path) -> None:
     key = await key_store.newest(SERVICE)
     connection = await asyncpg.connect(keys_database.admin_url)
