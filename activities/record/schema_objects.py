@@ -29,11 +29,13 @@ class SchemaDifference(NamedTuple):
 
 
 _OBJECTS = """
-WITH RECURSIVE ours AS (SELECT oid, nspname::text AS name, nspowner, nspacl FROM pg_namespace
-               WHERE nspname IN ('record', 'read_model', 'read_model_shape', 'watch')),
+WITH RECURSIVE live AS (SELECT 'read_model_' || id AS name FROM read_model.generation WHERE status = 'live'),
+-- Of the generations of lists the one that is shown, under one name whichever it is.
+ours AS (SELECT oid, CASE nspname WHEN live.name THEN 'live' ELSE nspname::text END AS name, nspowner, nspacl
+           FROM pg_namespace LEFT JOIN live ON nspname = live.name
+          WHERE nspname IN ('record', 'read_model', 'read_model_shape', 'watch') OR live.name IS NOT NULL),
 relations AS (SELECT c.*, o.name || '.' || c.relname AS name FROM pg_class c JOIN ours o ON o.oid = c.relnamespace
                WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')),
-live AS (SELECT 'read_model_' || id || '.' AS prefix FROM read_model.generation WHERE status = 'live'),
 services AS (SELECT * FROM pg_roles
               WHERE rolname IN ('carepath_recorder', 'carepath_projector', 'carepath_reader', 'carepath_watchdog')),
 owners AS (SELECT nspowner AS oid FROM ours WHERE name = 'record'
@@ -109,7 +111,7 @@ objects (kind, name, definition, owner, acl) AS (
     UNION ALL
     SELECT 'relation', name, concat_ws(',', relkind, relpersistence, relrowsecurity, relforcerowsecurity,
                -- As every version of PostgreSQL writes it, and in whichever generation is live.
-               regexp_replace(replace(pg_get_viewdef(r.oid), (SELECT prefix FROM live), '<live>'),
+               regexp_replace(replace(pg_get_viewdef(r.oid), (SELECT name || '.' FROM live), '<live>'),
                               '\\m\\w+\\.|\\s', '', 'g'),
                (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attidentity,
                                             attgenerated, pg_get_expr(adbin, adrelid)), ',' ORDER BY attname)
@@ -129,6 +131,7 @@ objects (kind, name, definition, owner, acl) AS (
            concat_ws(',', pg_get_indexdef(i.oid), indisvalid), i.relowner, NULL
       FROM relations r JOIN pg_index ON indrelid = r.oid JOIN pg_class i ON i.oid = indexrelid
      WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.oid)
+       AND (indisunique OR NOT starts_with(r.name, 'live.'))
     UNION ALL
     SELECT 'trigger', r.name || '.' || tgname, concat_ws(',', pg_get_triggerdef(t.oid), tgenabled), relowner, NULL
       FROM relations r JOIN pg_trigger t ON tgrelid = r.oid AND NOT tgisinternal
@@ -183,7 +186,11 @@ async def find_schema_differences(record: Record) -> tuple[SchemaDifference, ...
     if {row["name"] for row in applied} - {name for name, _ in read_scripts()}:
         return ()
     views = {name.replace("_shape.", ".") for name in found if name.startswith("relation read_model_shape.")}
-    return tuple(each for each in differences(found) if live == DEFINITION or each.name not in views)
+    return tuple(
+        each
+        for each in differences(found)
+        if live == DEFINITION or (each.name not in views and not each.name.split(" ")[-1].startswith("live."))
+    )
 
 
 def differences(found: Mapping[str, str]) -> Iterator[SchemaDifference]:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import structlog
 from pydantic import BaseModel, ConfigDict
@@ -24,8 +24,9 @@ from pydantic_core import from_json, to_json
 from activities.private_files import NotPrivate, read_private
 from activities.record.command_codec import decided_by
 from activities.record.stored import StoredCommand, StoredEvent
-from activities.record.verification.derivation import Divergence, derive_again, said_by
+from activities.record.verification.derivation import Divergence, derive_again, readable_event, said_by
 from workflows.journey.decided import DecidedBy
+from workflows.journey.views.notices import Notice, notices
 
 log = structlog.get_logger("builds")
 
@@ -57,10 +58,20 @@ class Greeting(_Said):
 
 class BuildAnswer(_Said):
     """How many events of a journey a build has derived, of those that it decided, and at which position and version of
-    the journey something else is recorded."""
+    the journey something else is recorded. ``notices`` are those that its rules tell of each event, by version."""
 
     derived: int
     faults: tuple[tuple[int, int], ...]
+    notices: dict[int, tuple[Notice, ...]]
+
+
+class ByBuild(NamedTuple):
+    """How many events of a journey a build has derived, of those that it decided; what differs; and the notices that
+    its rules tell of them, by version."""
+
+    derived: int
+    faults: tuple[Divergence, ...]
+    tells: Mapping[int, tuple[Notice, ...]]
 
 
 class Build:
@@ -69,10 +80,8 @@ class Build:
     def __init__(self, process: asyncio.subprocess.Process, by: DecidedBy) -> None:
         self._process, self.by = process, by
 
-    async def derive(
-        self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand]
-    ) -> tuple[int, tuple[Divergence, ...]]:
-        """Return how many events of a journey this build has derived, of those that it decided, and what differs.
+    async def derive(self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand]) -> ByBuild:
+        """Have this build derive the events of a journey that it decided.
 
         Raises:
             BuildError: it does not answer.
@@ -86,7 +95,10 @@ class Build:
             read = BuildAnswer.model_validate_json(answer)
         except ValueError:
             raise BuildError("it answers what cannot be read") from None
-        return read.derived, tuple(Divergence(position, version, "not_derived") for position, version in read.faults)
+        faults = tuple(Divergence(position, version, "not_derived") for position, version in read.faults)
+        decided = [each for each in commands if said_by(each) == self.by]
+        theirs = {version for each in decided for version in range(each.version, each.version + each.events)}
+        return ByBuild(read.derived, faults, {version: read.notices.get(version, ()) for version in theirs})
 
 
 @asynccontextmanager
@@ -151,8 +163,8 @@ class Builds:
                         self._rules[command] = build.by
                         if build.by in others:
                             others.discard(build.by)
-                            derived, faults = await build.derive(history, commands)
-                            found[build.by] = 0 if faults else derived
+                            by_build = await build.derive(history, commands)
+                            found[build.by] = 0 if by_build.faults else by_build.derived
                 except BuildError as problem:
                     log.error("build.unusable", number=number, error=type(problem).__name__)
         return found
@@ -208,9 +220,14 @@ def main() -> None:
     out.write(to_json(Greeting(protocol="care-pathway/build/1", core=by.core, zones=by.zones)) + b"\n")
     out.flush()
     for line in sys.stdin.buffer:
-        found = derive_again(*_read(line), by=by)
+        history, commands = _read(line)
+        found = derive_again(history, commands, by=by)
         faults = tuple((each.position, each.version) for each in found.faults if each.reason == "not_derived")
-        out.write(to_json(BuildAnswer(derived=found.derived, faults=faults)) + b"\n")
+        told = {row.version: notices(event) for row in history if (event := readable_event(row)) is not None}
+        answer = BuildAnswer(
+            derived=found.derived, faults=faults, notices={at: each for at, each in told.items() if each}
+        )
+        out.write(to_json(answer) + b"\n")
         out.flush()
 
 

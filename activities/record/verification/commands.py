@@ -9,6 +9,7 @@ from activities.record.store import Record
 from activities.record.stored import COMMAND_COLUMNS, COMMANDS, StoredCommand
 from activities.record.verification.builds import Build
 from activities.record.verification.chains import HOURS, Connection, RecordFinding, read_journeys
+from activities.record.verification.left_notices import Told, find_lost_notices
 from workflows.journey.decided import DecidedBy
 
 
@@ -23,8 +24,9 @@ async def ask_builds(
         for _, events, _ in await read_journeys(connection, record.log_id, [journey_id]):
             history = [each for each in await record.decoded(events) if each.readable]
             for build in builds:
-                derived, faults = await build.derive(history, commands)
+                derived, faults, tells = await build.derive(history, commands)
                 odd = [RecordFinding(each.position, journey_id, each.version, each.reason) for each in faults]
+                odd += await find_lost_notices(connection, record, {journey_id: Told(history, (), tells)})
                 told.append((build.by, derived, odd))
     return told
 

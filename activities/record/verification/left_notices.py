@@ -21,10 +21,12 @@ LEFT_WITHIN = timedelta(minutes=5)
 
 
 class Told(NamedTuple):
-    """A journey, from its beginning, and the versions that other rules decided: those may have told others."""
+    """A journey, from its beginning, and the versions that other rules decided: those may have told others. What they
+    have told is asked of a build that has them, and is in ``tells``: then only its versions are compared."""
 
     history: Sequence[StoredEvent]
     by_others: Collection[int]
+    tells: Mapping[int, Sequence[Notice]] | None = None
 
 
 async def find_lost_notices(
@@ -58,7 +60,10 @@ def _compare(keys: PatientKeys, journey: Told, kept: Iterable[DatabaseRow], now:
             clinic = event.body.clinic
         if stored.version in journey.by_others:
             continue
-        left, told = by_event.get(stored.event_id, {}), {keys.of_notice(notice): notice for notice in notices(event)}
+        tells = notices(event) if journey.tells is None else journey.tells.get(stored.version)
+        if tells is None:
+            continue
+        left, told = by_event.get(stored.event_id, {}), {keys.of_notice(notice): notice for notice in tells}
         place = (stored.position, stored.journey_id, stored.version)
         if told.keys() - left.keys() and now - stored.recorded_at > LEFT_WITHIN:
             yield RecordFinding(*place, "notice_lost")

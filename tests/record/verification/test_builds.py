@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from temporalio.exceptions import ApplicationError
 
 from activities.record import Record
 from activities.record.command_codec import decided_by
+from activities.record.verification import left_notices
 from activities.record.verification.builds import BuildError, Builds, open_build
 from activities.record.verification.derivation import Divergence, derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from activities.signatures.sessions import ThisLog
 from tests.record.handed import batch, kept, signed_course
+from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
 from workflows.journey.decided import DecidedBy
 from workflows.journey.events import SignedOff
@@ -49,7 +52,7 @@ async def by(build: str) -> DecidedBy:
 
 
 async def test_another_build_derives_what_it_decided_by_its_own_rules(
-    build: str, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: str, record: Record, admin: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decisions = signed_course()
     async with open_build(build) as other:
@@ -60,11 +63,12 @@ async def test_another_build_derives_what_it_decided_by_its_own_rules(
         monkeypatch.undo()
         mine = derive_again(rows, commands)
         assert (mine.faults, mine.derived, mine.others) == ((), 0, {other.by: len(rows)})
-        derived, faults = await other.derive(rows, commands)
+        derived, faults, tells = await other.derive(rows, commands)
         doses = [row for row in rows if row.event_type == "session.dosed"]
         assert derived == len(rows)
         assert faults == tuple(Divergence(dose.position, dose.version, "not_derived") for dose in doses)
         assert len(faults) == 3
+        assert sorted(tells) == [row.version for row in rows]
 
         recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
         monkeypatch.setattr("activities.record_activities.decided_by", lambda: other.by)
@@ -82,6 +86,17 @@ async def test_another_build_derives_what_it_decided_by_its_own_rules(
                 assert whole.by_builds[other.by] == alone.others[other.by]
             useless = await verify_record(record, derive=True, builds=[same])
             assert (useless.by_builds, useless.others) == ({same.by: 0}, alone.others)
+
+        # Its notices are compared by its own rules, too.
+        monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta())
+        first = {event.event_id: event.version for decision in decisions[:10] for event in decision.events}
+        await admin.execute("ALTER TABLE record.notice DISABLE TRIGGER append_only")
+        gone = await admin.fetchval(
+            "DELETE FROM record.notice WHERE event_id = ANY($1) RETURNING event_id", list(first)
+        )
+        assert (await verify_record(record, derive=True)).findings == ()
+        found = (await verify_record(record, derive=True, builds=[other])).findings
+        assert {(each.version, each.reason) for each in found} >= {(first[gone], "notice_lost")}
 
 
 def listed(directory: Path, *commands: str) -> Builds:
