@@ -14,6 +14,7 @@ from activities.record import Opening, Record, RecordFault, migrate, patient_ind
 from activities.record.access_log import record_access
 from activities.record.blobs import keep_blob
 from activities.record.locks import alone
+from activities.record.read_models import CaseloadFilter, caseload
 from activities.record.read_models.claims import claim, release
 from activities.record.read_models.projector import StateCache, advance
 from activities.record.read_models.rebuild import rebuild
@@ -23,6 +24,7 @@ from deploy.local.postgres import Database, Postgres
 from tests.fixtures.clear import open_clear, patient_key
 from tests.record.helpers import Connection, a_notice, an_access, event, events
 from tests.record.read_models.courses import put_course
+from tests.sources import ROOT
 
 RECORDER, PROJECTOR, READER, WATCHDOG = ROLES = (
     "carepath_recorder",
@@ -430,12 +432,33 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
             holder.terminate()
 
 
-async def test_a_login_that_lacks_a_right_is_told_so(migrated: Database) -> None:
+async def test_a_login_that_lacks_a_right_is_told_so(migrated: Database, owner: Connection) -> None:
+    await owner.execute("REVOKE SELECT ON read_model.caseload FROM carepath_reader")
     async with open_clear(migrated.reader_url) as reader:
         with pytest.raises(RecordFault) as refused:
             async with alone(reader, "record.reconcile_alone"):
                 pass
-    assert "this login of the database has no right" in str(translate(refused.value))
+        with pytest.raises(RecordFault) as unseen:
+            await caseload(reader, CaseloadFilter())
+    for fault in (refused, unseen):
+        assert "this login of the database has no right" in str(translate(fault.value))
+
+
+async def test_who_may_not_close_a_database_is_told_that_it_stays_open(admin: Connection) -> None:
+    """As on a managed PostgreSQL, where nobody is a superuser. Where it is closed already, that is no error."""
+    close = (ROOT / "deploy" / "production" / "close_database.sql").read_text()
+    tried = admin.transaction()
+    await tried.start()
+    await admin.execute("SET LOCAL ROLE carepath_owner")
+    await admin.execute(close)
+    for opened in ("pg_advisory_lock(bigint)", "lo_create(oid)"):
+        await admin.execute(f"SAVEPOINT open; RESET ROLE; GRANT EXECUTE ON FUNCTION {opened} TO PUBLIC")
+        await admin.execute("SET LOCAL ROLE carepath_owner")
+        with pytest.raises(asyncpg.RaiseError, match="stays open to everybody"):
+            await admin.execute(close)
+        await admin.execute("ROLLBACK TO open")
+        assert await admin.fetchval("SELECT current_user") == "carepath_owner"
+    await tried.rollback()
 
 
 async def test_nobody_takes_the_id_of_a_notice_before_it_leaves(migrated: Database, record: Record) -> None:
