@@ -255,6 +255,13 @@ async def asked_up_to(record: Record, position: int) -> None:
         )
 
 
+async def database_size(record: Record) -> int:
+    """Return how many bytes the record's database takes on its disk, without the log that it writes ahead."""
+    async with record.connection() as connection:
+        size: int = await connection.fetchval("SELECT pg_database_size(current_database())")
+        return size
+
+
 async def kept_matters(record: Record) -> Sequence[KeptMatter]:
     """Return all matters that are kept, the oldest first. One that is said to have been paged later than now counts as
     paged long ago, and so is paged again: the clock was put right, or somebody wrote that to keep it quiet.

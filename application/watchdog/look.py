@@ -22,6 +22,7 @@ from activities.record.watching import (
     KeptMatter,
     Matter,
     WatchedHead,
+    database_size,
     delivered,
     due_rows,
     early_notices,
@@ -47,6 +48,7 @@ LISTS_STAND_STILL = "lists_stand_still"
 JOURNEY_NOT_SHOWN = "journey_not_shown"
 LOG_CUT = "log_cut"
 SCHEMA_DIFFERS = "schema_differs"
+DATABASE_LARGE = "database_large"
 
 FOLDING = 10.0
 """For how many seconds one look folds journeys at most. The others' turn comes at the next looks."""
@@ -147,9 +149,15 @@ async def look(record: Record, settings: WatchdogSettings, folds: Folds, kept: S
             *(() if lists else _not_shown(open_heads, at - timedelta(seconds=settings.projection_seconds))),
             *await _reconciliation(record, at - timedelta(seconds=settings.reconciliation_seconds)),
             *(Matter(SCHEMA_DIFFERS, str(each), each._asdict()) for each in await find_schema_differences(record)),
+            *await _too_large(record, settings.database_gigabytes),
         ),
         position,
     )
+
+
+async def _too_large(record: Record, most: int) -> list[Matter]:
+    gigabytes = await database_size(record) / 10**9
+    return [Matter(DATABASE_LARGE, "record", {"gigabytes": f"more than {most}"})] if gigabytes > most else []
 
 
 async def _missed_steps(

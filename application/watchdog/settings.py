@@ -54,6 +54,9 @@ class WatchdogSettings(BaseSettings):
     """How long ago the last complete pass of reconciliation may have ended."""
     projection_seconds: Seconds = 120
     """How long something may be recorded that lists do not show."""
+    database_gigabytes: Annotated[WrittenWhole, Field(ge=1, le=1_000_000)] = 50
+    """How large the record's database may become, in gigabytes: less than its disk holds. Nothing is recorded once that
+    is full, and any login can fill it."""
     away_seconds: Seconds = 60
     """How long the record may be away."""
     repeat_seconds: Seconds = 900

@@ -26,6 +26,8 @@ MATTERS: Final = {
     "reconciliation_found": "Temporal and the record differed",
     "lists_stand_still": "Lists stand still",
     "journey_not_shown": "Lists do not show what happened in a journey",
+    "log_cut": "What was recorded last is not there any more",
+    "database_large": "The database has become large",
     "schema_differs": "Somebody changed the schema of the record",
 }
 """What the watchdog pages, in words."""

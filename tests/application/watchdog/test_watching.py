@@ -422,6 +422,16 @@ async def test_what_somebody_changes_in_the_schema_is_paged(
     assert told.body["data"]["matters"] == [shown]
 
 
+async def test_a_database_that_becomes_too_large_is_paged(
+    record: Record, pager: Pager, settings: WatchdogSettings
+) -> None:
+    """Any login can fill the disk with rows of its own: nothing is recorded any more once it is full."""
+    async with watching(settings, database_gigabytes=0):
+        [told] = await pager.told("database_large")
+    [shown] = told.body["data"]["matters"]
+    assert shown.keys() == {"gigabytes"}
+
+
 @pytest.mark.parametrize(
     "answer", [500, "hang", "redirect", *(pytest.param(each, marks=pytest.mark.soak) for each in (404, 301))]
 )
