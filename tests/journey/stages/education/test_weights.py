@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from simulation.people import revision
+from simulation.people import PEOPLE, revision
 from tests.examples import examples
 from tests.journey.planning import planned
-from tests.journey.play import Play, before
+from tests.journey.play import Play, before, person
 from workflows.journey import commands as c
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
@@ -129,18 +129,38 @@ def test_the_dose_gate_counts_the_same_weight() -> None:
     [
         ([(70.0, True)], False),
         ([(154.0, True)], False),
-        ([(70.0, True), (71.0, True)], True),
+        ([(70.0, True), (71.0, OTHER)], True),
+        ([(70.0, True), (71.0, True)], False),
         ([(70.0, True), (70.0, False)], False),
-        ([(70.0, True), (71.0, True), (71.0, False)], True),
-        ([(70.0, True), (154.0, True)], False),
-        ([(70.0, True), (71.0, True), (154.0, True)], False),
-        ([(154.0, True), (70.0, True)], False),
+        ([(70.0, True), (71.0, OTHER), (71.0, False)], True),
+        ([(70.0, True), (71.0, OTHER), (75.0, False)], False),
+        ([(70.0, True), (154.0, OTHER)], False),
+        ([(70.0, True), (71.0, OTHER), (72.0, OTHER)], False),
+        ([(70.0, True), (71.0, OTHER), (154.0, True)], False),
+        ([(154.0, True), (70.0, OTHER)], False),
     ],
 )
-def test_who_signs_a_plan_sees_whether_another_weighing_agrees(told: list[tuple[float, bool]], confirmed: bool) -> None:
-    """The first weight of a journey agrees with nothing: 154 may be the pounds of 70 kg."""
+def test_who_signs_a_plan_sees_whether_two_people_weighed_the_patient(told: Weighings, confirmed: bool) -> None:
+    """The first weight of a journey agrees with nothing: 154 may be the pounds of 70 kg. Whoever mistook the unit once
+    mistakes it again."""
     play = weighed(*told)
     assert evidence(play.journey, SignOffKind.PLAN)["content"]["weight_confirmed"] is confirmed
+
+
+@pytest.mark.requirement("A37", "B27")
+@pytest.mark.parametrize("other", ["one licence under two ids", "who only changed the plan"])
+def test_one_person_is_no_second_one_who_weighed(other: str) -> None:
+    play = weighed((70.0, True), (100.0, True))
+    licence = PEOPLE[Role.CLINICIAN].licence
+    colleague = person("colleague", Role.CLINICIAN, number=licence.number if licence and "licence" in other else "M-9")
+    if "plan" in other:
+        assert play.journey.plan is not None
+        body = revision(play.journey, play.journey.plan.model_copy(update={"dose_mg": 50.0}))
+        play.do(body.model_copy(update={"rests_on": None}), colleague)
+        colleague = PEOPLE[Role.CLINICIAN]
+    again = planned(dose_mg=60.0, weight=101.0, weighed_at=play.later(hours=1).at).plan
+    play.do(revision(play.journey, again).model_copy(update={"rests_on": None}), colleague)
+    assert (play.journey.counted_weight_kg, play.journey.weight_confirmed) == (70.0, False)
 
 
 @pytest.mark.requirement("B27")

@@ -142,6 +142,7 @@ def _before_signer(journey: Journey, body: c.Sign) -> Iterator[str]:
 
 
 _OTHERS: Mapping[type[CommandBody], Callable[[Journey, Any], Iterable[str]]] = {
+    c.RecordPlan: lambda journey, _: () if journey.weighed_by is None else (journey.weighed_by,),
     c.ReleaseSession: _people_released,
     c.Sign: _before_signer,
     c.ConfirmCorrection: lambda journey, body: [made.by for made in _known(journey.corrections, body.correction)],

@@ -10,7 +10,9 @@ from workflows.journey.vocabulary.clinical import Plan
 
 
 class PlanRecorded(EventBody):
-    """A plan, or a new ``revision`` of it, counted from 1. It must be signed before any further session."""
+    """A plan, or a new ``revision`` of it, counted from 1. It must be signed before any further session.
+
+    ``weighed_by_another``: it is not by who gave the weight of the plan before."""
 
     kind: Literal["plan.recorded"] = "plan.recorded"
     plan: Plan
@@ -18,6 +20,7 @@ class PlanRecorded(EventBody):
     reason: Identifier | None = None
     rationale: Text | None = None
     rests_on: PlanBasis | None = None
+    weighed_by_another: bool = False
 
 
 class TopicsExplained(EventBody):

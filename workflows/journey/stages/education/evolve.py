@@ -1,7 +1,5 @@
 """What events change in the plan, education, questions and consents."""
 
-from typing import Any
-
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, keep_short
@@ -29,11 +27,12 @@ from workflows.journey.stages.education.state import (
     Question,
     Reading,
 )
-from workflows.journey.stages.education.weights import weigh
+from workflows.journey.stages.education.weights import is_one_weighing, weigh
 from workflows.journey.vocabulary.clinical import IN_CLINIC
 
 
-def _planned(state: Any, body: PlanRecorded, event: EventHeader) -> Changes:
+def _planned(state: EducationState, body: PlanRecorded, event: EventHeader) -> Changes:
+    told_again = state.plan is not None and is_one_weighing(body.plan, state.plan)
     return {
         "plan": body.plan,
         "plan_revision": body.revision,
@@ -42,7 +41,8 @@ def _planned(state: Any, body: PlanRecorded, event: EventHeader) -> Changes:
         "plan_basis": body.rests_on,
         "plan_author": event.actor_id,
         "plan_owed_since": None,
-        **weigh(state, body.plan, event.actor_id, event.at),
+        "weighed_by": state.weighed_by if told_again else event.actor_id,
+        **weigh(state, body.plan, event.at, by_another=body.weighed_by_another),
     }
 
 

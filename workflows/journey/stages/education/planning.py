@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.patient_limits import highest_dose, is_more, longest_gap, required_limit
 from workflows.journey.protocol import DoseLimit
 from workflows.journey.setting import setting_of
@@ -86,7 +87,9 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
             f"the correction of a dose is not yet confirmed: {list_some([*map(str, unconfirmed)], ', ')}",
             "A second, clinical person confirms it first (`pathway confirm-correction`)",
         )
-    require_within_limits(journey, plan, by, at)
+    known = journey.weighed_by
+    by_another = known is not None and not is_same_person(journey, by.id, known, by.licence)
+    require_within_limits(journey, plan, at, by_another=by_another)
     if journey.plan is not None:
         _require_reason(journey, command, journey.plan)
     yield e.PlanRecorded(
@@ -95,6 +98,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
         reason=command.reason,
         rationale=command.rationale,
         rests_on=command.rests_on,
+        weighed_by_another=by_another,
     )
 
 
@@ -183,7 +187,7 @@ def _says(text: str, word: str) -> bool:
     return re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) is not None
 
 
-def require_within_limits(journey: Journey, plan: c.Plan, by: Actor, at: datetime) -> None:
+def require_within_limits(journey: Journey, plan: c.Plan, at: datetime, *, by_another: bool) -> None:
     """Refuse a plan outside the protocol's dose and schedule limits. An unset limit refuses too.
 
     Raises:
@@ -202,7 +206,7 @@ def require_within_limits(journey: Journey, plan: c.Plan, by: Actor, at: datetim
     weekly, course = number[DoseLimit.MAX_7_DAY], number[DoseLimit.MAX_COURSE]
     supply, most = number[DoseLimit.MAX_DOSES_DISPENSED], number[DoseLimit.PLANNED]
     interval, highest = number[DoseLimit.MIN_INTERVAL_HOURS], highest_dose(journey)
-    weight: float = weigh(journey, plan, by.id, at)["counted_weight_kg"]
+    weight: float = weigh(journey, plan, at, by_another=by_another)["counted_weight_kg"]
     per_week = min(number[DoseLimit.MAX_IN_ROLLING_7_DAYS], 1 + (168 - 1) // plan.spacing_hours)
     checks = (
         (

@@ -62,8 +62,8 @@ class EducationState(PathwayState):
     """The plan, and what the patient was told, asked and agreed to.
 
     ``counted_weight_kg`` is the body weight that a limit per kg rests on: the plan's, or a lower one (`weigh`). It rose
-    from ``weight_rose_from_kg``, last at ``weight_rose_at`` (UTC). ``weight_confirmed`` says whether the plan's agrees
-    with one of another weighing.
+    from ``weight_rose_from_kg``, last at ``weight_rose_at`` (UTC). ``weighed_by`` gave the plan's, and
+    ``weight_confirmed`` says whether it agrees with the one before, that somebody else had given.
     ``plan_owed_since`` is the version of the review that asked for a new plan. ``consents`` are those in force, each
     with the version the patient read, given when ``consented_at`` says (UTC); ``papers`` wait for a witness.
     ``renewed_consents`` are the versions that count in place of the protocol's, by a signed decision.
@@ -78,6 +78,7 @@ class EducationState(PathwayState):
     counted_weight_kg: float | None = None
     weight_rose_from_kg: float | None = None
     weight_rose_at: Instant | None = None
+    weighed_by: Identifier | None = None
     weight_confirmed: bool = False
     plan_owed_since: int | None = None
     education: Education = Education()
