@@ -7,7 +7,7 @@ import pytest
 
 from simulation.people import observation
 from tests.journey.contacts import answer
-from tests.journey.correcting import SECOND, confirm, mark, redose, version_of
+from tests.journey.correcting import SECOND, amend, confirm, mark, redose, version_of
 from tests.journey.play import Play, after, before, course, followed_up, one
 from tests.journey.stages.sessions.helpers import see
 from workflows.journey import commands as c
@@ -313,3 +313,32 @@ def test_nobody_alone_takes_a_review_away(kind: str) -> None:
     assert owed
     assert one(mark(play, kind), e.EnteredInError).to_confirm
     assert reviews_owed(play.journey) == owed
+
+
+@pytest.mark.requirement("A60")
+@pytest.mark.parametrize(
+    ("kind", "asks"),
+    [("instrument.recorded", True), ("visit.recorded", True), ("session.dosed", True), ("consent.given", False)],
+)
+def test_after_the_end_what_was_signed_on_a_wrong_fact_is_looked_at_again(kind: str, asks: bool) -> None:
+    """No review is owed and no discharge is signed any more: a clinician hears of it all the same."""
+    play = undisturbed()
+    mark(play, kind, 0)
+    if play.journey.unconfirmed:
+        assert play.waits_for("support") is None, "nothing has changed yet"
+        confirm(play)
+    assert play.journey.closed
+    asked = play.waits_for("support")
+    assert (asked is not None) == asks
+    if asked is not None:
+        assert asked.owner == Role.CLINICIAN
+        play.do(c.AnswerSupport(support=asked.subject or "", text="called the patient (invented)"))
+        assert play.waits_for("support") is None
+
+
+@pytest.mark.requirement("A60")
+def test_after_the_end_what_was_signed_on_a_corrected_fact_is_looked_at_again() -> None:
+    play = undisturbed()
+    [dosed] = [dose for dose in play.journey.doses.values() if dose.session == 1]
+    amend(play, "session.dosed", redose(play, dose_mg=(dosed.dose_mg or 0) / 2), version=dosed.version)
+    assert play.waits_for("support") is not None

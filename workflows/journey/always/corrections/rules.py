@@ -23,7 +23,9 @@ from workflows.journey.always.corrections.instead import (
     instead_of,
 )
 from workflows.journey.always.corrections.model import CorrectionMade
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.envelopes import CommandBody
+from workflows.journey.evidence import evidence_of
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.requirements import Requirement, require
@@ -35,6 +37,7 @@ from workflows.journey.stages.sessions import checklist, dosing, observing
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import Severity
 
 
 def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -73,6 +76,21 @@ def amend(journey: Journey, command: c.Amend, by: Actor, at: datetime) -> Iterat
             corrected = follow_up.make_visit(fact, late=contact.late)
     said = {"version": command.version, "reason": command.reason, "correction": corrected}
     yield e.FactAmended.model_validate(said)
+    yield from _ask_after_end(journey, command.version)
+
+
+def _ask_after_end(journey: Journey, version: int) -> Iterator[e.EventBody]:
+    """Ask a clinician about what was signed, in a pathway that is ending or over, on a fact that is another one now or
+    counts no more. Before its end a review or a decision is owed anew; after it nothing else would ask."""
+    while (made := journey.corrections.get(version)) is not None:
+        version = made.version
+    if journey.closing is None or journey.died:
+        return
+    left = journey.model_copy(update=void(journey, version))
+    signed = [s for s in journey.sign_offs if s.version > version and s.decision == "approve"]
+    if any(evidence_of(journey, s.kind, s.subject) != evidence_of(left, s.kind, s.subject) for s in signed):
+        what = f"what was signed rests on version {version}, which is corrected: is the patient to be told, or seen?"
+        yield ask_support(journey, Severity.CLINICAL, what)
 
 
 def _require_fact(journey: Journey, command: c.Amend) -> None:
@@ -140,9 +158,10 @@ def mark_in_error(journey: Journey, command: c.MarkInError, by: Actor, at: datet
         refuse(RefusalCode.UNKNOWN, f"{kind} is not a fact that somebody entered", remedy, "version")
     if is_marked(journey, command.version):
         refuse(RefusalCode.ALREADY_DONE, "this fact is marked already", "See `pathway timeline`", "version")
-    yield e.EnteredInError(
-        version=command.version, fact=fact.kind, reason=command.reason, to_confirm=_opens(journey, command.version)
-    )
+    opens = _opens(journey, command.version)
+    yield e.EnteredInError(version=command.version, fact=fact.kind, reason=command.reason, to_confirm=opens)
+    if not opens:
+        yield from _ask_after_end(journey, command.version)
 
 
 def _opens(journey: Journey, version: int) -> bool:
@@ -170,6 +189,8 @@ def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datet
             "correction",
         )
     yield e.CorrectionConfirmed(correction=command.correction, reason=command.reason)
+    if made.in_error:
+        yield from _ask_after_end(journey, made.version)
     if made.in_error and made.about.kind == "instrument.recorded":
         left = journey.model_copy(update=void(journey, made.version))
         yield from judge_without(journey, left, Instrument(made.about.parts[0]))
