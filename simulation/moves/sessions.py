@@ -22,7 +22,9 @@ def dispense(situation: Situation) -> PlayedMove:
     )
 
 
-def judge_pregnancy(situation: Situation) -> PlayedMove:
+def judge_pregnancy(situation: Situation) -> PlayedMove | datetime:
+    if situation.waiting.subject is not None and situation.at < situation.waiting.deadline - timedelta(days=7):
+        return situation.waiting.deadline - timedelta(days=7)
     born = situation.journey.patient.born.year
     return Role.CLINICIAN, c.JudgePregnancy(possible=False, because=invented(f"not possible; born in {born}"))
 

@@ -1,15 +1,19 @@
 """Which pregnancy test counts, in whatever order they are told, corrected or taken back."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import date, timedelta
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.people import checklist
+from tests.journey.correcting import mark
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.always.pregnancy.model import TestResult
+from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
 from workflows.journey.evidence import evidence_of
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -116,3 +120,58 @@ def test_each_judgement_takes_a_clearance_of_its_own() -> None:
     """That no test is needed was recorded after the clearance, and the session was released on it."""
     plays = [before("session.release").changed(pregnancy_possible=possible) for possible in (None, True, False)]
     assert len({evidence_of(play.journey, SignOffKind.CLEARANCE, "1") for play in plays}) == 3
+
+
+def screened(play: Play) -> None:
+    answers = play.journey.screening.exclusions | {"X18": c.ScreeningAnswer(answer="yes", note="x")}
+    play.do(c.RecordScreening(exclusions=answers))
+
+
+def corrected(play: Play) -> None:
+    body = {"version": play.version_of("evaluation.recorded"), "reason": "misheard (invented)"}
+    told = c.RecordEvaluation(sections={"medical_context": "an operation (invented)"})
+    play.do(c.Amend.model_validate({**body, "correction": told}))
+
+
+def checked(play: Play) -> None:
+    made = checklist(play.journey, 1, play.at)
+    play.do(made.model_copy(update={"items": {**made.items, "X18_not_pregnant": False}}), Role.SESSION_MONITOR)
+
+
+WHAT_IT_RESTED_ON: dict[str, Callable[[Play], object]] = {
+    "the age": lambda play: play.do(c.CorrectBirthDate(born=date(1976, 4, 2), reason="misread (invented)")),
+    "the history": corrected,
+    "the history, which was never so": lambda play: mark(play, "evaluation.recorded"),
+    "the screening": screened,
+    "the checklist": checked,
+    "a test": lambda play: told(play, "unclear", 1),
+}
+
+
+@pytest.mark.requirement("B43")
+@pytest.mark.parametrize("what", WHAT_IT_RESTED_ON)
+def test_that_no_test_is_needed_is_judged_again_when_what_it_rested_on_changes(what: str) -> None:
+    play = before("session.release")
+    play.do(c.JudgePregnancy(possible=False, because="x"))
+    assert not pregnancy_obstacles(play.journey, play.at)
+    WHAT_IT_RESTED_ON[what](play)
+    assert pregnancy_obstacles(play.journey, play.at)
+    waiting = play.waits_for("pregnancy_test")
+    assert waiting is not None
+    assert waiting.subject != "judgement", "it is asked for at once"
+
+
+@pytest.mark.requirement("B43")
+def test_that_no_test_is_needed_stands_for_the_protocols_days_while_what_it_rested_on_is_said_again() -> None:
+    play = before("session.release")
+    play.do(c.JudgePregnancy(possible=False, because="x"))
+    told = c.RecordEvaluation(sections=play.journey.evaluation.sections)
+    body = {"version": play.version_of("evaluation.recorded"), "reason": "for the date (invented)"}
+    play.do(c.Amend.model_validate({**body, "correction": told}))
+    assert not pregnancy_obstacles(play.journey, play.at)
+    waiting = play.waits_for("pregnancy_test", "judgement")
+    assert waiting is not None
+    until = play.at + timedelta(days=play.journey.protocol.pregnancy.judged_valid_days)
+    assert waiting.deadline == until
+    assert not pregnancy_obstacles(play.journey, until)
+    assert pregnancy_obstacles(play.journey, until + timedelta(microseconds=1))

@@ -124,6 +124,8 @@ class Pregnancy(InputModel):
 
     tests_valid_days: Count | None
     """Days that a negative test counts, for whoever can become pregnant. None: no tests are asked for."""
+    judged_valid_days: Count
+    """Days that a clinician's judgement counts that no test is needed."""
 
 
 class Validity(InputModel):

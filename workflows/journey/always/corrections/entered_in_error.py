@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.journey.always.corrections.model import Fact
+from workflows.journey.always.pregnancy.model import judge_again
 from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, change_entry
 from workflows.journey.stages.sessions.evolve import change_doses, run_from
@@ -95,7 +96,8 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
         "treatment_exception": None if "treatment_exception" in gone else known.treatment_exception,
         "location": None if "location" in gone else known.location,
     }
-    return {"evaluation": known.model_copy(update=changed)}
+    again = judge_again(journey) if changed["sections"] != known.sections else {}
+    return {"evaluation": known.model_copy(update=changed)} | again
 
 
 def _evaluated(body: Any) -> tuple[str, ...]:

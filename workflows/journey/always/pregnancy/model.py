@@ -1,10 +1,14 @@
 """Pregnancy tests: commands, events and state."""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from workflows.journey.always.particulars.model import BirthDateCorrected
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.stages.evaluation.model import EvaluationRecorded
+from workflows.journey.stages.screening.model import ScreeningRecorded
+from workflows.journey.stages.sessions.events import SessionChecked
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, ImmutableModel, Text
 from workflows.journey.vocabulary.calendars import Instant
@@ -29,7 +33,8 @@ class RecordPregnancyTest(CommandBody):
 
 
 class JudgePregnancy(CommandBody):
-    """A clinician records whether this patient can become pregnant, and why. Until one has, tests are asked for."""
+    """A clinician records whether this patient can become pregnant, and why. Until one has, tests are asked for, and
+    again once that no test is needed was judged too long ago, or what it rested on has changed."""
 
     kind: Literal["pregnancy.judge"] = "pregnancy.judge"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
@@ -64,9 +69,11 @@ class PregnancyTest(ImmutableModel):
 
 
 class PregnancyState(PathwayState):
-    """Whether the patient can become pregnant (None: nobody has said), and the tests, as they were recorded."""
+    """Whether the patient can become pregnant (None: nobody has said, or it is to be judged again), when that was
+    judged (UTC), and the tests, as they were recorded."""
 
     pregnancy_possible: bool | None = None
+    pregnancy_judged_at: Instant | None = None
     pregnancy_tests: tuple[PregnancyTest, ...] = ()
 
     @property
@@ -96,11 +103,44 @@ def _when(test: PregnancyTest) -> tuple[datetime, int]:
 
 def _tested(state: PregnancyState, body: PregnancyTested, event: EventHeader) -> Changes:
     test = PregnancyTest(**body.model_dump(exclude={"kind"}), version=event.version)
-    return {"pregnancy_tests": (*state.pregnancy_tests, test)}
+    again = judge_again(state) if body.result != "negative" else {}
+    return {"pregnancy_tests": (*state.pregnancy_tests, test), **again}
 
 
 def _judged(state: PregnancyState, body: PregnancyJudged, event: EventHeader) -> Changes:
-    return {"pregnancy_possible": body.possible}
+    return {"pregnancy_possible": body.possible, "pregnancy_judged_at": event.at}
 
 
-EVOLUTIONS: Evolutions = {PregnancyTested: _tested, PregnancyJudged: _judged}
+def judge_again(state: PregnancyState) -> Changes:
+    """Return what changes when that on which it rests that no test is needed is not as it was."""
+    return {"pregnancy_possible": None} if state.pregnancy_possible is False else {}
+
+
+def _born(state: PregnancyState, body: BirthDateCorrected, event: EventHeader) -> Changes:
+    return judge_again(state)
+
+
+def _evaluated(state: Any, body: EvaluationRecorded, event: EventHeader) -> Changes:
+    """What is told of the patient's history may be told again, as it was."""
+    known = state.evaluation.sections
+    return judge_again(state) if any(known.get(name) != text for name, text in body.sections.items()) else {}
+
+
+def _screened(state: PregnancyState, body: ScreeningRecorded, event: EventHeader) -> Changes:
+    asked = (x.code for x in state.protocol.exclusions if x.known_from and x.known_from.checklist == NOT_PREGNANT)
+    said = (body.exclusions[code].answer for code in asked if code in body.exclusions)
+    return judge_again(state) if any(answer != "no" for answer in said) else {}
+
+
+def _checked(state: PregnancyState, body: SessionChecked, event: EventHeader) -> Changes:
+    return judge_again(state) if body.items.get(NOT_PREGNANT) is False else {}
+
+
+EVOLUTIONS: Evolutions = {
+    PregnancyTested: _tested,
+    PregnancyJudged: _judged,
+    BirthDateCorrected: _born,
+    EvaluationRecorded: _evaluated,
+    ScreeningRecorded: _screened,
+    SessionChecked: _checked,
+}

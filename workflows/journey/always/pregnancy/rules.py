@@ -1,5 +1,8 @@
 """Pregnancy tests: no dose without a negative one in its time, unless a clinician says that none is needed.
 
+That none is needed counts for the protocol's days, and as long as what it rested on is as it was: the birth date, the
+history, the answers about pregnancy, and no test that was not negative since.
+
 Sources: embryo-fetal toxicity, breastfeeding not recommended (esketamine label, 8.1 to 8.3; exclusion X18).
 """
 
@@ -55,11 +58,19 @@ def pregnancy_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     rules, known = journey.protocol.pregnancy, journey.pregnancy_test
     if journey.pregnancy_found:
         return ("the latest pregnancy test is not negative",)
-    if rules.tests_valid_days is None or journey.pregnancy_possible is False:
+    until = _not_needed_until(journey)
+    if rules.tests_valid_days is None or (until is not None and at <= until):
         return ()
     if known is None:
         return ("no negative pregnancy test that staff saw",)
     return ("the pregnancy test is too old",) if at - known.taken_at > timedelta(days=rules.tests_valid_days) else ()
+
+
+def _not_needed_until(journey: Journey) -> datetime | None:
+    """Return until when (UTC) it counts that no test is needed; None where nobody has judged so."""
+    if journey.pregnancy_possible is not False or journey.pregnancy_judged_at is None:
+        return None
+    return journey.pregnancy_judged_at + timedelta(days=journey.protocol.pregnancy.judged_valid_days)
 
 
 def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
@@ -78,17 +89,21 @@ def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for a test before the first dose, and again before it expires, where the protocol does."""
+    """Ask for a test, or for a judgement that none is needed, before the first dose, and again before it expires, where
+    the protocol does."""
     valid, known = journey.protocol.pregnancy.tests_valid_days, journey.pregnancy_test
-    if valid is None or journey.pregnancy_possible is False or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
+    if valid is None or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
+    subject, due = "judgement", _not_needed_until(journey)
+    if due is None and known is not None:
+        subject, due = "renewal", known.taken_at + timedelta(days=valid)
     yield require(
         PREGNANCY_TEST,
-        subject=None if known is None else "renewal",
+        subject=None if due is None else subject,
         owner=Role.CLINICIAN,
         person=journey.clinician,
         what="have a pregnancy test made, or judge that none is needed",
-        due=None if known is None else known.taken_at + timedelta(days=valid),
+        due=due,
         care=False,
     )
 
