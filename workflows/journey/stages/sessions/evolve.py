@@ -46,7 +46,8 @@ def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader)
 
 
 def _remember_observer(state: SessionsState, number: int) -> Changes:
-    """Whoever was named for a session that is no more may still be with the patient, and tells what they see."""
+    """Whoever was named for a session that is no more, or by a checklist before this one, may still be with the
+    patient, and tells what they see and saw."""
     check = state.sessions[number].check if number in state.sessions else None
     if check is None or check.observer is None or check.observer.ref in state.former_observers:
         return {}
@@ -73,7 +74,8 @@ def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> 
         version=event.version,
     )
     stands = max((until for until in (state.no_go_until, body.no_go_until) if until is not None), default=None)
-    return {"recheck": body.recheck, "no_go_until": stands} | change_entry(state, "sessions", body.session, check=check)
+    kept = {"recheck": body.recheck, "no_go_until": stands, **_remember_observer(state, body.session)}
+    return kept | change_entry(state, "sessions", body.session, check=check)
 
 
 def _released(state: SessionsState, body: SessionReleased, event: EventHeader) -> Changes:

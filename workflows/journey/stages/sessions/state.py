@@ -167,7 +167,7 @@ class SessionsState(PatientState):
     no_go_until: Instant | None = None
     sessions: dict[int, Session] = {}
     former_observers: tuple[Identifier, ...] = ()
-    """Whom staff named for sessions that were cancelled or moved."""
+    """Whom staff named for sessions that were cancelled or moved, or in checklists that were made anew."""
     doses: dict[Identifier, Dose] = {}
 
     @property
