@@ -43,6 +43,7 @@ WORDS: Final = {
     "not_understood": "part of the form not understood",
     "because": "why",
     "told_by": "said by",
+    "told_over": "how they spoke",
     "counts": "counted at once",
     "doing": "what is done",
     "first_of_two": "first of two signatures",

@@ -71,6 +71,33 @@ def test_whoever_is_unwell_is_heard_without_a_rating() -> None:
     assert play.waits_for("support") is not None
 
 
+@pytest.mark.requirement("A15")
+@pytest.mark.parametrize(
+    ("told_by", "told_over", "reached"),
+    [
+        (Role.PATIENT, "phone", True),
+        (Role.PATIENT, "message", False),
+        (Role.OBSERVER, "phone", False),
+        (None, "phone", None),
+        (Role.PATIENT, None, None),
+    ],
+)
+@pytest.mark.parametrize("feeling", ["well", "unwell"])
+def test_staff_answer_a_check_in_once_they_spoke_with_the_patient(
+    told_by: Role | None, told_over: str | None, reached: bool | None, feeling: str
+) -> None:
+    """What was told otherwise acts, and the patient is called all the same. None: it is not taken as it is."""
+    play = before("check-in.complete")
+    said = check_in("check-in-1-4h", feeling=feeling, told_by=told_by, told_over=told_over)
+    if reached is None and feeling == "well":
+        play.refused(said, Role.COORDINATOR, code=RefusalCode.INCOMPLETE, field="told_over" if told_by else "told_by")
+        return
+    told = one(play.do(said, Role.COORDINATOR), e.CheckInCompleted)
+    assert (told.told_by, told.told_over) == (told_by, told_over)
+    assert (play.waits_for("check_in", "check-in-1-4h") is None) == bool(reached)
+    assert (play.waits_for("support") is not None) == (feeling == "unwell")
+
+
 @pytest.mark.requirement("B37")
 def test_the_patient_may_say_whether_a_familiar_place_helped() -> None:
     play = before("check-in.complete")

@@ -24,9 +24,14 @@ from workflows.journey.vocabulary.calendars import Instant, Zone
 from workflows.journey.vocabulary.clinical import Location, Ratings, SaidLocation
 from workflows.journey.vocabulary.stage import Stage
 
+Spoken = Literal["in_person", "video", "phone", "message"]
+"""How somebody told staff something. A message is no live contact: nobody heard how the patient is."""
+
 
 class CompleteCheckIn(CommandBody):
-    """Answer a check-in that is due, or late. Feeling unwell asks for urgent support in the same step."""
+    """Answer a check-in that is due, or late. Feeling unwell asks for urgent support in the same step.
+
+    Staff who answer in the patient's place say who told them (``told_by``), and how they spoke (``told_over``)."""
 
     kind: Literal["check-in.complete"] = "check-in.complete"
     licensed: ClassVar[bool] = False
@@ -41,6 +46,8 @@ class CompleteCheckIn(CommandBody):
     """Whether the patient found that being in a familiar place helped; they need not say."""
     location: SaidLocation
     notes: Text | None = None
+    told_by: Role | None = None
+    told_over: Spoken | None = None
 
 
 class RecordVisit(CommandBody):
@@ -143,7 +150,8 @@ class ContactsScheduled(EventBody):
 
 
 class CheckInCompleted(EventBody):
-    """The patient answered a check-in; ``late``: after its window."""
+    """The patient answered a check-in; ``late``: after its window. Where staff entered it, ``told_by`` is who told
+    them, as far as they said, and ``told_over`` how they spoke."""
 
     kind: Literal["check-in.completed"] = "check-in.completed"
     safety: ClassVar[bool] = True
@@ -154,6 +162,8 @@ class CheckInCompleted(EventBody):
     familiar_place_helped: Literal["yes", "no", "unsure"] | None = None
     location: SaidLocation
     notes: Text | None = None
+    told_by: Role | None = None
+    told_over: Spoken | None = None
     late: bool = False
     not_understood: tuple[Text, ...] = ()
     """What of it nobody can act on: a state that there is not."""

@@ -51,16 +51,28 @@ CONTACTS = {
 
 def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record what the patient says, whenever it is said: as the answer to the check-in in its window, as a late answer
-    after it, and as a check-in that nobody owed before it, or where another answer or a session came first."""
+    after it, and as a check-in that nobody owed before it, or where another answer or a session came first.
+
+    Staff answer in the patient's place where they spoke with the patient. What others told them, or what came as a
+    message, is recorded and acts, and the check-in stays owed: nobody has reached the patient."""
     contact = _known(journey, command.check_in, ("check_in",), "check_in")
     require_rated(journey, command.symptoms)
     lacking = [name for name in journey.protocol.symptoms.names if name not in command.symptoms]
     # Whoever is unwell is heard at once, with what they say.
     if lacking and command.feeling == "well":
         refuse(RefusalCode.INCOMPLETE, f"not rated: {', '.join(lacking)}", "Rate each symptom", "symptoms")
+    own = by.role == Role.PATIENT
+    if not own and command.feeling == "well" and None in (command.told_by, command.told_over):
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "this is not said by the patient themselves",
+            "Say who told you, and how you spoke",
+            "told_by" if command.told_by is None else "told_over",
+        )
+    reached = own or (command.told_by == Role.PATIENT and command.told_over in ("in_person", "video", "phone"))
     answer = command.model_dump(exclude={"kind"})
     answer["not_understood"] = state_problem(command.location.state, "location.state")
-    if at < contact.opens or not contact.open:
+    if at < contact.opens or not contact.open or not reached:
         unscheduled = make_unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
         yield e.CheckInCompleted(**{**answer, "check_in": unscheduled.id})
