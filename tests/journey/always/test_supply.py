@@ -98,6 +98,18 @@ def test_doses_that_nobody_prescribed_are_told() -> None:
 
 
 @pytest.mark.requirement("B31")
+@pytest.mark.parametrize(
+    ("movement", "doses", "also"),
+    [("dispensed", 3, "nobody has signed a plan"), ("found", 3, "were found"), ("lost", 1, "were lost")],
+)
+def test_everything_that_a_movement_shows_is_told(movement: str, doses: int, also: str) -> None:
+    play = started()
+    told = one(play.do(moved(play, movement, doses), Role.COORDINATOR), e.SupportRequested).text
+    assert also in told
+    assert ("more doses went" if movement == "lost" else "at most 2 may be") in told
+
+
+@pytest.mark.requirement("B31")
 def test_a_disposal_counts_once_somebody_else_has_witnessed_it() -> None:
     play = before("session.check")
     play.do(moved(play, "disposed", 1), Role.SESSION_MONITOR)

@@ -418,6 +418,11 @@ BESIDE: dict[str, tuple[Any, Role, str]] = {
         Role.SESSION_MONITOR,
         "dissociation above",
     ),
+    "dissociation rated in part": (
+        lambda _: c.RecordInstrument(instrument=Instrument.CADSS_6, occasion="now", answers=[0, 0, 0, 0, 0, None]),
+        Role.SESSION_MONITOR,
+        "without a total",
+    ),
 }
 """What speaks against a criterion for the end and was told beside the session's observations: what, by whom."""
 

@@ -85,19 +85,19 @@ def _require_past(moment: datetime, at: datetime, field: str) -> None:
 def react_moved(journey: Journey, body: e.SupplyMoved, at: datetime) -> Iterator[e.EventBody]:
     """Tell a clinician of doses that were lost, that cannot have been there, that nobody prescribed, or that are more
     than may be at home."""
-    left, most = balance(journey), journey.protocol.dose.max_doses_dispensed
+    left, most, found = balance(journey), journey.protocol.dose.max_doses_dispensed, list[str]()
     if left < 0:
-        yield from _finding(journey, f"{body.supply}: more doses went than ever came")
-    elif body.movement in ("lost", "found"):
-        yield from _finding(journey, f"{body.supply}: doses were {body.movement}")
-    elif body.movement == "dispensed" and not any(
+        found.append("more doses went than ever came")
+    if body.movement in ("lost", "found"):
+        found.append(f"doses were {body.movement}")
+    if body.movement == "dispensed" and not any(
         signed.kind == SignOffKind.PLAN and signed.decision == "approve" for signed in journey.sign_offs
     ):
-        yield from _finding(journey, f"{body.supply}: doses were dispensed, and nobody has signed a plan")
-    elif body.movement == "dispensed" and most is not None and left > most:
-        yield from _finding(
-            journey, f"{body.supply}: {left} doses are at the patient's home, and at most {most} may be"
-        )
+        found.append("doses were dispensed, and nobody has signed a plan")
+    if body.movement in ("dispensed", "found") and most is not None and left > most:
+        found.append(f"{left} doses are at the patient's home, and at most {most} may be")
+    if found:
+        yield from _finding(journey, f"{body.supply}: {'; '.join(found)}")
 
 
 def react_witnessed(journey: Journey, body: e.DisposalWitnessed, at: datetime) -> Iterator[e.EventBody]:

@@ -323,17 +323,21 @@ def contradictions(journey: Journey, session: Session, at: datetime) -> Iterator
         yield "vitals", f"{sign} at {minute:.0f} minutes beyond the rule for the end, and not measured again"
     limits = journey.protocol.instruments.thresholds.get(Instrument.CADSS_6)
     rated = [seen for seen in ending if seen.dissociation is not None]
-    above = any(
-        seen.dissociation is not None and "release_ok" not in seen.dissociation.flags
-        for seen in rated
-        if _with(seen, rated[-1])
-    )
-    if limits is not None and limits.release_max is not None and (not rated or above):
-        yield "dissociation", "dissociation not rated at the end, or still above the release limit"
-    for told in journey.measurements:
-        most = None if limits is None or told.instrument != Instrument.CADSS_6 else limits.release_max
-        if most is not None and told.at >= since and (told.score.total is None or told.score.total > most):
-            yield "dissociation", f"dissociation above the release limit by {told.instrument} of {told.occasion}"
+    if limits is None or limits.release_max is None:
+        return
+    if not rated:
+        yield "dissociation", "dissociation not rated at the end"
+    scores = [("at the end", seen.dissociation) for seen in rated if _with(seen, rated[-1])]
+    scores += [
+        (f"by {told.instrument} of {told.occasion}", told.score)
+        for told in journey.measurements
+        if told.instrument == Instrument.CADSS_6 and told.at >= since
+    ]
+    for where, rating in scores:
+        if rating is not None and rating.total is None:
+            yield "dissociation", f"dissociation rated in part {where}, and so without a total"
+        elif rating is not None and "release_ok" not in rating.flags:
+            yield "dissociation", f"dissociation above the release limit {where}"
 
 
 def _readings(journey: Journey, session: Session) -> tuple[Readings, Readings]:
