@@ -7,7 +7,7 @@ import pytest
 
 from simulation.people import no_risk, observation
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import Play, after, before, collected, followed_up, kinds, one, started
+from tests.journey.play import Play, after, before, collected, followed_up, kinds, one, ruled, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
@@ -356,3 +356,17 @@ def test_c_ssrs_of_none_is_recorded_and_holds_nothing() -> None:
     answers = no_risk()
     bodies = play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=answers))
     assert kinds(bodies) == ["instrument.recorded"]
+
+
+@pytest.mark.parametrize("not_author", [False, True])
+def test_who_placed_a_hold_releases_it_unless_the_protocol_asks_for_another(not_author: bool) -> None:
+    play = started(protocol=ruled(hold_release={"not_author": not_author}))
+    play.do(c.PlaceHold(reason="to be sure (invented)"), Role.CLINICIAN)
+    [hold] = play.journey.standing_holds
+    release = play.signature(SignOffKind.HOLD_RELEASE, hold.id)
+    if not_author:
+        play.refused(release, Role.CLINICIAN, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+        play.do(release, Role.MEDICAL_DIRECTOR)
+    else:
+        play.do(release, Role.CLINICIAN)
+    assert not play.journey.held

@@ -51,6 +51,10 @@ def _found(journey: Journey, hold: Hold) -> Content | None:
 
 
 def _hold_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    """Who placed it by hand. They may release it, unless the protocol says ``not_author``: whoever stops care to be
+    sure has no reason to wait with it for fear of being unable to go on. A hold that came of harm is severe, or stands
+    until that is reviewed, whoever placed another one. Source: a hold is released by a clinician's signature, with the
+    reason; of a severe event or a crisis by a second clinician or the medical director."""
     hold = find_entry(journey, "holds", subject or "")
     return (hold.placed_by,) if hold is not None and hold.cause == "placed_by_hand" else ()
 
