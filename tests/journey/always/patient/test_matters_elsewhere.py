@@ -15,6 +15,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
 
@@ -124,6 +125,40 @@ def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
     play.do(c.RecordDeath(related="unknown", reason="invented"), Role.OBSERVER)
     seen = see_elsewhere([play.journey], MEDICINE)
     assert ("death", "reported", True) in {(risk.type, risk.what, risk.open) for risk in seen.risks}
+
+
+UNSETTLED = "a matter of this patient elsewhere is not settled"
+
+
+@pytest.mark.requirement("A35")
+@pytest.mark.parametrize("what", REPORTED)
+def test_what_is_open_there_stands_before_the_dose_here_and_is_held_for_as_hard(what: str) -> None:
+    """Whoever releases the hold here has settled nothing there, and a severe hold is none that one person releases."""
+    there, here = after("session.end"), before("session.release")
+    fact, by = REPORTED[what]
+    there.do(fact(there), by)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    severe = any(hold.severe for hold in there.journey.standing_holds)
+    [hold] = [hold for hold in here.journey.standing_holds if hold.cause == "patient_history"]
+    assert hold.severe == severe
+    here.sign(SignOffKind.SEVERE_HOLD_RELEASE if severe else SignOffKind.HOLD_RELEASE, hold.id)
+    assert UNSETTLED in dose_gate(here.journey, 1, here.at)
+
+
+def test_what_was_settled_there_stands_before_no_dose_here() -> None:
+    there, here = after("session.end"), before("session.release")
+    there.do(event_of(1)(there), Role.PATIENT)
+    there.do(c.RecordDeath(related="no", reason="x"), Role.COORDINATOR)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    assert UNSETTLED in dose_gate(here.journey, 1, here.at)
+    there.sign(SignOffKind.ADVERSE_EVENT, "adverse-event-1")
+    there.sign(SignOffKind.DEATH, "death-1", by=Role.MEDICAL_DIRECTOR, decision="decline")
+    there.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    tell_the_other(there, here)
+    assert UNSETTLED not in dose_gate(here.journey, 1, here.at)
+    assert not [risk for risk in here.journey.elsewhere.risks if risk.open]
 
 
 @pytest.mark.requirement("B27")

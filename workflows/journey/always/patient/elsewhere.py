@@ -6,6 +6,7 @@ from uuid import uuid5
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.adverse_events.rules import is_reviewed, severity_of
+from workflows.journey.always.death.rules import is_refuted
 from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED
 from workflows.journey.always.patient.model import (
     CONFIRMED,
@@ -105,7 +106,8 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
     """Find the risks that a journey knows of its patient, settled or not."""
     for hold in journey.holds.values():
         if hold.cause not in (HISTORY, LIMITS, PARTED):
-            yield _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
+            found = _risk(journey, "hold", hold.id, hold.cause, hold.placed_at, unsettled=not hold.released)
+            yield found.model_copy(update={"severe": hold.severe})
     for crisis in journey.crises.values():
         severity = OF_CRISIS[crisis.level]
         yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, severity, unsettled=not crisis.closed)
@@ -114,7 +116,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         what, onset = f"grade {event.grade}", event.report.onset
         yield _risk(journey, "adverse_event", event.id, what, onset, severity, unsettled=not reviewed)
     for death in journey.deaths.values():
-        if not death.in_error:
+        if not (death.in_error or is_refuted(journey, death)):
             what = CONFIRMED if death.confirmed else "reported"
             calls = None if death.confirmed else Severity.EMERGENCY
             yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)

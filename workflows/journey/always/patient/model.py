@@ -37,8 +37,9 @@ class ReleasedSession(ImmutableModel):
 
 class KnownRisk(ImmutableModel):
     """A risk of the patient that another journey found, since when (UTC). ``what`` is the code or the level of it, and
-    never its text. ``open``: it was not settled there. ``severity`` is that of what somebody has to see to, and
-    ``ended`` says that the journey has. ``source`` tells nobody the journey."""
+    never its text. ``open``: it was not settled there. ``severity`` is that of what somebody has to see to, ``severe``
+    says that it is a hold which no one person releases, and ``ended`` that the journey has. ``source`` tells nobody the
+    journey."""
 
     source: UUID
     type: Literal["hold", "crisis", "adverse_event", "death", "support", "exclusion", "ending"]
@@ -46,7 +47,14 @@ class KnownRisk(ImmutableModel):
     since: Instant
     open: bool
     severity: Severity | None = None
+    severe: bool = False
     ended: bool = False
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it stands before every dose of the patient: somebody has to see to it in the journey that found it.
+        What is left in one that has ended is seen to in the others; a death is undone only where it was recorded."""
+        return self.open and (self.type == "death" or (self.severity is not None and not self.ended))
 
 
 class Elsewhere(ImmutableModel):

@@ -166,8 +166,9 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     if news:
         found = list_some([f"{risk.type} {risk.what}" for risk in news])
         reason = f"known of this patient from elsewhere, and not settled: {found}"
-        dead = any(risk.type == "death" for risk in news)  # Or somebody else is taken for the patient.
-        yield place(journey, HISTORY, reason[:4000], severe=dead)
+        # Who is dead there, if not somebody else is taken for the patient; or what one person releases there neither.
+        severe = any(risk.severe or risk.type == "death" for risk in news)
+        yield place(journey, HISTORY, reason[:4000], severe=severe)
     elif (obstacles or close) and (body.doses or not _held_for_limits(journey)):
         found = list_some([*obstacles, *(["two doses were taken too close to each other"] if close else [])])
         reason = f"what is known of this patient from elsewhere forbids the session: {found}"

@@ -71,6 +71,8 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
         found.append("the plan is for another setting than the one signed")
     elif session is not None and session.setting != setting:
         found.append("the session is planned for another setting: move it")
+    if any(risk.unsettled for risk in journey.elsewhere.risks):
+        found.append("a matter of this patient elsewhere is not settled")
     if journey.plan_owed_since is not None:
         found.append("a review asked for a new plan")
     found += [f"response review of {subject} open" for subject in reviews_owed(journey)]
