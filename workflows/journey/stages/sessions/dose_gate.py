@@ -80,20 +80,16 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     found += [f"exclusion {code}: {why}" for code, why in find_reopened(journey, at).items()]
     if list_exclusions(journey, "review") and not is_approved(journey, SignOffKind.EXCLUSION_REVIEW):
         found.append("review exclusions without a signed decision")
-    screened = journey.screening.completed_at
-    if screened is None or at - screened > timedelta(days=protocol.eligibility.screening_valid_days):
-        found.append("the screening has expired")
     if age_on(journey.patient.born, at, journey.patient.zone) < protocol.eligibility.min_age_years:
         found.append("the patient is under age")
     found += [f"consent {name} not in force" for name in find_unconsented(journey)]
     found += [f"topic {topic} not explained" for topic in find_untaught(journey)]
     found += [f"statement {statement} not acknowledged" for statement in find_unacknowledged(journey)]
     found += suicide_risk_obstacles(journey, at)
-    risk = journey.asked_risk
-    valid = timedelta(days=protocol.instruments.suicide_risk_valid_days)
+    risk, valid = journey.asked_risk, timedelta(days=protocol.instruments.suicide_risk_valid_days)
     if risk is not None and at - risk.at > valid:
         found.append("the C-SSRS is too old")
-    found += find_lapsed(journey, at)
+    found += lapse_obstacles(journey, number, at)
     if session is None:
         return (*found, "the session is not scheduled")
     most = required_limit(journey, DoseLimit.PLANNED)
@@ -101,22 +97,33 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
         found.append(f"more than {most:g} sessions")
     found += interval_obstacles(journey, at)
     found += standing_no_go(journey, at)
-    found += measure_obstacles(journey, number, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
-    found += team_obstacles(journey, session, at)
     if at < session.starts_at:
         found.append("its start is still to come")
     if at > session.closes:
         found.append("its appointment has passed: move the session")
     found += outside_hours(journey, at)
-    found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
     if journey.patient.interpreter and (session.interpreter is None or journey.is_patient(session.interpreter)):
         found.append("no interpreter is named")
     if journey.is_patient(journey.patient.emergency_contact_ref):
         found.append("nobody but the patient is named as their emergency contact")
     if session.instructed is None:
         found.append("instructions not delivered")
+    return tuple(found)
+
+
+def lapse_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
+    """Return what a dose in this session at a moment (UTC) may not rest on any more, or not yet: what counts for a time
+    only, whoever of the session may do it no longer among it. It is judged at the release, and at the dose again. The
+    C-SSRS is asked before a session: it is judged at the release."""
+    screened, found = journey.screening.completed_at, list[str]()
+    if screened is None or at - screened > timedelta(days=journey.protocol.eligibility.screening_valid_days):
+        found.append("the screening has expired")
+    found += find_lapsed(journey, at) + measure_obstacles(journey, number, at)
+    found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
+    if number in journey.sessions:
+        found += team_obstacles(journey, journey.sessions[number], at)
     return tuple(found)
 
 

@@ -24,6 +24,7 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.obligation_types import VISIT
 from workflows.journey.setting import rules_of
 from workflows.journey.stages.follow_up.model import OwedContact
+from workflows.journey.stages.sessions.dose_gate import lapse_obstacles
 from workflows.journey.stages.sessions.state import Dose, Session
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
@@ -109,6 +110,9 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
     oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
     if made is not None and command.taken_at - made.vitals.measured_at > oldest:
         found.append("the vitals were too old by then")
+    if released is not None:
+        before = lapse_obstacles(journey, session.number, released)
+        found += [why for why in lapse_obstacles(journey, session.number, command.taken_at) if why not in before]
     planned = planned_mg(journey, session.number)
     if planned is not None and command.dose_mg != planned:
         found.append("not the planned dose")
