@@ -120,3 +120,6 @@ class Maintenance(InputModel):
     """Days after the last dose after which the evaluation is amended and signed again."""
     course_max_days: Count
     """Days after maintenance began after which a new plan is signed."""
+    review_every_sessions: Count
+    """Every so many sessions, counted from the first of the course, questionnaires are filled in before the session, a
+    clinician sees the patient after it, and the response is reviewed."""

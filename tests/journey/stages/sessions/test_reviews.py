@@ -11,6 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.validity import measure_obstacles
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.stage import Outcome, Stage
@@ -95,6 +96,27 @@ def test_maintenance_begins_no_sum_of_doses_anew() -> None:
     assert "dose above 3000.0 mg in the course" in dose_gate(play.changed(doses=doses).journey, 4, play.at)
     doses = {name: dose.model_copy(update={"dose_mg": 960.0}) for name, dose in play.journey.doses.items()}
     assert "in the course" not in str(dose_gate(play.changed(doses=doses).journey, 4, play.at))
+
+
+@pytest.mark.requirement("B50")
+def test_in_maintenance_the_response_is_looked_at_again_and_again() -> None:
+    """Twelve doses in half a year went by with no score, no visit and no review."""
+    play = in_maintenance()
+    play.do(kept(play))
+    play.sign(SignOffKind.PLAN)
+    play.go_on(lambda journey: len(journey.ended_sessions) == 5)
+    assert play.waits_for("response_review") is None
+    assert measure_obstacles(play.journey, 6, play.at) == (
+        "PCL-5 before session 6 is not filled in",
+        "PHQ-9 before session 6 is not filled in",
+    )
+    play.go_on(lambda journey: len(journey.ended_sessions) == 6)
+    assert play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-6")
+    assert "visit-6" in play.journey.contacts
+    assert {"session-6", "session-6-phq-9"} <= {measured.occasion for measured in play.journey.measurements}
+    assert play.waits_for("scheduling", "7") is None
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-6", choice="continue")
+    assert play.waits_for("scheduling", "7") is not None
 
 
 def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:

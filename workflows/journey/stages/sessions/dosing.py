@@ -25,6 +25,7 @@ from workflows.journey.obligation_types import VISIT
 from workflows.journey.setting import rules_of
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.dose_gate import lapse_obstacles
+from workflows.journey.stages.sessions.reviews import is_looked_at_in_maintenance
 from workflows.journey.stages.sessions.state import Dose, Session
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
@@ -323,7 +324,8 @@ def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
             yield contact.model_copy(update={"due": at, "opens": at, "closes": window.closes(at)})
     visits = protocol.clinician_visits
     last = planned and journey.plan is not None and (number or 0) >= journey.plan.planned_sessions
-    if not planned or number in visits.after_session or (last and "last" in visits.after_session):
+    asked = number in visits.after_session or is_looked_at_in_maintenance(journey, number or 0)
+    if not planned or asked or (last and "last" in visits.after_session):
         due = body.taken_at + timedelta(hours=visits.within_hours)
         yield e.Contact(
             id=f"visit-{name}",

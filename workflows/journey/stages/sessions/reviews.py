@@ -14,6 +14,16 @@ from workflows.journey.stages.follow_up.trends import contacts_with_record, find
 from workflows.journey.vocabulary.stage import Stage
 
 
+def is_looked_at_in_maintenance(journey: Journey, number: int) -> bool:
+    """Whether a session of maintenance is one of those before which questionnaires are filled in, and after which a
+    clinician sees the patient and the response is reviewed. Sources: "ongoing monitoring helps guide next steps";
+    changes show "over a longer period" (both source documents)."""
+    session, since = journey.sessions.get(number), journey.maintenance_since
+    if since is None or number % journey.protocol.maintenance.review_every_sessions:
+        return False
+    return session is None or session.dosed_at is None or session.dosed_at >= since
+
+
 @recalled
 def reviews_owed(journey: Journey) -> tuple[str, ...]:
     """Return the subjects of the response reviews that must come before anything further."""
@@ -72,7 +82,7 @@ def _sessions(journey: Journey) -> Iterator[str]:
         return
     after = journey.protocol.reviews.after_session
     last = number >= journey.plan.planned_sessions and journey.plan_owed_since is None
-    if number in after or (last and "last" in after):
+    if number in after or (last and "last" in after) or is_looked_at_in_maintenance(journey, number):
         yield f"session-{number}"
 
 

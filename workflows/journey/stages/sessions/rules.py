@@ -178,7 +178,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     session, subject = journey.sessions.get(number), str(number)
     if find_unconsented(journey):
         return
-    if number in journey.protocol.instrument_schedule.before_session:
+    if validity.is_measured_before(journey, number):
         counts = timedelta(days=journey.protocol.validity.before_session_days)
         for instrument in scheduled_instruments(journey):
             if instrument in C_SSRS_FORMS:

@@ -18,6 +18,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.evaluation.model import Measurement, measure_name, scheduled_instruments
+from workflows.journey.stages.sessions.reviews import is_looked_at_in_maintenance
 from workflows.journey.vocabulary.actors import Role
 
 BASELINE_OF = "baseline-"
@@ -76,9 +77,15 @@ def find_measurement_before(journey: Journey, number: int, instrument: Instrumen
     return None if measured is None or (last is not None and measured.at < last) else measured
 
 
+def is_measured_before(journey: Journey, number: int) -> bool:
+    """Whether questionnaires are filled in before a session."""
+    scheduled = journey.protocol.instrument_schedule.before_session
+    return number in scheduled or is_looked_at_in_maintenance(journey, number)
+
+
 def measure_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return why the questionnaires before a session do not count at a moment (UTC)."""
-    if number not in journey.protocol.instrument_schedule.before_session:
+    if not is_measured_before(journey, number):
         return ()
     counts, found = timedelta(days=journey.protocol.validity.before_session_days), []
     for instrument in scheduled_instruments(journey):
