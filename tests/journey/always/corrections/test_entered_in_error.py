@@ -161,6 +161,22 @@ def test_a_wrong_observation_blocks_the_end_until_it_is_confirmed_and_the_patien
     assert play.journey.held, "the alarm it gave is settled by a clinician all the same"
 
 
+@pytest.mark.parametrize(("hours", "seen_to"), [(0, True), (69, True), (71, False)])
+def test_a_patient_whose_session_ended_on_a_look_at_somebody_else_is_seen_to(hours: int, seen_to: bool) -> None:
+    play = before("session.end")
+    play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
+    play.go_on(lambda journey: journey.sessions[1].ended_at is not None)
+    play.later(hours=hours)
+    for kind in ("session.observed", "observation.recorded"):
+        marked = play.branch()
+        mark(marked, kind)
+        assert not marked.journey.support, "it counts until a second person has confirmed it"
+        confirm(marked)
+        asked = [(asked.urgency, asked.text) for asked in marked.journey.support.values()]
+        said = "session 1 has ended, and an observation before its end was entered in error"
+        assert asked == ([("urgent", said)] if seen_to else [])
+
+
 def test_a_missed_observation_in_error_is_awaited_again() -> None:
     play = after("session.dose").later(minutes=60)
     play.do(observation(play.journey, 1, 60, play.at), Role.OBSERVER)

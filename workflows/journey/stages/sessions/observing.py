@@ -34,6 +34,9 @@ from workflows.journey.vocabulary.actors import CLINICAL, Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.vocabulary.severity import OF_OBSERVATION, Severity, is_at_least
 
+BESIDE = "observation.recorded"
+"""The kind of a look that was told beside a session."""
+
 
 def observe(journey: Journey, command: c.Observe, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record an observation after the dose of a session, at a minute that has passed: also once the session is over."""
@@ -143,6 +146,23 @@ def react_observation(journey: Journey, body: e.SessionObserved, at: datetime) -
             OF_OBSERVATION["notify"],
             f"session {body.session}: an observation met the protocol's rule to tell the clinician",
         )
+
+
+def react_corrected(journey: Journey, body: e.CorrectionConfirmed, at: datetime) -> Iterator[e.EventBody]:
+    """Have a clinician see to a patient whose session ended on a look at somebody else, while contacts are owed after
+    the dose: nobody may have seen how they were."""
+    about = journey.corrections[body.correction].about
+    if not journey.corrections[body.correction].in_error:
+        return
+    beside = [seen.seen_at for seen in journey.seen if (about.kind, about.subject) == (BESIDE, seen.observation)]
+    for session in journey.sessions.values():
+        if session.dosed_at is None or session.ended_at is None:
+            continue
+        inside = (about.kind, about.subject) == ("session.observed", str(session.number))
+        recent = at - session.dosed_at <= timedelta(hours=journey.protocol.check_ins.owed_hours)
+        if recent and (inside or any(session.dosed_at <= moment <= session.ended_at for moment in beside)):
+            what = f"session {session.number} has ended, and an observation before its end was entered in error"
+            yield ask_support(journey, OF_OBSERVATION["notify"], what)
 
 
 def react_dissociation(journey: Journey, body: e.InstrumentRecorded, at: datetime) -> Iterator[e.EventBody]:
@@ -394,6 +414,7 @@ DECISIONS: Decisions = {
     c.EndSession: end,
 }
 REACTIONS: Reactions = {
+    e.CorrectionConfirmed: react_corrected,
     e.InstrumentRecorded: react_dissociation,
     e.SessionObserved: react_observation,
 }
