@@ -10,6 +10,7 @@ Rows hold codes, names, times and scores. Free text about a patient stays in the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -36,6 +37,8 @@ CONTACTS = (
 
 STATUS = attrgetter("stage", "outcome", "closing", "holds", "coordinator", "clinician")
 """The fields of a journey's status."""
+READ_FOR_WAIT = ("id", "illustrative", "clinic", "patient", "protocol", "holds", "sign_offs")
+"""The fields of a journey that are read for the rows of something awaited other than a signature."""
 
 
 class CaseRow(NamedTuple):
@@ -220,7 +223,7 @@ def rows(state: ProjectionState | None) -> dict[RowKey, Row]:
     """Return all rows of one journey, by their keys; none before it begins."""
     if state is None:
         return {}
-    return {key_of(row): row for group in GROUPS for row in group.rows(state)}
+    return {key_of(row): row for group in row_groups(state).values() for row in group.rows()}
 
 
 def key_of(row: Row) -> RowKey:
@@ -238,14 +241,13 @@ class RowDiff(NamedTuple):
 
 def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
     """Return what has to be written so that the rows of one state become those of a later one."""
-    old: dict[RowKey, Row] = {}
-    new: dict[RowKey, Row] = {}
-    for group in GROUPS:
-        if before is None:
-            new |= {key_of(row): row for row in group.rows(after)}
-        elif not all(was is now for was, now in zip(group.of(before), group.of(after), strict=True)):
-            old |= {key_of(row): row for row in group.rows(before)}
-            new |= {key_of(row): row for row in group.rows(after)}
+    was = {} if before is None else row_groups(before)
+    now = row_groups(after)
+    same = [name for name, group in now.items() if name in was and _is_same(was[name], group)]
+    for name in same:
+        del was[name], now[name]
+    old = {key_of(row): row for group in was.values() for row in group.rows()}
+    new = {key_of(row): row for group in now.values() for row in group.rows()}
     return RowDiff(
         after.journey.id,
         new=tuple(row for key, row in new.items() if old.get(key) != row),
@@ -256,8 +258,29 @@ def diff(before: ProjectionState | None, after: ProjectionState) -> RowDiff:
 class RowGroup(NamedTuple):
     """Rows that change together: they stay the same as long as the objects they are made ``of`` are identical."""
 
-    of: Callable[[ProjectionState], tuple[object, ...]]
-    rows: Callable[[ProjectionState], Iterable[Row]]
+    of: tuple[object, ...]
+    rows: Callable[[], Iterable[Row]]
+
+
+def row_groups(state: ProjectionState) -> dict[object, RowGroup]:
+    """Return all rows of a state in groups, by what they are about.
+
+    A state shares with the state before it every object that did not change, so a group made of identical objects need
+    not be compared. Tests check that every group names all it is made of.
+    """
+    groups: dict[object, RowGroup] = {"case": RowGroup((state,), lambda: _case(state))}
+    read = attrgetter(*READ_FOR_WAIT)(state.journey)
+    for waiting in obligations(state.journey):
+        # Who may sign depends on all that happened.
+        of = (state,) if waiting.sign_off is not None else (waiting, *read)
+        groups[waiting.id, state.opened[waiting.id]] = RowGroup(of, partial(_open, state, waiting))
+    groups["closed"] = RowGroup((state.closed,), lambda: state.closed)
+    groups["history"] = RowGroup((state.history,), lambda: state.history)
+    return groups
+
+
+def _is_same(before: RowGroup, after: RowGroup) -> bool:
+    return len(before.of) == len(after.of) and all(was is now for was, now in zip(before.of, after.of, strict=True))
 
 
 def _case(state: ProjectionState) -> Iterator[Row]:
@@ -295,27 +318,26 @@ def _case(state: ProjectionState) -> Iterator[Row]:
     )
 
 
-def _open(state: ProjectionState) -> Iterator[Row]:
-    for waiting in obligations(state.journey):
-        step = next_escalation_step(waiting, state.journey)
-        row = _obligation(state.journey, waiting, state.opened[waiting.id])._replace(
-            next_step=waiting.next_step,
-            next_action=None if step is None else step.action.value,
-            next_to=None if step is None else step.to.value,
-            next_holds=None if step is None else step.hold,
-            why=describe_wait(waiting, state.journey),
+def _open(state: ProjectionState, waiting: Obligation) -> Iterator[Row]:
+    step = next_escalation_step(waiting, state.journey)
+    row = _obligation(state.journey, waiting, state.opened[waiting.id])._replace(
+        next_step=waiting.next_step,
+        next_action=None if step is None else step.action.value,
+        next_to=None if step is None else step.to.value,
+        next_holds=None if step is None else step.hold,
+        why=describe_wait(waiting, state.journey),
+    )
+    if waiting.sign_off is not None:
+        rights = signing_rights(state.journey, waiting.sign_off, waiting.subject)
+        row = row._replace(
+            signed_by=tuple(role.value for role in rights.roles),
+            not_by=rights.barred,
+            delegates=tuple(person for person, _ in rights.delegates),
+            delegated_until=tuple(until for _, until in rights.delegates),
         )
-        if waiting.sign_off is not None:
-            rights = signing_rights(state.journey, waiting.sign_off, waiting.subject)
-            row = row._replace(
-                signed_by=tuple(role.value for role in rights.roles),
-                not_by=rights.barred,
-                delegates=tuple(person for person, _ in rights.delegates),
-                delegated_until=tuple(until for _, until in rights.delegates),
-            )
-        yield row
-        for role in row.asked:
-            yield AudienceRow(*row[:3], role, row.clinic, row.held, row.due, row.person)
+    yield row
+    for role in row.asked:
+        yield AudienceRow(*row[:3], role, row.clinic, row.held, row.due, row.person)
 
 
 def _obligation(journey: Journey, waiting: Obligation, opened_version: int) -> ObligationRow:
@@ -363,16 +385,16 @@ def _update_open(
     state: ProjectionState, event: e.Event, journey: Journey
 ) -> tuple[Mapping[str, int], tuple[ObligationRow, ...]]:
     """Return what is open after an event, and what is closed. One event may close and open the same id."""
-    before, after = state.journey.waiting, journey.waiting
-    if before.keys() == after.keys() and not isinstance(event.body, e.ObligationsUpdated):
+    if journey.waiting is state.journey.waiting:
         return state.opened, state.closed
+    before, after = dict(state.journey.waiting.items()), dict(journey.waiting.items())
     said = {c.id: c.because for c in event.body.closed} if isinstance(event.body, e.ObligationsUpdated) else {}
-    gone = [name for name in before if name in said or name not in after]
+    gone = {name: None for name in before if name in said or name not in after}
     still = {name: version for name, version in state.opened.items() if name not in gone}
     ended = tuple(
         _close_row(_obligation(state.journey, before[name], state.opened[name]), event, said.get(name)) for name in gone
     )
-    return {name: still.get(name, event.version) for name in after}, (*state.closed, *ended)
+    return {name: still.get(name, event.version) for name in after}, state.closed + ended
 
 
 def _close_row(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:
@@ -416,13 +438,3 @@ def _in_contact(event: e.Event) -> bool:
     if event.actor_role == Role.PATIENT or type(event.body) in CONTACTS:
         return True
     return isinstance(event.body, e.CrisisContactRecorded) and event.body.reached
-
-
-GROUPS = (
-    RowGroup(lambda state: (state,), _case),
-    RowGroup(lambda state: (state,), _open),
-    RowGroup(lambda state: (state.closed,), lambda state: state.closed),
-    RowGroup(lambda state: (state.history,), lambda state: state.history),
-)
-"""All rows of a state, in groups. A state shares with the state before it every object that did not change, so a group
-made of identical objects need not be compared. A test checks that every group names all it is made of."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from activities.record.read_models.listed import ServiceLevel
 from activities.record.read_models.rows import (
-    GROUPS,
+    READ_FOR_WAIT,
     TABLES,
     AudienceRow,
     CaseRow,
@@ -21,6 +21,7 @@ from activities.record.read_models.rows import (
     apply,
     diff,
     key_of,
+    row_groups,
     rows,
     trim,
 )
@@ -29,12 +30,13 @@ from tests.examples import examples
 from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
 from tests.record.read_models.courses import course_of
 from workflows.journey import events as e
-from workflows.journey.aggregate import Journey
+from workflows.journey.aggregate import FIELD_BITS, Journey
 from workflows.journey.authorization import licence_objection, may_decide
 from workflows.journey.decide import decide
 from workflows.journey.evidence import first_approval
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
+from workflows.journey.recall import recalled
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal
@@ -51,7 +53,7 @@ def follow_all(events: tuple[e.Event, ...], known: ProjectionState | None = None
 
 
 def every_row(known: ProjectionState) -> list[Row]:
-    return [row for part in GROUPS for row in part.rows(known)]
+    return [row for group in row_groups(known).values() for row in group.rows()]
 
 
 def up_to(pathway: Pathway, journey: Journey) -> ProjectionState:
@@ -120,6 +122,29 @@ def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> 
         assert written | {key_of(row): row for row in changed.new} == rows(known)
         assert all(rows(before).get(key_of(row)) != row for row in changed.new)
         assert diff(trim(before), follow_all(decided, trim(before))) == changed
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_rows_of_what_is_awaited_are_made_of_no_more_than_is_compared(pathway: Pathway) -> None:
+    known: ProjectionState | None = None
+    read: set[str] = set()
+    for event in course_of(pathway):
+        known = apply(known, event, event.version, event.at)
+        read |= _read_for_waits(known)
+    assert read == {"waiting", *READ_FOR_WAIT}
+
+
+def _read_for_waits(known: ProjectionState) -> set[str]:
+    """The fields of the journey that rows are made of, but for those of whole groups."""
+
+    @recalled
+    def make(journey: Journey) -> list[Row]:
+        groups = row_groups(known._replace(journey=journey)).values()
+        return [row for group in groups if len(group.of) > 1 for row in group.rows()]
+
+    make(known.journey)
+    bits = known.journey.memory[make.__wrapped__, ()].rests_on  # type: ignore[attr-defined]
+    return {name for name, bit in FIELD_BITS.items() if bits & bit}
 
 
 @given(st.data(), moments())
