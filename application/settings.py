@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The public half of that key, 64 hex digits, by which `record verify` believes an anchor."""
     anchor_minutes: Annotated[WrittenWhole, Field(ge=1, le=1440)] = 60
-    """How often an anchor is written, every 1 to 1440 minutes. Read when the schedule is first made."""
+    """How often an anchor is written, every 1 to 1440 minutes."""
     zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     """The zone of the person who looks, such as `America/Los_Angeles`: their times, and where their day ends. Without
     it `TZ` says it, and else the machine. The zone data is always that of this build."""

@@ -12,7 +12,10 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
 )
 from temporalio.common import SearchAttributeIndexedValueType
 from temporalio.service import RPCError, RPCStatusCode
@@ -30,20 +33,24 @@ class SearchAttributesUnusable(Exception):
     may not add it."""
 
 
-async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> None:
-    """Have Temporal start an anchor every so often. One that is scheduled stays as it is."""
+async def schedule_anchors(client: Client, *, every: timedelta, task_queue: str) -> str | None:
+    """Have Temporal start an anchor every so often, and nothing else under that id. Return what was done for it; None
+    where all was as it should be."""
+    wanted = Schedule(
+        action=ScheduleActionStartWorkflow(AnchorRecord.run, id="anchor", task_queue=task_queue),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        # One that hangs, such as one that somebody paused, keeps none from being written.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.TERMINATE_OTHER, catchup_window=every),
+    )
     try:
-        await client.create_schedule(
-            ANCHORS,
-            Schedule(
-                action=ScheduleActionStartWorkflow(AnchorRecord.run, id="anchor", task_queue=task_queue),
-                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-            ),
-            trigger_immediately=True,
-            rpc_timeout=ANSWER,
-        )
+        await client.create_schedule(ANCHORS, wanted, trigger_immediately=True, rpc_timeout=ANSWER)
     except ScheduleAlreadyRunningError:
-        return
+        schedule = client.get_schedule_handle(ANCHORS)
+        if (await schedule.describe(rpc_timeout=ANSWER)).schedule == wanted:
+            return None
+        await schedule.update(lambda _: ScheduleUpdate(wanted), rpc_timeout=ANSWER)
+        return f"schedule put right: {ANCHORS}"
+    return f"schedule made: {ANCHORS}"
 
 
 async def register_search_attributes(client: Client) -> None:

@@ -10,16 +10,12 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from application.errors import Unavailable
 from application.temporal.calls import ANSWER, no_answer
 from application.temporal.journeys import REGISTERED
-from application.temporal.namespace import (
-    ANCHORS,
-    register_search_attributes,
-    schedule_anchors,
-)
+from application.temporal.namespace import register_search_attributes, schedule_anchors
 from application.temporal.run_control import show
 from application.temporal.runs import ALL, list_runs
 from workflows.search_attributes import SEARCH_ATTRIBUTES
@@ -31,8 +27,8 @@ RESET_LATELY = timedelta(minutes=15)
 
 
 async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue: str) -> tuple[str, ...]:
-    """Register search attributes that are missing, lift rate limits of the task queue, and make or restart the schedule
-    of anchors, where they are wanted. Wake what was reset. Return what had to be mended.
+    """Register search attributes that are missing, lift rate limits of the task queue, and put the schedule of anchors
+    right, where they are wanted. Wake what was reset. Return what had to be mended.
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -53,18 +49,7 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
             mended.append(f"rate limit lifted: {task_queue}")
         await wake_reset(client)
         if anchors_every is not None:
-            schedule = client.get_schedule_handle(ANCHORS)
-            try:
-                paused = (await schedule.describe(rpc_timeout=ANSWER)).schedule.state.paused
-            except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:
-                    raise
-                await schedule_anchors(client, every=anchors_every, task_queue=task_queue)
-                mended.append(f"schedule made: {ANCHORS}")
-            else:
-                if paused:
-                    await schedule.unpause(note="reconciliation: anchors are wanted", rpc_timeout=ANSWER)
-                    mended.append(f"schedule unpaused: {ANCHORS}")
+            mended += filter(None, [await schedule_anchors(client, every=anchors_every, task_queue=task_queue)])
     except RPCError:
         raise no_answer() from None
     return tuple(mended)

@@ -1,12 +1,21 @@
 """Losses that nobody tells of, beside ended runs: each is found and mended, or told with what to do."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
+from temporalio.client import (
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
 
 from activities.record import patient_index
 from activities.record.read_models import running
@@ -140,15 +149,48 @@ async def test_search_attributes_that_were_deleted_come_back_with_their_values(w
         assert (shown.get(STAGE), shown.get(CLINIC)) == ("evaluation", CLINIC_CODE)
 
 
-async def test_a_schedule_that_was_paused_or_deleted_is_there_again(ground: Ground) -> None:
+def _is_elsewhere(schedule: Schedule) -> None:
+    assert isinstance(schedule.action, ScheduleActionStartWorkflow)
+    schedule.action.task_queue = "where-nobody-polls"
+
+
+def _ends_at_once(schedule: Schedule) -> None:
+    assert isinstance(schedule.action, ScheduleActionStartWorkflow)
+    schedule.action.run_timeout = timedelta(seconds=1)
+
+
+ALTERED: tuple[Callable[[Schedule], object], ...] = (
+    lambda schedule: setattr(schedule.state, "paused", True),
+    lambda schedule: setattr(schedule.spec, "intervals", [ScheduleIntervalSpec(every=timedelta(days=3650))]),
+    lambda schedule: setattr(schedule.spec, "end_at", datetime(2020, 1, 1, tzinfo=UTC)),
+    lambda schedule: setattr(schedule.state, "limited_actions", True),
+    lambda schedule: setattr(schedule.policy, "overlap", ScheduleOverlapPolicy.SKIP),
+    _is_elsewhere,
+    _ends_at_once,
+)
+
+
+async def test_a_schedule_that_was_altered_or_deleted_is_as_it_should_be_again(ground: Ground) -> None:
     every, queue = timedelta(hours=1), ground.settings.task_queue
     schedule = ground.client.get_schedule_handle(ANCHORS)
-    await keep_up(ground.client, anchors_every=every, task_queue=queue)
-    assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == ()
-    await schedule.pause()
-    assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule unpaused: {ANCHORS}",)
+
+    async def kept_up(every: timedelta) -> tuple[str, ...]:
+        return await keep_up(ground.client, anchors_every=every, task_queue=queue)
+
+    await kept_up(every)
+    assert await kept_up(every) == ()
+    for alter in ALTERED:
+
+        def altered(found: ScheduleUpdateInput, alter: Callable[[Schedule], object] = alter) -> ScheduleUpdate:
+            alter(found.description.schedule)
+            return ScheduleUpdate(found.description.schedule)
+
+        await schedule.update(altered)
+        assert await kept_up(every) == (f"schedule put right: {ANCHORS}",)
+        assert await kept_up(every) == ()
+    assert await kept_up(2 * every) == (f"schedule put right: {ANCHORS}",), "as the settings say now"
     await schedule.delete()
-    assert await keep_up(ground.client, anchors_every=every, task_queue=queue) == (f"schedule made: {ANCHORS}",)
+    assert await kept_up(every) == (f"schedule made: {ANCHORS}",)
 
 
 async def test_what_nobody_began_and_what_nobody_recorded_is_told(ground: Ground) -> None:
