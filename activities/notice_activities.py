@@ -1,15 +1,20 @@
 """The activity that raises an alarm for a journey."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from uuid import UUID
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.notices import deliver, recipients
-from activities.record.errors import RecordFault, RecordUnavailable
+from activities.record.errors import RecordFault, RecordUnavailable, UnreadableEvent
+from activities.record.event_codec import from_stored
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
+from workflows.journey.views.notices import Notice, notices
 from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Alarm, Attempted, is_logged, raise_alarm
 
@@ -51,7 +56,18 @@ class NoticeActivities:
                 )
             activity.heartbeat(Attempted.of(alarm))
         try:
-            await deliver(self._record, alarm.notices, clinic=alarm.clinic, register=self._register, at=told)
+            raised = await _drop_undone(self._record, alarm.notices)
+            await deliver(self._record, raised, clinic=alarm.clinic, register=self._register, at=told)
         except (RecordUnavailable, RecordFault) as problem:
             raise ApplicationError(str(problem), Attempted.of(alarm), type=type(problem).__name__) from problem
         return True
+
+
+async def _drop_undone(record: Record, raised: Sequence[Notice]) -> list[Notice]:
+    """Leave out alarms whose events are recorded as something else by now: they were decided anew in another state,
+    where whatever is still due raises an alarm of its own. Kept now, they would look like put in by somebody."""
+    told: dict[UUID, tuple[Notice, ...]] = {}
+    for stored in await record.find({notice.event_id for notice in raised}):
+        with suppress(UnreadableEvent):
+            told[stored.event_id] = notices(from_stored(stored))
+    return [notice for notice in raised if notice in told.get(notice.event_id, raised)]

@@ -30,7 +30,6 @@ from activities.record.event_codec import from_stored, load_events
 from activities.record.recorded_journeys import RecordedJourneys
 from activities.record.snapshots import load_current
 from activities.record.store import Record
-from activities.record.stored import EVENT_COLUMNS
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event, ObligationEscalated
@@ -342,14 +341,9 @@ def is_taken(event: Event | None, journey: Journey | None) -> bool:
 
 async def _event(record: Record, notice: QueuedNotice) -> Event | None:
     """The event that a notice comes from; None where it is not recorded, as that of an alarm, or cannot be read."""
-    async with record.connection() as connection:
-        row = await connection.fetchrow(
-            f"SELECT {EVENT_COLUMNS} FROM record.journey_event WHERE log_id = $1 AND event_id = $2",  # noqa: S608
-            record.log_id,
-            notice.event_id,
-        )
     try:
-        return None if row is None else from_stored((await record.decoded([row]))[0])
+        found = await record.find([notice.event_id])
+        return from_stored(found[0]) if found else None
     except UnreadableEvent:
         return None
 

@@ -1,6 +1,6 @@
 """Append to the event record, and read it. The rules are in the database; this module calls it."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -193,6 +193,10 @@ class Record:
         """A journey's events in order of version; none when it is unknown."""
         rows = await self._events("journey_id = $2 AND version > $3 ORDER BY version", journey_id, after_version)
         return await self.decoded(rows)
+
+    async def find(self, event_ids: Collection[UUID]) -> tuple[StoredEvent, ...]:
+        """Return those of these events that are recorded, in any order."""
+        return await self.decoded(await self._events("event_id = ANY($2)", list(event_ids)))
 
     async def load_sealed(self, journey_id: UUID) -> tuple[SealedEvent, ...]:
         """A journey's events in order of version, each also as it is stored, and with the key that opens it alone."""
