@@ -235,7 +235,8 @@ def read_register(path: Path, organisation_key: bytes) -> Register:
     if is_missing(path):
         raise InvalidInput(
             "there is no register where it should be",
-            "Check CAREPATH_REGISTER_FILE; `clinician register` makes a new one",
+            "Put the newest one back, or check CAREPATH_REGISTER_FILE. Where there never was one, `clinician register` "
+            "makes it",
             state=NOTHING_WRITTEN,
         )
     try:

@@ -72,7 +72,8 @@ def check_promises(told: Sequence[Told], recorded: Recorded) -> Iterator[str]:
                 yield f"{what} was {each.outcome} and is in the record more than once: {found}"
             body = each.command.body
             if isinstance(body, c.RequestSupport) and requested[body.text] != 1:
-                yield f"{what} was {each.outcome} and is in the record {requested[body.text]} times"
+                became = [recorded.events[each.journey_id][version - 1].body for version in versions]
+                yield f"{what} was {each.outcome}, is in the record {requested[body.text]} times, and became {became}"
         elif each.outcome == "refused" and found and not isinstance(each.command.body, c.SIGNED):
             yield f"{what} was refused at {each.at:%H:%M:%S} ({each.why}) and is in the record"
         elif each.outcome == "no such journey" and not _closed(recorded.events[each.journey_id]):
