@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self, TypeAlias
@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, StringConstraints
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, Purpose
 from activities.record.verification.builds import Builds
+from activities.record.watching import now as time_of
 from application.caches.histories import Histories
 from application.caches.proofs import Proofs
 from application.errors import InvalidInput, SettingsError, SteppedBack
@@ -150,6 +151,8 @@ class Context:
     """
 
     as_seen: AccessLogEntry | None = None
+    ahead: timedelta = timedelta()
+    """How far the clock of this machine is ahead of the record's, where `go_by_record` found out."""
 
     def __init__(
         self,
@@ -257,7 +260,15 @@ class Context:
 
     def now(self) -> datetime:
         """The time (UTC)."""
-        return self._now() if self.as_seen is None else self.as_seen.clock
+        return self._now() - self.ahead if self.as_seen is None else self.as_seen.clock
+
+    async def go_by_record(self) -> None:
+        """Take the time from the record from now on: what is compared with it must not hang on this machine's clock.
+
+        Raises:
+            RecordUnavailable, RecordFault: as the record does.
+        """
+        self.ahead = utc_now() - await time_of(await self.record())
 
     @property
     def up_to(self) -> int | None:

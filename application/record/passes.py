@@ -138,12 +138,13 @@ async def run_pass(context: Context, informed: dict[UUID, bytes] | None = None) 
         RecordUnavailable, RecordFault: as the record does.
     """
     record, build = await context.record(), context.settings.build_id or "unversioned"
-    began = datetime.now(UTC)
     await _tell_if_silent(record)
     try:
         async with alone(record, "record.reconcile_alone"):
             await _tell_of_schema(record)
             await seal_access(record)
+            await context.go_by_record()
+            began = context.now()
             try:
                 done = await reconcile(context, repair=True, informed=informed)
             except UseCaseError as problem:

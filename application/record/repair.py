@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from activities.notices import deliver
@@ -18,6 +18,7 @@ from activities.record.patients import find_unparted, part_again
 from activities.record.reconciliation import heads_of, mark_version
 from activities.record.verification.record import verify_record
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
+from activities.record.watching import now as time_of
 from application.context import Context
 from application.errors import UseCaseError
 from application.input.files import content_of
@@ -229,6 +230,6 @@ async def _until_quiet(record: Record, journeys: Journeys, over: Run) -> None:
     """Wait until an append that a run had begun before its end is recorded, or can no longer be."""
     append = await journeys.under_way(over)
     if append is not None:
-        left = max(append.until - datetime.now(UTC), timedelta())
+        left = max(append.until - await time_of(record), timedelta())
         with suppress(NotYetRecorded):
             await record.wait_for(over.journey_id, append.version, left)

@@ -128,15 +128,23 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
                 pass
     async with ground.at_work():
         [course] = await ground.begin(1)
+        for _ in range(2):
+            await course.send(support())
+        await course.recorded()
     await keep_blob(ground.record, b"invented", workflow_id(course.id))
     async with blocked(ground.stack, "UPDATE record.blob SET used_at = used_at - interval '91 days'"):
         pass
     async with blocked(ground.stack, "CREATE TABLE record.more ()"):
         pass
-    async with ground.context() as context:
+    # The clock of this worker's machine is a day ahead: nothing of the last minute has settled for that.
+    ahead = timedelta(days=1)
+    monkeypatch.setattr("application.context.utc_now", lambda: datetime.now(UTC) + ahead)
+    async with ground.context(ahead) as context:
         with capture_logs() as logged:
             done = await run_pass(context)
         assert done is not None
+        assert course.id not in {each.journey_id for each in done.found}
+        assert [line["seconds"] for line in logged if line["event"] == "clock.differs"] == [ahead.total_seconds()]
         told = [(line["different"], line["code"]) for line in logged if line["event"] == "schema.differs"]
         assert told == [("relation:record.more", "unknown")]
         async with blocked(ground.stack, "DROP TABLE record.more"):
