@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -40,12 +39,14 @@ class NoticeActivities:
         Raises:
             ApplicationError: to be retried, when the record cannot be reached.
         """
-        attempt, told = activity.info(), datetime.now(UTC)
+        attempt = activity.info()
         if not is_logged(alarm, attempt.heartbeat_details):
             for notice in alarm.notices:
                 people = None
                 if notice.to == Role.ON_CALL_CLINICIAN:
-                    people = ",".join(recipients(self._register, alarm.clinic, notice.to, told)) or "nobody"
+                    people = (
+                        ",".join(recipients(self._register, alarm.clinic, notice.to, attempt.started_time)) or "nobody"
+                    )
                 log.critical(
                     "alarm",
                     notice_id=str(self._record.patients.of_notice(notice)),
@@ -57,7 +58,7 @@ class NoticeActivities:
             activity.heartbeat(Attempted.of(alarm))
         try:
             raised = await _drop_undone(self._record, alarm.notices)
-            await deliver(self._record, raised, clinic=alarm.clinic, register=self._register, at=told)
+            await deliver(self._record, raised, clinic=alarm.clinic, register=self._register)
         except (RecordUnavailable, RecordFault) as problem:
             raise ApplicationError(str(problem), Attempted.of(alarm), type=type(problem).__name__) from problem
         return True

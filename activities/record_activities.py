@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -59,6 +59,7 @@ from activities.record.verification.batches import (
     second_identity,
 )
 from activities.record.verification.builds import Builds
+from activities.record.watching import now as time_of
 from activities.seen_registers import SeenRegisters
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog
@@ -338,8 +339,7 @@ class RecordActivities:
             raise ApplicationError(str(problem), type=OPEN_JOURNEY, non_retryable=True) from None
 
     async def _deliver(self, leaving: Sequence[Notice], clinic: str) -> None:
-        now = datetime.now(UTC)
-        await deliver(self._record, leaving, clinic=clinic, register=self._register, at=now)
+        await deliver(self._record, leaving, clinic=clinic, register=self._register)
 
     def _require_allowed(self, events: Sequence[Event]) -> None:
         if not self._demonstrations and any(
@@ -392,14 +392,14 @@ class RecordActivities:
             raise ApplicationError("nothing of this journey is recorded", type=TRY_AGAIN)
         folded.require_whole()
         seen = await look_elsewhere(self._record, folded.state.journey, self._recorded)
-        staff = self._staff_news(folded.state.journey)
+        staff = self._staff_news(folded.state.journey, await time_of(self._record))
         return Others(elsewhere=seen.elsewhere, position=seen.position, staff=staff)
 
-    def _staff_news(self, journey: Journey) -> tuple[CareTeamMember, ...]:
+    def _staff_news(self, journey: Journey, at: datetime) -> tuple[CareTeamMember, ...]:
         """Return what the register says of those whose tasks a journey has and who work for its clinic no more, or
         again, where the journey does not know it."""
         try:
-            register, now = self._register.current(), datetime.now(UTC)
+            register = self._register.current()
         except RegisterError:
             return ()
-        return staff_news(register, journey, now)
+        return staff_news(register, journey, at)

@@ -1,7 +1,5 @@
 """The activity that checks a signature before a journey decides the signed command."""
 
-from datetime import UTC, datetime
-
 import structlog
 from temporalio import activity
 
@@ -70,7 +68,7 @@ class SignatureActivities:
         scope, at = presented.scope, presented.at
         if not self._log.demonstration:
             # A run whose clock is behind would else decide again and again what the record finds expired.
-            at = max(at, datetime.now(UTC))
+            at = max(at, activity.info().started_time)
         lent = presented.lent
         if lent and not any(may_lend(register, key, clinic=scope.clinic, state=scope.state, at=at) for key in lent):
             return SignatureProblem.NOT_LENT

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from activities.record.store import Record
 from activities.record.stored import NewNotice
+from activities.record.watching import now as time_of
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import at_work, on_call
@@ -17,11 +18,14 @@ from workflows.journey.vocabulary.actors import Role
 
 
 async def deliver(
-    record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None, at: datetime
+    record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None, at: datetime | None = None
 ) -> None:
-    """Queue the notices of a journey of this clinic together, each once, however often this is called."""
+    """Queue the notices of a journey of this clinic together, each once, however often this is called. Who is on call
+    is asked at a moment (UTC): now by the record's clock, unless it is said."""
     paged = any(notice.to == Role.ON_CALL_CLINICIAN for notice in notices)
-    on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, at) if paged else ()
+    on_duty: tuple[str, ...] = ()
+    if paged and register is not None:
+        on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, at or await time_of(record))
     await record.deliver_notices(
         [
             NewNotice(

@@ -209,7 +209,7 @@ async def begin_anew(
     told = [notice for event in events for notice in notices(event)]
     for first in range(0, len(told), NOTICES_AT_ONCE):
         some = told[first : first + NOTICES_AT_ONCE]
-        await deliver(record, some, clinic=journey.clinic, register=None, at=events[-1].at)
+        await deliver(record, some, clinic=journey.clinic, register=None)
     await journeys.resume(events, left)
     return True
 

@@ -366,7 +366,9 @@ async def test_the_register_is_asked_for_who_is_on_call_alone(
     assert reads == []
     with capture_logs() as logged:
         alarm = Alarm(clinic=CLINIC, notices=(everybody, on_call))
-        await ActivityEnvironment().run(NoticeActivities(record, register).alarm, alarm)
+        attempt = ActivityEnvironment()
+        attempt.info = replace(attempt.info, started_time=VERIFIED)
+        await attempt.run(NoticeActivities(record, register).alarm, alarm)
     assert [line.get("people") for line in logged if line["event"] == "alarm"] == [None, f"{ONNO},{DIRA}"]
     kept = await app.fetch("SELECT notice_id, recipients FROM record.notice")
     assert {row["notice_id"]: row["recipients"] for row in kept} == {
