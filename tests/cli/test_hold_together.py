@@ -279,7 +279,6 @@ def stops(journey: Journey, now: datetime, days: int) -> dict[str, datetime]:
     return {name: end for name, end in ends.items() if end is not None and end <= now + timedelta(days=days)}
 
 
-@pytest.mark.requirement("A01")
 async def test_what_a_permission_stops_and_when(clinics: Clinics) -> None:
     ends = sorted(permitted_before(journey) for journey in clinics.journeys.values())
     for before, within in ((timedelta(days=91), 90), (timedelta(days=29), 90), (timedelta(0), 90), (timedelta(1), 0)):

@@ -26,7 +26,7 @@ BAD_CARE = {
         "instruments.thresholds.PCL-5.rises_in_a_row", "PCL-5 is asked",
     ),
     "review of no outcome": (
-        "outcomes_to_review: [worsening]", "outcomes_to_review: [worse]", "outcomes_to_review",
+        "outcomes_to_review: [not_responding, worsening]", "outcomes_to_review: [worse]", "outcomes_to_review",
         "follow_up.outcomes_to_review[0]", "one of outcomes",
     ),
     "no release by CADSS-6": (

@@ -226,7 +226,6 @@ def test_the_warning_comes_as_early_as_a_journey_is_long() -> None:
     assert find_warnings(protocol, known - lasts + timedelta(days=1))
 
 
-@pytest.mark.requirement("A01")
 def test_a_permission_that_ends_within_a_course_is_warned_of() -> None:
     for path in list_shipped():
         protocol = load(path)

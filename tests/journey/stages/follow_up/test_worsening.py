@@ -76,11 +76,11 @@ def test_a_corrected_baseline_counts_for_what_came_after_it() -> None:
 
 @pytest.mark.requirement("A60")
 @pytest.mark.parametrize("outcome", ["responding", "partial", "not_responding", "worsening"])
-def test_a_visit_that_finds_worsening_brings_about_a_review(outcome: str) -> None:
+def test_where_treatment_does_not_help_somebody_decides_what_is_next(outcome: str) -> None:
     play = in_week()
     play.do(visit("follow-up-week-1", outcome=outcome))
     asked = play.waits_for("response_review", "follow-up-week-1")
-    assert (asked is not None) is (outcome == "worsening")
+    assert (asked is not None) is (outcome in ("not_responding", "worsening"))
     if asked is not None:
         play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice="add_support")
         assert play.waits_for("response_review", "follow-up-week-1") is None

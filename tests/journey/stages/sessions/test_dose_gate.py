@@ -171,7 +171,7 @@ def test_consent_withdrawn_or_of_another_version(consent: str) -> None:
         assert shut(ready().changed(consents=consents)) == (f"consent {consent} not in force",)
 
 
-@pytest.mark.requirement("A25", "A38", "B28")
+@pytest.mark.requirement("A25", "A38", "B28", "B35")
 def test_topic_not_explained() -> None:
     education = ready().journey.education
     explained = {topic: v for topic, v in education.explained.items() if topic != "safety_measures"}
@@ -313,7 +313,7 @@ def test_vitals_too_old(minutes: int, old: bool) -> None:
     assert ("the vitals are too old" in dose_gate(play.journey, SECOND, play.at)) is old
 
 
-@pytest.mark.requirement("B20")
+@pytest.mark.requirement("B20", "B35")
 def test_instructions_not_delivered() -> None:
     play = before("session.instruct", SECOND)
     assert play.waits_for("instructions") is not None
