@@ -123,7 +123,7 @@ def test_under_a_hold_what_is_care_waits_and_what_is_safety_goes_on() -> None:
     bodies = play.take(play.command(c.PlaceHold(reason="x"), Role.OPS))
     [updated] = [each.body for each in bodies if isinstance(each.body, e.ObligationsUpdated)]  # type: ignore[union-attr]
     assert {closed.because for closed in updated.closed} == {"held"}
-    ahead = {"permission_end", "monitoring_check", "follow_up_visit", "measure"}
+    ahead = {"permission_end", "monitoring_check", "pregnancy_test", "follow_up_visit", "measure"}
     assert {waiting.kind for waiting in play.journey.waiting.values()} == {"hold_release", *ahead}
     play.do(c.RequestSupport(urgency="urgent", text="scared"), Role.PATIENT)
     play.do(c.AskQuestion(text="what now?"), Role.PATIENT)
