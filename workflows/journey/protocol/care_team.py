@@ -24,6 +24,8 @@ class Part(StrEnum):
     SUPERVISING_CLINICIAN = "supervising_clinician"
     LIVE_CLINICIAN = "live_clinician"
     REACHABLE_CLINICIAN = "reachable_clinician"
+    STAFF = "staff"
+    """Everybody who works for the clinic, with another part or without."""
 
 
 HOUSEHOLD = (Part.PATIENT, Part.OBSERVER)
@@ -41,17 +43,14 @@ class CareTeam(InputModel):
     roles: SortedDict[Part, Annotated[tuple[Role, ...], Field(min_length=1)]]
     """The roles of which somebody has one to be given a part. For every part but patient and observer."""
     distinct: tuple[Annotated[tuple[Part, ...], Field(min_length=2, max_length=2)], ...]
-    """Pairs of parts that one person does not have both."""
-    not_observing: tuple[Role, ...] = ()
-    """The roles in which nobody who works for the clinic is the adult observer of a session, with a part in the journey
-    or without."""
+    """Pairs of parts that one person does not have both. ``staff`` stands for all who work for the clinic."""
     smallest_clinic: SortedDict[Role, Count]
     """How many people of each role the smallest clinic has that this protocol is for. Nothing may wait there for
     somebody whom it does not have."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if sorted(self.roles) != sorted(part for part in Part if part not in HOUSEHOLD):
+        if sorted(self.roles) != sorted(part for part in Part if part not in (*HOUSEHOLD, Part.STAFF)):
             raise ValueError("roles must say who may be each of the staff, and nobody else")
         unfit = [part.value for part in CLINICIANS if any(role not in CLINICAL for role in self.roles[part])]
         if unfit:

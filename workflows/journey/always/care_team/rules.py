@@ -24,7 +24,7 @@ from workflows.journey.authorization import authors
 from workflows.journey.entries import find
 from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import first_approval
-from workflows.journey.protocol import CLINICIANS, Part
+from workflows.journey.protocol import CLINICIANS, HOUSEHOLD, Part
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Obligation
 from workflows.journey.stages.sessions.state import Session
@@ -319,7 +319,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
     parts = [part for part, _, _ in named]
     others = people_of(journey.sessions[number]) if number in journey.sessions else ()
     together = [*((part, person) for part, person, _ in named), *(each for each in others if each[0] not in parts)]
-    for one, other in _confused(journey, together):
+    for one, other in _confused(journey, together, at):
         if one in parts or other in parts:
             field = next(field for part, _, field in named if part in (one, other))
             why = f"{in_words(one)} and {in_words(other)} may not be one person"
@@ -333,7 +333,7 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
         why = part_objection(journey, part, person, at)
         if why is not None:
             yield f"the {in_words(part)} {why}"
-    for one, other in _confused(journey, people):
+    for one, other in _confused(journey, people, at):
         yield f"{in_words(one)} and {in_words(other)} are one person"
     if session.number in journey.protocol.sessions.live_clinician_sessions and session.live_clinician is None:
         yield "no live clinician is named"
@@ -343,13 +343,9 @@ def part_objection(journey: Journey, part: Part, person: str, at: datetime) -> s
     """Say why somebody may not have a part at a moment (UTC); None when they may."""
     if journey.is_patient(person):
         return "is the patient"
-    staff = [m for m in journey.members if m.works_at(journey.clinic, at)]
     if part == Part.OBSERVER:
-        barred = [m for m in staff if m.role in journey.protocol.care_team.not_observing]
-        return next(
-            (f"works here as {in_words(m.role)}" for m in barred if is_same_person(journey, m.id, person)), None
-        )
-    here = [m for m in staff if m.id == person]
+        return None
+    here = [m for m in journey.members if m.id == person and m.works_at(journey.clinic, at)]
     if not here:
         return "is not entered in the register as staff of this clinic at that time"
     fitting = [m for m in here if m.role in journey.protocol.care_team.roles[part]]
@@ -361,9 +357,11 @@ def part_objection(journey: Journey, part: Part, person: str, at: datetime) -> s
     return None
 
 
-def _confused(journey: Journey, people: list[tuple[Part, str]]) -> Iterator[tuple[Part, Part]]:
-    """Yield the parts that the protocol keeps apart and one person has."""
+def _confused(journey: Journey, people: list[tuple[Part, str]], at: datetime) -> Iterator[tuple[Part, Part]]:
+    """Yield the parts that the protocol keeps apart and one person has at a moment (UTC)."""
     everybody = [(Part.COORDINATOR, journey.coordinator), (Part.CLINICIAN, journey.clinician), *people]
+    everybody += [(Part.STAFF, person) for part, person in everybody if part not in HOUSEHOLD]
+    everybody += [(Part.STAFF, m.id) for m in journey.members if m.works_at(journey.clinic, at)]
     for one, other in journey.protocol.care_team.distinct:
         first = [person for part, person in everybody if part == one]
         second = [person for part, person in everybody if part == other]
