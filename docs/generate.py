@@ -181,7 +181,7 @@ def _command(body: type[CommandBody]) -> str:
     facts = [f"Sent by: {code_names(role.value for role in body.roles)}.", f"Stages: {_stages(body)}."]
     if body.progress:
         facts.append("Refused while care is on hold.")
-    if not body.licensed:
+    if body.fact or not body.licensed:
         facts.append("Needs no licence.")
     if body in SIGNED:
         facts.append("Counts only with the sender's signature.")

@@ -4,7 +4,6 @@ import pytest
 
 from tests.journey.play import before, course, kinds, person
 from workflows.journey import commands as c
-from workflows.journey.dispatch import DECISIONS
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
@@ -30,8 +29,3 @@ def test_who_is_not_licensed_there_tells_that_a_visit_was_held_and_decides_nothi
     play.refused(signed, ABROAD, code=RefusalCode.NOT_ALLOWED, says="licence")
     screened = c.Amend(version=play.version_of("screening.recorded"), reason="x", correction=c.RecordScreening())
     play.refused(screened, ABROAD, code=RefusalCode.NOT_ALLOWED, says="licence")
-
-
-@pytest.mark.parametrize("body", [body for body in DECISIONS if body.fact])
-def test_no_fact_takes_a_licence(body: type[c.CommandBody]) -> None:
-    assert not body.licensed

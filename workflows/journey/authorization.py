@@ -50,7 +50,8 @@ def first_objection(journey: Journey, kind: SignOffKind, first: SignOff, at: dat
 def needs_licence(body: c.CommandBody) -> bool:
     """Whether a clinician needs a licence where the patient is to send this: to decide, and to write what is decided
     on. Whoever tells what happened needs none, nor to correct that."""
-    return body.correction.licensed if isinstance(body, c.Amend) else body.licensed
+    sent = body.correction if isinstance(body, c.Amend) else body
+    return sent.licensed and not sent.fact
 
 
 def licence_objection(journey: Journey, actor: Actor, at: datetime) -> Refusal | None:

@@ -32,8 +32,8 @@ class CommandBody(InputModel):
     - ``progress``: it moves care forward, and is refused while the journey is held or ending.
     - ``fact``: it says what happened, and is never refused for a stage, a hold, an ending or a licence. It wakes a
       closed journey.
-    - ``licensed``: a clinician needs a licence that is valid where the patient is. To stop, report or call for help
-      nobody needs one.
+    - ``licensed``: a clinician needs a licence that is valid where the patient is, unless it is a fact. To stop, report
+      or call for help nobody needs one.
     - ``by_anybody``: also somebody who has no part in the journey may send it. To stop, to report harm and to ask for
       help nobody needs to be known; what is sent by somebody unknown is marked so.
     - ``by_hand``: it is taken also where nothing shows that it came through the service: it stops care, reports harm or

@@ -46,7 +46,6 @@ class ReportAdverseEvent(CommandBody):
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     by_hand: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     what: Text
@@ -85,7 +84,6 @@ class FollowUpAdverseEvent(CommandBody):
     """
 
     kind: Literal["adverse-event.follow-up"] = "adverse-event.follow-up"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

@@ -49,7 +49,6 @@ class MarkInError(CommandBody):
 
     kind: Literal["pathway.mark-in-error"] = "pathway.mark-in-error"
     fact: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = STAFF
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     version: Annotated[Whole, Field(ge=1)]

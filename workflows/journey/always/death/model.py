@@ -22,7 +22,6 @@ class RecordDeath(CommandBody):
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     by_hand: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     related: Related
@@ -37,7 +36,6 @@ class DoubtDeath(CommandBody):
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     by_hand: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     death: Identifier

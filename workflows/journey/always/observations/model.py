@@ -26,7 +26,6 @@ class RecordObservation(CommandBody):
 
     kind: Literal["observation.record"] = "observation.record"
     fact: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.OBSERVER, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     seen_at: Instant
@@ -43,7 +42,6 @@ class GiveUpObservation(CommandBody):
 
     kind: Literal["observation.miss"] = "observation.miss"
     fact: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     dose: Identifier

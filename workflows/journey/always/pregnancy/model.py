@@ -24,7 +24,6 @@ class RecordPregnancyTest(CommandBody):
     and clears nothing: a negative test counts once staff have seen it."""
 
     kind: Literal["pregnancy.test"] = "pregnancy.test"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

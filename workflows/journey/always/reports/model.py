@@ -34,7 +34,6 @@ class KeepReport(CommandBody):
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     by_hand: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     about: Identifier

@@ -37,7 +37,6 @@ class RecordCrisisContact(CommandBody):
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
     fact: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     crisis: Identifier
@@ -54,7 +53,6 @@ class ReportCrisis(CommandBody):
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     by_hand: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     what: Text
@@ -67,7 +65,6 @@ class RequestSupport(CommandBody):
     fact: ClassVar[bool] = True
     by_anybody: ClassVar[bool] = True
     by_hand: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     urgency: Urgency

@@ -22,7 +22,6 @@ class MoveSupply(CommandBody):
     recorded with `session dose`. A disposal counts once somebody else has witnessed it, where the protocol asks so."""
 
     kind: Literal["supply.move"] = "supply.move"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = COUNTING
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
@@ -38,7 +37,6 @@ class WitnessDisposal(CommandBody):
     """Somebody other than who recorded it saw that doses were disposed of."""
 
     kind: Literal["supply.witness"] = "supply.witness"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
@@ -49,7 +47,6 @@ class CountSupply(CommandBody):
     """Record how many doses somebody counted at the patient's home."""
 
     kind: Literal["supply.count"] = "supply.count"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = COUNTING
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

@@ -14,7 +14,6 @@ class RecordTherapy(CommandBody):
     """Record a session of psychotherapy, or that the patient did not come. A concern asks for support at once."""
 
     kind: Literal["therapy.record"] = "therapy.record"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.THERAPIST, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

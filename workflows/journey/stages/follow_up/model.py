@@ -34,7 +34,6 @@ class CompleteCheckIn(CommandBody):
     Staff who answer in the patient's place say who told them (``told_by``), and how they spoke (``told_over``)."""
 
     kind: Literal["check-in.complete"] = "check-in.complete"
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     fact: ClassVar[bool] = True
@@ -56,7 +55,6 @@ class RecordVisit(CommandBody):
 
     kind: Literal["visit.record"] = "visit.record"
     fact: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     visit: Identifier | None = None
@@ -85,7 +83,6 @@ class RecordNoShow(CommandBody):
     """Record that the patient did not come to a visit, and how it was tried to reach them. The visit stays owed."""
 
     kind: Literal["visit.no-show"] = "visit.no-show"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, Role.THERAPIST, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS

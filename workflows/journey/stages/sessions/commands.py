@@ -95,7 +95,6 @@ class RecordDose(CommandBody):
     kind: Literal["session.dose"] = "session.dose"
     by_anybody: ClassVar[bool] = True
     fact: ClassVar[bool] = True
-    licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ANYONE
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     session: Annotated[Whole, Field(ge=1)] | None = None
@@ -111,7 +110,6 @@ class Observe(CommandBody):
     """Record one structured observation of a running session. It is added, also where its minute has one already."""
 
     kind: Literal["session.observe"] = "session.observe"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
@@ -130,7 +128,6 @@ class MissObservation(CommandBody):
     """Say why a scheduled observation was not made, or not whole, once its time is over."""
 
     kind: Literal["session.miss-observation"] = "session.miss-observation"
-    licensed: ClassVar[bool] = False
     fact: ClassVar[bool] = True
     roles: ClassVar[tuple[Role, ...]] = (Role.OBSERVER, Role.SESSION_MONITOR, *CLINICAL)
     stages: ClassVar[tuple[Stage, ...]] = ALWAYS
