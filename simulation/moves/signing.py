@@ -13,6 +13,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.watch import contacts_watched
 
 CHOICES = {
     SignOffKind.ELIGIBILITY: "at_home",
@@ -36,6 +37,11 @@ def sign(situation: Situation) -> PlayedMove | None:
             return fill_in(journey, Instrument.C_SSRS_SINCE, f"asked-{journey.version}")
         if before:
             return None
+    if request.sign_off == SignOffKind.LOST_TO_FOLLOW_UP and journey.handover is None and contacts_watched(journey):
+        receiver = c.Receiver(
+            name="Dr. Invented", organisation="family doctor (invented)", reached_by="+15550100", accepted=True
+        )
+        return Role.CLINICIAN, c.ProposeHandover(receiver=receiver, reason=invented("sought, and not found"))
     rule = journey.protocol.sign_offs[request.sign_off]
     return signer(journey, request), c.Sign(
         request=request.id,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.journey.contacts import handover
 from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, started
 from workflows.journey import commands as c
@@ -107,6 +108,8 @@ def _try(play: Play, what: str, how: Any) -> None:
             for asked in [waiting for waiting in play.journey.waiting.values() if waiting.sign_off == kind]:
                 play.take(play.command(play.signature(kind, asked.subject), how))
         case "sign" | "hand over" if play.asks_for(SignOffKind.RISK_DECISION):
+            if what == "hand over":
+                play.take(play.command(handover(), Role.CLINICIAN))
             choice = "settled" if what == "sign" else "handed_over"
             signature = play.signature(
                 SignOffKind.RISK_DECISION, choice=choice, referral=None if what == "sign" else "a hospital"

@@ -52,6 +52,7 @@ def seen_by_nobody() -> Play:
     play = after("session.end", 3)
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
     play.wait(days=60)
+    play.do(handover())
     return play
 
 

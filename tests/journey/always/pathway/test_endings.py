@@ -199,8 +199,12 @@ def test_who_gives_a_patient_up_names_who_goes_on_seeking_them() -> None:
     subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)
     lost = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject)
     play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral")
-    play.do(lost.model_copy(update={"referral": "the sister"}))
-    given_up = [k for k in play.journey.contacts.values() if k.handed_over_to == "the sister"]
+    lost = lost.model_copy(update={"referral": "the sister"})
+    play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
+    receiver = {"name": "Sis Invented", "organisation": "the patient's sister", "reached_by": "+15550100"}
+    play.do(handover(**receiver))
+    play.sign(SignOffKind.LOST_TO_FOLLOW_UP, subject, referral="the sister")
+    given_up = [k for k in play.journey.contacts.values() if (k.handed_over_to or "").startswith("Sis Invented")]
     assert {k.type for k in given_up} >= {"check_in"}
     play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.LOST_TO_FOLLOW_UP

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, observation, referral
+from tests.journey.contacts import handover
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import (
     JOURNEY,
@@ -322,6 +323,7 @@ def test_what_concerns_safety_is_settled_before_the_end() -> None:
     play.do(followed_up("adverse-event-1", "unknown"))
     left = sorted(waiting.kind for waiting in play.journey.waiting.values())
     assert left == ["check_in"] * 3 + ["crisis_contact", "leftovers", "risk_decision", "visit"]
+    play.do(handover())
     play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral="county crisis team (invented)")
     play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.WITHDRAWN

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.journey.contacts import handover
 from tests.journey.correcting import amend
 from tests.journey.instruments.vectors import c_ssrs, c_ssrs_since
 from tests.journey.play import Play, after, before, kinds, one
@@ -292,9 +293,16 @@ def test_a_patient_is_handed_over_by_two_people_to_whom_they_name() -> None:
     ask(play, "yyyyyn")
     without = play.signature(SignOffKind.RISK_DECISION, choice="handed_over")
     play.refused(without, code=RefusalCode.INCOMPLETE, field="referral")
-    hospital = "county hospital, emergency department (invented)"
-    bodies = play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral=hospital)
-    assert one(bodies, e.CrisisClosed).to == hospital
+    somewhere = play.signature(SignOffKind.RISK_DECISION, choice="handed_over", referral="a hospital (invented)")
+    play.refused(somewhere, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
+    asked = handover(accepted=False, name="Dr. Invented", organisation="x", reached_by="x")
+    play.refused(asked, code=RefusalCode.INCOMPLETE, field="receiver.accepted")
+    play.do(handover())
+    play.refused(somewhere, code=RefusalCode.STALE, field="request", says="")
+    assert not play.asks_for(SignOffKind.HANDOVER), "two people decide on the risk, and nothing else is handed over"
+    bodies = play.sign(SignOffKind.RISK_DECISION, choice="handed_over", referral="a hospital (invented)")
+    assert one(bodies, e.CrisisClosed).to == handover().receiver.called
+    assert play.journey.handover is None, "whoever agreed to this has agreed to nothing later"
     assert play.waits_for("crisis") is None
     assert play.journey.held, "care here goes on only when people settle the risk"
     decision = play.signature(SignOffKind.RISK_DECISION, choice="settled")

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
+from workflows.journey.always.safety.model import CrisisClosed
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
@@ -38,9 +39,11 @@ class Receiver(InputModel):
 
 
 class ProposeHandover(CommandBody):
-    """Propose who takes over what is still watched in a pathway that ends: somebody who can be reached, and has agreed.
+    """Propose who takes over what is still watched in a pathway that ends, a patient at risk of suicide, or one who was
+    sought in vain: somebody who can be reached, and has agreed.
 
-    Without it the running session and the contacts after the last dose go on to their end. It counts once signed.
+    Without it the running session and the contacts after the last dose go on to their end. It counts once signed: of a
+    patient at risk, or sought in vain, by the decision on that.
     """
 
     kind: Literal["pathway.propose-handover"] = "pathway.propose-handover"
@@ -95,7 +98,13 @@ def _decided(state: HandoverState, body: SignedOff, event: EventHeader) -> Chang
     return {"handover": None} if declined and not body.first_of_two else {}
 
 
+def _crisis_closed(state: HandoverState, body: CrisisClosed, event: EventHeader) -> Changes:
+    """Whoever agreed to take this over has agreed to nothing later."""
+    return {} if body.to is None else {"handover": None}
+
+
 EVOLUTIONS: Evolutions = {
+    CrisisClosed: _crisis_closed,
     HandoverProposed: _proposed,
     WatchHandedOver: _handed_over,
     SignedOff: _decided,

@@ -21,14 +21,16 @@ from workflows.journey.watch import contacts_watched, sessions_watched
 
 
 def propose(journey: Journey, command: c.ProposeHandover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Propose a handover of what is still watched, in a pathway that ends."""
-    if journey.closing is None:
+    """Propose a handover of what is still watched, in a pathway that ends, of a patient at risk, or of one who was
+    sought in vain."""
+    at_risk, lost = bool(journey.open_crises), any(contact.lost for contact in journey.contacts.values())
+    if journey.closing is None and not (at_risk or lost):
         refuse(
             RefusalCode.WRONG_STAGE,
             "the pathway does not end: what is watched goes on here",
             "End it first (`pathway transfer`, `pathway stop` or `pathway withdraw`)",
         )
-    if not sessions_watched(journey) and not contacts_watched(journey):
+    if not (at_risk or sessions_watched(journey) or contacts_watched(journey)):
         refuse(RefusalCode.ALREADY_DONE, "nothing is left to hand over", "See `pathway why` for what is awaited")
     _require_somebody(journey, command.receiver, by, at)
     yield e.HandoverProposed(receiver=command.receiver, reason=command.reason)
@@ -76,8 +78,9 @@ def _require_somebody(journey: Journey, receiver: Receiver, by: Actor, at: datet
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for the signature under a handover, as long as there is something to hand over."""
-    if journey.handover is None or not (sessions_watched(journey) or contacts_watched(journey)):
+    """Ask for the signature under a handover, as long as there is something to hand over in a pathway that ends."""
+    watched = sessions_watched(journey) or contacts_watched(journey)
+    if journey.handover is None or journey.closing is None or not watched:
         return
     asked = sign_off_requirement(journey, SignOffKind.HANDOVER)
     if asked:

@@ -49,8 +49,9 @@ def _count_as_reached(journey: Journey, decided: e.SignedOff) -> Iterator[e.Even
 def _settle_risk(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     """Close every open crisis. Where the risk is settled here, let care go on that was held because of it, and sign the
     level that it was settled by."""
+    to = journey.handover.receiver.called if decided.choice == "handed_over" and journey.handover else None
     for crisis in journey.open_crises:
-        yield e.CrisisClosed(crisis=crisis.id, sign_off=decided.request, to=decided.referral)
+        yield e.CrisisClosed(crisis=crisis.id, sign_off=decided.request, to=to)
     risk = journey.asked_risk
     if decided.choice == "settled" and risk is not None and risk.found not in journey.signed_levels:
         yield e.RiskLevelSigned(found=risk.found, sign_off=decided.request)
@@ -61,13 +62,15 @@ def _settle_risk(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody
 
 
 def _risk_decision(journey: Journey, subject: str | None) -> Content:
-    """What was found, who reached the patient, what was asked again, and when they are spoken with next."""
+    """What was found, who reached the patient, what was asked again, when they are spoken with next, and who is to take
+    over."""
     asked = [m for m in journey.measurements if m.instrument in C_SSRS_FORMS or m.score.needs_c_ssrs]
     held = [h for h in journey.standing_holds if h.cause in RISK_CAUSES]
     return {
         "crises": [crisis.model_dump(mode="json") for crisis in journey.open_crises],
         "holds": [hold.model_dump(mode="json") for hold in held],
         "asked": [m.model_dump(mode="json") for m in asked],
+        "handover": None if journey.handover is None else journey.handover.model_dump(mode="json"),
     }
 
 

@@ -29,7 +29,7 @@ from workflows.journey.vocabulary.signed_statement import Signature
 from workflows.journey.watch import contacts_watched
 
 HANDED_OVER = "handed_over"
-"""The choice of a decision on suicide risk by which somebody else, named in its referral, looks after the patient."""
+"""The choice of a decision on suicide risk by which somebody else looks after the patient, who has agreed to it."""
 
 
 LONGEST_DELEGATION = timedelta(weeks=4)
@@ -85,6 +85,13 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
             RefusalCode.INCOMPLETE,
             "this decision ends the pathway" if ends else "this decision hands the patient over",
             "Say where the patient is referred to",
+            "referral",
+        )
+    if (gives_up or command.choice == HANDED_OVER) and journey.handover is None:
+        refuse(
+            RefusalCode.INCOMPLETE,
+            "nobody has agreed to take over",
+            "Propose who does, by name, and how they are reached (`pathway propose-handover`); then sign this",
             "referral",
         )
     if kind == SignOffKind.RISK_DECISION and command.choice != HANDED_OVER and command.referral is not None:

@@ -19,19 +19,20 @@ def _lost(journey: Journey, subject: str | None) -> Content:
     return {
         "contact": None if contact is None else contact.model_dump(mode="json"),
         "happened": journey.happened.model_dump(mode="json"),
+        "handover": None if journey.handover is None else journey.handover.model_dump(mode="json"),
     }
 
 
 def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
-    """End the pathway. The contacts after a dose for which the patient was sought in vain go to whom the referral
-    names."""
+    """End the pathway. The contacts after a dose for which the patient was sought in vain go to who agreed to take
+    over."""
     sought = [w.subject for w in journey.waiting.values() if w.taken and w.subject is not None]
     given_up = tuple(k for k in contacts_watched(journey) if k.id in sought)
     yield e.PathwayEnding(
         outcome=Outcome.LOST_TO_FOLLOW_UP, reason=decided.rationale or decided.meaning, referral=decided.referral
     )
-    if given_up and decided.referral is not None:
-        yield hand_over(given_up, decided.referral, decided.request)
+    if given_up and journey.handover is not None:
+        yield hand_over(given_up, journey.handover.receiver.called, decided.request)
 
 
 def _discharge(journey: Journey, subject: str | None) -> Content:
