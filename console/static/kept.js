@@ -182,6 +182,7 @@ function knowEnd(found) {
 // Ask whether to stay, a minute before somebody is signed out.
 function warn() {
   const ends = Math.min(idleUntil, latest);
+  if (lost !== null && now() > ends) leave();
   if (away || lost !== null || now() < ends - WARN) return say(leaving, "");
   if (now() > ends) {
     idleUntil = latest = Infinity;
