@@ -1,6 +1,9 @@
 """`contact-point`: how people are reached. Addresses are never arguments, which others on the machine could see."""
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -24,131 +27,98 @@ ObserverOption = Annotated[
 PointOption = Annotated[
     str, typer.Option("--point", metavar="POINT", help="Its id; see `contact-point show`.", show_default=False)
 ]
+ANYBODY: Final = (("journey", runtime.AnyJourney, None), ("person", Person, None), ("observer", ObserverOption, None))
+LET_IN: Final = (("journey", runtime.JourneyId, Parameter.empty), ("observer", ObserverOption, None))
+"""The options that say whose points a command is about: anybody's, or of those whom links let in."""
 
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("show")(command(show, to_look=True))
-    for name, act in (
-        ("add", add),
-        ("verify", verify),
-        ("send-code", send_code),
-        ("remove", remove),
-        ("first", first),
-        ("wish", wish),
-        ("set-code", set_code),
-        ("send-link", send_link),
+    group.command("show")(command(_of(ANYBODY, show), to_look=True))
+    for name, whose, act in (
+        ("add", ANYBODY, add),
+        ("verify", ANYBODY, verify),
+        ("send-code", ANYBODY, send_code),
+        ("remove", ANYBODY, remove),
+        ("first", ANYBODY, first),
+        ("wish", ANYBODY, wish),
+        ("set-code", LET_IN, set_code),
+        ("send-link", LET_IN, send_link),
     ):
-        group.command(name)(command(act, to_act=True))
+        group.command(name)(command(_of(whose, act), to_act=True))
 
 
-async def show(
-    call: Call, journey: runtime.AnyJourney = None, person: Person = None, observer: ObserverOption = None
-) -> None:
+def _of(options: Sequence[tuple[str, Any, Any]], act: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Give a command the options that say whose points it is about."""
+
+    @wraps(act)
+    async def run(call: Call, **given: Any) -> None:
+        journey, *others = (given.pop(name, None) for name in ("journey", "person", "observer"))
+        wanted = None if journey is None else str(journey_id(journey))
+        whose = forms.check(Whose, dict(zip(("journey_id", "person", "observer"), (wanted, *others), strict=True)))
+        await act(call, whose, **given)
+
+    call, _, *own = signature(act).parameters.values()
+    added = [Parameter(name, call.kind, annotation=kind, default=default) for name, kind, default in options]
+    ordered = sorted((*added, *own), key=lambda each: each.default is not Parameter.empty)
+    run.__signature__ = Signature([call, *ordered])  # type: ignore[attr-defined]
+    return run
+
+
+async def show(call: Call, whose: Whose) -> None:
     """Show how the patient of a journey, or one of the staff, is reached."""
-    _show(call.output, (await use.show_contact(call.context, _whose(journey, person, observer))).kept)
+    _show(call.output, (await use.show_contact(call.context, whose)).kept)
 
 
-async def add(
-    call: Call,
-    journey: runtime.AnyJourney = None,
-    person: Person = None,
-    observer: ObserverOption = None,
-    file: runtime.File = None,
-) -> None:
+async def add(call: Call, whose: Whose, file: runtime.File = None) -> None:
     """Add a point, and have a code sent there. The form: {"channel": "email", "address": "..."}; or the channel
     webhook, with what its receiver knows them by, such as sms:+15550100."""
     new = forms.check(NewPoint, forms.read_object(read_input(file)))
-    _tell(
-        call.output,
-        await use.add_point(call.context, _whose(journey, person, observer), new),
-        "A code is on its way there.",
-    )
+    _tell(call.output, await use.add_point(call.context, whose, new), "A code is on its way there.")
 
 
-async def verify(
-    call: Call,
-    point: PointOption,
-    journey: runtime.AnyJourney = None,
-    person: Person = None,
-    observer: ObserverOption = None,
-) -> None:
+async def verify(call: Call, whose: Whose, point: PointOption) -> None:
     """Enter the code that came back from a point (you are asked for it). From then on it counts."""
     code = call.context.ask("The code that was sent there").strip()
-    _tell(
-        call.output,
-        await use.verify_point(call.context, _whose(journey, person, observer), point, code),
-        "It counts now.",
-    )
+    _tell(call.output, await use.verify_point(call.context, whose, point, code), "It counts now.")
 
 
-async def send_code(
-    call: Call,
-    point: PointOption,
-    journey: runtime.AnyJourney = None,
-    person: Person = None,
-    observer: ObserverOption = None,
-) -> None:
+async def send_code(call: Call, whose: Whose, point: PointOption) -> None:
     """Send another code to a point."""
-    _tell(
-        call.output,
-        await use.send_code(call.context, _whose(journey, person, observer), point),
-        "A code is on its way there.",
-    )
+    _tell(call.output, await use.send_code(call.context, whose, point), "A code is on its way there.")
 
 
-async def remove(
-    call: Call,
-    point: PointOption,
-    journey: runtime.AnyJourney = None,
-    person: Person = None,
-    observer: ObserverOption = None,
-) -> None:
+async def remove(call: Call, whose: Whose, point: PointOption) -> None:
     """Remove a point. It stays in earlier versions."""
-    _tell(
-        call.output,
-        await use.remove_point(call.context, _whose(journey, person, observer), point),
-        "It is used no more.",
-    )
+    _tell(call.output, await use.remove_point(call.context, whose, point), "It is used no more.")
 
 
-async def first(
-    call: Call,
-    point: PointOption,
-    journey: runtime.AnyJourney = None,
-    person: Person = None,
-    observer: ObserverOption = None,
-) -> None:
+async def first(call: Call, whose: Whose, point: PointOption) -> None:
     """Have a point tried before the others."""
-    _tell(
-        call.output, await use.put_first(call.context, _whose(journey, person, observer), point), "It is tried first."
-    )
+    _tell(call.output, await use.put_first(call.context, whose, point), "It is tried first.")
 
 
 async def wish(
     call: Call,
-    journey: runtime.AnyJourney = None,
-    person: Person = None,
-    observer: ObserverOption = None,
+    whose: Whose,
     only_alarms: Annotated[
         bool, typer.Option("--only-alarms/--everything", help="Send nothing but alarms; or everything again.")
     ] = True,
 ) -> None:
     """Keep what somebody wants of messages. Alarms come all the same."""
-    wishes = Wishes(only_alarms=only_alarms)
-    _tell(call.output, await use.set_wishes(call.context, _whose(journey, person, observer), wishes), "It is kept.")
+    _tell(call.output, await use.set_wishes(call.context, whose, Wishes(only_alarms=only_alarms)), "It is kept.")
 
 
-async def send_link(call: Call, journey: runtime.JourneyId, observer: ObserverOption = None) -> None:
+async def send_link(call: Call, whose: Whose) -> None:
     """Send a link to a patient, to their own page; with --observer, to an observer, to their session."""
-    owner = await use.send_link(call.context, _whose(journey, None, observer))
+    owner = await use.send_link(call.context, whose)
     if call.output.json_only:
         call.output.data({"to": owner.role})
     else:
         call.output.text("A link is on its way to the points that are verified. It works once, within a day.")
 
 
-async def set_code(call: Call, journey: runtime.JourneyId, observer: ObserverOption = None) -> None:
+async def set_code(call: Call, whose: Whose) -> None:
     """Set the code that a patient or an observer agreed on with you: you are asked for it twice. Links in their
     messages ask for it.
 
@@ -158,12 +128,7 @@ async def set_code(call: Call, journey: runtime.JourneyId, observer: ObserverOpt
     code = call.context.ask("The code that they chose", secret=True)
     if code != call.context.ask("The same code again", secret=True):
         raise InvalidInput("these are two different codes", "Ask again", state=use.NOTHING_CHANGED)
-    _tell(call.output, await use.set_clinic_code(call.context, _whose(journey, None, observer), code), "It counts now.")
-
-
-def _whose(journey: str | None, person: str | None, observer: str | None) -> Whose:
-    wanted = None if journey is None else str(journey_id(journey))
-    return forms.check(Whose, {"journey_id": wanted, "person": person, "observer": observer})
+    _tell(call.output, await use.set_clinic_code(call.context, whose, code), "It counts now.")
 
 
 def _tell(output: Output, changed: Changed, said: str) -> None:
