@@ -55,7 +55,6 @@ from application.words.sentences import first_sentence
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
 from application.work.hold_together import LOT_NOT_KNOWN
-from console.drafts import SHOWN_AGAIN
 from console.forms import Field
 from console.limits import TooOften
 from console.said_here import said_here
@@ -292,7 +291,7 @@ def page(
         called=called,
         demonstration=settings.demonstration,
         now=sign_ins_of(request).now(),
-        **_when_idle(request, signed_in, notice),
+        **_when_idle(request, signed_in),
         service=request.app.state.service,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
@@ -301,9 +300,9 @@ def page(
     return HTMLResponse(content, status, wait)
 
 
-def _when_idle(request: Request, signed_in: SignIn | None, notice: Flash | None) -> dict[str, Any]:
+def _when_idle(request: Request, signed_in: SignIn | None) -> dict[str, Any]:
     """Say when a page is put away because whoever looks at it did nothing, and where its browser goes then: nobody who
-    comes by later reads it. ``entered``: what somebody entered is in it, and is not to be lost."""
+    comes by later reads it. What somebody entered, who sent a form that it ``answers``, is not to be lost."""
     if signed_in is None:
         return {}
     left = min(signed_in.idle_until, signed_in.since + LONGEST) - sign_ins_of(request).now()
@@ -311,7 +310,7 @@ def _when_idle(request: Request, signed_in: SignIn | None, notice: Flash | None)
     return {
         "idle_seconds": max(int(left.total_seconds()), 0) + 1,
         "onward_after_idle": f"/sign-in?{urlencode({'next': here})}",
-        "entered": request.method == "POST" or (notice is not None and SHOWN_AGAIN in notice.said),
+        "answers_form": request.method == "POST",
     }
 
 

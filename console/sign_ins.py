@@ -33,10 +33,11 @@ MOST = 1000
 
 
 class Flash(NamedTuple):
-    """What is said at the top of the next page."""
+    """What is said at the top of the next page. ``entered``: it has what somebody entered, and could not send."""
 
     said: str
     more: tuple[tuple[str, str], ...] = ()
+    entered: bool = False
 
 
 @dataclass(frozen=True)

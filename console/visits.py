@@ -187,7 +187,7 @@ class Visit:
         request = self.request
         draft = drafts_of(request).take(cookies.sent(request, DRAFTS), request.url.path, self.signed_in.person.id)
         if draft is not None:
-            self.signed_in.notice = Flash(f"{draft.why}. {SHOWN_AGAIN}")
+            self.signed_in.notice = Flash(f"{draft.why}. {SHOWN_AGAIN}", entered=True)
         return None if draft is None else draft.entered
 
     def require_working_session(self) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from html import unescape
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import pytest
@@ -200,10 +201,23 @@ async def test_whoever_does_nothing_or_stays_too_long_is_signed_out(clinics: Cli
     clinics.world.at += timedelta(seconds=1)
     assert (await browser.go("/work")).url.path == "/sign-in"
     await browser.sign_in("coordinator")
-    for _ in range(LONGEST // IDLE):
+    for _ in range(LONGEST // IDLE - 1):
         clinics.world.at += IDLE
         await browser.go("/work")
-    clinics.world.at += timedelta(seconds=1)
+    clinics.world.at += timedelta(minutes=5)
+    # A form keeps what was entered, and without script hides the rest at its minute: here that of the twelfth hour.
+    form = f"/journeys/{clinics.held}/pathway/hold"
+    assert 'data-tens="1" data-minutes="0"' in (await browser.go(form)).text
+    # What answers to a form of another page has none of its own, and cannot be opened at its address.
+    there = f"/sign-in?{urlencode({'next': browser.page.url.raw_path.decode()})}"
+    for page, onward, entered in (
+        (await browser.send({}), there, " data-entered"),
+        (await browser.client.post("/work/claim"), "/sign-in", ""),
+    ):
+        assert page.is_error
+        assert f'data-idle="601" data-onward="{onward}"{entered}>' in page.text
+        assert ('http-equiv="refresh"' in page.text) == (not entered)
+    clinics.world.at += timedelta(minutes=10, seconds=1)
     assert (await browser.go("/work")).url.path == "/sign-in"
 
 
