@@ -6,17 +6,22 @@ from uuid import UUID
 import typer
 
 from activities.notices.listing import ListedMessage
-from application.messages.messages import ListMessages, handle_message, show_messages
+from application.messages.messages import ListMessages, handle_message, send_again, show_messages
 from cli.input import journey_id
 from cli.output import add_row, short_time, table, your_time
 from cli.references import Known, name_journey, references_of
 from cli.runtime import Call, command
+
+MessageArgument = Annotated[
+    UUID, typer.Argument(metavar="MESSAGE", help="Its id; see `message list`.", show_default=False)
+]
 
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
     group.command("list")(command(list_, to_look=True))
     group.command("handle")(command(handle, to_act=True))
+    group.command("send-again")(command(resend, to_act=True))
 
 
 async def list_(
@@ -28,7 +33,7 @@ async def list_(
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, muted,
-    acknowledged, handled.
+    requeued, acknowledged, handled.
 
     Without --journey, of your clinics.
     """
@@ -43,6 +48,7 @@ async def list_(
     for message in found.rows:
         to = f"{message.to}, ALARM" if message.alarm else message.to
         became = message.state if message.code is None else f"{message.state} ({message.code})"
+        became += f" by {message.by}" if message.by else ""
         people = ", ".join(message.people)
         add_row(shown, message.notice_id, _journey(message, known), to, short_time(message.queued_at), became, people)
     call.output.show(shown)
@@ -50,16 +56,21 @@ async def list_(
         call.output.note(f"There may be more than {limit}; raise --limit.")
 
 
-async def handle(
-    call: Call,
-    message: Annotated[UUID, typer.Argument(metavar="MESSAGE", help="Its id; see `message list`.", show_default=False)],
-) -> None:
+async def handle(call: Call, message: MessageArgument) -> None:
     """Say that you saw to a message that reached nobody: you told whom it was for, or know that they need it not."""
-    handled = await handle_message(call.context, message)
+    _tell(call, await handle_message(call.context, message), "is handled. The watchdog pages it no more.")
+
+
+async def resend(call: Call, message: MessageArgument) -> None:
+    """Have a message that reached nobody sent again now, also to addresses that refused it."""
+    _tell(call, await send_again(call.context, message), "is sent again. See in a while what became of it.")
+
+
+def _tell(call: Call, message: ListedMessage, said: str) -> None:
     if call.output.json_only:
-        call.output.data(_as_json(handled))
+        call.output.data(_as_json(message))
     else:
-        call.output.text(f"{handled.notice_id} is handled. The watchdog pages it no more.")
+        call.output.text(f"{message.notice_id} {said}")
 
 
 def _as_json(message: ListedMessage) -> dict[str, Any]:

@@ -7,7 +7,7 @@ between is sent again under the same id. Alarms have a loop and places of their 
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -33,7 +33,7 @@ from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event, ObligationEscalated
-from workflows.journey.views.notices import notices
+from workflows.journey.views.notices import APPOINTMENT, Notice, is_open, notices
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import after_quiet_hours
 
@@ -46,7 +46,10 @@ AGAIN = 2.0
 AT_ONCE = 8
 """How many alarms, and how many other notices, one worker delivers at a time."""
 FAILED_AGAIN = {True: 300.0, False: 1800.0}
-"""Seconds after which an alarm, and any other notice, that reached nobody is tried again: a channel may be back."""
+"""Seconds after which an alarm, and any other notice, that reached nobody is tried again: a channel may be back. Once
+one arrives, it is, and the others follow at once."""
+LOOKED_AT, FIRST = 50, UUID(int=0)
+"""At how many of those one look looks, and what is before the id of any of them."""
 LEASE = 60.0
 """Seconds for which a notice is taken. Longer than any channel takes for one attempt."""
 STOP = 20.0
@@ -86,18 +89,20 @@ async def delivering(sender: Sender, *, poll: float = POLL, lease: float = LEASE
 
 
 async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float, lease: float) -> None:
-    under_way: set[asyncio.Task[None]] = set()
-    looked = monotonic()
+    under_way: set[asyncio.Task[bool]] = set()
+    looked, came_to, at_once, again = monotonic(), FIRST, False, FAILED_AGAIN[alarm]
     stopping = asyncio.create_task(stop.wait())
     while not stop.is_set():
+        ended = {task for task in under_way if task.done()}
+        under_way -= ended
+        at_once |= any(task.result() for task in ended)
         free, taken, pause = AT_ONCE - len(under_way), 0, poll
         try:
-            if monotonic() - looked > FAILED_AGAIN[alarm] / 5:
-                looked = monotonic()
-                await try_failed_again(sender, alarm=alarm, seconds=FAILED_AGAIN[alarm])
+            if at_once or monotonic() - looked > again / 5:
+                looked, at_once = monotonic(), False
+                came_to, at_once = await try_failed_again(sender, alarm=alarm, seconds=again, after=came_to)
             for notice_id in await queue.take(sender.record, alarm=alarm, most=free, seconds=lease) if free else ():
-                under_way.add(task := asyncio.create_task(see_to(sender, notice_id)))
-                task.add_done_callback(under_way.discard)
+                under_way.add(asyncio.create_task(see_to(sender, notice_id)))
                 taken += 1
         except (RecordUnavailable, RecordFault) as outage:
             log.warning("messages.waiting", code=outage.code)
@@ -115,59 +120,84 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
             task.cancel()
 
 
-async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float) -> None:
-    """Queue anew what reached nobody and was not tried for so many seconds: alarms, which are looked at again before
-    they are sent, and what tells of something that is still open."""
-    for notice_id in await queue.list_failed(sender.record, alarm=alarm, seconds=seconds, most=AT_ONCE):
+async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float, after: UUID = FIRST) -> tuple[UUID, bool]:
+    """Queue anew a few of those that reached nobody and were not tried for so many seconds: alarms, which are looked at
+    again before they are sent, and what tells of something that is still open. What is done is told to nobody any more.
+
+    Goes on after the notice that it came to before. Returns which that is now, and whether to go on at once, because
+    little was found to be sent: each one has its turn, however many there are."""
+    found = await queue.list_failed(sender.record, alarm=alarm, seconds=seconds, after=after, most=LOOKED_AT)
+    queued = 0
+    for notice_id in found:
         notice = await queue.load(sender.record, notice_id)
-        if notice is None:
-            continue
-        event, journey = await _event(sender.record, notice), await _journey(sender, notice)
-        waiting = () if journey is None else journey.waiting
-        if notice.alarm or _about(sender.record.patients, notice, event) in waiting:
-            await queue.put_off(sender.record, notice_id, 0)
+        stands = None if notice is None else notice.alarm or await _is_open(sender, notice)
+        if stands:
+            queued += await queue.requeue(sender.record, notice_id)
+        elif stands is False:
+            await _end(sender, notice_id, "done")
+        if queued == AT_ONCE:
+            return notice_id, False
+    return (found[-1], True) if len(found) == LOOKED_AT else (FIRST, False)
 
 
-async def see_to(sender: Sender, notice_id: UUID) -> None:
-    """Do what is next about one notice. Whatever goes wrong, it is taken again later."""
+async def _is_open(sender: Sender, notice: QueuedNotice) -> bool | None:
+    """Whether what a notice tells of is still open; None where it is not known, and a person has to say so."""
+    event, journey = await _event(sender.record, notice), await _journey(sender, notice)
+    if event is None or journey is None or (told := _told_by(sender.record.patients, notice, event)) is None:
+        return None
+    with suppress(ValueError):
+        events = await load_events(sender.record, notice.journey_id) if told.kind == APPOINTMENT else (event,)
+        return is_open(told, events, journey, notice.now)
+    return None
+
+
+async def _end(sender: Sender, notice_id: UUID, why: str) -> None:
+    """Tell nobody any more."""
+    await queue.keep(sender.record, notice_id, [NewFact("", "", "", "muted", why)])
+    await queue.end(sender.record, notice_id)
+
+
+async def see_to(sender: Sender, notice_id: UUID) -> bool:
+    """Do what is next about one notice. Whatever goes wrong, it is taken again later. Whether it reached somebody after
+    it had reached nobody."""
     try:
-        await _see_to(sender, notice_id)
+        return await _see_to(sender, notice_id)
     except (RecordUnavailable, RecordFault) as outage:
         log.warning("messages.waiting", code=outage.code)
     except KeysUnavailable:
         log.warning("messages.waiting", code="keys")
     except Exception as defect:
         log.error("messages.failed", notice_id=str(notice_id), error=type(defect).__name__)
+    return False
 
 
-async def _see_to(sender: Sender, notice_id: UUID) -> None:
+async def _see_to(sender: Sender, notice_id: UUID) -> bool:
     notice = await queue.load(sender.record, notice_id)
     if notice is None:
-        return
+        return False
     journey = await _journey(sender, notice)
     event = await _event(sender.record, notice)
     quiet = quiet_until(notice, event, journey)
     if quiet is not None:
         await queue.put_off(sender.record, notice_id, (quiet - notice.now).total_seconds(), quiet_until=quiet)
-        return
+        return False
     if is_taken(event, journey):
-        await queue.keep(sender.record, notice_id, [NewFact("", "", "", "muted", "taken")])
-        await queue.end(sender.record, notice_id)
-        return
+        await _end(sender, notice_id, "taken")
+        return False
     told = await _told(sender, notice)
     kept = {fact.person for fact in notice.facts if fact.state == "muted"}
     muted = [person for person in told.muted if person not in kept]
     await queue.keep(sender.record, notice_id, [NewFact(person, "", "", "muted") for person in muted])
     tries = plan(told.targets, notice.facts, notice.now, alarm=notice.alarm).tries
     await asyncio.gather(*(_try(sender, notice, told.points[each], event, journey, each) for each in tries))
-    await _go_on(sender, notice_id, told.targets)
+    return await _go_on(sender, notice_id, told.targets)
 
 
-async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> None:
-    """Say when the notice is seen to again, after what has become of it."""
+async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> bool:
+    """Say when the notice is seen to again, after what has become of it. Whether it arrived, and had failed."""
     now = await queue.load(sender.record, notice_id)
     if now is None:
-        return
+        return False
     then = plan(targets, now.facts, now.now, alarm=now.alarm)
     if then.tries:
         await queue.put_off(sender.record, notice_id, 0, arrived=then.arrived)
@@ -183,6 +213,7 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
             log.error("messages.undelivered", notice_id=str(notice_id), journey_id=str(now.journey_id), to=now.to)
             await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
         await queue.put_off(sender.record, notice_id, None)
+    return then.arrived and any(fact.state == "failed" for fact in now.facts)
 
 
 def _why(targets: Sequence[Target]) -> str:
@@ -348,16 +379,15 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
         return None
 
 
-def _about(keys: PatientKeys, notice: QueuedNotice, event: Event | None) -> str:
-    """What a notice tells of: the id of a task, or of something else that its event names; nothing where it is not
-    known."""
-    found = () if event is None else notices(event)
-    return next((each.about for each in found if keys.of_notice(each) == notice.id), None) or ""
+def _told_by(keys: PatientKeys, notice: QueuedNotice, event: Event) -> Notice | None:
+    """Which of the notices of an event was queued; None for the message that somebody asked for."""
+    return next((each for each in notices(event) if keys.of_notice(each) == notice.id), None)
 
 
 def until(keys: PatientKeys, notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
     """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known."""
     if journey is None or event is None:
         return None
-    waiting = journey.waiting.get(_about(keys, notice, event))
+    told = _told_by(keys, notice, event)
+    waiting = journey.waiting.get((told and told.about) or "")
     return waiting.deadline if waiting is not None and waiting.deadline > notice.now else None

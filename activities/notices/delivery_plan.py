@@ -59,9 +59,11 @@ class _Stand(NamedTuple):
 
 
 def plan(targets: Sequence[Target], facts: Sequence[DeliveryFact], now: datetime, *, alarm: bool) -> DeliveryPlan:
-    """Work out what is next at a moment (UTC). What had failed is tried once more at each point that takes messages."""
+    """Work out what is next at a moment (UTC). What had failed is tried once more at each point that takes messages;
+    where a person wants it sent again, at all of them."""
     pauses: Sequence[int] = ALARM_PAUSES if alarm else PAUSES
-    gone = {(fact.person, fact.point) for fact in facts if fact.state == "bounced"}
+    asked = max((number for number, fact in enumerate(facts) if fact.state == "requeued"), default=0)
+    gone = {(fact.person, fact.point) for fact in facts[asked:] if fact.state == "bounced"}
     failed = [number for number, fact in enumerate(facts, 1) if fact.state == "failed"]
     if failed:
         pauses, facts = (), facts[failed[-1] :]

@@ -8,12 +8,13 @@ from uuid import UUID
 from activities.record.store import Record
 
 ORDER = ("handled", "acknowledged", "accepted", "muted", "failed", "bounced", "deferred", "sent")
-"""What became of a message is the first of these that did."""
+"""What became of a message is the first of these that did; one that somebody has sent again is as one that failed, and
+of both the last counts."""
 
 
 class ListedMessage(NamedTuple):
     """A message: for which role of which clinic, since when (UTC), and what became of it last, when and why.
-    ``people`` are those whom it was sent to."""
+    ``people`` are those whom it was sent to, and ``by`` is who saw to it, has it, or wants it sent again."""
 
     notice_id: UUID
     journey_id: UUID
@@ -26,6 +27,7 @@ class ListedMessage(NamedTuple):
     at: datetime | None
     code: str | None
     people: Sequence[str]
+    by: str | None = None
 
 
 _LIST = """
@@ -38,11 +40,13 @@ WITH listed AS (
 SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n.created_at,
        coalesce(f.state, 'queued'), f.at, f.code,
        ARRAY(SELECT DISTINCT d.person FROM record.delivery d WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
-                AND d.person <> '' ORDER BY d.person) AS people
+                AND d.person <> '' AND d.state NOT IN ('handled', 'requeued') ORDER BY d.person) AS people,
+       CASE WHEN f.state IN ('handled', 'acknowledged', 'requeued') THEN f.person END
   FROM listed n
-  LEFT JOIN LATERAL (SELECT d.state, d.at, d.code FROM record.delivery d
+  LEFT JOIN LATERAL (SELECT d.state, d.at, d.code, d.person FROM record.delivery d
                       WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
-                      ORDER BY array_position($6::text[], d.state), d.number DESC LIMIT 1) f ON true
+                      ORDER BY array_position($6::text[], replace(d.state, 'requeued', 'failed')), d.number DESC
+                      LIMIT 1) f ON true
  ORDER BY n.created_at DESC, n.notice_id
 """
 _ALL = _LIST.format(joined="")

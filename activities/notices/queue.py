@@ -77,18 +77,28 @@ async def keep(record: Record, notice_id: UUID, facts: Sequence[NewFact]) -> Non
         )
 
 
-async def list_failed(record: Record, *, alarm: bool, seconds: float, most: int) -> Sequence[UUID]:
-    """Return alarms, or other notices, that reached nobody and were not tried for so many seconds: some of them, if
-    there are many, and other ones each time."""
+async def list_failed(record: Record, *, alarm: bool, seconds: float, after: UUID, most: int) -> Sequence[UUID]:
+    """Return alarms, or other notices, that reached nobody and were not tried for so many seconds: in the order of
+    their ids, which says nothing, those after one."""
     async with record.connection() as connection:
         rows = await connection.fetch(
             "SELECT q.notice_id FROM record.queued_notice q WHERE q.log_id = $1 AND q.alarm = $2 AND q.due_at IS NULL "
-            "AND NOT q.arrived AND NOT EXISTS (SELECT FROM record.delivery d WHERE d.log_id = q.log_id "
-            "AND d.notice_id = q.notice_id AND d.at > clock_timestamp() - make_interval(secs => $3)) "
-            "ORDER BY random() LIMIT $4",
-            *(record.log_id, alarm, seconds, most),
+            "AND NOT q.arrived AND q.notice_id > $4 AND NOT EXISTS (SELECT FROM record.delivery d "
+            "WHERE d.log_id = q.log_id AND d.notice_id = q.notice_id "
+            "AND d.at > clock_timestamp() - make_interval(secs => $3)) ORDER BY q.notice_id LIMIT $5",
+            *(record.log_id, alarm, seconds, after, most),
         )
     return [row["notice_id"] for row in rows]
+
+
+async def requeue(record: Record, notice_id: UUID, by: str = "") -> bool:
+    """Have a notice that reached nobody tried again now, by a person or, without one, by the clock. False where there
+    is none such."""
+    async with record.connection() as connection:
+        requeued: bool = await connection.fetchval(
+            "SELECT record.requeue_notice($1, $2, $3)", record.log_id, notice_id, by
+        )
+    return requeued
 
 
 async def put_off(

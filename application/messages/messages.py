@@ -1,10 +1,13 @@
 """Messages and what became of them: of one journey, or those that reached nobody."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from activities.notices.listing import ListedMessage, handle, list_messages
+from activities.notices.queue import requeue
+from activities.record import Record
 from application.context import Context
 from application.errors import NotFound
 from application.identity.sessions import require_session
@@ -61,6 +64,22 @@ async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
         NotAllowed: they are not of the staff, or in no working session.
         NotFound: there is no such message of their clinics that waits for somebody.
     """
+    return await _settle(context, notice_id, handle, "handled")
+
+
+async def send_again(context: Context, notice_id: UUID) -> ListedMessage:
+    """Have a message that reached nobody sent again now, also to points that refused it. Who wants it is kept.
+
+    Raises:
+        NotAllowed: they are not of the staff, or in no working session.
+        NotFound: there is no such message of their clinics that waits for somebody.
+    """
+    return await _settle(context, notice_id, requeue, "requeued")
+
+
+async def _settle(
+    context: Context, notice_id: UUID, settle: Callable[[Record, UUID, str], Awaitable[bool]], becomes: str
+) -> ListedMessage:
     require_staff(context, "what became of messages")
     await require_session(context)
     record = await context.record()
@@ -68,9 +87,9 @@ async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
         record, notice_id=notice_id, clinics=clinics_to_list(context, None), undelivered=True, limit=1
     )
     message = next((each for each in waiting if each.state == "failed"), None)
-    if message is None or not await handle(record, notice_id, context.person.id):
+    if message is None or not await settle(record, notice_id, context.person.id):
         raise NotFound(
             "no message with this id waits for somebody to see to it", "See `message list --undelivered`",
             state="Nothing was changed.",
         )  # fmt: skip
-    return message._replace(state="handled")
+    return message._replace(state=becomes, by=context.person.id)

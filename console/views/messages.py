@@ -13,7 +13,7 @@ from application.identity.staff import colleagues
 from application.input import forms
 from application.messages import contact_points as use
 from application.messages.contact_points import NOTHING_CHANGED, Changed, NewPoint, Whose, Wishes
-from application.messages.messages import ListMessages, handle_message, show_messages
+from application.messages.messages import ListMessages, handle_message, send_again, show_messages
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id_of
@@ -46,13 +46,22 @@ async def show(visit: Looks, undelivered: str = "", journey: str = "") -> Respon
 
 @router.post("/messages/handle")
 async def handle(visit: Acts) -> Response:
+    return await _settled(visit, handle_message, "The message is handled. It is paged no more.")
+
+
+@router.post("/messages/send-again")
+async def send(visit: Acts) -> Response:
+    return await _settled(visit, send_again, "The message is sent again. What becomes of it is seen in a while.")
+
+
+async def _settled(visit: Visit, settle: Callable[[Context, UUID], Awaitable[object]], said: str) -> Response:
     try:
         notice_id = UUID(visit.value("message") or "")
     except ValueError:
         raise InvalidInput("this is no message", "Go back to the list, and choose one there") from None
     async with visit.context() as context:
-        await handle_message(context, notice_id)
-    visit.signed_in.notice = Flash("The message is handled. It is paged no more.")
+        await settle(context, notice_id)
+    visit.signed_in.notice = Flash(said)
     return RedirectResponse("/messages?undelivered=yes", 303)
 
 

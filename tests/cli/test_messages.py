@@ -256,6 +256,12 @@ def test_a_message_that_reached_nobody_is_listed_until_somebody_saw_to_it(world:
     assert listed("--undelivered") == [(name, "failed")]
     assert "no_contact" in call(world, "message", "list", *ops).out
     assert call(world, "message", "handle", str(elsewhere.notice_id), *ops).code == ExitCode.NOT_FOUND
+    assert call(world, "message", "send-again", str(elsewhere.notice_id), *ops).code == ExitCode.NOT_FOUND
+    assert call(world, "message", "send-again", name, *ops).code == 0
+    again = call(world, "message", "list", "--undelivered", *ops, "--json").json
+    assert [(row["state"], row["by"], row["people"]) for row in again] == [("requeued", PEOPLE[Role.OPS].id, [])]
+    deliver(world, nobody)
+    assert listed("--undelivered") == [(name, "failed")]
     assert call(world, "message", "handle", name, *ops).code == 0
     assert listed("--undelivered") == []
     assert (name, "handled") in listed("--journey", str(JOURNEY))

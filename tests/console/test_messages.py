@@ -242,6 +242,14 @@ async def test_what_reached_nobody_is_seen_to_by_staff(world: World, browser: Br
     await browser.sign_in("ops")
     await browser.go("/messages?undelivered=yes")
     assert "failed (no contact)" in said(browser)
+    await browser.send({}, "/messages/send-again")
+    assert "The message is sent again." in said(browser)
+    assert "requeued by " in said(browser)
+    for action in ("send-again", "handle"):
+        assert f'action="/messages/{action}"' not in browser.page.text, "it is on its way"
+    await deliver(world)
+    await browser.go("/messages?undelivered=yes")
+    assert "failed (no contact)" in said(browser)
     handled = await browser.send({}, "/messages/handle")
     assert "The message is handled." in said(browser)
     assert "Every message reached somebody" in said(browser), "that of the other clinic is not theirs"

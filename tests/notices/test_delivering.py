@@ -18,7 +18,17 @@ from activities.notice_activities import NoticeActivities
 from activities.notices import deliver, queue
 from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import ContactPoint, ContactPoints, Contacts, Owner, of_staff
-from activities.notices.delivering import Sender, delivering, is_taken, quiet_until, see_to, try_failed_again, until
+from activities.notices.delivering import (
+    AT_ONCE,
+    LOOKED_AT,
+    Sender,
+    delivering,
+    is_taken,
+    quiet_until,
+    see_to,
+    try_failed_again,
+    until,
+)
 from activities.notices.smtp import by_email
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
@@ -192,6 +202,73 @@ async def test_an_alarm_that_reached_nobody_goes_out_once_somebody_can_be_reache
         await try_failed_again(sender, alarm=True, seconds=0)
         await see_to(sender, alarm)
     assert [state for _, _, state in await states(app, alarm)][:3] == ["failed", "sent", "accepted"]
+
+
+async def test_however_many_reached_nobody_each_open_one_has_its_turn(
+    record: Record, sender: Sender, app: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage 500 have failed: a few are queued at each look, and none twice before each was once."""
+    unknown, done, still = ([a_failed() for _ in range(each)] for each in (440, 20, 40))
+    everybody = [*unknown, *done, *still]
+    await record.deliver_notices(everybody)
+    await app.execute(
+        "SELECT record.put_off_notice(1::smallint, notice_id, NULL, NULL, false) FROM record.queued_notice"
+    )
+    stands = {**{each.notice_id: False for each in done}, **{each.notice_id: True for each in still}}
+
+    async def known(_: Sender, notice: queue.QueuedNotice) -> bool | None:
+        return stands.get(notice.id)
+
+    monkeypatch.setattr("activities.notices.delivering._is_open", known)
+    came_to, queued, looks = UUID(int=0), list[UUID](), 0
+    while looks == 0 or came_to.int:
+        came_to, _ = await try_failed_again(sender, alarm=False, seconds=60, after=came_to)
+        taken = await queue.take(record, alarm=False, most=100, seconds=60)
+        assert len(taken) <= AT_ONCE
+        queued, looks = [*queued, *taken], looks + 1
+    assert sorted(queued) == sorted(each.notice_id for each in still)
+    assert looks <= len(everybody) / LOOKED_AT + len(still) / AT_ONCE + 1
+    ended = await app.fetch("SELECT notice_id FROM record.delivery WHERE state = 'muted' AND code = 'done'")
+    assert {row["notice_id"] for row in ended} == {each.notice_id for each in done}
+    assert await app.fetchval("SELECT count(*) FROM record.queued_notice") == len(unknown) + len(still)
+
+
+def a_failed() -> NewNotice:
+    return NewNotice(
+        notice_id=uuid4(), journey_id=uuid4(), event_id=uuid4(), kind="k", recipient_role=Role.CLINICIAN, clinic=CLINIC
+    )
+
+
+async def test_once_one_arrives_that_had_failed_the_others_follow_at_once(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    alarms = [await queued(record, alarm=True) for _ in range(3 * AT_ONCE)]
+    await app.execute(
+        "SELECT record.put_off_notice(1::smallint, notice_id, NULL, NULL, false) FROM record.queued_notice"
+    )
+    await app.execute(
+        'SELECT record.keep_deliveries(1::smallint, notice_id, \'[{"person": "", "point": "", "channel": "", '
+        '"state": "failed"}]\') FROM record.queued_notice'
+    )
+    for person in (CLIO, ONNO, DIRA):
+        await give(contacts, of_staff(person), point(f"{person}@clinic.example"))
+    monkeypatch.setattr("activities.notices.queue.list_failed", after_any_time(queue.list_failed))
+    await try_failed_again(sender, alarm=True, seconds=0)
+    async with delivering(sender, poll=0.02):
+        await mailbox.received(len(alarms))
+    assert {each.hex for each in alarms} == {each.split("_")[1] for each in mailbox.ids}
+
+
+def after_any_time(listed: Any) -> Any:
+    """The same, whenever they were tried last."""
+
+    async def list_failed(record: Record, *, alarm: bool, seconds: float, after: UUID, most: int) -> Sequence[UUID]:
+        del seconds
+        found: Sequence[UUID] = await listed(record, alarm=alarm, seconds=0, after=after, most=most)
+        return found
+
+    return list_failed
 
 
 @pytest.mark.parametrize("answer", ["451 later", HANG])

@@ -60,6 +60,9 @@ def test_where_nothing_more_can_be_tried_it_has_failed() -> None:
     assert at(4, told) == failed
     assert at(0, [], Target("ann", ())) == failed
     assert plan((), [], NOON, alarm=True) == failed
+    given_up = [*told, *facts(("", "", "failed", 5))]
+    assert at(6, given_up).tries == ()
+    assert at(7, [*given_up, *facts(("otto", "", "requeued", 6))]).tries == (Try("ann", "mail"),), "a person wants it"
 
 
 def test_what_failed_is_tried_once_more_at_each_point_that_takes_messages() -> None:

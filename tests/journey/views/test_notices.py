@@ -1,15 +1,16 @@
 """Who is told of what, and that nobody is asked twice for the same signature."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from tests.journey.contacts import handover
-from tests.journey.play import after, before, course, started
+from tests.journey.play import Play, after, before, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.views.appointments import appointments
-from workflows.journey.views.notices import Notice, notices
+from workflows.journey.views.notices import Notice, is_open, notices
 from workflows.journey.vocabulary.actors import Role
 
 
@@ -64,3 +65,34 @@ def test_visits_that_are_handed_over_leave_the_calendar() -> None:
     play.sign(SignOffKind.HANDOVER)
     gone = [each for event in play.events if event.version > version for each in appointments(event)]
     assert [(each.name, each.starts) for each in gone] == [("visit-1", None)]
+
+
+def open_of(play: Play, kind: str, about: str, at: datetime | None = None) -> list[bool | None]:
+    """Whether what each notice of a kind tells of something is open, as the journey stands."""
+    since = play.journey.version - len(play.events)
+    events = [*(each for each in course("PTSD").events if each.version <= since), *play.events]
+    every = [n for n in told(events, 0) if n.kind == kind and (n.about or "").startswith(about)]
+    return [is_open(notice, events, play.journey, at or play.at) for notice in every]
+
+
+def test_what_a_notice_tells_of_is_open_until_it_is_done() -> None:
+    play = started("PTSD").go_on(lambda journey: any(o.sign_off for o in journey.waiting.values()))
+    play.later(hours=1).do(c.PlaceHold(reason="a neighbour called"), Role.PATIENT)
+    assert open_of(play, "hold_placed", "hold-1") == [True, True]
+    assert open_of(play, "sign_off_requested", "hold_release") == [True]
+    early = play.events[:1]
+    assert {is_open(n, early, play.journey, play.at) for n in told(play.events, 1)} == {None}, "nobody knows its event"
+    play.sign(SignOffKind.HOLD_RELEASE, "hold-1")
+    assert open_of(play, "hold_placed", "hold-1") == [False, False]
+    assert open_of(play, "sign_off_requested", "hold_release") == [False]
+
+
+def test_an_appointment_is_open_until_it_begins_or_is_another() -> None:
+    play = before("session.check")
+    begins = play.journey.sessions[1].starts_at
+    soon = begins - timedelta(seconds=1)
+    assert open_of(play, "appointment", "session-1", soon) == [True]
+    assert open_of(play, "appointment", "session-1", begins) == [False], "it has begun"
+    play.do(c.CancelSession(session=1, reason="invented"), Role.COORDINATOR)
+    assert open_of(play, "appointment", "session-1", soon) == [False, True], "nobody is to come in vain"
+    assert open_of(play, "appointment", "session-1", begins) == [False, False]

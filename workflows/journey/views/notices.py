@@ -1,12 +1,17 @@
 """Which events send a message to somebody, and to whom. A notice names a task, and nothing medical."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from workflows.journey import events as e
+from workflows.journey.aggregate import Journey
 from workflows.journey.views.appointments import appointments
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Identifier, ImmutableModel
+
+APPOINTMENT = "appointment"
+"""The kind of the notice that an appointment was given, moved or cancelled."""
 
 
 class Notice(ImmutableModel):
@@ -29,11 +34,44 @@ def notices(event: e.Event) -> tuple[Notice, ...]:
     )
 
 
+def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: datetime) -> bool | None:
+    """Whether what a notice of these events of a journey tells of is still to be done, or lies ahead at a moment (UTC);
+    None where nothing that is recorded says so."""
+    event = next((each for each in events if each.event_id == notice.event_id), None)
+    if event is None or event.version > journey.version:
+        return None
+    if notice.kind == APPOINTMENT:
+        return _is_ahead(event, events, at)
+    match event.body:
+        case e.ObligationEscalated() as body:
+            return body.obligation in journey.waiting
+        case e.ObligationsUpdated() as body:
+            return any(each.id in journey.waiting for each in body.opened if notice.about in (each.id, each.subject))
+        case e.HoldPlaced() as body if (hold := journey.holds.get(body.hold)) is not None:
+            return not hold.released
+    return None
+
+
+def _is_ahead(event: e.Event, events: Sequence[e.Event], at: datetime) -> bool:
+    """Whether an appointment that an event gives or cancels lies ahead, and no later event says anything else of it."""
+    starts: dict[str, datetime] = {}
+    settled: set[str] = set()
+    for each in events:
+        if each.version > event.version:
+            settled |= {told.name for told in appointments(each)}
+            if isinstance(each.body, e.SessionCancelled):
+                settled.add(f"session-{each.body.session}")
+        else:
+            starts |= {told.name: told.starts for told in appointments(each) if told.starts is not None}
+    told_now = {told.name for told in appointments(event)} - settled
+    return any(name in starts and starts[name] > at for name in told_now)
+
+
 def _told(event: e.Event) -> Iterator[tuple[str, Role, str | None, bool]]:
     body = event.body
     told = appointments(event)
     if told:
-        yield "appointment", Role.PATIENT, told[0].name, False
+        yield APPOINTMENT, Role.PATIENT, told[0].name, False
     match body:
         case e.ObligationEscalated():
             yield body.action.value, body.to, body.obligation, body.alarm

@@ -8,7 +8,7 @@ CREATE TABLE record.delivery (
     point     text        NOT NULL,
     channel   text        NOT NULL,
     state     text        NOT NULL CHECK (state IN ('sent', 'accepted', 'deferred', 'bounced', 'failed', 'muted',
-                                                    'acknowledged', 'handled')),
+                                                    'requeued', 'acknowledged', 'handled')),
     code      text,
     at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (log_id, number)
