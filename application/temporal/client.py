@@ -120,9 +120,11 @@ class TemporalJourneys:
     def runs(self) -> AsyncIterator[Run]:
         return runs.list_runs(self._client, task_queue=self._task_queue)
 
-    def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
+    async def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
+        client, queue = self._client, self._task_queue
         one = "" if journey_id is None else f" AND WorkflowId = '{workflow_id(journey_id)}'"
-        return runs.list_runs(self._client, query=f"{runs.ALL}{one}", task_queue=self._task_queue)
+        async for run in runs.list_runs(client, query=f"{runs.ALL}{one}", task_queue=queue):
+            yield run if journey_id is None else await runs.as_opened(client, run, task_queue=queue)
 
     async def kept(self, run: Run) -> tuple[KeptBatch, ...]:
         return await run_history.kept(self._client, run)

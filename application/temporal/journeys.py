@@ -154,7 +154,8 @@ class Journeys(Protocol):
         """List all open runs, by pages, without waking any. The list may lag a moment behind."""
 
     def all_runs(self, journey_id: UUID | None = None) -> AsyncIterator[Run]:
-        """List all runs that Temporal still has, of one journey or of all, also those that are over."""
+        """List all runs that Temporal still has, also those that are over: of all journeys, or of one with how each was
+        opened."""
 
     async def kept(self, run: Run) -> tuple[KeptBatch, ...]:
         """Return the batches that the record took of a run, as its history says."""
@@ -186,5 +187,5 @@ class Journeys(Protocol):
         """Let a paused run go on, or its paused activities."""
 
     async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
-        """Register search attributes that are missing, and make or restart the schedule of anchors, where they are
-        wanted. Return what had to be mended."""
+        """Register search attributes that are missing, and make the schedule of anchors, or put it right, where they
+        are wanted. Return what had to be mended."""

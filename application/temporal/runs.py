@@ -89,9 +89,9 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
         waits = described.HasField("pending_workflow_task")
         attempt = pending.attempt if waits else 0
         waited = datetime.now(UTC) - pending.original_scheduled_time.ToDatetime(tzinfo=UTC) if waits else timedelta()
+        run = await as_opened(client, run, task_queue=task_queue)
         if run.squatter is not None:
-            opening = await read_opening(client, journey_id, task_queue=task_queue)
-            return run if opening is None else run._replace(squatter=opening.squatter or run.squatter)
+            return run
         answer = await newest_answer(client, run)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
@@ -105,6 +105,17 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
         conflict=answer.conflict,
         unreplayable=answer.unreplayable or (answer.unsaid and attempt >= UNSAID),
     )
+
+
+async def as_opened(client: Client, run: Run, *, task_queue: str | None) -> Run:
+    """Return a run with what is wrong with it by how it was opened, which no list shows: also of our type and on our
+    task queue it may be somebody else's.
+
+    Raises:
+        Unavailable: Temporal did not answer, or the keys cannot be had.
+    """
+    opening = await read_opening(client, run.journey_id, task_queue=task_queue, run_id=run.run_id)
+    return run if opening is None else run._replace(squatter=opening.squatter or run.squatter)
 
 
 def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:

@@ -51,15 +51,17 @@ class RunOpening(NamedTuple):
     start: Command | None = None
 
 
-async def read_opening(client: Client, journey_id: UUID, *, task_queue: str | None) -> RunOpening | None:
-    """Return how the latest run under a journey's id began; None when Temporal knows none.
+async def read_opening(
+    client: Client, journey_id: UUID, *, task_queue: str | None, run_id: str = ""
+) -> RunOpening | None:
+    """Return how a run under a journey's id began, the latest unless another is named; None when Temporal knows none.
 
     Raises:
         Unavailable: Temporal did not answer, or the keys cannot be had.
     """
     request = GetWorkflowExecutionHistoryRequest(
         namespace=client.namespace,
-        execution=WorkflowExecution(workflow_id=workflow_id(journey_id)),
+        execution=WorkflowExecution(workflow_id=workflow_id(journey_id), run_id=run_id),
         maximum_page_size=1,
     )
     try:

@@ -207,9 +207,19 @@ async def test_what_was_refused_stays_refused_in_the_run_that_is_begun_anew(
         assert (await course.checked()).questions == before.questions
 
 
-@pytest.mark.faults
-async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(working: Ground) -> None:
-    """They end the journey just after it accepted something, and start another thing that shows all that it showed."""
+@pytest.mark.parametrize(
+    ("ours", "given", "drift"),
+    [
+        pytest.param(False, [{}], Drift.SQUATTED, marks=pytest.mark.faults),
+        pytest.param(True, [{}], Drift.ENDED, marks=pytest.mark.faults),
+        (True, [], Drift.SQUATTED),
+    ],
+)
+async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(
+    working: Ground, ours: bool, given: list[object], drift: Drift
+) -> None:
+    """They end the journey just after it accepted something, and start another thing that shows all that it showed:
+    also one of our type on our task queue, that our workers cannot begin."""
     ground = working
     [course] = await ground.begin(1)
     await ground.stack.postgres.stop("immediate")
@@ -219,11 +229,15 @@ async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(work
     await ended(ground, course)
     plain = await Client.connect(ground.stack.temporal.address)
     await plain.start_workflow(
-        "CareJourney", {}, id=workflow_id(course.id), task_queue="nobody", search_attributes=shown
+        "CareJourney",
+        args=given,
+        id=workflow_id(course.id),
+        task_queue=ground.settings.task_queue if ours else "nobody",
+        search_attributes=shown,
     )
     await ground.stack.postgres.start()
     await eventually(lambda: answers(ground.stack))
-    assert await ground.reconcile() == {course.id: (Drift.SQUATTED, True)}
+    assert await ground.reconcile() == {course.id: (drift, True)}
     await eventually(lambda: knows(course, accepted.command_id))
     assert course.id not in await ground.reconcile()
 
