@@ -304,10 +304,12 @@ class InBrowsers:
 
 
 def by_others(journey: Journey, command: Command) -> Command:
-    """Have those do some of it whom the invented people leave nothing to do."""
+    """Have those do some of it whom the invented people leave nothing to do. What clinical staff rate on a scale is
+    asked of no observer."""
     match command.body:
-        case Observe(session=1) if not journey.sessions[1].observations:
+        case Observe(session=1) as seen if not journey.sessions[1].observations:
             role = Role.OBSERVER
+            command = command.model_copy(update={"body": seen.model_copy(update={"cadss": None})})
         case Sign(request=request) if journey.waiting[request].sign_off in DIRECTED:
             role = Role.MEDICAL_DIRECTOR
         case _:
