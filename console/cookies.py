@@ -13,8 +13,11 @@ SameSite = Literal["strict", "lax"]
 
 
 def name_at(request: Request, cookie: str) -> str:
-    """Return the name that a cookie has at the address that was asked."""
-    port = request.url.port
+    """Return the name that a cookie has at the address that was asked. A port that cannot be is none."""
+    try:
+        port = request.url.port
+    except ValueError:
+        port = None
     return cookie if port is None else f"{cookie}-{port}"
 
 

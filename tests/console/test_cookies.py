@@ -14,9 +14,9 @@ def asked_at(host: str, cookie: str = "") -> Request:
 
 
 def test_each_port_of_a_host_has_cookies_of_its_own() -> None:
-    hosts = ("localhost", "localhost:8443", "localhost:8444", "[::1]:8444", "clinic.example")
+    hosts = ("localhost", "localhost:8443", "localhost:8444", "[::1]:8444", "clinic.example", "localhost:99999")
     names = [cookies.name_at(asked_at(host), "__Host-x") for host in hosts]
-    assert names == ["__Host-x", "__Host-x-8443", "__Host-x-8444", "__Host-x-8444", "__Host-x"]
+    assert names == ["__Host-x", "__Host-x-8443", "__Host-x-8444", "__Host-x-8444", "__Host-x", "__Host-x"]
     theirs = f"{names[1]}=secret"
     assert [cookies.sent(asked_at(host, theirs), "__Host-x") for host in hosts[:3]] == [None, "secret", None]
 
