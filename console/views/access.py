@@ -13,6 +13,7 @@ from application.access.looks import show_looks
 from application.access.show_again import ListLooks
 from application.errors import Conflict, InvalidInput, UseCaseError
 from application.input import forms
+from application.reading.access_log import ActOn
 from application.words.titles import title_of_command
 from application.words.viewer import spell
 from console.pages import page
@@ -48,8 +49,21 @@ SEEN: Final = {
     "access list": "who looked",
     "access break-glass": "emergency access",
     "temporal decode": "what lies in Temporal",
+    "access show": "an earlier look, shown again",
+    "record export": "the whole record, as a file",
+    "work claim": "a task that they took on",
+    "work release": "a task that they gave back",
+    "contact-point show": "how somebody is reached",
+    "contact-point add": "a way to be reached that they added",
+    "contact-point send-code": "a way to be reached, to send a code there",
+    "contact-point verify": "a way to be reached, to enter its code",
+    "contact-point remove": "a way to be reached that they removed",
+    "contact-point first": "a way to be reached that they put first",
+    "contact-point wish": "which messages somebody wants",
+    "contact-point send-link": "how somebody is reached, to send a link there",
+    "contact-point set-code": "the code agreed on at the clinic, to set it",
 }
-"""What somebody looked at, in words, by the name of the use case."""
+"""What somebody looked at, in words, by the name of the use case or of what they did that is no command."""
 
 PURPOSES: Final = {
     Purpose.TREATMENT: "treatment",
@@ -131,7 +145,6 @@ async def show(visit: Looks, journey_id: UUID, before: UUID | None = None) -> Re
 def seen(look: AccessLogEntry) -> str:
     """Say in words what somebody looked at."""
     name, *rest = look.command
-    if name != "act":
-        return SEEN.get(name, name)
-    action = str(json.loads(rest[0]).get("action", "")) if rest else ""
-    return title_of_command(".".join(action.split(" ")[:2]))
+    if name == ActOn.name and rest:
+        name = " ".join(str(json.loads(rest[0]).get("action", "")).split(" ")[:2])
+    return SEEN.get(name) or title_of_command(name.replace(" ", "."))

@@ -16,6 +16,7 @@ from simulation.people import PEOPLE
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
+from tests.sources import sources
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import BreakGlass, Command
 from workflows.journey.decide import decide
@@ -216,6 +217,10 @@ def named(query: type[Query]) -> set[str]:
 
 
 def test_whatever_is_looked_at_is_called_in_words() -> None:
-    looked_at = named(Query) - {"act"}
-    assert "signoff queue" in looked_at
+    texts = [path.read_text() for path in sources("application")]
+    of_points = next(text for text in texts if "contact-point {what}" in text)
+    acted = {name for text in texts for name in re.findall(r'action=f?"([a-z-]+ [a-z-]+)', text)}
+    acted |= {f"contact-point {what}" for what in re.findall(r'context, (?:contacts, )?whose, "([a-z-]+)"', of_points)}
+    looked_at = acted | named(Query) - {"act"}
+    assert {"signoff queue", "work claim", "contact-point show"} <= looked_at
     assert looked_at <= {*access.SEEN}
