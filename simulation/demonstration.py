@@ -41,7 +41,8 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.commands import Command
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import Pathway
-from workflows.journey.views.summary import format_moment, name_step, timeline
+from workflows.journey.views.summary import name_step, timeline
+from workflows.journey.vocabulary.calendars import format_moment
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 

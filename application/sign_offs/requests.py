@@ -29,6 +29,7 @@ from workflows.journey.receipts import receipts_of
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import Identifier, InputModel, Text, digest, stands_for
+from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.refusals import Refusal
 
 SignOffDecision: TypeAlias = Literal["approve", "decline", "return"]
@@ -246,8 +247,7 @@ def find_request(journey: Journey, request_id: str) -> OpenRequest:
         return OpenRequest(journey, found)
     decided = next((signed for signed in journey.sign_offs if signed.request == request_id), None)
     if decided is not None:
-        at = decided.at.isoformat(timespec="seconds")
-        who = f"{decided.name} ({decided.by})"
+        who, at = f"{decided.name} ({decided.by})", format_moment(decided.at, journey.patient.zone)
         raise Conflict(f"{who} has decided this at {at} ({decided.decision})", "See `pathway timeline`")
     if journey.held:
         raise Conflict(

@@ -16,6 +16,7 @@ from tests.faults.helpers import PATIENCE, Course, at_work
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 pytestmark = [pytest.mark.server, pytest.mark.faults]
@@ -66,7 +67,7 @@ async def race(course: Course, number: int) -> None:
     assert isinstance(winner.body, c.Sign)
     assert won.body.signature == winner.body.signature
     assert lost.body.code == RefusalCode.ALREADY_DONE
-    who, when = f"{won.body.name} ({won.actor_id})", won.at.isoformat(timespec="seconds")
+    who, when = f"{won.body.name} ({won.actor_id})", format_moment(won.at, before.patient.zone)
     who_and_when = f"{who} has decided this at {when} ({won.body.decision})"
     assert who_and_when in lost.body.reason
     for one, way, refusal in zip(pair, ways, told, strict=True):

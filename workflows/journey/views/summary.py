@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.entries import find
@@ -11,7 +10,7 @@ from workflows.journey.protocol.escalation import Action
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import ImmutableModel
-from workflows.journey.vocabulary.calendars import Instant, holidays_known_at, local
+from workflows.journey.vocabulary.calendars import Instant, format_moment, holidays_known_at
 from workflows.journey.vocabulary.stage import Stage
 from workflows.journey.vocabulary.texts import show_hidden
 from workflows.journey.vocabulary.words import in_words
@@ -94,11 +93,6 @@ def status(journey: Journey, recorded: int) -> Status:
         awaits=None if first is None else first.owner.value,
         due=None if first is None else first.deadline,
     )
-
-
-def format_moment(moment: datetime, zone: str) -> str:
-    """Format a moment in ``zone``, with the name of the zone."""
-    return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
 
 
 def is_beyond_known_holidays(waiting: Obligation, journey: Journey) -> bool:

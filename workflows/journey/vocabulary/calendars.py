@@ -211,6 +211,11 @@ def local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(zone_info(zone))
 
 
+def format_moment(moment: datetime, zone: str) -> str:
+    """Format a moment in ``zone``, with the name of the zone."""
+    return f"{local(moment, zone):%Y-%m-%d %H:%M} {zone}"
+
+
 def age_on(born: date, moment: datetime, zone: str) -> int:
     """Full years on the local day of ``moment``. Somebody born on 29 February has their birthday on 1 March."""
     today = local(moment, zone).date()

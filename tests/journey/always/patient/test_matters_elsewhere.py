@@ -17,6 +17,7 @@ from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
 
 
@@ -103,7 +104,7 @@ def test_a_no_go_stands_in_every_journey_of_the_patient() -> None:
     tell_the_other(there, here)
     for hold in [hold.id for hold in here.journey.standing_holds]:
         here.sign(SignOffKind.HOLD_RELEASE, hold)
-    assert f"a no-go stands until {until.isoformat(timespec='minutes')}" in gate(here)
+    assert f"a no-go stands until {format_moment(until, here.journey.patient.zone)}" in gate(here)
 
 
 @pytest.mark.requirement("A35")

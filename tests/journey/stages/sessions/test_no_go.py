@@ -13,6 +13,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.refusals import RefusalCode
 
 SECOND = 2
@@ -127,7 +128,7 @@ def test_what_needs_time_stands_for_the_protocols_hours_whoever_lifts_it(changed
     play.later(minutes=20)
     check(play)
     play.sign(SignOffKind.CLEARANCE, str(SECOND))
-    stands = f"a no-go stands until {(began + HOURS).isoformat(timespec='minutes')}"
+    stands = f"a no-go stands until {format_moment(began + HOURS, play.journey.patient.zone)}"
     assert dose_gate(play.journey, SECOND, play.at) == (stands,)
     assert stands in dose_gate(play.journey, SECOND, began + HOURS - timedelta(seconds=1))
     assert stands not in dose_gate(play.journey, SECOND, began + HOURS)

@@ -24,6 +24,7 @@ from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.observing import require_endable
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import Actor, Role
+from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.refusals import RefusalCode, RefusalRaised, list_some, refuse
 from workflows.journey.vocabulary.signed_statement import Signature
 from workflows.journey.watch import contacts_watched
@@ -145,7 +146,7 @@ def _find_request(journey: Journey, command: c.Sign) -> Obligation:
         return request
     signed = next((s for s in journey.sign_offs if s.request == command.request), None)
     if signed is not None:
-        who, when = f"{signed.name} ({signed.by})", signed.at.isoformat(timespec="seconds")
+        who, when = f"{signed.name} ({signed.by})", format_moment(signed.at, journey.patient.zone)
         refuse(
             RefusalCode.ALREADY_DONE,
             f"{who} has decided this at {when} ({signed.decision})",

@@ -36,7 +36,7 @@ from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.stages.sessions.validity import find_lapsed, measure_obstacles
 from workflows.journey.vocabulary.actors import Actor
-from workflows.journey.vocabulary.calendars import age_on, is_within
+from workflows.journey.vocabulary.calendars import age_on, format_moment, is_within
 from workflows.journey.vocabulary.clinical import Observer
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 
@@ -177,7 +177,9 @@ def standing_no_go(journey: Journey, at: datetime) -> tuple[str, ...]:
     """Return the no-go that still stands at a moment (UTC), of whichever journey of the patient. Whoever lifts the hold
     on care does not shorten it."""
     until = max((each for each in (journey.no_go_until, journey.elsewhere.no_go_until) if each), default=None)
-    return () if until is None or at >= until else (f"a no-go stands until {until.isoformat(timespec='minutes')}",)
+    if until is None or at >= until:
+        return ()
+    return (f"a no-go stands until {format_moment(until, journey.patient.zone)}",)
 
 
 def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
