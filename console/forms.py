@@ -31,6 +31,8 @@ ANSWERS, OBSERVED = "answers", "cadss"
 """The fields that hold the answers to a questionnaire, and to the one that is asked in a session."""
 ROWS = 3
 """How many entries of a list of objects a form offers."""
+ENDS: Mapping[str, tuple[str, str]] = {"symptoms": ("not at all", "worst")}
+"""What the lowest and the highest rating of something mean, by the field that holds them."""
 NO_TIME = "is not a time such as 2026-03-02T17:00"
 
 
@@ -39,7 +41,8 @@ class Field(NamedTuple):
     number's bounds are in ``hint``. ``called`` is what people call it, where its path does not say it. ``words`` are
     those of a questionnaire, shown just as they are, in a ``language``, with what is to be read ``before`` them.
     ``suggested`` is what may be meant where anything may be entered. ``whole``: what is chosen are whole numbers.
-    ``coded``: it is an id, a code or a version."""
+    ``coded``: it is an id, a code or a version. ``optional`` says that it may be left empty, where it is not
+    ``required``."""
 
     path: tuple[str, ...]
     control: Control
@@ -55,6 +58,7 @@ class Field(NamedTuple):
     suggested: tuple[str, ...] = ()
     whole: bool = False
     coded: bool = False
+    optional: str = "optional"
 
     @property
     def name(self) -> str:
@@ -122,7 +126,7 @@ def _fields(
         case {"type": "boolean"}:
             yield Field(path, "yes_no", required)
         case {"type": "integer" | "number"}:
-            hint = forms.bounds_of(part) if codes is None else f" from {codes[0]} to {codes[-1]}"
+            hint = forms.bounds_of(part) if codes is None else _scale(codes, ENDS.get(path[0]))
             yield Field(path, "number", required, hint=hint, default=spelled)
         case {"type": "string", "format": "date"}:
             yield Field(path, "date", required)
@@ -151,6 +155,12 @@ def _fields(
                 yield from _list(path, _resolved(items, defined), defined, names, required=required)
         case _:
             yield Field(path, "json", required)
+
+
+def _scale(codes: Sequence[str], ends: tuple[str, str] | None) -> str:
+    """Say between which ratings to choose, and what the ends mean."""
+    low, high = ("", "") if ends is None else (f" ({end})" for end in ends)
+    return f" from {codes[0]}{low} to {codes[-1]}{high}"
 
 
 def _keys(part: Content, codes: tuple[str, ...] | None) -> tuple[str, ...] | None:

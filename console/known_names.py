@@ -108,6 +108,12 @@ SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[FormContext], Ite
 """What is suggested where something else may be meant that nobody here knows: what was said of it before."""
 
 
+UNLESS: Mapping[tuple[type[c.CommandBody], str], str] = {
+    (c.CompleteCheckIn, "symptoms"): "optional only for whoever feels unwell"
+}
+"""When something may be left empty that is asked of most."""
+
+
 def offer(fields: tuple[Field, ...], model: type[c.CommandBody], known: FormContext | None) -> tuple[Field, ...]:
     """Return the controls of a form, with a choice in words wherever it is known what there is to choose from. Without
     ``known``, somebody fills it in who may not look at the journey: they are asked for nothing of it by name."""
@@ -120,7 +126,10 @@ def _offered(field: Field, model: type[c.CommandBody], known: FormContext | None
     if called is not None:
         # What a number means says more than between which numbers it is.
         field = field._replace(called=called, hint="" if field.control == "number" else field.hint)
+    field = field._replace(optional=UNLESS.get((model, field.path[0]), field.optional))
     offers = KNOWN.get(model, {}).get(name)
+    if model in AGREED and field.path[0] == "consents":
+        return field._replace(labels={version: AGREED[model].format(version) for version in field.choices})
     if offers is None:
         suggests = SUGGESTED.get(model, {}).get(name)
         if suggests is None or known is None:
@@ -155,6 +164,11 @@ def _names(offers: Offer, known: FormContext | None) -> Names | None:
     return offers(known)
 
 
+AGREED: Mapping[type[c.CommandBody], str] = {
+    c.GiveConsent: "I agree, as version {} says",
+    c.EnterPaperConsent: "signed, version {}",
+}
+"""What it means to choose the version of a consent: there is one, and its name alone says nothing."""
 PEOPLE = frozenset(
     offers for by_name in KNOWN.values() for offers in by_name.values() if offers.__qualname__.startswith("people")
 )

@@ -16,8 +16,14 @@ from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_m
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.always.reports.rules import HARM
 from workflows.journey.events import Event
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import CLINICIANS, Part
-from workflows.journey.stages.evaluation.model import BASELINE, measure_name, scheduled_instruments
+from workflows.journey.stages.evaluation.model import (
+    BASELINE,
+    instrument_measured,
+    measure_name,
+    scheduled_instruments,
+)
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary.clinical import US_STATES, US_ZONES
 from workflows.journey.vocabulary.stage import Stage
@@ -34,16 +40,22 @@ _STATES = {state: state for state in US_STATES}
 class FormContext(NamedTuple):
     """What a form may offer: the journey, its events as far as they are at hand, and who works at its clinic; None
     where no register says. ``whole``: it is for somebody who may see all of the journey, not their session alone.
-    ``called`` gives the printed name of one of the staff for their id."""
+    ``called`` gives the printed name of one of the staff for their id; ``instrument`` is the questionnaire that was
+    chosen."""
 
     journey: Journey
     events: Sequence[Event] = ()
     staff: Sequence[Colleague] | None = None
     whole: bool = True
     called: Callable[[str], str] = str
+    instrument: Instrument | None = None
 
     def at(self, moment: datetime) -> str:
         return shown_at(moment, self.journey.patient.zone)
+
+    def chose(self, instrument: Instrument | None) -> bool:
+        """Whether this may be the questionnaire that was chosen."""
+        return self.instrument in (None, instrument)
 
 
 Offer: TypeAlias = Callable[[FormContext], Names | None]
@@ -211,14 +223,16 @@ def occasions(known: FormContext) -> Names:
         (*journey.sessions, journey.next_session, 0 if journey.plan is None else journey.plan.planned_sessions)
     )
     for number in range(journey.next_session, planned + 1):
-        for instrument in scheduled_instruments(journey):
+        for instrument in filter(known.chose, scheduled_instruments(journey)):
             found[measure_name(journey, f"session-{number}", instrument)] = f"before session {number}, {instrument}"
     for contact in journey.contacts.values():
-        if contact.type == "measure" and contact.done_at is None and not contact.replaced:
-            found[contact.id] = f"due {known.at(contact.due)}"
+        open_still = contact.type == "measure" and contact.done_at is None and not contact.replaced
+        if open_still and known.chose(contact.instrument):
+            found[contact.id] = f"due {known.at(contact.due)}, {contact.instrument}"
     for waiting in journey.waiting.values():
-        if waiting.kind == "measure" and waiting.subject is not None:
-            found[waiting.subject] = waiting.what
+        subject = waiting.subject if waiting.kind == "measure" else None
+        if subject is not None and known.chose(instrument_measured(journey, subject)):
+            found[subject] = waiting.what
     # Each asking has a name of its own, as what is planned has.
     return {**found, f"asked-{journey.version}": "now, at no planned time"}
 

@@ -106,6 +106,13 @@ def _wrong_controls(error: UseCaseError | None) -> dict[str, str]:
     return {} if error is None else {each.field.replace(".", "/"): each.problem for each in error.fields}
 
 
+def _about_nothing(fields: Sequence[Field], values: Mapping[str, Sequence[Any]]) -> Field | None:
+    """Return what a form is about, where there is nothing of it to choose and nothing was entered: then whatever else
+    is filled in could only be refused."""
+    chosen = (field for field in fields if field.required and field.control in ("choice", "codes"))
+    return next((field for field in chosen if not field.choices and not any(values.get(field.name, ()))), None)
+
+
 def _called(fields: Sequence[Field]) -> dict[str, str]:
     """Return the controls of a form by their names, each with what it is called if its name does not say it."""
     return {field.name: field.called for field in fields}
@@ -222,6 +229,7 @@ def _templates() -> Environment:
         "by_group": _by_group,
         "wrong_controls": _wrong_controls,
         "called": _called,
+        "about_nothing": _about_nothing,
         "yours": spell,
         "theirs": shown_at,
         "short": _short,

@@ -81,10 +81,10 @@ function call(late) {
   document.title = late.length ? ALARM : title;
   if (!late.length) return say(missed, "");
   const minutes = late.map((each) => each.minute).join(", ");
-  const what = late.length === 1 ? `Minute ${minutes} was not observed` : `Minutes ${minutes} were not observed`;
+  const [what, due] = late.length === 1 ? [`Minute ${minutes} was`, "It was"] : [`Minutes ${minutes} were`, "They were"];
   const link = document.createElement("a");
   Object.assign(link, { href: `#late-${late[0].minute}`, textContent: "Enter it, or say why" });
-  say(missed, `${what}. It was due at ${late.map((each) => each.clock).join(", ")}. `, link);
+  say(missed, `${what} not observed. ${due} due at ${late.map((each) => each.clock).join(", ")}. `, link);
 }
 
 function tick() {

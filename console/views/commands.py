@@ -151,7 +151,9 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     except UseCaseError as error:
         # What was entered stays on the page, to be corrected and sent again under the same id.
         return _shown(visit, journey_id, form, visit.sent, once, error)
-    more = [("recorded at position", str(recorded.position)), ("version", str(accepted.version))]
+    more = []
+    if visit.signed_in.person.role in STAFF_ROLES:
+        more = [("recorded at position", str(recorded.position)), ("version", str(accepted.version))]
     route = None if recorded.journey is None else route_of(recorded.journey, command)
     if route is not None:
         more.insert(0, ("whom to reach now", route))
@@ -198,6 +200,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     kind = BY_NAME.get(f"{noun}.{verb}")
     if kind is None:
         raise NotFound("there is no such form", "Choose one on the patient's page")
+    chosen = given.get("instrument") if kind.model is RecordInstrument else None
+    instrument = Instrument(chosen) if chosen in tuple(Instrument) else None
     known: FormContext | None = None
     filled: dict[str, Any] = {}
     async with visit.context() as context:
@@ -208,7 +212,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
             called, whole = names_in_register(context.settings), context.person.role != Role.OBSERVER
-            known = FormContext(read, events, staff, whole=whole, called=called)
+            known = FormContext(read, events, staff, whole=whole, called=called, instrument=instrument)
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise
@@ -224,14 +228,14 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     role = visit.signed_in.person.role
     if kind.model is KeepReport and role not in STAFF_ROLES:
         fields = tuple(_of_their_forms(field, role) if field.name == "about" else field for field in fields)
-    instrument, wording = given.get("instrument"), None
+    wording = None
     fields = those_asked_of(role, fields)
     if kind.model is Observe and journey is not None:
         wording = words_of(visit, Instrument.CADSS_6, journey)
         fields = in_words(fields, wording, OBSERVED)
-    if kind.model is RecordInstrument and instrument in tuple(Instrument):
-        wording = None if journey is None else words_of(visit, Instrument(instrument), journey)
-        answers = answers_of(Instrument(instrument), wording)
+    if instrument is not None:
+        wording = None if journey is None else words_of(visit, instrument, journey)
+        answers = answers_of(instrument, wording)
         fields = (*(field for field in fields if field.path[0] != ANSWERS), *answers)
     if kind.model is RecordPlan and journey is not None:
         # It may be absent, with the reason in another field.

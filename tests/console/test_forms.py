@@ -31,6 +31,7 @@ from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.obligation_types import OBLIGATION_TYPES, RENEWAL
 from workflows.journey.protocol import Pathway
 from workflows.journey.protocol.care_plan import DoseLimit
+from workflows.journey.stages.evaluation.model import scheduled_instruments
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import canonical
 
@@ -109,7 +110,7 @@ def test_a_symptom_is_rated_on_the_scale_of_the_protocol(kind: type[c.CommandBod
     fields = fields_of(kind, names_asked_for(BY_MODEL[kind], journey()))
     rated = {field.path[1]: field.hint for field in fields if field.path[0] == "symptoms"}
     rules = journey().protocol.symptoms
-    assert rated == dict.fromkeys(rules.names, f" from 0 to {rules.highest}")
+    assert rated == dict.fromkeys(rules.names, f" from 0 (not at all) to {rules.highest} (worst)")
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -243,6 +244,37 @@ def test_what_a_command_may_be_about_is_chosen_by_what_it_is() -> None:
     ]
     assert stopped.labels == {"medicine-1": "Invented: another medicine, Invented: daily"}
     assert stopped.default == "medicine-1", "there is one alone"
+
+
+def test_what_is_asked_for_says_what_it_means() -> None:
+    known = FormContext(journey())
+    for instrument in scheduled_instruments(known.journey):
+        own, others = n.occasions(known._replace(instrument=instrument)), n.occasions(known)
+        planned = {name for name, said in others.items() if said.endswith(f", {instrument}")}
+        assert planned < {*own} < {*others}
+    rated = fields_of(c.CompleteCheckIn, names_asked_for(BY_MODEL[c.CompleteCheckIn], known.journey))
+    symptoms = [each for each in offer(rated, c.CompleteCheckIn, known) if each.path[0] == "symptoms"]
+    assert {each.optional for each in symptoms} == {"optional only for whoever feels unwell"}
+    for model, begins in ((c.GiveConsent, "I agree"), (c.EnterPaperConsent, "signed")):
+        fields = fields_of(model, names_asked_for(BY_MODEL[model], known.journey))
+        versions = [field for field in offer(fields, model, known) if field.path[0] == "consents"]
+        assert versions
+        for field in versions:
+            assert [*field.labels] == [*field.choices]
+            assert all(words.startswith(begins) for words in field.labels.values())
+
+
+def test_every_statement_of_the_shipped_protocols_is_a_sentence() -> None:
+    for protocol in PROTOCOLS.values():
+        assert {*protocol.acknowledgements} <= {*CHOICES["statements"]}
+
+
+def test_what_is_about_nothing_is_not_filled_in() -> None:
+    nothing_about, known = PAGES.filters["about_nothing"], FormContext(journey())
+    witnessed = offer(fields_of(c.WitnessConsent), c.WitnessConsent, known)
+    assert nothing_about(witnessed, {}).name == "paper"
+    assert nothing_about(witnessed, {"paper": ["paper-1"]}) is None, "it was there when it was chosen"
+    assert nothing_about(offer(fields_of(c.StopMedicine), c.StopMedicine, known), {"medicine": [""]}) is None
 
 
 def test_who_does_something_stands_there_for_nobody() -> None:

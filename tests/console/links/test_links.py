@@ -60,6 +60,7 @@ async def test_a_link_and_a_code_by_another_way_open_the_one_task_once(home: Hom
     answers |= {f"symptoms/{each}": "10" for each in ("intrusive_thoughts", "emotional_distress", "mood_instability")}
     sent = await browser.send(answers)
     assert "Done" in sent.text, sent.text
+    assert "recorded at position" not in sent.text, "what is for those who look after the record"
     done = home.world.received[-1]
     assert isinstance(done.body, c.CompleteCheckIn)
     assert done.proof is not None
