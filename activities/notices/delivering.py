@@ -33,16 +33,14 @@ from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.aggregate import Journey
 from workflows.journey.events import Event, ObligationEscalated
-from workflows.journey.views.notices import APPOINTMENT, Notice, is_open, notices
+from workflows.journey.views.notices import APPOINTMENT, ASKS, Notice, is_open, notices
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import after_quiet_hours
 
 log = structlog.get_logger("messages")
 
-POLL = 1.0
-"""Seconds between two looks at the queue."""
-AGAIN = 2.0
-"""Seconds after an outage."""
+POLL, AGAIN = 1.0, 2.0
+"""Seconds between two looks at the queue, and after an outage."""
 AT_ONCE = 8
 """How many alarms, and how many other notices, one worker delivers at a time."""
 FAILED_AGAIN = {True: 300.0, False: 1800.0}
@@ -130,11 +128,11 @@ async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float, after
     queued = 0
     for notice_id in found:
         notice = await queue.load(sender.record, notice_id)
-        stands = None if notice is None else notice.alarm or await _is_open(sender, notice)
-        if stands:
-            queued += await queue.requeue(sender.record, notice_id)
-        elif stands is False:
+        stands = None if notice is None else await _is_open(sender, notice)
+        if stands is False:
             await _end(sender, notice_id, "done")
+        elif alarm or stands:
+            queued += await queue.requeue(sender.record, notice_id)
         if queued == AT_ONCE:
             return notice_id, False
     return (found[-1], True) if len(found) == LOOKED_AT else (FIRST, False)
@@ -177,12 +175,12 @@ async def _see_to(sender: Sender, notice_id: UUID) -> bool:
         return False
     journey = await _journey(sender, notice)
     event = await _event(sender.record, notice)
+    if is_taken(event, journey) or (notice.to == Role.PATIENT and journey is not None and journey.died):
+        await _end(sender, notice_id, "taken")
+        return False
     quiet = quiet_until(notice, event, journey)
     if quiet is not None:
         await queue.put_off(sender.record, notice_id, (quiet - notice.now).total_seconds(), quiet_until=quiet)
-        return False
-    if is_taken(event, journey):
-        await _end(sender, notice_id, "taken")
         return False
     told = await _told(sender, notice)
     kept = {fact.person for fact in notice.facts if fact.state == "muted"}
@@ -360,14 +358,16 @@ def quiet_until(notice: QueuedNotice, event: Event | None, journey: Journey | No
 
 
 def is_taken(event: Event | None, journey: Journey | None) -> bool:
-    """Whether somebody has taken the alarm that an event raised, or what it was about is done: then nobody else is
-    paged for it. What is raised after that, because it still is not done, is not taken."""
-    if event is None or journey is None or not isinstance(event.body, ObligationEscalated) or not event.body.alarm:
+    """Whether somebody has taken the alarm that an event raised, or what it, or a reminder, was about is done: nobody
+    else is told of it then. What is raised after that, because it still is not done, is not taken."""
+    if event is None or journey is None or not isinstance(event.body, ObligationEscalated):
         return False
-    if event.version > journey.version:
+    alarm, waiting = event.body.alarm, journey.waiting.get(event.body.obligation)
+    if event.version > journey.version or not (alarm or event.body.action in ASKS):
         return False
-    waiting = journey.waiting.get(event.body.obligation)
-    return waiting is None or (waiting.acknowledged is not None and waiting.acknowledged.at > event.at)
+    if waiting is None or not alarm:
+        return waiting is None
+    return waiting.acknowledged is not None and waiting.acknowledged.at > event.at
 
 
 async def _event(record: Record, notice: QueuedNotice) -> Event | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import UUID, uuid4
 
 import pytest
@@ -55,7 +56,9 @@ from tests.record.read_models.courses import put_course, renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import evolve, fold
-from workflows.journey.views.notices import Notice, notices
+from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol.escalation import Action
+from workflows.journey.views.notices import ASKS, Notice, notices
 from workflows.journey.vocabulary.actors import Role
 from workflows.messages import Alarm, Attempted
 
@@ -636,6 +639,37 @@ def test_an_alarm_is_for_nobody_else_once_a_clinician_took_it_or_it_is_done() ->
     assert not is_taken(again, play.journey), "it is raised anew, because it is not done"
     play.do(c.AnswerSupport(support="support-1", text="invented"), Role.ON_CALL_CLINICIAN)
     assert is_taken(again, play.journey)
+
+
+def test_a_reminder_is_sent_to_nobody_once_its_task_is_done() -> None:
+    """It may have waited for the morning. What was to be done in the place of it is told all the same."""
+    opening, *events = course("PTSD").events
+    journey, found = fold([opening]), dict[bool, int]()
+    asked = [each for each in events if isinstance(each.body, e.ObligationEscalated) and each.body.action in ASKS]
+    for event in events:
+        journey = evolve(journey, event)
+        if event in asked:
+            assert not is_taken(event, journey)
+    for event in asked:
+        done = event.body.obligation not in journey.waiting  # type: ignore[union-attr]
+        assert is_taken(event, journey) == done
+        found[done] = found.get(done, 0) + 1
+        called = event.model_copy(update={"body": event.body.model_copy(update={"action": Action.LETTER})})
+        assert not is_taken(called, journey)
+    assert found.get(True, 0) > 5
+
+
+async def test_who_died_is_told_nothing(
+    record: Record, sender: Sender, app: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play = after("session.end")
+    play.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+    play.sign(SignOffKind.DEATH, "death-1", rationale="seen")
+    monkeypatch.setattr("activities.notices.delivering.load_current", AsyncMock(return_value=play.journey))
+    for to in (Role.PATIENT, Role.CLINICIAN):
+        notice = await queued(record, to)
+        await see_to(sender, notice)
+        assert [state for *_, state in await states(app, notice)] == ["muted" if to == Role.PATIENT else "failed"]
 
 
 async def test_what_waits_for_the_morning_is_not_late(record: Record, app: Connection) -> None:

@@ -93,6 +93,11 @@ def test_an_appointment_is_open_until_it_begins_or_is_another() -> None:
     soon = begins - timedelta(seconds=1)
     assert open_of(play, "appointment", "session-1", soon) == [True]
     assert open_of(play, "appointment", "session-1", begins) == [False], "it has begun"
+    gone = before("session.check")
+    gone.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
+    assert open_of(gone, "appointment", "session-1", soon) == [None], "nobody knows yet"
+    gone.sign(SignOffKind.DEATH, "death-1", rationale="seen")
+    assert open_of(gone, "appointment", "session-1", soon) == [False]
     play.do(c.CancelSession(session=1, reason="invented"), Role.COORDINATOR)
     assert open_of(play, "appointment", "session-1", soon) == [False, True], "nobody is to come in vain"
     assert open_of(play, "appointment", "session-1", begins) == [False, False]

@@ -6,12 +6,16 @@ from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.protocol.escalation import Action
 from workflows.journey.views.appointments import appointments
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Identifier, ImmutableModel
 
 APPOINTMENT = "appointment"
 """The kind of the notice that an appointment was given, moved or cancelled."""
+
+ASKS = (Action.ASK, Action.REMIND)
+"""What tells people of a task of theirs, and of nothing else."""
 
 
 class Notice(ImmutableModel):
@@ -36,15 +40,18 @@ def notices(event: e.Event) -> tuple[Notice, ...]:
 
 def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: datetime) -> bool | None:
     """Whether what a notice of these events of a journey tells of is still to be done, or lies ahead at a moment (UTC);
-    None where nothing that is recorded says so."""
+    None where nothing that is recorded says so. Of what was to be done in the place of what nobody did, others may have
+    to hear afterwards, too. Who died is told nothing."""
     event = next((each for each in events if each.event_id == notice.event_id), None)
     if event is None or event.version > journey.version:
         return None
+    if notice.to == Role.PATIENT and journey.deaths:
+        return False if journey.died else None
     if notice.kind == APPOINTMENT:
         return _is_ahead(event, events, at)
     match event.body:
         case e.ObligationEscalated() as body:
-            return body.obligation in journey.waiting
+            return body.obligation in journey.waiting or (False if body.action in ASKS else None)
         case e.ObligationsUpdated() as body:
             return any(each.id in journey.waiting for each in body.opened if notice.about in (each.id, each.subject))
         case e.HoldPlaced() as body if (hold := journey.holds.get(body.hold)) is not None:
