@@ -12,6 +12,7 @@ from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.patient import elsewhere
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.protocol import SignOffKind
@@ -160,6 +161,20 @@ def test_what_was_settled_there_stands_before_no_dose_here() -> None:
     tell_the_other(there, here)
     assert UNSETTLED not in dose_gate(here.journey, 1, here.at)
     assert not [risk for risk in here.journey.elsewhere.risks if risk.open]
+
+
+def test_what_is_open_is_told_however_much_was_settled_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = after("session.end")
+    there.do(c.ReportCrisis(what="wants to die"), Role.COORDINATOR)
+    for grade in (1, 2):
+        name = f"adverse-event-{grade}"
+        there.later(minutes=1).do(event_of(grade)(there), Role.PATIENT)
+        there.sign(SignOffKind.ADVERSE_EVENT, name)
+    risks = see_elsewhere([there.journey], "another").risks
+    still_open = tuple(risk for risk in risks if risk.open)
+    assert still_open != risks[-len(still_open) :]
+    monkeypatch.setattr(elsewhere, "KEPT", len(still_open))
+    assert see_elsewhere([there.journey], "another").risks == still_open
 
 
 @pytest.mark.requirement("B27")

@@ -88,11 +88,13 @@ def _keep_released(released: list[ReleasedSession]) -> tuple[ReleasedSession, ..
 
 def _sum_up_risks(found: list[KnownRisk]) -> tuple[KnownRisk, ...]:
     """Return all risks, or, where there are too many, the latest of each kind: settled and not, of each severity, of a
-    journey that has ended and not. Nobody sees to what is open in one that has."""
+    journey that has ended and not. Nobody sees to what is open in one that has. What stands before a dose, and what is
+    open, comes before all that was settled."""
     if len(found) <= KEPT:
         return tuple(found)
-    alike = {(risk.type, risk.what, risk.open, risk.severity, risk.ended): risk for risk in found}
-    return tuple(alike.values())[-KEPT:]
+    alike = {(risk.type, risk.what, risk.open, risk.severity, risk.severe, risk.ended): risk for risk in found}
+    kept = sorted(alike.values(), key=lambda risk: (risk.unsettled, risk.open))[-KEPT:]
+    return tuple(risk for risk in alike.values() if risk in kept)
 
 
 def _released(journey: Journey) -> Iterator[ReleasedSession]:
