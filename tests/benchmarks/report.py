@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from math import ceil
+from math import ceil, isnan
 
 
 @dataclass(frozen=True)
@@ -102,4 +102,6 @@ def _judged(figure: Figure) -> str:
 
 
 def _shown(value: float) -> str:
+    if isnan(value):
+        return "never"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.report import Figure, Report, Section
 from tests.faults.helpers import ROOT
+
+
+def test_a_report_has_what_nothing_healed() -> None:
+    never = Figure("1 × both workers killed, 1 not", float("nan"), "s at most")
+    assert "never s at most" in Report({}, [Section("Disturbances", [never])]).as_text()
 
 
 @pytest.mark.soak
