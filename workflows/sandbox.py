@@ -1,11 +1,19 @@
 """The sandbox that workflows run in: what is imported once for all of them, and what is remembered of each."""
 
+from dataclasses import replace
 from typing import Any
 
+from temporalio.api.common.v1 import Payloads
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    WorkflowInboundInterceptor,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
+    WorkflowRunner,
+)
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import Info
 
@@ -37,10 +45,27 @@ def sandboxed(given: WorkflowRunner | None) -> WorkflowRunner:
 
 
 class _Runner(SandboxedWorkflowRunner):
-    """The SDK's sandbox, asked once where the SDK asks it three to four times for each payload."""
+    """The SDK's sandbox, asked once where the SDK asks it three to four times for each payload.
+
+    Any part of a message keeps all of it in memory, outside Python. The SDK keeps two parts of a run's first task, both
+    empty, and with them its whole start, which has the protocol: 75 KB for each journey. So it is given copies.
+    """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return Remembering(super().create_instance(det))
+        result = Payloads()
+        result.CopyFrom(det.last_completion_result)
+        interceptors = (*det.interceptor_classes, _WithoutFirstTask)
+        return Remembering(
+            super().create_instance(replace(det, last_completion_result=result, interceptor_classes=interceptors))
+        )
+
+
+class _WithoutFirstTask(WorkflowInboundInterceptor):
+    """Begins a run without what keeps its first task in memory."""
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - the SDK's name
+        input.headers = dict(input.headers)
+        return await super().execute_workflow(input)
 
 
 class Remembering(WorkflowInstance):

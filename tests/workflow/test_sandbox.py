@@ -1,14 +1,23 @@
 """What is remembered of a run in its sandbox, and for how long."""
 
+import asyncio
+from dataclasses import fields
 from typing import Any
 
+import pytest
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import StorageDriverStoreContext, WorkflowSerializationContext
-from temporalio.worker import WorkflowInstance
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    WorkflowInboundInterceptor,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import Info
 
-from workflows.sandbox import Remembering
+from workflows.sandbox import Remembering, sandboxed
 
 
 class Run(WorkflowInstance):
@@ -50,3 +59,37 @@ def test_of_another_task_only_what_belongs_to_the_run_is_remembered() -> None:
     run.said = "second"
     assert remembering.get_serialization_context(None) == before[None]
     assert remembering.get_serialization_context("one") == run.get_serialization_context("one") != before["one"]
+
+
+class Began(WorkflowInboundInterceptor):
+    """What begins a run in the end: says with what."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - the SDK's name
+        return input
+
+
+def test_a_run_keeps_no_part_of_its_first_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever part of a message is kept, all of it stays in memory."""
+    given: list[WorkflowInstanceDetails] = []
+
+    def create(_: SandboxedWorkflowRunner, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        given.append(det)
+        return Run()
+
+    monkeypatch.setattr(SandboxedWorkflowRunner, "create_instance", create)
+    start = WorkflowActivation().jobs.add().initialize_workflow
+    start.last_completion_result.payloads.add().data = b"invented"
+    details = dict.fromkeys(field.name for field in fields(WorkflowInstanceDetails))
+    details |= {"interceptor_classes": (), "last_completion_result": start.last_completion_result}
+    sandboxed(None).create_instance(WorkflowInstanceDetails(**details))  # type: ignore[arg-type]
+    [det] = given
+    assert det.last_completion_result == start.last_completion_result
+    assert det.last_completion_result is not start.last_completion_result
+    [interceptor] = det.interceptor_classes
+    began = ExecuteWorkflowInput(type=Run, run_fn=asyncio.sleep, args=[], headers=start.headers)
+    assert asyncio.run(interceptor(Began()).execute_workflow(began)) is began
+    assert began.headers == {}
+    assert type(began.headers) is dict
