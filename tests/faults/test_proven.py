@@ -135,9 +135,11 @@ async def test_holds_reports_and_calls_for_help_count_unproven(course: ProvenCou
     await eventually(heard)
     journey = await course.recorded()
     assert journey.held
-    stored = await course.record.load(course.id)
-    proofs = [b'"proof"' in row.payload for row in stored if row.event_type in ("hold.placed", "support.requested")]
-    assert not any(proofs)
+    proofs: dict[str, set[bool]] = {}
+    for row in await course.record.load(course.id):
+        proofs.setdefault(row.event_type, set()).add(b'"proof"' in row.payload)
+    assert (proofs["hold.placed"], proofs["support.requested"]) == ({False}, {False})
+    assert proofs["pathway.started"] == {True}
 
 
 async def test_a_session_ends_with_its_key(course: ProvenCourse) -> None:
