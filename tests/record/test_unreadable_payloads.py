@@ -197,7 +197,7 @@ async def test_without_its_opening_a_journey_is_nobodys_to_look_at(
     for decision in signed_course()[:3]:
         await recording.append(batch([decision]))
     await keys.execute("DELETE FROM keys.data_key WHERE subject LIKE 'patient/%'")
-    assert not any(each.readable for each in await record.load(JOURNEY))
+    assert {each.readable for each in await record.load(JOURNEY)} == {False}
     async with request(record, tmp_path, Role.CLINICIAN) as context:
         with pytest.raises(NotAllowed):
             await read_stored(context, ShowTimeline(journey_id=JOURNEY), JOURNEY)

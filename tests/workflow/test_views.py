@@ -117,6 +117,7 @@ async def test_every_timer_says_what_it_is_for(played: Played, name: str) -> Non
             [summary] = await converter.decode([event.user_metadata.summary], [str])
             assert summary
             summaries.append(summary)
+    assert summaries
     assert "answer the check-in" in summaries or name == "chain"
 
 

@@ -159,6 +159,7 @@ async def test_the_application_reaches_read_models_by_name_and_makes_them_by_fun
             "SELECT proname AS name, prosecdef AS definer, has_function_privilege('public', oid, 'EXECUTE') AS public "
             "FROM pg_proc WHERE pronamespace = 'read_model'::regnamespace"
         )
+        assert functions
         assert all(function["definer"] and not function["public"] for function in functions)
         for schema in ("read_model", "read_model_1", "read_model_shape"):
             assert not await app.fetchval("SELECT has_schema_privilege($1, 'CREATE')", schema)
