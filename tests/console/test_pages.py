@@ -114,6 +114,7 @@ async def test_every_page_answers_every_role(console: FastAPI, clinics: Clinics,
                 assert answer.status_code in (403, 404)
             elif (roles := FOR.get(address.replace(str(journey), "{journey_id}"))) is not None:
                 assert (answer.status_code != 403) == (role in roles), address
+    assert FOR.keys() <= {address.replace(str(clinics.held), "{journey_id}") for address in seen}
 
 
 async def test_a_form_is_taken_only_from_a_page_of_this_sign_in(
