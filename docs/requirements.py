@@ -8,6 +8,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -61,8 +62,9 @@ def read_requirements(path: Path = DATA) -> dict[str, ClinicalRequirement]:
     return by_id
 
 
-def find_marks(root: Path = ROOT / "tests") -> dict[str, list[Mark]]:
-    """The tests that are marked with each id, as their files say."""
+@cache
+def find_marks(root: Path = ROOT / "tests") -> Mapping[str, list[Mark]]:
+    """The tests that are marked with each id, as their files say. They are read once."""
     found: defaultdict[str, list[Mark]] = defaultdict(list)
     for file in sorted(root.rglob("test_*.py")):
         for test, ids in marked_tests(file.read_text(encoding="utf-8")):
@@ -77,6 +79,8 @@ def marked_tests(source: str) -> Iterator[tuple[str, list[str]]]:
     Raises:
         ValueError: an id is not written out, or a mark stands where no test has it from.
     """
+    if "requirement" not in source:
+        return
     tree = ast.parse(source)
     of_all = [name for node in tree.body if _marks_module(node) for name in _ids(node)]
     found = {

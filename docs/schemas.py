@@ -2,8 +2,9 @@
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -152,16 +153,21 @@ def classes_of(models: Iterable[type[BaseModel]]) -> dict[str, type[BaseModel]]:
 # Docstrings
 
 
-def attribute_docs(cls: type) -> dict[str, str]:
+@cache
+def attribute_docs(cls: type) -> Mapping[str, str]:
     """The docstrings that stand under the attributes of a class and of its bases, as one paragraph each."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if base.__module__.partition(".")[0] in ("builtins", "enum", "pydantic", "pydantic_settings", "typing"):
             continue
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        assert isinstance(definition, ast.ClassDef)
-        found |= _docs_in(definition)
+        found |= _docs_in(_classes_in(base.__module__)[base.__name__])
     return found
+
+
+@cache
+def _classes_in(module: str) -> Mapping[str, ast.ClassDef]:
+    source = inspect.getsource(sys.modules[module])
+    return {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
 
 
 def _docs_in(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:

@@ -1,20 +1,13 @@
 """Every clinical requirement is shown by a test that is marked with it, or stands in the list of what is not shown."""
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from docs.requirements import ROOT, ClinicalRequirement, Mark, find_marks, marked_tests, read_requirements
+from docs.requirements import ROOT, ClinicalRequirement, find_marks, marked_tests, read_requirements
 
 REQUIREMENTS = read_requirements()
-
-
-@cache
-def marks() -> dict[str, list[Mark]]:
-    """Read once, and only where a test asks: all sources of the tests are parsed for it."""
-    return find_marks()
 
 
 def test_every_line_of_both_sources_is_there() -> None:
@@ -24,7 +17,7 @@ def test_every_line_of_both_sources_is_there() -> None:
 
 def test_what_no_test_is_marked_with_is_said_to_be_missing_and_nothing_else_is() -> None:
     """A test that shows it is marked, and then its entry says no more that something is missing."""
-    marked = marks()
+    marked = find_marks()
     assert {name: found for name, found in marked.items() if name not in REQUIREMENTS} == {}
     missing = [requirement.id for requirement in REQUIREMENTS.values() if requirement.missing is not None]
     assert missing == [name for name in REQUIREMENTS if name not in marked]

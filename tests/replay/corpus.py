@@ -24,8 +24,13 @@ def save(name: str, runs: Sequence[WorkflowHistory]) -> Path:
     return path
 
 
+def read(name: str) -> str:
+    """A course as it is written."""
+    return gzip.decompress((HERE / f"{name}.json.gz").read_bytes()).decode()
+
+
 def load(name: str) -> Iterator[WorkflowHistory]:
     """The runs of a course, first to last."""
-    content = json.loads(gzip.decompress((HERE / f"{name}.json.gz").read_bytes()))
+    content = json.loads(read(name))
     for run in content["runs"]:
         yield WorkflowHistory.from_json(content["workflow_id"], run)

@@ -25,6 +25,8 @@ from workflows.journey.decided import DecidedBy
 from workflows.journey.events import SignedOff
 from workflows.messages import NOT_TAKEN
 
+pytestmark = pytest.mark.program
+
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "activities.record.verification.builds"
 RULE = ("workflows/journey/stages/sessions/dosing.py", 'f"dose-{', 'f"given-{')
