@@ -386,9 +386,9 @@ async def test_what_cannot_be_read_could_not_be_checked(bundle: Path, what: str)
 @pytest.mark.program
 def test_what_unfolds_beyond_what_memory_is_given_could_not_be_checked(tmp_path: Path) -> None:
     """A few kilobytes hold millions of empty lists."""
-    packed(tmp_path / "small.zip", {"journey.json": b"[%s0]" % (b"[]," * 8_000_000), "register.json": b"{}"})
+    packed(tmp_path / "small.zip", {"journey.json": b"[%s0]" % (b"[]," * 4_000_000), "register.json": b"{}"})
     assert (tmp_path / "small.zip").stat().st_size < 64 * 1024
-    bounded = "import sys, verify_export as v; v.MEMORY_LIMIT = 2**29; v.bound_memory(); sys.exit(v.main(sys.argv[1:]))"
+    bounded = "import sys, verify_export as v; v.MEMORY_LIMIT = 2**28; v.bound_memory(); sys.exit(v.main(sys.argv[1:]))"
     told = subprocess.run(
         [sys.executable, "-c", bounded, tmp_path / "small.zip", *KEYS],
         cwd=Path(verify_export.__file__).parent,
