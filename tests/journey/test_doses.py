@@ -43,6 +43,7 @@ MOMENTS: dict[str, Callable[[], Play]] = {
     "between sessions": lambda: before("session.schedule", 2),
     "under a hold": held,
     "in a running session": lambda: after("session.dose").later(minutes=50),
+    "after a withdrawal with the dose in hand": withdrawn_with_the_dose_in_hand,
     "after a session": lambda: after("session.end"),
     "in follow-up": lambda: before("visit.record", 4),
 }

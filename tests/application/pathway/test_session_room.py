@@ -10,8 +10,6 @@ from tests.journey.play import Play, after, before, course
 from workflows.journey import commands as c
 from workflows.journey.vocabulary.actors import Role
 
-WINDOW = 10
-
 
 def _at(play: Play, minute: float) -> Room:
     return room_of(play.journey, None, play.dosed_at() + timedelta(minutes=minute))

@@ -188,7 +188,6 @@ def test_working_time_is_refused_with_quiet_hours_and_where_it_would_not_end() -
 
 
 # Holidays that run out. Those of the shipped protocols are known until 31 December 2027.
-LAST_KNOWN = datetime(2027, 12, 31, 18, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
