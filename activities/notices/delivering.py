@@ -75,10 +75,10 @@ class Sender:
 
 
 @asynccontextmanager
-async def delivering(sender: Sender, *, poll: float = POLL, lease: float = LEASE) -> AsyncIterator[None]:
+async def delivering(sender: Sender, *, poll: float = POLL) -> AsyncIterator[None]:
     """Deliver in the background while the context is open."""
     stop = asyncio.Event()
-    loops = [asyncio.create_task(_deliver(sender, stop, alarm, poll, lease)) for alarm in (True, False)]
+    loops = [asyncio.create_task(_deliver(sender, stop, alarm, poll)) for alarm in (True, False)]
     try:
         yield
     finally:
@@ -86,7 +86,7 @@ async def delivering(sender: Sender, *, poll: float = POLL, lease: float = LEASE
         await asyncio.gather(*loops)
 
 
-async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float, lease: float) -> None:
+async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float) -> None:
     under_way: set[asyncio.Task[bool]] = set()
     looked, came_to, at_once, again = monotonic(), FIRST, False, FAILED_AGAIN[alarm]
     stopping = asyncio.create_task(stop.wait())
@@ -99,7 +99,7 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
             if at_once or monotonic() - looked > again / 5:
                 looked, at_once = monotonic(), False
                 came_to, at_once = await try_failed_again(sender, alarm=alarm, seconds=again, after=came_to)
-            for notice_id in await queue.take(sender.record, alarm=alarm, most=free, seconds=lease) if free else ():
+            for notice_id in await queue.take(sender.record, alarm=alarm, most=free, seconds=LEASE) if free else ():
                 under_way.add(asyncio.create_task(see_to(sender, notice_id)))
                 taken += 1
         except (RecordUnavailable, RecordFault) as outage:

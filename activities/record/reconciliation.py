@@ -183,13 +183,12 @@ async def marks_at(record: Record, versions: Sequence[tuple[UUID, int]]) -> dict
     return {row["journey_id"]: record_mark(row["version"], row["journey_hash"]) for row in rows}
 
 
-async def list_passes(record: Record, limit: int = 10) -> tuple[Pass, ...]:
-    """Return the last passes, the latest first."""
+async def list_passes(record: Record) -> tuple[Pass, ...]:
+    """Return the last ten passes, the latest first."""
     async with record.connection() as connection:
         rows = await connection.fetch(
-            f"SELECT {', '.join(Pass._fields)} {_PASSES} ORDER BY ended DESC LIMIT $2",
+            f"SELECT {', '.join(Pass._fields)} {_PASSES} ORDER BY ended DESC LIMIT 10",
             record.log_id,
-            limit,
         )
     return tuple(Pass(*row) for row in rows)
 

@@ -111,9 +111,9 @@ def say(code: object) -> str:
     return WORDS[text] if text in WORDS else in_words(_NUMBERED.sub(r"\2 (\1)", text))
 
 
-def say_all(codes: Iterable[object], between: str = ", ") -> str:
+def say_all(codes: Iterable[object]) -> str:
     """Return what several codes are called, in one line."""
-    return between.join(map(say, codes))
+    return ", ".join(map(say, codes))
 
 
 def with_code(code: object) -> str:

@@ -198,14 +198,14 @@ async def run_worker(
     return await _run("the worker", command, env, log_path, ready="CAREPATH_READY_FILE", seconds=seconds)
 
 
-async def run_watchdog(env: Mapping[str, str], log_path: Path, *, seconds: float = 60) -> WorkerProcess:
+async def run_watchdog(env: Mapping[str, str], log_path: Path) -> WorkerProcess:
     """Start the watchdog with these variables and wait until it has looked at everything once.
 
     Raises:
         StackError: it ended or was not ready in time. It is then no longer running.
     """
     command: list[str | Path] = [sys.executable, _ROOT / "watchdog.py"]
-    return await _run("the watchdog", command, env, log_path, ready="CAREPATH_WATCHDOG_READY_FILE", seconds=seconds)
+    return await _run("the watchdog", command, env, log_path, ready="CAREPATH_WATCHDOG_READY_FILE", seconds=60)
 
 
 async def _run(
