@@ -91,7 +91,7 @@ async def list_(
     shown = table("reading", your_time("when"), "who", "purpose", "journeys")
     for entry in found:
         asked_for = _spell(entry) + ("" if entry.shown else "\nREFUSED")
-        by_whom = f"{entry.reader_role} {entry.reader_id}"
+        by_whom = f"{entry.reader_role} {call.named(entry.reader_id)}"
         why = entry.purpose if entry.reason is None else f"{entry.purpose}\n{entry.reason}"
         add_row(shown, f"{entry.entry_id}\n{asked_for}", short_time(entry.at), by_whom, why, len(entry.journeys))
     call.output.show(shown)
@@ -114,7 +114,7 @@ async def show(
     entry, answer = await show_again(call.context, reading)
     if not call.output.json_only:
         said = {
-            "who": f"{entry.reader_role} {entry.reader_id}",
+            "who": f"{entry.reader_role} {call.named(entry.reader_id)}",
             "when": local_time(entry.at),
             "purpose": entry.purpose,
             "asked for": _spell(entry),

@@ -262,7 +262,7 @@ async def check(
         call.output.data([roster_as_json(roster) for roster in found])
     else:
         for roster in found:
-            for line in roster_lines(roster):
+            for line in roster_lines(roster, call.named):
                 call.output.text(line)
     if any(roster.gaps for roster in found):
         raise Conflict("the rota has a gap", "Enter who is on call then: `clinician enter`", state="Nothing changed.")

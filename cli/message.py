@@ -48,8 +48,8 @@ async def list_(
     for message in found.rows:
         to = f"{message.to}, ALARM" if message.alarm else message.to
         became = message.state if message.code is None else f"{message.state} ({message.code})"
-        became += f" by {message.by}" if message.by else ""
-        people = ", ".join(message.people)
+        became += f" by {call.named(message.by)}" if message.by else ""
+        people = ", ".join(map(call.named, message.people))
         add_row(shown, message.notice_id, _journey(message, known), to, short_time(message.queued_at), became, people)
     call.output.show(shown)
     if len(found.rows) == limit:

@@ -18,6 +18,7 @@ from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows
 from cli.output import add_row, facts_box, short_time, table, your_time
 from cli.references import Known, name_journey
+from cli.runtime import Named
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import most_urgent, obligations
@@ -205,27 +206,26 @@ def freshness(true: TrueUpTo) -> Shown:
     return {"position": true.position, "record": max(true.record, true.position), "stale_journeys": true.stale}
 
 
-def cases(page: CasePage, known: Known) -> Rows:
+def cases(page: CasePage, known: Known, named: Named) -> Rows:
     """Render where journeys stand."""
     shown = table("journey", "clinic", "pathway", "stage", "awaits", your_time("due"), "health")
     for case in page.answer.rows:
         due = "" if case.next_due is None else short_time(case.next_due)
         due += " overdue" if page.is_overdue(case) else ""
         health_now = _mark(case.health, case.stale)
-        journey = name_journey(case.journey_id, known)
-        add_row(
-            shown, journey, case.clinic, case.pathway, say(case.stage.value), say(case.awaits or ""), due, health_now
-        )
+        where = (name_journey(case.journey_id, known), named(case.clinic), case.pathway, say(case.stage.value))
+        add_row(shown, *where, say(case.awaits or ""), due, health_now)
     return shown
 
 
-def past_cases(page: PastPage, known: Known) -> Rows:
+def past_cases(page: PastPage, known: Known, named: Named) -> Rows:
     """Render where journeys stood."""
     shown = table("journey", "clinic", "pathway", "stage", "health", your_time("so since"), "coordinator", "clinician")
     for case in page.answer.rows:
         health_then, since = _mark(case.health, case.stale), short_time(case.from_at)
-        where = (name_journey(case.journey_id, known), case.clinic, case.pathway, say(case.stage.value))
-        add_row(shown, *where, health_then, since, case.coordinator, case.clinician)
+        where = (name_journey(case.journey_id, known), named(case.clinic), case.pathway, say(case.stage.value))
+        people = (named(each or "") for each in (case.coordinator, case.clinician))
+        add_row(shown, *where, health_then, since, *people)
     return shown
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeAlias, get_args, get_origin
 from uuid import UUID
@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from application.context import Context
 from application.errors import UseCaseError, translate
+from application.identity.names import names_beside_ids
 from application.process.logs import configure_logging
 from application.settings import Settings, load_settings
 from application.words.viewer import viewers_zone
@@ -58,6 +59,8 @@ _PURPOSE = Annotated[
 _JSON = Annotated[bool, typer.Option("--json", help="Answer in JSON; errors too, on standard error.")]
 
 P = ParamSpec("P")
+Named: TypeAlias = Callable[[str], str]
+"""What one of the staff, or a clinic, is called where people read of them: the name, and the id beside it."""
 
 
 class Call:
@@ -66,6 +69,11 @@ class Call:
     def __init__(self, context: Context, output: Output) -> None:
         self.context = context
         self.output = output
+
+    @cached_property
+    def named(self) -> Named:
+        """The names that the register has; of others the ids."""
+        return names_beside_ids(self.context.settings)
 
 
 Act: TypeAlias = Callable[Concatenate[Call, P], Awaitable[ExitCode | None]]

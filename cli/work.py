@@ -19,7 +19,7 @@ from cli.layout import Rows
 from cli.output import Output, add_row, facts_box, local_time, short_time, table, your_time
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.render_roster import roster_as_json
-from cli.runtime import Call, command
+from cli.runtime import Call, Named, command
 from workflows.journey.views.summary import describe_action
 from workflows.journey.vocabulary.actors import Actor
 
@@ -103,7 +103,7 @@ async def list_(
     if not watching:
         found = await list_work(context, query)
         known = NONE_KNOWN if csv else await references_of(call, found.answer.rows)
-        render_work(output, found, scope, csv=csv, known=known)
+        render_work(output, found, scope, csv=csv, known=known, named=call.named)
         return
     seen: list[WorkPage] = []
     references = References()
@@ -111,12 +111,14 @@ async def list_(
     async def look() -> watch.View:
         page = await list_work(context, query, seen=seen[-1] if seen else None)
         seen[:] = [page]
-        return view_of(page, await references.of(context, page.answer.rows))
+        return view_of(page, await references.of(context, page.answer.rows), call.named)
 
     await watch.watch(output, look, scope)
 
 
-def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False, known: Known = NONE_KNOWN) -> None:
+def render_work(
+    output: Output, page: WorkPage, scope: str, *, csv: bool = False, known: Known = NONE_KNOWN, named: Named = str
+) -> None:
     """Show a page of the worklist."""
     rows = [_as_json(page, task) for task in page.answer.rows]
     if output.json_only:
@@ -135,11 +137,11 @@ def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False
     else:
         output.illustrative(page.illustrative)
         if rows:
-            output.show(_table(page, known))
+            output.show(_table(page, known, named))
         else:
             output.text("Nothing is awaited.")
     for roster in page.rosters:
-        for line in roster_lines(roster):
+        for line in roster_lines(roster, named):
             output.note(line)
     output.note(f"{scope} {page.true}".strip())
     output.more(page.answer.next)
@@ -149,10 +151,10 @@ def _as_json(page: WorkPage, task: Task) -> dict[str, Any]:
     return {**task.model_dump(mode="json"), "overdue": page.is_overdue(task)}
 
 
-def view_of(page: WorkPage, known: Known = NONE_KNOWN) -> watch.View:
+def view_of(page: WorkPage, known: Known = NONE_KNOWN, named: Named = str) -> watch.View:
     """Return what is shown of a page of the worklist at a moment."""
     return watch.View(
-        drawn=_table(page, known) if page.answer.rows else None,
+        drawn=_table(page, known, named) if page.answer.rows else None,
         at=page.at,
         illustrative=page.illustrative,
         true=page.true,
@@ -160,31 +162,31 @@ def view_of(page: WorkPage, known: Known = NONE_KNOWN) -> watch.View:
     )
 
 
-def _table(page: WorkPage, known: Known = NONE_KNOWN) -> Rows:
+def _table(page: WorkPage, known: Known, named: Named) -> Rows:
     """One row for each thing that is awaited."""
     shown = table("journey", "what", your_time("due"), "otherwise")
     shown.show_lines = True
     for task in page.answer.rows:
         marks = [f"STALE: as of version {task.version}"] if task.stale else []
         marks += ["HELD"] if task.held else []
-        claimed = [] if task.claimed_by is None else [f"claimed by {task.claimed_by}"]
+        claimed = [] if task.claimed_by is None else [f"claimed by {named(task.claimed_by)}"]
         late = [f"overdue by {format_elapsed((page.at - task.due).total_seconds())}"] if page.is_overdue(task) else []
         add_row(
             shown,
             "\n".join([name_journey(task.journey_id, known), task.obligation, *marks]),
-            "\n".join([task.what, _whom(task), *claimed]),
+            "\n".join([task.what, _whom(task, named), *claimed]),
             "\n".join([short_time(task.due), *late, f"since {short_time(task.since)}"]),
             _otherwise(task),
         )
     return shown
 
 
-def _whom(task: Task) -> str:
+def _whom(task: Task, named: Named) -> str:
     """Say of whom it is awaited: a role, the person responsible by the plan of care, and the roles it was escalated
     to."""
     since = [say(role) for role in task.asked if role != task.owner]
     escalated = f", escalated to {', '.join(since)}" if since else ""
-    return f"of {say(task.owner)}{f' {task.person}' if task.person else ''}{escalated}"
+    return f"of {say(task.owner)}{f' {named(task.person)}' if task.person else ''}{escalated}"
 
 
 def _otherwise(task: Task) -> str:
@@ -223,7 +225,9 @@ async def release(call: Call, journey: runtime.JourneyId, obligation: Obligation
     """
     task, was = await release_task(call.context, journey_id(journey), obligation)
     by = None if was is None else was.by
-    _show_claim(call, "released", task, {"was_claimed_by": by}, {} if by is None else {"was claimed by": by})
+    _show_claim(
+        call, "released", task, {"was_claimed_by": by}, {} if by is None else {"was claimed by": call.named(by)}
+    )
 
 
 def _show_claim(call: Call, outcome: str, task: Task, for_scripts: dict[str, Any], for_people: dict[str, Any]) -> None:
@@ -233,7 +237,7 @@ def _show_claim(call: Call, outcome: str, task: Task, for_scripts: dict[str, Any
     call.output.illustrative(task.illustrative)
     said = {"journey": task.journey_id, "obligation": task.obligation, "what": task.what, "due": local_time(task.due)}
     if task.claimed_at is not None:
-        said |= {"by": call.context.person.id, "since": local_time(task.claimed_at)}
+        said |= {"by": call.named(call.context.person.id), "since": local_time(task.claimed_at)}
     said |= for_people
     said |= {} if task.stale is None else {"STALE": f"this is as of version {task.version}"}
     call.output.show(facts_box(said, f"It is {outcome}"))

@@ -29,7 +29,7 @@ from cli.errors import ExitCode, as_json
 from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
-from cli.runtime import Call, command
+from cli.runtime import Call, Named, command
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.codes import code_in
 
@@ -95,11 +95,18 @@ async def hold(
     cases = page.answer.rows
     known = await references_of(call, cases)
     done = [each async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run)]
-    return _show_held(output, page, done, once, dry_run=dry_run, known=known)
+    return _show_held(output, page, done, once, dry_run=dry_run, known=known, named=call.named)
 
 
 def _show_held(
-    output: Output, page: CasePage, done: list[HeldTogether], request: UUID, *, dry_run: bool, known: Known
+    output: Output,
+    page: CasePage,
+    done: list[HeldTogether],
+    request: UUID,
+    *,
+    dry_run: bool,
+    known: Known,
+    named: Named,
 ) -> ExitCode | None:
     """Show what became of each journey. A problem is told with what to do."""
     counted = Counter(each.outcome for each in done)
@@ -129,7 +136,7 @@ def _show_held(
             why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
         if not each.lot_known:
             why = f"{why}; {LOT_NOT_KNOWN}" if why else LOT_NOT_KNOWN
-        add_row(shown, name_journey(each.journey_id, known), each.clinic, say(each.outcome), why)
+        add_row(shown, name_journey(each.journey_id, known), named(each.clinic), say(each.outcome), why)
     if done:
         output.show(shown)
     said: dict[str, object] = {say(name): count for name, count in counted.items()}
@@ -214,10 +221,12 @@ async def permissions(
     """
     asked = {"within": within, "clinic": clinic, "limit": limit, "after": after}
     found = await list_permissions(call.context, check_options(ListPermissions, asked))
-    render_permissions(call.output, found, within, await references_of(call, found.answer.rows))
+    render_permissions(call.output, found, within, await references_of(call, found.answer.rows), call.named)
 
 
-def render_permissions(output: Output, page: CasePage, within: int = MOST, known: Known = NONE_KNOWN) -> None:
+def render_permissions(
+    output: Output, page: CasePage, within: int = MOST, known: Known = NONE_KNOWN, named: Named = str
+) -> None:
     """Show what stops journeys, the first to end on top."""
     found = stops(page, within)
     if output.json_only:
@@ -242,9 +251,9 @@ def render_permissions(output: Output, page: CasePage, within: int = MOST, known
         soon = "" if stop.days is None else "ENDED" if stop.days == 0 else f"within {stop.days} days"
         what = say(stop.permission)
         if stop.permission == "licence":
-            what = f"licence of {stop.case.clinician}"
+            what = f"licence of {named(stop.case.clinician)}"
         journey = name_journey(stop.case.journey_id, known)
-        add_row(shown, journey, stop.case.clinic, say(stop.case.stage.value), what, local_time(stop.ends), soon)
+        add_row(shown, journey, named(stop.case.clinic), say(stop.case.stage.value), what, local_time(stop.ends), soon)
     if found:
         output.show(shown)
     else:

@@ -2,10 +2,9 @@
 
 import re
 import secrets
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +32,7 @@ from application.errors import (
     Unavailable,
     UseCaseError,
 )
-from application.identity.keyring import verified_register
+from application.identity.names import names_in_register
 from application.operations.status import in_temporal
 from application.pathway.wording import describe_stage, format_dose, format_elapsed, roster_lines
 from application.protocols.compare import describe_step
@@ -326,25 +325,6 @@ def reference_of(request: Request) -> str:
     """Return by what a page that says that something went wrong is found in the log."""
     found: str = request.scope.setdefault("carepath.reference", secrets.token_hex(4))
     return found
-
-
-def names_in_register(settings: Settings) -> Callable[[str], str]:
-    """Return what gives the printed name of one of the staff, or of a clinic, for its id; with the id, where two have
-    the same name. For what the register does not name, or as long as it cannot be believed, it gives the id."""
-
-    @cache
-    def known() -> Mapping[str, str]:
-        if settings.register_file is None:
-            return {}
-        try:
-            register = verified_register(settings)
-        except UseCaseError:
-            return {}
-        names = {**register.clinic_names, **{entry.member.id: entry.printed_name for entry in register.staff}}
-        held = Counter(names.values())
-        return {one: name if held[name] == 1 else f"{name} ({one})" for one, name in names.items()}
-
-    return lambda person: known().get(person, person)
 
 
 def _in_temporal(settings: Settings, signed_in: SignIn | None, journey_id: UUID) -> str | None:

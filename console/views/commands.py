@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from application.context import Ask
 from application.errors import InvalidInput, NotAllowed, NotFound, UseCaseError
+from application.identity.names import names_in_register
 from application.identity.passkeys import ANSWER
 from application.identity.staff import staff_of
 from application.input import forms
@@ -30,7 +31,7 @@ from console.drafts import ID, PERSON
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
 from console.known_names import names_people, offer
 from console.names import FormContext, standing_death
-from console.pages import done, names_in_register, news, page
+from console.pages import done, news, page
 from console.sign_ins import Flash
 from console.to_patients import title_of
 from console.visits import Looks, Says, Visit, firsts

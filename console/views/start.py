@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from activities.record import RecordUnavailable
 from application.context import Context
 from application.errors import InvalidInput, UseCaseError, translate
+from application.identity.names import names_in_register
 from application.identity.staff import colleagues
 from application.input import forms
 from application.pathway import referral_files
@@ -30,7 +31,7 @@ from application.protocols.files import DEMONSTRATION
 from application.protocols.shown import list_protocols
 from application.words.codes import say
 from console.forms import Field, fields_of, read_back
-from console.pages import names_in_register, page
+from console.pages import page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, settings_of
 from workflows.journey.vocabulary.actors import Role

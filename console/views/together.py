@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from activities.record.access_log import AccessLogEntry
 from application.errors import InvalidInput, UseCaseError
+from application.identity.names import names_in_register
 from application.identity.staff import colleagues
 from application.input import forms
 from application.pathway.commands import CALL
@@ -30,7 +31,7 @@ from application.work.hold_together import (
 )
 from application.work.permissions import WARNED_BEFORE, ListPermissions, list_permissions, stops
 from console.holdings import Holding, Holdings
-from console.pages import PAGES, names_in_register, page
+from console.pages import PAGES, page
 from console.views.commands import command_id, command_id_of, with_id
 from console.visits import Acts, Looks, Visit, references_of
 from workflows.journey.vocabulary.actors import Role

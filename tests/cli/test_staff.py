@@ -53,7 +53,7 @@ def test_staff_and_shifts_are_entered_by_two_and_listed(clinic: Clinic) -> None:
     assert clinic.world.call("clinician", "staff").code == 0
     checked = clinic.world.call("clinician", "check")
     assert checked.code == 0
-    assert "demo-on-call-clinician; demo-medical-director stands in" in checked.out
+    assert "(demo-on-call-clinician); Dira Invented, MD (demo-medical-director) stands in" in checked.out
     assert clinic.world.call("clinician", "check", "--days", "30").code == 5
 
 

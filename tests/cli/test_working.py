@@ -282,7 +282,7 @@ async def test_a_claim(clinics: Clinics, profiles: Profiles) -> None:
     taken = await clinics.json("work", "claim", *this, *one)
     assert (taken["outcome"], taken["claimed_by"], taken["illustrative"]) == ("claimed", "demo-coordinator", True)
     assert (await clinics.json("work", "claim", *this, *one))["claimed_at"] == taken["claimed_at"]
-    assert "claimed by demo-coordinator" in (await clinics.call("work", "list", "--mine", *one)).out
+    assert "(demo-coordinator)" in (await clinics.call("work", "list", "--mine", *one)).out
 
     for verb in ("claim", "release"):
         refused = await clinics.call("work", verb, *this, *two, "--json")

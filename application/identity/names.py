@@ -1,0 +1,42 @@
+"""What the register calls the staff and the clinics, for where people read of them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import cache
+
+from application.errors import UseCaseError
+from application.identity.keyring import verified_register
+from application.settings import Settings
+
+
+def names_in_register(settings: Settings) -> Callable[[str], str]:
+    """Return what gives the printed name of one of the staff, or of a clinic, for its id; with the id, where two have
+    the same name. For what the register does not name, or as long as it cannot be believed, it gives the id."""
+    known = _known_by(settings)
+
+    @cache
+    def unique() -> Mapping[str, str]:
+        held = Counter(known().values())
+        return {one: name if held[name] == 1 else f"{name} ({one})" for one, name in known().items()}
+
+    return lambda person: unique().get(person, person)
+
+
+def names_beside_ids(settings: Settings) -> Callable[[str], str]:
+    """Return what gives the same name with the id beside it."""
+    known = _known_by(settings)
+    return lambda person: f"{known()[person]} ({person})" if person in known() else person
+
+
+def _known_by(settings: Settings) -> Callable[[], Mapping[str, str]]:
+    @cache
+    def known() -> Mapping[str, str]:
+        if settings.register_file is None:
+            return {}
+        try:
+            register = verified_register(settings)
+        except UseCaseError:
+            return {}
+        return {**register.clinic_names, **{entry.member.id: entry.printed_name for entry in register.staff}}
+
+    return known
