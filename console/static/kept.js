@@ -25,7 +25,9 @@ let away = ""; // why nothing can be sent although the server answers
 let looksOnly = false; // whether who is signed in has no working session
 let idleUntil = Infinity; // when they are signed out if they do nothing
 let latest = Infinity; // when they are signed out whatever they do
+let left = false; // whether this page is put away
 let token = document.querySelector("[name=form_token]")?.value;
+const { idle, onward } = document.body.dataset;
 
 const asOf = document.querySelector("[data-as-of]");
 const box = make("section", "kept", { ariaLabel: "Connection and sending" });
@@ -40,6 +42,7 @@ const told = addCall();
 const leaving = addCall();
 
 if (asOf) ahead = Number(asOf.dataset.asOf) * 1000 - Date.now();
+if (asOf && idle) idleUntil = Number(asOf.dataset.asOf) * 1000 + Number(idle) * 1000; // until the server says it
 
 // A line on top of the page, wherever the page is, for what nobody may miss.
 export function addCall() {
@@ -169,8 +172,12 @@ async function ask() {
 }
 
 // Nobody reads a page of somebody who is signed out, unless something of theirs is kept on it, or it is a session's.
+// Without a connection the page to sign in on may take minutes not to come.
 function leave() {
-  if (!typing() && !entries.length && document.body.dataset.onward) location.replace(document.body.dataset.onward);
+  if (left || typing() || entries.length || !onward) return;
+  left = true;
+  document.querySelector("main").classList.add("away");
+  location.replace(onward);
 }
 
 function knowEnd(found) {
@@ -179,16 +186,14 @@ function knowEnd(found) {
   warn();
 }
 
+// Whether their sign-in is over, as far as this page knows.
+const isOver = () => now() > Math.min(idleUntil, latest);
+
 // Ask whether to stay, a minute before somebody is signed out.
 function warn() {
   const ends = Math.min(idleUntil, latest);
-  if (lost !== null && now() > ends) leave();
-  if (away || lost !== null || now() < ends - WARN) return say(leaving, "");
-  if (now() > ends) {
-    idleUntil = latest = Infinity;
-    ask();
-    return;
-  }
+  if (lost !== null && isOver()) leave();
+  if (away || lost !== null || isOver() || now() < ends - WARN) return say(leaving, "");
   if (latest <= idleUntil) {
     const onward = signInLink("Sign in again in another tab");
     return say(leaving, `You are signed out at ${clock(ends)}, after twelve hours. Nothing is lost. `, onward);
@@ -412,7 +417,7 @@ let begun = Date.now();
 setInterval(() => {
   showAge();
   warn();
-  const busy = lost !== null || unsent().length > 0;
+  const busy = lost !== null || unsent().length > 0 || isOver();
   if (Date.now() - begun < (busy ? AGAIN : EVERY) || !(asOf || busy)) return;
   begun = Date.now();
   ask();
