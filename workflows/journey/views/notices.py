@@ -62,15 +62,15 @@ def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: dat
 def _is_ahead(event: e.Event, events: Sequence[e.Event], at: datetime) -> bool:
     """Whether an appointment that an event gives or cancels lies ahead, and no later event says anything else of it."""
     starts: dict[str, datetime] = {}
-    settled: set[str] = set()
+    settled: list[str] = []
     for each in events:
         if each.version > event.version:
-            settled |= {told.name for told in appointments(each)}
+            settled += [told.name for told in appointments(each)]
             if isinstance(each.body, e.SessionCancelled):
-                settled.add(f"session-{each.body.session}")
+                settled.append(f"session-{each.body.session}")
         else:
             starts |= {told.name: told.starts for told in appointments(each) if told.starts is not None}
-    told_now = {told.name for told in appointments(event)} - settled
+    told_now = [told.name for told in appointments(event) if told.name not in settled]
     return any(name in starts and starts[name] > at for name in told_now)
 
 
