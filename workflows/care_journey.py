@@ -269,9 +269,7 @@ class CareJourney:
         query, it is not answered from a worker's memory, and the answer stays in the run. Whatever comes with it says
         nothing: a handler that does not take it fails every task of the run."""
         self._limits.signals += 1
-        self._inbox.show = True
-        if self._start_refusal is None:
-            self._recorder.look_for_reset()
+        self._inbox.show = self._inbox.news = True
 
     @workflow.signal(description="Take in anew what the patient's other journeys say. It says nothing itself")
     def look(self, *_: Any) -> None:

@@ -58,6 +58,7 @@ async def underway(client: Client, record: Record, signers: Signers, task_queue:
     await course.play(lambda journey: journey.stage == Stage.SCREENING)
     await signal(course, "noise", b"?")
     await eventually(lambda: messages(course))
+    await course.handle.signal(CareJourney.show)
     await course.send(c.HandleMessage(message="message-1", text="invented: read"), by=Role.OPS)
     await course.recorded()
     return course
@@ -333,14 +334,15 @@ async def test_a_record_that_says_something_else_is_never_overwritten(
         await eventually(quarantined)
         with pytest.raises(Refused, match="quarantined: its record says something else"):
             await submit(client, course.id, command(support()))
-        await signal(course, "command", command(support()).model_dump_json().encode())
+        signalled = command(support("invented: what Temporal took meanwhile"))
+        await signal(course, "command", signalled.model_dump_json().encode())
         described = await course.handle.describe()
         assert described.typed_search_attributes.get(SearchAttributeKey.for_keyword("JourneyHealth")) == "diverged"
         assert described.raw_description.pending_activities == []
         assert await course.rows() == rows
         # Ops look at it, and have the journey go on from its record: what was accepted is not lost.
         await reset(course, task=-1)
-        await eventually(lambda: _knows(course, [accepted]))
+        await eventually(lambda: _knows(course, [accepted, signalled]))
         assert (await course.rows())[: len(rows)] == rows
         assert (await course.status()).health != "diverged"
         await course.send(support("invented: all is well again"))

@@ -113,9 +113,10 @@ def test_a_quarantined_journey_takes_nothing(play: Play) -> None:
     ledger = ledger_of(play)
     ledger.diverged = True
     asked = play.command(c.AskQuestion(text="Invented"), Role.PATIENT)
-    receipt, events = ledger.decide(Decided(command=asked, at=play.at))
-    assert receipt.refusal is not None
-    assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())
+    for unanswered in (False, True):
+        receipt, events = ledger.decide(Decided(command=asked, at=play.at, unanswered=unanswered))
+        assert receipt.refusal is not None
+        assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())
 
 
 def test_what_was_kept_as_it_was_said_stays_so_when_time_has_made_its_form_right(play: Play) -> None:

@@ -28,6 +28,8 @@ class Inbox:
         """Whether more was counted than ops were told."""
         self.look = given.look
         """Whether somebody asked to look at the patient's other journeys."""
+        self.news = False
+        """Whether something came since the run looked last whether a reset hands messages in again."""
         self.show = False
         """Whether somebody asked to show anew how the run stands."""
 
@@ -38,6 +40,7 @@ class Inbox:
 
     def receive(self, name: str, payload: Sequence[RawValue]) -> None:
         """Keep a signal, as it came, until it is read."""
+        self.news = True
         contents, authentic = contents_of(payload)
         signal = take_signal(name, contents, authentic=authentic, waiting=self.signals)
         if self.signals.is_crowded(signal):

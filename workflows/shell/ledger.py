@@ -73,7 +73,8 @@ class Ledger:
             return Receipt(version=judged.version, answers=answers), ()
         if isinstance(judged, tuple):
             return Receipt(version=self.journey.version + len(judged), answers=answers), judged
-        kept = keep(self.journey, self.receipts, decided, judged)
+        # What comes in a quarantine is not refused for good: nothing of it may be recorded.
+        kept = () if judged == QUARANTINED else keep(self.journey, self.receipts, decided, judged)
         return Receipt(version=self.journey.version + len(kept), refusal=judged, answers=answers), kept
 
     def _judged_before(self, decided: Decided) -> Judgement | None:

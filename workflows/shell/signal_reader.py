@@ -12,24 +12,30 @@ from workflows.signals import read_signal
 
 async def read_signals(decider: Decider, recorder: Recorder, limits: RunLimits) -> None:
     """Read signals, the urgent ones first and each sender in turn, some at a time. While too much waits for the record,
-    only what is urgent is read."""
-    inbox, outbox = decider.inbox, decider.ledger.outbox
+    only what is urgent is read. In a quarantine nothing is: Temporal has acknowledged it, so it waits until it can be
+    decided."""
+    inbox, ledger = decider.inbox, decider.ledger
+
+    def readable() -> bool:
+        return not ledger.diverged and bool(inbox.readable(urgent=ledger.outbox.full))
+
+    def ready() -> bool:
+        return (readable() or inbox.untold) and not recorder.set_back and not limits.draining
+
     while True:
-        await workflow.wait_condition(
-            lambda: (
-                bool(inbox.readable(urgent=outbox.full) or inbox.untold)
-                and not recorder.set_back
-                and not limits.draining
-            )
-        )
-        recorder.look_for_reset()
-        await recorder.until_decidable()
-        for signal in inbox.take(urgent=outbox.full):
+        await workflow.wait_condition(lambda: inbox.news or ready())
+        if inbox.news:
+            # Not where a signal is received: a replay may hear of it before an update of the same task, or after it.
+            inbox.news = False
+            recorder.look_for_reset()
+        if not ready():
+            continue
+        for signal in inbox.take(urgent=ledger.outbox.full) if readable() else ():
             decider.read(read_signal(signal), signal.size, authentic=signal.authentic, told=signal.told)
         if inbox.untold:
             inbox.untold = False
             decider.tell_further()
-        if inbox.readable(urgent=outbox.full):
+        if readable():
             await workflow.sleep(m.MOMENTARY, summary="read on")
 
 
@@ -37,7 +43,7 @@ async def check_signals(decider: Decider, recorder: Recorder) -> None:
     """Check commands that came as signals, one after the other. Nobody waits, so it tries until it succeeds."""
     inbox, ledger = decider.inbox, decider.ledger
     while True:
-        await workflow.wait_condition(lambda: bool(inbox.unchecked) and not recorder.set_back)
+        await workflow.wait_condition(lambda: bool(inbox.unchecked) and not recorder.set_back and not ledger.diverged)
         waited, refusal = inbox.next_unchecked(), None
         command = waited.command
         if ledger.must_be_checked(command) or ledger.needs_proof(command):
@@ -48,7 +54,7 @@ async def check_signals(decider: Decider, recorder: Recorder) -> None:
                 await workflow.sleep(m.TRIED_AGAIN, summary="check again")
                 continue
             refusal = result.refusal
-            if refusal is None and not ledger.counts_still(presented, workflow.now()):
+            if ledger.diverged or (refusal is None and not ledger.counts_still(presented, workflow.now())):
                 continue
         inbox.remove_unchecked(waited)
         decider.decide(command, refusal, authentic=waited.authentic, unanswered=True)

@@ -21,7 +21,7 @@ from workflows.shell.ledger import Ledger
 from workflows.shell.other_journeys import OtherJourneys
 from workflows.shell.recorder import Recorder
 from workflows.shell.run_limits import RunLimits
-from workflows.shell.signal_reader import check_signals
+from workflows.shell.signal_reader import check_signals, read_signals
 
 Answers: TypeAlias = dict[str, Callable[[Any], Any]]
 """What each activity answers to what it is given, by its name."""
@@ -47,7 +47,8 @@ class Run:
     def __init__(self, play: Play) -> None:
         given = JourneyInput(journey=play.journey, receipts=play.receipts)
         self.ledger, self.inbox = Ledger(play.journey, play.receipts, play.journey.version), Inbox(given)
-        self.decider = Decider(self.ledger, self.inbox, Alarms(), RunLimits(0))
+        self.limits = RunLimits(0)
+        self.decider = Decider(self.ledger, self.inbox, Alarms(), self.limits)
         self.recorder = Recorder(self.decider, None)
         self.others = OtherJourneys(self.decider, self.recorder)
         self.recorder.caught_up = True
@@ -56,6 +57,9 @@ class Run:
     def waiting(self) -> list[Decided]:
         """What is decided and not recorded."""
         return [each.decided for each in self.ledger.outbox.next_batch(self.ledger.journey.id, DecidedBy()).commands]
+
+    def read_signals(self) -> Coroutine[Any, Any, None]:
+        return read_signals(self.decider, self.recorder, self.limits)
 
     def check_signals(self) -> Coroutine[Any, Any, None]:
         return check_signals(self.decider, self.recorder)

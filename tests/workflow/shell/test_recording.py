@@ -7,16 +7,19 @@ from uuid import UUID, uuid4
 
 import pytest
 from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 
 from simulation.people import PEOPLE, member_of, person_of
 from simulation.player import at_once
 from tests.journey.play import Play
 from tests.workflow.shell.run_parts import HOLD, ONE, OTHER, Answers, Over, Run, asks, failure, follow, recorded
 from workflows import messages
-from workflows.authenticity import Foreign
+from workflows.authenticity import Foreign, mark_authentic
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
 from workflows.journey.decided import Batch, DecidedCommand
+from workflows.journey.envelopes import CommandBody
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.command_ids import own_id
 from workflows.messages import JourneyInput, Others, Recorded, RecordedState
@@ -44,6 +47,23 @@ def test_what_a_look_took_in_is_looked_up_again_where_it_was_undone(run: Run, pl
     run.decider.take_in(Others(elsewhere=ONE, position=7))
     run.decider.restart(recorded(play))
     assert (run.waiting, run.inbox.look) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "body", [c.RequestSupport(urgency="urgent", text="invented: call me"), HOLD], ids=lambda one: one.kind
+)
+def test_what_is_signalled_in_a_quarantine_is_decided_after_it(run: Run, play: Play, body: CommandBody) -> None:
+    """Nobody is told anything of a signal, so it is not refused for a fault of the record."""
+    command = play.command(body, Role.COORDINATOR)
+    run.inbox.receive("command", [RawValue(mark_authentic(Payload(data=command.model_dump_json().encode())))])
+    for quarantined in (True, False):
+        run.ledger.diverged = quarantined
+        for coroutine in (run.read_signals, run.check_signals):
+            with pytest.raises(Over):
+                at_once(coroutine())
+        run.decider.restart(recorded(play))
+    [decided] = run.waiting
+    assert (decided.command.command_id, decided.refusal) == (command.command_id, None)
 
 
 @pytest.mark.parametrize("decided", [True, False])
