@@ -300,7 +300,7 @@ class KeyStore:
                     highest = row["number"] - 1
                     continue
                 if unusable:
-                    log.error("keys.unusable", key_id=str(key.key_id), newer=len(unusable))
+                    log.error("keys.unusable", key_id=str(key.key_id), number=len(unusable))
                 return key
         if unusable:
             raise unusable[0]

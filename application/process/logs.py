@@ -14,9 +14,9 @@ from structlog.typing import EventDict, Processor
 OF_EVERY_LINE = ("event", "level", "timestamp", "logger", "exception")
 LOGGED = (
     "activity", "actual", "attempt", "builds", "by", "claim", "claimed_by", "code", "command_id", "counted",
-    "definition", "different", "drift", "error", "generation", "half", "journey_id", "kind", "limit", "looked_at",
-    "most", "notice_id", "number", "page_id", "people", "run_id", "seconds", "session", "sha256", "stage", "task_queue",
-    "to", "used", "version", "workflow_id",
+    "definition", "different", "drift", "error", "generation", "half", "journey_id", "key_id", "kind", "limit",
+    "looked_at", "most", "notice_id", "number", "page_id", "people", "run_id", "seconds", "session", "sha256", "stage",
+    "task_queue", "to", "used", "version", "workflow_id",
 )  # fmt: skip
 """Keys an event may carry beside those: ids, numbers, codes, and names of error classes."""
 _WORD = re.compile(r"[\w.,:/+@-]{1,200}")

@@ -21,7 +21,6 @@ from application.settings import Settings
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
 from tests.cli.test_signing import WHY, until_asked
-from workflows.journey import aggregate
 from workflows.journey.vocabulary.actors import Role
 
 ROOT = Path(__file__).parents[2]
@@ -58,8 +57,7 @@ def walked(world: World, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(context, "open_sealed", counted("pool", opening))
     monkeypatch.setattr(Record, "load", load)
     for module in (histories, history):
-        monkeypatch.setattr(module, "from_stored", counted("parsed", event_codec.from_stored))
-        monkeypatch.setattr(module, "evolve", counted("folded", aggregate.evolve))
+        monkeypatch.setattr(module, "apply_stored", counted("applied", event_codec.apply_stored))
     return steps
 
 
@@ -74,15 +72,14 @@ def test_a_signature(world: World, journey: UUID, profiles: Profiles, walked: Co
     taken = dict(walked)
     after = len(world.events(journey))
     assert after > known
-    # What was recorded since is read, parsed and folded onto what was read before.
+    # What was recorded since is read, and applied to what was read before.
     assert taken == {
         "settings": 1,
         "profile": 1,
         "pool": 1,
         "read": 1,
         "read again": 1,
-        "parsed": after,
-        "folded": after - 1,
+        "applied": after,
     }
 
 
@@ -90,7 +87,7 @@ def test_a_look(world: World, journey: UUID, walked: Counter[str]) -> None:
     known = len(world.events(journey))
     walked.clear()
     assert call(world, "pathway", "why", str(journey)).code == 0
-    assert walked == {"settings": 1, "profile": 1, "pool": 1, "read": 1, "parsed": known, "folded": known - 1}
+    assert walked == {"settings": 1, "profile": 1, "pool": 1, "read": 1, "applied": known}
 
 
 def test_what_needs_no_server_opens_none(world: World, walked: Counter[str]) -> None:

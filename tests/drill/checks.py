@@ -179,7 +179,7 @@ async def _differs(course: Course) -> str:
         status = await course.handle.query(CareJourney.status)
         waiting = await course.handle.query(CareJourney.obligations)
     except (RPCError, WorkflowQueryFailedError) as problem:
-        return f"does not answer: {type(problem).__name__}"
+        return f"does not answer: {type(problem).__name__}: {problem}"
     if status.health == "diverged":
         return "is quarantined"
     if not status.version == status.recorded == journey.version:
