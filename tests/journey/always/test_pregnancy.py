@@ -165,9 +165,9 @@ def test_that_no_test_is_needed_is_judged_again_when_what_it_rested_on_changes(w
 def test_that_no_test_is_needed_stands_for_the_protocols_days_while_what_it_rested_on_is_said_again() -> None:
     play = before("session.release")
     play.do(c.JudgePregnancy(possible=False, because="x"))
-    told = c.RecordEvaluation(sections=play.journey.evaluation.sections)
+    same = c.RecordEvaluation(sections=play.journey.evaluation.sections)
     body = {"version": play.version_of("evaluation.recorded"), "reason": "for the date (invented)"}
-    play.do(c.Amend.model_validate({**body, "correction": told}))
+    play.do(c.Amend.model_validate({**body, "correction": same}))
     assert not pregnancy_obstacles(play.journey, play.at)
     waiting = play.waits_for("pregnancy_test", "judgement")
     assert waiting is not None
@@ -175,3 +175,9 @@ def test_that_no_test_is_needed_stands_for_the_protocols_days_while_what_it_rest
     assert waiting.deadline == until
     assert not pregnancy_obstacles(play.journey, until)
     assert pregnancy_obstacles(play.journey, until + timedelta(microseconds=1))
+    play.at = until + timedelta(hours=2)
+    told(play, "negative", 1)
+    assert not pregnancy_obstacles(play.journey, play.at)
+    renewed = play.waits_for("pregnancy_test")
+    assert renewed is not None
+    assert renewed.deadline > play.at, "a test takes the place of the judgement"

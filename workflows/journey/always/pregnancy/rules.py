@@ -89,17 +89,20 @@ def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask for a test, or for a judgement that none is needed, before the first dose, and again before it expires, where
-    the protocol does."""
+    """Ask for a test, or for a judgement that none is needed, before the first dose, and again before what counts
+    longest expires, where the protocol does."""
     valid, known = journey.protocol.pregnancy.tests_valid_days, journey.pregnancy_test
     if valid is None or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
-    subject, due = "judgement", _not_needed_until(journey)
-    if due is None and known is not None:
-        subject, due = "renewal", known.taken_at + timedelta(days=valid)
+    counts, until = list[tuple[datetime, str]](), _not_needed_until(journey)
+    if until is not None:
+        counts.append((until, "judgement"))
+    if known is not None:
+        counts.append((known.taken_at + timedelta(days=valid), "renewal"))
+    due, subject = max(counts, default=(None, None))
     yield require(
         PREGNANCY_TEST,
-        subject=None if due is None else subject,
+        subject=subject,
         owner=Role.CLINICIAN,
         person=journey.clinician,
         what="have a pregnancy test made, or judge that none is needed",
