@@ -311,6 +311,19 @@ def test_a_patient_is_handed_over_by_two_people_to_whom_they_name() -> None:
     assert settle(play) == ["suicide-risk.signed", "hold.released"]
 
 
+def test_who_agreed_to_take_over_a_risk_that_was_settled_takes_over_no_later_one() -> None:
+    play = after("session.end")
+    ask(play, "yyyyyn")
+    play.reach(reached())
+    play.do(handover())
+    ask(play, "nn---n")
+    settle(play)
+    assert play.journey.handover is None
+    ask(play, "yyyyyn", occasion="later")
+    later = play.signature(SignOffKind.RISK_DECISION, choice="handed_over", referral="a hospital (invented)")
+    play.refused(later, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
+
+
 def test_one_persons_correction_of_item_9_stops_no_alarm() -> None:
     play = after("session.end")
     item_9(play, 2)

@@ -99,8 +99,8 @@ def _decided(state: HandoverState, body: SignedOff, event: EventHeader) -> Chang
 
 
 def _crisis_closed(state: HandoverState, body: CrisisClosed, event: EventHeader) -> Changes:
-    """Whoever agreed to take this over has agreed to nothing later."""
-    return {} if body.to is None else {"handover": None}
+    """Whoever agreed to take this over has agreed to nothing later, also where it was settled here instead."""
+    return {"handover": None} if body.to is not None or state.closing is None else {}
 
 
 EVOLUTIONS: Evolutions = {
