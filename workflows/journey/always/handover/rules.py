@@ -23,7 +23,7 @@ from workflows.journey.watch import contacts_watched, sessions_watched
 def propose(journey: Journey, command: c.ProposeHandover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Propose a handover of what is still watched, in a pathway that ends, of a patient at risk, or of one who was
     sought in vain."""
-    at_risk, lost = bool(journey.open_crises), any(contact.lost for contact in journey.contacts.values())
+    at_risk, lost = bool(journey.open_crises), any(each.open and each.lost for each in journey.contacts.values())
     if journey.closing is None and not (at_risk or lost):
         refuse(
             RefusalCode.WRONG_STAGE,
