@@ -37,7 +37,7 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.vocabulary.refusals import Refusal
 from workflows.journey.vocabulary.stage import Stage
-from workflows.messages import NOT_CHECKED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
+from workflows.messages import NOT_CHECKED, QUARANTINED, TRY_AGAIN, UNDECIDED, JourneyInput, JourneyResult, Receipt
 from workflows.search_attributes import initial_search_attributes
 from workflows.signals import Signal
 from workflows.temporal_plugin import SERVERS_FAILURE, NotAuthentic, assign_keys, stand_in
@@ -309,7 +309,8 @@ def failure_of(command: Command, failed: WorkflowUpdateFailedError) -> Exception
 def _refused(command: Command, refusal: Refusal) -> Refused:
     if refusal.kept:
         return kept_as_said(refusal, command.command_id)
-    return Refused(refusal, state=KEPT if command.body.attempts_kept else UNCHANGED, ids=_ids(command))
+    kept = command.body.attempts_kept and refusal != QUARANTINED
+    return Refused(refusal, state=KEPT if kept else UNCHANGED, ids=_ids(command))
 
 
 def _unanswered(command: Command, reason: str) -> Unavailable:

@@ -15,7 +15,7 @@ from workflows.journey.folded import JourneyState
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import RefusalCode
-from workflows.messages import ATTEMPT
+from workflows.messages import ATTEMPT, QUARANTINED
 from workflows.shell.ledger import Ledger
 
 MOMENT = timedelta(milliseconds=1)
@@ -117,6 +117,8 @@ def test_a_quarantined_journey_takes_nothing(play: Play) -> None:
         receipt, events = ledger.decide(Decided(command=asked, at=play.at, unanswered=unanswered))
         assert receipt.refusal is not None
         assert (receipt.refusal.code, events) == (RefusalCode.HELD, ())
+    attempted = play.command(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
+    assert ledger.refusal(attempted, play.at) == QUARANTINED, "also of what is otherwise kept as an attempt"
 
 
 def test_what_was_kept_as_it_was_said_stays_so_when_time_has_made_its_form_right(play: Play) -> None:

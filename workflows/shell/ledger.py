@@ -56,6 +56,8 @@ class Ledger:
         decided = self._as_it_stands(Decided(command=command, at=at, authentic=authentic))
         judged = judge(self.journey, self.receipts, decided)
         self._judged = self.journey, decided, judged
+        if judged == QUARANTINED:
+            return QUARANTINED
         if not isinstance(judged, Refusal) or self.beyond_bound(command):
             return None
         return None if keep(self.journey, self.receipts, decided, judged) else judged
