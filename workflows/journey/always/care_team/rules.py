@@ -6,9 +6,10 @@ emergency; what they send is marked. The patient is nobody else of their own jou
 
 Whoever is named is known: an entry in the organisation's register says that they work for the clinic at that time, in a
 role that the part needs, with a licence where the patient is. The parts that the protocol keeps apart are different
-people; an adult observer is a peer of the patient, and in no role whose help they are to call. All of it is asked when
-somebody is named, and again at the dose gate. Sources: care at home is supervised by named people (B22, "patients are
-not left on their own"); a peer monitor is present besides them (Hull 2022); a licence counts where the patient is.
+people; an adult observer is a peer of the patient, and none of the staff, whose help they are to call. All of it is
+asked when somebody is named, and again at the dose gate. Sources: care at home is supervised by named people (B22,
+"patients are not left on their own"); a peer monitor is present besides them (Hull 2022); a licence counts where the
+patient is.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

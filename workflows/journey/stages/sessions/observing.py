@@ -285,7 +285,7 @@ def _rests_on(session: Session, made: CorrectionMade) -> bool:
     """Whether the end of a session rests on what was corrected: when doses were taken, the vital signs before its own,
     and what somebody says was not seen after it. An observation that is amended counts beside the one before."""
     about, number = (made.about.kind, made.about.subject), str(session.number)
-    if made.in_error and (about == ("session.observed", number) or made.about.kind == "observation.recorded"):
+    if made.in_error and (about == ("session.observed", number) or made.about.kind == BESIDE):
         return True
     return made.about.kind == "session.dosed" or about == ("session.checked", number)
 
