@@ -96,6 +96,9 @@ def test_an_appointment_is_open_until_it_begins_or_is_another() -> None:
     gone = before("session.check")
     gone.do(c.RecordDeath(related="no", reason="invented"), Role.OBSERVER)
     assert open_of(gone, "appointment", "session-1", soon) == [None], "nobody knows yet"
+    lives = gone.branch()
+    lives.sign(SignOffKind.DEATH, "death-1", decision="decline", rationale="spoken with")
+    assert open_of(lives, "appointment", "session-1", soon) == [True]
     gone.sign(SignOffKind.DEATH, "death-1", rationale="seen")
     assert open_of(gone, "appointment", "session-1", soon) == [False]
     play.do(c.CancelSession(session=1, reason="invented"), Role.COORDINATOR)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.death.rules import find_standing
 from workflows.journey.protocol.escalation import Action
 from workflows.journey.views.appointments import appointments
 from workflows.journey.vocabulary.actors import CLINICAL, Role
@@ -45,7 +46,7 @@ def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: dat
     event = next((each for each in events if each.event_id == notice.event_id), None)
     if event is None or event.version > journey.version:
         return None
-    if notice.to == Role.PATIENT and journey.deaths:
+    if notice.to == Role.PATIENT and find_standing(journey) is not None:
         return False if journey.died else None
     if notice.kind == APPOINTMENT:
         return _is_ahead(event, events, at)
