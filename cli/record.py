@@ -205,7 +205,7 @@ async def reconcile_(
     passes = await last_passes(call.context)
     late = is_late(passes, call.context.now())
     watchdog = await watchdog_look(call.context)
-    silent = is_silent(watchdog, call.context.now())
+    silent = is_silent(watchdog)
     show_reconciliation(call.output, found, passes, watchdog, late=late, silent=silent)
     return ExitCode.UNVERIFIED if late or silent or any(not each.repaired for each in found.found) else None
 

@@ -83,7 +83,7 @@ async def show_service(context: Context) -> ServiceState:
         passes=passes,
         late=is_late(passes, now),
         watchdog=look,
-        silent=is_silent(look, now),
+        silent=is_silent(look),
         matters=await kept_matters(record),
         anchored=await _anchored(record, context.settings, lists.head, now),
         verified=await last_verification(record),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
@@ -59,11 +59,12 @@ async def watchdog_look(context: Context) -> Look | None:
     return await last_look(await context.record())
 
 
-def is_silent(look: Look | None, now: datetime) -> bool:
+def is_silent(look: Look | None) -> bool:
     """Whether a watchdog used to look and did not lately, or cannot page."""
-    return look is not None and (
-        look.ago > SILENT.total_seconds() or (look.mute_since is not None and now - look.mute_since > SILENT)
-    )
+    if look is None:
+        return False
+    ago = timedelta(seconds=look.ago)
+    return ago > SILENT or (look.mute_since is not None and look.looked_at + ago - look.mute_since > SILENT)
 
 
 @asynccontextmanager
@@ -187,7 +188,7 @@ async def _tell_if_silent(record: Record) -> None:
         log.warning("watchdog.never_looked")
     elif look.ago > SILENT.total_seconds():
         log.error("watchdog.silent", seconds=round(look.ago))
-    elif is_silent(look, datetime.now(UTC)):
+    elif is_silent(look):
         log.error("watchdog.cannot_page")
 
 

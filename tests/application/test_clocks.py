@@ -12,7 +12,6 @@ MAY_ASK = {
     "activities/record/export.py": "what an export says of itself",
     "activities/record/verification/anchors.py": "what an anchor says of itself, which is outside of the record",
     "application/context.py": "whoever acts; `go_by_record` corrects it",
-    "application/record/passes.py": "since when a watchdog is mute, which is told and changes nothing",
     "application/temporal/builds.py": "when Temporal was last asked; `clock.differs` is told beside what is left",
     "application/temporal/run_history.py": "how long an append may go on, at most",
     "application/temporal/runs.py": "how long a task has waited; `clock.differs` is told beside what is left",
