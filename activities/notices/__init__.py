@@ -17,15 +17,12 @@ from workflows.journey.views.notices import Notice
 from workflows.journey.vocabulary.actors import Role
 
 
-async def deliver(
-    record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None, at: datetime | None = None
-) -> None:
-    """Queue the notices of a journey of this clinic together, each once, however often this is called. Who is on call
-    is asked at a moment (UTC): now by the record's clock, unless it is said."""
-    paged = any(notice.to == Role.ON_CALL_CLINICIAN for notice in notices)
+async def deliver(record: Record, notices: Sequence[Notice], *, clinic: str, register: RegisterFile | None) -> None:
+    """Queue the notices of a journey of this clinic together, each once, however often this is called. One for
+    the on-call clinician goes to whom the register has on call now, by the record's clock."""
     on_duty: tuple[str, ...] = ()
-    if paged and register is not None:
-        on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, at or await time_of(record))
+    if register is not None and any(notice.to == Role.ON_CALL_CLINICIAN for notice in notices):
+        on_duty = recipients(register, clinic, Role.ON_CALL_CLINICIAN, await time_of(record))
     await record.deliver_notices(
         [
             NewNotice(

@@ -84,7 +84,7 @@ async def test_from_a_message_to_the_answered_task(
         [notice] = [each for each in notices(begun[-1]) if each.about == f"check_in:{CHECK_IN}"]
         # As an alarm: a reminder waits for the morning at the patient's place, whatever the time is here.
         notice = notice.model_copy(update={"alarm": True})
-        await deliver(record, [notice], clinic=CLINIC, register=None, at=desk.clinics.world.at)
+        await deliver(record, [notice], clinic=CLINIC, register=None)
 
         await open_newest(page, mailbox, mail_of(name))
         await page.locator(LINK).click()

@@ -442,7 +442,7 @@ async def test_the_register_is_asked_for_who_is_on_call_alone(
         return Notice(journey_id=uuid4(), event_id=uuid4(), kind="k", to=to, alarm=True)
 
     everybody, on_call = notice(Role.CLINICIAN), notice(Role.ON_CALL_CLINICIAN)
-    await deliver(record, [everybody], clinic=CLINIC, register=register, at=VERIFIED)
+    await deliver(record, [everybody], clinic=CLINIC, register=register)
     assert reads == []
     with capture_logs() as logged:
         alarm = Alarm(clinic=CLINIC, notices=(everybody, on_call))
@@ -502,7 +502,7 @@ async def test_a_patient_is_given_a_link_and_no_page_for_staff(
     await give(contacts, subject, point("pat@home.example"))
     [asked, *_] = [each for event in events for each in notices(event) if each.to == Role.PATIENT]
     asked = asked.model_copy(update={"alarm": True})
-    await deliver(record, [asked], clinic=CLINIC, register=None, at=VERIFIED)
+    await deliver(record, [asked], clinic=CLINIC, register=None)
     await see_to(sender, record.patients.of_notice(asked))
     [mail] = mailbox.mails
     assert mail["To"] == "pat@home.example"
@@ -525,7 +525,7 @@ async def test_an_appointment_comes_with_its_entry_for_a_calendar(
     await give(contacts, subject, point("pat@home.example"))
     told = next(each for each in notices(events[-1]) if each.kind == "appointment")
     told = told.model_copy(update={"alarm": True})
-    await deliver(record, [told], clinic=CLINIC, register=None, at=VERIFIED)
+    await deliver(record, [told], clinic=CLINIC, register=None)
     await see_to(sender, record.patients.of_notice(told))
     text, entry = [*mailbox.mails[0].iter_parts()]
     assert "An entry for your calendar comes with this message." in text.get_content()
@@ -553,7 +553,7 @@ async def test_an_appointment_that_waited_until_it_was_another_is_not_put_into_a
     for each in (event, scheduled):  # what came later is sent first
         told = next(notice for notice in notices(each) if notice.kind == "appointment")
         told = told.model_copy(update={"alarm": True})
-        await deliver(record, [told], clinic=CLINIC, register=None, at=VERIFIED)
+        await deliver(record, [told], clinic=CLINIC, register=None)
         await see_to(sender, record.patients.of_notice(told))
     first, second = mailbox.mails
     assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/calendar"]

@@ -130,7 +130,7 @@ async def test_an_alarm_of_what_was_decided_anew_in_another_state_leaves_too(rec
     other = event.model_copy(update={"body": body.model_copy(update={"alarm": True, "obligation": "crisis:invented"})})
     told = [notice for each in (other, event, other) for notice in notices(each)]
     for notice in told:
-        await deliver(record, [notice], clinic="demo-clinic", register=None, at=event.at)
+        await deliver(record, [notice], clinic="demo-clinic", register=None)
     kept = await owner.fetch("SELECT notice_id FROM record.notice JOIN record.queued_notice USING (log_id, notice_id)")
     assert len(kept) == 2
 

@@ -84,7 +84,7 @@ async def put_queued(record: Record, events: Sequence[Event]) -> list[Notice]:
     """Record events and queue their notices, as workers do."""
     await put(record, events)
     told = [notice for event in events for notice in notices(event)]
-    await deliver(record, told, clinic="some-clinic", register=None, at=datetime.now(UTC))
+    await deliver(record, told, clinic="some-clinic", register=None)
     return told
 
 
@@ -354,7 +354,7 @@ async def test_a_notice_that_did_not_leave_is_paged_until_it_does(
         assert {each["notice_id"] for each in told.body["data"]["matters"]} == {
             str(record.patients.of_notice(notice)) for notice in left
         }
-        await deliver(record, left, clinic="some-clinic", register=None, at=datetime.now(UTC))
+        await deliver(record, left, clinic="some-clinic", register=None)
         await pager.told("notice_missing", "over")
     assert {call.kind for call in pager.calls} == {"notice_missing"}
 
@@ -370,7 +370,7 @@ async def test_an_alarm_that_left_before_its_event_is_no_miss_for_a_while(
     later = renamed(waiting.play.events[waiting.kept :], waiting.id)
     early = [notice for event in later for notice in notices(event)]
     assert early
-    await deliver(record, early, clinic="some-clinic", register=None, at=datetime.now(UTC))
+    await deliver(record, early, clinic="some-clinic", register=None)
     await keep_clean_pass(record)
     await catch_up(record)
     async with watching(settings):

@@ -69,7 +69,7 @@ class Home:
         """Ask the patient, or ask them again, and return the address of the link that reached them."""
         # As an alarm: a reminder waits for the morning at the patient's place, whatever the time is here.
         asked = self.asked.model_copy(update={"alarm": True, **({"kind": f"again_{len(self.came)}"} if again else {})})
-        await deliver(self.record, [asked], clinic=CLINIC, register=None, at=self.world.at)
+        await deliver(self.record, [asked], clinic=CLINIC, register=None)
         [message] = await self.receive()
         return address_in(message)
 

@@ -82,5 +82,5 @@ async def test_an_alarm_is_acknowledged_with_one_touch_and_pages_nobody_else(hom
     assert message.link == f"https://localhost/journeys/{home.journey_id}"
     await home.reached_by(MAIL.model_copy(update={"verified_at": None}))
     asked = home.asked.model_copy(update={"alarm": True, "kind": "again"})
-    await deliver(home.record, [asked], clinic=CLINIC, register=None, at=home.world.at)
+    await deliver(home.record, [asked], clinic=CLINIC, register=None)
     assert None in {each.link for each in await home.receive()}
