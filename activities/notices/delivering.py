@@ -6,8 +6,8 @@ between is sent again under the same id. Alarms have a loop and places of their 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -44,8 +44,8 @@ POLL, AGAIN = 1.0, 2.0
 AT_ONCE = 8
 """How many alarms, and how many other notices, one worker delivers at a time."""
 FAILED_AGAIN = {True: 300.0, False: 1800.0}
-"""Seconds after which an alarm, and any other notice, that reached nobody is tried again: a channel may be back. Once
-one arrives, it is, and the others follow at once."""
+"""Seconds after which an alarm, and any other notice, that reached nobody is tried again: a channel may be back. The
+others follow at once when one arrives."""
 LOOKED_AT, FIRST = 50, UUID(int=0)
 """At how many of those one look looks, and what is before the id of any of them."""
 LEASE = 60.0
@@ -123,19 +123,26 @@ async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float, after
     again before they are sent, and what tells of something that is still open. What is done is told to nobody any more.
 
     Goes on after the notice that it came to before. Returns which that is now, and whether to go on at once, because
-    little was found to be sent: each one has its turn, however many there are."""
+    little was found to be sent: each one has its turn, however many there are, and whatever goes wrong with another."""
     found = await queue.list_failed(sender.record, alarm=alarm, seconds=seconds, after=after, most=LOOKED_AT)
     queued = 0
     for notice_id in found:
-        notice = await queue.load(sender.record, notice_id)
-        stands = None if notice is None else await _is_open(sender, notice)
-        if stands is False:
-            await _end(sender, notice_id, "done")
-        elif alarm or stands:
-            queued += await queue.requeue(sender.record, notice_id)
-        if queued == AT_ONCE:
+        seen_to = False
+        with _telling(notice_id):
+            queued += await _try_again(sender, notice_id, alarm)
+            seen_to = True
+        if queued == AT_ONCE or not seen_to:
             return notice_id, False
     return (found[-1], True) if len(found) == LOOKED_AT else (FIRST, False)
+
+
+async def _try_again(sender: Sender, notice_id: UUID, alarm: bool) -> bool:
+    notice = await queue.load(sender.record, notice_id)
+    stands = None if notice is None else await _is_open(sender, notice)
+    if stands is False:
+        await _end(sender, notice_id, "done")
+        return False
+    return bool(alarm or stands) and await queue.requeue(sender.record, notice_id)
 
 
 async def _is_open(sender: Sender, notice: QueuedNotice) -> bool | None:
@@ -158,15 +165,23 @@ async def _end(sender: Sender, notice_id: UUID, why: str) -> None:
 async def see_to(sender: Sender, notice_id: UUID) -> bool:
     """Do what is next about one notice. Whatever goes wrong, it is taken again later. Whether it reached somebody after
     it had reached nobody."""
+    reached = False
+    with _telling(notice_id):
+        reached = await _see_to(sender, notice_id)
+    return reached
+
+
+@contextmanager
+def _telling(notice_id: UUID) -> Iterator[None]:
+    """Log what goes wrong with one notice, and go on."""
     try:
-        return await _see_to(sender, notice_id)
+        yield
     except (RecordUnavailable, RecordFault) as outage:
         log.warning("messages.waiting", code=outage.code)
     except KeysUnavailable:
         log.warning("messages.waiting", code="keys")
     except Exception as defect:
         log.error("messages.failed", notice_id=str(notice_id), error=type(defect).__name__)
-    return False
 
 
 async def _see_to(sender: Sender, notice_id: UUID) -> bool:

@@ -117,7 +117,7 @@ async def put_off(
 
 
 async def end(record: Record, notice_id: UUID) -> None:
-    """Take a notice off the queue: somebody was reached, wants no message, or has the alarm; or the code that they
-    waited for did not arrive."""
+    """Take a notice off the queue: somebody was reached, wants no message, or has the alarm; what it tells of is done;
+    or the code that they waited for did not arrive."""
     async with record.connection() as connection:
         await connection.fetchval("SELECT record.end_notice($1, $2)", record.log_id, notice_id)
