@@ -241,24 +241,34 @@ class KeyStore:
         return len(rows)
 
     async def rewrap(self) -> int:
-        """Wrap every data key by the current master key that another one wraps, and return how many.
+        """Wrap every data key by the current master key that another one wraps, and return how many. One that no master
+        key here opens keeps no other from it.
 
         Raises:
             KeysUnavailable: not all are; running it again is safe.
         """
-        master, wrapped_anew = await self._masters.current(), 0
+        master, wrapped_anew, after = await self._masters.current(), 0, UUID(int=0)
+        unusable = list[UUID]()
         while rows := await self._ask_all(
-            "SELECT * FROM keys.data_key WHERE master <> $1 ORDER BY key_id LIMIT $2", master, PORTION
+            "SELECT * FROM keys.data_key WHERE master <> $1 AND key_id > $2 ORDER BY key_id LIMIT $3",
+            *(master, after, PORTION),
         ):
             for row in rows:
+                after = row["key_id"]
                 about = _about(row["subject"], row["key_id"])
-                clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
+                try:
+                    clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
+                except KeyUnusable:
+                    unusable.append(after)
+                    continue
                 now_by, wrapped = await self._masters.wrap(clear, about)
                 await self._do(
                     "UPDATE keys.data_key SET master = $2, wrapped = $3 WHERE key_id = $1 AND master = $4",
                     *(row["key_id"], now_by, wrapped, row["master"]),
                 )
                 wrapped_anew += 1
+        if unusable:
+            raise KeyUnusable(f"no master key here opens {unusable[0]}; {len(unusable)} such keys are left")
         return wrapped_anew
 
     async def may_rewrap(self) -> bool:

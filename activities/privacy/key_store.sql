@@ -27,7 +27,7 @@ BEGIN
 END
 $$;
 CREATE SCHEMA IF NOT EXISTS keys;
--- A subject is a patient, the service for what is nobody's, or identity: the secret by which patients are told apart. New data is encrypted under its highest number.
+-- A subject is a patient, the service for what is nobody's, or identity: the secret by which patients are told apart. New data is encrypted under the highest number that a master key opens.
 CREATE TABLE IF NOT EXISTS keys.data_key (
     subject text NOT NULL,
     number integer NOT NULL CHECK (number >= 1),

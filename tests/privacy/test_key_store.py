@@ -97,6 +97,10 @@ async def test_newer_keys_that_somebody_added_keep_nobody_from_theirs(
         assert (await fresh.newest("service")).key_id == newest.key_id
         await fresh.rotate("service")
         assert (await fresh.newest("service")).key_id != newest.key_id
+    use_master_key(keyring, new := add_master_key(keyring))
+    with pytest.raises(KeysUnavailable, match=r"117 such keys are left"):
+        await key_store.rewrap()
+    assert (await key_store.count())[new] == 3, "the master key of all others is replaced"
 
 
 async def test_the_store_holds_no_key_in_clear(key_store: KeyStore, keys_database: Database, keyring: Path) -> None:
