@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.privacy.errors import KeysUnavailable
+from activities.privacy.errors import KeysUnavailable, KeyUnusable
 from activities.record import RecordFault, RecordUnavailable, UnreadableEvent
 from workflows.journey.vocabulary.refusals import Refusal
 
@@ -110,7 +110,7 @@ def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:
 
 def record_outage(away: RecordUnavailable, *, state: str = NOTHING_LOST) -> Unavailable:
     """Return the error of a record that cannot be reached, or whose keys cannot."""
-    if away.code == KeysUnavailable.__name__:
+    if away.code in (KeysUnavailable.__name__, KeyUnusable.__name__):
         reason = "the key store does not answer, or the keyring lacks a key: the record cannot be read"
         return outage(reason, state=state)
     return outage(f"the record cannot be reached ({away.code})", state=state)

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from typer.testing import CliRunner
 
-from activities.privacy.errors import KeysUnavailable
+from activities.privacy.errors import KeysUnavailable, KeyUnusable
 from activities.privacy.master_keys import make_keyring
 from activities.record import RecordFault, RecordUnavailable
 from application import context
@@ -302,6 +302,11 @@ def test_an_outage_says_what_is_lost_and_what_comes_next(away: Exception) -> Non
     )
     assert re.search("run it again; that is safe.*tell ops", told.remedy)
     assert said_here(told.remedy) == told.remedy.replace("run it again", "try again")
+
+
+@pytest.mark.parametrize("kind", [KeysUnavailable, KeyUnusable])
+def test_a_record_that_lacks_a_key_is_not_said_to_be_away(kind: type[Exception]) -> None:
+    assert "the keyring lacks a key" in translate(RecordUnavailable(kind.__name__)).reason
 
 
 def test_what_a_trial_would_refuse_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
