@@ -44,8 +44,8 @@ class Squatted(Conflict):
 
 
 class RunOpening(NamedTuple):
-    """How the latest run under a journey's id began: what is wrong with it, and the command that opened it, if one
-    did and not a recorded state."""
+    """How a run under a journey's id began: what is wrong with it, and the command that opened it, if one did and not a
+    recorded state."""
 
     squatter: Squatter | None
     start: Command | None = None
