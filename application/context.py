@@ -268,7 +268,9 @@ class Context:
         Raises:
             RecordUnavailable, RecordFault: as the record does.
         """
-        self.ahead = utc_now() - await time_of(await self.record())
+        there = await time_of(await self.record())
+        # Asked after it: however long the answer took, the time taken from now on is not ahead of the record's.
+        self.ahead = utc_now() - there
 
     @property
     def up_to(self) -> int | None:
