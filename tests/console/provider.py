@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -76,7 +76,6 @@ async def sign_in_by(browser: Browser, person: str, onward: str = "", zone: str 
 # A provider that says what it is told
 
 KEY = ECKey.generate_key("P-256", parameters={"kid": "of-the-provider", "alg": "ES256", "use": "sig"})
-Answer = Callable[[dict[str, str]], tuple[int, Any]]
 
 
 @dataclass

@@ -21,7 +21,6 @@ from workflows.journey.vocabulary.calendars import is_within, local
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.protocols import list_pathways
 
-HERE = {"state": "CA", "confirmed": True}
 SECOND = timedelta(seconds=1)
 
 

@@ -32,7 +32,6 @@ TAKEN = (
     c.DoubtDeath,
     c.KeepReport,
 )
-BY_PEOPLE = [body for body in BODIES if not body.model_fields["kind"].default.startswith("clock.")]
 
 
 def by_hand(command: c.Command) -> Signal:

@@ -14,8 +14,6 @@ from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 
-ELSEWHERE = c.Location(state="TX", confirmed=True)
-
 
 def obstacles(play: Play) -> str:
     return "; ".join(dose_gate(play.journey, 1, play.at))

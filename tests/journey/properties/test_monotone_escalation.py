@@ -305,9 +305,7 @@ def test_an_emergency_rings_until_it_is_acknowledged_and_settled(number: int, da
     play = standing(start.journey, start.at, "PTSD")
     play.do(command, Role.CLINICIAN)
     for _ in range(data.draw(st.integers(1, 8))):
-        match data.draw(
-            st.sampled_from(["wait", "outage", "acknowledge", "hold", "fail", "return", "withdraw", "hand"])
-        ):
+        match data.draw(st.sampled_from(MOVES)):
             case "wait":
                 play.wait(minutes=data.draw(st.integers(0, 90)))
             case "outage":
