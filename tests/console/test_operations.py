@@ -3,7 +3,6 @@
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from pathlib import Path
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from tests.cli.conftest import opening
 from tests.cli.helpers import World, call
 from tests.console.browser import Browser, browser_of
 from tests.console.conftest import console_of
+from tests.console.test_messages import said
 from tests.fixtures.clear import open_clear
 from tests.record.helpers import Connection, event
 from tests.record.read_models.courses import catch_up
@@ -48,11 +48,6 @@ async def world(migrated: Database, record: Record) -> World:
 @pytest.fixture
 def console(world: World, tmp_path: Path) -> FastAPI:
     return console_of(world, tmp_path / "profiles", JOURNEY)
-
-
-def said(browser: Browser) -> str:
-    """The text of a page, without its tags."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", browser.page.text)).split())
 
 
 async def test_a_new_service_says_what_nobody_did_yet(browser: Browser) -> None:

@@ -6,26 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import no_risk
-from tests.journey.play import SAID_HERE, Play, after, before, one
+from tests.journey.contacts import following_up
+from tests.journey.play import SAID_HERE, Play, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import C_SSRS_FORMS
-from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import local
 
 HERE = c.Location(state="CA", confirmed=True)
 MINUTES = 60 * 24 * 120
-
-
-def in_follow_up() -> Play:
-    play = after("session.end", 3)
-    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
-    return play
-
-
-FOLLOWING = in_follow_up()
+FOLLOWING = following_up()
 READY = before("session.release", 2)
 
 

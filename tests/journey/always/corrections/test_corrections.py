@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE, checklist, observation, plan, revision, vitals
-from tests.journey.contacts import handover
+from tests.journey.contacts import following_up, handover
 from tests.journey.correcting import SECOND, amend, confirm, mark, redose, reject, version_of
 from tests.journey.play import Play, after, before, collected, kinds, one
 from workflows.journey import commands as c
@@ -49,8 +49,7 @@ def to_hand_over() -> Play:
 
 
 def seen_by_nobody() -> Play:
-    play = after("session.end", 3)
-    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+    play = following_up()
     play.wait(days=60)
     play.do(handover())
     return play
