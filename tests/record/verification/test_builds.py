@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.record import Record
 from activities.record.command_codec import decided_by
 from activities.record.verification import left_notices
-from activities.record.verification.builds import BuildError, Builds, open_build
+from activities.record.verification.builds import Build, BuildError, Builds, Greeting, open_build
 from activities.record.verification.derivation import Divergence, derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
@@ -21,7 +22,6 @@ from activities.signatures.sessions import ThisLog
 from tests.record.handed import batch, kept, signed_course
 from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
-from workflows.journey.decided import DecidedBy
 from workflows.journey.events import SignedOff
 from workflows.messages import NOT_TAKEN
 
@@ -38,7 +38,8 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> str:
     """How the copy is started."""
     copy = tmp_path_factory.mktemp("build")
     for room in ("activities", "workflows"):
-        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what is compiled of it: to compile all of it anew takes longer than these tests.
+        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("*.pyc.*"))
     path, rule, changed = RULE
     source = (copy / path).read_text()
     assert source.count(rule) == 1
@@ -47,58 +48,55 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def by(build: str) -> DecidedBy:
-    """What the copy says that it is."""
-    async with open_build(build) as other:
-        return other.by
+async def other(build: str) -> AsyncIterator[Build]:
+    """The copy, as it runs."""
+    async with open_build(build) as opened:
+        yield opened
 
 
 async def test_another_build_derives_what_it_decided_by_its_own_rules(
-    build: str, record: Record, admin: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    other: Build, record: Record, admin: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decisions = signed_course()
-    async with open_build(build) as other:
-        assert other.by != decided_by()
-        assert other.by.zones == decided_by().zones
-        monkeypatch.setattr("tests.record.handed.decided_by", lambda: other.by)
-        rows, commands = kept(decisions)
-        monkeypatch.undo()
-        mine = derive_again(rows, commands)
-        assert (mine.faults, mine.derived, mine.others) == ((), 0, {other.by: len(rows)})
-        derived, faults, tells = await other.derive(rows, commands)
-        doses = [row for row in rows if row.event_type == "session.dosed"]
-        assert derived == len(rows)
-        assert faults == tuple(Divergence(dose.position, dose.version, "not_derived") for dose in doses)
-        assert len(faults) == 3
-        assert sorted(tells) == [row.version for row in rows]
+    assert other.by != decided_by()
+    assert other.by.zones == decided_by().zones
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: other.by)
+    rows, commands = kept(decisions)
+    monkeypatch.undo()
+    mine = derive_again(rows, commands)
+    assert (mine.faults, mine.derived, mine.others) == ((), 0, {other.by: len(rows)})
+    derived, faults, tells = await other.derive(rows, commands)
+    doses = [row for row in rows if row.event_type == "session.dosed"]
+    assert derived == len(rows)
+    assert faults == tuple(Divergence(dose.position, dose.version, "not_derived") for dose in doses)
+    assert len(faults) == 3
+    assert sorted(tells) == [row.version for row in rows]
 
-        recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
-        monkeypatch.setattr("activities.record_activities.decided_by", lambda: other.by)
-        for decision in decisions[:10]:
-            await recording.append(batch([decision]))
-        monkeypatch.undo()
-        for decision in decisions[10:20]:
-            await recording.append(batch([decision]))
-        alone = await verify_record(record, derive=True)
-        assert alone.others[other.by] > 0
-        async with open_build(shlex.join([sys.executable, "-m", MODULE])) as same:
-            for builds in ([other], [same, other, other]):
-                whole = await verify_record(record, derive=True, builds=builds)
-                assert (whole.findings, dict(whole.others), whole.derived) == ((), {}, whole.events)
-                assert whole.by_builds[other.by] == alone.others[other.by]
-            useless = await verify_record(record, derive=True, builds=[same])
-            assert (useless.by_builds, useless.others) == ({same.by: 0}, alone.others)
+    recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+    monkeypatch.setattr("activities.record_activities.decided_by", lambda: other.by)
+    for decision in decisions[:10]:
+        await recording.append(batch([decision]))
+    monkeypatch.undo()
+    for decision in decisions[10:20]:
+        await recording.append(batch([decision]))
+    alone = await verify_record(record, derive=True)
+    assert alone.others[other.by] > 0
+    async with open_build(shlex.join([sys.executable, "-m", MODULE])) as same:
+        for builds in ([other], [same, other, other]):
+            whole = await verify_record(record, derive=True, builds=builds)
+            assert (whole.findings, dict(whole.others), whole.derived) == ((), {}, whole.events)
+            assert whole.by_builds[other.by] == alone.others[other.by]
+        useless = await verify_record(record, derive=True, builds=[same])
+        assert (useless.by_builds, useless.others) == ({same.by: 0}, alone.others)
 
-        # Its notices are compared by its own rules, too.
-        monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta())
-        first = {event.event_id: event.version for decision in decisions[:10] for event in decision.events}
-        await admin.execute("ALTER TABLE record.notice DISABLE TRIGGER append_only")
-        gone = await admin.fetchval(
-            "DELETE FROM record.notice WHERE event_id = ANY($1) RETURNING event_id", list(first)
-        )
-        assert (await verify_record(record, derive=True)).findings == ()
-        found = (await verify_record(record, derive=True, builds=[other])).findings
-        assert {(each.version, each.reason) for each in found} >= {(first[gone], "notice_lost")}
+    # Its notices are compared by its own rules, too.
+    monkeypatch.setattr(left_notices, "LEFT_WITHIN", timedelta())
+    first = {event.event_id: event.version for decision in decisions[:10] for event in decision.events}
+    await admin.execute("ALTER TABLE record.notice DISABLE TRIGGER append_only")
+    gone = await admin.fetchval("DELETE FROM record.notice WHERE event_id = ANY($1) RETURNING event_id", list(first))
+    assert (await verify_record(record, derive=True)).findings == ()
+    found = (await verify_record(record, derive=True, builds=[other])).findings
+    assert {(each.version, each.reason) for each in found} >= {(first[gone], "notice_lost")}
 
 
 def listed(directory: Path, *commands: str) -> Builds:
@@ -110,13 +108,13 @@ def listed(directory: Path, *commands: str) -> Builds:
 
 
 async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
-    build: str, by: DecidedBy, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: str, other: Build, record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has database and keys can say so of anything. What only adds to the record waits for no build."""
     decisions = signed_course()
     moving = next(n for n, each in enumerate(decisions) if isinstance(each.events[0].body, SignedOff))
     recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
-    monkeypatch.setattr("activities.record_activities.decided_by", lambda: by)
+    monkeypatch.setattr("activities.record_activities.decided_by", lambda: other.by)
     for decision in decisions[: moving - 1]:
         await recording.append(batch([decision]))
     monkeypatch.undo()
@@ -124,10 +122,12 @@ async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
     def afresh(builds: Builds) -> RecordActivities:
         return RecordActivities(record, register_of(tmp_path), log=ThisLog("", demonstration=True), builds=builds)
 
-    nobody = Builds(None)
+    mine = decided_by()
+    says = Greeting(protocol="care-pathway/build/1", core=mine.core, zones=mine.zones).model_dump_json()
+    nobody, useless = Builds(None), listed(tmp_path, "true", shlex.join(["echo", says]))
     both = batch(decisions[moving - 1 : moving + 1])
     assert (await afresh(nobody).append(both)).version == decisions[moving - 1].events[-1].version
-    for builds in (nobody, listed(tmp_path, "true", f"{shlex.quote(sys.executable)} -m {MODULE}")):
+    for builds in (nobody, useless):
         with pytest.raises(ApplicationError, match="other rules decided") as refused:
             await afresh(builds).append(batch([decisions[moving]]))
         assert refused.value.type == NOT_TAKEN
@@ -136,19 +136,19 @@ async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
 
 
 async def test_a_build_that_gives_something_else_has_derived_nothing(
-    build: str, by: DecidedBy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: str, other: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here these rules decided, and it is said that the build did, which keeps a dose under another name."""
     builds = listed(tmp_path, build)
     mine = kept(signed_course())
     assert await builds.derive(*mine) == {}
-    monkeypatch.setattr("tests.record.handed.decided_by", lambda: by)
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: other.by)
     rows, commands = kept(signed_course())
-    assert await builds.derive(rows, commands) == {by: 0}
+    assert await builds.derive(rows, commands) == {other.by: 0}
     dosed = next(row for row in rows if row.event_type == "session.dosed")
     before = [row for row in rows if row.version < dosed.version and row.command_id != dosed.command_id]
     until = [each for each in commands if each.version <= before[-1].version]
-    assert await builds.derive(before, until) == {by: len(before)}
+    assert await builds.derive(before, until) == {other.by: len(before)}
     # What others could have put there is not run.
     (tmp_path / "builds").chmod(0o644)
     assert await builds.derive(before, until) == {}
