@@ -37,7 +37,6 @@ from activities.privacy.key_store import SERVICE, KeyStore
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import Opening, Record, RecordUnavailable
 from activities.record.event_codec import to_new
-from activities.record.stored import NewNotice
 from activities.record.watching import late_messages
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import Register
@@ -51,7 +50,7 @@ from tests.fixtures.everything import everything
 from tests.fixtures.keys import unconnected
 from tests.journey.play import after, course
 from tests.notices.mail_server import HANG, Mailbox, serving
-from tests.record.helpers import Connection
+from tests.record.helpers import Connection, a_notice
 from tests.record.read_models.courses import put_course, renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -113,10 +112,7 @@ async def queued(
     record: Record, to: Role = Role.CLINICIAN, *, alarm: bool = False, journey: UUID | None = None
 ) -> UUID:
     """Queue a notice of an event that is not recorded."""
-    notice = NewNotice(
-        notice_id=uuid4(), journey_id=journey or uuid4(), event_id=uuid4(), kind="k", recipient_role=to, clinic=CLINIC,
-        alarm=alarm,
-    )  # fmt: skip
+    notice = a_notice(journey or uuid4(), recipient_role=to, clinic=CLINIC, alarm=alarm)
     await record.deliver_notices([notice])
     return notice.notice_id
 
@@ -136,6 +132,13 @@ async def waits(app: Connection, notice: UUID) -> tuple[float | None, bool] | No
         notice,
     )
     return None if row is None else (row["seconds"], row["arrived"])
+
+
+async def reached_nobody(app: Connection) -> None:
+    """Have all that is queued be what reached nobody: no worker takes it by itself."""
+    await app.execute(
+        "SELECT record.put_off_notice(1::smallint, notice_id, NULL, NULL, false) FROM record.queued_notice"
+    )
 
 
 async def test_without_a_channel_the_log_has_it(record: Record, app: Connection) -> None:
@@ -212,12 +215,10 @@ async def test_however_many_reached_nobody_each_open_one_has_its_turn(
 ) -> None:
     """After an outage 500 have failed: a few are queued at each look, and none twice before each was once, also past
     one whose key nobody can use."""
-    unknown, done, still = ([a_failed() for _ in range(each)] for each in (440, 20, 40))
+    unknown, done, still = ([a_notice(uuid4()) for _ in range(each)] for each in (440, 20, 40))
     everybody = [*unknown, *done, *still]
     await record.deliver_notices(everybody)
-    await app.execute(
-        "SELECT record.put_off_notice(1::smallint, notice_id, NULL, NULL, false) FROM record.queued_notice"
-    )
+    await reached_nobody(app)
     stands = {**{each.notice_id: False for each in done}, **{each.notice_id: True for each in still}}
 
     async def known(_: Sender, notice: queue.QueuedNotice) -> bool | None:
@@ -239,20 +240,12 @@ async def test_however_many_reached_nobody_each_open_one_has_its_turn(
     assert await app.fetchval("SELECT count(*) FROM record.queued_notice") == len(unknown) + len(still)
 
 
-def a_failed() -> NewNotice:
-    return NewNotice(
-        notice_id=uuid4(), journey_id=uuid4(), event_id=uuid4(), kind="k", recipient_role=Role.CLINICIAN, clinic=CLINIC
-    )
-
-
 async def test_once_one_arrives_that_had_failed_the_others_follow_at_once(
     record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     alarms = [await queued(record, alarm=True) for _ in range(3 * AT_ONCE)]
-    await app.execute(
-        "SELECT record.put_off_notice(1::smallint, notice_id, NULL, NULL, false) FROM record.queued_notice"
-    )
+    await reached_nobody(app)
     await app.execute(
         'SELECT record.keep_deliveries(1::smallint, notice_id, \'[{"person": "", "point": "", "channel": "", '
         '"state": "failed"}]\') FROM record.queued_notice'
