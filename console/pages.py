@@ -309,7 +309,7 @@ def page(
 
 def _when_idle(request: Request, signed_in: SignIn | None) -> dict[str, Any]:
     """Say when a page is put away because whoever looks at it did nothing, and where its browser goes then: nobody who
-    comes by later reads it. What somebody entered, who sent a form that it ``answers``, is not to be lost."""
+    comes by later reads it. ``answers_form``: it is shown in answer to a form that was sent."""
     if signed_in is None:
         return {}
     left = min(signed_in.idle_until, signed_in.since + LONGEST) - sign_ins_of(request).now()

@@ -172,7 +172,8 @@ async function ask() {
 }
 
 // Nobody reads a page of somebody who is signed out, unless something of theirs is kept on it, or it is a session's.
-// Without a connection the page to sign in on may take minutes not to come.
+// What is shown is hidden at once: without a connection it may take minutes until the browser gives up on the page to
+// sign in on.
 function leave() {
   if (left || typing() || entries.length || !onward) return;
   left = true;
@@ -417,7 +418,7 @@ let begun = Date.now();
 setInterval(() => {
   showAge();
   warn();
-  const busy = lost !== null || unsent().length > 0 || isOver();
+  const busy = lost !== null || unsent().length > 0 || (isOver() && !away);
   if (Date.now() - begun < (busy ? AGAIN : EVERY) || !(asOf || busy)) return;
   begun = Date.now();
   ask();
