@@ -109,7 +109,7 @@ SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[FormContext], Ite
 
 
 UNLESS: Mapping[tuple[type[c.CommandBody], str], str] = {
-    (c.CompleteCheckIn, "symptoms"): "optional only for whoever feels unwell"
+    (c.CompleteCheckIn, name): "optional only for whoever feels unwell" for name in ("symptoms", "told_by", "told_over")
 }
 """When something may be left empty that is asked of most."""
 

@@ -183,6 +183,8 @@ may be asked."""
 CALLED = {
     ("adverse-event.report", "what"): "what happened",
     ("adverse-event.report", "grade"): "how bad, from 1 (mild) to 5 (death)",
+    ("check-in.complete", "told_by"): "who told you this",
+    ("check-in.complete", "told_over"): "how you spoke with them",
     ("crisis.report", "what"): "what happens",
     ("education.read", "content_version"): "version that you read",
     ("instrument.record", "answered_at"): "when it was answered, if not now",

@@ -68,6 +68,9 @@ BESIDE = ("form_token", PERSON, ID, AFTER, WORDING, CLOCK, "version", "signer", 
 """The controls of a form beside its fields."""
 CHOSEN = ("instrument", "version")
 """What is chosen first, where the fields of a form depend on it."""
+NOT_ASKED: Mapping[Role, tuple[str, ...]] = {Role.OBSERVER: (OBSERVED,), Role.PATIENT: ("told_by", "told_over")}
+"""Fields that somebody is not asked for: what clinical staff rate on a scale is nothing for the adult who stays with
+the patient, and the patient speaks for themselves."""
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
@@ -259,9 +262,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
 
 
 def those_asked_of(role: Role, fields: Sequence[Field]) -> tuple[Field, ...]:
-    """Return the fields of a form that somebody in this role is asked for: what clinical staff rate on a scale is
-    nothing for the adult who stays with the patient."""
-    return tuple(field for field in fields if role != Role.OBSERVER or field.path[0] != OBSERVED)
+    """Return the fields of a form that somebody in this role is asked for."""
+    return tuple(field for field in fields if field.path[0] not in NOT_ASKED.get(role, ()))
 
 
 def _of_their_forms(field: Field, role: Role) -> Field:

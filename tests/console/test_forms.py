@@ -253,8 +253,10 @@ def test_what_is_asked_for_says_what_it_means() -> None:
         planned = {name for name, said in others.items() if said.endswith(f", {instrument}")}
         assert set() < planned < {*own} < {*others}
     rated = fields_of(c.CompleteCheckIn, names_asked_for(BY_MODEL[c.CompleteCheckIn], known.journey))
-    symptoms = [each for each in offer(rated, c.CompleteCheckIn, known) if each.path[0] == "symptoms"]
-    assert {each.optional for each in symptoms} == {"optional only for whoever feels unwell"}
+    asked = ("symptoms", "told_by", "told_over")
+    unless = [each for each in offer(rated, c.CompleteCheckIn, known) if each.path[0] in asked]
+    assert {each.path[0] for each in unless} == {*asked}
+    assert {each.optional for each in unless} == {"optional only for whoever feels unwell"}
     for model, begins in ((c.GiveConsent, "I agree"), (c.EnterPaperConsent, "signed")):
         fields = fields_of(model, names_asked_for(BY_MODEL[model], known.journey))
         versions = [field for field in offer(fields, model, known) if field.path[0] == "consents"]
@@ -304,6 +306,13 @@ def test_the_adult_who_stays_rates_no_scale_and_chooses_between_words() -> None:
     assert those_asked_of(Role.CLINICIAN, observed) == observed
     [urgency] = [field for field in fields_of(c.RequestSupport) if field.name == "urgency"]
     assert urgency.labels.keys() == {*urgency.choices}
+
+
+def test_a_patient_is_not_asked_who_told_them() -> None:
+    fields = fields_of(c.CompleteCheckIn)
+    asked = those_asked_of(Role.PATIENT, fields)
+    assert {field.name for field in fields if field not in asked} == {"told_by", "told_over"}
+    assert those_asked_of(Role.COORDINATOR, fields) == fields
 
 
 @pytest.mark.parametrize("given", [["1", "2"], ["7"], ["07"], ["x"], ["1", "9" * 5000], ["\u00b2"]])
