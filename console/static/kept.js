@@ -27,7 +27,7 @@ let idleUntil = Infinity; // when they are signed out if they do nothing
 let latest = Infinity; // when they are signed out whatever they do
 let left = false; // whether this page is put away
 let token = document.querySelector("[name=form_token]")?.value;
-const { idle, onward } = document.body.dataset;
+const { idle, onward, entered } = document.body.dataset;
 
 const asOf = document.querySelector("[data-as-of]");
 const box = make("section", "kept", { ariaLabel: "Connection and sending" });
@@ -175,7 +175,7 @@ async function ask() {
 // What is shown is hidden at once: without a connection it may take minutes until the browser gives up on the page to
 // sign in on.
 function leave() {
-  if (left || typing() || entries.length || !onward) return;
+  if (left || typing() || entered !== undefined || entries.length || !onward) return;
   left = true;
   document.querySelector("main").classList.add("away");
   location.replace(onward);
