@@ -165,10 +165,10 @@ async def _end(sender: Sender, notice_id: UUID, why: str) -> None:
 async def see_to(sender: Sender, notice_id: UUID) -> bool:
     """Do what is next about one notice. Whatever goes wrong, it is taken again later. Whether it reached somebody after
     it had reached nobody."""
-    reached = False
     with _telling(notice_id):
-        reached = await _see_to(sender, notice_id)
-    return reached
+        if await _see_to(sender, notice_id):
+            return True
+    return False
 
 
 @contextmanager
@@ -190,7 +190,8 @@ async def _see_to(sender: Sender, notice_id: UUID) -> bool:
         return False
     journey = await _journey(sender, notice)
     event = await _event(sender.record, notice)
-    if is_taken(event, journey) or (notice.to == Role.PATIENT and journey is not None and journey.died):
+    wanted = event is not None and _told_by(sender.record.patients, notice, event) is None
+    if is_taken(event, journey, wanted=wanted) or (notice.to == Role.PATIENT and journey is not None and journey.died):
         await _end(sender, notice_id, "taken")
         return False
     quiet = quiet_until(notice, event, journey)
@@ -372,13 +373,14 @@ def quiet_until(notice: QueuedNotice, event: Event | None, journey: Journey | No
     return then if then > notice.now else None
 
 
-def is_taken(event: Event | None, journey: Journey | None) -> bool:
+def is_taken(event: Event | None, journey: Journey | None, *, wanted: bool = False) -> bool:
     """Whether somebody has taken the alarm that an event raised, or what it, or a reminder, was about is done: nobody
-    else is told of it then. What is raised after that, because it still is not done, is not taken."""
+    else is told of it then, but for who ``wanted`` the message. What is raised after that, because it still is not
+    done, is not taken."""
     if event is None or journey is None or not isinstance(event.body, ObligationEscalated):
         return False
     alarm, waiting = event.body.alarm, journey.waiting.get(event.body.obligation)
-    if event.version > journey.version or not (alarm or event.body.action in ASKS):
+    if event.version > journey.version or not (alarm or (event.body.action in ASKS and not wanted)):
         return False
     if waiting is None or not alarm:
         return waiting is None
