@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.record import StoredEvent
-from activities.record.event_codec import from_stored
+from activities.record.event_codec import apply_stored
 from activities.signatures.keys import PrivateKey, session_mark
 from activities.signatures.verifying import SignatureProblem, check
 from application.caches import histories
@@ -127,14 +127,14 @@ def test_one_walk_reads_each_thing_once(
 
         monkeypatch.setattr(world, name, counted)
 
-    def parse(stored: StoredEvent) -> Event:
+    def parse(stored: StoredEvent, before: Journey | None) -> tuple[Event, Journey]:
         parsed.append(stored.version)
-        return from_stored(stored)
+        return apply_stored(stored, before)
 
     for name in ("load_settings", "record", "connect"):
         count(name)
     for module in (histories, history):
-        monkeypatch.setattr(module, "from_stored", parse)
+        monkeypatch.setattr(module, "apply_stored", parse)
     words = ("signoff", "approve", str(journey), request_id, "--choice", "at_home", *clinician, "--json")
     answer = call(world, *words, given=WHY)
     assert answer.code == 0, answer.err

@@ -85,6 +85,7 @@ def test_stale_evaluation_and_all_that_rests_on_it() -> None:
     assert "evaluation not signed as it now is" not in shut(play)
     play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
     play.sign(SignOffKind.PLAN)
+    play.do(c.JudgePregnancy(possible=False, because="invented: as before"))
     assert shut(play) == ("no clearance signed over exactly this evidence",)
     play.sign(SignOffKind.CLEARANCE, str(SECOND))
     assert dose_gate(play.journey, SECOND, play.at) == ()
