@@ -30,10 +30,10 @@ SHIFTS = (-300, -100, -20, -4, -0.4, -0.1, 0.1, 0.4, 4, 20)
 
 def watched(play: Play) -> dict[str, Obligation]:
     """What is awaited for safety. The end of a session waits for its observations, and the level of a C-SSRS for one
-    asked after the alarm: what is awaited then stands in their place. A judgement of pregnancy that counts no more is
-    asked for at once."""
-    replaced = ("session_end", "risk_level", "pregnancy_test")
-    return {w.key: w for w in obligations(play.journey) if not w.care and w.kind not in replaced}
+    asked after the alarm: what is awaited then stands in their place. Of pregnancy a test or a judgement is awaited,
+    whichever counts."""
+    awaited = [w for w in obligations(play.journey) if not w.care and w.kind not in ("session_end", "risk_level")]
+    return {w.kind if w.kind == "pregnancy_test" else w.key: w for w in awaited}
 
 
 def outside(play: Play, minutes: float = 0) -> None:
