@@ -6,8 +6,10 @@ from uuid import UUID
 import typer
 
 from activities.notices.listing import ListedMessage
+from application.messages.bounces import take_notification
 from application.messages.messages import ListMessages, handle_message, send_again, show_messages
-from cli.input import journey_id
+from application.words.codes import say
+from cli.input import journey_id, read_beginning
 from cli.output import add_row, short_time, table, your_time
 from cli.references import Known, name_journey, references_of
 from cli.runtime import Call, command
@@ -16,12 +18,18 @@ MessageArgument = Annotated[
     UUID, typer.Argument(metavar="MESSAGE", help="Its id; see `message list`.", show_default=False)
 ]
 
+BounceFile = Annotated[
+    str | None,
+    typer.Option("--file", metavar="FILE|-", help="The notification. Otherwise standard input.", show_default=False),
+]
+
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
     group.command("list")(command(list_, to_look=True))
     group.command("handle")(command(handle, to_act=True))
     group.command("send-again")(command(resend, to_act=True))
+    group.command("bounced")(command(bounced))
 
 
 async def list_(
@@ -33,7 +41,7 @@ async def list_(
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, muted,
-    requeued, acknowledged, handled.
+    to be sent again, acknowledged, handled.
 
     Without --journey, of your clinics.
     """
@@ -47,7 +55,8 @@ async def list_(
     shown = table("message", "journey", "to", your_time("since"), "became", "people")
     for message in found.rows:
         to = f"{message.to}, ALARM" if message.alarm else message.to
-        became = message.state if message.code is None else f"{message.state} ({message.code})"
+        state = say(message.state)
+        became = state if message.code is None else f"{state} ({say(message.code)})"
         became += f" by {call.named(message.by)}" if message.by else ""
         people = ", ".join(map(call.named, message.people))
         add_row(shown, message.notice_id, _journey(message, known), to, short_time(message.queued_at), became, people)
@@ -64,6 +73,20 @@ async def handle(call: Call, message: MessageArgument) -> None:
 async def resend(call: Call, message: MessageArgument) -> None:
     """Have a message that reached nobody sent again now, also to addresses that refused it."""
     _tell(call, await send_again(call.context, message), "is sent again. See in a while what became of it.")
+
+
+async def bounced(call: Call, file: BounceFile = None) -> None:
+    """Take the notification of a mail server that a message came back (RFC 3464), from a file or standard input: the
+    next way is tried, or a person sees to it. For a program: the login of one person cannot.
+
+    What is no such notification, or about no message of this service, changes nothing and is no error.
+    """
+    found = await take_notification(call.context, read_beginning(file))
+    said = "It says that a message did not arrive." if found else "It says of no message that it did not arrive."
+    if call.output.json_only:
+        call.output.data({"bounced": found})
+    else:
+        call.output.text(said)
 
 
 def _tell(call: Call, message: ListedMessage, said: str) -> None:

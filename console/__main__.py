@@ -12,7 +12,7 @@ from application.messages.channels import service_of
 from application.messages.settings import load_message_settings
 from application.process.exit import begin, keep_loaded, leave
 from application.process.logs import configure_logging
-from application.settings import OPENID_PREFIX, Settings, load_settings
+from application.settings import OPENID_PREFIX, Settings, key_of, load_settings
 from console.app import HOST, create_app
 
 PROXIES = ("127.0.0.1", "::1")
@@ -30,12 +30,15 @@ def main(argv: Sequence[str] = ()) -> int:
     begin()
     try:
         settings, openid = load_settings(), load_openid_settings()
-        service = service_of(load_message_settings())
+        messages = load_message_settings()
+        service, secret = service_of(messages), messages.bounce_secret
         _require_somebody(settings)
         if openid is not None:
             _require_known(settings, openid)
         configure_logging(settings.log_level, settings.log_format)
-        app = create_app(settings, service=service, openid=openid)
+        app = create_app(
+            settings, service=service, openid=openid, bounce_key=None if secret is None else key_of(secret)
+        )
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -38,6 +38,7 @@ from console.limits import Limits, count_try
 from console.sign_ins import SignIns
 from console.views import (
     access,
+    bounces,
     commands,
     journeys,
     links,
@@ -96,6 +97,7 @@ def create_app(
     *,
     service: Service = NAMELESS,
     openid: OpenIdSettings | None = None,
+    bounce_key: bytes | None = None,
     make_context: MakeContext | None = None,
     now: Callable[[], datetime] = utc_now,
 ) -> FastAPI:
@@ -103,7 +105,8 @@ def create_app(
     offers those beside it; everybody else signs in with a passkey, or to look by the provider of ``openid``.
 
     ``make_context`` makes the context of each request, otherwise all of them share one record and one connection to
-    Temporal. ``service`` is what messages say of this service. ``now`` gives the time (UTC) by which people are signed
+    Temporal. ``service`` is what messages say of this service; ``bounce_key`` what reports of those that came back are
+    signed with. ``now`` gives the time (UTC) by which people are signed
     out.
 
     Raises:
@@ -121,6 +124,7 @@ def create_app(
     invented = settings.profile.parent if settings.demonstration and settings.profile is not None else None
     app.state.settings = settings
     app.state.service = service
+    app.state.bounce_key = bounce_key
     app.state.questionnaires = questionnaires_of(settings)
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
@@ -147,6 +151,7 @@ def create_app(
         operations,
         together,
         access,
+        bounces,
         commands,
     ):
         app.include_router(view.router)

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
@@ -22,9 +21,9 @@ from activities.notices.contacts import ContactPoint, Contacts, of_staff
 from activities.notices.delivery_plan import Target, Try, plan
 from activities.notices.links import LET_IN, LINK, LINK_CODE
 from activities.notices.queue import NewFact, QueuedNotice
+from activities.notices.standing import CODE, WAITED_FOR, Settled, quiet_until, settled, told_by, until
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
-from activities.privacy.patient_keys import PatientKeys
 from activities.record.errors import RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.event_codec import from_stored, load_events
 from activities.record.recorded_journeys import RecordedJourneys
@@ -32,10 +31,9 @@ from activities.record.snapshots import load_current
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
 from workflows.journey.aggregate import Journey
-from workflows.journey.events import Event, ObligationEscalated
-from workflows.journey.views.notices import APPOINTMENT, ASKS, Notice, is_open, notices
+from workflows.journey.events import Event
+from workflows.journey.views.notices import APPOINTMENT, is_open
 from workflows.journey.vocabulary.actors import Role
-from workflows.journey.vocabulary.calendars import after_quiet_hours
 
 log = structlog.get_logger("messages")
 
@@ -52,11 +50,6 @@ LEASE = 60.0
 """Seconds for which a notice is taken. Longer than any channel takes for one attempt."""
 STOP = 20.0
 """Seconds for which what is under way may end, after a stop is asked for."""
-CODE = "contact_code"
-"""The kind of a message that brings the code of a contact point."""
-WAITED_FOR = (CODE, LINK, LINK_CODE)
-"""Kinds of messages that somebody asked for and waits for: neither the night nor a wish holds them back, and they are
-nobody's task where they do not arrive."""
 LOGGED = Target("", (LOG,))
 """Who is told where no channel is connected: whoever reads the log."""
 
@@ -138,17 +131,18 @@ async def try_failed_again(sender: Sender, *, alarm: bool, seconds: float, after
 
 async def _try_again(sender: Sender, notice_id: UUID, alarm: bool) -> bool:
     notice = await queue.load(sender.record, notice_id)
-    stands = None if notice is None else await _is_open(sender, notice)
+    stands = None
+    if notice is not None:
+        stands = await _is_open(sender, notice, await _event(sender.record, notice), await _journey(sender, notice))
     if stands is False:
         await _end(sender, notice_id, "done")
         return False
     return bool(alarm or stands) and await queue.requeue(sender.record, notice_id)
 
 
-async def _is_open(sender: Sender, notice: QueuedNotice) -> bool | None:
+async def _is_open(sender: Sender, notice: QueuedNotice, event: Event | None, journey: Journey | None) -> bool | None:
     """Whether what a notice tells of is still open; None where it is not known, and a person has to say so."""
-    event, journey = await _event(sender.record, notice), await _journey(sender, notice)
-    if event is None or journey is None or (told := _told_by(sender.record.patients, notice, event)) is None:
+    if event is None or journey is None or (told := told_by(sender.record.patients, notice, event)) is None:
         return None
     with suppress(ValueError):
         events = await load_events(sender.record, notice.journey_id) if told.kind == APPOINTMENT else (event,)
@@ -156,7 +150,7 @@ async def _is_open(sender: Sender, notice: QueuedNotice) -> bool | None:
     return None
 
 
-async def _end(sender: Sender, notice_id: UUID, why: str) -> None:
+async def _end(sender: Sender, notice_id: UUID, why: Settled) -> None:
     """Tell nobody any more."""
     await queue.keep(sender.record, notice_id, [NewFact("", "", "", "muted", why)])
     await queue.end(sender.record, notice_id)
@@ -190,9 +184,9 @@ async def _see_to(sender: Sender, notice_id: UUID) -> bool:
         return False
     journey = await _journey(sender, notice)
     event = await _event(sender.record, notice)
-    wanted = event is not None and _told_by(sender.record.patients, notice, event) is None
-    if is_taken(event, journey, wanted=wanted) or (notice.to == Role.PATIENT and journey is not None and journey.died):
-        await _end(sender, notice_id, "taken")
+    why = await _settled(sender, notice, event, journey)
+    if why is not None:
+        await _end(sender, notice_id, why)
         return False
     quiet = quiet_until(notice, event, journey)
     if quiet is not None:
@@ -218,7 +212,7 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
     elif then.again is not None:
         await queue.put_off(sender.record, notice_id, (then.again - now.now).total_seconds(), arrived=then.arrived)
     elif then.arrived:
-        await queue.end(sender.record, notice_id)
+        await queue.end(sender.record, notice_id, known=len(now.facts))
     elif now.kind in WAITED_FOR:
         await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
         await queue.end(sender.record, notice_id)
@@ -359,32 +353,17 @@ async def _journey(sender: Sender, notice: QueuedNotice) -> Journey | None:
         return None
 
 
-def quiet_until(notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
-    """When (UTC) the patient may be disturbed again; None: now. The clock of the journey has seen to that for what it
-    decides itself; what was held up on its way, or follows from what somebody did at night, waits here. What the
-    protocol asks at any hour, such as how the patient is a few hours after a dose, does not wait."""
-    if notice.alarm or notice.kind in WAITED_FOR or notice.to != Role.PATIENT or journey is None:
-        return None
-    if event is not None and isinstance(event.body, ObligationEscalated):
-        waiting = journey.waiting.get(event.body.obligation)
-        if waiting is not None and not journey.protocol.escalation_policies[waiting.escalation_policy].quiet_hours:
-            return None
-    then = after_quiet_hours(notice.now, journey.patient.zone, journey.protocol.quiet_hours)
-    return then if then > notice.now else None
-
-
-def is_taken(event: Event | None, journey: Journey | None, *, wanted: bool = False) -> bool:
-    """Whether somebody has taken the alarm that an event raised, or what it, or a reminder, was about is done: nobody
-    else is told of it then, but for who ``wanted`` the message. What is raised after that, because it still is not
-    done, is not taken."""
-    if event is None or journey is None or not isinstance(event.body, ObligationEscalated):
-        return False
-    alarm, waiting = event.body.alarm, journey.waiting.get(event.body.obligation)
-    if event.version > journey.version or not (alarm or (event.body.action in ASKS and not wanted)):
-        return False
-    if waiting is None or not alarm:
-        return waiting is None
-    return waiting.acknowledged is not None and waiting.acknowledged.at > event.at
+async def _settled(
+    sender: Sender, notice: QueuedNotice, event: Event | None, journey: Journey | None
+) -> Settled | None:
+    """Why a notice is told to nobody any more. What was tried before may have waited long, or have come back."""
+    if notice.to == Role.PATIENT and journey is not None and journey.died:
+        return "done"
+    wanted = event is not None and told_by(sender.record.patients, notice, event) is None
+    why = settled(event, journey, wanted=wanted)
+    if why is None and notice.facts and await _is_open(sender, notice, event, journey) is False:
+        return "done"
+    return why
 
 
 async def _event(record: Record, notice: QueuedNotice) -> Event | None:
@@ -394,17 +373,3 @@ async def _event(record: Record, notice: QueuedNotice) -> Event | None:
         return from_stored(found[0]) if found else None
     except UnreadableEvent:
         return None
-
-
-def _told_by(keys: PatientKeys, notice: QueuedNotice, event: Event) -> Notice | None:
-    """Which of the notices of an event was queued; None for the message that somebody asked for."""
-    return next((each for each in notices(event) if keys.of_notice(each) == notice.id), None)
-
-
-def until(keys: PatientKeys, notice: QueuedNotice, event: Event | None, journey: Journey | None) -> datetime | None:
-    """Until when (UTC) the task is to be done, as far as that lies ahead; None where it is not known."""
-    if journey is None or event is None:
-        return None
-    told = _told_by(keys, notice, event)
-    waiting = journey.waiting.get((told and told.about) or "")
-    return waiting.deadline if waiting is not None and waiting.deadline > notice.now else None

@@ -17,6 +17,7 @@ PAUSES = (30, 300, 1800, 7200)
 ENDS = ("acknowledged", "handled")
 """What ends everything: somebody said that they have it."""
 REACHED = ("accepted", "muted")
+"""What tells that somebody was reached, unless what was accepted at a point came back from there later (`bounced`)."""
 
 
 class DeliveryFact(NamedTuple):
@@ -102,7 +103,8 @@ def _turns(
 
 def _stand(target: Target, facts: Sequence[DeliveryFact], now: datetime, pauses: Sequence[int]) -> _Stand:
     of_person = [fact for fact in facts if fact.person == target.person]
-    if any(fact.state in REACHED for fact in of_person):
+    ends = {fact.point: fact.state for fact in of_person if fact.state in (*REACHED, "bounced")}
+    if any(state in REACHED for state in ends.values()):
         return _Stand(None, None, reached=True)
     for point in target.points:
         there = [fact for fact in of_person if fact.point == point]

@@ -9,7 +9,7 @@ from activities.record.store import Record
 
 ORDER = ("handled", "acknowledged", "accepted", "muted", "failed", "bounced", "deferred", "sent")
 """What became of a message is the first of these that did; one that somebody has sent again is as one that failed, and
-of both the last counts."""
+of both the last counts. What was accepted and came back later was not accepted."""
 
 
 class ListedMessage(NamedTuple):
@@ -45,6 +45,10 @@ SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n
   FROM listed n
   LEFT JOIN LATERAL (SELECT d.state, d.at, d.code, d.person FROM record.delivery d
                       WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
+                        AND NOT (d.state = 'accepted' AND EXISTS (
+                            SELECT FROM record.delivery b WHERE b.log_id = d.log_id AND b.notice_id = d.notice_id
+                               AND b.person = d.person AND b.point = d.point AND b.state = 'bounced'
+                               AND b.number > d.number))
                       ORDER BY array_position($6::text[], replace(d.state, 'requeued', 'failed')), d.number DESC
                       LIMIT 1) f ON true
  ORDER BY n.created_at DESC, n.notice_id

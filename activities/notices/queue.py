@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.notices.delivery_plan import DeliveryFact
 from activities.record.store import Record
+
+BounceOutcome: TypeAlias = Literal["kept", "early", "unknown"]
 
 
 class QueuedNotice(NamedTuple):
@@ -116,8 +118,19 @@ async def put_off(
         )
 
 
-async def end(record: Record, notice_id: UUID) -> None:
+async def end(record: Record, notice_id: UUID, *, known: int | None = None) -> None:
     """Take a notice off the queue: somebody was reached, wants no message, or has the alarm; what it tells of is done;
-    or the code that they waited for did not arrive."""
+    or the code that they waited for did not arrive. It stays where more became of it than so many ``known`` facts."""
     async with record.connection() as connection:
-        await connection.fetchval("SELECT record.end_notice($1, $2)", record.log_id, notice_id)
+        await connection.fetchval("SELECT record.end_notice($1, $2, $3)", record.log_id, notice_id, known)
+
+
+async def report_bounce(record: Record, notice_id: UUID, point: str, code: str | None) -> BounceOutcome:
+    """Keep that a message which was accepted at a point came back, and have the next point tried; once, however often
+    it is reported. ``early``: that it was accepted is not kept yet; report it again. ``unknown``: there is none such.
+    """
+    async with record.connection() as connection:
+        outcome: BounceOutcome = await connection.fetchval(
+            "SELECT record.report_bounce($1, $2, $3, $4)", record.log_id, notice_id, point, code
+        )
+    return outcome

@@ -1,12 +1,14 @@
-"""Sends signed webhooks after Standard Webhooks: an id, a time, and a signature over both and the body, in headers."""
+"""Sends and checks signed webhooks after Standard Webhooks: an id, a time, and a signature over both and the body."""
 
 import asyncio
 import base64
 import hmac
 import json
+import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from hashlib import sha256
 from time import time
 from typing import TypeAlias
@@ -17,6 +19,8 @@ from activities.notices.channels import ACCEPTED, AttemptOutcome, Channel, Outgo
 
 Post: TypeAlias = Callable[[str, bytes], Awaitable[str | None]]
 """Posts a body under an id once, and returns None when it was taken, and otherwise a code that says why not."""
+MOST_SIGNATURES = 5
+"""How many of the signatures of one webhook are looked at. Several come while the secret is changed."""
 GONE = "410"
 """The answer of a receiver that wants nothing more."""
 
@@ -25,6 +29,17 @@ def sign(key: bytes, webhook_id: str, timestamp: int, body: bytes) -> str:
     """Return the signature of a webhook."""
     signed = b".".join((webhook_id.encode(), str(timestamp).encode(), body))
     return f"v1,{base64.b64encode(hmac.digest(key, signed, sha256)).decode()}"
+
+
+def is_signed(key: bytes, headers: Mapping[str, str], body: bytes, at: datetime, *, within: timedelta) -> bool:
+    """Whether a webhook that came in is signed with a key, at a time (UTC) that is no further from ours: one that was
+    listened to cannot be sent again later. ``headers`` are by their names in small letters."""
+    webhook_id, written = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not re.fullmatch(r"[0-9]{1,11}", written) or abs(at.timestamp() - int(written)) > within.total_seconds():
+        return False
+    right = sign(key, webhook_id, int(written), body).encode()
+    given = headers.get("webhook-signature", "").split()[:MOST_SIGNATURES]
+    return any(hmac.compare_digest(right, each.encode()) for each in given)
 
 
 @asynccontextmanager

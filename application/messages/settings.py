@@ -65,6 +65,9 @@ class MessageSettings(BaseSettings):
     """What they are signed with: `whsec_` and the Base64 of 24 to 64 random bytes, known to the receiver too."""
     webhook_seconds: Seconds = 10
     """How long one attempt to send may take, 1 to 30 seconds."""
+    bounce_secret: WebhookSecret | None = None
+    """What a gateway signs with that reports messages which came back later, written as the other secret is. Without
+    it the console takes no such report."""
     name: Line = "Care pathway"
     """Who sends, as messages say it. Choose a word that says nothing about health."""
     call: Line | None = None

@@ -93,6 +93,8 @@ WORDS: Final = {
     "follow_up_appointments": "follow-up appointments",
     "background_reading": "reading",
     "on_call_clinician": "on-call clinician",
+    # What became of a message.
+    "requeued": "to be sent again",
     # What a group of commands is about.
     "instrument": "questionnaire",
     "signoff": "sign-off",

@@ -26,6 +26,7 @@ from simulation.keys import PASSPHRASE
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.conftest import JOURNEY, Profiles, opening
 from tests.cli.helpers import Answer, World, call, invented
+from tests.notices.notifications import notification
 from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.server
@@ -153,6 +154,11 @@ def test_a_coordinator_agrees_on_a_code_and_has_a_link_sent(
 
     deliver(world, take)
     assert [message.address for message in arrived] == [ADDRESS]
+    for content, found in ((b"no mail", False), (notification("msg_0_x"), False), (notification(arrived[0].id), True)):
+        answer = call(world, "message", "bounced", "--json", raw=content)
+        assert (answer.code, answer.json) == (0, {"bounced": found})
+    [sent] = [row for row in call(world, "message", "list", "--json").json if row["kind"] == "link"]
+    assert (sent["state"], sent["code"]) == ("bounced", "5.1.1")
 
 
 @pytest.mark.parametrize(
@@ -254,12 +260,13 @@ def test_a_message_that_reached_nobody_is_listed_until_somebody_saw_to_it(world:
 
     deliver(world, nobody)
     assert listed("--undelivered") == [(name, "failed")]
-    assert "no_contact" in call(world, "message", "list", *ops).out
+    assert "failed (no contact)" in call(world, "message", "list", *ops, width=300).out
     assert call(world, "message", "handle", str(elsewhere.notice_id), *ops).code == ExitCode.NOT_FOUND
     assert call(world, "message", "send-again", str(elsewhere.notice_id), *ops).code == ExitCode.NOT_FOUND
     assert call(world, "message", "send-again", name, *ops).code == 0
     again = call(world, "message", "list", "--undelivered", *ops, "--json").json
     assert [(row["state"], row["by"], row["people"]) for row in again] == [("requeued", PEOPLE[Role.OPS].id, [])]
+    assert "to be sent again by" in call(world, "message", "list", *ops, width=300).out
     deliver(world, nobody)
     assert listed("--undelivered") == [(name, "failed")]
     assert call(world, "message", "handle", name, *ops).code == 0

@@ -14,7 +14,10 @@ PROTOCOL = "ptsd-at-home"
 """A protocol that comes with the service."""
 MANY = 50
 """Fewer routes than the console has."""
-OPEN = {"/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}", *BY_OPENID}
+OPEN = {
+    *("/", "/sign-in", "/sign-in/passkey", "/passkey", "/passkey/request", f"/go/{TOKEN}", "/messages/bounced"),
+    *BY_OPENID,
+}
 """The addresses that need nobody signed in."""
 
 

@@ -1,8 +1,9 @@
 """Messages and contact points in the console: what reached nobody is seen to, and a point counts once its code came."""
 
 import asyncio
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -16,6 +17,9 @@ from activities.notices import queue
 from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import ContactPoint, ContactPoints, Contacts
 from activities.notices.delivering import Sender, see_to
+from activities.notices.listing import list_messages
+from activities.notices.queue import NewFact
+from activities.notices.webhooks import sign
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import Opening, Record
@@ -25,10 +29,12 @@ from application.messages.contact_points import why_no_link
 from application.process.sealing import open_sealed
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE
+from tests.application.watchdog.pager import KEY
 from tests.cli.conftest import JOURNEY, opening
 from tests.cli.helpers import World, invented
 from tests.console.browser import Browser, Form
 from tests.console.conftest import console_of
+from tests.record.helpers import a_notice
 from tests.record.read_models.courses import catch_up
 from workflows.journey.vocabulary.actors import Role
 
@@ -74,6 +80,40 @@ async def deliver(world: World) -> list[OutgoingMessage]:
         for notice in await queue.take(record, alarm=False, most=100, seconds=60):
             await see_to(sender, notice)
     return sent
+
+
+async def test_a_gateway_reports_what_came_back_and_nobody_else_does(
+    world: World, console: FastAPI, browser: Browser
+) -> None:
+    """Signed, once, and without a word about what there is."""
+    console.state.bounce_key = KEY
+    notice = uuid4()
+    told = a_notice(JOURNEY, notice_id=notice, recipient_role=Role.CLINICIAN, clinic=CLINIC)
+    async with open_sealed(world.settings, world.recorder) as record:
+        await record.deliver_notices([told])
+        await queue.keep(record, notice, [NewFact(CLIO, "sms-1", "webhook", state) for state in ("sent", "accepted")])
+    data = {"message_id": f"msg_{notice.hex}_sms-1", "code": "30003"}
+
+    async def report(
+        said: Mapping[str, object], *, key: bytes = KEY, late: int = 0, kind: str = "message.bounced"
+    ) -> int:
+        body = json.dumps({"type": kind, "data": said}).encode()
+        at = int(world.at.timestamp()) - late
+        headers = {"webhook-id": "r-1", "webhook-timestamp": str(at), "webhook-signature": sign(key, "r-1", at, body)}
+        answer = await browser.client.post("/messages/bounced", content=body, headers=headers)
+        assert answer.text == ""
+        return answer.status_code
+
+    assert [await report(data, key=b"x" * 24), await report(data, late=301), await report(data, late=-301)] == [401] * 3
+    assert (await browser.client.post("/messages/bounced", json=data)).status_code == 401
+    assert await report(data, kind="message") == await report({"message_id": 1}) == 422
+    strange = {"message_id": f"msg_{uuid4().hex}_sms-1"}
+    assert [await report(each) for each in (strange, {"message_id": "pat@home.example"}, data, data)] == [204] * 4
+    async with open_sealed(world.settings, world.recorder) as record:
+        [now] = await list_messages(record, notice_id=notice)
+    assert (now.state, now.code) == ("bounced", "30003")
+    console.state.bounce_key = None
+    assert (await browser.client.post("/messages/bounced", json=data)).status_code == 404
 
 
 def said(browser: Browser) -> str:
@@ -244,7 +284,7 @@ async def test_what_reached_nobody_is_seen_to_by_staff(world: World, browser: Br
     assert "failed (no contact)" in said(browser)
     await browser.send({}, "/messages/send-again")
     assert "The message is sent again." in said(browser)
-    assert "requeued by " in said(browser)
+    assert "to be sent again by " in said(browser)
     for action in ("send-again", "handle"):
         assert f'action="/messages/{action}"' not in browser.page.text, "it is on its way"
     await deliver(world)

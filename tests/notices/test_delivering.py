@@ -24,13 +24,12 @@ from activities.notices.delivering import (
     LOOKED_AT,
     Sender,
     delivering,
-    is_taken,
-    quiet_until,
     see_to,
     try_failed_again,
-    until,
 )
+from activities.notices.listing import list_messages
 from activities.notices.smtp import by_email
+from activities.notices.standing import quiet_until, settled, until
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service
 from activities.privacy.key_store import SERVICE, KeyStore
@@ -193,6 +192,50 @@ async def test_what_cannot_arrive_there_goes_another_way_and_then_to_a_person(
     assert await late_messages(record, far, far) == []
 
 
+async def bounced(app: Connection, notice: UUID, channel: str) -> str:
+    report = "SELECT record.report_bounce(1::smallint, $1, $2, '5.1.1')"
+    said: str = await app.fetchval(report, notice, f"{channel}-1")
+    return said
+
+
+@pytest.mark.parametrize("alarm", [False, True])
+async def test_what_was_accepted_and_comes_back_goes_another_way_and_then_to_a_person(
+    record: Record, sender: Sender, contacts: Contacts, app: Connection, *, alarm: bool
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"), point("sms:1", "webhook"))
+    notice, other = await queued(record, alarm=alarm), await queued(record, alarm=alarm)
+    assert await bounced(app, notice, "email") == "unknown", "it was not sent"
+    await queue.keep(record, notice, [queue.NewFact(CLIO, "email-1", "email", "sent")])
+    assert await bounced(app, notice, "email") == "early"
+    for each in (notice, other):
+        await see_to(sender, each)
+    assert [await bounced(app, notice, "email") for _ in range(2)] == ["kept", "unknown"], "it counts once"
+    listed = await list_messages(record, notice_id=notice)
+    assert [each.state for each in listed] == ["bounced"], "it was not accepted after all"
+    await see_to(sender, notice)
+    assert (await states(app, notice))[-3:] == [
+        (CLIO, "email", "bounced"), (CLIO, "webhook", "sent"), (CLIO, "webhook", "accepted")
+    ]  # fmt: skip
+    assert await bounced(app, notice, "webhook") == "kept"
+    await see_to(sender, notice)
+    assert (await states(app, notice))[-1] == ("", "", "failed"), "a person sees to it"
+    assert [state for *_, state in await states(app, other)] == ["sent", "accepted"]
+
+
+async def test_what_comes_back_while_it_is_ended_is_not_lost(
+    record: Record, sender: Sender, contacts: Contacts, app: Connection
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"), point("sms:1", "webhook"))
+    notice = await queued(record)
+    await queue.keep(record, notice, [queue.NewFact(CLIO, "email-1", "email", state) for state in ("sent", "accepted")])
+    assert await bounced(app, notice, "email") == "kept"
+    await queue.end(record, notice, known=2)
+    assert await waits(app, notice) is not None
+    await see_to(sender, notice)
+    assert [state for *_, state in await states(app, notice)][-1] == "accepted"
+    assert await waits(app, notice) is None
+
+
 async def test_an_alarm_that_reached_nobody_goes_out_once_somebody_can_be_reached(
     record: Record, sender: Sender, contacts: Contacts, app: Connection
 ) -> None:
@@ -221,7 +264,7 @@ async def test_however_many_reached_nobody_each_open_one_has_its_turn(
     await reached_nobody(app)
     stands = {**{each.notice_id: False for each in done}, **{each.notice_id: True for each in still}}
 
-    async def known(_: Sender, notice: queue.QueuedNotice) -> bool | None:
+    async def known(_: Sender, notice: queue.QueuedNotice, *__: object) -> bool | None:
         if notice.id == unknown[0].notice_id:
             raise RecordUnavailable("KeyUnusable")
         return stands.get(notice.id)
@@ -624,17 +667,17 @@ def test_an_alarm_is_for_nobody_else_once_a_clinician_took_it_or_it_is_done() ->
 
     play.later(hours=1)
     raised = last_raised()
-    assert not is_taken(raised, play.journey)
-    assert not is_taken(None, play.journey)
-    assert not is_taken(raised, None), "what cannot be read silences nothing"
+    assert settled(raised, play.journey) is None
+    assert settled(None, play.journey) is None
+    assert settled(raised, None) is None, "what cannot be read silences nothing"
     play.later(minutes=1).do(c.AcknowledgeAlarm(obligation=about, doing="invented"), Role.ON_CALL_CLINICIAN)
-    assert is_taken(raised, play.journey)
+    assert settled(raised, play.journey) == "taken"
     play.later(hours=12)
     again = last_raised()
     assert again != raised
-    assert not is_taken(again, play.journey), "it is raised anew, because it is not done"
+    assert settled(again, play.journey) is None, "it is raised anew, because it is not done"
     play.do(c.AnswerSupport(support="support-1", text="invented"), Role.ON_CALL_CLINICIAN)
-    assert is_taken(again, play.journey)
+    assert settled(again, play.journey) == "done"
 
 
 def test_a_reminder_is_sent_to_nobody_once_its_task_is_done() -> None:
@@ -645,13 +688,13 @@ def test_a_reminder_is_sent_to_nobody_once_its_task_is_done() -> None:
     for event in events:
         journey = evolve(journey, event)
         if event in asked:
-            assert not is_taken(event, journey)
+            assert settled(event, journey) is None
     for event in asked:
         done = event.body.obligation not in journey.waiting  # type: ignore[union-attr]
-        assert is_taken(event, journey) == done
+        assert settled(event, journey) == ("done" if done else None)
         found[done] = found.get(done, 0) + 1
         called = event.model_copy(update={"body": event.body.model_copy(update={"action": Action.LETTER})})
-        assert not is_taken(called, journey)
+        assert settled(called, journey) is None
     assert found.get(True, 0) > 5
 
 

@@ -100,6 +100,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "record.put_off_notice": (RECORDER,),
     "record.part_again": (RECORDER,),
     "record.reconcile_alone": (RECORDER,),
+    "record.report_bounce": (READER,),
     "record.requeue_notice": (RECORDER, READER),
     "record.record_access": (READER,),
     "record.seal_access": (RECORDER,),
