@@ -104,3 +104,15 @@ def test_an_appointment_is_open_until_it_begins_or_is_another() -> None:
     play.do(c.CancelSession(session=1, reason="invented"), Role.COORDINATOR)
     assert open_of(play, "appointment", "session-1", soon) == [False, True], "nobody is to come in vain"
     assert open_of(play, "appointment", "session-1", begins) == [False, False]
+
+
+def test_what_the_patient_is_to_know_is_open_until_it_is_known_or_is_so_no_more() -> None:
+    play = after("session.release")
+    assert open_of(play, "session_released", "session-1") == [True]
+    stopped = play.branch()
+    stopped.do(c.PlaceHold(reason="invented"), Role.CLINICIAN)
+    assert stopped.journey.sessions[1].stopped_at is not None
+    assert open_of(stopped, "session_released", "session-1") == [False], "nobody is told to take it now"
+    assert open_of(after("session.dose"), "session_released", "session-1") == [False]
+    play.do(c.StopForSafety(reason="x", referral="x"))
+    assert open_of(play, "pathway_ending", "") == [True]

@@ -41,8 +41,9 @@ def notices(event: e.Event) -> tuple[Notice, ...]:
 
 def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: datetime) -> bool | None:
     """Whether what a notice of these events of a journey tells of is still to be done, or lies ahead at a moment (UTC);
-    None where nothing that is recorded says so. Of what was to be done in the place of what nobody did, others may have
-    to hear afterwards, too. Who died is told nothing."""
+    None where nothing that is recorded says so. What the patient is to know, such as that the pathway ends, stays open.
+    Of what was to be done in the place of what nobody did, others may have to hear afterwards, too. Who died is told
+    nothing."""
     event = next((each for each in events if each.event_id == notice.event_id), None)
     if event is None or event.version > journey.version:
         return None
@@ -57,6 +58,15 @@ def is_open(notice: Notice, events: Sequence[e.Event], journey: Journey, at: dat
             return any(each.id in journey.waiting for each in body.opened if notice.about in (each.id, each.subject))
         case e.HoldPlaced() as body if (hold := journey.holds.get(body.hold)) is not None:
             return not hold.released
+        case e.SessionReleased() as body:
+            session = journey.sessions.get(body.session)
+            if session is None or session.released_at != event.at:
+                return False
+            return session.stopped_at is None and session.dosed_at is None and session.ended_at is None
+        case e.PathwayEnding():
+            return journey.closed or journey.closing is not None
+        case e.PatientUnmerged() | e.HistoryTakenIn():
+            return True
     return None
 
 
