@@ -127,7 +127,7 @@ def test_missed_check_in_holds_care_until_a_clinician_signs() -> None:
     [held] = [body for body in bodies if isinstance(body, e.HoldPlaced)]
     [released] = [body for body in bodies if isinstance(body, e.HoldReleased)]
     assert (held.cause, held.source) == ("missed_deadline", "check_in:check-in-1-24h")
-    assert held.reason == "nobody came in time to answer the check-in"
+    assert held.reason == "nobody came in time to answer the check-in 24 hours after session 1"
     assert released.hold == held.hold
     between = bodies[bodies.index(held) : bodies.index(released)]
     assert not [body for body in between if isinstance(body, e.SessionScheduled | e.SessionReleased | e.StageEntered)]

@@ -58,7 +58,7 @@ def test_a_check_in_answered_after_its_window_is_late_until_a_clinician_has_deci
     assert in_time.waits_for("missed_contact") is None
     play.at = contact.closes + SECOND
     assert one(play.do(answer(contact.id), Role.PATIENT), e.CheckInCompleted).late
-    stands = "decide on a contact that was made too late (missed_contact:check-in-1-72h)"
+    stands = "decide on the contact 72 hours after session 1 that was made too late (missed_contact:check-in-1-72h)"
     assert stands in dose_gate(play.journey, 2, play.at)
     settle = c.SettleContact(contact=contact.id, reason="spoken to; nothing new")
     play.refused(settle, Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)

@@ -46,9 +46,10 @@ def test_the_patient_sees_all_that_is_asked_of_them_and_nothing_that_is_asked_of
     for journey in states(pathway):
         theirs = [(task.what, task.due) for task in patient_summary(journey).tasks]
         waiting = obligations(journey)
+        assert len({each.what for each in waiting}) == len(waiting), "two of one name are not told apart"
         assert theirs == [(each.what, each.deadline) for each in waiting if each.owner == Role.PATIENT]
         asked |= {what for what, _ in theirs}
-    assert {"decide about the consents", "answer the check-in"} <= asked
+    assert {"decide about the consents", "answer the check-in 24 hours after session 1"} <= asked
 
 
 @pytest.mark.requirement("A58", "A63", "A65", "A66", "B58")

@@ -246,7 +246,7 @@ def test_a_check_in_stands_before_the_dose_from_when_it_is_due() -> None:
     play = ready()
     routine = play.waits_for("check_in")
     assert routine is not None
-    stands = f"answer the check-in ({routine.key})"
+    stands = f"answer the check-in between sessions ({routine.key})"
     assert stands not in dose_gate(play.journey, SECOND, routine.deadline - timedelta(seconds=1))
     assert stands in dose_gate(play.journey, SECOND, routine.deadline)
 

@@ -19,7 +19,7 @@ from workflows.journey.instruments import C_SSRS_FORMS, Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
 from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
-from workflows.journey.vocabulary.base import Identifier, ImmutableModel, SortedDict, Text
+from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, SortedDict, Text
 from workflows.journey.vocabulary.calendars import Instant, Zone
 from workflows.journey.vocabulary.clinical import Location, Ratings, SaidLocation
 from workflows.journey.vocabulary.stage import Stage
@@ -135,6 +135,8 @@ class Contact(ImmutableModel):
     dose: Identifier | None = None
     """The dose it is owed after, if it is."""
     instrument: Instrument | None = None
+    which: Short | None = None
+    """Which of its kind it is, in words that follow what is to be done, such as "24 hours after session 2"."""
     zone: Zone
 
 

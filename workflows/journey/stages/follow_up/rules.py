@@ -42,7 +42,7 @@ from workflows.journey.watch import is_owed_after_dose
 
 CONTACTS = {
     CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
-    VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient after the session"),
+    VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient"),
     FOLLOW_UP_VISIT.kind: (FOLLOW_UP_VISIT, Role.CLINICIAN, "hold the follow-up visit"),
     MEASURE.kind: (MEASURE, Role.PATIENT, "fill in the questionnaire"),
 }
@@ -223,7 +223,7 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
             subject=contact.id,
             owner=Role.CLINICIAN,
             person=clinician,
-            what="decide on a contact that was made too late",
+            what=_named("decide on the contact", contact, "that was made too late"),
             care=False,
         )
     if not contact.open:
@@ -234,7 +234,7 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
             subject=contact.id,
             owner=Role.COORDINATOR,
             person=coordinator,
-            what="reach the patient who did not come, and find another time",
+            what=_named("find another time with the patient who did not come", contact),
             care=False,
         )
     about, owner, what = CONTACTS[contact.type]
@@ -248,10 +248,15 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
         owner=owner,
         person=clinician if owner == Role.CLINICIAN else None,
         policy=contact.escalation_policy,
-        what=what,
+        what=_named(what, contact),
         due=contact.due,
         care=False,
     )
+
+
+def _named(what: str, contact: OwedContact, more: str = "") -> str:
+    """Return what is to be done about a contact, told apart from others of its kind that may be open beside it."""
+    return " ".join(each for each in (what, contact.which, more) if each)
 
 
 EACH_NEEDS = (each_needs("contacts", _make, "clinician", "coordinator"),)

@@ -22,7 +22,8 @@ def plan_next_check_in(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
         number = sum(each.type == "check_in" and each.dose is None for each in journey.contacts.values()) + 1
         due = at + timedelta(days=journey.protocol.check_ins.then_every_days)
         policy = journey.protocol.check_ins.routine_escalation_policy
-        yield e.ContactsScheduled(contacts=(_contact(journey, f"check-in-{number}", "check_in", due, policy),))
+        next_one = _contact(journey, f"check-in-{number}", "check_in", due, policy, which="between sessions")
+        yield e.ContactsScheduled(contacts=(next_one,))
 
 
 def react_stage(journey: Journey, body: e.StageEntered, at: datetime) -> Iterator[e.EventBody]:
@@ -59,9 +60,12 @@ def _schedule(journey: Journey, start: datetime, replaced: tuple[str, ...]) -> I
     """Give the visits and questionnaires after the last session their times. What was made already for the same time
     is not asked for again, and nothing that was made is overwritten."""
     cadence, schedule = journey.protocol.follow_up, journey.protocol.instrument_schedule
-    owed = [_follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week)) for week in cadence.weeks]
+    owed = [
+        _follow_up(journey, f"follow-up-week-{week}", start + timedelta(weeks=week), f"in week {week}")
+        for week in cadence.weeks
+    ]
     for day in schedule.after_last_session_days:
-        owed += _measures(journey, f"day-{day}", start + timedelta(days=day))
+        owed += _measures(journey, f"day-{day}", start + timedelta(days=day), f"for day {day}")
     named = tuple(contact for each in owed if (contact := _named(journey, each)) is not None)
     if named or replaced:
         yield e.ContactsScheduled(contacts=named, replaced=replaced)
@@ -109,12 +113,14 @@ def plan_next_measure(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def _contact(
-    journey: Journey, name: str, kind: str, due: datetime, policy: str, instrument: Instrument | None = None
-) -> e.Contact:
+    journey: Journey, name: str, kind: str, due: datetime, policy: str, instrument: Instrument | None = None,
+    which: str | None = None,
+) -> e.Contact:  # fmt: skip
     zone, rules = journey.patient.zone, journey.protocol
     if rules.escalation_policies[policy].quiet_hours:
         due = after_quiet_hours(due, zone, rules.quiet_hours)
-    fields = {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument, "zone": zone}
+    fields = {"id": name, "type": kind, "due": due, "escalation_policy": policy, "instrument": instrument}
+    fields |= {"which": which, "zone": zone}
     window = _window(journey, kind)
     return e.Contact.model_validate({**fields, "opens": window.opens(due), "closes": window.closes(due)})
 
@@ -143,11 +149,11 @@ def make_unscheduled(journey: Journey, contact: OwedContact | None, at: datetime
     )
 
 
-def _follow_up(journey: Journey, name: str, due: datetime) -> e.Contact:
-    return _contact(journey, name, "follow_up_visit", due, "follow_up_visit")
+def _follow_up(journey: Journey, name: str, due: datetime, which: str | None = None) -> e.Contact:
+    return _contact(journey, name, "follow_up_visit", due, "follow_up_visit", which=which)
 
 
-def _measures(journey: Journey, name: str, due: datetime) -> tuple[e.Contact, ...]:
+def _measures(journey: Journey, name: str, due: datetime, which: str | None = None) -> tuple[e.Contact, ...]:
     """Return a questionnaire for each instrument of the schedule; a clinician asks about suicide risk."""
     return tuple(
         _contact(
@@ -157,6 +163,7 @@ def _measures(journey: Journey, name: str, due: datetime) -> tuple[e.Contact, ..
             due,
             MEASURE_ASKED if instrument in C_SSRS_FORMS else MEASURE.kind,
             instrument,
+            which,
         )
         for instrument in scheduled_instruments(journey)
     )

@@ -298,6 +298,7 @@ def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
     session = None if number is None else journey.sessions.get(number)
     planned = session is not None and session.dose == body.dose
     name = str(number) if planned else body.dose
+    after_what = f"after session {number}" if planned else f"after {body.dose.replace('-', ' ')}"
     if at - body.taken_at > timedelta(hours=protocol.check_ins.owed_hours) and not planned:
         return
     owed = [
@@ -310,6 +311,7 @@ def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
             escalation_policy=after.escalation_policy,
             session=number,
             dose=body.dose,
+            which=f"{after.hours} hours {after_what}",
             zone=zone,
         )
         for after in protocol.check_ins.after_session
@@ -336,6 +338,7 @@ def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
             escalation_policy=VISIT.kind,
             session=number,
             dose=body.dose,
+            which=after_what,
             zone=zone,
         )
 
