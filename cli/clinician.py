@@ -10,6 +10,7 @@ import typer
 from activities.signatures.signer_registry import Register, ServiceEntry, SignerEntry, namesakes
 from application.errors import Conflict
 from application.identity import signers, staff
+from application.identity.names import names_by
 from application.identity.signers import EnrolmentRequest
 from application.pathway.wording import roster_lines
 from application.words.codes import say
@@ -17,7 +18,7 @@ from cli import runtime
 from cli.input import read_input
 from cli.output import Output, add_row, facts_box, table
 from cli.render_roster import roster_as_json
-from cli.runtime import Call, command
+from cli.runtime import Call, Named, command
 from workflows.journey.vocabulary.actors import Licence, Role
 
 OrganisationKey = Annotated[
@@ -171,22 +172,23 @@ async def list_(call: Call, register: runtime.RegisterOption = None) -> None:
         call.output.data([entry.model_dump(mode="json") for entry in (*found.entries, *found.services)])
         return
     title = f"{found.organisation}: register version {found.version} of {_minute(found.issued_at)}"
+    named = names_by(found)
     listed = table("who", "id", "enrolled and revoked", title=title)
     for entry in found.entries:
-        revoked = f"\nrevoked {_revocation(entry)}" if entry.revoked_at else ""
+        revoked = f"\nrevoked {_revocation(entry, named)}" if entry.revoked_at else ""
         add_row(
             listed,
             f"{entry.printed_name}\n{entry.person}, {say(entry.role)}{_licence_line(entry.licence)}",
             entry.key_id if entry.passkey is None else f"{entry.key_id}\npasskey for {entry.passkey.rp_id}",
-            f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(entry.enrolled_by)}{revoked}",
+            f"enrolled {_minute(entry.enrolled_at)} by {' and '.join(map(named, entry.enrolled_by))}{revoked}",
         )
     for service in found.services:
-        revoked = f"\nrevoked {_revocation(service)}" if service.revoked_at else ""
+        revoked = f"\nrevoked {_revocation(service, named)}" if service.revoked_at else ""
         add_row(
             listed,
             f"{service.service}\nlets people in by {', '.join(service.ways)}",
             service.key_id,
-            f"enrolled {_minute(service.enrolled_at)} by {' and '.join(service.enrolled_by)}{revoked}",
+            f"enrolled {_minute(service.enrolled_at)} by {' and '.join(map(named, service.enrolled_by))}{revoked}",
         )
     call.output.show(listed)
 
@@ -238,16 +240,18 @@ async def staff_(call: Call, register: runtime.RegisterOption = None) -> None:
         call.output.data(found.model_dump(mode="json", include={"version", "clinics", "staff", "rota"}))
         return
     listed = table("who", "clinics", "since and until", title=f"{found.organisation}: register version {found.version}")
+    named = names_by(found)
     for entry in found.staff:
         member = entry.member
         ended = f"\nuntil {_minute(member.until)}" if member.until else ""
         who = f"{entry.printed_name}\n{member.id}, {say(member.role)}{_licence_line(member.licence)}"
-        by = f"since {_minute(member.since)}, entered by {' and '.join(entry.entered_by)}"
-        add_row(listed, who, "\n".join(member.clinics), f"{by}{ended}")
+        by = f"since {_minute(member.since)}, entered by {' and '.join(map(named, entry.entered_by))}"
+        add_row(listed, who, "\n".join(map(named, member.clinics)), f"{by}{ended}")
     call.output.show(listed)
     shifts = table("clinic", "on call", "stands in", "from", "until", title="Rota")
     for shift in found.rota:
-        add_row(shifts, shift.clinic, shift.person, shift.stands_in, _minute(shift.begins), _minute(shift.ends))
+        on_call = map(named, (shift.clinic, shift.person, shift.stands_in or ""))
+        add_row(shifts, *on_call, _minute(shift.begins), _minute(shift.ends))
     call.output.show(shifts)
 
 
@@ -326,10 +330,10 @@ def _licence_line(licence: Licence | None) -> str:
     return "" if licence is None else f"\n{_licence(licence)}"
 
 
-def _revocation(entry: SignerEntry | ServiceEntry) -> str:
+def _revocation(entry: SignerEntry | ServiceEntry, named: Named = str) -> str:
     if entry.revoked_at is None:
         return ""
-    return f"{_minute(entry.revoked_at)} by {entry.revoked_by}: {entry.revoked_because}"
+    return f"{_minute(entry.revoked_at)} by {named(entry.revoked_by or '')}: {entry.revoked_because}"
 
 
 def _minute(moment: datetime) -> str:

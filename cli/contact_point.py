@@ -143,7 +143,7 @@ def _show(output: Output, kept: KeptContact) -> None:
     known: dict[str, object] = {"version": kept.version, "wants": "only alarms" if kept.contact.only_alarms else "all"}
     known["code of the clinic"] = "set" if kept.contact.clinic_code else "none"
     if kept.at is not None:
-        known |= {"by": kept.by, "at": local_time(kept.at)}
+        known |= {"by": output.named(kept.by or ""), "at": local_time(kept.at)}
     output.show(facts_box(known, "contact"))
     shown = table("point", "channel", "address", your_time("verified"))
     for point in kept.contact.points:

@@ -42,7 +42,8 @@ def _takes_all(encoding: str | None) -> bool:
 
 
 class Output:
-    """The output of one command. ``json_only``: one JSON document per answer and per error, nothing else.
+    """The output of one command. ``json_only``: one JSON document per answer and per error, nothing else. ``named``
+    gives what one of the staff, or a clinic, is called where people read of them.
 
     Raises:
         OutputLost: by any method that writes data, and by `flush`.
@@ -50,6 +51,7 @@ class Output:
 
     def __init__(self, *, json_only: bool) -> None:
         self.json_only = json_only
+        self.named: Callable[[str], str] = str
         self._stdout, self._stderr = Out(sys.stdout), Err(sys.stderr)
         self._out = _console(self._stdout)
         self._err = _console(self._stderr)

@@ -134,7 +134,7 @@ def render_journey(output: Output, shown: JourneyAt) -> None:
         output.data(render.summary(shown.journey) | {"unproven_sessions": sorted(shown.unproven)})
         return
     output.illustrative(shown.journey.illustrative)
-    output.show(*render.overview(shown.journey, shown.at, shown.unproven))
+    output.show(*render.overview(shown.journey, shown.at, shown.unproven, output.named))
 
 
 async def timeline(call: Call, journey: runtime.JourneyId) -> None:
@@ -148,7 +148,7 @@ def render_timeline(output: Output, shown: Timeline) -> None:
         output.data([_event(event) | _marks(event.version, shown) for event in shown.events])
         return
     output.illustrative(shown.illustrative)
-    output.show(render.timeline(shown.events, shown.zone, shown.late, shown.unproven))
+    output.show(render.timeline(shown.events, shown.zone, shown.late, shown.unproven, output.named))
 
 
 def render_record(output: Output, shown: WholeRecord) -> None:
@@ -238,7 +238,7 @@ def render_explanation(output: Output, shown: Explained) -> None:
     said = {
         "event": title_of_event(explained.kind),
         "at": shown_at(explained.at, journey.patient.zone),
-        "asked by": f"{say(explained.actor_role.value)} {explained.actor_id}",
+        "asked by": f"{say(explained.actor_role.value)} {output.named(explained.actor_id)}",
         "command": explained.command_id,
     }
     output.show(facts_box(said, f"Version {explained.version} of journey {journey.id}"))
@@ -270,7 +270,7 @@ def render_comparison(output: Output, shown: Compared) -> None:
         return
     output.illustrative(after.illustrative)
     output.text(f"version {before.version} → version {after.version}")
-    terms = terms_of_journey(after)
+    terms = terms_of_journey(after)._replace(called=output.named)
     for number in sorted(unproven):
         output.text(render.not_proven(f"Session {number}"))
     for change in changes:

@@ -45,20 +45,22 @@ def summary(journey: Journey) -> Shown:
     }
 
 
-def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -> Iterator[RenderableType]:
+def overview(
+    journey: Journey, at: datetime, unproven: Set[int] = frozenset(), named: Named = str
+) -> Iterator[RenderableType]:
     """Render where a journey stands, for people. ``unproven`` are sessions whose clearance or release is not proven."""
     zone, protocol, code = journey.patient.zone, journey.protocol, short_code(journey.protocol_digest)
     yield facts_box(
         {
             "journey": journey.id,
-            "pathway": f"{protocol.pathway} at {journey.clinic}",
+            "pathway": f"{protocol.pathway} at {named(journey.clinic)}",
             "steps": _steps(journey),
             "health": health(journey),
             "outcome": None if journey.outcome is None else say(journey.outcome.value),
             "ending": None if journey.closing is None else say(journey.closing.outcome.value),
             "patient": f"{journey.patient.ref}, born {journey.patient.born}, {zone}, {journey.patient.state}",
-            "coordinator": journey.coordinator,
-            "clinician": journey.clinician,
+            "coordinator": named(journey.coordinator or ""),
+            "clinician": named(journey.clinician or ""),
             "protocol": f"{protocol.id} version {protocol.version} ({code})",
             "started": shown_at(journey.started_at, zone),
             "true up to": f"version {journey.version}, as recorded",
@@ -72,7 +74,7 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
                 severe = "yes" if hold.severe else "no"
                 add_row(holds, hold.id, say(hold.cause), severe, shown_at(hold.placed_at, zone), hold.reason)
         yield holds
-    yield awaited(journey, at)
+    yield awaited(journey, at, named)
     if journey.measurements:
         terms = terms_of_journey(journey)
         scores = table("version", "instrument", "occasion", "at", "result", "flags", title="Scores (computed)")
@@ -116,7 +118,7 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
                 now = not_proven(now)
             add_row(signed, s_.request, chosen, say(s_.meaning), by, shown_at(s_.at, zone), now)
         yield signed
-    yield from _events_of_concern(journey)
+    yield from _events_of_concern(journey, named)
     delegations = [given for given in journey.delegations.values() if at < given.until]
     if delegations:
         delegated = table("delegation", "by", "to", "what", "until", title="Delegated")
@@ -124,8 +126,8 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
             add_row(
                 delegated,
                 given.id,
-                given.by,
-                given.to,
+                named(given.by),
+                named(given.to),
                 ", ".join(map(say, given.sign_offs)),
                 shown_at(given.until, zone),
             )
@@ -138,7 +140,7 @@ def overview(journey: Journey, at: datetime, unproven: Set[int] = frozenset()) -
         yield asked
 
 
-def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
+def _events_of_concern(journey: Journey, named: Named) -> Iterator[RenderableType]:
     """Render adverse events, crises, requests for support, and emergency access."""
     zone = journey.patient.zone
     first = [session.dose for session in journey.sessions.values()]
@@ -163,7 +165,7 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
         for death in journey.deaths.values():
             stands = "in error" if death.in_error else "confirmed" if death.confirmed else "reported"
             what = "; ".join(said.reason for said in death.reports)
-            add_row(deaths, death.id, shown_at(death.reported_at, zone), death.reported_by, stands, what)
+            add_row(deaths, death.id, shown_at(death.reported_at, zone), named(death.reported_by), stands, what)
         yield deaths
     if journey.adverse_events:
         columns = ("adverse event", "grade", "serious", "outcome", "onset", "session", "by", "what")
@@ -173,7 +175,8 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
             serious, onset = "yes" if harm.serious else "no", shown_at(report.onset, zone)
             grade = harm.grade if harm.proposed is None else f"{harm.grade} ({harm.proposed.grade} proposed)"
             outcome = say(harm.outcome or "not known yet")
-            add_row(reported, harm.id, grade, serious, outcome, onset, report.session, harm.reported_by, report.what)
+            by = named(harm.reported_by)
+            add_row(reported, harm.id, grade, serious, outcome, onset, report.session, by, report.what)
         yield reported
     if journey.crises:
         crises = table("crisis", "level", "source", "since", "reached", "contacts", title="Crises")
@@ -189,11 +192,11 @@ def _events_of_concern(journey: Journey) -> Iterator[RenderableType]:
         yield asked
 
 
-def awaited(journey: Journey, at: datetime) -> RenderableType:
+def awaited(journey: Journey, at: datetime, named: Named = str) -> RenderableType:
     """Render what a journey waits for, by due time."""
     waits = table("what", "of", "due", "", "id", title="Awaited")
     for waiting in most_urgent(journey, SENTENCES):
-        whom = say(waiting.owner.value) + ("" if waiting.person is None else f" {waiting.person}")
+        whom = say(waiting.owner.value) + ("" if waiting.person is None else f" {named(waiting.person)}")
         due = shown_at(waiting.deadline, journey.patient.zone)
         add_row(waits, waiting.what, whom, due, describe_time_left(waiting, at), waiting.id)
     for more in count_others(journey, SENTENCES):
@@ -245,19 +248,20 @@ def not_proven(said: str) -> str:
 
 
 def timeline(
-    events: Sequence[e.Event | UnreadEvent], zone: str, late: Set[int] = frozenset(), unproven: Set[int] = frozenset()
-) -> RenderableType:
+    events: Sequence[e.Event | UnreadEvent], zone: str, late: Set[int] = frozenset(), unproven: Set[int] = frozenset(),
+    named: Named = str,
+) -> RenderableType:  # fmt: skip
     """Render what happened, the oldest first. ``late`` are the versions that were recorded late, ``unproven`` those of
     a clearance or release that is not proven."""
     lines = table("version", "at", "by", "event", "", title="Timeline")
-    terms = terms_of((event for event in events if isinstance(event, e.Event)), zone)
+    terms = terms_of((event for event in events if isinstance(event, e.Event)), zone)._replace(called=named)
     for event in events:
         at = f"{shown_at(event.at, zone)}, recorded late" if event.version in late else shown_at(event.at, zone)
         at = not_proven(at) if event.version in unproven else at
         if isinstance(event, UnreadEvent):
-            by = f"{say(event.actor_role)} {event.actor_id}"
+            by = f"{say(event.actor_role)} {named(event.actor_id)}"
             add_row(lines, event.version, at, by, title_of_event(event.kind), UNREADABLE)
         else:
-            by = f"{say(event.actor_role.value)} {event.actor_id}"
+            by = f"{say(event.actor_role.value)} {named(event.actor_id)}"
             add_row(lines, event.version, at, by, title_of_event(event.body.kind), describe_event(event.body, terms))
     return lines

@@ -136,7 +136,7 @@ def show_since(output: Output, journey: Journey, since: ChangedSince) -> None:
         output.text(f"What has changed since cannot be told: {since.untold}.")
     if since.changes and since.compared is not None:
         output.text(f"Changed since {since.compared.request}:")
-        terms = terms_of_journey(journey)
+        terms = terms_of_journey(journey)._replace(called=output.named)
         for change in since.changes:
             output.text(f"• {describe_change(change, terms)}")
 

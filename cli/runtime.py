@@ -69,6 +69,7 @@ class Call:
     def __init__(self, context: Context, output: Output) -> None:
         self.context = context
         self.output = output
+        output.named = lambda person: self.named(person)
 
     @cached_property
     def named(self) -> Named:

@@ -197,7 +197,7 @@ def render_attempts(output: Output, found: Attempts) -> None:
     output.illustrative(any(attempt.event.illustrative for attempt in found.attempts))
     shown = table("journey", "version", "at", "claimed to be", "tried", "why it was refused", title="Refused")
     for _, event, body in found.attempts:
-        by = f"{say(event.actor_role.value)} {event.actor_id}"
+        by = f"{say(event.actor_role.value)} {output.named(event.actor_id)}"
         at = shown_at(event.at, "UTC")
         add_row(
             shown, event.journey_id, event.version, at, by, title_of_command(body.command_kind), say_within(body.reason)

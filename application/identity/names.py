@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 
+from activities.signatures.signer_registry import Register
 from application.errors import UseCaseError
 from application.identity.keyring import verified_register
 from application.settings import Settings
@@ -25,7 +26,17 @@ def names_in_register(settings: Settings) -> Callable[[str], str]:
 def names_beside_ids(settings: Settings) -> Callable[[str], str]:
     """Return what gives the same name with the id beside it."""
     known = _known_by(settings)
-    return lambda person: f"{known()[person]} ({person})" if person in known() else person
+    return lambda person: _beside(known(), person)
+
+
+def names_by(register: Register) -> Callable[[str], str]:
+    """Return what gives the name in this register of one of the staff, or of a clinic, with the id beside it."""
+    known = _names_in(register)
+    return lambda person: _beside(known, person)
+
+
+def _beside(known: Mapping[str, str], person: str) -> str:
+    return f"{known[person]} ({person})" if person in known else person
 
 
 def _known_by(settings: Settings) -> Callable[[], Mapping[str, str]]:
@@ -37,6 +48,10 @@ def _known_by(settings: Settings) -> Callable[[], Mapping[str, str]]:
             register = verified_register(settings)
         except UseCaseError:
             return {}
-        return {**register.clinic_names, **{entry.member.id: entry.printed_name for entry in register.staff}}
+        return _names_in(register)
 
     return known
+
+
+def _names_in(register: Register) -> Mapping[str, str]:
+    return {**register.clinic_names, **{entry.member.id: entry.printed_name for entry in register.staff}}
