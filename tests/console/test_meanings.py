@@ -46,6 +46,6 @@ async def test_it_stands_above_the_decision_beside_what_is_signed(clinics: Clini
     assert "<strong>I have written this evaluation</strong>. It is signed as <code>evaluation_authored</code>" in page
     exactly, _, technical = page.partition("<summary>Technical details, also part of what is signed")
     assert str(journey_id) in technical.partition("</details>")[0]
-    assert re.search("<dt>empty</dt><dd>[^<]*corrected, corrected at, taken back", exactly)
+    assert re.search("<dt>nothing recorded for</dt><dd>[^<]*corrected, corrected at, taken back", exactly)
     assert "<dt>level</dt><dd>none</dd>" in exactly, "the C-SSRS was answered"
     assert "<dt>state</dt>" in exactly, "where the patient lives decides who may sign"
