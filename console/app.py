@@ -230,6 +230,12 @@ async def _tell(request: Request, raised: Exception) -> Response:
                 "Go back, load the page again, and send it from there, with one file at most",
                 state=NOTHING_HAPPENED,
             )
+        case HTTPException(status_code=405):
+            error = NotFound("this address takes no request of this kind", "Go to the worklist")
+            answer = pages.error_page(request, error, signed_in_with(request))
+            answer.status_code = 405
+            answer.headers["allow"] = (raised.headers or {}).get("Allow", "GET")
+            return answer
         case HTTPException(status_code=status) if status < 500:
             error = NotFound("there is no such page", "Go to the worklist", state="Nothing happened.")
         case _:
@@ -248,6 +254,9 @@ class _Closed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # What asks for the head of a page is told what whoever asks for the page is, without the page.
+        head = scope["method"] == "HEAD"
+        scope = {**scope, "method": "GET"} if head else scope
         request, begun, taken = Request(scope), False, 0
 
         async def counted() -> Message:
@@ -266,6 +275,8 @@ class _Closed:
                     *message.get("headers", ()),
                     *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
                 ]
+            if head and message["type"] == "http.response.body":
+                message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
             await send(message)
 
         with one_request():

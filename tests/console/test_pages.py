@@ -444,3 +444,21 @@ async def test_what_may_be_done_is_listed_with_a_sentence_and_no_markup(
     listed = re.findall(r"<li><a [^>]*>[^<]+</a>: ([^<]+)</li>", page)
     assert listed
     assert [said for said in listed if "`" in said or "\n\n" in said or said.endswith(".")] == []
+
+
+async def test_the_head_of_a_page_is_that_of_the_page_and_what_is_none_is_told_plainly(browser: Browser) -> None:
+    await browser.sign_in("coordinator")
+    asked = {"/work": 200, "/static/console.css": 200, "/no-such-page": 404}
+    for address, status in asked.items():
+        whole, head = await browser.client.get(address), await browser.client.head(address)
+        assert (whole.status_code, head.status_code, head.content) == (status, status, b""), address
+        assert {name: head.headers[name] for name in (*HEADERS, "content-type")} == {
+            name: whole.headers[name] for name in (*HEADERS, "content-type")
+        }
+    for method in ("OPTIONS", "DELETE"):
+        answer = await browser.client.request(method, "/work")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+        assert "takes no request of this kind" in answer.text
+    there = await browser.client.get("/work/")
+    assert (there.status_code, there.url.path) == (200, "/work")
+    assert "There is no such page" in (await browser.client.get("/no-such-page/")).text
