@@ -156,13 +156,10 @@ def on_call(register: Register, clinic: str, at: datetime) -> OnCall:
     """Return who is paged as the on-call clinician of a clinic at a moment (UTC): never nobody, as long as anybody
     works for the organisation. Whoever has left since the rota was written, or whose licence has ended, is left out
     while anybody else can be told."""
+    if on_duty := _on_duty(register, register.rota, clinic, at):
+        return OnCall(on_duty)
     here = _at_work_for(register, at, clinic)
     clinical = [member.id for member in here if _has_licence(member, at)]
-    current = _shift(register, clinic, at)
-    if current is not None:
-        people = tuple(person for person in (current.person, current.stands_in) if person in clinical)
-        if people:
-            return OnCall(people)
     directors = [member.id for member in here if member.role == Role.MEDICAL_DIRECTOR and _has_licence(member, at)]
     return OnCall(tuple(dict.fromkeys(directors or clinical or _others(register, here, at))), gap=True)
 
@@ -172,7 +169,7 @@ def _others(register: Register, here: Sequence[CareTeamMember], at: datetime) ->
     directors, or else its clinicians; then whoever is left ``here``; and in the end operations, or anybody."""
     everybody = _at_work_for(register, at)
     able = [member.id for member in everybody if _has_licence(member, at)]
-    shifts = [_shift(register, clinic, at) for clinic in dict.fromkeys(shift.clinic for shift in register.rota)]
+    shifts = [_shift(register.rota, clinic, at) for clinic in dict.fromkeys(shift.clinic for shift in register.rota)]
     on_duty = [one for shift in shifts if shift is not None for one in (shift.person, shift.stands_in) if one in able]
     directors = [member.id for member in everybody if member.role == Role.MEDICAL_DIRECTOR and member.id in able]
     left = [member.id for member in here if member.licence is not None] or [member.id for member in here]
@@ -210,13 +207,14 @@ def rota_gaps(
 ) -> tuple[tuple[datetime, datetime], ...]:
     """Return the times (UTC) between two moments in which nobody is on call by the rota, or nobody who is there."""
     shifts = [shift for shift in register.rota if shift.clinic == clinic]
-    ended = [entry.member.until for entry in register.staff if entry.member.until is not None]
-    ended += [entry.member.licence.ends() for entry in register.staff if entry.member.licence is not None]
+    named = members(register, {person for shift in shifts for person in (shift.person, shift.stands_in)})
+    ended = [member.until for member in named if member.until is not None]
+    ended += [member.licence.ends() for member in named if member.licence is not None]
     moments = [begins, ends, *(each for shift in shifts for each in (shift.begins, shift.ends)), *ended]
     edges = sorted(dict.fromkeys(moment for moment in moments if begins <= moment <= ends))
     gaps: list[tuple[datetime, datetime]] = []
     for start, end in pairwise(edges):
-        if not on_call(register, clinic, start).gap:
+        if _on_duty(register, shifts, clinic, start):
             continue
         if gaps and gaps[-1][1] == start:
             start = gaps.pop()[0]
@@ -224,7 +222,17 @@ def rota_gaps(
     return tuple(gaps)
 
 
-def _shift(register: Register, clinic: str, at: datetime) -> Shift | None:
+def _on_duty(register: Register, rota: Sequence[Shift], clinic: str, at: datetime) -> tuple[str, ...]:
+    """Who is on call by the rota, and stands in, of those who work for the clinic then with a licence that counts."""
+    shift = _shift(rota, clinic, at)
+    if shift is None:
+        return ()
+    on_shift = (shift.person, shift.stands_in)
+    there = {m.id for m in members(register, on_shift) if m.works_at(clinic, at) and _has_licence(m, at)}
+    return tuple(person for person in on_shift if person in there)
+
+
+def _shift(rota: Sequence[Shift], clinic: str, at: datetime) -> Shift | None:
     """The shift at a moment: of several, the one that was entered last."""
-    running = [shift for shift in register.rota if shift.clinic == clinic and shift.begins <= at < shift.ends]
+    running = [shift for shift in rota if shift.clinic == clinic and shift.begins <= at < shift.ends]
     return running[-1] if running else None

@@ -94,7 +94,7 @@ def spell(moment: datetime, clock: str = "%H:%M") -> str:
 def clock_name(local_time: datetime) -> str:
     """Name the clock that a time is on, such as ``CET``; by its distance from UTC, where such a name is used for other
     clocks too."""
-    name, distance = local_time.strftime("%Z"), local_time.utcoffset()
+    name, distance = local_time.tzname() or "", local_time.utcoffset()
     if name not in MEANT or distance is None:
         return name
     meant = MEANT[name]
