@@ -26,6 +26,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
+from activities.privacy.errors import KeyUnusable
 from activities.privacy.key_store import DataKey, DataKeys
 from workflows.authenticity import mark_authentic, unmark
 from workflows.compression import Compression
@@ -140,14 +141,18 @@ async def open_payload(keys: DataKeys, payload: Payload) -> Payload | None:
 
 async def read_payloads(keys: DataKeys, payloads: Iterable[Payload]) -> list[Payload | None]:
     """Return payloads in clear for a person who may see them, each with the workflow it was made for in its metadata
-    (`ABOUT`); None for what nobody with the keys made. Whoever calls this keeps who looked.
+    (`ABOUT`); None for what nobody with the keys made, and for what does not open here. Whoever calls this keeps who
+    looked.
 
     Raises:
         KeysUnavailable: a key cannot be had now.
     """
     found: list[Payload | None] = []
     for payload in payloads:
-        opened, place = await open_payload(keys, payload), _place_of(payload)
+        try:
+            opened, place = await open_payload(keys, payload), _place_of(payload)
+        except KeyUnusable:
+            opened, place = None, None
         if opened is None or place is None:
             found.append(None)
             continue

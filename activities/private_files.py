@@ -2,7 +2,13 @@
 
 import os
 import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 OTHERS_READ, OTHERS_WRITE, ANYBODY_WRITES = 0o077, 0o022, 0o002
 
@@ -62,6 +68,39 @@ def write_private(path: Path, content: bytes) -> None:
     except OSError:
         path.unlink(missing_ok=True)
         raise
+
+
+def replace_private(path: Path, change: Callable[[], bytes]) -> None:
+    """Put what a change makes of it in the place of a file that only its owner can read. One change waits for another.
+    It is the old or the new file as a whole, and on the disk, whatever ends the process; what one left that was ended
+    here before is taken away.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = path.resolve()
+    new = path.with_name(f".{path.name}.new")
+    with _alone_in(path.parent):
+        content = change()
+        new.unlink(missing_ok=True)
+        write_private(new, content)
+        new.replace(path)
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Wait until nobody else is in here, and see that which files there are is on the disk."""
+    if sys.platform == "win32":
+        yield
+        return
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no directory
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _require_closed(directory: Path) -> None:

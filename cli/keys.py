@@ -1,6 +1,8 @@
 """`keys`: make and rotate the keys that encrypt what lies in Temporal and in the record."""
 
+from collections.abc import Sequence
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -9,6 +11,8 @@ from application.words.codes import say
 from cli.output import add_row, table
 from cli.runtime import Call, NewFileArgument, command
 
+ODD = 20
+"""How many data keys are listed that do not open."""
 Master = Annotated[str, typer.Argument(metavar="ID", help="The id of a master key.", show_default=False)]
 
 
@@ -29,16 +33,18 @@ async def make(call: Call, file: NewFileArgument) -> None:
 
 
 async def list_(call: Call) -> None:
-    """List the master keys by their ids, and how many data keys each wraps. No key is shown."""
-    listed = await keys.list_master_keys(call.context)
+    """List the master keys by their ids, and how many data keys each wraps, and what does not open. No key is shown."""
+    listed = await keys.list_keys(call.context)
     if call.output.json_only:
-        call.output.data([key._asdict() for key in listed])
+        call.output.data({**listed._asdict(), "masters": [key._asdict() for key in listed.masters]})
         return
     shown = table("master key", "wraps", "is")
-    for key in listed:
+    for key in listed.masters:
         is_ = "not in the keyring" if not key.here else "current" if key.current else ""
         add_row(shown, key.id, str(key.wraps), is_)
     call.output.show(shown)
+    _tell_odd(call, "Do not open with this keyring", listed.unusable)
+    _tell_odd(call, "Were never a key, and nothing waits for them", listed.forged)
 
 
 async def add(call: Call) -> None:
@@ -59,13 +65,20 @@ async def rewrap(call: Call) -> None:
 
 async def drop(call: Call, master: Master) -> None:
     """Drop a master key that wraps nothing any more. What it wraps in old backups of the key store is then lost."""
-    await keys.drop_master_key(call.context, master)
-    _tell(call, {"dropped": master})
+    forged = await keys.drop_master_key(call.context, master)
+    _tell(call, {"dropped": master, **({"forged": [str(each) for each in forged]} if forged else {})})
 
 
 async def rotate(call: Call) -> None:
     """Give the service and every patient a new data key. It is used within five minutes; old keys still decrypt."""
     _tell(call, {"new_keys": await keys.rotate(call.context)})
+
+
+def _tell_odd(call: Call, what: str, keys_: Sequence[UUID]) -> None:
+    if keys_:
+        call.output.text(
+            f"{what}: {', '.join(map(str, keys_[:ODD]))}{f' ({len(keys_)} in all)' if keys_[ODD:] else ''}"
+        )
 
 
 def _tell(call: Call, said: dict[str, object]) -> None:

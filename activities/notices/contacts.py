@@ -229,7 +229,9 @@ class Contacts:
         sealed = key.cipher.encrypt(nonce, contact.model_dump_json().encode(), self._about(subject, version))
         return key.key_id.bytes + nonce + sealed
 
-    def _unseal(self, subject: str, version: int, sealed: bytes, keys: Mapping[UUID, DataKey]) -> ContactPoints | None:
+    def _unseal(
+        self, subject: str, version: int, sealed: bytes, keys: Mapping[UUID, DataKey | None]
+    ) -> ContactPoints | None:
         key = keys.get(_key_id(sealed))
         if key is None:
             return None

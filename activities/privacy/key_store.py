@@ -4,14 +4,14 @@ They are kept wrapped by a master key, in a database that may be another than th
 deleted there makes all that was encrypted under it unreadable, in every backup.
 """
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from time import monotonic
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -56,6 +56,15 @@ class DataKey:
     cipher: AESGCM = field(repr=False, compare=False)
 
 
+class KeySurvey(NamedTuple):
+    """How many data keys each master key wraps, by its id; which of them do not open here; and the ids of what stands
+    there for a key, and was never one."""
+
+    wraps: Mapping[str, int]
+    unusable: tuple[UUID, ...]
+    forged: tuple[UUID, ...]
+
+
 def subject_of(patient_key: bytes) -> str:
     """Return the subject of a patient's data keys."""
     return f"patient/{patient_key.hex()}"
@@ -76,8 +85,8 @@ class DataKeys(Protocol):
     async def find(self, key_id: UUID) -> DataKey | None:
         """Return a key by its id; None when there is none."""
 
-    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey]:
-        """Return those of these keys that there are, by their ids."""
+    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey | None]:
+        """Return those of these keys that there are, by their ids; None for one that does not open here."""
 
     async def subjects(self, journeys: Collection[UUID]) -> Mapping[UUID, str]:
         """Return of these journeys that are somebody's whose they are, as the store has it now."""
@@ -116,6 +125,7 @@ class KeyStore:
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
         self._subjects: _Cache[UUID, str] = _Cache(lifetime)
         self._patients: PatientKeys | None = None
+        self._told = set[UUID]()
 
     # Reading
 
@@ -128,19 +138,29 @@ class KeyStore:
         if (known := self._by_id.get(key_id)) is not None:
             return known
         row = await self._ask("SELECT * FROM keys.data_key WHERE key_id = $1", key_id)
-        return None if row is None else await self._unwrapped(row)
+        return None if row is None else await self._opened(row)
 
-    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey]:
-        """Return those of these keys that there are, by their ids.
+    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey | None]:
+        """Return those of these keys that there are, by their ids; None for one that does not open here: it keeps
+        nobody from the others.
 
         Raises:
             KeysUnavailable: they cannot be had now.
         """
-        found = {key_id: key for key_id in key_ids if (key := self._by_id.get(key_id)) is not None}
+        found: dict[UUID, DataKey | None] = {
+            key_id: key for key_id in key_ids if (key := self._by_id.get(key_id)) is not None
+        }
         lacking = [key_id for key_id in key_ids if key_id not in found]
-        if lacking:
-            rows = await self._ask_all("SELECT * FROM keys.data_key WHERE key_id = ANY($1)", lacking)
-            found.update({row["key_id"]: await self._unwrapped(row) for row in rows})
+        for row in (
+            await self._ask_all("SELECT * FROM keys.data_key WHERE key_id = ANY($1)", lacking) if lacking else ()
+        ):
+            try:
+                key = await self._opened(row)
+            except KeyUnusable:
+                found[row["key_id"]] = None
+                continue
+            if key is not None:
+                found[key.key_id] = key
         return found
 
     async def patients(self) -> PatientKeys:
@@ -161,10 +181,10 @@ class KeyStore:
         """
         if (known := self._newest.get(subject)) is not None:
             return known
-        key = await self._newest_key(subject)
+        key, highest = await self._newest_key(subject)
         if key is None:
-            await self._add(subject, 1)
-            key = await self._newest_key(subject)
+            await self._add(subject, highest + 1)
+            key, _ = await self._newest_key(subject)
         if key is None:
             raise KeysUnavailable("a new key is not there")
         self._newest.put(subject, key)
@@ -242,7 +262,7 @@ class KeyStore:
 
     async def rewrap(self) -> int:
         """Wrap every data key by the current master key that another one wraps, and return how many. One that no master
-        key here opens keeps no other from it.
+        key here opens keeps no other from it, and what was never a key is passed over.
 
         Raises:
             KeysUnavailable: not all are; running it again is safe.
@@ -259,7 +279,8 @@ class KeyStore:
                 try:
                     clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
                 except KeyUnusable:
-                    unusable.append(after)
+                    if await self._was_made(row):
+                        unusable.append(after)
                     continue
                 now_by, wrapped = await self._masters.wrap(clear, about)
                 await self._do(
@@ -280,45 +301,68 @@ class KeyStore:
         row = await self._ask("SELECT has_column_privilege('keys.data_key', 'wrapped', 'UPDATE') AS may")
         return bool(row is not None and row["may"])
 
-    async def count(self) -> Mapping[str, int]:
-        """Return how many data keys each master key wraps, by its id.
+    async def survey(self) -> KeySurvey:
+        """Open every data key, and return what there is.
 
         Raises:
             KeysUnavailable: it cannot be said now.
         """
-        rows = await self._ask_all("SELECT master, count(*) AS keys FROM keys.data_key GROUP BY master")
-        return {row["master"]: row["keys"] for row in rows}
+        wraps, unusable, forged, after = Counter[str](), list[UUID](), list[UUID](), UUID(int=0)
+        while rows := await self._ask_all(
+            "SELECT * FROM keys.data_key WHERE key_id > $1 ORDER BY key_id LIMIT $2", after, PORTION
+        ):
+            for row in rows:
+                after = row["key_id"]
+                try:
+                    await self._masters.unwrap(row["master"], row["wrapped"], _about(row["subject"], after))
+                except KeyUnusable:
+                    if not await self._was_made(row):
+                        forged.append(after)
+                        continue
+                    unusable.append(after)
+                wraps[row["master"]] += 1
+        return KeySurvey(wraps, tuple(unusable), tuple(forged))
 
     # The database
 
-    async def _newest_key(self, subject: str) -> DataKey | None:
-        """The key for new data; None where there is none at all. Of the secret that never changes it is the first one:
-        whoever has the role of a process can add another one, and patients would not be known any more. Of the others
-        it is the newest that a master key opens: what they add keeps nobody from it, and they can make no older key the
-        newest."""
-        highest, unusable = _HIGHEST, list[KeyUnusable]()
+    async def _newest_key(self, subject: str) -> tuple[DataKey | None, int]:
+        """The key for new data, None where there is none at all, and the highest number that is taken. Of the secret
+        that never changes it is the first one: whoever has the role of a process can add another one, and patients
+        would not be known any more. Of the others it is the newest that a master key opens: what they add keeps nobody
+        from it, and they can make no older key the newest."""
+        highest, taken = _HIGHEST, 0
+        unusable, passed = list[KeyUnusable](), list[UUID]()
         while rows := await self._ask_all(
             "SELECT * FROM keys.data_key WHERE subject = $1 AND (number = 1 OR $1 <> $2) AND number <= $3 "
             "ORDER BY number DESC LIMIT $4",
-            *(subject, IDENTITY, highest, PORTION if unusable else 1),
+            *(subject, IDENTITY, highest, PORTION if passed else 1),
         ):
             for row in rows:
+                taken = max(taken, row["number"])
                 try:
-                    key = await self._unwrapped(row)
+                    key = await self._opened(row)
                 except KeyUnusable as problem:
+                    key = None
                     unusable.append(problem)
-                    highest = row["number"] - 1
-                    continue
-                if unusable:
-                    log.error("keys.unusable", key_id=str(key.key_id), number=len(unusable))
-                return key
+                if key is not None:
+                    self._tell(passed)
+                    return key, taken
+                passed.append(row["key_id"])
+                highest = row["number"] - 1
+        self._tell(passed)
         if unusable:
             raise unusable[0]
-        return None
+        return None, taken
+
+    def _tell(self, passed: Sequence[UUID]) -> None:
+        """Tell ops once of keys that are passed over."""
+        if passed and passed[0] not in self._told:
+            self._told.add(passed[0])
+            log.error("keys.unusable", key_id=str(passed[0]), number=len(passed))
 
     async def _add(self, subject: str, number: int) -> None:
         """Add a key of this number, unless another process was faster."""
-        key_id = uuid4()
+        key_id = uuid4() if subject == IDENTITY else (await self.patients()).new_key_id(subject)
         master, wrapped = await self._masters.wrap(AESGCM.generate_key(256), _about(subject, key_id))
         await self._do(
             "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, $2, $3, $4, $5) "
@@ -326,12 +370,27 @@ class KeyStore:
             *(subject, number, key_id, master, wrapped),
         )
 
-    async def _unwrapped(self, row: "_Row") -> DataKey:
+    async def _opened(self, row: "_Row") -> DataKey | None:
+        """The key of a row; None where nobody with the keys put it there: whoever has the role of a process can.
+
+        Raises:
+            KeyUnusable: it was a key, and does not open here.
+        """
         about = _about(row["subject"], row["key_id"])
-        clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
+        try:
+            clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
+        except KeyUnusable:
+            if await self._was_made(row):
+                raise
+            return None
         key = DataKey(row["key_id"], row["subject"], clear, AESGCM(clear))
         self._by_id.put(key.key_id, key)
         return key
+
+    async def _was_made(self, row: "_Row") -> bool:
+        """Whether somebody with the keys made the key of a row. Of the secret itself nobody can say."""
+        subject, key_id = row["subject"], row["key_id"]
+        return subject == IDENTITY or (await self.patients()).made_key_id(subject, key_id)
 
     async def _ask(self, statement: str, *given: object) -> _Row | None:
         return next(iter(await self._ask_all(statement, *given)), None)

@@ -6,6 +6,7 @@ Where they are kept is behind `MasterKeys`: a file now, a key management service
 import base64
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from activities.privacy.errors import KeyringError, KeyUnusable
-from activities.private_files import NotPrivate, read_private, write_private
+from activities.private_files import NotPrivate, read_private, replace_private, write_private
 
 NONCE = 12
 """Bytes of a nonce, which comes before what is encrypted."""
@@ -128,9 +129,8 @@ def add_master_key(path: Path) -> str:
     Raises:
         KeyringError: the file cannot be used.
     """
-    keys = _read(path)
     master, key = _new_key()
-    _replace(path, _Keys(keys.current, {**keys.keys, master: key}))
+    _replace(path, lambda keys: _Keys(keys.current, {**keys.keys, master: key}))
     return master
 
 
@@ -140,10 +140,13 @@ def use_master_key(path: Path, master: str) -> None:
     Raises:
         KeyringError: it is not in the file.
     """
-    keys = _read(path)
-    if master not in keys.keys:
-        raise KeyringError(f"there is no master key {master}", "`keys list` shows those there are")
-    _replace(path, _Keys(master, keys.keys))
+
+    def use(keys: _Keys) -> _Keys:
+        if master not in keys.keys:
+            raise KeyringError(f"there is no master key {master}", "`keys list` shows those there are")
+        return _Keys(master, keys.keys)
+
+    _replace(path, use)
 
 
 def drop_master_key(path: Path, master: str) -> None:
@@ -152,12 +155,15 @@ def drop_master_key(path: Path, master: str) -> None:
     Raises:
         KeyringError: it is not in the file, or current.
     """
-    keys = _read(path)
-    if master not in keys.keys or master == keys.current:
-        raise KeyringError(
-            f"the master key {master} is not here, or is the current one", "`keys list` shows those there are"
-        )
-    _replace(path, _Keys(keys.current, {name: key for name, key in keys.keys.items() if name != master}))
+
+    def drop(keys: _Keys) -> _Keys:
+        if master not in keys.keys or master == keys.current:
+            raise KeyringError(
+                f"the master key {master} is not here, or is the current one", "`keys list` shows those there are"
+            )
+        return _Keys(keys.current, {name: key for name, key in keys.keys.items() if name != master})
+
+    _replace(path, drop)
 
 
 def _new_key() -> tuple[str, bytes]:
@@ -169,14 +175,10 @@ def _spelled(keys: _Keys) -> bytes:
     return json.dumps({"current": keys.current, "keys": spelled}, indent=2).encode() + b"\n"
 
 
-def _replace(path: Path, keys: _Keys) -> None:
-    path = path.resolve()
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def _replace(path: Path, change: Callable[[_Keys], _Keys]) -> None:
     try:
-        write_private(new, _spelled(keys))
-        new.replace(path)
+        replace_private(path, lambda: _spelled(change(_read(path))))
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise KeyringError(f"the keyring cannot be written ({error.strerror})", "Check its directory") from None
 
 

@@ -1,6 +1,7 @@
 """What stands for patients, referrals and content where others read it: it names nobody, and nobody can try a guess."""
 
 import hmac
+import secrets
 from uuid import UUID
 
 from workflows.journey.views.notices import Notice
@@ -43,6 +44,17 @@ class PatientKeys:
         pager is shown it."""
         said = canonical(notice.model_dump(mode="json"))
         return UUID(bytes=self._keyed(b"carepath/notice/1\0" + said)[:16], version=4)
+
+    def new_key_id(self, subject: str) -> UUID:
+        """Return an id for a new data key of a subject: half of it by chance, half of it by this secret."""
+        return self._key_id(subject, secrets.token_bytes(8))
+
+    def made_key_id(self, subject: str, key_id: UUID) -> bool:
+        """Whether who has the secret gave a data key of this subject its id."""
+        return hmac.compare_digest(self._key_id(subject, key_id.bytes[:8]).bytes, key_id.bytes)
+
+    def _key_id(self, subject: str, by_chance: bytes) -> UUID:
+        return UUID(bytes=by_chance + self._keyed(b"carepath/data-key-id/1\0" + by_chance + subject.encode())[:8])
 
     @property
     def mark(self) -> bytes:

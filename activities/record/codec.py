@@ -34,6 +34,10 @@ class PayloadUnreadable(ValueError):
         super().__init__("a payload cannot be decrypted")
 
 
+class PayloadLocked(PayloadUnreadable):
+    """A payload's key does not open here: it was altered, or the keyring lacks a master key."""
+
+
 class PayloadCodec(Protocol):
     """Turns clear payloads into stored ones and back, and makes the keys of patients.
 
@@ -87,7 +91,7 @@ class Sealing:
             key_id = _key_id(sealed)
             key = None if key_id is None else keys.get(key_id)
             if key is None:
-                raise PayloadUnreadable
+                raise PayloadLocked if key_id in keys else PayloadUnreadable
             place = _place(log_id, journey_id, part_id)
             return unseal(sealed, place, part_key(key.secret, place))
 
@@ -97,9 +101,9 @@ class Sealing:
         named = {part_id: found for part_id, sealed in stored.items() if (found := _key_id(sealed)) is not None}
         keys = await self._keys.find_all({*named.values()})
         return {
-            part_id: part_key(keys[key_id].secret, _place(log_id, journey_id, part_id))
+            part_id: part_key(key.secret, _place(log_id, journey_id, part_id))
             for part_id, key_id in named.items()
-            if key_id in keys
+            if (key := keys.get(key_id)) is not None
         }
 
     async def find_misplaced(self, journeys: Mapping[UUID, tuple[bytes, Iterable[bytes]]]) -> frozenset[UUID]:
@@ -112,7 +116,10 @@ class Sealing:
         return frozenset(
             journey_id
             for journey_id, (patient, _) in journeys.items()
-            if {subjects.get(journey_id, SERVICE), *(keys[each].subject for each in used[journey_id] if each in keys)}
+            if {
+                subjects.get(journey_id, SERVICE),
+                *(key.subject for each in used[journey_id] if (key := keys.get(each)) is not None),
+            }
             != {subject_of(patient)}
         )
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 from activities.privacy import master_keys
 from activities.privacy.errors import KeyringError, KeysUnavailable
@@ -18,12 +19,21 @@ from application.process.sealing import open_keys
 
 
 class MasterKey(NamedTuple):
-    """A master key by its id: whether it wraps new data keys, and how many it wraps."""
+    """A master key by its id: whether it wraps new data keys, how many it wraps, and whether the keyring has it."""
 
     id: str
     current: bool
     wraps: int
     here: bool
+
+
+class Keys(NamedTuple):
+    """The master keys; the ids of data keys that do not open with this keyring; and of what stands in their table and
+    was never a key: somebody with the role of a process put it there, and nothing waits for it."""
+
+    masters: tuple[MasterKey, ...]
+    unusable: tuple[UUID, ...] = ()
+    forged: tuple[UUID, ...] = ()
 
 
 def make_keyring(file: Path) -> str:
@@ -62,36 +72,46 @@ def use_master_key(context: Context, master: str) -> None:
         raise _unusable(error) from None
 
 
-async def drop_master_key(context: Context, master: str) -> None:
-    """Drop a master key that wraps nothing any more.
+async def drop_master_key(context: Context, master: str) -> tuple[UUID, ...]:
+    """Drop a master key that wraps nothing any more. Return what its name stands at, among others, and was never a key.
 
     Raises:
-        Conflict: it wraps data keys.
+        Conflict: it wraps data keys; or some do not open, and it may be the one that does.
         InvalidInput: it is not in the keyring, or current.
         Unavailable: the key store cannot be reached.
     """
     async with _store(context) as store:
-        if (await store.count()).get(master):
-            raise Conflict(f"{master} still wraps data keys", "Run `keys rewrap` first", state=NOTHING_WRITTEN)
+        found = await store.survey()
+    if found.unusable:
+        raise Conflict(
+            f"{len(found.unusable)} data keys do not open with this keyring, such as {found.unusable[0]}",
+            "Give the whole keyring, or restore them from a backup of the key store. Only if they are lost for good, "
+            "take them out there",
+            state=NOTHING_WRITTEN,
+        )
+    if found.wraps.get(master):
+        raise Conflict(f"{master} still wraps data keys", "Run `keys rewrap` first", state=NOTHING_WRITTEN)
     try:
         master_keys.drop_master_key(_keyring(context), master)
     except KeyringError as error:
         raise _unusable(error) from None
+    return found.forged
 
 
-async def list_master_keys(context: Context) -> tuple[MasterKey, ...]:
-    """Return all master keys: those of the keyring, and those by which data keys are wrapped.
+async def list_keys(context: Context) -> Keys:
+    """Return all master keys: those of the keyring, and those by which data keys are wrapped; and what does not open.
 
     Raises:
         InvalidInput: the keyring cannot be used.
         Unavailable: the key store cannot be reached.
     """
     async with _store(context) as store:
-        wraps = await store.count()
+        found = await store.survey()
     keyring = _opened_keyring(context)
     current, here = await keyring.current(), await keyring.ids()
-    every = (*here, *sorted(set(wraps) - set(here)))
-    return tuple(MasterKey(each, each == current, wraps.get(each, 0), each in here) for each in every)
+    every = (*here, *sorted(set(found.wraps) - set(here)))
+    masters = tuple(MasterKey(each, each == current, found.wraps.get(each, 0), each in here) for each in every)
+    return Keys(masters, found.unusable, found.forged)
 
 
 async def rotate(context: Context) -> int:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry
 from application.errors import InvalidInput
-from application.operations.keys import list_master_keys
+from application.operations.keys import list_keys
 from application.operations.status import require_looks_after_it, retry_stale, show_service
 from application.record.verification_report import MEANINGS
 from application.sign_offs.refused_attempts import Attempts, ListAttempts, list_attempts
@@ -57,7 +57,7 @@ async def retry(visit: Acts) -> Response:
 async def show_keys(visit: Looks) -> Response:
     async with visit.context() as context:
         require_looks_after_it(context)
-        listed = await list_master_keys(context)
+        listed = await list_keys(context)
     return page(visit.request, "keys.html", visit.signed_in, keys=listed)
 
 

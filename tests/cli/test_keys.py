@@ -1,9 +1,12 @@
 """`keys`: ops make a keyring, and rotate both kinds of keys."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -28,17 +31,50 @@ def told(world: World, *words: str) -> Any:
 
 
 def test_a_master_key_is_replaced_step_by_step(ops: World) -> None:
-    [first] = told(ops, "list")
+    [first] = told(ops, "list")["masters"]
     assert first["current"]
-    assert first["wraps"] == 1
+    assert first["wraps"] == 2
     new = told(ops, "add")["master_key"]
     assert told(ops, "use", new) == {"current": new}
     assert call(ops, "keys", "drop", first["id"]).code == ExitCode.REFUSED
-    assert told(ops, "rewrap") == {"wrapped_anew": 1}
+    assert told(ops, "rewrap") == {"wrapped_anew": 2}
     assert told(ops, "drop", first["id"]) == {"dropped": first["id"]}
     assert told(ops, "rotate") == {"new_keys": 1}
-    assert told(ops, "list") == [{"id": new, "current": True, "wraps": 2, "here": True}]
+    assert told(ops, "list")["masters"] == [{"id": new, "current": True, "wraps": 3, "here": True}]
     assert new in call(ops, "keys", "list").out
+
+
+def run(url: str, statement: str, *given: object) -> None:
+    async def once() -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            await connection.execute(statement, *given)
+        finally:
+            await connection.close()
+
+    asyncio.run(once())
+
+
+def test_a_master_key_is_dropped_past_what_was_never_a_key_and_not_before_what_does_not_open(
+    ops: World, keys_database: Database
+) -> None:
+    [first] = told(ops, "list")["masters"]
+    forged = uuid4()
+    add = "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ('patient/new', 1, $1, $2, '')"
+    run(keys_database.keys_url, add, forged, first["id"])
+    told(ops, "use", new := told(ops, "add")["master_key"])
+    assert told(ops, "rotate") == {"new_keys": 2}
+    assert told(ops, "rewrap") == {"wrapped_anew": 2}
+    # A row that somebody altered, who could: a master key that stands at none may be the one that opens it.
+    alter = "UPDATE keys.data_key SET master = $1 WHERE subject = 'service' AND number = 1"
+    run(keys_database.owner_url, alter, "altered")
+    ops.set(keys_url=SecretStr(keys_database.key_keeper_url))
+    refused = call(ops, "keys", "drop", first["id"])
+    assert (refused.code, "do not open" in refused.err) == (ExitCode.REFUSED, True), refused.err
+    run(keys_database.owner_url, alter, new)
+    assert told(ops, "list")["forged"] == [str(forged)]
+    assert str(forged) in call(ops, "keys", "list").out
+    assert told(ops, "drop", first["id"]) == {"dropped": first["id"], "forged": [str(forged)]}
 
 
 def test_who_has_the_role_of_a_process_wraps_no_key_anew(ops: World, keys_database: Database) -> None:

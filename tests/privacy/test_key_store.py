@@ -2,16 +2,25 @@
 
 import asyncio
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import structlog
 from pydantic import SecretStr
 
-from activities.privacy.errors import KeysUnavailable
-from activities.privacy.key_store import SERVICE, DataKey, KeyStore, open_key_store, prepare_key_store
+from activities.privacy.errors import KeysUnavailable, KeyUnusable
+from activities.privacy.key_store import (
+    SERVICE,
+    DataKey,
+    KeyStore,
+    open_key_store,
+    prepare_key_store,
+    subject_of,
+)
 from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import open_record
@@ -93,14 +102,88 @@ async def test_newer_keys_that_somebody_added_keep_nobody_from_theirs(
                 await connection.execute(add, number, key_id, row["master"], row["wrapped"])
     finally:
         await connection.close()
-    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as fresh:
-        assert (await fresh.newest("service")).key_id == newest.key_id
+    async with open_key_store(keys_database.keys_url, Keyring(keyring), lifetime=NOTHING) as fresh:
+        with structlog.testing.capture_logs() as logged:
+            assert {(await fresh.newest("service")).key_id for _ in range(3)} == {newest.key_id}
+        assert [each["event"] for each in logged] in ([], ["keys.unusable"]), "ops are told once"
         await fresh.rotate("service")
         assert (await fresh.newest("service")).key_id != newest.key_id
     use_master_key(keyring, new := add_master_key(keyring))
-    with pytest.raises(KeysUnavailable, match=r"117 such keys are left"):
-        await key_store.rewrap()
-    assert (await key_store.count())[new] == 3, "the master key of all others is replaced"
+    assert await key_store.rewrap() == 4
+    found = await key_store.survey()
+    assert (found.wraps, found.unusable, len(found.forged)) == ({new: 4}, (), 117), "and the old one may be dropped"
+
+
+@pytest.mark.parametrize("named", ["", "none"])
+async def test_who_is_first_with_a_key_of_somebody_new_keeps_them_from_nothing(
+    key_store: KeyStore, keys_database: Database, keyring: Path, named: str
+) -> None:
+    """Whoever has the role of a process knows the subject of a patient who has enrolled, and is faster than they."""
+    journey, subject, forged = uuid4(), subject_of(PATIENT), uuid4()
+    connection = await asyncpg.connect(keys_database.keys_url)
+    try:
+        await connection.execute(
+            "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, 1, $2, $3, $4)",
+            *(subject, forged, named or await Keyring(keyring).current(), os.urandom(60)),
+        )
+    finally:
+        await connection.close()
+
+    async def asked() -> DataKey:
+        async with open_key_store(keys_database.keys_url, Keyring(keyring), connections=1, lifetime=NOTHING) as store:
+            await store.assign(journey, PATIENT)
+            return await store.of_journey(journey)
+
+    with structlog.testing.capture_logs() as logged:
+        keys = await asyncio.gather(*(asked() for _ in range(3)))
+        for _ in range(3):
+            await key_store.rotate()
+            keys.append(await key_store.newest(subject))
+    assert len({key.key_id for key in keys}) == 4
+    assert {each["key_id"] for each in logged if each["event"] == "keys.unusable"} == {str(forged)}
+    # What names that row was made by nobody, and is waited for by nobody.
+    assert await key_store.find(forged) is None
+    assert await key_store.find_all([forged, keys[0].key_id]) == {keys[0].key_id: keys[0]}
+
+
+async def test_a_key_that_does_not_open_here_is_waited_for_and_keeps_nobody_from_others(
+    key_store: KeyStore, keys_database: Database, keyring: Path, tmp_path: Path
+) -> None:
+    """A copy of the keyring lacks the master key that is used by now."""
+    shutil.copy(keyring, lacking := tmp_path / "lacking.json")
+    use_master_key(keyring, add_master_key(keyring))
+    mine, before = await key_store.newest(subject_of(PATIENT)), await key_store.newest(SERVICE)
+    async with open_key_store(keys_database.keys_url, Keyring(lacking)) as store:
+        for ask in (store.find(mine.key_id), store.newest(subject_of(PATIENT))):
+            with pytest.raises(KeyUnusable):
+                await ask
+        assert await store.find_all([mine.key_id, before.key_id]) == {mine.key_id: None, before.key_id: before}
+        found = await store.survey()
+        assert (found.unusable, found.forged) == ((mine.key_id,), ())
+        use_master_key(lacking, add_master_key(lacking))
+        with pytest.raises(KeyUnusable, match=str(mine.key_id)):
+            async with open_key_store(keys_database.key_keeper_url, Keyring(lacking)) as keeper:
+                await keeper.rewrap()
+
+
+async def test_who_is_interrupted_wrapping_keys_anew_goes_on(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    keys = [await key_store.newest(f"patient/{number}") for number in range(6)]
+    use_master_key(keyring, new := add_master_key(keyring))
+    owner = await asyncpg.connect(keys_database.owner_url)
+    try:
+        await owner.execute(STOPS_AFTER_THREE)
+        with pytest.raises(KeysUnavailable):
+            await key_store.rewrap()
+        assert sorted((await key_store.survey()).wraps.values()) == [3, 5]
+        async with open_key_store(keys_database.keys_url, Keyring(keyring)) as store:
+            assert await store.find_all([key.key_id for key in keys]) == {key.key_id: key for key in keys}
+        await owner.execute("DROP TRIGGER stops ON keys.data_key")
+    finally:
+        await owner.close()
+    assert await key_store.rewrap() == 5
+    assert (await key_store.survey()).wraps == {new: 8}
 
 
 async def test_the_store_holds_no_key_in_clear(key_store: KeyStore, keys_database: Database, keyring: Path) -> None:
@@ -208,7 +291,7 @@ async def test_both_kinds_of_keys_are_rotated_under_load_and_nothing_fails(
                 pass
         finally:
             done.set()
-    assert set(await key_store.count()) == {new}
+    assert set((await key_store.survey()).wraps) == {new}
     drop_master_key(keyring, old)
     async with open_key_store(keys_database.keys_url, Keyring(keyring)) as after:
         for key_id, nonce, text in sealed:
@@ -265,6 +348,14 @@ CREATE FUNCTION keys.refuse_unsafe() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN IF current_setting('synchronous_commit') = 'off' THEN RAISE 'unsafe'; END IF; RETURN NULL; END $$;
 CREATE TRIGGER safe AFTER INSERT ON keys.data_key FOR EACH STATEMENT EXECUTE FUNCTION keys.refuse_unsafe();
 CREATE TRIGGER safe AFTER INSERT ON keys.journey FOR EACH STATEMENT EXECUTE FUNCTION keys.refuse_unsafe();
+"""
+
+
+STOPS_AFTER_THREE = """
+CREATE FUNCTION keys.stop() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF (SELECT count(*) FROM keys.data_key WHERE master = NEW.master) >= 3 THEN RAISE 'stopped'; END IF;
+RETURN NEW; END $$;
+CREATE TRIGGER stops BEFORE UPDATE ON keys.data_key FOR EACH ROW EXECUTE FUNCTION keys.stop();
 """
 
 

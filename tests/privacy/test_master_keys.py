@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,59 @@ async def test_a_new_master_key_is_used_by_whoever_has_the_file_open(keyring: Pa
     assert await masters.unwrap(old, wrapped, b"") == KEY
     drop_master_key(keyring, old)
     assert await masters.ids() == (new,)
+
+
+CHANGES_KILLED_AT_EVERY_LINE = """
+import os, shutil, signal, sys
+from pathlib import Path
+from activities import private_files
+from activities.privacy import master_keys
+ring, spare = Path(sys.argv[1]), Path(sys.argv[2])
+own = {private_files.__file__, master_keys.__file__}
+
+def killed_at(line, change):
+    left = [line]
+    def trace(frame, event, _):
+        if frame.f_code.co_filename not in own:
+            return None
+        left[0] -= event == "line"
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+    if not (child := os.fork()):
+        sys.settrace(trace)
+        change()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+old = master_keys._read(ring).current
+new = master_keys.add_master_key(ring)
+changes = (
+    lambda: master_keys.add_master_key(ring),
+    lambda: master_keys.use_master_key(ring, new),
+    lambda: (master_keys.use_master_key(ring, new), master_keys.drop_master_key(ring, old)),
+)
+shutil.copy(ring, spare)
+for change in changes:
+    line = 0
+    while killed_at(line, change):
+        assert {new} <= {*master_keys._read(ring).keys} and master_keys._read(ring).current in (old, new)
+        if change is not changes[2] or old in master_keys._read(ring).keys:
+            change()  # once more
+        shutil.copy(spare, ring)
+        line += 1
+    assert line > 20, line
+    shutil.copy(spare, ring)
+master_keys.add_master_key(ring)
+print(sorted(each.name for each in ring.parent.iterdir()))
+"""
+
+
+def test_whoever_is_killed_while_they_change_it_leaves_the_old_or_the_new_one(keyring: Path, tmp_path: Path) -> None:
+    """And no copy of it, in which a key would stand that is dropped."""
+    words = [sys.executable, "-c", CHANGES_KILLED_AT_EVERY_LINE, str(keyring), str(tmp_path / "spare.json")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "['keyring.json', 'spare.json']\n"), done.stderr
 
 
 def test_a_file_that_goes_away_for_a_moment_changes_nothing(keyring: Path) -> None:
