@@ -24,7 +24,7 @@ from activities.notices.queue import NewFact, QueuedNotice
 from activities.notices.standing import CODE, WAITED_FOR, Settled, quiet_until, settled, told_by, until
 from activities.notices.wording import NAMELESS, Service, code_words, link_code_words, words
 from activities.privacy.errors import KeysUnavailable
-from activities.record.errors import RecordFault, RecordUnavailable, UnreadableEvent
+from activities.record.errors import KeyAway, RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.event_codec import from_stored, load_events
 from activities.record.recorded_journeys import RecordedJourneys
 from activities.record.snapshots import load_current
@@ -278,7 +278,7 @@ async def _calendar(sender: Sender, event: Event) -> tuple[CalendarFile, ...]:
         return ()
     try:
         later = await load_events(sender.record, event.journey_id, after_version=event.version)
-    except UnreadableEvent:
+    except (UnreadableEvent, KeyAway):
         return files
     return calendar_files(event, sender.service, later)
 
@@ -349,7 +349,7 @@ async def _journey(sender: Sender, notice: QueuedNotice) -> Journey | None:
     """The journey as recorded; None where it cannot be read: a message does not wait for that."""
     try:
         return await load_current(sender.record, notice.journey_id, sender.journeys)
-    except UnreadableEvent:
+    except (UnreadableEvent, KeyAway):
         return None
 
 

@@ -5,6 +5,7 @@ from activities.record.connecting import open_record
 from activities.record.errors import (
     AheadOfClock,
     Diverged,
+    KeyAway,
     MoreIsKnown,
     NotAppendable,
     NotYetRecorded,
@@ -29,6 +30,7 @@ __all__ = [
     "Diverged",
     "Enrolment",
     "Head",
+    "KeyAway",
     "Log",
     "MigrationEdited",
     "MoreIsKnown",

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from activities.record.errors import UnreadableEvent
+from activities.record.errors import KeyAway, UnreadableEvent
 from activities.record.event_codec import load_journey
 from activities.record.store import Record
 from workflows.journey.aggregate import Journey
@@ -205,7 +205,7 @@ async def _was_told_again(record: Record, look: AccessLogEntry) -> bool:
     try:
         # The key of its codes is in its opening: nobody makes this dear by a long journey.
         journey = await load_journey(record, look.journeys[0], until_version=1)
-    except UnreadableEvent:
+    except (UnreadableEvent, KeyAway):
         return False
     if journey is None:
         return False

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.privacy.errors import KeysUnavailable
+from activities.privacy.errors import KeysUnavailable, KeyUnusable
 
 # SQLSTATE classes of errors that may pass without a change to the code. 25006: a standby, after a failover.
 _OUTAGES = ("08", "25006", "28", "3D", "40", "53", "55", "57", "58")
@@ -24,6 +24,13 @@ class RecordUnavailable(Exception):
 
     def __str__(self) -> str:
         return f"the record is unavailable ({self.code})"
+
+
+class KeyAway(RecordUnavailable):
+    """The key of something that is recorded does not open here. Other journeys can be read all the same."""
+
+    def __init__(self) -> None:
+        super().__init__(KeyUnusable.__name__)
 
 
 class RecordFault(Exception):

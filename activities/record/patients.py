@@ -15,7 +15,7 @@ import structlog
 
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import patient_index
-from activities.record.errors import MoreIsKnown, UnreadableEvent
+from activities.record.errors import KeyAway, MoreIsKnown, UnreadableEvent
 from activities.record.event_codec import load_journey
 from activities.record.recorded_journeys import RecordedJourney, RecordedJourneys
 from activities.record.store import Record
@@ -186,7 +186,7 @@ async def _knows_others(record: Record, journey_id: UUID) -> bool | None:
     no better."""
     try:
         journey = await load_journey(record, journey_id)
-    except UnreadableEvent:
+    except (UnreadableEvent, KeyAway):
         return None
     if journey is None:
         return None
@@ -201,7 +201,7 @@ async def _still_one(record: Record, journey_id: UUID) -> tuple[str, ...] | None
     the journey cannot be read."""
     try:
         journey = await load_journey(record, journey_id)
-    except UnreadableEvent:
+    except (UnreadableEvent, KeyAway):
         return None
     if journey is None:
         return ()

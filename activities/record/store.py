@@ -1,7 +1,7 @@
 """Append to the event record, and read it. The rules are in the database; this module calls it."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -10,8 +10,15 @@ import asyncpg
 
 from activities.connection_pool import Connection, ConnectionSource
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.codec import Decode, Encode, PayloadCodec, PayloadUnreadable
-from activities.record.errors import Diverged, NotAppendable, NotYetRecorded, RecordFault, without_values
+from activities.record.codec import Decode, Encode, PayloadCodec, PayloadLocked, PayloadUnreadable
+from activities.record.errors import (
+    Diverged,
+    KeyAway,
+    NotAppendable,
+    NotYetRecorded,
+    RecordFault,
+    without_values,
+)
 from activities.record.polling import poll
 from activities.record.stored import (
     COMMAND_COLUMNS,
@@ -173,8 +180,12 @@ class Record:
         found = []
         for event, payload in zip(events, payloads, strict=True):
             stored = kept.get(event.event_id, payload)
-            with suppress(PayloadUnreadable):
+            try:
                 payload = stored if decode(journey_id, event.event_id, stored) == event.payload else payload
+            except PayloadLocked:
+                raise KeyAway from None
+            except PayloadUnreadable:
+                pass
             found.append(payload)
         return found
 
@@ -196,7 +207,7 @@ class Record:
 
     async def find(self, event_ids: Collection[UUID]) -> tuple[StoredEvent, ...]:
         """Return those of these events that are recorded, in any order."""
-        return await self.decoded(await self._events("event_id = ANY($2)", list(event_ids)))
+        return await self.decoded(await self._events("event_id = ANY($2)", list(event_ids)), waits=False)
 
     async def load_sealed(self, journey_id: UUID) -> tuple[SealedEvent, ...]:
         """A journey's events in order of version, each also as it is stored, and with the key that opens it alone."""
@@ -227,19 +238,19 @@ class Record:
 
     async def load_opening(self, journey_id: UUID) -> StoredEvent | None:
         """The event that opened a journey; None when it is unknown."""
-        return next(iter(await self.load_openings([journey_id])), None)
+        return next(iter(await self.decoded(await self._events("journey_id = $2 AND version = 1", journey_id))), None)
 
     async def load_openings(self, journey_ids: Sequence[UUID]) -> tuple[StoredEvent, ...]:
         """The events that opened those of these journeys that are known, in any order."""
         rows = await self._events("journey_id = ANY($2) AND version = 1", journey_ids)
-        return await self.decoded(rows)
+        return await self.decoded(rows, waits=False)
 
     async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
         """Return the next events of the whole log in order of position. Asking again after the last one never skips an
         event, because positions become visible in their order.
         """
         rows = await self._events("position > $2 ORDER BY position LIMIT $3", after_position, limit)
-        return await self.decoded(rows)
+        return await self.decoded(rows, waits=False)
 
     async def head(self, journey_id: UUID) -> Head | None:
         """Return where a journey stands; None when it was neither enrolled nor appended to."""
@@ -364,15 +375,17 @@ class Record:
         with without_values():
             return await self._codec.decoder(self._log_id, sealed)
 
-    async def commands_of(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredCommand, ...]:
+    async def commands_of(self, rows: Sequence[asyncpg.Record], *, waits: bool = True) -> tuple[StoredCommand, ...]:
         """Return the commands of rows of COMMAND_COLUMNS. One that cannot be decoded has no content: only a superuser
-        can have written it, and what its events say of it does not fit."""
+        can have written it, and what its events say of it does not fit. ``waits`` as in `decoder`."""
         decode = await self.unsealer(row["payload"] for row in rows)
 
         def payload(row: asyncpg.Record) -> bytes:
             try:
                 return decode(row["journey_id"], command_part(row["event_id"]), row["payload"])
-            except Exception:
+            except Exception as problem:
+                if waits and isinstance(problem, PayloadLocked):
+                    raise KeyAway from None
                 return b""
 
         return tuple(
@@ -382,17 +395,23 @@ class Record:
             for row in rows
         )
 
-    async def decoder(self, rows: Sequence[asyncpg.Record]) -> Callable[[asyncpg.Record], StoredEvent]:
+    async def decoder(
+        self, rows: Sequence[asyncpg.Record], *, waits: bool = True
+    ) -> Callable[[asyncpg.Record], StoredEvent]:
         """Return what turns these rows of EVENT_COLUMNS, each by itself, into events. One that cannot be decoded has no
         content, so that it hides no other one: it was altered or moved, its key is gone, or its times are none. Whoever
-        needs what it says meets an `UnreadableEvent`."""
+        needs what it says meets an `UnreadableEvent`. Where its key is there and does not open, whoever ``waits`` for
+        it meets `KeyAway`: so a keyring that lacks a key quarantines no journey. Who reads of several
+        journeys does not wait: one hides no other."""
         decode = await self.unsealer(row["payload"] for row in rows)
 
         def decoded(row: asyncpg.Record) -> StoredEvent:
             try:
                 payload = decode(row["journey_id"], row["event_id"], row["payload"])
                 return StoredEvent.model_validate({**row, "payload": payload})
-            except Exception:  # a row that only a superuser can have written can be wrong in any way
+            except Exception as problem:  # a row that only a superuser can have written can be wrong in any way
+                if waits and isinstance(problem, PayloadLocked):
+                    raise KeyAway from None
                 return StoredEvent.model_construct(**{**row, "payload": b""})
 
         return decoded
@@ -402,9 +421,9 @@ class Record:
         `PayloadCodec` does."""
         return await self._codec.find_misplaced(journeys)
 
-    async def decoded(self, rows: Sequence[asyncpg.Record]) -> tuple[StoredEvent, ...]:
+    async def decoded(self, rows: Sequence[asyncpg.Record], *, waits: bool = True) -> tuple[StoredEvent, ...]:
         """Return the events of rows of EVENT_COLUMNS, as `decoder` does."""
-        return tuple(map(await self.decoder(rows), rows))
+        return tuple(map(await self.decoder(rows, waits=waits), rows))
 
 
 def _encoded_commands(encode: Encode, events: Sequence[NewEvent], commands: Sequence[NewCommand]) -> list[bytes]:

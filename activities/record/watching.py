@@ -193,7 +193,7 @@ async def next_events(record: Record, by: datetime) -> tuple[int, Sequence[Store
             by,
             EVENTS,
         )
-    return rows[-1]["position"] if rows else start, await record.decoded(rows)
+    return rows[-1]["position"] if rows else start, await record.decoded(rows, waits=False)
 
 
 async def shown(record: Record) -> ListsProgress:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from activities.record import Record, UnreadableEvent
+from activities.record import KeyAway, Record, UnreadableEvent
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_journey
 from activities.record.patients import find_unparted
@@ -126,7 +126,7 @@ async def _awaits(record: Record, journey_id: UUID) -> bool:
     """Whether a journey waits for something, as far as is known."""
     try:
         ended = await load_journey(record, journey_id)
-    except UnreadableEvent:
+    except (UnreadableEvent, KeyAway):
         return True
     return bool(ended is not None and ended.waiting)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from activities.record import Record, RecordUnavailable
+from activities.record import KeyAway, Record, RecordUnavailable
 from activities.record.patients import find_uninformed
 from activities.record.reconciliation import find_gone_on_beside, find_open, find_with_tasks_of, last_complete_pass
 from activities.signatures.staff import departed
@@ -75,9 +75,9 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
             if repair:
                 async with asyncio.timeout(MENDING.total_seconds()):
                     mended = await mend(context, record, journeys, drifted)
-        except RecordUnavailable:
-            raise
-        except Exception:  # Whatever is wrong with one journey keeps no other from being mended.
+        except Exception as problem:  # Whatever is wrong with one journey keeps no other from being mended.
+            if isinstance(problem, RecordUnavailable) and not isinstance(problem, KeyAway):
+                raise
             log.warning("reconcile.not_mended", journey_id=str(drifted.journey_id), exc_info=True)
         if mended:
             log.warning("reconcile.mended", journey_id=str(drifted.journey_id), drift=drifted.drift.value)

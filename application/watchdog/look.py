@@ -12,7 +12,7 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record import Record, RecordFault, RecordUnavailable, UnreadableEvent
+from activities.record import KeyAway, Record, RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.event_codec import from_stored, load_journey
 from activities.record.reconciliation import last_complete_pass
 from activities.record.schema_objects import find_schema_differences
@@ -86,6 +86,8 @@ class Folds:
             try:
                 journey = await load_journey(record, head.journey_id, until_version=head.version)
                 steps = () if journey is None else tuple(_next_steps(journey))
+            except KeyAway:
+                steps = None
             except (RecordUnavailable, RecordFault):
                 raise
             except Exception:  # a row may hold anything, and stops only its own journey

@@ -14,10 +14,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.privacy.key_store import KeyStore, open_key_store
 from activities.privacy.master_keys import Keyring
-from activities.record import Record, UnreadableEvent, open_record, sealing
+from activities.record import KeyAway, Record, UnreadableEvent, open_record, sealing
 from activities.record.event_codec import load_journey
-from activities.record.read_models import CaseloadFilter, caseload, retry, stale
+from activities.record.read_models import CaseloadFilter, caseload, refusals, retry, stale
+from activities.record.read_models.projector import retry_unreadable
 from activities.record.verification.record import verify_record
+from activities.record.watching import next_events, now
 from activities.record_activities import RecordActivities
 from application.context import Context
 from application.errors import Fault, NotAllowed
@@ -188,6 +190,46 @@ async def test_an_event_that_cannot_be_read_hides_no_other_and_is_not_left_out(
     )
     await afresh.append(batch([course[RECORDED]]))
     assert await retry(record, JOURNEY) is None
+
+
+async def test_a_key_that_does_not_open_hides_no_other_journey_and_is_waited_for(
+    record: Record, migrated: Database, store: KeyStore, keys: Connection, tmp_path: Path
+) -> None:
+    """Somebody altered it in the key store, or the keyring of this process lacks a master key."""
+    other = await put_course(record, 20)
+    course = signed_course()
+    recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+    for decision in course[:RECORDED]:
+        await recording.append(batch([decision]))
+    alter_key = "UPDATE keys.data_key SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) "
+    alter_key += " WHERE subject LIKE 'patient/%'"
+    assert await keys.execute(alter_key) == "UPDATE 1"
+
+    await catch_up(record)
+    assert [row.journey_id for row in (await stale(record)).rows] == [JOURNEY]
+    assert [case.journey_id for case in (await caseload(record, CaseloadFilter())).rows] == [other]
+    seen = await refusals(record, up_to=10**9, clinics=None, journeys=None, limit=10)
+    assert seen.rows == ()
+    _, watched = await next_events(record, await now(record))
+    assert {each.journey_id for each in watched if each.readable} == {other}
+    found = (await verify_record(record, read_models=True)).findings
+    assert {each.journey_id for each in found if each.reason == "unreadable"} == {JOURNEY}
+
+    # Whoever decides on it waits: a keyring that lacks a key quarantines nobody.
+    afresh = RecordActivities(record, register_of(tmp_path), demonstrations=True)
+    for going_on in (
+        afresh.append(batch([course[RECORDED]])),
+        ActivityEnvironment().run(afresh.catch_up, StateDigest(journey_id=JOURNEY)),
+    ):
+        with pytest.raises(KeyAway):
+            await going_on
+
+    await keys.execute(alter_key)
+    await afresh.append(batch([course[RECORDED]]))
+    async with open_record(migrated.projector_url, await sealing(store)) as lists:
+        await retry_unreadable(lists)
+    await catch_up(record)
+    assert (await stale(record)).rows == ()
 
 
 async def test_without_its_opening_a_journey_is_nobodys_to_look_at(

@@ -8,6 +8,7 @@ has an effect outside these tables, so everything may be repeated.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -19,6 +20,8 @@ import asyncpg
 import structlog
 
 from activities.connection_pool import Connection
+from activities.record.errors import UnreadableEvent
+from activities.record.event_codec import from_stored
 from activities.record.polling import poll
 from activities.record.read_models.projection import Unapplied, apply_events, diff_states, unapplied
 from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
@@ -156,6 +159,31 @@ async def retry(record: Record, journey_id: UUID) -> str | None:
         await connection.execute(f"DELETE FROM {poisoned} WHERE journey_id = $1", journey_id)
     log.info("read_models.resumed", journey_id=str(journey_id))
     return None
+
+
+async def retry_unreadable(record: Record) -> None:
+    """Apply journeys anew of which an event could not be read, and now can: the keyring lacked a key, or a payload was
+    put right. Of very many it takes some.
+
+    Raises:
+        RecordUnavailable: projectors were too busy. Ask again.
+    """
+    async with record.connection() as connection:
+        live = await connection.fetchval(
+            "SELECT id FROM read_model.generation WHERE log_id = $1 AND definition = $2 AND status = 'live'",
+            *(record.log_id, DEFINITION),
+        )
+        if live is None:
+            return
+        rows = await connection.fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event WHERE log_id = $1 AND (journey_id, version) IN (SELECT "
+            f"journey_id, version FROM read_model_{live:d}.poisoned WHERE code = $2 ORDER BY random() LIMIT $3)",
+            *(record.log_id, UnreadableEvent.__name__, PAGE),
+        )
+    for stored in await record.decoded(rows, waits=False):
+        with suppress(UnreadableEvent):
+            from_stored(stored)
+            await retry(record, stored.journey_id)
 
 
 async def wait_for(record: Record, position: int, timeout: timedelta) -> int:
@@ -328,5 +356,5 @@ async def load_journeys(
 
 async def group_by_journey(record: Record, rows: Sequence[asyncpg.Record]) -> Iterator[list[StoredEvent]]:
     """Group rows of the log, which come in order of journeys and versions, by journey."""
-    decode = await record.decoder(rows)
+    decode = await record.decoder(rows, waits=False)
     return ([decode(row) for row in of_one] for _, of_one in groupby(rows, itemgetter("journey_id")))

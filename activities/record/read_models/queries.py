@@ -245,7 +245,7 @@ async def refusals(
             "WHERE NOT EXISTS (SELECT FROM read_model.caseload c WHERE c.journey_id = j)",
             [row["journey_id"] for row in rows],
         )
-    return Refusals(await record.decoded(rows), frozenset(row["j"] for row in unlisted))
+    return Refusals(await record.decoded(rows, waits=False), frozenset(row["j"] for row in unlisted))
 
 
 async def stale(record: Record) -> ListPage[Stale]:

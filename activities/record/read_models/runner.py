@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from time import monotonic
 
 import asyncpg
 import structlog
 
 from activities.record.errors import RecordFault, RecordUnavailable
-from activities.record.read_models.projector import BATCH, StateCache, advance
+from activities.record.read_models.projector import BATCH, StateCache, advance, retry_unreadable
 from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, is_outdated, rebuild_if_outdated
 from activities.record.store import Record
 
@@ -25,6 +26,8 @@ POLL = timedelta(milliseconds=250)
 """How long a lost notification may delay an update."""
 AGAIN = timedelta(seconds=1)
 """How long to wait after an outage."""
+UNREADABLE = timedelta(seconds=15)
+"""How often it looks whether what could not be read can be."""
 
 
 async def run(record: Record, stop: asyncio.Event, *, poll: timedelta = POLL, again: timedelta = AGAIN) -> None:
@@ -68,6 +71,7 @@ async def _listen(record: Record, cache: StateCache, stop: asyncio.Event, wake: 
     def hint(*_: object) -> None:
         wake.set()
 
+    looked = monotonic()
     async with record.connection() as listening:
         await listening.add_listener(CHANNEL, hint)
         try:
@@ -78,6 +82,9 @@ async def _listen(record: Record, cache: StateCache, stop: asyncio.Event, wake: 
                     pass
                 if not applied and not stop.is_set() and await is_outdated(record):
                     await _rebuild(record, stop)
+                if not stop.is_set() and monotonic() - looked > UNREADABLE.total_seconds():
+                    await retry_unreadable(record)
+                    looked = monotonic()
                 if not stop.is_set():
                     await _pause(wake, poll)
         finally:

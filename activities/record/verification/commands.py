@@ -22,7 +22,7 @@ async def ask_builds(
     for journey_id in journeys if builds else ():
         commands = (await read_commands(connection, record, [journey_id])).get(journey_id, [])
         for _, events, _ in await read_journeys(connection, record.log_id, [journey_id]):
-            history = [each for each in await record.decoded(events) if each.readable]
+            history = [each for each in await record.decoded(events, waits=False) if each.readable]
             for build in builds:
                 derived, faults, tells = await build.derive(history, commands)
                 odd = [RecordFinding(each.position, journey_id, each.version, each.reason) for each in faults]
@@ -42,5 +42,5 @@ async def read_commands(
         journeys,
         timeout=HOURS,
     )
-    read = await record.commands_of(rows)
+    read = await record.commands_of(rows, waits=False)
     return {journey_id: list(of_one) for journey_id, of_one in groupby(read, attrgetter("journey_id"))}

@@ -30,7 +30,7 @@ async def load_used_elsewhere(connection: Connection, record: Record, journey_id
     )
     used: list[Use] = []
     while rows := await signed.fetch(500):
-        found = [(stored, nonce(stored)) for stored in await record.decoded(rows)]
+        found = [(stored, nonce(stored)) for stored in await record.decoded(rows, waits=False)]
         used += (Use(s.position, s.journey_id, s.version, number) for s, number in found if number is not None)
     return used
 

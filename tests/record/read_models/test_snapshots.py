@@ -59,9 +59,11 @@ class Counting(Record):
 
     events_read = 0
 
-    async def decoder(self, rows: Sequence[asyncpg.Record]) -> Callable[[asyncpg.Record], StoredEvent]:
+    async def decoder(
+        self, rows: Sequence[asyncpg.Record], *, waits: bool = True
+    ) -> Callable[[asyncpg.Record], StoredEvent]:
         self.events_read += len(rows)
-        return await super().decoder(rows)
+        return await super().decoder(rows, waits=waits)
 
 
 @pytest.fixture
