@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import structlog
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import from_json, to_json
 
 from activities.private_files import NotPrivate, read_private
@@ -56,18 +56,26 @@ class Greeting(_Said):
     zones: str
 
 
+def _none_if_other(said: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(said)
+    except ValidationError:
+        return None
+
+
 class BuildAnswer(_Said):
     """How many events of a journey a build has derived, of those that it decided, and at which position and version of
-    the journey something else is recorded. ``notices`` are those that its rules tell of each event, by version."""
+    the journey something else is recorded. ``notices`` are those that its rules tell of each event, by version; None
+    where it says nothing of them, or in another way: it may be older or newer than this."""
 
     derived: int
     faults: tuple[tuple[int, int], ...]
-    notices: dict[int, tuple[Notice, ...]]
+    notices: Annotated[dict[int, tuple[Notice, ...]] | None, WrapValidator(_none_if_other)] = None
 
 
 class ByBuild(NamedTuple):
     """How many events of a journey a build has derived, of those that it decided; what differs; and the notices that
-    its rules tell of them, by version."""
+    its rules tell of them, by version, as far as it says."""
 
     derived: int
     faults: tuple[Divergence, ...]
@@ -98,7 +106,8 @@ class Build:
         faults = tuple(Divergence(position, version, "not_derived") for position, version in read.faults)
         decided = [each for each in commands if said_by(each) == self.by]
         theirs = {version for each in decided for version in range(each.version, each.version + each.events)}
-        return ByBuild(read.derived, faults, {version: read.notices.get(version, ()) for version in theirs})
+        tells = {} if read.notices is None else {version: read.notices.get(version, ()) for version in theirs}
+        return ByBuild(read.derived, faults, tells)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """What other rules decided is derived by the build that has them: here a copy of the core with one rule changed."""
 
+import json
 import shlex
 import shutil
 import sys
@@ -152,6 +153,17 @@ async def test_a_build_that_gives_something_else_has_derived_nothing(
     # What others could have put there is not run.
     (tmp_path / "builds").chmod(0o644)
     assert await builds.derive(before, until) == {}
+
+
+@pytest.mark.parametrize("said", [{}, {"notices": {"1": [{"of": "another shape"}]}}, {"notices": 7, "more": True}])
+async def test_what_a_build_of_another_time_says_of_notices_costs_none_of_what_it_derives(
+    said: dict[str, object],
+) -> None:
+    mine, answer = decided_by(), json.dumps({"derived": 3, "faults": [[4, 2]], **said})
+    greeting = Greeting(protocol="care-pathway/build/1", core=mine.core, zones=mine.zones).model_dump_json()
+    async with open_build(shlex.join(["sh", "-c", f"echo '{greeting}'; read asked; echo '{answer}'"])) as older:
+        found = await older.derive((), ())
+    assert (found.derived, [each.version for each in found.faults], found.tells) == (3, [2], {})
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-anywhere", "echo hello", "true", "'", "echo '{}'"])
