@@ -5,7 +5,7 @@ recorded, that this is what the patient's other journeys say: first by content, 
 none of them has gone on since. Who knew too little is told, and nothing is recorded.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
@@ -118,9 +118,15 @@ def keys_of_one(
 
 async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourneys | None = None) -> SeenElsewhere:
     """Read what the other journeys of a journey's patient say, up to the present end of the record. Those that are
-    known as they are there need not be read again."""
-    patient = await patient_index.patient_journeys(record, record.patients.of_ref(journey.patient.ref))
+    known as they are there need not be read again. Which they are say the journeys themselves; the record's index adds
+    to them, and takes none away: it lies beside the log, and whoever has a worker's database role can alter it."""
+    key = record.patients.of_ref(journey.patient.ref)
+    patient = await patient_index.patient_journeys(record, key, ever=True)
     others, unreadable = await _read_others(record, journey, patient, known or RecordedJourneys())
+    keys: Set[bytes] = keys_of_one(record.patients, (journey, *others), key)
+    if any(record.patients.of_ref(each.patient.ref) not in keys for each in others):
+        keys |= await patient_index.keys_beside(record, key)
+    others = [each for each in others if record.patients.of_ref(each.patient.ref) in keys]
     said = see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable)
     return SeenElsewhere(said, patient.position)
 
@@ -255,14 +261,13 @@ async def _read_others(
 
 async def must_look(record: Record, before: Journey | None, events: Sequence[Event], after: Journey) -> frozenset[UUID]:
     """Return the patient's other open journeys that do not know what these events, between these states, have changed
-    of what a journey says to others, also of somebody who was taken for the patient until then."""
-    parted = any(isinstance(event.body, PatientUnmerged) for event in events)
-    merged = parted or any(isinstance(event.body, PatientMerged) for event in events)
+    of what a journey says to others, also of whoever was ever taken for the patient: each says itself who it is of."""
+    merged = any(isinstance(event.body, PatientUnmerged | PatientMerged) for event in events)
     medicine = after.protocol.dose.medicine
     said = see_elsewhere([] if before is None else [before], medicine)
     if not merged and said == see_elsewhere([after], medicine):
         return frozenset()
-    patient = await patient_index.patient_journeys(record, record.patients.of_ref(after.patient.ref), ever=parted)
+    patient = await patient_index.patient_journeys(record, record.patients.of_ref(after.patient.ref), ever=True)
     return patient.open - {after.id}
 
 

@@ -29,7 +29,7 @@ from simulation.people import person_of, referral
 from tests.fixtures.clear import PATIENTS, patient_key
 from tests.journey.play import PROTOCOLS, Play, started
 from tests.record.handed import batch, signed
-from tests.record.helpers import Connection
+from tests.record.helpers import Connection, event
 from tests.record.test_redeliveries import register_of
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -303,6 +303,29 @@ async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(
     assert await found(record) == []
     for play in (first, second):
         assert await part_again(record, play.journey.id) == frozenset(), "nothing is left to do"
+
+
+async def test_who_alters_who_is_who_takes_no_dose_from_anybody(record: Record) -> None:
+    """Whoever has a worker's database role may say with any event, of which nobody needs to be able to read what it
+    says, that the patient of a journey is two."""
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
+    await record_all(record, second)
+    other = first.journey.patient.ref
+    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, second, [patient_key(other)])
+    before = (await look_elsewhere(record, second.journey)).elsewhere
+    assert before.doses
+    await record.append(
+        second.journey.id, second.journey.version, [event()], parts=[patient_key(other)], parts_read=10**9
+    )
+    assert await patient_index.journeys_of(record, patient_key(other)) == (first.journey.id,), "they are two there"
+    after = (await look_elsewhere(record, second.journey)).elsewhere
+    assert after.doses == before.doses
+    assert (await look_elsewhere(record, first.journey)).elsewhere.unreadable
+    assert "patient_differs" in await found(record)
 
 
 async def test_who_is_one_by_another_statement_too_is_found_until_that_is_undone(record: Record) -> None:
