@@ -8,6 +8,8 @@ pytest_plugins = [
     "tests.fixtures.logs",
     "tests.fixtures.processes",
     "tests.fixtures.servers",
+    "tests.fixtures.receivers",
+    "tests.fixtures.environment",
     "tests.fixtures.clinics",
     "tests.fixtures.databases",
     "tests.fixtures.keys",

@@ -230,10 +230,9 @@ def test_a_list_without_its_record_or_within_no_limit(world: World) -> None:
     assert call(world, "pathway", "list", "--limit", "0").code == 2
 
 
+@pytest.mark.usefixtures("empty_environment")
 def test_what_settings_lack_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "configure_logging", lambda *_: None)
-    for name in [name for name in os.environ if name.startswith(("CAREPATH_", "TEMPORAL_"))]:
-        monkeypatch.delenv(name)
     form = tmp_path / "hold.json"
     form.write_text(json.dumps(HOLD))
     coordinator = ("--profile", str(EXAMPLES / "profiles" / "coordinator.json"))

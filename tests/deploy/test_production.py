@@ -1,7 +1,6 @@
 """The container, the composition of production and its settings say what is true of the code."""
 
 import importlib.util
-import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,8 @@ from application.messages.settings import MessageSettings, load_message_settings
 from application.settings import PREFIX, Settings, load_settings
 from application.temporal.settings import load_temporal_config
 from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
+
+pytestmark = pytest.mark.usefixtures("empty_environment")
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -64,14 +65,6 @@ STARTS: Mapping[str, Sequence[Callable[[], object]]] = {
     "command": (load_settings, load_temporal),
 }
 """What each process reads of its settings when it starts."""
-
-
-@pytest.fixture(autouse=True)
-def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("CAREPATH_", "TEMPORAL_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", os.devnull)
 
 
 @pytest.fixture

@@ -16,17 +16,10 @@ from application.settings import Settings, load_settings
 from application.temporal.settings import load_temporal_config
 from application.watchdog.settings import WatchdogSettings, load_watchdog_settings
 
+pytestmark = pytest.mark.usefixtures("empty_environment")
+
 SECRET = "pw-4711"
 URL = f"postgresql://carepath_reader:{SECRET}@db.internal/carepath"
-
-
-@pytest.fixture(autouse=True)
-def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("CAREPATH_", "TEMPORAL_")):
-            monkeypatch.delenv(name)
-    # The profile of whoever runs the tests must not decide them.
-    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", os.devnull)
 
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

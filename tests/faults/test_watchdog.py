@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from activities.record.store import Record
 from deploy.local.stack import Stack, run_watchdog, run_worker
 from simulation.keys import Signers
 from simulation.people import referral
-from tests.application.watchdog.pager import Pager, serving
+from tests.application.watchdog.pager import Pager
 from tests.faults.helpers import PROTOCOLS, Course, call_cli
 from tests.helpers import eventually
 from workflows.journey.protocol import EscalationStep, Protocol
@@ -23,12 +22,6 @@ from workflows.journey.protocol import EscalationStep, Protocol
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 SOON = {"EVERY_SECONDS": "1", "LATE_SECONDS": "2", "PROJECTION_SECONDS": "600", "RECONCILIATION_SECONDS": "3600"}
-
-
-@pytest.fixture
-def pager() -> Iterator[Pager]:
-    with serving() as listening:
-        yield listening
 
 
 def watchdog_env(stack: Stack, pager: Pager) -> dict[str, str]:

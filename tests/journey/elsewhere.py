@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from tests.journey.play import PROTOCOLS, Play, after, course, standing
+from tests.journey.play import PROTOCOLS, Play, after
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.patient.elsewhere import see_elsewhere
@@ -35,10 +35,6 @@ def gate(play: Play) -> str:
 def ready() -> Play:
     """A journey whose session is released, and whose dose may be taken at any moment."""
     return after("session.release")
-
-
-def there_closed() -> Play:
-    return standing(course("PTSD").journey, course("PTSD").at, "PTSD")
 
 
 def event_of(grade: int, *, serious: bool = False) -> Callable[[Play], c.CommandBody]:

@@ -38,6 +38,7 @@ from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.journey.vocabulary.signed_statement import Signature
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
+from workflows.shell.ledger import Ledger
 
 START = datetime(2026, 11, 23, 17, tzinfo=UTC)
 NEWS = (e.ObligationsUpdated, e.CareTeamUpdated)
@@ -334,6 +335,16 @@ def before(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
 def standing(journey: Journey, at: datetime, pathway: Pathway) -> Play:
     """A play that stands at a moment of the undisturbed course of a pathway."""
     return Play(journey, at, receipts=dict(_known(pathway, journey.version)))
+
+
+def closed(pathway: Pathway = "PTSD") -> Play:
+    """A play that stands at the end of the undisturbed course."""
+    return standing(course(pathway).journey, course(pathway).at, pathway)
+
+
+def ledger_of(play: Play) -> Ledger:
+    """What a run of the shell would know at this moment."""
+    return Ledger(play.journey, play.receipts, play.journey.version)
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from simulation.people import checklist, plan, revision, vitals
 from tests.journey.correcting import amend, redose
-from tests.journey.play import Play, after, before, course, one, standing, started
+from tests.journey.play import Play, after, before, one, started
 from tests.journey.stages.sessions.helpers import ending, observed_until, see
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -19,11 +19,6 @@ from workflows.journey.vocabulary.refusals import RefusalCode
 
 def dose(play: Play, **changed: Any) -> c.RecordDose:
     return c.RecordDose.model_validate({"dose_mg": 50.0, "route": "oral", "taken_at": play.at} | changed)
-
-
-def closed() -> Play:
-    play = course("PTSD")
-    return standing(play.journey, play.at, "PTSD")
 
 
 def withdrawn_with_the_dose_in_hand() -> Play:

@@ -1,6 +1,6 @@
 """The channels on real servers: what each answer means, that ids stay the same, and that nothing hostile gets in."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -19,7 +19,6 @@ from activities.notices.smtp import by_email, compose
 from activities.notices.webhooks import by_webhook, posting
 from activities.notices.wording import Service, words
 from tests.application.watchdog.pager import ELSEWHERE, KEY, Pager
-from tests.application.watchdog.pager import serving as webhook_server
 from tests.notices.mail_server import HANG, STEPS, Mailbox, breaking, make_certificate, serving
 
 LINK = "https://console.example/journeys/00000000-0000-0000-0000-000000000002"
@@ -36,18 +35,6 @@ def a_message(**changed: object) -> OutgoingMessage:
         "text": "There is a task for you.\n",
     }
     return OutgoingMessage(**{**given, **changed})  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
-    async with serving() as listening:
-        yield listening
-
-
-@pytest.fixture
-def pager() -> Iterator[Pager]:
-    with webhook_server() as listening:
-        yield listening
 
 
 async def test_an_email_says_what_it_should_and_no_more(mailbox: Mailbox) -> None:

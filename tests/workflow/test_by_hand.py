@@ -9,7 +9,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
 from simulation.keys import Signers
-from tests.journey.play import Play, before
+from tests.journey.play import before, ledger_of
 from tests.journey.properties.journeys import draw_command, moments, of_model, standing_at
 from workflows.authenticity import contents_of, mark_authentic
 from workflows.journey import commands as c
@@ -19,7 +19,6 @@ from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.command_ids import own_id
 from workflows.journey.vocabulary.refusals import RefusalCode
-from workflows.shell.ledger import Ledger
 from workflows.signals import Signal, read_signal
 
 BODIES = get_args(get_args(c.AnyBody)[0])
@@ -37,10 +36,6 @@ TAKEN = (
 def by_hand(command: c.Command) -> Signal:
     raw = command.model_dump_json().encode()
     return Signal(name="command", contents=(raw,), size=len(raw), authentic=False)
-
-
-def ledger_of(play: Play) -> Ledger:
-    return Ledger(play.journey, play.receipts, play.journey.version)
 
 
 def test_what_is_taken_is_a_hold_a_report_of_harm_or_a_call_for_help() -> None:

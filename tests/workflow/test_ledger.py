@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from simulation.keys import Signers
-from tests.journey.play import Play, before
+from tests.journey.play import Play, before, ledger_of
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decided import Decided, Judgement, derive, judge
@@ -24,10 +24,6 @@ MOMENT = timedelta(milliseconds=1)
 @pytest.fixture
 def play() -> Play:
     return before("signoff.sign")
-
-
-def ledger_of(play: Play) -> Ledger:
-    return Ledger(play.journey, play.receipts, play.journey.version)
 
 
 def apply(ledger: Ledger, command: c.Command, play: Play) -> tuple[e.Event, ...]:

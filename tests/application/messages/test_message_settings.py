@@ -1,6 +1,5 @@
 """The settings of the channels: whole or not at all, never in clear over a network, and nothing secret is shown."""
 
-import os
 from typing import Any
 
 import pytest
@@ -12,14 +11,13 @@ from application.messages.settings import MessageSettings, load_message_settings
 from application.settings import load_settings
 from tests.application.watchdog.pager import SECRET
 
+pytestmark = pytest.mark.usefixtures("empty_environment")
+
 MAIL = {"SMTP_HOST": "mail.internal", "SMTP_SENDER": "messages@clinic.example"}
 HOOK = {"WEBHOOK_URL": "https://hooks.internal/pw-4711", "WEBHOOK_SECRET": SECRET}
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **given: str) -> MessageSettings:
-    for name in list(os.environ):
-        if name.startswith("CAREPATH_"):
-            monkeypatch.delenv(name)
     for name, value in given.items():
         monkeypatch.setenv(f"CAREPATH_MESSAGES_{name}", value)
     return load_message_settings()

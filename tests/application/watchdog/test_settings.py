@@ -1,6 +1,5 @@
 """The watchdog's own settings, and what it is made of."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,10 +23,7 @@ GIVEN = {
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("CAREPATH_"):
-            monkeypatch.delenv(name)
+def environment(empty_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in GIVEN.items():
         monkeypatch.setenv(f"CAREPATH_WATCHDOG_{name}", value)
 

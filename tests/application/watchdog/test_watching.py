@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from activities.record.watching import last_look
 from application.watchdog.settings import WatchdogSettings
 from application.watchdog.watch import watch
 from deploy.local.postgres import Database
-from tests.application.watchdog.pager import ELSEWHERE, SECRET, Pager, serving
+from tests.application.watchdog.pager import ELSEWHERE, SECRET, Pager
 from tests.cli.helpers import invented
 from tests.fixtures.keys import unconnected
 from tests.helpers import eventually
@@ -37,12 +37,6 @@ pytestmark = pytest.mark.server
 MINUTE = timedelta(minutes=1)
 LONG_AGO = timedelta(days=6)
 """An evaluation that was asked for so long ago should have been reminded of."""
-
-
-@pytest.fixture
-def pager() -> Iterator[Pager]:
-    with serving() as listening:
-        yield listening
 
 
 @pytest.fixture

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE, observation, plan
-from tests.journey.play import PROTOCOLS, START, Play, after, before, collected, course, one, person, ruled, standing
+from tests.journey.play import (
+    PROTOCOLS,
+    START,
+    Play,
+    after,
+    before,
+    closed,
+    collected,
+    one,
+    person,
+    ruled,
+)
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.death.model import DOUBTS_KEPT
@@ -238,7 +249,7 @@ def test_a_death_that_was_wrong_reopens_no_journey_beside_another_one() -> None:
 
 
 def test_a_death_after_the_end_is_confirmed_and_the_pathway_stays_as_it_ended() -> None:
-    play = standing(course("PTSD").journey, course("PTSD").at, "PTSD")
+    play = closed()
     died(play)
     assert (play.journey.died, play.journey.outcome, dict(play.journey.waiting)) == (True, Outcome.COMPLETED, {})
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulation.people import PEOPLE, person_of
 from tests.journey.contacts import visit
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import JOURNEY, Play, after, before, course, started
+from tests.journey.play import JOURNEY, Play, after, before, course, ledger_of, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decided import Decided, derive, stay_refused
@@ -22,7 +22,6 @@ from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.journey.vocabulary.severity import SEVERITIES, Severity
-from workflows.shell.ledger import Ledger
 
 FAR = timedelta(days=365 * 110)
 
@@ -45,7 +44,7 @@ def _checklist(play: Play, vitals: c.Vitals, **items: bool) -> c.CheckSession:
 
 def hand_in(play: Play, command: c.Command) -> tuple[Refusal | None, tuple[Event, ...]]:
     """As the shell does it: what is kept of a refusal leaves its trace, and nothing else of one does."""
-    ledger = Ledger(play.journey, play.receipts, play.journey.version)
+    ledger = ledger_of(play)
     at_once = ledger.refusal(command, play.at)
     if at_once is not None:
         return at_once, ()
@@ -184,7 +183,7 @@ def test_what_was_to_be_kept_as_it_was_said_is_kept_when_it_stays_refused(case: 
     play = before("session.check")
     make, role = WRONG[case]
     command = play.command(make(play), person_of(JOURNEY, role))
-    ledger = Ledger(play.journey, play.receipts, play.journey.version)
+    ledger = ledger_of(play)
     told = ledger.decide(Decided(command=command, at=play.at))[0].refusal
     assert told is not None
     again = Decided(command=command, at=play.at, refusal=stay_refused(told))

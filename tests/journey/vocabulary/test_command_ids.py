@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import referral
-from tests.journey.play import JOURNEY, PROTOCOLS, Play, before, started
+from tests.journey.play import JOURNEY, PROTOCOLS, Play, before, ledger_of, started
 from tests.journey.properties.journeys import draw_command, moments, standing_at
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -18,11 +18,6 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.command_ids import is_own, own_id
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
-from workflows.shell.ledger import Ledger
-
-
-def ledger_of(play: Play) -> Ledger:
-    return Ledger(play.journey, play.receipts, play.journey.version)
 
 
 def own_names(play: Play) -> list[UUID]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from simulation.people import PEOPLE, member_of, person_of
 from tests.journey.contacts import handover
-from tests.journey.play import JOURNEY, START, Play, after, before, collected, course, one, person, standing
+from tests.journey.play import JOURNEY, START, Play, after, before, closed, collected, course, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.evidence import evidence
@@ -238,10 +238,6 @@ def test_a_discharge_after_the_fixed_visits_needs_no_reason() -> None:
 
 
 # After closing
-
-
-def closed() -> Play:
-    return standing(course("PTSD").journey, course("PTSD").at, "PTSD")
 
 
 FACTS: dict[str, tuple[Callable[[Play], c.CommandBody], Role, list[str]]] = {

@@ -7,8 +7,8 @@ from uuid import uuid5
 import pytest
 
 from simulation.people import checklist
-from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, there_closed, told
-from tests.journey.play import Play, after, before, kinds, one
+from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, told
+from tests.journey.play import Play, after, before, closed, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
@@ -58,7 +58,7 @@ def severity_seen_to(journey: Journey) -> Severity:
 @pytest.mark.requirement("A35")
 @pytest.mark.parametrize("what", REPORTED)
 def test_what_a_closed_journey_is_told_is_watched_in_the_open_one(what: str) -> None:
-    there, here = there_closed(), after("evaluation.record")
+    there, here = closed(), after("evaluation.record")
     fact, by = REPORTED[what]
     tell_the_other(there, here)
     assert not any(here.journey.standing_holds)
@@ -74,7 +74,7 @@ def test_what_a_closed_journey_is_told_is_watched_in_the_open_one(what: str) -> 
 
 
 def test_what_a_closed_journey_is_told_anew_as_worse_is_news() -> None:
-    there, here = there_closed(), after("evaluation.record")
+    there, here = closed(), after("evaluation.record")
     there.do(c.ReportAdverseEvent(what="x", grade=2, serious=False, onset=there.at), Role.PATIENT)
     here.at = max(here.at, there.at)
     tell_the_other(there, here)
