@@ -7,6 +7,7 @@ from typing import Literal
 import asyncpg
 import psutil
 import pytest
+import pytest_asyncio
 
 from deploy.local.postgres import Database, Postgres
 from deploy.local.process import StackError
@@ -14,13 +15,24 @@ from deploy.local.process import StackError
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[Postgres]:
-    server = Postgres(tmp_path / "data", tmp_path / "postgres.log")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
+    """One for all these tests, in a directory that nobody else may enter."""
+    closed = tmp_path_factory.mktemp("postgres") / "closed"
+    closed.mkdir(mode=0o700)
+    server = Postgres(closed / "data", closed.with_name("postgres.log"))
     await server.start()
     yield server
     await server.stop("immediate")
     server.remove_data()
+
+
+@pytest.fixture
+async def own(server: Postgres) -> AsyncIterator[Postgres]:
+    """That server, which runs before each test."""
+    yield server
+    if not server.running:
+        await server.start()
 
 
 async def _execute(url: str, statement: str) -> None:
@@ -42,7 +54,7 @@ async def _value(url: str, query: str) -> object:
 @pytest.mark.parametrize("how", ["smart", "fast", "immediate", "kill"])
 async def test_a_restart_keeps_data_and_port(own: Postgres, how: Literal["smart", "fast", "immediate", "kill"]) -> None:
     url = own.owner_url
-    await _execute(url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
+    await _execute(url, "DROP TABLE IF EXISTS kept; CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
     processes = [psutil.Process(own.pid), *psutil.Process(own.pid).children()]
     await (own.kill() if how == "kill" else own.stop(how))
     assert not any(process.is_running() for process in processes)
@@ -95,25 +107,15 @@ async def test_fresh_databases_are_empty_and_separate(postgres: Postgres, databa
     await postgres.drop_database(other)
 
 
-async def test_its_data_is_in_its_place_though_nobody_else_may_enter_there(tmp_path: Path) -> None:
+async def test_its_data_is_in_its_place_though_nobody_else_may_enter_there(own: Postgres) -> None:
     """Run by root it is another account's: that, too, has its data in a directory, or a home, that only root enters."""
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    server = Postgres(closed / "data", tmp_path / "postgres.log")
-    try:
-        await server.start()
-        assert server.data_directory == closed.resolve() / "data"
-        assert (closed / "data" / "PG_VERSION").exists()
-        await _execute(server.owner_url, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)")
-        await server.kill()
-        await server.start()
-        assert await _value(server.owner_url, "SELECT n FROM kept") == 7
-    finally:
-        await server.stop("immediate")
+    closed = own.data_directory.parent
+    assert (closed.name, closed.stat().st_mode & 0o077) == ("closed", 0)
+    assert (closed / "data" / "PG_VERSION").exists()
 
 
 async def test_two_servers_never_share_data(own: Postgres, tmp_path: Path) -> None:
-    second = Postgres(tmp_path / "data", tmp_path / "second.log")
+    second = Postgres(own.data_directory, tmp_path / "second.log")
     with pytest.raises(StackError, match="Another PostgreSQL"):
         await second.start()
     assert own.running
@@ -136,11 +138,16 @@ async def test_another_server_on_the_port_is_not_taken_for_ours(own: Postgres, t
     assert own.running
 
 
-async def test_a_failed_start_says_why_and_where_the_log_is(own: Postgres, tmp_path: Path) -> None:
+async def test_a_failed_start_says_why_and_where_the_log_is(own: Postgres) -> None:
     await own.stop()
-    (own.data_directory / "PG_VERSION").write_text("9\n")
-    with pytest.raises(StackError, match="said last") as caught:
-        await own.start()
+    version = own.data_directory / "PG_VERSION"
+    right = version.read_text()
+    version.write_text("9\n")
+    try:
+        with pytest.raises(StackError, match="said last") as caught:
+            await own.start()
+    finally:
+        version.write_text(right)
     assert caught.value.step == "start PostgreSQL"
-    assert caught.value.log_path == tmp_path / "postgres.log"
+    assert caught.value.log_path == own.log_path
     assert not own.running

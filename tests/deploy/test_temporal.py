@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
@@ -19,9 +20,11 @@ from deploy.local.temporal import TemporalServer
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[TemporalServer]:
-    server = TemporalServer(tmp_path / "temporal.log", db_path=tmp_path / "temporal.db")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
+    """One for all these tests. Whoever stops it starts it again."""
+    directory = tmp_path_factory.mktemp("temporal")
+    server = TemporalServer(directory / "temporal.log", db_path=directory / "temporal.db")
     await server.start()
     yield server
     await server.stop()
@@ -30,7 +33,8 @@ async def own(tmp_path: Path) -> AsyncIterator[TemporalServer]:
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_a_restart_keeps_started_workflows(own: TemporalServer, how: str) -> None:
     client = await Client.connect(own.address)
-    started = await client.start_workflow("nobody-runs-this", id="kept", task_queue="none")
+    kept = f"kept-over-{how}"
+    started = await client.start_workflow("nobody-runs-this", id=kept, task_queue="none")
     await started.signal("hello")
     await (own.kill() if how == "kill" else own.stop())
     assert not own.running
@@ -38,7 +42,7 @@ async def test_a_restart_keeps_started_workflows(own: TemporalServer, how: str) 
     address, ui_url = own.address, own.ui_url
     await own.start()
     assert (own.address, own.ui_url) == (address, ui_url)
-    handle = (await Client.connect(own.address)).get_workflow_handle("kept", run_id=started.result_run_id)
+    handle = (await Client.connect(own.address)).get_workflow_handle(kept, run_id=started.result_run_id)
     assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
     history = await handle.fetch_history()
     assert any(event.HasField("workflow_execution_signaled_event_attributes") for event in history.events)
