@@ -341,8 +341,8 @@ async def projecting(record: Record, journey: UUID) -> None:
             return
 
 
-async def rebuilding(record: Record, journey: UUID) -> None:
-    """Before each statement of a rebuild something is recorded and shown."""
+async def rebuilding(record: Record, journey: UUID, *, step: int = 1) -> None:
+    """Before each statement of a rebuild, or each so many, something is recorded and shown."""
     courses, reached = StateCache(), 0
 
     async def meanwhile(_: object) -> None:
@@ -350,7 +350,7 @@ async def rebuilding(record: Record, journey: UUID) -> None:
         await _go_on(record, journey, courses)
         reached = await _looked(record, reached)
 
-    for before in count(1):
+    for before in count(1, step):
         interrupted = Interrupted(record, before, meanwhile)
         async with asyncio.timeout(PATIENCE):
             await rebuild(on(record, interrupted))

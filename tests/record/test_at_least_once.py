@@ -1,5 +1,7 @@
 """Whoever writes, projects, rebuilds and dies, in any interleaving: everything is there once, in order, and shown."""
 
+from functools import partial
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -47,6 +49,14 @@ async def test_whatever_happens_at_once(migrated: Database, script: Script) -> N
     await play(migrated, script)
 
 
-@pytest.mark.parametrize("turn", [claiming, projecting, rebuilding])
+@pytest.mark.parametrize(
+    "turn",
+    [
+        claiming,
+        projecting,
+        pytest.param(partial(rebuilding, step=3), id="rebuilding"),
+        pytest.param(rebuilding, id="rebuilding, at each statement", marks=pytest.mark.soak),
+    ],
+)
 async def test_whatever_happens_in_between(migrated: Database, turn: Turn) -> None:
     await take_turns(migrated, turn)

@@ -79,12 +79,13 @@ async def test_a_journey_is_read_twice_however_much_is_appended_to_it(counting: 
 
 async def test_what_is_remembered_changes_nothing(record: Record, tmp_path: Path) -> None:
     """Each append by a worker that remembers, or by one that knows nothing, gives the same answer."""
-    remembering = activities(record, tmp_path)
-    for number, each in enumerate(batches()):
-        known = remembering if number % 11 else activities(record, tmp_path)
+    remembering, every = activities(record, tmp_path), signed_course()
+    for number, first in enumerate(range(0, len(every), 4)):
+        each = batch(every[first : first + 4])
+        known = remembering if number % 9 else activities(record, tmp_path)
         answer = await known.append(each)
         assert answer == await remembering.append(each)
-        if number % 13 == 0:
+        if number % 11 == 0:
             assert answer == await activities(record, tmp_path).append(each)
 
 
@@ -207,21 +208,21 @@ async def test_nothing_unproven_is_recorded_after_what_is_remembered(record: Rec
     recording = activities(record, tmp_path)
     refused: Counter[str] = Counter()
     every = [*FORGERIES.items()]
-    for decision, each in zip(signed_course(), batches(), strict=True):
-        # Each decision is forged in half of the ways, and the next one in the others.
-        for forgery, forge in every[sum(refused.values()) // 2 % 2 :: 2]:
-            forged = [
-                event.model_copy(update={"body": forge(event.body)}) if isinstance(event.body, e.SignedOff) else event
-                for event in decision.events
-            ]
-            if forged != [*decision.events]:
-                with pytest.raises(ApplicationError) as problem:
-                    await recording.append(each.model_copy(update={"commands": (handed(decision.decided, forged),)}))
-                assert problem.value.type == NOT_TAKEN
-                refused[forgery] += 1
+    for decision, each in zip(signed_course()[:100], batches(), strict=False):
+        # Each decision is forged in one way, and the next one in another.
+        forgery, forge = every[sum(refused.values()) % len(every)]
+        forged = [
+            event.model_copy(update={"body": forge(event.body)}) if isinstance(event.body, e.SignedOff) else event
+            for event in decision.events
+        ]
+        if forged != [*decision.events]:
+            with pytest.raises(ApplicationError) as problem:
+                await recording.append(each.model_copy(update={"commands": (handed(decision.decided, forged),)}))
+            assert problem.value.type == NOT_TAKEN
+            refused[forgery] += 1
         assert (await recording.append(each)).version == each.last_version
     assert refused.keys() == FORGERIES.keys()
-    assert min(refused.values()) > 5
+    assert min(refused.values()) > 1
 
 
 @pytest.mark.parametrize("place", [1, 4, 9])

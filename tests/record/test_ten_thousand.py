@@ -20,7 +20,7 @@ from tests.record.connections import Damaged
 from tests.record.helpers import Connection
 from tests.record.read_models.courses import course_of, put, renamed
 
-ALL, MANY, OPENING = 10_000, 400, 2
+ALL, MANY, OPENING = 10_000, 160, 2
 WITHIN = timedelta(minutes=4)
 
 
@@ -36,7 +36,7 @@ async def test_all_journeys_but_one_go_on(migrated: Database, owner: Connection,
             await put_openings(record, journeys[: count // 2 + 1])
             await put(record, rest)
             await put_openings(record, journeys[count // 2 + 1 :])
-            going_on = [*journeys[:50], *journeys[-50:]]
+            going_on = [*journeys[:20], *journeys[-20:]]
             for journey in going_on:
                 await put(record, renamed(course_of()[OPENING:8], journey))
             position = await head(record)

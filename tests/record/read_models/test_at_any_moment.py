@@ -22,11 +22,11 @@ from workflows.journey.protocol import Pathway
 from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols import list_pathways
 
-STEPS = 14
+STEPS = 10
 
 
 @pytest.mark.timeout(300)
-@examples(0.25, HealthCheck.function_scoped_fixture)
+@examples(0.2, HealthCheck.function_scoped_fixture)
 @given(st.data())
 async def test_tables_are_the_fold_up_to_their_checkpoint(migrated: Database, data: st.DataObject) -> None:
     async with empty_log(migrated) as record:

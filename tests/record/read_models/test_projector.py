@@ -292,11 +292,11 @@ async def test_one_journey_of_many_is_poisoned_and_the_others_go_on(migrated: Da
 
 
 async def go_on_around(record: Record, codec: Damaged, journey: UUID, events: Sequence[Event]) -> None:
-    others = [await put_course(record, 9) for _ in range(40)]
+    others = [await put_course(record, 9) for _ in range(12)]
     await put(record, events[:20])
     await catch_up(record)
     await put(record, events[20:50])
-    others += [await put_course(record, 9) for _ in range(40)]
+    others += [await put_course(record, 9) for _ in range(12)]
     await catch_up(record, limit=50)
     await put(record, events[50:])
     await catch_up(record)

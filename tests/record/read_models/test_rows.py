@@ -103,7 +103,7 @@ def check_signing(row: ObligationRow, waiting: Obligation, known: ProjectionStat
             assert listed == may
 
 
-@examples(0.5)
+@examples(0.3)
 @given(st.data(), moments())
 def test_rows_of_any_course(data: st.DataObject, where: tuple[Pathway, int]) -> None:
     play = standing_at(*where)
