@@ -222,7 +222,7 @@ async def test_while_the_keys_are_away_all_waits_and_nothing_ends(
         await course.recorded()
         await own_keys.server.kill()
         with pytest.raises(Unavailable, match="keys are not available"):
-            await submit(own_keys.client, course.id, command(support()), timeout=timedelta(seconds=5))
+            await submit(own_keys.client, course.id, command(support()), timeout=timedelta(seconds=1))
         # A call for help by hand meanwhile: the task that should hand it to the record is tried again.
         await signal(course, "command", command(support("invented: by hand")).model_dump_json().encode())
 

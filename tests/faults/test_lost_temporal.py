@@ -53,7 +53,7 @@ async def notices(stack: StaffedStack) -> Counter[str]:
 
 @pytest.mark.server
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("count", [8, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [3, pytest.param(100, marks=pytest.mark.soak)])
 async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: int) -> None:
     async with (
         open_stack(tmp_path, keep_data=False, time_skipping=True, headless=True) as stack,

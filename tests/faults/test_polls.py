@@ -59,7 +59,7 @@ class Counted(Polls):
 async def test_a_worker_that_polls_is_left_alone_while_temporal_is_away(
     stack: Stack, codec: PathwayCodec, record: Record, signers: Signers, task_queue: str
 ) -> None:
-    polls, looks = Counted(), 50
+    polls, looks = Counted(), 30
     runtime = Runtime(telemetry=TelemetryConfig(logging=None, metrics=polls.metrics))
     client = await Client.connect(stack.temporal.address, plugins=[CarePathwayPlugin(codec)], runtime=runtime)
     course = Course(client, record, signers, task_queue)

@@ -70,7 +70,12 @@ async def messages(course: Course) -> int:
 
 @pytest.mark.parametrize(
     ("task", "cached"),
-    [(0, 1000), (5, 1000), (-1, 1000), pytest.param(5, 0, marks=pytest.mark.soak)],
+    [
+        (0, 1000),
+        pytest.param(5, 1000, marks=pytest.mark.faults),
+        (-1, 1000),
+        pytest.param(5, 0, marks=pytest.mark.soak),
+    ],
     ids=["to its first task", "to one in the middle", "to its last", "to one in the middle, replayed at every task"],
 )
 async def test_a_running_journey_is_reset(

@@ -72,6 +72,7 @@ async def test_what_comes_due_while_no_worker_lives_is_paged(
         assert {address[1] for each in found if (address := tuple(each.raddr))} <= {stack.postgres.port, pager.port}
 
 
+@pytest.mark.faults
 async def test_a_watchdog_that_falls_silent_is_told_by_the_workers(
     stack: Stack, client: Client, record: Record, task_queue: str, pager: Pager, tmp_path: Path
 ) -> None:

@@ -242,6 +242,7 @@ async def test_what_somebody_starts_in_the_place_of_a_journey_is_driven_out(
     assert course.id not in await ground.reconcile()
 
 
+@pytest.mark.faults
 async def test_what_somebody_started_in_the_place_of_a_journey_and_ended_hides_nothing(working: Ground) -> None:
     """The last run is a stranger's. What the journey had accepted is in the one before."""
     ground = working
