@@ -20,7 +20,6 @@ from application.temporal.namespace import (
     register_search_attributes,
 )
 from application.temporal.runs import find_run
-from deploy.local.stack import run_worker
 from simulation.stack import StaffedStack
 from tests.faults.helpers import Course, at_work, call_cli, command, support
 from tests.fixtures.everything import everything, open_stack
@@ -80,7 +79,7 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
         assert (code, found["open_journeys"]) == (7, count)
         assert Counter(finding["drift"] for finding in found["findings"]) == {"lost": count}
         assert {UUID(finding["journey_id"]) for finding in found["findings"]} == before.keys()
-        async with await run_worker(stack.worker_env, stack.logs / "worker.log"):
+        async with at_work(client, record, stack.signers, "care-pathway"):
             code, found = await reconcile(stack, "--repair")
             assert (code, len(found["findings"])) == (0, count)
             code, found = await reconcile(stack)

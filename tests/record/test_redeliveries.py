@@ -46,7 +46,7 @@ def escalating() -> tuple[list[Decision], list[Decision]]:
     return before, play.decisions[len(before) :]
 
 
-@pytest.mark.parametrize("deliveries", [120, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("deliveries", [40, pytest.param(1000, marks=pytest.mark.soak)])
 async def test_many_deliveries_give_one_event_and_one_notice_for_each_step(
     record: Record, recording: RecordActivities, owner: Connection, tmp_path: Path, deliveries: int
 ) -> None:
