@@ -15,6 +15,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.service import RPCError
 from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, WorkflowInterceptorClassInput
 
 from activities.anchor_activities import AnchorActivities
@@ -25,7 +26,7 @@ from activities.notices.delivering import Sender, delivering
 from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.command_codec import decided_by
-from activities.record.errors import RecordUnavailable
+from activities.record.errors import RecordFault, RecordUnavailable
 from activities.record.read_models import running
 from activities.record.recorded_journeys import RecordedJourneys
 from activities.record.store import Record
@@ -40,7 +41,7 @@ from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import refuse_unknown
 from activities.signs_of_life import BEAT
 from application.context import require_same_kind
-from application.errors import SettingsError, Unavailable
+from application.errors import SettingsError, Unavailable, UseCaseError, translate
 from application.messages.channels import open_channels, service_of
 from application.messages.settings import MessageSettings, load_message_settings
 from application.process.exit import begin, keep_loaded, leave
@@ -49,7 +50,7 @@ from application.process.sealing import not_its_keys, open_keys, open_sealed
 from application.record.passes import reconciling
 from application.settings import Settings, load_settings, projector_url
 from application.temporal.builds import identity_of_worker
-from application.temporal.client import TemporalJourneys
+from application.temporal.client import TemporalJourneys, connected
 from application.temporal.journeys import DEPLOYMENT, Journeys
 from application.temporal.namespace import (
     SearchAttributesUnusable,
@@ -85,8 +86,10 @@ COULD_NOT_START = (
     KeysUnavailable,
     AnchorKeyError,
     RecordUnavailable,
+    RecordFault,
     SearchAttributesUnusable,
-    RuntimeError,
+    RPCError,
+    Unavailable,
 )
 
 
@@ -230,8 +233,8 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
     workflow tasks: then it can only be started anew. Return the exit code.
 
     Raises:
-        SettingsError, RegisterError, KeyringError, KeysUnavailable, AnchorKeyError, RecordUnavailable,
-            SearchAttributesUnusable, RuntimeError: it could not start; nothing was changed.
+        SettingsError, RegisterError, KeyringError, KeysUnavailable, AnchorKeyError, RecordUnavailable, RecordFault,
+            SearchAttributesUnusable, RPCError, Unavailable: it could not start; nothing was changed.
     """
     register = open_register(settings)
     polls = Polls()
@@ -254,7 +257,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
         config = load_temporal_config(demonstration=settings.demonstration)
         if not settings.demonstration:
             await require_authorizer(config)
-        client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
+        client = await connected(config, plugin, runtime)
         await require_same_kind(record, settings)
         if not await record.keep_identity():
             raise not_its_keys(settings)
@@ -348,8 +351,20 @@ def main(argv: Sequence[str] = ()) -> int:
         print("The worker did not start: the package tzdata is missing. Install the requirements.", file=sys.stderr)
         return 2
     except COULD_NOT_START as error:
-        print(f"The worker did not start, and nothing was changed: {error}", file=sys.stderr)
+        print(f"The worker did not start, and nothing was changed: {why_not_started(error)}", file=sys.stderr)
         return UNAVAILABLE
+
+
+def why_not_started(error: Exception) -> str:
+    """Return why a worker could not start, and what to do, as ops read it."""
+    match error:
+        case RPCError(status=status):
+            why = f"Temporal did not answer ({status.name})."
+        case UseCaseError() | RecordUnavailable() | RecordFault() | KeysUnavailable():
+            why = f"{translate(error).reason}."
+        case _:
+            why = str(error)
+    return f"{why}\nNothing that was accepted is lost: journeys wait for a worker. See to that, and start it again."
 
 
 if __name__ == "__main__":

@@ -110,10 +110,26 @@ def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:
 
 def record_outage(away: RecordUnavailable, *, state: str = NOTHING_LOST) -> Unavailable:
     """Return the error of a record that cannot be reached, or whose keys cannot."""
-    if away.code in (KeysUnavailable.__name__, KeyUnusable.__name__):
-        reason = "the key store does not answer, or the keyring lacks a key: the record cannot be read"
-        return outage(reason, state=state)
-    return outage(f"the record cannot be reached ({away.code})", state=state)
+    if away.code == KeysUnavailable.__name__:
+        return outage("the key store does not answer: without it the record cannot be read", state=state)
+    if away.code == KeyUnusable.__name__:
+        return outage("the keyring lacks a key: without it the record cannot be read", state=state)
+    why = next((f"{said}, {away.code}" for code, said in _AWAY.items() if away.code.startswith(code)), away.code)
+    return outage(f"the record cannot be reached ({why})", state=state)
+
+
+_AWAY = {
+    "ConnectionRefusedError": "nothing answers at its address",
+    "gaierror": "its host is not known here",
+    "TimeoutError": "it did not answer in time",
+    "25006": "it is a standby, which takes nothing in",
+    "28": "it does not let this login in",
+    "3D": "there is no such database",
+    "53100": "its disk is full",
+    "53300": "it has no connection left",
+    "57P": "it is being started or stopped",
+}
+"""Why the record is not reached, by how the code of that begins."""
 
 
 class NotVerified(UseCaseError):
@@ -168,7 +184,7 @@ def translate(error: Exception) -> UseCaseError:
         case KeysUnavailable():
             return outage(str(error))
         case RecordFault(lacks_right=True):
-            remedy = "Ops repair with the login of a worker; for all else, tell them that a right is missing"
+            remedy = "Repairs take a worker's login, all else that of people. Where it is that, tell ops what this says"
             return Fault("this login of the database has no right to do that", remedy)
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")

@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.blob_storage import BlobStorage
 from activities.payload_codec import SealingCodec
@@ -16,11 +18,12 @@ from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import KeyStore
 from activities.record.store import Record
 from activities.signatures.register_file import RegisterFile
-from application.errors import NOTHING_HAPPENED, outage
+from application.errors import NOTHING_HAPPENED, SettingsError, outage
 from application.process.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, recording, run_control, run_history, runs, upkeep
 from application.temporal.builds import polled_builds
+from application.temporal.calls import ANSWER
 from application.temporal.journeys import Journeys, KeptBatch, PolledBuilds, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
@@ -31,6 +34,15 @@ from workflows.temporal_plugin import CarePathwayPlugin
 ANSWER_WITHIN = timedelta(seconds=15)
 URGENT_WITHIN = timedelta(seconds=3)
 """How long what anybody may send waits for an answer: then it is handed in as a message."""
+_UNREACHED = {
+    "ConnectionRefused": "nothing answers at its address",
+    "dns error": "its host is not known here",
+    "ertificate": "its certificate is not the one it should have, or it wants another one of us",
+    "InvalidContentType": "it does not speak TLS",
+    "Unauthenticated": "it does not know who we are",
+    "PermissionDenied": "it does not let us in",
+}
+"""Why Temporal is not reached, by what its library says then."""
 
 
 @asynccontextmanager
@@ -47,13 +59,32 @@ async def connect(settings: Settings) -> AsyncIterator[Journeys]:
     async with AsyncExitStack() as exits:
         storage = BlobStorage(_opened_once(settings, exits))
         codec = SealingCodec(await _keys(settings, exits))
-        try:
-            client = await Client.connect(**config, plugins=[CarePathwayPlugin(codec, storage)], runtime=runtime)
-        except (RPCError, RuntimeError, OSError):
-            client = None
-        if client is None:
-            raise outage("Temporal cannot be reached", state=NOTHING_HAPPENED)
+        client = await connected(config, CarePathwayPlugin(codec, storage), runtime)
         yield TemporalJourneys(client, settings.task_queue)
+
+
+async def connected(config: ClientConnectConfig, plugin: CarePathwayPlugin, runtime: Runtime) -> Client:
+    """Return a client that has reached its namespace of Temporal.
+
+    Raises:
+        Unavailable: Temporal cannot be reached.
+        SettingsError: it does not have the namespace: there nothing of ours would be found, as if it were lost.
+    """
+    missing = False
+    try:
+        # The library waits without end for what takes a connection and says nothing.
+        async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
+            client = await Client.connect(**config, plugins=[plugin], runtime=runtime)
+            namespace = DescribeNamespaceRequest(namespace=client.namespace)
+            await client.workflow_service.describe_namespace(namespace, retry=True, timeout=ANSWER)
+            return client
+    except (RPCError, RuntimeError, OSError) as error:
+        missing = isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND
+        # What the library says quotes addresses.
+        why = next((said for words, said in _UNREACHED.items() if words in str(error)), "it did not answer")
+    if missing:
+        raise SettingsError([("TEMPORAL_NAMESPACE", "is no namespace of the Temporal at TEMPORAL_ADDRESS")])
+    raise outage(f"Temporal cannot be reached ({why})", state=NOTHING_HAPPENED)
 
 
 async def _keys(settings: Settings, exits: AsyncExitStack) -> KeyStore:
