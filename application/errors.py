@@ -164,10 +164,17 @@ def kept_as_said(refusal: Refusal, command_id: UUID) -> Refused:
 
 def unreadable_event(event: UnreadableEvent) -> Fault:
     """Return the error for what would need the content of an event that cannot be read."""
-    earlier = f", `pathway show --at {event.version - 1}` how the journey stood before it" if event.version > 1 else ""
+    if event.version == 1:
+        return Fault(
+            "the beginning of this journey cannot be read, so it is not known whose it is, or where it stands",
+            f"Tell ops: `record verify {event.journey_id}`. Until then nothing of it is shown: see to the patient by "
+            "what you know from elsewhere",
+            ids={"journey_id": str(event.journey_id)},
+        )
     return Fault(
         f"version {event.version} of this journey cannot be read, so where it stands now is not known",
-        f"Tell ops: `record verify {event.journey_id}`. `pathway timeline` shows all that can be read{earlier}",
+        f"Tell ops: `record verify {event.journey_id}`. `pathway timeline` shows all that can be read, "
+        f"`pathway show --at {event.version - 1}` how the journey stood before it",
         ids={"journey_id": str(event.journey_id)},
     )
 

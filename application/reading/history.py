@@ -32,10 +32,11 @@ async def read_journey(context: Context, query: Query, journey_id: UUID, *, part
 
 
 async def read_so_far(context: Context, query: Query, journey_id: UUID) -> ReadSoFar:
-    """As `read_journey`, also when an event cannot be read.
+    """As `read_journey`, also when an event cannot be read, but for that with which it begins: it says whose it is.
 
     Raises:
         NotFound, NotAllowed: as `read_journey`.
+        Fault: its beginning cannot be read.
     """
     return await _looked_at(context, query, journey_id)
 
@@ -44,7 +45,7 @@ async def read_stored(context: Context, query: Query, journey_id: UUID) -> tuple
     """Return the rows of a journey, including those that cannot be read as events.
 
     Raises:
-        NotFound, NotAllowed: as `read_journey`.
+        NotFound, NotAllowed, Fault: as `read_so_far`.
     """
     return (await read_so_far(context, query, journey_id)).stored
 
@@ -54,7 +55,7 @@ async def read_to_act(context: Context, query: Query, journey_id: UUID) -> ReadS
     does nothing.
 
     Raises:
-        NotFound, NotAllowed: as `read_journey`, or they have no part in the journey.
+        NotFound, NotAllowed, Fault: as `read_so_far`, or they have no part in the journey.
     """
     read = await read_so_far(context, query, journey_id)
     if read.journey is None or not is_theirs(context, read.journey):
@@ -156,6 +157,8 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
     broke = not may and (context.as_seen is not None or await has_broken_glass(context, journey_id))
     purpose = Purpose.BREAK_THE_GLASS if broke else context.purpose
     await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)
+    if found.journey is None and not broke:
+        found.require_whole()
     if not may and not broke:
         raise FromOutside(
             "this journey is of a clinic you do not work for, and its plan of care does not name you",

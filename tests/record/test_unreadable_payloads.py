@@ -22,7 +22,7 @@ from activities.record.verification.record import verify_record
 from activities.record.watching import next_events, now
 from activities.record_activities import RecordActivities
 from application.context import Context
-from application.errors import Fault, NotAllowed
+from application.errors import Fault
 from application.pathway.show import ShowJourney, ShowTimeline, UnreadEvent, show_journey, show_timeline
 from application.reading.history import read_stored
 from application.settings import Settings
@@ -232,7 +232,7 @@ async def test_a_key_that_does_not_open_hides_no_other_journey_and_is_waited_for
     assert (await stale(record)).rows == ()
 
 
-async def test_without_its_opening_a_journey_is_nobodys_to_look_at(
+async def test_without_its_beginning_nobody_is_told_that_a_journey_is_of_another_clinic(
     record: Record, admin: Connection, keys: Connection, tmp_path: Path
 ) -> None:
     recording = RecordActivities(record, register_of(tmp_path), demonstrations=True)
@@ -241,5 +241,5 @@ async def test_without_its_opening_a_journey_is_nobodys_to_look_at(
     await keys.execute("DELETE FROM keys.data_key WHERE subject LIKE 'patient/%'")
     assert {each.readable for each in await record.load(JOURNEY)} == {False}
     async with request(record, tmp_path, Role.CLINICIAN) as context:
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Fault, match="the beginning of this journey cannot be read"):
             await read_stored(context, ShowTimeline(journey_id=JOURNEY), JOURNEY)
