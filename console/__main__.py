@@ -23,7 +23,7 @@ STOP_WITHIN = 5
 
 
 def main(argv: Sequence[str] = ()) -> int:
-    """Serve the console; the exit code says whether it could start (0, 2 settings)."""
+    """Serve the console; the exit code says whether it could start (0, 2 settings or register)."""
     if argv:
         print("usage: python -m console   (settings come from the environment)", file=sys.stderr)
         return 2
@@ -41,6 +41,12 @@ def main(argv: Sequence[str] = ()) -> int:
         )
     except SettingsError as error:
         print(error, file=sys.stderr)
+        return 2
+    except UseCaseError as error:
+        print(
+            f"The console did not start, and nothing was changed: {error.reason}. {error.remedy}, and start it again.",
+            file=sys.stderr,
+        )
         return 2
     keep_loaded()
     # No access log of the server: who looked at what is in the access log of the record.

@@ -143,6 +143,10 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
 
 
 UNSET: tuple[dict[str, str], str] = ({}, "CAREPATH_DATABASE_URL")
+REGISTERED = {
+    "CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere",
+    "CAREPATH_ORGANISATION_KEY": "0" * 64,
+}
 
 
 @pytest.mark.parametrize(
@@ -154,6 +158,8 @@ UNSET: tuple[dict[str, str], str] = ({}, "CAREPATH_DATABASE_URL")
             {"CAREPATH_DATABASE_URL": "postgresql://nobody@127.0.0.1/nowhere", "CAREPATH_DEMONSTRATION": "true"},
             "CAREPATH_PROFILE",
         ),
+        (REGISTERED | {"CAREPATH_REGISTER_FILE": "/nowhere/register.json"}, "there is no register where it should be"),
+        (REGISTERED | {"CAREPATH_REGISTER_FILE": __file__}, "the register is not readable"),
     ],
 )
 def test_the_console_says_why_it_does_not_start(
