@@ -19,6 +19,7 @@ from activities.record.watching import (
     kept_matters,
     now,
 )
+from application.errors import SettingsError
 from application.process.sealing import open_sealed
 from application.settings import key_of
 from application.watchdog.look import LOG_CUT, Folds, LogEnd, LookResult, look
@@ -73,7 +74,8 @@ class Watchdog:
                 await self._tell_outage(away.code)
             except Exception as defect:
                 # Also another record's keys. No sign of life is left, which workers tell.
-                log.error("watchdog.failed", error=type(defect).__name__)
+                wrong = ",".join(defect.variables) if isinstance(defect, SettingsError) else None
+                log.error("watchdog.failed", error=type(defect).__name__, code=wrong)
                 await self._tell_outage(type(defect).__name__)
             await asyncio.sleep(min(self._settings.every_seconds, 5.0))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from activities.record import Record
 from activities.record.watching import last_look
@@ -94,30 +95,34 @@ async def test_a_record_that_is_away_is_paged_and_what_was_missed_afterwards(
 
 
 @pytest.mark.parametrize(
-    ("change", "back"),
+    ("change", "back", "code"),
     [
         pytest.param(
             "INSERT INTO record.identity (log_id, mark) VALUES (1, sha256('another'))",
             "ALTER TABLE record.identity DISABLE TRIGGER append_only; DELETE FROM record.identity; "
             "ALTER TABLE record.identity ENABLE ALWAYS TRIGGER append_only",
+            "CAREPATH_WATCHDOG_KEYS_URL",
             id="the record is another key store's",
         ),
         pytest.param(
             "REVOKE INSERT, UPDATE ON watch.matter, watch.look FROM carepath_watchdog",
             "GRANT INSERT, UPDATE ON watch.matter, watch.look TO carepath_watchdog",
+            "42501",
             id="what it found cannot be kept",
         ),
     ],
 )
 async def test_a_watchdog_that_cannot_do_its_work_says_so(
-    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection, change: str, back: str
+    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection, change: str, back: str, code: str
 ) -> None:
     await keep_clean_pass(record)
     await admin.execute(change)
-    async with watching(settings):
-        await pager.told("record_away")
-        await admin.execute(back)
-        await pager.told("record_away", "over")
+    with capture_logs() as logs:
+        async with watching(settings):
+            await pager.told("record_away")
+            await admin.execute(back)
+            await pager.told("record_away", "over")
+    assert {line["code"] for line in logs if line["event"] in ("watchdog.failed", "watchdog.waiting")} == {code}
 
 
 async def test_nobody_but_the_watchdog_says_what_was_paged(migrated: Database, app: Connection) -> None:
