@@ -134,7 +134,7 @@ async def _awaits(record: Record, journey_id: UUID) -> bool:
 async def _without_need(record: Record, journeys: Journeys, run: Run, now: datetime) -> Drifted | None:
     """Return how a run differs that no open journey needs."""
     heads = await heads_of(record, [run.journey_id])
-    if run.squatter is None and mark_version(run.mark) > (heads[0].version if heads else 0):
+    if not run.squats(now) and mark_version(run.mark) > (heads[0].version if heads else 0):
         # However young it is: what it says to be recorded was in the record before, and was taken out of it.
         return Drifted(run.journey_id, Drift.AHEAD)
     if now - run.began <= SETTLED:
@@ -151,7 +151,7 @@ async def _without_need(record: Record, journeys: Journeys, run: Run, now: datet
     if again is None or again.ended:
         return None
     drift = Drift.LINGERING if head.version else Drift.UNRECORDED
-    if head.version and again.squatter is not None:
+    if head.version and again.squats(now):
         drift = Drift.SQUATTED  # Nobody could take the journey up again.
     settled = head.since is None or now - head.since > SETTLED
     return Drifted(run.journey_id, drift, head.version, head.position) if settled else None

@@ -127,7 +127,7 @@ def judge(
     ``recorded`` is the mark that the record has at the version of the run's mark.
     """
     settled = head.since is None or now - head.since > SETTLED
-    if run is not None and not run.ended and run.squatter is not None and (head.version or run.squatter != "asleep"):
+    if run is not None and not run.ended and run.squats(now) and (head.version or run.squatter != "asleep"):
         return Drift.SQUATTED
     version = 0 if run is None else mark_version(run.mark)
     if version > head.version:
@@ -150,6 +150,6 @@ def judge(
         (Drift.LINGERING, head.status == "closed" and head.awaits is False and settled and not young),
         (Drift.SILENT, run.stuck),
         (Drift.STOPPED, head.clock is not None and now - head.clock > OVERDUE and settled and not young),
-        (Drift.UNRECORDED, head.version == 0 and settled and not young and run.squatter is None),
+        (Drift.UNRECORDED, head.version == 0 and settled and not young and not run.squats(now)),
     )
     return next((drift for drift, so in differing if so), None)

@@ -266,7 +266,9 @@ async def _workflows(context: Context, record: Record, among: Sequence[UUID] | N
         UseCaseError: Temporal cannot be asked.
     """
     try:
-        looked_at, drifted = await compare(record, await context.journeys(), among, now=context.now())
+        journeys = await context.journeys()
+        await context.go_by_record()
+        looked_at, drifted = await compare(record, journeys, among, now=context.now())
     except SettingsError:
         raise InvalidInput(
             "Temporal's settings cannot be used", "docs/reference/settings.md has them; see `record reconcile`"

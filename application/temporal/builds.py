@@ -34,8 +34,8 @@ async def identity_of_worker(client: Client, task_queue: str, build_id: str | No
     return f"{os.getpid()}@{socket.gethostname()} {await _shown(client, task_queue, name)}"
 
 
-async def polled_builds(client: Client, task_queue: str) -> PolledBuilds:
-    """Return the builds that poll this queue.
+async def polled_builds(client: Client, task_queue: str, *, now: datetime) -> PolledBuilds:
+    """Return the builds that poll this queue at a moment (UTC).
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -50,7 +50,7 @@ async def polled_builds(client: Client, task_queue: str) -> PolledBuilds:
         described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
     except RPCError:
         raise no_answer() from None
-    since = datetime.now(UTC) - POLLS
+    since = now - POLLS
     polling = [each for each in described.pollers if each.last_access_time.ToDatetime(tzinfo=UTC) >= since]
     shown = {build: await _shown(client, task_queue, build) for build in {_build_of(each) for each in polling}}
     routed = described.versioning_info

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -115,6 +115,10 @@ class TemporalJourneys:
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
         self._task_queue = task_queue
+        self.ahead = timedelta()
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) - self.ahead
 
     async def start(self, command: Command) -> Command | None:
         return await journey_client.start(self._client, command, task_queue=self._task_queue)
@@ -146,7 +150,7 @@ class TemporalJourneys:
         return await run_history.under_way(self._client, run)
 
     async def find(self, journey_id: UUID) -> Run | None:
-        return await runs.find_run(self._client, journey_id, task_queue=self._task_queue)
+        return await runs.find_run(self._client, journey_id, now=self._now(), task_queue=self._task_queue)
 
     def runs(self) -> AsyncIterator[Run]:
         return runs.list_runs(self._client, task_queue=self._task_queue)
@@ -165,7 +169,7 @@ class TemporalJourneys:
 
     async def builds(self) -> PolledBuilds:
         try:
-            return await polled_builds(self._client, self._task_queue)
+            return await polled_builds(self._client, self._task_queue, now=self._now())
         except KeysUnavailable as error:
             raise outage(str(error)) from None
 
@@ -188,4 +192,6 @@ class TemporalJourneys:
         await run_control.unpause(self._client, run)
 
     async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
-        return await upkeep.keep_up(self._client, anchors_every=anchors_every, task_queue=self._task_queue)
+        return await upkeep.keep_up(
+            self._client, anchors_every=anchors_every, task_queue=self._task_queue, now=self._now()
+        )

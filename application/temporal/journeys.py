@@ -28,7 +28,8 @@ class Run(NamedTuple):
     what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail, or no
     worker answers them. ``unreplayable``: they fail because its history is not what a worker would do, or nobody says
     why. ``long``: its history is near a limit. ``conflict``: the record had something else where it wanted to record.
-    ``activity_paused``: it runs, and somebody paused an activity of it. It ``began`` at a time (UTC).
+    ``activity_paused``: it runs, and somebody paused an activity of it. It ``began``, or is told to begin, at a time
+    (UTC).
 
     ``failed``: its start was refused, since nothing else ends a journey by an error.
 
@@ -55,6 +56,10 @@ class Run(NamedTuple):
     def ended(self) -> bool:
         """Whether it is over."""
         return self.state in ("ended", "failed", "completed")
+
+    def squats(self, now: datetime) -> bool:
+        """Whether it is not this journey at a moment (UTC): what was told to begin later, and has, is."""
+        return self.squatter is not None and not (self.squatter == "asleep" and self.began <= now)
 
 
 class PolledBuilds(NamedTuple):
@@ -111,7 +116,13 @@ class UnderWay(NamedTuple):
 
 
 class Journeys(Protocol):
-    """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer."""
+    """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer.
+
+    What is found at a moment is found at that of the record, where `Context.go_by_record` said how far the clock of
+    this machine is ``ahead`` of it.
+    """
+
+    ahead: timedelta
 
     async def start(self, command: Command) -> Command | None:
         """Start a journey that is not recorded yet. Repeating it is safe: return the command that had opened it.

@@ -70,9 +70,9 @@ async def list_runs(client: Client, *, query: str = OPEN, task_queue: str | None
             return
 
 
-async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None = None) -> Run | None:
-    """Return the latest run of a journey; None when Temporal knows none. Its mark is the newest that its history has.
-    On another than the ``task_queue`` it is not the journey's own.
+async def find_run(client: Client, journey_id: UUID, *, now: datetime, task_queue: str | None = None) -> Run | None:
+    """Return the latest run of a journey as it is at a moment (UTC); None when Temporal knows none. Its mark is the
+    newest that its history has. On another than the ``task_queue`` it is not the journey's own.
 
     Raises:
         Unavailable: Temporal did not answer.
@@ -88,7 +88,7 @@ async def find_run(client: Client, journey_id: UUID, *, task_queue: str | None =
         pending = described.pending_workflow_task
         waits = described.HasField("pending_workflow_task")
         attempt = pending.attempt if waits else 0
-        waited = datetime.now(UTC) - pending.original_scheduled_time.ToDatetime(tzinfo=UTC) if waits else timedelta()
+        waited = now - pending.original_scheduled_time.ToDatetime(tzinfo=UTC) if waits else timedelta()
         run = await as_opened(client, run, task_queue=task_queue)
         if run.squatter is not None:
             return run
@@ -135,7 +135,7 @@ def _run(info: WorkflowExecutionInfo, task_queue: str | None) -> Run | None:
         journey_id=journey_id,
         run_id=info.execution.run_id,
         state=state,
-        began=info.start_time.ToDatetime(tzinfo=UTC),
+        began=info.execution_time.ToDatetime(tzinfo=UTC),
         mark=mark,
         health=_keyword(shown, HEALTH.name),
         shown=None if not mark_version(mark) or not (clinic and pathway and stage) else (clinic, pathway, stage),

@@ -3,7 +3,7 @@
 A run is the journey's own if it is of our type, on our task queue, begins now, and was opened with our keys.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -94,4 +94,4 @@ def squatter_in(info: WorkflowExecutionInfo, *, task_queue: str | None) -> Squat
     if task_queue is not None and info.task_queue != task_queue:
         return "elsewhere"
     begins, started = info.execution_time.ToDatetime(tzinfo=UTC), info.start_time.ToDatetime(tzinfo=UTC)
-    return "asleep" if begins - started > PROMPT and begins > datetime.now(UTC) else None
+    return "asleep" if begins - started > PROMPT else None

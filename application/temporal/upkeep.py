@@ -2,7 +2,7 @@
 and the schedule of anchors."""
 
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from temporalio.api.enums.v1 import TaskQueueType
@@ -26,7 +26,9 @@ RESET_LATELY = timedelta(minutes=15)
 """How long after a reset its run is woken by each pass. There are several within it."""
 
 
-async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue: str) -> tuple[str, ...]:
+async def keep_up(
+    client: Client, *, anchors_every: timedelta | None, task_queue: str, now: datetime
+) -> tuple[str, ...]:
     """Register search attributes that are missing, lift rate limits of the task queue, and put the schedule of anchors
     right, where they are wanted. Wake what was reset. Return what had to be mended.
 
@@ -47,7 +49,7 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
             mended.append(f"{REGISTERED}: {', '.join(missing)}")
         if await _lift_rate_limits(client, task_queue):
             mended.append(f"rate limit lifted: {task_queue}")
-        await wake_reset(client)
+        await wake_reset(client, now)
         if anchors_every is not None:
             mended += filter(None, [await schedule_anchors(client, every=anchors_every, task_queue=task_queue)])
     except RPCError:
@@ -55,14 +57,14 @@ async def keep_up(client: Client, *, anchors_every: timedelta | None, task_queue
     return tuple(mended)
 
 
-async def wake_reset(client: Client) -> None:
-    """Wake the journeys of which somebody ended a run lately, as a reset does: a run to which nothing is applied again
-    hears of it only then, and sees to what was left out.
+async def wake_reset(client: Client, now: datetime) -> None:
+    """Wake the journeys of which somebody ended a run shortly before a moment (UTC), as a reset does: a run to which
+    nothing is applied again hears of it only then, and sees to what was left out.
 
     Raises:
         Unavailable: Temporal did not list them.
     """
-    since = datetime.now(UTC) - RESET_LATELY
+    since = now - RESET_LATELY
     ended = f"{ALL} AND ExecutionStatus = 'Terminated' AND CloseTime > '{since.isoformat()}'"
     for journey_id in {run.journey_id async for run in list_runs(client, query=ended)}:
         with suppress(Unavailable):  # It has no run now. Where it should, that is found.

@@ -13,11 +13,7 @@ MAY_ASK = {
     "activities/record/export.py": "what an export says of itself",
     "activities/record/verification/anchors.py": "what an anchor says of itself, which is outside of the record",
     "application/context.py": "whoever acts; `go_by_record` corrects it",
-    "application/temporal/builds.py": "when Temporal was last asked; `clock.differs` is told beside what is left",
-    "application/temporal/run_history.py": "how long an append may go on, at most",
-    "application/temporal/runs.py": "how long a task has waited; `clock.differs` is told beside what is left",
-    "application/temporal/squatters.py": "whether a run has begun, which Temporal says to the day",
-    "application/temporal/upkeep.py": "how lately a run was reset, which other workers look for, too",
+    "application/temporal/client.py": "corrected as `application/context.py` is",
     "application/watchdog/watch.py": "what only this process knows while the record is away",
 }
 """Where the machine's clock is asked, and what for."""

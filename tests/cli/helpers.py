@@ -190,7 +190,7 @@ class DirectJourneys:
     """`Journeys` without Temporal: a command is decided at once, at the test's time, and recorded at once."""
 
     def __init__(self, world: World, record: Record) -> None:
-        self._world, self._record = world, record
+        self._world, self._record, self.ahead = world, record, timedelta()
 
     async def start(self, command: Command) -> Command | None:
         assert isinstance(command.body, StartPathway)

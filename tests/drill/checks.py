@@ -15,6 +15,7 @@ from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from activities.record.event_codec import load_events
+from application.context import utc_now
 from application.temporal.runs import find_run
 from tests.benchmarks.stage import Servers
 from tests.drill.disturbances import Disturbance
@@ -170,7 +171,7 @@ async def check_agreement(course: Course, within: timedelta) -> list[str]:
 
 async def _differs(course: Course) -> str:
     try:
-        run = await find_run(course.client, course.id)
+        run = await find_run(course.client, course.id, now=utc_now())
         if run is None:
             return "is not known to Temporal"
         journey = fold(await load_events(course.record, course.id))

@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_journey
 from activities.record.reconciliation import mark_version
+from application.context import utc_now
 from application.temporal.journey_client import (
     submit,
 )
@@ -99,5 +100,5 @@ async def test_open_journeys_outlive_temporals_database(tmp_path: Path, count: i
 
 async def _marked(client: Client, journey: Journey) -> bool:
     """Whether the run says that all of the journey is recorded."""
-    run = await find_run(client, journey.id)
+    run = await find_run(client, journey.id, now=utc_now())
     return run is not None and mark_version(run.mark) == journey.version

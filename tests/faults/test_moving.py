@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from activities.record.event_codec import load_events
 from activities.record.store import Record
+from application.context import utc_now
 from application.errors import NotFound, Unavailable
 from application.record.repair import begin_anew
 from application.temporal.client import TemporalJourneys
@@ -37,7 +38,7 @@ async def terminate_and_begin_anew(course: Course) -> None:
 async def replace(course: Course) -> None:
     """As reconciliation does it: what the last run had taken and not recorded is handed in again."""
     journeys = TemporalJourneys(course.client, course.task_queue)
-    await begin_anew(course.record, journeys, course.id, await find_run(course.client, course.id))
+    await begin_anew(course.record, journeys, course.id, await find_run(course.client, course.id, now=utc_now()))
 
 
 async def reset_to_the_first_task(course: Course) -> None:
@@ -115,7 +116,7 @@ async def test_an_append_under_way_ends_before_a_journey_is_begun_anew(
 
         async def ended() -> bool:
             """Whether the run is over, and the next one, if there is one yet, has read the record."""
-            run = await find_run(client, course.id)
+            run = await find_run(client, course.id, now=utc_now())
             if run is None or run.run_id == first:
                 return run is None or run.ended
             history = (await course.runs())[0]
@@ -140,7 +141,7 @@ async def test_what_is_known_of_a_journey_that_takes_nothing_is_told(
     async with at_work(client, record, signers, task_queue):
         with pytest.raises(NotFound):
             await submit(client, uuid4(), command(support()), timeout=short)
-        assert await find_run(client, uuid4()) is None
+        assert await find_run(client, uuid4(), now=utc_now()) is None
 
         course = Course(client, record, signers, task_queue)
         await course.begin()

@@ -21,6 +21,7 @@ from activities.blob_storage import storage_of
 from activities.record.store import Record
 from activities.record.stored import NewEvent
 from activities.record_activities import RecordActivities
+from application.context import utc_now
 from application.errors import Refused, Unavailable
 from application.temporal.journey_client import SUBMIT, submit
 from application.temporal.run_history import taken
@@ -154,7 +155,7 @@ async def test_a_reset_that_leaves_out_what_came_since_loses_nothing_that_was_ac
         await stack.postgres.start()
 
         async def handed_in() -> object:
-            await wake_reset(client)  # as each pass of reconciliation does
+            await wake_reset(client, utc_now())  # as each pass of reconciliation does
             return await _knows(course, [*sent, by_signal])
 
         await eventually(handed_in)
@@ -269,7 +270,7 @@ async def test_what_was_accepted_before_a_quarantine_is_never_called_refused(
             await course.handle.execute_update(SUBMIT, known, id=str(uuid4()))
         assert isinstance(failed.value.cause, ApplicationError)
         assert failed.value.cause.type == UNDECIDED
-    run = await find_run(client, course.id)
+    run = await find_run(client, course.id, now=utc_now())
     assert run is not None
     handed_in = [each.read for each in await taken(client, run)]
     assert (known in handed_in, looked_up in handed_in) == (True, True), "also where the journey is begun anew"
@@ -370,7 +371,7 @@ async def test_what_was_refused_stays_refused_when_a_reset_hands_it_in_again(
         before, rows = await course.recorded(), await course.rows()
         if leaves_out:
             await reset_without_messages(course, await first_task(course))
-            await wake_reset(client)
+            await wake_reset(client, utc_now())
         else:
             await reset(course, task=0)
         assert await course.checked() == before

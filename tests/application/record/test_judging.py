@@ -14,7 +14,7 @@ from application.record.drift import DAY, MEANINGS, SETTLED, Drift, commands_to_
 from application.temporal.journeys import PolledBuilds, Run
 
 NOW = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
-AGO, JUST = NOW - timedelta(hours=1), NOW - timedelta(seconds=5)
+AGO, JUST, SOON = NOW - timedelta(hours=1), NOW - timedelta(seconds=5), NOW + timedelta(seconds=5)
 ID = UUID(int=1)
 SHOWN = ("clinic", "PTSD", "evaluation")
 HEAD = RecordedHead(ID, 5, 50, "open", "5:aa", AGO, True, NOW + timedelta(days=1), SHOWN)
@@ -69,11 +69,13 @@ BARE: dict[str, Any] = {"mark": "", "shown": None}
         ({"clock": JUST}, {}, "5:aa", None),
         ({}, {"squatter": "foreign"}, "5:aa", Drift.SQUATTED),
         ({}, {"squatter": "elsewhere"}, "5:aa", Drift.SQUATTED),
-        ({}, {"squatter": "asleep"}, "5:aa", Drift.SQUATTED),
+        ({}, {"squatter": "asleep", "began": SOON}, "5:aa", Drift.SQUATTED),
+        ({}, {"squatter": "asleep"}, "5:aa", None),
         ({}, {"squatter": "foreign", "state": "ended"}, "5:aa", Drift.ENDED),
         (NOTHING, {**BARE, "squatter": "foreign"}, None, Drift.SQUATTED),
         (NOTHING, {**BARE, "squatter": "elsewhere"}, None, Drift.SQUATTED),
-        (NOTHING, {**BARE, "squatter": "asleep"}, None, None),
+        (NOTHING, {**BARE, "squatter": "asleep", "began": SOON}, None, None),
+        (NOTHING, {**BARE, "squatter": "asleep"}, None, Drift.UNRECORDED),
         (NOTHING, None, None, Drift.UNSTARTED),
         (NOTHING, {**BARE, "state": "ended"}, None, Drift.UNSTARTED),
         (NOTHING, {"state": "ended"}, None, Drift.AHEAD),

@@ -21,6 +21,7 @@ from activities.record import patient_index
 from activities.record.read_models import running
 from activities.record.read_models.status import wait_until_caught_up
 from activities.record.stored import Opening
+from application.context import utc_now
 from application.errors import Refused
 from application.record.drift import Drift
 from application.record.reconcile import reconcile
@@ -122,7 +123,7 @@ async def test_a_pause_ends_once_something_is_due(working: Ground) -> None:
     async with ground.context(later) as context:
         found = (await reconcile(context, repair=True)).found
     assert (paused.id, Drift.PAUSED) in {(each.journey_id, each.drift) for each in found}
-    run = await find_run(ground.client, paused.id)
+    run = await find_run(ground.client, paused.id, now=utc_now())
     assert run is not None
     assert run.state == "running"
 
@@ -175,7 +176,7 @@ async def test_a_schedule_that_was_altered_or_deleted_is_as_it_should_be_again(g
     schedule = ground.client.get_schedule_handle(ANCHORS)
 
     async def kept_up(every: timedelta) -> tuple[str, ...]:
-        return await keep_up(ground.client, anchors_every=every, task_queue=queue)
+        return await keep_up(ground.client, anchors_every=every, task_queue=queue, now=utc_now())
 
     await kept_up(every)
     assert await kept_up(every) == ()

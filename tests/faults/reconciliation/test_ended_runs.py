@@ -13,6 +13,7 @@ from activities.blob_storage import storage_of
 from activities.record import patient_index
 from activities.record.event_codec import load_events
 from activities.record.patients import opening_of
+from application.context import utc_now
 from application.record.drift import Drift
 from application.temporal.journey_client import resume, start, submit
 from application.temporal.runs import find_run, list_runs
@@ -44,7 +45,7 @@ async def deleted(ground: Ground, course: Course) -> None:
     )
 
     async def gone() -> bool:
-        return await find_run(ground.client, course.id) is None
+        return await find_run(ground.client, course.id, now=utc_now()) is None
 
     await eventually(gone)
 

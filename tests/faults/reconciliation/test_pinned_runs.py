@@ -19,6 +19,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from application.context import utc_now
 from application.errors import UseCaseError
 from application.record.drift import Drift
 from application.record.reconcile import reconcile
@@ -42,7 +43,7 @@ async def test_a_journey_that_is_pinned_to_a_strangers_build_is_taken_back(groun
         [course] = await ground.begin(1)
         await poll(ground.client, ground.settings.task_queue, THEIRS)
         await pin(ground.client, course.id)
-        run = await find_run(ground.client, course.id)
+        run = await find_run(ground.client, course.id, now=utc_now())
         assert run is not None
         assert run.build == "invented:nobody"
         assert (await ground.reconcile())[course.id] == (Drift.STRANDED, True)
@@ -69,7 +70,7 @@ async def test_a_strangers_build_that_is_made_the_current_one_is_told_with_what_
         async def taken() -> bool:
             with suppress(UseCaseError):
                 await submit(ground.client, course.id, command(support()), timeout=timedelta(seconds=2))
-            run = await find_run(ground.client, course.id)
+            run = await find_run(ground.client, course.id, now=utc_now())
             return run is not None and run.build is None
 
         await eventually(taken)

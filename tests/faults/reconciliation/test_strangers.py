@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.record.event_codec import load_events
 from activities.record.reconciliation import Pass, keep_pass
+from application.context import utc_now
 from application.record.drift import Drift
 from application.temporal import runs
 from application.temporal.journey_client import reopen, start
@@ -89,10 +90,14 @@ async def test_a_rate_limit_of_the_task_queue_is_lifted(ground: Ground, monkeypa
         task_queue=queue,
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
     )
+
+    async def kept_up() -> tuple[str, ...]:
+        return await keep_up(ground.client, anchors_every=None, task_queue=queue, now=utc_now())
+
     for update in (limit.update_queue_rate_limit, limit.update_fairness_key_rate_limit_default):
         update.rate_limit.requests_per_second = 0
         update.reason = "invented"
-    assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == ()
+    assert await kept_up() == ()
     await ground.client.workflow_service.update_task_queue_config(limit, retry=True)
 
     async def refuse(*_: object, **__: object) -> None:
@@ -100,9 +105,9 @@ async def test_a_rate_limit_of_the_task_queue_is_lifted(ground: Ground, monkeypa
 
     with monkeypatch.context() as unauthorized:
         unauthorized.setattr(ground.client.workflow_service, "update_task_queue_config", refuse)
-        assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == ()
-    assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == (f"rate limit lifted: {queue}",)
-    assert await keep_up(ground.client, anchors_every=None, task_queue=queue) == ()
+        assert await kept_up() == ()
+    assert await kept_up() == (f"rate limit lifted: {queue}",)
+    assert await kept_up() == ()
 
 
 @pytest.mark.faults
@@ -149,7 +154,7 @@ async def test_a_journey_whose_task_nobody_answers_is_told(ground: Ground, monke
     await start(ground.client, referral(PROTOCOLS["PTSD"], journey_id), task_queue=queue)
 
     async def stuck() -> bool:
-        run = await find_run(ground.client, journey_id, task_queue=queue)
+        run = await find_run(ground.client, journey_id, task_queue=queue, now=utc_now())
         assert run is not None
         return run.stuck
 
@@ -161,7 +166,7 @@ async def test_a_journey_whose_task_nobody_answers_is_told(ground: Ground, monke
 
 async def shown(ground: Ground, course: Course) -> tuple[str, str, str] | None:
     """What the list is to show of it: the list itself may be a moment behind."""
-    run = await find_run(ground.client, course.id)
+    run = await find_run(ground.client, course.id, now=utc_now())
     assert run is not None
     return run.shown
 

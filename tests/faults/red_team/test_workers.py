@@ -19,6 +19,7 @@ from temporalio.converter import ActivitySerializationContext
 from activities.record.event_codec import load_events
 from activities.record.store import Record
 from activities.record.verification.record import verify_record
+from application.context import utc_now
 from application.temporal.run_history import kept
 from application.temporal.runs import find_run
 from simulation.keys import Signers
@@ -85,7 +86,7 @@ async def test_an_approval_a_blind_worker_let_pass_is_not_recorded(
             assert (await course.rows())[: len(rows)] == rows
             assert await found_offline(record, signers, course.id) == set()
             # All of it is in the histories, should the record be lost.
-            run = await find_run(client, course.id)
+            run = await find_run(client, course.id, now=utc_now())
             assert run is not None
             reached = 0
             for batch in [each.batch for each in await kept(client, run)]:
