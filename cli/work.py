@@ -7,7 +7,7 @@ import typer
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
-from application.pathway.wording import format_duration, format_elapsed, roster_lines
+from application.pathway.wording import ROTA_UNKNOWN, format_duration, format_elapsed, roster_lines
 from application.words.codes import say
 from application.work.claims import claim_task, release_task
 from application.work.references import References
@@ -127,7 +127,7 @@ def render_work(
                 **render.freshness(page.true),
                 "next": page.answer.next,
                 "rows": rows,
-                "on_call": [roster_as_json(roster) for roster in page.rosters],
+                "on_call": None if page.rosters is None else [roster_as_json(roster) for roster in page.rosters],
             }
         )
         return
@@ -140,7 +140,9 @@ def render_work(
             output.show(_table(page, known, named))
         else:
             output.text("Nothing is awaited.")
-    for roster in page.rosters:
+    if page.rosters is None:
+        output.note(ROTA_UNKNOWN)
+    for roster in page.rosters or ():
         for line in roster_lines(roster, named):
             output.note(line)
     output.note(f"{scope} {page.true}".strip())

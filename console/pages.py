@@ -34,7 +34,7 @@ from application.errors import (
 )
 from application.identity.names import names_in_register
 from application.operations.status import in_temporal
-from application.pathway.wording import describe_stage, format_dose, format_elapsed, roster_lines
+from application.pathway.wording import ROTA_UNKNOWN, describe_stage, format_dose, format_elapsed, roster_lines
 from application.protocols.compare import describe_step
 from application.reading.freshness import TrueUpTo
 from application.settings import Settings
@@ -257,7 +257,7 @@ def _templates() -> Environment:
     }
     environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
     environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES, "consciousness": CONSCIOUSNESS}
-    environment.globals |= {"lot_not_known": LOT_NOT_KNOWN}
+    environment.globals |= {"lot_not_known": LOT_NOT_KNOWN, "rota_unknown": ROTA_UNKNOWN}
     return environment
 
 

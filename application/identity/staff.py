@@ -13,7 +13,7 @@ from activities.signatures import register_changes
 from activities.signatures.signer_registry import Origin, Register, Shift, StaffEntry
 from activities.signatures.staff import AHEAD, OnCall, members, on_call, rota_gaps
 from application.context import Context
-from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, FieldProblem, NotAllowed
+from application.errors import NOTHING_HAPPENED, NOTHING_WRITTEN, FieldProblem, NotAllowed, UseCaseError
 from application.identity.keyring import verified_register
 from application.identity.signers import change_register
 from application.input import forms
@@ -101,6 +101,17 @@ def rosters(context: Context, clinics: Iterable[str], ahead: timedelta = AHEAD) 
         Roster(clinic, on_call(register, clinic, now), rota_gaps(register, clinic, now, now + ahead))
         for clinic in clinics
     )
+
+
+def rosters_if_known(context: Context, clinics: Iterable[str] | None = None) -> tuple[Roster, ...] | None:
+    """As `rosters`, of all clinics unless some are named; None where the register is missing or cannot be believed:
+    that keeps nobody from their work."""
+    try:
+        if clinics is None and context.settings.register_file is not None:
+            clinics = verified_register(context.settings).clinics
+        return rosters(context, clinics or ())
+    except UseCaseError:
+        return None
 
 
 class NewStaff(InputModel):

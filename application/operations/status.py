@@ -17,8 +17,7 @@ from activities.record.verification.kept import KeptVerification, last_verificat
 from activities.record.watching import KeptMatter, ListsProgress, Look, kept_matters, shown
 from application.context import Context
 from application.errors import NotAllowed
-from application.identity.keyring import verified_register
-from application.identity.staff import Roster, rosters
+from application.identity.staff import Roster, rosters_if_known
 from application.reading.access_log import LOOK_AFTER_IT
 from application.record.passes import is_late, is_silent, last_passes, watchdog_look
 from application.record.projections import Projections, retry_projection, show_projections
@@ -55,7 +54,7 @@ class ServiceState(NamedTuple):
     matters: Sequence[KeptMatter]
     anchored: Anchored | None
     verified: KeptVerification | None
-    rosters: Sequence[Roster]
+    rosters: Sequence[Roster] | None
 
     @property
     def last_page(self) -> datetime | None:
@@ -87,7 +86,7 @@ async def show_service(context: Context) -> ServiceState:
         matters=await kept_matters(record),
         anchored=await _anchored(record, context.settings, lists.head, now),
         verified=await last_verification(record),
-        rosters=_all_rosters(context),
+        rosters=rosters_if_known(context),
     )
 
 
@@ -125,9 +124,3 @@ async def _anchored(record: Record, settings: Settings, head: int, now: datetime
         return Anchored(newest, head, late=head > 0)
     since = head - newest.position
     return Anchored(newest, since, late=since > 0 and now - newest.at > 2 * timedelta(minutes=settings.anchor_minutes))
-
-
-def _all_rosters(context: Context) -> tuple[Roster, ...]:
-    if context.settings.register_file is None:
-        return ()
-    return rosters(context, verified_register(context.settings).clinics)

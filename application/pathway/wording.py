@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Final
 
 from application.identity.staff import Roster
 from application.words.codes import say, say_within
@@ -77,6 +78,9 @@ def describe_time_left(waiting: Obligation, at: datetime) -> str:
 def format_dose(dose_mg: float | None) -> str:
     """Render how much a dose was. What nobody knows is not nothing."""
     return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
+
+
+ROTA_UNKNOWN: Final = "Who is on call is not known: the register is missing, or cannot be believed. Tell ops at once."
 
 
 def roster_lines(roster: Roster, called: Callable[[str], str] = str) -> Iterator[str]:

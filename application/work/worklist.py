@@ -9,7 +9,7 @@ from uuid import UUID
 from activities.record.read_models import ListPage, NotACursor, Task, WorklistFilter, worklist
 from application.context import Context
 from application.errors import InvalidInput
-from application.identity.staff import Roster, rosters
+from application.identity.staff import Roster, rosters_if_known
 from application.reading.access_log import Query, clinics_to_list, keep_look
 from application.reading.freshness import TrueUpTo, true_up_to, wait_for_read_models
 from application.words.viewer import in_viewers_zone
@@ -52,7 +52,7 @@ class WorkPage(NamedTuple):
     answer: ListPage[Task]
     true: TrueUpTo
     at: datetime
-    rosters: tuple[Roster, ...] = ()
+    rosters: tuple[Roster, ...] | None = ()
 
     @property
     def rows(self) -> list[str]:
@@ -77,7 +77,7 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
     """
     head, now = await wait_for_read_models(context), context.now()
     answer = await _rows(context, query, now)
-    page = WorkPage(answer, true_up_to(answer, head), now, rosters(context, context.person.clinics))
+    page = WorkPage(answer, true_up_to(answer, head), now, rosters_if_known(context, context.person.clinics))
     if seen is None or seen.rows != page.rows:
         journeys = dict.fromkeys(task.journey_id for task in answer.rows)
         await keep_look(

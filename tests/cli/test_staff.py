@@ -134,6 +134,18 @@ def test_the_worklist_says_who_is_on_call(recorded: World, profiles: Profiles) -
     assert json.dumps(on_call)
 
 
+@pytest.mark.parametrize("content", [None, b"", b'{"register": {'], ids=["away", "empty", "half-written"])
+def test_without_the_register_the_worklist_is_shown_all_the_same(
+    recorded: World, profiles: Profiles, tmp_path: Path, content: bytes | None
+) -> None:
+    recorded.set(register_file=tmp_path / "register.json")
+    if content is not None:
+        (tmp_path / "register.json").write_bytes(content)
+    words = ("work", "list", "--profile", profiles[Role.COORDINATOR])
+    assert call(recorded, *words, "--json").json["on_call"] is None
+    assert "Who is on call is not known" in call(recorded, *words).err
+
+
 @pytest.mark.parametrize(
     "staff", [[member(Role.CLINICIAN), member(Role.COORDINATOR)], [*STAFF, member(Role.CLINICIAN)]]
 )

@@ -60,6 +60,13 @@ async def test_a_new_service_says_what_nobody_did_yet(browser: Browser) -> None:
         assert words in said(browser), words
 
 
+async def test_without_the_register_the_page_says_so(world: World, browser: Browser, tmp_path: Path) -> None:
+    await browser.sign_in("ops")
+    world.set(register_file=tmp_path / "away.json")
+    await browser.go("/ops")
+    assert "Who is on call is not known" in said(browser)
+
+
 async def test_the_page_tells_how_the_service_stands(
     world: World, record: Record, migrated: Database, owner: Connection, browser: Browser, tmp_path: Path
 ) -> None:
