@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from urllib.parse import SplitResult, parse_qsl, unquote
 
@@ -9,6 +10,15 @@ DATABASE_EXAMPLE = "for example postgresql://carepath_reader:PASSWORD@db.example
 TEMPORAL_EXAMPLE = "for example temporal.example.org:7233"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SSL_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+SSL_NAMES = (
+    *SSL_FILES,
+    "sslmode",
+    "sslnegotiation",
+    "sslpassword",
+    "ssl_min_protocol_version",
+    "ssl_max_protocol_version",
+)
+"""What the driver takes of an address that is about encryption. It hands any other name to the server."""
 _SCHEMES = ("postgresql://", "postgres://")
 
 
@@ -32,8 +42,8 @@ def _database_problems(url: str) -> Iterator[str]:
     if scheme is None:
         yield "must start with postgresql://"
         return
-    if re.search(r"[\s\x00-\x1f]", url):
-        yield "has a space or line end in it"
+    if _has_gap(url):
+        yield "has a space, a line end or something invisible in it"
     if "#" in url:
         yield "has a # in it: in a password write %23"
     if re.search(r"%(?![0-9A-Fa-f]{2})", url):
@@ -46,7 +56,10 @@ def _database_problems(url: str) -> Iterator[str]:
         yield "has a / or ? before the @: in a password write %2F and %3F"
     given: dict[str, str] = {}
     try:
-        given = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else {}
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
+        given = dict(pairs)
+        if len(given) < len(pairs):
+            yield "says something twice after the ?"
     except ValueError:
         yield "has something other than name=value after the ?"
     hosts = authority.rpartition("@")[2]
@@ -57,6 +70,8 @@ def _database_problems(url: str) -> Iterator[str]:
             yield problem
     if "port" in given and any(not _is_port(port) for port in given["port"].split(",")):
         yield "has a port that is not between 1 and 65535"
+    if any(name.startswith("ssl") and name not in SSL_NAMES for name in given):
+        yield f"has a name after the ? that there is not: {', '.join(SSL_NAMES)}"
     if given.get("sslmode", "prefer") not in SSL_MODES:
         yield f"has an sslmode that there is not: {', '.join(SSL_MODES)}"
     for name in SSL_FILES:
@@ -70,8 +85,8 @@ def temporal_problem(address: str) -> str | None:
 
 
 def _temporal_problems(address: str) -> Iterator[str]:
-    if re.search(r"[\s\x00-\x1f]", address):
-        yield "has a space or line end in it"
+    if _has_gap(address):
+        yield "has a space, a line end or something invisible in it"
     if "://" in address:
         yield "is host:port, without http:// or the like"
     elif any(mark in address for mark in "/?#@,"):
@@ -80,6 +95,11 @@ def _temporal_problems(address: str) -> Iterator[str]:
         yield problem
     elif not re.search(r":\d+$", address):
         yield "has no port, usually 7233"
+
+
+def _has_gap(text: str) -> bool:
+    """Whether there is something in it that nobody sees."""
+    return any(unicodedata.category(mark)[0] in "CZ" for mark in text)
 
 
 def _host_problem(host: str) -> str | None:

@@ -148,6 +148,13 @@ DATABASES = [
     (f"{USER}@::1:5432/carepath", "brackets"),
     (f"{USER}@[::1/carepath", "no ]"),
     (f"{USER}@[::1]x/carepath", "port"),
+    (f"{USER}@db.internal\u200b/carepath", "invisible"),
+    (f"{USER}@db.internal/carepath\ufeff", "invisible"),
+    (f"{USER}@db.internal/carepath?sslmode=require&sslmode=disable", "twice"),
+    (f"{USER}@db.internal/carepath?port=5432&port=5433", "twice"),
+    (f"{USER}@db.internal/carepath?ssl=true", "after the ? that there is not"),
+    (f"{USER}@db.internal/carepath?ssl_mode=require", "after the ? that there is not"),
+    (f"{USER}@db.internal/carepath?sslrootcertificate=system", "after the ? that there is not"),
 ]
 
 
@@ -186,6 +193,8 @@ def test_a_database_that_can_be_is_let_through(monkeypatch: pytest.MonkeyPatch, 
 
 ADDRESSES = [
     ("temporal.internal", "has no port"),
+    ("temporal.internal\u200b:7233", "invisible"),
+    ("\ufefftemporal.internal:7233", "invisible"),
     ("http://temporal.internal:7233", "without http://"),
     ("grpc://temporal.internal", "without http://"),
     ("temporal.internal:", "port"),
