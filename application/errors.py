@@ -113,7 +113,7 @@ def record_outage(away: RecordUnavailable, *, state: str = NOTHING_LOST) -> Unav
     if away.code == KeysUnavailable.__name__:
         return outage("the key store does not answer: without it the record cannot be read", state=state)
     if away.code == KeyUnusable.__name__:
-        return outage("the keyring lacks a key: without it the record cannot be read", state=state)
+        return outage("the keyring lacks a key, or it was altered: without it the record cannot be read", state=state)
     why = next((f"{said}, {away.code}" for code, said in _AWAY.items() if away.code.startswith(code)), away.code)
     return outage(f"the record cannot be reached ({why})", state=state)
 
