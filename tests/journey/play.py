@@ -6,7 +6,6 @@ which a test then takes elsewhere.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,8 @@ from uuid import UUID, uuid5
 from simulation.moves.signing import signer
 from simulation.people import PEOPLE, look_up, member_of, person_of, referral
 from simulation.player import at_once, play
+from tests.journey.memories import looked_through, with_own_memory
+from tests.journey.variants import unspread
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, fold
@@ -32,7 +33,6 @@ from workflows.journey.protocol import Pathway, Protocol, SignOffKind
 from workflows.journey.receipts import CommandReceipt, add_receipts, answer_repeated, receipts_of
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import CLOCK, Actor, CareTeamMember, Role
-from workflows.journey.vocabulary.calendars import LAST_DAY
 from workflows.journey.vocabulary.command_ids import own_id
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 from workflows.journey.vocabulary.signed_statement import Signature
@@ -45,17 +45,6 @@ NEWS = (e.ObligationsUpdated, e.CareTeamUpdated)
 JOURNEY = UUID("11111111-1111-4111-8111-111111111111")
 HERE = c.Location(state="CA", confirmed=True)
 SAID_HERE = c.SaidLocation(state="CA", confirmed=True)
-
-
-def unspread(protocol: Protocol) -> Protocol:
-    """A protocol whose reminders come exactly when they are due, so that a test can say when that is."""
-    policies = {
-        name: policy.model_copy(
-            update={"steps": tuple(step.model_copy(update={"spread_minutes": 0}) for step in policy.steps)}
-        )
-        for name, policy in protocol.escalation_policies.items()
-    }
-    return protocol.model_copy(update={"escalation_policies": policies})
 
 
 PROTOCOLS = {pathway: unspread(load_demonstration(pathway)) for pathway in list_pathways()}
@@ -82,7 +71,8 @@ class Play:
     def branch(self) -> Play:
         """The same play, to be taken another way."""
         events, moves, decisions = [*self.events], [*self.moves], [*self.decisions]
-        return replace(self, events=events, moves=moves, decisions=decisions, receipts=dict(self.receipts))
+        journey, receipts = with_own_memory(self.journey), dict(self.receipts)
+        return replace(self, journey=journey, events=events, moves=moves, decisions=decisions, receipts=receipts)
 
     def command(self, body: c.CommandBody, by: Role | Actor) -> c.Command:
         actor = by if isinstance(by, Actor) else person_of(self.journey.id, by)
@@ -302,17 +292,21 @@ def ruled(exception_cosigned_by: list[str] | None = None, /, **rules: dict[str, 
     return Protocol.model_validate_json(json.dumps(values), strict=True)
 
 
-def for_patients(protocol: Protocol) -> Protocol:
-    """The protocol as if a clinic had completed it, with a list of holidays that does not end."""
-    working = protocol.working_time.model_copy(update={"holidays": (), "holidays_known_until": LAST_DAY})
-    return protocol.model_copy(update={"illustrative": False, "status": "approved", "working_time": working})
-
-
 def started(
     pathway: Pathway = "PTSD", *, protocol: Protocol | None = None, at: datetime = START, **kwargs: str
 ) -> Play:
     """A journey that was just referred."""
-    command = referral(protocol or PROTOCOLS[pathway], JOURNEY, **kwargs)
+    usual = not (protocol or kwargs)
+    return _started(pathway, at).branch() if usual else _start(protocol or PROTOCOLS[pathway], at, **kwargs)
+
+
+@cache
+def _started(pathway: Pathway, at: datetime) -> Play:
+    return _start(PROTOCOLS[pathway], at)
+
+
+def _start(protocol: Protocol, at: datetime, **kwargs: str) -> Play:
+    command = referral(protocol, JOURNEY, **kwargs)
     decided = decide(None, command, at)
     assert not isinstance(decided, Refusal), str(decided)
     opening = Decision(Decided(command=command, at=at), decided)
@@ -327,14 +321,27 @@ def course(pathway: Pathway, at: datetime = START) -> Play:
 
 def before(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
     """The undisturbed course, just before the n-th command of this kind."""
-    fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
-    journey, _, at = next(itertools.islice(fitting, nth - 1, None))
-    return standing(journey, at, pathway)
+    return standing_at(pathway, _number(kind, nth, pathway))
+
+
+def _number(kind: str, nth: int, pathway: Pathway) -> int:
+    return [number for number, move in enumerate(course(pathway).moves) if move[1].body.kind == kind][nth - 1]
+
+
+def standing_at(pathway: Pathway, number: int) -> Play:
+    """The undisturbed course, just before a command of this number."""
+    return _standing_at(pathway, number).branch()
+
+
+@cache
+def _standing_at(pathway: Pathway, number: int) -> Play:
+    journey, _, at = course(pathway).moves[number]
+    return standing(looked_through(journey), at, pathway)
 
 
 def standing(journey: Journey, at: datetime, pathway: Pathway) -> Play:
     """A play that stands at a moment of the undisturbed course of a pathway."""
-    return Play(journey, at, receipts=dict(_known(pathway, journey.version)))
+    return Play(with_own_memory(journey), at, receipts=dict(_known(pathway, journey.version)))
 
 
 def closed(pathway: Pathway = "PTSD") -> Play:
@@ -360,9 +367,7 @@ def after(kind: str, nth: int = 1, pathway: Pathway = "PTSD") -> Play:
 @cache
 def _after(kind: str, nth: int, pathway: Pathway) -> Play:
     play = before(kind, nth, pathway)
-    fitting = (move for move in course(pathway).moves if move[1].body.kind == kind)
-    _, command, _ = next(itertools.islice(fitting, nth - 1, None))
-    assert not isinstance(play.take(command), Refusal)
+    assert not isinstance(play.take(course(pathway).moves[_number(kind, nth, pathway)][1]), Refusal)
     return play
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.always.test_death import died
-from tests.journey.play import Play, started
-from tests.journey.properties.journeys import draw_command, moments, standing_at
+from tests.journey.play import Play, standing_at, started
+from tests.journey.properties.journeys import draw_command, moments
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve

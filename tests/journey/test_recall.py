@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.journey.play import Play, before, course, sealed, started
-from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.journey.play import Play, before, course, sealed, standing_at, started
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
 from workflows.journey.decide import decide
@@ -39,7 +39,7 @@ def assert_remembers_rightly(journey: Journey) -> None:
             assert current_decision(journey, kind, subject) == current_decision(fresh, kind, subject)
 
 
-@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_at_the_steps_of_a_course_as_if_asked_for_the_first_time(pathway: Any, every: int) -> None:
     for journey, command, at in course(pathway).moves[::every]:
@@ -48,7 +48,7 @@ def test_at_the_steps_of_a_course_as_if_asked_for_the_first_time(pathway: Any, e
 
 
 @given(st.data(), moments())
-@examples(1)
+@examples(0.6)
 def test_after_anything_as_if_asked_for_the_first_time(data: st.DataObject, moment: Any) -> None:
     play = standing_at(*moment)
     for _ in range(data.draw(st.integers(1, 6))):
@@ -191,7 +191,7 @@ SENT = (
 )
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_a_command_that_was_only_tried_changes_no_answer(pathway: Pathway, every: int) -> None:
     """At every moment of a course, or some. What is paused may ask for another evidence at the same time."""

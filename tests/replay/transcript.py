@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from simulation.player import BEYOND
-from tests.journey.play import unspread
+from tests.journey.variants import unspread
 from tests.workflow.courses import awaits
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c

@@ -11,7 +11,7 @@ from application.temporal.journey_client import handle_of, start
 from simulation.keys import Signers
 from simulation.people import CLINIC, ORGANISATION, PEOPLE, SECOND_CLINIC, referral
 from tests.helpers import eventually
-from tests.journey.play import for_patients
+from tests.journey.variants import for_patients
 from tests.workflow.world import World
 from workflows.care_journey import CareJourney
 from workflows.journey.commands import Command

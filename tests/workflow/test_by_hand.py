@@ -9,8 +9,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
 from simulation.keys import Signers
-from tests.journey.play import before, ledger_of
-from tests.journey.properties.journeys import draw_command, moments, of_model, standing_at
+from tests.journey.play import before, ledger_of, standing_at
+from tests.journey.properties.journeys import draw_command, moments, of_model
 from workflows.authenticity import contents_of, mark_authentic
 from workflows.journey import commands as c
 from workflows.journey import events as e

@@ -17,7 +17,7 @@ from tests.faults.attackers import asked, clock, decided, decision, forged, held
 from tests.faults.helpers import PROTOCOLS, Course, at_work, command, support
 from tests.faults.red_team.checks import counts
 from tests.helpers import eventually
-from tests.journey.play import for_patients
+from tests.journey.variants import for_patients
 from tests.signatures.room import approval
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey import commands as c

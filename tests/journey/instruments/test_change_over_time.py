@@ -166,7 +166,7 @@ def test_a_review_that_rests_on_a_total_in_error_is_asked_for_again() -> None:
 def test_a_review_in_follow_up_that_rests_on_a_total_in_error_is_asked_for_again(occasion: str) -> None:
     """Neither the review that ended the sessions nor that of a visit was asked for again."""
     play = before("visit.record", 4)
-    visit = next(c.RecordVisit.model_validate(m[1].body) for m in course("PTSD").moves if m[0] is play.journey)
+    visit = next(c.RecordVisit.model_validate(m[1].body) for m in course("PTSD").moves if m[0] == play.journey)
     play.do(visit.model_copy(update={"outcome": "worsening"}))
     play.sign(SignOffKind.RESPONSE_REVIEW, visit.visit, choice="continue")
     taken_back(play, occasion)

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from simulation.moves.next_move import next_move
 from simulation.people import PEOPLE, person_of
-from tests.journey.play import Play, course, sealed, standing
+from tests.journey.play import course, sealed
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
 from workflows.journey.obligations import obligations
@@ -171,11 +171,6 @@ MOMENTS = [(pathway, n) for pathway in list_pathways() for n in range(len(course
 def moments() -> st.SearchStrategy[tuple[Pathway, int]]:
     """A moment of an undisturbed course, by its number."""
     return st.sampled_from(MOMENTS)
-
-
-def standing_at(pathway: Pathway, number: int) -> Play:
-    journey, _, at = course(pathway).moves[number]
-    return standing(journey, at, pathway)
 
 
 def pauses() -> st.SearchStrategy[timedelta]:

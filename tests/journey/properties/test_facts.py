@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from tests.journey.play import Play, course, standing
-from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.journey.play import Play, course, standing, standing_at
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve

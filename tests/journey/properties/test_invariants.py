@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from tests.journey.play import course
-from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.journey.play import course, standing_at
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.holds.model import RISK_CAUSES

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simulation.moves.next_move import next_move
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC, member_of, person_of
 from tests.examples import examples
-from tests.journey.play import JOURNEY, course, person
-from tests.journey.properties.journeys import BODIES, MOMENTS, moments, of_model, standing_at
+from tests.journey.play import JOURNEY, course, person, standing_at
+from tests.journey.properties.journeys import BODIES, MOMENTS, moments, of_model
 from tests.journey.properties.test_strangers import ALLOWED
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey

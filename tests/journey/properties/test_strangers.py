@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from activities.signatures.staff import ANYBODYS
 from simulation.people import PEOPLE
-from tests.journey.properties.journeys import BODIES, moments, of_model, standing_at
+from tests.journey.play import standing_at
+from tests.journey.properties.journeys import BODIES, moments, of_model
 from workflows.journey import commands as c
 from workflows.journey.protocol import Pathway
 from workflows.journey.stages.sessions.dose_gate import dose_gate

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import referral
-from tests.journey.play import JOURNEY, PROTOCOLS, Play, before, ledger_of, started
-from tests.journey.properties.journeys import draw_command, moments, standing_at
+from tests.journey.play import JOURNEY, PROTOCOLS, Play, before, ledger_of, standing_at, started
+from tests.journey.properties.journeys import draw_command, moments
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decide import decide

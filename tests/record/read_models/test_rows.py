@@ -27,7 +27,8 @@ from activities.record.read_models.rows import (
 )
 from simulation.people import STAFF
 from tests.examples import examples
-from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.journey.play import standing_at
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from tests.record.read_models.courses import course_of
 from workflows.journey import events as e
 from workflows.journey.aggregate import FIELD_BITS, Journey

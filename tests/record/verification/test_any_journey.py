@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
 from tests.examples import examples
-from tests.journey.play import course
-from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.journey.play import course, standing_at
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from tests.signatures.recorded import EARLY, stored
 from tests.signatures.room import ORGANISATION, published
 from workflows.journey.protocol import Pathway

@@ -17,8 +17,8 @@ from activities.record.verification.derivation import derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
 from tests.examples import examples
-from tests.journey.play import JOURNEY, Decision, course
-from tests.journey.properties.journeys import draw_command, moments, pauses, standing_at
+from tests.journey.play import JOURNEY, Decision, course, standing_at
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from tests.record.handed import batch, kept, signed_course
 from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of

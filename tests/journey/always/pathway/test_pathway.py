@@ -20,11 +20,11 @@ from tests.journey.play import (
     before,
     course,
     followed_up,
-    for_patients,
     kinds,
     one,
     started,
 )
+from tests.journey.variants import for_patients
 from tests.replay.clear import ClearCodec
 from workflows.authenticity import mark_authentic
 from workflows.journey import commands as c
