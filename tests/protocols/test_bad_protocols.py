@@ -1,5 +1,6 @@
 """Bad protocols, each refused at the right line, with its field and its rule, and without repeating values."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pytest
@@ -29,15 +30,46 @@ def write(directory: Path, own: str = PTSD, shared: str = AT_HOME) -> Path:
     return path
 
 
+def unnamed(names: Iterable[str], directory: Path) -> list[str]:
+    """Which of these mistakes, all made in one protocol, are not named where they are. One may hide another."""
+    own, shared = PTSD, AT_HOME
+    for name in names:
+        old, new = BAD[name][:2]
+        assert old in PTSD or old in AT_HOME, "the shipped files no longer hold what this case replaces"
+        own, shared = (own.replace(old, new, 1), shared) if old in own else (own, shared.replace(old, new, 1))
+    problems = check(write(directory, own, shared))
+
+    def is_named(name: str) -> bool:
+        _, _, at, field, words = BAD[name]
+        file, text = (None, own) if at in own else ("shared.yaml", shared)
+        place = (file, text.count("\n", 0, text.find(at)) + 1)
+        return any((p.file, p.line) == place and p.field == field and words in p.rule for p in problems)
+
+    return [name for name in names if not is_named(name)]
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_protocol_is_refused_where_it_is_bad(name: str, tmp_path: Path) -> None:
-    old, new, at, field, words = BAD[name]
-    assert old in PTSD or old in AT_HOME, "the shipped files no longer hold what this case replaces"
-    own, shared = (PTSD.replace(old, new, 1), AT_HOME) if old in PTSD else (PTSD, AT_HOME.replace(old, new, 1))
-    file, text = (None, own) if at in own else ("shared.yaml", shared)
-    place = (file, text.count("\n", 0, text.index(at)) + 1)
-    problems = check(write(tmp_path, own, shared))
-    assert any((p.file, p.line) == place and p.field == field and words in p.rule for p in problems), (place, problems)
+    assert not unnamed([name], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [BAD_SHAPES, BAD_BY_SCHEMA, BAD_YAML, BAD_CARE, BAD_TIMES_AND_STAFF],
+    ids=["shapes", "schema", "YAML", "care", "times and staff"],
+)
+def test_bad_protocols_are_refused_where_they_are_bad(names: Collection[str], tmp_path: Path) -> None:
+    """To read a protocol takes long, so as many mistakes as are named together are made together."""
+
+    def unnamed_alone(tried: list[str]) -> list[str]:
+        left = unnamed(tried, tmp_path)
+        if len(tried) == 1 or not left:
+            return left
+        half = len(left) // 2 if len(left) == len(tried) else len(left)
+        return unnamed_alone(left[:half]) + (unnamed_alone(left[half:]) if left[half:] else [])
+
+    assert not unnamed_alone([*names])
 
 
 def test_the_review_of_a_severe_adverse_event_never_waits_for_opening_hours(tmp_path: Path) -> None:

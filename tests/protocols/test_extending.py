@@ -184,7 +184,7 @@ def cut(values: dict[str, Any], random: Random) -> tuple[dict[str, Any], dict[st
     return own, shared
 
 
-@examples(0.5)
+@examples(0.25)
 @given(st.integers(0, 2**32))
 def test_however_a_file_is_cut_in_two_it_resolves_to_the_same(
     tmp_path_factory: pytest.TempPathFactory, seed: int

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import PEOPLE
-from tests.journey.play import PROTOCOLS, Play, before, ruled
+from tests.journey.play import PROTOCOLS, Play, before
 from workflows.journey import authorization
 from workflows.journey import commands as c
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.evidence import first_approval
-from workflows.journey.protocol import Protocol, SignOffKind
+from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
 from workflows.protocols.rules import find_broken_rules
@@ -64,7 +64,8 @@ def test_the_check_refuses_what_leads_to_a_dead_end_and_nothing_else(
 ) -> None:
     for roles in GROUPS[1:]:
         rule = {"roles": list(roles), "cosigned_by": list(seconds), "not_author": not_author}
-        protocol = ruled(**{KIND.value: rule})
+        ruled_so = SignOffRule.model_validate({**BASE.sign_offs[KIND].model_dump(), **rule})
+        protocol = BASE.model_copy(update={"sign_offs": {**BASE.sign_offs, KIND: ruled_so}})
         refused = [at for at, _ in find_broken_rules(protocol) if at == ("sign_offs", KIND.value)]
         assert bool(refused) == any(dead_end(protocol, role) for role in WROTE), rule
 
