@@ -27,7 +27,8 @@ def test_every_course_is_recorded() -> None:
 @pytest.mark.program
 async def test_every_recorded_history_replays() -> None:
     """Each under one of the orders; beside it, a test of the core's source finds what would rest on an order."""
-    await asyncio.gather(*(replays_under(seed, corpus.names()[first::3]) for first, seed in enumerate(SEEDS)))
+    first, second, *_ = SEEDS
+    await asyncio.gather(replays_under(first, corpus.names()[::2]), replays_under(second, corpus.names()[1::2]))
 
 
 @pytest.mark.soak

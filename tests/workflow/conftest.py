@@ -103,7 +103,9 @@ async def played(real_world: World, early_world: World, uncached_world: World) -
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks first for a played course waits for most of all of them."""
-    for item in items:
-        if "played" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(300 if workflow_cache() else 1800))
+    """Whoever asks first for a played course waits for most of all of them. These tests come first, so that one process
+    has them all: each that has any plays all courses."""
+    asking = [item for item in items if "played" in getattr(item, "fixturenames", ())]
+    for item in asking:
+        item.add_marker(pytest.mark.timeout(300 if workflow_cache() else 1800))
+    items[:] = [*asking, *(item for item in items if item not in asking)]

@@ -226,12 +226,18 @@ REFUSED_SIGNALS = (
 
 
 async def signals(case: Case) -> None:
-    """Everything as signals; what may be sent by hand, the first time from Temporal's own command line."""
+    """Everything as signals; what may be sent by hand, the first time by hand, and the first signed decision from
+    Temporal's own command line."""
 
     async def send(case: Case, command: c.Command) -> None:
-        first = command.body.kind not in [earlier.body.kind for earlier in case.sent[1:]]
-        by_hand = first and (command.body.by_hand or isinstance(command.body, c.SIGNED))
-        await (case.signal_by_command_line if by_hand else case.signal)(command)
+        earlier = [sent.body for sent in case.sent[1:]]
+        first, signed = command.body.kind not in [body.kind for body in earlier], isinstance(command.body, c.SIGNED)
+        if signed and not any(isinstance(body, c.SIGNED) for body in earlier):
+            await case.signal_by_command_line(command)
+        elif first and (command.body.by_hand or signed):
+            await case.signal_by_hand(command)
+        else:
+            await case.signal(command)
 
     async def act(role: Role, body: Any) -> None:
         await send(case, said(role, body, of=case.id))
@@ -348,7 +354,7 @@ COURSES: Mapping[str, Course] = {
     "malformed": Course("ANXIETY", malformed),
     "signals": Course("PTSD", signals),
     "uncached": Course("ANXIETY", uncached, world="uncached"),
-    "chain": Course("ANXIETY", chain, world="early"),
+    "chain": Course("ANXIETY", chain, world="early", soak=True),
     "alarm": Course("PTSD", alarm, world="early"),
 }
 

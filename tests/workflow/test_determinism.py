@@ -12,7 +12,7 @@ from tests.workflow.world import World
 from workflows.journey.obligations import next_deadline
 
 
-@pytest.mark.parametrize("name", ["late", "signals", "chain"])
+@pytest.mark.parametrize("name", [pytest.param("late", marks=pytest.mark.soak), "signals", "alarm"])
 async def test_what_was_just_played_replays(played: Played, name: str) -> None:
     case = await played(name)
 
@@ -23,7 +23,7 @@ async def test_no_task_ever_failed(
     played: Played, real_world: World, early_world: World, uncached_world: World
 ) -> None:
     """Of a course in each world, and of what else was begun there before."""
-    courses = [await played(name) for name in ("late", "chain", "uncached")]
+    courses = [await played(name) for name in ("late", "alarm", "uncached")]
     cases = {case.id: case for world in (real_world, early_world, uncached_world) for case in world.cases}
     assert {case.id for case in courses} <= cases.keys()
     for case in cases.values():
@@ -45,7 +45,7 @@ async def test_a_journey_without_memory_goes_on_all_the_same(played: Played) -> 
 
 
 async def test_a_chain_goes_on_where_it_was(played: Played) -> None:
-    case = await played("chain")
+    case = await played("alarm")
     runs = await case.histories()
 
     assert len(runs) > 4

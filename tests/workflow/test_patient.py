@@ -18,6 +18,7 @@ from application.record.drift import Drift
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import SUBMIT, handle_of, start
 from simulation.people import referral
+from tests.workflow.courses import Played
 from tests.workflow.world import Case, World, said
 from workflows.care_journey import CareJourney
 from workflows.journey import commands as c
@@ -115,11 +116,9 @@ async def test_of_two_releases_of_one_patient_at_once_one_is_recorded(real_world
 
 @pytest.mark.requirement("B27")
 @pytest.mark.timeout(300)
-async def test_enrolling_anew_takes_the_doses_along(real_world: World) -> None:
-    first = await real_world.begin(load_demonstration("ANXIETY"))
-    await first.play(until=lambda journey: bool(journey.ended_sessions))
-    await first.act(Role.COORDINATOR, c.Withdraw())
-    closed = await first.play()
+async def test_enrolling_anew_takes_the_doses_along(real_world: World, played: Played) -> None:
+    closed = (await played("withdrawal")).journey
+    assert closed.own_doses
     journey_id, again = start_for(closed.patient, "PTSD")
     await start(real_world.client, again, task_queue=real_world.task_queue)
     await real_world.record.wait_for(journey_id, 4, timedelta(seconds=30))

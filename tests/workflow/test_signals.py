@@ -1,5 +1,6 @@
 """Signals: whatever a command does as an update it does as a signal."""
 
+from itertools import accumulate
 from typing import get_args
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from tests.workflow.courses import REFUSED_SIGNALS, Played, awaits, request, sig
 from tests.workflow.world import Case, World, said
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.aggregate import fold
+from workflows.journey.aggregate import evolve, fold
 from workflows.journey.decide import decide, keep_refusal
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.receipts import receipts_of
@@ -35,17 +36,17 @@ def refused(events: tuple[e.Event, ...]) -> bool:
 async def assert_decided_as_ever(case: Case) -> dict[str, bool]:
     """What was recorded of each command is what the core decides about it; which kinds were taken."""
     events = await case.events()
+    states = [*accumulate(events[1:], evolve, initial=fold(events[:1]))]
     taken: dict[str, bool] = {}
     for command in case.sent[1:]:
         followed = tuple(event for event in events if event.command_id == command.command_id)
-        earlier = [event for event in events if event.version < followed[0].version]
-        before = fold(earlier)
+        before = states[followed[0].version - 2]
         if command.body.by_anybody:
             # A signal proves nobody: what anybody may send is decided at once, as if from a stranger.
             command = command.model_copy(update={"actor": command.actor.model_copy(update={"clinics": ()})})
         expected = decide(before, command, followed[0].at)
         if isinstance(expected, Refusal):
-            known = receipts_of(earlier)
+            known = receipts_of(events[: before.version])
             expected = keep_refusal(before, known, command, expected, followed[0].at, unanswered=True)
         assert followed == expected, command.body.kind
         kind = command.body.kind

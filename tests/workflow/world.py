@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.common import RawValue
 
 from activities.record import Record, migrate
-from activities.record.event_codec import load_events
+from activities.record.event_codec import from_stored, load_events
 from activities.signatures.sessions import ThisLog
 from application.temporal.journey_client import submit
 from deploy.local.postgres import Database
@@ -37,7 +38,7 @@ from workflows.journey.commands import Command, CommandBody
 from workflows.journey.events import Event
 from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import Protocol
-from workflows.journey.receipts import receipts_of
+from workflows.journey.receipts import CommandReceipt, add_receipts
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import Role
 from workflows.messages import JourneyResult, Receipt
@@ -105,6 +106,8 @@ class Case:
         self.journey, self._follower = journey, follower
         self.sent: list[Command] = [opening]
         self.receipts: dict[UUID, Receipt] = {}
+        self._recorded: dict[UUID, CommandReceipt] = {}
+        self._read_to = 0
 
     @property
     def id(self) -> UUID:
@@ -128,6 +131,18 @@ class Case:
         command = await self.signed(command)
         self.sent.append(command)
         await self.handle.signal("command", command)
+        await self.known(command)
+
+    async def signal_by_hand(self, command: Command) -> None:
+        """The same, by somebody without the service's keys."""
+        command = await self.signed(command)
+        self.sent.append(command)
+        client = self.world.client
+        bare = await Client.connect(
+            client.service_client.config.target_host, namespace=client.namespace, identity=client.identity
+        )
+        written = Payload(metadata={"encoding": b"json/plain"}, data=command.model_dump_json().encode())
+        await bare.get_workflow_handle(self.handle.id).signal("command", RawValue(written))
         await self.known(command)
 
     async def signal_by_command_line(self, command: Command) -> None:
@@ -161,9 +176,12 @@ class Case:
 
     async def known(self, command: Command) -> None:
         """Wait until the record knows a command, whatever else is recorded before."""
-        while (receipt := receipts_of(await self.events()).get(command.command_id)) is None:
-            await self.reach(self.journey.version + 1)
-        await self.reach(receipt.version)
+        while command.command_id not in self._recorded:
+            await self.reach(self._read_to + 1)
+            stored = await self.world.record.load(self.id, after_version=self._read_to)
+            add_receipts(self._recorded, map(from_stored, stored))
+            self._read_to += len(stored)
+        await self.reach(self._recorded[command.command_id].version)
 
     async def reach(self, version: int) -> Journey:
         self.journey = await self._follower.at_least(version)
