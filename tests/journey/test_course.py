@@ -26,6 +26,14 @@ DISTURBED: dict[str, dict[str, Any]] = {
 }
 
 
+EACH_IN_ONE = [
+    pytest.param(pathway, how, marks=[pytest.mark.soak] if (number + nth) % 2 else [])
+    for number, pathway in enumerate(list_pathways())
+    for nth, how in enumerate(DISTURBED)
+]
+"""Each disturbance of each course. Before a merge, each in one of the courses, which differ in data alone."""
+
+
 @pytest.mark.requirement("A41", "B08", "B16")
 @both
 def test_course_goes_through_the_stages_in_order_to_completion(pathway: Pathway) -> None:
@@ -90,9 +98,10 @@ def test_folding_the_events_gives_the_state(pathway: Pathway) -> None:
 
 
 @both
-def test_journey_is_the_same_after_json_at_every_step(pathway: Pathway) -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
+def test_journey_is_the_same_after_json_at_the_steps_of_a_course(pathway: Pathway, every: int) -> None:
     moves = course(pathway).moves
-    for journey, _, _ in moves:
+    for journey, _, _ in moves[::-every]:
         assert Journey.model_validate_json(journey.model_dump_json()) == journey
     assert len(moves) > 50
 
@@ -109,8 +118,7 @@ def test_every_event_is_marked_illustrative_in_a_demonstration(pathway: Pathway)
     assert all(event.illustrative for event in course(pathway).events)
 
 
-@both
-@pytest.mark.parametrize("how", DISTURBED)
+@pytest.mark.parametrize(("pathway", "how"), EACH_IN_ONE)
 def test_disturbed_course_is_completed_once_people_see_to_it(pathway: Pathway, how: str) -> None:
     played = started(pathway).go_on(lambda journey: journey.closed, **DISTURBED[how])
     assert played.journey.outcome == Outcome.COMPLETED

@@ -20,7 +20,7 @@ from workflows.journey.views.summary import details, status
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import Refusal
 
-FEW, MANY = 10, 600
+FEW, MANY = 10, 300
 FLAT = [kind for kind in CROWDS if kind not in ("holds", "crises", "serious events", "events", "merges", "corrections")]
 """What needs a decision on evidence of its own is not flat: its evidence is asked for at each command."""
 

@@ -66,7 +66,7 @@ acts = st.sampled_from(
 
 
 @given(st.lists(acts, min_size=4, max_size=25))
-@examples(2)
+@examples(1)
 def test_nothing_older_than_an_alarm_clears_it(chosen: list[tuple[str, Any]]) -> None:
     play = Play(SEEN.journey, SEEN.at, receipts=dict(SEEN.receipts))
     # So that many runs get as far as a decision.
