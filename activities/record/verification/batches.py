@@ -12,7 +12,7 @@ from activities.record.verification.derivation import derive_again
 from activities.signatures.signer_registry import Register
 from activities.signatures.verifying import SKEW, SignatureProblem, check, check_protocol, may_lend
 from workflows.journey import events as e
-from workflows.journey.aggregate import Journey, begin, evolve
+from workflows.journey.aggregate import Journey, begin, evolve, fold
 from workflows.journey.always.care_team.rules import list_claims, list_people_to_look_up
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.always.sign_offs.statements import of_event
@@ -114,8 +114,7 @@ def derive_batch(
             problem = f"version {version}: it does not follow from its command"
             raise Unproven(problem, place) if same_rules else OtherRules(problem)
         not_looked_up = _not_looked_up(journey, decided)
-        for event in events:
-            journey = begin(event) if journey is None else evolve(journey, event)
+        journey = fold(events, journey)
         add_receipts(receipts, events)
         at = decided.at
         found.append(Derived(decided, events, not_looked_up))
