@@ -214,44 +214,56 @@ def _unfold(
     journey: Journey, bodies: list[e.EventBody], command: Command, seen: str, at: datetime, ordinal: int = 0
 ) -> tuple[e.Event, ...]:
     """Put decided bodies into events, with all that follows from each by rule, and what is awaited after."""
-    before, events = journey, list[e.Event]()
+    decided = _Decided(journey, command, seen, at, ordinal)
+    for body in bodies:
+        decided.emit(body)
+    while (step := next(iter(advance(decided.journey, at)), None)) is not None:
+        decided.emit(step, decided.last)
+    groups = group_needs(decided.journey)
+    changed = reconcile(groups, decided.journey, at)
+    if changed is not None:
+        decided.emit(changed, decided.last)
+    remember_agreement(groups, decided.journey)
+    events = tuple(decided.events)
+    journey.followed.update(events=events, after=decided.journey)
+    return events
 
-    def emit(body: e.EventBody, cause: e.Event | None) -> None:
-        nonlocal journey, ordinal
-        body = give_free_name(journey, body)
+
+class _Decided:
+    """The events of a command so far, and the journey after them."""
+
+    def __init__(self, journey: Journey, command: Command, seen: str, at: datetime, ordinal: int) -> None:
+        self.journey, self.events = journey, list[e.Event]()
+        self._command, self._seen, self._at, self._ordinal = command, seen, at, ordinal
+        # A decision has the signer's own signature, and needs no session.
+        self._proof = None if isinstance(command.body, SIGNED) else command.proof
+
+    @property
+    def last(self) -> e.Event | None:
+        """The last event, if there is one."""
+        return self.events[-1] if self.events else None
+
+    def emit(self, body: e.EventBody, cause: e.Event | None = None) -> None:
+        """Put a body into an event, and all that follows from it by rule into events after it. Each rule sees what the
+        one before it did. From a correction follows what follows from the fact."""
+        body = give_free_name(self.journey, body)
         event = e.envelope(
             body,
-            journey_id=journey.id,
-            version=journey.version + 1,
-            at=at,
-            actor=command.actor,
-            command_id=command.command_id,
-            command_digest=seen,
-            ordinal=ordinal,
+            journey_id=self.journey.id,
+            version=self.journey.version + 1,
+            at=self._at,
+            actor=self._command.actor,
+            command_id=self._command.command_id,
+            command_digest=self._seen,
+            ordinal=self._ordinal,
             cause=cause,
-            illustrative=journey.illustrative,
-            # A decision has the signer's own signature, and needs no session.
-            proof=None if isinstance(command.body, SIGNED) else command.proof,
+            illustrative=self.journey.illustrative,
+            proof=self._proof,
         )
-        ordinal += 1
-        events.append(event)
-        journey = evolve(journey, event)
-        # What follows from an event comes right after it, and each rule sees what the one before it did. From a
-        # correction follows what follows from the fact.
+        self._ordinal += 1
+        self.events.append(event)
+        self.journey = evolve(self.journey, event)
         fact = body.correction if isinstance(body, e.FactAmended) else body
         for reaction in REACTIONS.get(type(fact), ()):
-            for follows in reaction(journey, fact, at):
-                emit(follows, event)
-
-    for body in bodies:
-        emit(body, None)
-    while (step := next(iter(advance(journey, at)), None)) is not None:
-        emit(step, events[-1] if events else None)
-    groups = group_needs(journey)
-    changed = reconcile(groups, journey, at)
-    if changed is not None:
-        emit(changed, events[-1] if events else None)
-    remember_agreement(groups, journey)
-    decided = tuple(events)
-    before.followed.update(events=decided, after=journey)
-    return decided
+            for follows in reaction(self.journey, fact, self._at):
+                self.emit(follows, event)
