@@ -100,9 +100,10 @@ class Journey(
         """Copy the state. The copy is another one."""
         copied = super().model_copy(update=update, deep=deep)
         new, now = copied.__dict__, self.__dict__
-        for own in ("mark", "changed", "followed"):
+        for own in ("changed", "followed"):
             new.pop(own, None)
-        if "memory" in now and not deep:
+        new["mark"] = object()
+        if "memory" in now:
             bits = 0
             for name, value in (update or {}).items():
                 if value is not now[name]:

@@ -266,7 +266,7 @@ def envelope(
 ) -> Event:
     """Put a body into its envelope. The first event of a command has its proof, but not one that keeps a refusal:
     whether the proof is good may be why."""
-    return Event.model_construct(
+    return Event.of_valid(
         event_id=event_id(journey_id, command_id, ordinal),
         journey_id=journey_id,
         version=version,

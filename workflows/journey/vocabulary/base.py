@@ -6,6 +6,9 @@ digits are no time (`calendars`). So no field of an `InputModel` is a bare `str`
 
 import hashlib
 import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints
@@ -14,6 +17,7 @@ from workflows.journey.vocabulary.texts import clean_text
 
 K = TypeVar("K", bound=str)
 V = TypeVar("V")
+Made = TypeVar("Made", bound=BaseModel)
 
 _LONG, _SHORT = 4000, 200
 LARGEST = 10**9
@@ -75,6 +79,33 @@ class ImmutableModel(BaseModel):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """What never changes need not be copied: each journey begins with the same empty parts of its state."""
         return self
+
+    @classmethod
+    def of_valid(cls, **values: Any) -> Self:
+        """Make one of all its fields, whose values are known to be valid: in a fifth of the time of `model_construct`,
+        which looks for fields that are missing."""
+        return _made(cls, values, _fields_of(cls))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy with some fields changed, to values that are known to be valid. What never changes is shared."""
+        if deep:
+            return super().model_copy(update=update, deep=True)
+        return _made(type(self), {**self.__dict__, **(update or {})}, self.__pydantic_fields_set__)
+
+
+@cache
+def _fields_of(kind: type[BaseModel]) -> AbstractSet[str]:
+    fields = kind.__pydantic_fields__
+    return fields.keys() & fields
+
+
+def _made(kind: type[Made], values: dict[str, Any], given: AbstractSet[str]) -> Made:
+    made = kind.__new__(kind)
+    object.__setattr__(made, "__dict__", values)
+    object.__setattr__(made, "__pydantic_fields_set__", given)
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

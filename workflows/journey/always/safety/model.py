@@ -283,7 +283,7 @@ class Happened(ImmutableModel):
     def with_event(self, event: EventHeader, kind: str) -> "Happened":
         """Return this with one more event."""
         kinds = {**self.kinds, kind: self.kinds.get(kind, 0) + 1}
-        return Happened.model_construct(kinds=kinds, last=event.version, at=event.at)
+        return Happened.of_valid(kinds=kinds, last=event.version, at=event.at)
 
 
 class SafetyState(PathwayState):
