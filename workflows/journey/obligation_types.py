@@ -52,7 +52,7 @@ class BeforeDose(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ObligationType:
     """All that is asked of one kind of obligation.
 

@@ -267,16 +267,18 @@ class EvaluationState(PathwayState):
     def comparison(self, instrument: Instrument) -> Comparison | None:
         """The newest total of an instrument beside the baseline, the best and the last before it, as they are known
         now. None if there is nothing to compare."""
-        judged = self.judged(instrument)
-        return judged[-1][1] if judged else None
+        known = totals(self.measurements, instrument)
+        return compare(known, instrument, self._thresholds(instrument)) if known else None
 
     def judged(self, instrument: Instrument) -> tuple[tuple[Measurement, Comparison | None], ...]:
         """What has a total of an instrument since its baseline, oldest first, each beside those before it, as they are
         known now: what it was then. The first has nothing to compare."""
-        found = scored(self.measurements, instrument)
+        found, thresholds = scored(self.measurements, instrument), self._thresholds(instrument)
         known = tuple(total for _, total in found)
-        thresholds = self.protocol.instruments.thresholds.get(instrument, Thresholds())
         return tuple((m, compare(known[:place], instrument, thresholds)) for place, (m, _) in enumerate(found, 1))
+
+    def _thresholds(self, instrument: Instrument) -> Thresholds:
+        return self.protocol.instruments.thresholds.get(instrument, Thresholds())
 
     @property
     def asked_risk(self) -> Measurement | None:
