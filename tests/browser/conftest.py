@@ -7,6 +7,7 @@ console. What stands in for Temporal decides by the same core; the whole service
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,10 +65,10 @@ async def desk(
     """A console in front of the clinics' record, and the browser to look at it with."""
     copy = await postgres.fresh_database(template=postgres.database)
     profiles: Path = tmp_path_factory.mktemp("browser") / "profiles"
-    async with open_clear(everything(copy)) as record:
+    async with open_clear(everything(copy)) as record, AsyncExitStack() as exits:
         made = await record_clinics(copy, record)
         made.world.down = False
-        serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys)), shared_keys))
+        serving = Serving(lambda: console_of(made.world, profiles, next(iter(made.journeys)), exits, shared_keys))
         await serving.start()
         for key in invented().register_path.parent.glob("*.key"):
             shutil.copy(key, profiles / key.name)

@@ -90,6 +90,7 @@ async def test_everybody_sees_their_work_and_may_hold_care(desk: Desk, role: Rol
     assert (await desk.recorded(play.journey.id)).held
 
 
+@pytest.mark.browser
 async def test_everything_is_done_with_the_keyboard_alone(desk: Desk) -> None:
     play = await desk.journey("evaluation")
     async with desk.browser(script=False) as page:
@@ -111,6 +112,7 @@ async def test_everything_is_done_with_the_keyboard_alone(desk: Desk) -> None:
     assert (await desk.recorded(play.journey.id)).held
 
 
+@pytest.mark.browser
 async def test_after_a_mistake_the_summary_has_the_focus_and_leads_to_the_field(desk: Desk) -> None:
     play = await desk.journey("evaluation")
     async with desk.person("coordinator") as page:

@@ -55,7 +55,7 @@ def elsewhere(events: tuple[Event, ...]) -> tuple[Event, ...]:
 Awaited = tuple[UUID, str]
 
 
-@dataclass
+@dataclass(repr=False)
 class Clinics:
     """What is recorded, and the world it is in, at a moment at which some things are overdue and some are not."""
 

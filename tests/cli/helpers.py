@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -24,6 +24,7 @@ from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
 from activities.record.patients import opening_of
 from activities.signatures.register_file import RegisterFile
+from application.caches.histories import Histories
 from application.context import Context, record_of
 from application.errors import NotFound, Refused, Unavailable
 from application.process.sealing import open_sealed
@@ -71,6 +72,13 @@ def usual_settings(*, knows_staff: bool) -> Settings:
     )
 
 
+class Known(NamedTuple):
+    """A journey as it was recorded: its events, and its state after them."""
+
+    events: tuple[Event, ...]
+    journey: Journey
+
+
 class World:
     """What the command line acts in: a database, or none, a moment, and the person at the terminal.
 
@@ -85,6 +93,10 @@ class World:
         self.asleep = False
         self._turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
         self.received: list[Command] = []
+        self.runs: dict[UUID, Known] = {}
+        """What stands in for Temporal has its journeys in memory, as workers have."""
+        self.lately: Histories | None = None
+        """What was read for all requests, as in a program that serves many; None: each reads for itself."""
         self.questions: list[str] = []
         self.answers: list[str] = []
         self.person = PEOPLE[Role.CLINICIAN].id
@@ -108,7 +120,7 @@ class World:
 
     def context(self, **who: Any) -> Context:
         """One request in this world."""
-        given = {"ask": self.ask, "open_record": self.record, "connect": self.connect, **who}
+        given = {"ask": self.ask, "open_record": self.record, "connect": self.connect, "histories": self.lately, **who}
         return Context(now=lambda: self.at, load=self.load_settings, **given)
 
     @asynccontextmanager
@@ -203,39 +215,50 @@ class DirectJourneys:
             await self._record.append(command.body.journey_id, 0, rows, opening=opening)
         return None
 
+    async def _run_of(self, journey_id: UUID) -> Known:
+        known = self._world.runs.get(journey_id)
+        version = 0 if known is None else known.journey.version
+        new = await load_events(self._record, journey_id, after_version=version)
+        if new:
+            events, journey = ((), None) if known is None else known
+            known = self._world.runs[journey_id] = Known((*events, *new), fold(new, journey))
+        if known is None:
+            raise NotFound("nothing runs under this id", "See `pathway list`")
+        return known
+
     async def submit(self, journey_id: UUID, command: Command) -> int:
         async with self._world.turn:
-            events = await load_events(self._record, journey_id)
-            if not events or fold(events).closed:
+            run = await self._run_of(journey_id)
+            if run.journey.closed:
                 raise NotFound("nothing runs under this id", "See `pathway list`")
-            return await self._take(events, command)
+            return await self._take(run, command)
 
     async def hand_in(self, journey_id: UUID, command: Command) -> None:
-        events = await load_events(self._record, journey_id)
+        run = await self._run_of(journey_id)
         try:
-            await self._take(events, command)
+            await self._take(run, command)
         except Refused as refused:
             # As for whoever gets no answer: it is kept that it was refused.
-            known = receipts_of(events)
-            kept = keep_refusal(fold(events), known, command, refused.refusal, self._world.at, unanswered=True)
+            known = receipts_of(run.events)
+            kept = keep_refusal(run.journey, known, command, refused.refusal, self._world.at, unanswered=True)
             await append(self._record, journey_id, kept)
 
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         async with self._world.turn:
-            return await self._take(await load_events(self._record, recorded[0].journey_id), command)
+            return await self._take(await self._run_of(recorded[0].journey_id), command)
 
-    async def _take(self, recorded: Sequence[Event], command: Command) -> int:
+    async def _take(self, run: Known, command: Command) -> int:
         self._world.received.append(command)
         # As it travels: the shell parses what is sent.
         parsed = Command.model_validate_json(command.model_dump_json())
-        repeated = answer_repeated(receipts_of(recorded), parsed)
+        repeated = answer_repeated(receipts_of(run.events), parsed)
         if isinstance(repeated, CommandReceipt):
             return repeated.version
-        decided = repeated or decide(fold(recorded), parsed, self._world.at)
+        decided = repeated or decide(run.journey, parsed, self._world.at)
         if isinstance(decided, Refusal):
             raise Refused(decided, state="Nothing changed.", ids={"command_id": str(command.command_id)})
         if not self._world.asleep:
-            await append(self._record, recorded[0].journey_id, decided)
+            await append(self._record, run.journey.id, decided)
         return decided[-1].version
 
     async def find(self, journey_id: UUID) -> Run | None:

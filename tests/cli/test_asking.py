@@ -23,17 +23,19 @@ from cli.input import ask
 
 async def act():  # as a command runs
     try:
-        answers = [ask("Passphrase", secret=True), ask("Who")]
-        print(answers, repr(sys.stdin.read()))
+        print([ask("Passphrase", secret=True), ask("Who")])
     except UseCaseError as error:
         print(int(exit_code_of(error)), error.reason)
 
-asyncio.run(act())
+for _ in range(int(sys.argv[1])):
+    asyncio.run(act())
+print(sys.stdin.read())
 """
 
 
-def asked(*typed: bytes, terminal: bool = True) -> tuple[str, bytes]:
-    """What a process with its own terminal was told, and what the terminal showed; a form is on standard input."""
+def asked(*typed: tuple[bytes, bytes], times: int = 1, terminal: bool = True) -> tuple[list[str], bytes]:
+    """What a process with its own terminal was told, so many times, and what the terminal showed. What is ``typed``
+    stands behind the question that it answers; a form is on standard input."""
     outer, inner = pty.openpty()
 
     def own_terminal() -> None:
@@ -42,7 +44,7 @@ def asked(*typed: bytes, terminal: bool = True) -> tuple[str, bytes]:
 
     shown = b""
     process = subprocess.Popen(
-        [sys.executable, "-c", ASK],
+        [sys.executable, "-c", ASK, str(times)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -50,38 +52,35 @@ def asked(*typed: bytes, terminal: bool = True) -> tuple[str, bytes]:
         pass_fds=(inner,),
     )
     try:
-        for question, answer in zip((b"Passphrase: ", b"Who: "), typed, strict=False):
-            while question not in shown:
-                shown += os.read(outer, 1024)
+        for question, answer in typed:
+            since = b""
+            while question not in since:
+                since += os.read(outer, 1024)
+            shown += since
             os.write(outer, answer)
         out, _ = process.communicate(b"a form", timeout=60)
-        if len(typed) == 2:
+        if typed:
             shown += os.read(outer, 1024)
     finally:
         process.kill()
         os.close(outer)
         os.close(inner)
-    return out.decode().strip(), shown
+    return out.decode().splitlines(), shown
 
 
 @pytest.mark.program
-def test_a_person_is_asked_while_a_form_comes_in() -> None:
-    told, shown = asked(PASSPHRASE.encode() + b"\n", b"demo-clinician\n")
-    assert told == f"['{PASSPHRASE}', 'demo-clinician'] 'a form'"
+def test_a_person_is_asked_while_a_form_comes_in_and_may_step_back() -> None:
+    secret, who = b"Passphrase: ", b"Who: "
+    stepping_back = ((secret, b"\x03"), (secret, b"\x04"))  # Ctrl-C, Ctrl-D
+    told, shown = asked(*stepping_back, (secret, PASSPHRASE.encode() + b"\n"), (who, b"demo-clinician\n"), times=3)
+    assert told == ["1 you stepped back", "1 you stepped back", f"['{PASSPHRASE}', 'demo-clinician']", "a form"]
     assert PASSPHRASE.encode() not in shown
 
 
 @pytest.mark.program
 def test_without_a_terminal_nobody_is_asked() -> None:
     told, _ = asked(terminal=False)
-    assert told == "2 signing needs a person at a terminal, and there is none"
-
-
-@pytest.mark.program
-@pytest.mark.parametrize("key", [b"\x03", b"\x04"], ids=["ctrl-c", "ctrl-d"])
-def test_a_person_may_step_back(key: bytes) -> None:
-    told, _ = asked(key)
-    assert told == "1 you stepped back"
+    assert told == ["2 signing needs a person at a terminal, and there is none", "a form"]
 
 
 def test_a_person_may_step_back_while_a_command_runs(tmp_path: Path, profiles: Profiles) -> None:

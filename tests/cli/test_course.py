@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from activities.record.event_codec import load_events
+from application.caches.histories import Histories
 from application.pathway.command_catalog import KINDS
 from application.pathway.wording import SENTENCES
 from simulation.player import at_once, play
@@ -79,6 +80,7 @@ def send(world: World, journey: UUID, command: Command, profiles: dict[Role, str
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("keys")
 def test_a_journey_from_referral_to_discharge(world: World, journey: UUID, profiles: dict[Role, str]) -> None:
+    world.lately = Histories()  # Each command would read the whole course anew.
     at_once(play(CommandLine(world, journey, profiles)))
     assert world.state(journey).outcome == "completed"
 

@@ -1,6 +1,7 @@
 """`record verify` on a real record: what is right passes, what is not is told, what cannot be checked does not pass."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -388,7 +389,9 @@ def test_lists_of_another_version_are_not_compared(world: ProofWorld, migrated: 
     assert verify(world, "--without", "read-models").code == 0
 
 
-async def test_several_processes_find_what_one_does(migrated: Database, owner: Connection) -> None:
+async def test_several_processes_find_what_one_does(
+    migrated: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keys = trusted_keys(published(EARLY), ORGANISATION.public_key)
     async with open_clear(everything(migrated)) as record:
         await keep(record, rows(history(), signature=lambda _event: None))
@@ -400,5 +403,6 @@ async def test_several_processes_find_what_one_does(migrated: Database, owner: C
         assert {"unsigned", "rows_stale", "rows_differ", "wrong_evidence"} <= {each.reason for each in alone.findings}
         assert await verify_in_sections(read_models=True, alone=0) == alone
         record.reopen = partial(open_clear, "postgresql://nobody@127.0.0.1:1/none")
+        monkeypatch.setattr(os, "cpu_count", lambda: 1)
         with pytest.raises(RecordUnavailable, match=r"the record is unavailable \([^()]+\)"):
             await verify_in_sections(alone=0)

@@ -1,9 +1,6 @@
 """`score`: as many lines out as in, whatever is in them, with no server and no settings."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -153,23 +150,6 @@ def test_a_table_for_people(world: World) -> None:
     assert answer.code == 0
     assert "moderate" in answer.out
     assert "cannot be read" in answer.out
-
-
-@pytest.mark.program
-def test_it_needs_no_settings_and_no_server() -> None:
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("CAREPATH_", "TEMPORAL_"))}
-    ended = subprocess.run(
-        [sys.executable, "starter.py", "score", "gad7", "--json"],
-        input=b"[1,1,1,1,1,1,1]\n",
-        capture_output=True,
-        cwd=ROOT,
-        env=bare,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["total"] == 7
-    assert ended.stderr == b""
 
 
 @pytest.mark.parametrize("spelled", ["1_6", "+16", " 16", "016", "16.0", "1e1", "１６", "١٦", "nan"])

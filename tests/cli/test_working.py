@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from activities.record.read_models import service_levels
 from application.pathway.wording import format_duration
+from application.reading import freshness
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
@@ -350,6 +351,13 @@ async def test_only_what_is_awaited_is_claimed(clinics: Clinics, profiles: Profi
     assert f"the record is at {clinics.position}" in not_yet.error["state"]
 
 
+@pytest.fixture
+def patient(clinics: Clinics, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists wait for what was just recorded."""
+    monkeypatch.setattr(freshness, "CAUGHT_UP_WITHIN", timedelta(minutes=1))
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_claim_finds_what_was_just_recorded(clinics: Clinics, profiles: Profiles) -> None:
     new = await clinics.add(course_of()[:3])
     late = asyncio.create_task(projecting_after(0.3, clinics))
@@ -363,6 +371,7 @@ async def projecting_after(seconds: float, clinics: Clinics) -> None:
     await catch_up(clinics.record)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_list_waits_for_what_was_just_recorded(clinics: Clinics) -> None:
     new = await clinics.add(course_of()[:3])
     late = asyncio.create_task(projecting_after(0.3, clinics))

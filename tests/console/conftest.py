@@ -1,7 +1,7 @@
 """A console on a real record, with journeys at many moments, and nobody behind it but what stands in for Temporal."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from activities.record import Record
-from application.context import Context, record_of
+from application.caches.histories import Histories
+from application.caches.proofs import Proofs
+from application.context import Context
 from application.settings import Settings
 from console.app import create_app
+from console.visits import Opened
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.clinics import Clinics
 from tests.cli.helpers import World, write_profiles
@@ -24,14 +27,26 @@ from workflows.journey.vocabulary.actors import Role
 
 
 @pytest.fixture
-def console(clinics: Clinics, tmp_path: Path, shared_keys: SharedKeys) -> FastAPI:
+async def exits() -> AsyncIterator[AsyncExitStack]:
+    """What is closed after a test."""
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def console(clinics: Clinics, tmp_path: Path, exits: AsyncExitStack, shared_keys: SharedKeys) -> FastAPI:
     """The console of those clinics. Its people are signed out by the clock of their world; all work for both clinics,
     but for the session monitor."""
-    return console_of(clinics.world, tmp_path / "profiles", next(iter(clinics.journeys)), shared_keys)
+    return console_of(clinics.world, tmp_path / "profiles", next(iter(clinics.journeys)), exits, shared_keys)
 
 
-def console_of(world: World, profiles: Path, journey: UUID, keys: SharedKeys | None = None) -> FastAPI:
-    """The console of a world. With ``keys`` contacts are encrypted with these, though the record is in clear."""
+def console_of(
+    world: World, profiles: Path, journey: UUID, exits: AsyncExitStack, keys: SharedKeys | None = None
+) -> FastAPI:
+    """The console of a world. All its requests share one record and what they read of it, as those of a server do.
+    With ``keys`` contacts are encrypted with these, though the record is in clear."""
+    opened, proofs, histories = Opened(world.settings), Proofs(), Histories()
+    exits.push_async_callback(opened.close)
     write_profiles(profiles, journey)
     monitor = PEOPLE[Role.SESSION_MONITOR]
     (profiles / f"{monitor.role.value}.json").write_text(profile(monitor, CLINIC))
@@ -42,13 +57,12 @@ def console_of(world: World, profiles: Path, journey: UUID, keys: SharedKeys | N
             return world.settings
         return world.settings.model_copy(update={"keys_url": SecretStr(keys.url), "keyring_file": keys.keyring})
 
-    @asynccontextmanager
-    async def record(_: Settings) -> AsyncIterator[Record]:
-        async with record_of(world.settings) as opened:
-            yield opened
+    def record(_: Settings) -> AbstractAsyncContextManager[Record]:
+        return opened.record(world.settings)
 
     def make_context(**who: Any) -> Context:
-        return Context(now=_clock(world), load=load, open_record=record, connect=world.connect, **who)
+        shared: dict[str, Any] = {"open_record": record, "proofs": proofs, "histories": histories}
+        return Context(now=_clock(world), load=load, connect=world.connect, **shared, **who)
 
     return create_app(world.settings, make_context=make_context, now=_clock(world))
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -57,8 +58,8 @@ async def world(migrated: Database, keys_database: Database, keyring: Path) -> W
 
 
 @pytest.fixture
-def console(world: World, tmp_path: Path) -> FastAPI:
-    return console_of(world, tmp_path / "profiles", JOURNEY)
+def console(world: World, tmp_path: Path, exits: AsyncExitStack) -> FastAPI:
+    return console_of(world, tmp_path / "profiles", JOURNEY, exits)
 
 
 async def deliver(world: World) -> list[OutgoingMessage]:

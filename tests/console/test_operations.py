@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -46,8 +47,8 @@ async def world(migrated: Database, record: Record) -> World:
 
 
 @pytest.fixture
-def console(world: World, tmp_path: Path) -> FastAPI:
-    return console_of(world, tmp_path / "profiles", JOURNEY)
+def console(world: World, tmp_path: Path, exits: AsyncExitStack) -> FastAPI:
+    return console_of(world, tmp_path / "profiles", JOURNEY, exits)
 
 
 async def test_a_new_service_says_what_nobody_did_yet(browser: Browser) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,10 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def browser(directory: Path, tmp_path: Path) -> AsyncIterator[Browser]:
+async def browser(directory: Path, tmp_path: Path, exits: AsyncExitStack) -> AsyncIterator[Browser]:
     """A browser in front of a console without a record: protocols need none. Beside each profile lies its key."""
     world = World(protocols_dir=directory)
-    app = console_of(world, tmp_path / "profiles", uuid4())
+    app = console_of(world, tmp_path / "profiles", uuid4(), exits)
     for role in (DIRECTOR, CLINICIAN):
         shutil.copy(invented().register_path.parent / f"{role.value}.key", tmp_path / "profiles" / f"{role.value}.key")
     async with browser_of(app) as opened:

@@ -1,5 +1,6 @@
 """A questionnaire is shown in the clinic's words, and with the answers is recorded which they were."""
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,13 +19,15 @@ from workflows.journey.instruments import Instrument
 MARKUP = "Invented <b>words</b> & more"
 
 
-async def test_it_is_asked_in_the_words_of_the_file_and_they_are_recorded(clinics: Clinics, tmp_path: Path) -> None:
+async def test_it_is_asked_in_the_words_of_the_file_and_they_are_recorded(
+    clinics: Clinics, tmp_path: Path, exits: AsyncExitStack
+) -> None:
     content = questionnaire(Instrument.PHQ_9, language="es-MX", copyright="Invented, and free.")
     content["item"][0]["text"] = MARKUP
     folder = write(tmp_path / "words" / "phq.json", content).parent
     clinics.world.set(questionnaires_dir=folder)
     clinics.world.down = False
-    console = console_of(clinics.world, tmp_path / "profiles", clinics.held)
+    console = console_of(clinics.world, tmp_path / "profiles", clinics.held, exits)
     [[_, _, words]] = read_folder(folder).loaded
     async with browser_of(console) as browser:
         await browser.sign_in("coordinator")
@@ -73,13 +76,13 @@ RATED = {f"cadss/{item}": "1" for item in range(6)}
     ("rated", "changes", "recorded"), [(True, False, "2.1"), (True, True, None), (False, False, None)]
 )
 async def test_an_observation_says_in_which_words_it_was_rated_and_waits_for_none(
-    clinics: Clinics, tmp_path: Path, rated: bool, changes: bool, recorded: str | None
+    clinics: Clinics, tmp_path: Path, exits: AsyncExitStack, rated: bool, changes: bool, recorded: str | None
 ) -> None:
     content = questionnaire(Instrument.CADSS_6)
     folder = write(tmp_path / "words" / "cadss.json", content).parent
     clinics.world.set(questionnaires_dir=folder)
     clinics.world.down = False
-    console = console_of(clinics.world, tmp_path / "profiles", clinics.held)
+    console = console_of(clinics.world, tmp_path / "profiles", clinics.held, exits)
     running = next(each for each in clinics.journeys.values() if any(s.running for s in each.sessions.values()))
     [session] = [each for each in running.sessions.values() if each.running]
     assert session.dosed_at is not None
