@@ -255,8 +255,9 @@ class Protocol(InputModel):
             raise ValueError("sign_offs.death needs not_author: whoever reports a death never confirms it")
         if not self.sign_offs[SignOffKind.DEATH_CORRECTION].not_author:
             raise ValueError("sign_offs.death_correction needs not_author: whoever doubts a death never corrects it")
-        if not self.sign_offs[SignOffKind.HANDOVER].not_author:
-            raise ValueError("sign_offs.handover needs not_author: nobody gives the watch away alone")
+        for kind in (SignOffKind.HANDOVER, SignOffKind.LOST_TO_FOLLOW_UP):
+            if not self.sign_offs[kind].not_author:
+                raise ValueError(f"sign_offs.{kind.value} needs not_author: nobody gives the watch away alone")
         # Also what makes counting working time end: day by day, it never goes further than a few years.
         working = [name for name, policy in self.escalation_policies.items() if policy.clock == "working"]
         endless = [name for name in working if self.escalation_policies[name].longest > 52 * self.working_time.week]

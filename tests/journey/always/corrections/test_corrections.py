@@ -51,7 +51,7 @@ def to_hand_over() -> Play:
 def seen_by_nobody() -> Play:
     play = following_up()
     play.wait(days=60)
-    play.do(handover())
+    play.do(handover(), Role.ON_CALL_CLINICIAN)
     return play
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from simulation.people import PEOPLE, member_of, person_of
-from tests.journey.contacts import handover
+from tests.journey.contacts import answer, following_up, handover, visit
 from tests.journey.play import JOURNEY, START, Play, after, before, closed, collected, course, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -192,22 +192,57 @@ def test_nobody_gives_a_contact_up_alone_once_the_pathway_ends() -> None:
     play.refused(missed, code=RefusalCode.NOT_ALLOWED, field="contact", says="no one person")
 
 
-def test_who_gives_a_patient_up_names_who_goes_on_seeking_them() -> None:
-    play = after("session.end", 3)
-    play.sign(SignOffKind.RESPONSE_REVIEW, "session-3", choice="continue")
+SISTER = {"name": "Sis Invented", "organisation": "the patient's sister", "reached_by": "+15550100"}
+
+
+def sought_in_vain() -> Play:
+    play = following_up()
     play.wait(days=60)
+    return play
+
+
+def test_who_gives_a_patient_up_names_who_goes_on_seeking_them() -> None:
+    play = sought_in_vain()
     subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)
     lost = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject)
     play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral")
     lost = lost.model_copy(update={"referral": "the sister"})
     play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
-    receiver = {"name": "Sis Invented", "organisation": "the patient's sister", "reached_by": "+15550100"}
-    play.do(handover(**receiver))
-    play.sign(SignOffKind.LOST_TO_FOLLOW_UP, subject, referral="the sister")
+    play.do(handover(**SISTER))
+    lost = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject, referral="the sister")
+    play.refused(lost, code=RefusalCode.NOT_ALLOWED, says="who wrote this")
+    play.do(lost, Role.MEDICAL_DIRECTOR)
     given_up = [k for k in play.journey.contacts.values() if (k.handed_over_to or "").startswith("Sis Invented")]
     assert {k.type for k in given_up} >= {"check_in"}
     play.go_on(lambda journey: journey.closed)
     assert play.journey.outcome == Outcome.LOST_TO_FOLLOW_UP
+
+
+FOUND: dict[str, tuple[c.CommandBody, Role]] = {
+    "a visit that nobody planned": (visit("x", visit=None), Role.CLINICIAN),
+    "a visit that was owed": (visit("follow-up-week-1"), Role.CLINICIAN),
+    "a check-in": (answer("check-in-3-72h"), Role.PATIENT),
+}
+
+
+@pytest.mark.parametrize("how", FOUND)
+def test_who_agreed_to_take_over_has_agreed_to_nothing_once_the_patient_is_found(how: str) -> None:
+    play = sought_in_vain()
+    play.do(handover(**SISTER))
+    play.do(*FOUND[how])
+    assert play.journey.handover is None
+    subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)
+    lost = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject, referral="the sister")
+    play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
+
+
+def test_who_agreed_to_take_over_agreed_to_no_dose_that_is_told_later() -> None:
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.do(handover())
+    play.do(c.RecordDose(dose_mg=50, route="oral", taken_at=play.at), Role.OBSERVER)
+    assert play.journey.handover is None
+    assert not play.asks_for(SignOffKind.HANDOVER)
 
 
 # Discharge

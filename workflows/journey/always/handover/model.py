@@ -1,6 +1,6 @@
 """Handing over the watch: commands, events and state."""
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -9,7 +9,8 @@ from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.follow_up.model import FollowUpState
+from workflows.journey.stages.follow_up.model import CheckInCompleted, FollowUpState, VisitRecorded
+from workflows.journey.stages.sessions.events import DoseRecorded
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, Text
 from workflows.journey.vocabulary.stage import Stage
@@ -103,9 +104,22 @@ def _crisis_closed(state: HandoverState, body: CrisisClosed, event: EventHeader)
     return {"handover": None} if body.to is not None or state.closing is None else {}
 
 
+def _reached(state: Any, body: CheckInCompleted | VisitRecorded, event: EventHeader) -> Changes:
+    """Whoever agreed to take over a patient who was sought in vain has agreed to nothing once they are found."""
+    return {"handover": None} if state.closing is None and not state.open_crises else {}
+
+
+def _dosed(state: Any, body: DoseRecorded, event: EventHeader) -> Changes:
+    """Nobody has agreed to take over the watch after a dose that they did not know of."""
+    return {} if body.dose in state.doses else {"handover": None}
+
+
 EVOLUTIONS: Evolutions = {
+    CheckInCompleted: _reached,
     CrisisClosed: _crisis_closed,
+    DoseRecorded: _dosed,
     HandoverProposed: _proposed,
     WatchHandedOver: _handed_over,
     SignedOff: _decided,
+    VisitRecorded: _reached,
 }

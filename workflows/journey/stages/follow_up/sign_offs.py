@@ -35,6 +35,11 @@ def _end_as_lost(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody
         yield hand_over(given_up, journey.handover.receiver.called, decided.request)
 
 
+def _handover_author(journey: Journey, subject: str | None) -> tuple[str, ...]:
+    """Who proposed who takes over: what is given up goes to them by this signature."""
+    return () if journey.handover is None or journey.handover_author is None else (journey.handover_author,)
+
+
 def _discharge(journey: Journey, subject: str | None) -> Content:
     """Also what has happened at all: whatever was told since takes a new decision."""
     proposal = journey.discharge
@@ -66,6 +71,8 @@ TYPES = (
         request="decide whether the patient is lost to follow-up",
         meaning=Meaning.DISCHARGE_APPROVED,
         content=_lost,
+        authors=_handover_author,
+        written_by="one",
         approval=_end_as_lost,
         declining="asks_again",
         reasoned=True,
