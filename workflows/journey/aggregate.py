@@ -213,7 +213,10 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     if body.safety:
         kept["happened"] = journey.happened.with_event(event, body.kind)
     corrections = _corrections(journey, body, event)
-    return journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
+    after = journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
+    if after.pregnancy_possible is False and pregnancy.rests_on_other(journey, after):
+        return after.model_copy(update=pregnancy.judge_again(after))
+    return after
 
 
 def _take_back(journey: Journey, correction: int) -> Changes:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import checklist
-from tests.journey.correcting import mark
+from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.always.pregnancy.model import TestResult
@@ -133,6 +133,21 @@ def corrected(play: Play) -> None:
     play.do(c.Amend.model_validate({**body, "correction": told}))
 
 
+def never_screened(play: Play) -> None:
+    mark(play, "screening.recorded")
+    confirm(play)
+
+
+def treated_otherwise(play: Play, by: Role = Role.PATIENT) -> None:
+    play.do(c.AddMedicine(what="Invented hormone", classes=("other",), dosage="1 daily"), by)
+
+
+def classed(play: Play) -> None:
+    name = next(iter(play.journey.medicines))
+    changes = tuple(play.journey.unreviewed_medicine_changes)
+    play.do(c.ReconcileMedicines(changes=changes, classes={name: ("other", "antidepressant")}, assessment="x"))
+
+
 def checked(play: Play) -> None:
     made = checklist(play.journey, 1, play.at)
     play.do(made.model_copy(update={"items": {**made.items, "X18_not_pregnant": False}}), Role.SESSION_MONITOR)
@@ -143,6 +158,9 @@ WHAT_IT_RESTED_ON: dict[str, Callable[[Play], object]] = {
     "the history": corrected,
     "the history, which was never so": lambda play: mark(play, "evaluation.recorded"),
     "the screening": screened,
+    "the screening, which was never so": never_screened,
+    "a medicine": treated_otherwise,
+    "what a medicine is": classed,
     "the checklist": checked,
     "a test": lambda play: told(play, "unclear", 1),
 }

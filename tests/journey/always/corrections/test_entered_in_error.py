@@ -173,7 +173,7 @@ def test_a_patient_whose_session_ended_on_a_look_at_somebody_else_is_seen_to(hou
         assert not marked.journey.support, "it counts until a second person has confirmed it"
         confirm(marked)
         asked = [(asked.urgency, asked.text) for asked in marked.journey.support.values()]
-        said = "session 1 has ended, and an observation before its end was entered in error"
+        said = "an observation of session 1 was entered in error, and the session is over"
         assert asked == ([("urgent", said)] if seen_to else [])
 
 
@@ -195,6 +195,24 @@ def test_what_is_asked_for_again_needs_no_second_person(kind: str, waits: str) -
     mark(play, kind)
     assert not play.journey.unconfirmed
     assert play.waits_for(waits) is not None
+
+
+def test_what_rested_on_an_explanation_that_was_never_given_is_asked_for_again() -> None:
+    """It was explained after all, and nobody acknowledged or agreed to anything again."""
+    play = after("session.acknowledge-instructions")
+    told = play.journey.education
+    for kind, acknowledged in (("education.confirmed", True), ("education.explained", False)):
+        again = play.branch()
+        mark(again, kind)
+        assert not again.journey.consents
+        assert bool(again.journey.education.acknowledged) is acknowledged
+        again.do(c.ExplainTopics(topics=tuple(told.explained), content_version="demo-1"))
+        heard = dict.fromkeys(told.explained, "understood")
+        again.do(c.ConfirmUnderstanding.model_validate({"topics": heard, "in_their_words": "x"}))
+        assert again.waits_for("consent") is not None
+    mark(play, "session.instructed")
+    play.do(c.Instruct(session=1, content_version="demo-1"), Role.COORDINATOR)
+    assert play.waits_for("instructions_read", "1") is not None
 
 
 def test_an_adverse_event_in_error_is_reviewed_no_more_and_its_hold_is_decided_on() -> None:

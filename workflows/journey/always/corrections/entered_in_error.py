@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from workflows.journey.always.corrections.model import Fact
-from workflows.journey.always.pregnancy.model import judge_again
 from workflows.journey.entries import put_all
 from workflows.journey.envelopes import Changes, EventBody, change_entry
 from workflows.journey.stages.sessions.evolve import change_doses, run_from
@@ -96,8 +95,7 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
         "treatment_exception": None if "treatment_exception" in gone else known.treatment_exception,
         "location": None if "location" in gone else known.location,
     }
-    again = judge_again(journey) if changed["sections"] != known.sections else {}
-    return {"evaluation": known.model_copy(update=changed)} | again
+    return {"evaluation": known.model_copy(update=changed)}
 
 
 def _evaluated(body: Any) -> tuple[str, ...]:
@@ -151,13 +149,26 @@ def _screened(body: Any) -> tuple[str, ...]:
     return (*(f"{group}.{name}" for group in SCREENED for name in getattr(body, group)), *found)
 
 
-def _taught(journey: Any, version: int, fact: Fact) -> Changes:
+def _explained(journey: Any, version: int, fact: Fact) -> Changes:
+    """What was understood, acknowledged and agreed to since then rested on it: it is asked for again."""
     gone, known = _left(journey, version, fact), journey.education
+    times = [known.explained_at[topic] for topic in gone if topic in known.explained]
+    if not times:
+        return {}
+    said, agreed, since = known.acknowledged_at, journey.consented_at, min(times)
     changed = {
         "explained": {topic: content for topic, content in known.explained.items() if topic not in gone},
-        "acknowledged": tuple(statement for statement in known.acknowledged if statement not in gone),
+        "understood": tuple(topic for topic in known.understood if topic not in gone),
+        "acknowledged": tuple(statement for statement in known.acknowledged if said.get(statement, since) < since),
     }
-    return {"education": known.model_copy(update=changed)}
+    consents = {name: given for name, given in journey.consents.items() if agreed.get(name, since) < since}
+    return {"education": known.model_copy(update=changed), "consents": consents}
+
+
+def _acknowledged(journey: Any, version: int, fact: Fact) -> Changes:
+    gone, known = _left(journey, version, fact), journey.education
+    left = tuple(statement for statement in known.acknowledged if statement not in gone)
+    return {"education": known.model_copy(update={"acknowledged": left})}
 
 
 def _consent(journey: Any, version: int, fact: Fact) -> Changes:
@@ -174,7 +185,7 @@ def _question_answer(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _instructions(journey: Any, version: int, fact: Fact) -> Changes:
-    return change_entry(journey, "sessions", int(fact.subject or 0), instructed=None)
+    return change_entry(journey, "sessions", int(fact.subject or 0), instructed=None, acknowledged=None)
 
 
 def _checklist(journey: Any, version: int, fact: Fact) -> Changes:
@@ -278,9 +289,11 @@ def _instructions_read(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _understood(journey: Any, version: int, fact: Fact) -> Changes:
+    """Nobody agrees to what they did not understand: they are asked again."""
     gone, known = _left(journey, version, fact), journey.education
     left = tuple(topic for topic in known.understood if topic not in gone)
-    return {"education": known.model_copy(update={"understood": left})}
+    again: Changes = {} if left == known.understood else {"consents": {}}
+    return {"education": known.model_copy(update={"understood": left})} | again
 
 
 def _reading(journey: Any, version: int, fact: Fact) -> Changes:
@@ -364,8 +377,8 @@ MARKABLE: Mapping[str, Markable] = {
     "screening.recorded": Markable(
         _screening, parts=_screened, loosens=lambda _, fact: any(part.startswith("exclusions.") for part in fact.parts)
     ),
-    "education.explained": Markable(_taught, parts=lambda body: body.topics, loosens=False),
-    "education.acknowledged": Markable(_taught, parts=lambda body: body.statements, loosens=False),
+    "education.explained": Markable(_explained, parts=lambda body: body.topics, loosens=False),
+    "education.acknowledged": Markable(_acknowledged, parts=lambda body: body.statements, loosens=False),
     "question.asked": Markable(_question, lambda body: body.question),
     "question.answered": Markable(_question_answer, lambda body: body.question, loosens=False),
     "consent.given": Markable(_consent, parts=lambda body: tuple(body.consents), loosens=False),

@@ -3,11 +3,8 @@
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from workflows.journey.always.particulars.model import BirthDateCorrected
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
-from workflows.journey.stages.evaluation.model import EvaluationRecorded
-from workflows.journey.stages.screening.model import ScreeningRecorded
 from workflows.journey.stages.sessions.events import SessionChecked
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, ImmutableModel, Text
@@ -115,20 +112,16 @@ def judge_again(state: PregnancyState) -> Changes:
     return {"pregnancy_possible": None} if state.pregnancy_possible is False else {}
 
 
-def _born(state: PregnancyState, body: BirthDateCorrected, event: EventHeader) -> Changes:
-    return judge_again(state)
-
-
-def _evaluated(state: Any, body: EvaluationRecorded, event: EventHeader) -> Changes:
-    """What is told of the patient's history may be told again, as it was."""
-    known = state.evaluation.sections
-    return judge_again(state) if any(known.get(name) != text for name, text in body.sections.items()) else {}
-
-
-def _screened(state: PregnancyState, body: ScreeningRecorded, event: EventHeader) -> Changes:
-    asked = (x.code for x in state.protocol.exclusions if x.known_from and x.known_from.checklist == NOT_PREGNANT)
-    said = (body.exclusions[code].answer for code in asked if code in body.exclusions)
-    return judge_again(state) if any(answer != "no" for answer in said) else {}
+def rests_on_other(before: Any, after: Any) -> bool:
+    """Whether that on which it rests that no test is needed is not as it was, whatever changed it: the birth date, the
+    history, the medicines, and the answers about pregnancy. The first answer is news only where it is not a no."""
+    if (before.patient.born, before.medicines) != (after.patient.born, after.medicines):
+        return True
+    if before.evaluation.sections != after.evaluation.sections:
+        return True
+    asked = (x.code for x in after.protocol.exclusions if x.known_from and x.known_from.checklist == NOT_PREGNANT)
+    answers = ((before.screening.exclusions.get(code), after.screening.exclusions.get(code)) for code in asked)
+    return any(was != now and (was is not None or now.answer != "no") for was, now in answers)
 
 
 def _checked(state: PregnancyState, body: SessionChecked, event: EventHeader) -> Changes:
@@ -138,8 +131,5 @@ def _checked(state: PregnancyState, body: SessionChecked, event: EventHeader) ->
 EVOLUTIONS: Evolutions = {
     PregnancyTested: _tested,
     PregnancyJudged: _judged,
-    BirthDateCorrected: _born,
-    EvaluationRecorded: _evaluated,
-    ScreeningRecorded: _screened,
     SessionChecked: _checked,
 }

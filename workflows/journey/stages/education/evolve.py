@@ -1,5 +1,6 @@
 """What events change in the plan, education, questions and consents."""
 
+from workflows.journey.always.particulars.model import PatientUpdated
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, keep_short
@@ -157,7 +158,17 @@ def _version_changed(state: EducationState, body: ConsentVersionChanged, event: 
     }
 
 
+def _speaks_otherwise(state: EducationState, body: PatientUpdated, event: EventHeader) -> Changes:
+    """Who turns out to speak another language, or to need an interpreter, is heard again in their own words, and asked
+    again: nobody agrees to what they did not understand."""
+    other = body.language not in (None, state.patient.language)
+    if not (other or (body.interpreter and not state.patient.interpreter)):
+        return {}
+    return {"education": state.education.model_copy(update={"understood": ()}), "consents": {}}
+
+
 EVOLUTIONS: Evolutions = {
+    PatientUpdated: _speaks_otherwise,
     PlanRecorded: _planned,
     SignedOff: _reviewed,
     TopicsExplained: _explained,

@@ -161,7 +161,7 @@ def react_corrected(journey: Journey, body: e.CorrectionConfirmed, at: datetime)
         inside = (about.kind, about.subject) == ("session.observed", str(session.number))
         recent = at - session.dosed_at <= timedelta(hours=journey.protocol.check_ins.owed_hours)
         if recent and (inside or any(session.dosed_at <= moment <= session.ended_at for moment in beside)):
-            what = f"session {session.number} has ended, and an observation before its end was entered in error"
+            what = f"an observation of session {session.number} was entered in error, and the session is over"
             yield ask_support(journey, OF_OBSERVATION["notify"], what)
 
 
