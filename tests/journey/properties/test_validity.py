@@ -99,12 +99,16 @@ def _lapsing(part: str, minutes: int) -> Play:
         assert check is not None
         checked_at = at - timedelta(days=protocol.permissions.monitoring_check_valid_days)
         return RELEASED.changed(monitoring_check=check.model_copy(update={"checked_at": checked_at}))
+    if part == "C-SSRS":
+        counts = timedelta(days=protocol.instruments.suicide_risk_valid_days)
+        asked = (m.model_copy(update={"at": at - counts}) if m.by_staff else m for m in journey.measurements)
+        return RELEASED.changed(measurements=tuple(asked))
     # The register has an end for the entry of the clinician.
     left = (m.model_copy(update={"until": at}) if m.id == journey.clinician else m for m in journey.members)
     return RELEASED.changed(members=tuple(left))
 
 
-LAPSING = ("evaluation", "plan", "weight", "session-1", "topic", "consent", "monitoring", "entry")
+LAPSING = ("evaluation", "plan", "weight", "session-1", "topic", "consent", "monitoring", "entry", "C-SSRS")
 
 
 @given(st.sampled_from(LAPSING), st.integers(0, 60), st.integers(0, 60))

@@ -81,10 +81,19 @@ def test_every_item_of_the_checklist_is_answered() -> None:
     dosed.refused(checklist(dosed.journey, 1, dosed.at), Role.SESSION_MONITOR, code=RefusalCode.ALREADY_DONE)
 
 
-def test_suicide_risk_is_asked_about_before_a_session_that_starts_late() -> None:
-    play = before("session.check").later(hours=2)
+@pytest.mark.parametrize(("hours", "asked"), [(0, False), (2, True)])
+def test_suicide_risk_is_asked_about_in_time_for_the_dose_of_a_session_that_starts_late(
+    hours: int, asked: bool
+) -> None:
+    play = before("session.check")
+    rules, begins = play.journey.protocol, play.journey.sessions[1].starts_at
+    lasts = timedelta(minutes=rules.sessions.release_minutes, days=-rules.instruments.suicide_risk_valid_days)
+    risk = play.journey.asked_risk
+    assert risk is not None
+    then = (m.model_copy(update={"at": begins + lasts}) if m is risk else m for m in play.journey.measurements)
+    play = play.changed(measurements=tuple(then)).later(hours=hours)
     play.do(checklist(play.journey, 1, play.at), Role.SESSION_MONITOR)
-    assert play.waits_for("suicide_risk", "1") is not None
+    assert bool(play.waits_for("suicide_risk", "1")) is asked
 
 
 def test_dose_schedules_observations_check_ins_and_the_visit() -> None:

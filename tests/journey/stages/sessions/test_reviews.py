@@ -10,7 +10,7 @@ from tests.journey.play import Play, after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.dose_gate import dose_gate, interval_obstacles
 from workflows.journey.stages.sessions.validity import measure_obstacles
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
@@ -117,6 +117,26 @@ def test_in_maintenance_the_response_is_looked_at_again_and_again() -> None:
     assert play.waits_for("scheduling", "7") is None
     play.sign(SignOffKind.RESPONSE_REVIEW, "session-6", choice="continue")
     assert play.waits_for("scheduling", "7") is not None
+
+
+@pytest.mark.requirement("B27")
+def test_no_decision_for_maintenance_and_no_plan_alone_begins_its_time_anew() -> None:
+    play = in_maintenance()
+    play.do(kept(play))
+    play.sign(SignOffKind.PLAN)
+    play.go_on(lambda journey: len(journey.ended_sessions) == 6)
+    since = play.journey.maintenance_since
+    play.sign(SignOffKind.RESPONSE_REVIEW, "session-6", choice="maintenance")
+    assert play.journey.maintenance_since == since
+    longest = play.journey.protocol.maintenance.course_max_days
+    play = play.changed(maintenance_since=play.at - timedelta(days=longest, seconds=1))
+    found = f"more than {longest} days after the course began: "
+    evaluated, planned = (found + what for what in ("amend and sign the evaluation again", "write and sign a new plan"))
+    assert {evaluated, planned} <= {*interval_obstacles(play.journey, play.at)}
+    play.do(kept(play))
+    play.sign(SignOffKind.PLAN)
+    assert planned not in interval_obstacles(play.journey, play.at)
+    assert evaluated in interval_obstacles(play.journey, play.at)
 
 
 def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:

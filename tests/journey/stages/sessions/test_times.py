@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from simulation.people import plan, revision
-from tests.journey.play import after, before, kinds
+from tests.journey.play import Play, after, before, kinds
 from tests.journey.stages.sessions.helpers import at, last_dose
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -94,6 +94,14 @@ def test_clock_changes_do_not_shift_intervals(dose_day: str, wall_clock_shift: i
     assert scheduled.local.startswith(exact.astimezone(home).strftime("%Y-%m-%dT%H:%M"))
 
 
+def evaluate_again(play: Play) -> None:
+    correction = c.RecordEvaluation(sections={"overall_needs": "seen again after so long (invented)"})
+    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="re-evaluation", correction=correction))
+    play.do(c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="x"), Role.MEDICAL_DIRECTOR)
+    play.sign(SignOffKind.EVALUATION)
+    play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
+
+
 def test_long_gap_needs_the_evaluation_signed_again() -> None:
     play = before("session.schedule", 2)
     late = last_dose(play) + timedelta(days=30)
@@ -105,11 +113,7 @@ def test_long_gap_needs_the_evaluation_signed_again() -> None:
         says="sign the evaluation again",
     )
     play.later(days=10)
-    correction = c.RecordEvaluation(sections={"overall_needs": "seen again after the gap (invented)"})
-    play.do(c.Amend(version=play.version_of("evaluation.recorded"), reason="re-evaluation", correction=correction))
-    play.do(c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="x"), Role.MEDICAL_DIRECTOR)
-    play.sign(SignOffKind.EVALUATION)
-    play.sign(SignOffKind.ELIGIBILITY, choice="at_home")
+    evaluate_again(play)
     play.sign(SignOffKind.PLAN)
     play.do(at(play, late), Role.COORDINATOR)
 
@@ -127,7 +131,7 @@ def test_an_evaluation_signed_soon_after_a_dose_carries_none_after_a_long_gap() 
     assert "sign the evaluation again" in found
 
 
-def test_long_course_needs_a_new_plan() -> None:
+def test_long_course_needs_a_new_evaluation_and_a_new_plan_on_it() -> None:
     play = before("session.schedule", 2).loosely_spaced()
     long_ago = play.at - timedelta(days=56, minutes=-1)
     play = play.changed(course_started_at=long_ago)
@@ -137,6 +141,10 @@ def test_long_course_needs_a_new_plan() -> None:
     )
     play.later(hours=1)
     play.do(revision(play.journey, plan(play.journey.protocol, play.at)))
+    play.sign(SignOffKind.PLAN)
+    code = RefusalCode.OUT_OF_LIMITS
+    play.refused(at(play, soon), Role.COORDINATOR, code=code, field="starts_at", says="sign the evaluation again")
+    evaluate_again(play)
     play.sign(SignOffKind.PLAN)
     play.do(at(play, soon), Role.COORDINATOR)
 

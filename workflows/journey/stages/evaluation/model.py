@@ -283,7 +283,12 @@ class EvaluationState(PathwayState):
     @property
     def asked_risk(self) -> Measurement | None:
         """The newest C-SSRS, of either form, that a clinician asked; also an incomplete one, which counts as high."""
-        return next((m for m in reversed(self.measurements) if m.instrument in C_SSRS_FORMS and m.by_staff), None)
+        return self.risk_asked_by(None)
+
+    def risk_asked_by(self, at: datetime | None) -> Measurement | None:
+        """The newest of them that was asked by a moment (UTC), if one is given."""
+        asked = (m for m in reversed(self.measurements) if m.instrument in C_SSRS_FORMS and m.by_staff)
+        return next((m for m in asked if at is None or m.at <= at), None)
 
     @property
     def item_9_open(self) -> bool:

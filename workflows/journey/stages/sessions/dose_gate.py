@@ -86,16 +86,13 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     found += [f"topic {topic} not explained" for topic in find_untaught(journey)]
     found += [f"statement {statement} not acknowledged" for statement in find_unacknowledged(journey)]
     found += suicide_risk_obstacles(journey, at)
-    risk, valid = journey.asked_risk, timedelta(days=protocol.instruments.suicide_risk_valid_days)
-    if risk is not None and at - risk.at > valid:
-        found.append("the C-SSRS is too old")
     found += lapse_obstacles(journey, number, at)
     if session is None:
         return (*found, "the session is not scheduled")
     most = required_limit(journey, DoseLimit.PLANNED)
     if is_more(number, most):
         found.append(f"more than {most:g} sessions")
-    found += interval_obstacles(journey, at)
+    found += (why for why in interval_obstacles(journey, at) if why not in found)
     found += standing_no_go(journey, at)
     found += _dose_obstacles(journey, at)
     found += _check_obstacles(journey, session, at)
@@ -115,13 +112,16 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
 
 def lapse_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:
     """Return what a dose in this session at a moment (UTC) may not rest on any more, or not yet: what counts for a time
-    only, whoever of the session may do it no longer among it. It is judged at the release, and at the dose again. The
-    C-SSRS is asked before a session: it is judged at the release."""
+    only, whoever of the session may do it no longer among it. It is judged at the release, and at the dose again."""
     screened, found = journey.screening.completed_at, list[str]()
+    risk = journey.risk_asked_by(at)
+    if risk is not None and at - risk.at > timedelta(days=journey.protocol.instruments.suicide_risk_valid_days):
+        found.append("the C-SSRS is too old")
     if screened is None or at - screened > timedelta(days=journey.protocol.eligibility.screening_valid_days):
         found.append("the screening has expired")
     found += find_lapsed(journey, at) + measure_obstacles(journey, number, at)
     found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
+    found += _long_after(journey, at)
     if number in journey.sessions:
         found += team_obstacles(journey, journey.sessions[number], at)
     return tuple(found)
@@ -235,14 +235,23 @@ def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]
     in_7_days = required_limit(journey, DoseLimit.MAX_IN_ROLLING_7_DAYS)
     if sum(starts_at - dose < WEEK for dose in doses) >= in_7_days:
         found.append(f"more than {in_7_days:g} in 7 days")
-    evaluated, gap = current_decision(journey, SignOffKind.EVALUATION), longest_gap(journey)
-    if starts_at - max(last, last if evaluated is None else evaluated.at) > gap:
-        found.append(f"more than {gap.days} days after the last dose: amend and sign the evaluation again")
-    course, longest = course_began_at(journey), longest_course(journey)
-    planned = current_decision(journey, SignOffKind.PLAN)
-    if course is not None and starts_at - course > longest and (planned is None or planned.at - course <= longest):
-        found.append(f"more than {longest.days} days after the course began: write and sign a new plan")
-    return tuple(found)
+    return (*found, *_long_after(journey, starts_at))
+
+
+def _long_after(journey: Journey, at: datetime) -> Iterator[str]:
+    """What a dose at a moment (UTC) may not rest on so long after the last dose, or after the course began. A plan
+    renews no time by itself: the evaluation that it rests on is renewed first."""
+    evaluated, planned = (current_decision(journey, kind) for kind in (SignOffKind.EVALUATION, SignOffKind.PLAN))
+    gap, course, longest = longest_gap(journey), course_began_at(journey), longest_course(journey)
+    last = max((known.taken_at for known in journey.known_doses), default=None)
+    if last is not None and at - max(last, last if evaluated is None else evaluated.at) > gap:
+        yield f"more than {gap.days} days after the last dose: amend and sign the evaluation again"
+    if course is None or at - course <= longest:
+        return
+    if evaluated is None or evaluated.at - course <= longest:
+        yield f"more than {longest.days} days after the course began: amend and sign the evaluation again"
+    if planned is None or planned.at - course <= longest:
+        yield f"more than {longest.days} days after the course began: write and sign a new plan"
 
 
 def limit_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:

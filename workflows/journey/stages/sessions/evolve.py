@@ -158,12 +158,13 @@ def _recounted(state: PathwayState, session: Session, taken_at: datetime) -> tup
 
 
 def _decided(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew. An end
-    that was declined is proposed no more."""
+    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew, and no
+    time of maintenance once it is decided again. An end that was declined is proposed no more."""
     if body.sign_off == SignOffKind.END_DECISION and body.decision == "decline":
         return change_entry(state, "sessions", int(body.subject or 0), end_proposed=None)
     review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    return {"maintenance_since": event.at} if review and body.choice == "maintenance" else {}
+    begins = review and body.choice == "maintenance" and state.maintenance_since is None
+    return {"maintenance_since": event.at} if begins else {}
 
 
 def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:

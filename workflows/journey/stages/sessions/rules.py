@@ -203,7 +203,8 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
-    if risk is None or begins - risk.at > valid:
+    lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
+    if risk is None or begins + lasts - risk.at > valid:
         yield require(
             SUICIDE_RISK,
             subject=subject,
