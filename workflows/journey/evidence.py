@@ -85,7 +85,8 @@ def first_approval(journey: Journey, kind: SignOffKind, subject: str | None = No
 
 
 def _last_two(journey: Journey, kind: SignOffKind, subject: str | None) -> tuple[SignOff | None, SignOff | None]:
-    standing = [s for s in _sign_offs(journey, kind, subject) if not s.withdrawn]
+    # Nobody decides on their own treatment, also where that they did comes out later.
+    standing = [s for s in _sign_offs(journey, kind, subject) if not (s.withdrawn or journey.is_patient(s.by))]
     return (standing[-1] if standing else None, standing[-2] if len(standing) > 1 else None)
 
 

@@ -15,6 +15,7 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient import elsewhere
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
+from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
@@ -106,6 +107,36 @@ def test_a_no_go_stands_in_every_journey_of_the_patient() -> None:
     for hold in [hold.id for hold in here.journey.standing_holds]:
         here.sign(SignOffKind.HOLD_RELEASE, hold)
     assert f"a no-go stands until {format_moment(until, here.journey.patient.zone)}" in gate(here)
+
+
+def test_a_pregnancy_test_that_is_not_negative_is_in_every_journey_of_the_patient() -> None:
+    there, here = after("session.end"), before("session.release")
+    there.do(c.RecordPregnancyTest(taken_at=there.at, result="positive"), Role.PATIENT)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    assert pregnancy_obstacles(here.journey, here.at)
+    waiting = here.waits_for("pregnancy_test")
+    assert waiting is not None
+    assert waiting.subject is None, "a judgement that none is needed stands no more"
+    here.later(hours=1)
+    here.do(c.RecordPregnancyTest(taken_at=here.at, result="negative"), Role.COORDINATOR)
+    assert not pregnancy_obstacles(here.journey, here.at)
+
+
+def test_vital_signs_that_are_to_be_measured_again_are_in_every_journey_of_the_patient() -> None:
+    there = before("session.check")
+    made = checklist(there.journey, 1, there.at)
+    there.do(made.model_copy(update={"vitals": made.vitals.model_copy(update={"systolic": 145})}), Role.SESSION_MONITOR)
+    here, checked = before("session.check"), before("session.release")
+    here.at = checked.at = max(there.at, checked.at)
+    tell_the_other(there, checked)
+    assert "measured again after rest" in gate(checked)
+    tell_the_other(there, here)
+    for minutes, verdict in ((1, "recheck"), (checked.journey.protocol.sessions.vitals.recheck_rest_minutes, "go")):
+        here.later(minutes=minutes)
+        told_here = here.do(checklist(here.journey, 1, here.at), Role.SESSION_MONITOR)
+        assert one(told_here, e.SessionChecked).verdict == verdict
+    assert "measured again" not in str(dose_gate(here.journey, 1, here.at))
 
 
 @pytest.mark.requirement("A35")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from simulation.people import checklist, referral
+from simulation.people import PEOPLE, checklist, referral
 from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, merged, tell_the_other, told
 from tests.journey.play import PROTOCOLS, START, Play, after, before, kinds, one, person
 from workflows.journey import commands as c
@@ -12,6 +12,7 @@ from workflows.journey import events as e
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.decide import decide
+from workflows.journey.evidence import evidence, is_approved
 from workflows.journey.patient_limits import limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.views.notices import notices
@@ -60,6 +61,23 @@ def test_an_observer_and_an_emergency_contact_who_turn_out_to_be_the_patient_let
     play = before("session.release")
     merged(play, play.journey.patient.emergency_contact_ref)
     assert "nobody but the patient is named as their emergency contact" in gate(play)
+
+
+@pytest.mark.parametrize("known_by", ["own events", "another journey's"])
+def test_the_signature_of_who_turns_out_to_be_the_patient_counts_no_more(known_by: str) -> None:
+    play, themselves = before("session.release"), PEOPLE[Role.CLINICIAN].id
+    assert is_approved(play.journey, SignOffKind.PLAN)
+    if known_by == "own events":
+        merged(play, themselves)
+    else:
+        tell_the_other(merged(after("evaluation.record"), themselves), play)
+    found = gate(play)
+    for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
+        assert f"{kind.value} not signed as it now is" in found or not is_approved(play.journey, kind)
+    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "signed_by_patient"]
+    assert hold.severe
+    shown = evidence(play.journey, SignOffKind.SEVERE_HOLD_RELEASE, hold.id)["content"]["found"]["signed"]
+    assert {each["kind"] for each in shown} >= {"evaluation", "plan"}
 
 
 def test_nobody_is_their_own_emergency_contact_from_the_beginning() -> None:

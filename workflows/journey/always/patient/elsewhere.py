@@ -43,6 +43,15 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         unconfirmed=any(made.fact == "session.dosed" for each in others for made in each.unconfirmed.values()),
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
         no_go_until=max((each.no_go_until for each in others if each.no_go_until is not None), default=None),
+        pregnancy_found_at=max(
+            (each.pregnancy_test.taken_at for each in others if each.pregnancy_test and each.pregnancy_found),
+            default=None,
+        ),
+        recheck=max(
+            (each.recheck for each in others if each.recheck is not None),
+            key=lambda found: (found.since, found.count, found.signs),
+            default=None,
+        ),
         limits=_tightest(others, medicine),
         also_known_as=_references(others),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),

@@ -15,6 +15,7 @@ from workflows.journey.envelopes import (
     change_entry,
 )
 from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
+from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
 from workflows.journey.vocabulary.calendars import Instant
@@ -71,6 +72,10 @@ class Elsewhere(ImmutableModel):
     unconfirmed: bool = False
     """Whether a correction of a dose waits there for a second person: until then it opens nothing here either."""
     no_go_until: Instant | None = None
+    pregnancy_found_at: Instant | None = None
+    """When the latest pregnancy test was made there that is not negative, and that no later one clears there."""
+    recheck: Recheck | None = None
+    """Vital signs that were to be measured again there, as last found."""
     limits: SortedDict[DoseLimit, Positive] = {}
     also_known_as: tuple[Identifier, ...] = ()
     told_parted: tuple[Identifier, ...] = ()

@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import open_adverse_event
-from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED, place
+from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED, SIGNED_BY_PATIENT, place
 from workflows.journey.always.patient.model import (
     Elsewhere,
     KnownRisk,
@@ -36,6 +36,13 @@ COUNTS_NO_MORE = (
     "no more. See what was decided on it, and what is less now: doses, limits, risks"
 )
 """Why care is held after a merge was undone. What rested on it may only become looser by a signature."""
+
+
+SIGNED_THEMSELVES = (
+    "somebody who signed here turns out to be the patient: their signatures count no more. See what they signed, and "
+    "what was done because of it"
+)
+"""Why care is held where a patient decided on their own treatment as somebody else."""
 
 
 def rests_on_patient(body: e.EventBody) -> bool:
@@ -155,6 +162,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         return
     if body.parted and not _held_for_parting(journey, body.parted):
         yield from hold_after_parting(journey, f"history-{body.position}")
+    yield from _hold_for_signer(journey)
     news = [risk for risk in body.elsewhere.risks if risk.source in body.unsettled]
     planned = journey.sessions.get(journey.next_session)
     obstacles: tuple[str, ...] = ()
@@ -193,6 +201,19 @@ def _held_for_parting(journey: Journey, parted: tuple[str, ...]) -> bool:
     What is signed to release that hold names all who parted (`holds.sign_offs`), so it covers this."""
     undone = [merge.id for merge in _undone(journey, parted)]
     return any(hold.cause == PARTED and hold.source in undone for hold in journey.standing_holds)
+
+
+def react_merged(journey: Journey, body: e.PatientMerged, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care where somebody who decided here turns out to be the patient."""
+    yield from _hold_for_signer(journey)
+
+
+def _hold_for_signer(journey: Journey) -> Iterator[e.EventBody]:
+    """Hold care until two people have looked at what the patient themselves decided, as somebody else, since such a
+    hold was placed last. Their signatures count no more; what they brought about at once stands."""
+    seen = max((hold.version for hold in journey.holds.values() if hold.cause == SIGNED_BY_PATIENT), default=0)
+    if not journey.closed and any(journey.is_patient(s.by) and s.version > seen for s in journey.sign_offs):
+        yield place(journey, SIGNED_BY_PATIENT, SIGNED_THEMSELVES, severe=True)
 
 
 def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> Iterator[e.EventBody]:
@@ -276,5 +297,6 @@ DECISIONS: Decisions = {
 }
 REACTIONS: Reactions = {
     e.HistoryTakenIn: react_history,
+    e.PatientMerged: react_merged,
     e.PatientUnmerged: react_unmerged,
 }

@@ -1,7 +1,7 @@
 """Pregnancy tests: no dose without a negative one in its time, unless a clinician says that none is needed.
 
 That none is needed counts for the protocol's days, and as long as what it rested on is as it was: the birth date, the
-history, the answers about pregnancy, and no test that was not negative since.
+history, the medicines, the answers about pregnancy, and no test that was not negative since.
 
 Sources: embryo-fetal toxicity, breastfeeding not recommended (esketamine label, 8.1 to 8.3; exclusion X18).
 """
@@ -59,11 +59,19 @@ def pregnancy_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     if journey.pregnancy_found:
         return ("the latest pregnancy test is not negative",)
     until = _not_needed_until(journey)
+    if _found_elsewhere(journey):
+        return ("a pregnancy test elsewhere was not negative, and none after it here is",)
     if rules.tests_valid_days is None or (until is not None and at <= until):
         return ()
     if known is None:
         return ("no negative pregnancy test that staff saw",)
     return ("the pregnancy test is too old",) if at - known.taken_at > timedelta(days=rules.tests_valid_days) else ()
+
+
+def _found_elsewhere(journey: Journey) -> bool:
+    """Whether a test in another journey was not negative, and none after it that counts here is."""
+    found, known = journey.elsewhere.pregnancy_found_at, journey.pregnancy_test
+    return found is not None and (known is None or known.taken_at <= found)
 
 
 def _not_needed_until(journey: Journey) -> datetime | None:
@@ -94,10 +102,10 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     valid, known = journey.protocol.pregnancy.tests_valid_days, journey.pregnancy_test
     if valid is None or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
-    counts, until = list[tuple[datetime, str]](), _not_needed_until(journey)
-    if until is not None:
+    counts, until, found = list[tuple[datetime, str]](), _not_needed_until(journey), _found_elsewhere(journey)
+    if until is not None and not found:
         counts.append((until, "judgement"))
-    if known is not None:
+    if known is not None and not found:
         counts.append((known.taken_at + timedelta(days=valid), "renewal"))
     due, subject = max(counts, default=(None, None))
     yield require(

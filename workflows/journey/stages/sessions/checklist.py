@@ -20,7 +20,7 @@ from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.setting import rules_of
-from workflows.journey.stages.sessions.dose_gate import is_watched, require_scheduled
+from workflows.journey.stages.sessions.dose_gate import is_watched, owed_recheck, require_scheduled
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.stages.sessions.judging import LEFT_OUT, vitals_alert
 from workflows.journey.vocabulary.actors import Actor
@@ -111,10 +111,8 @@ def _judge_vitals(journey: Journey, vitals: c.Vitals, at: datetime) -> tuple[Ver
     from when that was recorded, so that no times somebody writes down make three measurements of one. The last recheck
     that is no better is a no-go.
     """
-    rules, before = journey.protocol.sessions, journey.recheck
+    rules, before = journey.protocol.sessions, owed_recheck(journey, vitals.measured_at)
     verdict = vitals_verdict(rules.vitals, vitals)
-    if before is not None and vitals.measured_at - before.since > timedelta(hours=rules.no_go.hours):
-        before = None
     if verdict == "no_go":
         return "no_go", None
     signs = _signs_to_repeat(rules.vitals, vitals, () if before is None else before.signs)
