@@ -1,6 +1,7 @@
 """The patient's particulars change during months of care, and what rests on them is judged anew."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.education.rules import find_not_understood, find_unconsented
 from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
@@ -55,6 +57,7 @@ def test_whoever_needs_an_interpreter_has_one_named_at_each_session() -> None:
     play = before("session.schedule")
     [form] = [move[1].body for move in after("session.schedule").moves]
     play.do(c.UpdatePatient(language="es", interpreter=True, reason="moved (invented)"), Role.PATIENT)
+    play.go_on(lambda journey: not find_unconsented(journey))
     play.refused(form, Role.COORDINATOR, code=RefusalCode.INCOMPLETE, field="interpreter")
     own = form.model_copy(update={"interpreter": play.journey.patient.ref})
     play.refused(own, Role.COORDINATOR, code=RefusalCode.INCOMPLETE, field="interpreter")
@@ -62,6 +65,20 @@ def test_whoever_needs_an_interpreter_has_one_named_at_each_session() -> None:
     scheduled = before("session.release")
     scheduled.do(c.UpdatePatient(interpreter=True, reason="moved (invented)"), Role.PATIENT)
     assert "no interpreter is named" in obstacles(scheduled)
+    assert scheduled.waits_for("education") is not None, "what was said without one is heard again"
+    scheduled.go_on(lambda journey: journey.sessions[1].ended_at is not None)
+    assert scheduled.journey.sessions[1].interpreter is not None
+
+
+@pytest.mark.requirement("A26")
+@pytest.mark.parametrize(
+    ("changed", "again"), [({"language": "es"}, True), ({"interpreter": True}, True), ({"language": "en"}, False)]
+)
+def test_who_speaks_another_language_is_heard_and_asked_again(changed: dict[str, Any], again: bool) -> None:
+    play = before("session.release")
+    play.do(c.UpdatePatient.model_validate({"reason": "x", **changed}), Role.COORDINATOR)
+    assert bool(find_not_understood(play.journey)) is again
+    assert bool(find_unconsented(play.journey)) is again
 
 
 @pytest.mark.requirement("B39")

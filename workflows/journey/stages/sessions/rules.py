@@ -37,6 +37,7 @@ from workflows.journey.stages.evaluation.model import measure_name, scheduled_in
 from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import (
     interval_obstacles,
+    lacks_interpreter,
     outside_hours,
     require_scheduled,
     standing_no_go,
@@ -87,8 +88,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Name the clinician",
             "live_clinician",
         )
-    interpreter = command.interpreter
-    if journey.patient.interpreter and (interpreter is None or journey.is_patient(interpreter)):
+    if lacks_interpreter(journey, command.interpreter):
         refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
     why = (
         *interval_obstacles(journey, command.starts_at),
@@ -236,6 +236,8 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
     elif session.setting != setting_of(journey):
         yield _scheduling(subject, f"move session {number}: it is planned for another setting than the one signed")
+    elif lacks_interpreter(journey, session.interpreter):
+        yield _scheduling(subject, f"move session {number}, and name who interprets")
     elif made is None or (made.verdict == "recheck" and not made.no_go):
         again, due = "go through the checklist", session.starts_at
         if journey.recheck is not None:
