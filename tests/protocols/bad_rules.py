@@ -328,6 +328,25 @@ BAD_TIMES_AND_STAFF = {
         "      meaning: setting_decided\n", "      meaning: setting_decided\n      not_author: true\n",
         "    eligibility:\n      roles", "sign_offs.eligibility", "nobody may be left to sign",
     ),
+    "the author gives a patient up": (
+        "      roles: [clinician, medical_director]\n      not_author: true\n      escalation_policy: sign_in_1_day\n",
+        "      roles: [clinician, medical_director]\n      escalation_policy: sign_in_1_day\n", "protocol:\n  id: ptsd",
+        "protocol", "gives the watch away alone",
+    ),
+    "staff apart from a part of the staff": (
+        "- [observer, staff]", "- [observer, staff]\n      - [staff, session_monitor]", "- [staff,",
+        "care_team.distinct[1]", "whoever is session_monitor is one of the staff",
+    ),
+    "apart from itself": (
+        "- [observer, staff]", "- [clinician, clinician]", "- [clinician, clinician]", "care_team.distinct[0]",
+        "apart from itself",
+    ),
+    "more people apart than there are": (
+        "- [observer, staff]",
+        "- [clinician, supervising_clinician]\n      - [clinician, live_clinician]\n"
+        "      - [supervising_clinician, live_clinician]",
+        "- [supervising_clinician, live_clinician]", "care_team.distinct[2]", "nobody may be left",
+    ),
     "holidays that are not listed": (
         'holidays_known_until: "2027-12-31"', 'holidays_known_until: "2029-12-31"', "holidays_known_until:",
         "working_time.holidays_known_until", "no holiday is listed in 2028",

@@ -8,7 +8,7 @@ Delegated rights do not help: two signatures on one person's right are one perso
 
 from collections.abc import Iterator, Sequence
 
-from workflows.journey.protocol import CareTeam, Protocol, SignOffKind, SignOffRule
+from workflows.journey.protocol import HOUSEHOLD, CareTeam, Part, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary.actors import Role
 from workflows.protocols.reading import FieldPath
@@ -40,6 +40,7 @@ def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Fie
     lookers = [*staff, *(("outside", role) for role in Role)]
     if not all(_can_review(protocol, who, role, staff) for who, role in lookers):
         yield ("access_reviewers",), "who looked does not review it: name one more role, for when it was theirs"
+    yield from _find_confused(protocol.care_team, staff)
     for part, roles in protocol.care_team.roles.items():
         if not any(role in roles for _, role in staff):
             yield ("care_team", "roles", part.value), "in a clinic of this staff nobody may be this: name one more role"
@@ -51,6 +52,40 @@ def dead_ends_for(protocol: Protocol, staff: Sequence[Member], patient: str) -> 
     if len(others) < len(staff):
         anyway = [*dead_ends(protocol, staff)]
         yield from (found for found in dead_ends(protocol, others) if found not in anyway)
+
+
+def _find_confused(care_team: CareTeam, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
+    """Find the first pair of parts from which on nobody could be named: a part with itself, staff with a part that
+    only staff have, or more different people than there are."""
+    pairs = list[tuple[Part, Part]]()
+    for position, (one, other) in enumerate(care_team.distinct):
+        at = ("care_team", "distinct", position)
+        apart = [part for part in (one, other) if part != Part.STAFF and part not in HOUSEHOLD]
+        if one == other:
+            yield at, "a part cannot be kept apart from itself: nobody could be named"
+        elif Part.STAFF in (one, other) and apart:
+            yield at, f"whoever is {apart[0].value} is one of the staff: nobody could be named"
+        elif len(apart) == 2:
+            pairs.append((one, other))
+            if not _can_be_apart(care_team, pairs, staff):
+                yield at, "in a clinic of this staff nobody may be left for one of these: name more roles for it"
+                return
+
+
+def _can_be_apart(care_team: CareTeam, pairs: Sequence[tuple[Part, Part]], staff: Sequence[Member]) -> bool:
+    """Whether each of these parts can be had by one of the staff, and the two of each pair by two."""
+    parts = list(dict.fromkeys(part for pair in pairs for part in pair))
+
+    def fill(given: dict[Part, str]) -> bool:
+        if len(given) == len(parts):
+            return True
+        part = parts[len(given)]
+        taken = [given[other] for pair in pairs if part in pair for other in pair if other in given]
+        able = dict.fromkeys(who for who, role in staff if role in care_team.roles[part] and who not in taken)
+        # More people than parts are alike: who of them it is makes no difference to the others.
+        return any(fill({**given, part: who}) for who in [*able][: len(parts)])
+
+    return fill({})
 
 
 def _authors(kind: SignOffKind, rule: SignOffRule, staff: Sequence[Member]) -> Iterator[set[str]]:
