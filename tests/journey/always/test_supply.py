@@ -80,6 +80,21 @@ def test_a_count_that_does_not_add_up_is_told_to_a_clinician_and_holds_care(coun
     assert one(followed, e.SupportRequested).urgency == "clinical"
 
 
+@pytest.mark.requirement("B31")
+@pytest.mark.parametrize(("counted", "adds_up"), [(2, True), (1, False)])
+def test_a_count_that_is_told_late_is_judged_by_the_ledger_of_then(counted: int, adds_up: bool) -> None:
+    """One dose short before the session looked right after it."""
+    play = after("session.end")
+    assert balance(play.journey) == 1
+    before_it = play.dosed_at() - timedelta(minutes=1)
+    told = play.branch()
+    bodies = told.do(c.CountSupply(doses=counted, counted_at=before_it), Role.COORDINATOR)
+    assert ("hold.placed" in kinds(bodies)) is not adds_up
+    play.do(moved(play, "returned", 1), Role.COORDINATOR)
+    bodies = play.do(c.CountSupply(doses=counted, counted_at=before_it), Role.COORDINATOR)
+    assert "count them again" in one(bodies, e.SupportRequested).text
+
+
 @pytest.mark.parametrize(("movement", "doses"), [("lost", 1), ("found", 1), ("returned", 3), ("dispensed", 1)])
 def test_what_cannot_be_is_recorded_and_told(movement: str, doses: int) -> None:
     """Doses that were lost, more than ever came, and more than may be at home."""

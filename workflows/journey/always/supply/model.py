@@ -103,6 +103,8 @@ class SupplyState(PathwayState):
     supply_in: int = 0
     supply_out: int = 0
     supply_movements: int = 0
+    supply_moved_at: Instant | None = None
+    """When doses last came or went (UTC), besides those that were taken."""
     supply_lots: tuple[Identifier, ...] = ()
     supply_unlabelled: bool = False
     disposals: dict[Identifier, Disposal] = {}
@@ -115,7 +117,8 @@ class SupplyState(PathwayState):
 
 
 def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes:
-    changed: Changes = {"supply_movements": state.supply_movements + 1}
+    last = body.moved_at if state.supply_moved_at is None else max(body.moved_at, state.supply_moved_at)
+    changed: Changes = {"supply_movements": state.supply_movements + 1, "supply_moved_at": last}
     if body.lot is not None:
         changed["supply_lots"] = tuple(dict.fromkeys((*state.supply_lots, body.lot)))
     elif body.movement in ("dispensed", "found"):

@@ -25,10 +25,12 @@ from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.stage import Stage
 
 
-def balance(journey: Journey) -> int:
-    """Return how many doses must be at the patient's home. Below zero, more were taken than anybody dispensed."""
+def balance(journey: Journey, before: datetime | None = None) -> int:
+    """Return how many doses must be at the patient's home. Below zero, more were taken than anybody dispensed. Of those
+    that were taken, all count, or only those by a moment (UTC)."""
     own = [dose for dose in journey.doses.values() if dose.doses_from == "home"]
-    taken = sum(dose.session is not None or dose.taken_at >= journey.started_at for dose in own)
+    counted = [dose for dose in own if dose.session is not None or dose.taken_at >= journey.started_at]
+    taken = sum(before is None or dose.taken_at <= before for dose in counted)
     return journey.supply_in - journey.supply_out - taken
 
 
@@ -67,11 +69,11 @@ def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetim
 
 
 def count(journey: Journey, command: c.CountSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record a count, beside what the ledger says."""
+    """Record a count, beside what the ledger says of then."""
     _require_past(command.counted_at, at, "counted_at")
     yield e.SupplyCounted(
         doses=command.doses,
-        expected=balance(journey),
+        expected=balance(journey, command.counted_at),
         counted_at=command.counted_at,
         answers=not any(is_same_person(journey, by.id, each, by.licence) for each in journey.release_cancelled_by),
     )
@@ -107,8 +109,11 @@ def react_witnessed(journey: Journey, body: e.DisposalWitnessed, at: datetime) -
 
 
 def react_counted(journey: Journey, body: e.SupplyCounted, at: datetime) -> Iterator[e.EventBody]:
-    """Tell a clinician of a count that does not add up."""
-    if body.doses != body.expected:
+    """Tell a clinician of a count that does not add up, or is of before doses came or went: what should have been there
+    then, the ledger does not say."""
+    if journey.supply_moved_at is not None and journey.supply_moved_at > body.counted_at:
+        yield from _finding(journey, f"{body.doses} doses were counted before others came or went: count them again")
+    elif body.doses != body.expected:
         yield from _finding(journey, f"{body.doses} doses were counted where {body.expected} should be")
 
 
