@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.always.test_death import died
-from tests.journey.play import Play, standing_at, started
+from tests.journey.play import Play, after, standing_at, started
 from tests.journey.properties.journeys import draw_command, moments
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -88,3 +88,16 @@ def test_no_name_is_given_twice(data: st.DataObject, where: tuple[Pathway, int],
         decided = play.decide(command)
         if not isinstance(decided, Refusal):
             play.journey = assert_new_names(play, decided)
+
+
+def test_two_of_a_kind_that_wait_are_told_apart_by_their_titles() -> None:
+    play = after("session.end")
+    for number in range(2):
+        play.later(minutes=1).do(c.PlaceHold(reason="invented"), Role.PATIENT)
+        play.do(c.RequestSupport(urgency="urgent", text=f"invented {number}"), Role.PATIENT)
+        play.do(c.AskQuestion(text="Invented: what if?"), Role.PATIENT)
+        play.do(c.ReportAdverseEvent(what="invented", grade=3, serious=False, onset=play.at), Role.PATIENT)
+        play.do(c.KeepReport(about="adverse-event.report", said=f"x{number}", fields=("grade",)), Role.OBSERVER)
+    waiting = [each.what for each in play.journey.waiting.values()]
+    assert [what for what in waiting if waiting.count(what) > 1] == []
+    assert {"decide on hold 1", "review adverse event 2", "answer question 2 of the patient"} <= {*waiting}

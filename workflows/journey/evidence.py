@@ -17,7 +17,7 @@ from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import abbreviate, digest
 from workflows.journey.vocabulary.codes import code_of
-from workflows.journey.vocabulary.words import in_words
+from workflows.journey.vocabulary.words import in_words, name_of
 
 FIRST = dict.fromkeys(("by", "role", "name", "at", "decision", "choice", "rationale", "referral"), True)
 """What a second person is shown of the first one's approval."""
@@ -136,7 +136,7 @@ def _sign_off_requirement(journey: Journey, kind: SignOffKind, subject: str | No
     rule, first = journey.protocol.sign_offs[kind], first_approval(journey, kind, subject)
     owner = rule.roles[0] if first is None else cosigners(journey, kind)[0]
     refused = (*(about.authors(journey, subject) if rule.not_author else ()), *((first.by,) if first else ()))
-    what = about.request.format(subject=subject)
+    what = about.request.format(subject=subject, name=name_of(subject or ""))
     asked = evidence_of(journey, kind, subject, first)
     mine = owner == Role.CLINICIAN and journey.clinician not in refused
     return Requirement(

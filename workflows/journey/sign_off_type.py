@@ -33,7 +33,8 @@ def _nobody(journey: Journey, subject: str | None) -> tuple[str, ...]:
 class SignOffType:
     """All that is asked of one kind of sign-off.
 
-    - ``request``: what is asked for, in words; ``{subject}`` stands for what it is about.
+    - ``request``: what is asked for, in words; ``{subject}`` stands for what it is about, ``{name}`` for
+      its id as people say it, where several may be asked for beside each other.
     - ``meaning``: what signing it means; the only one a protocol may state.
     - ``content``: what of the journey a signature covers, besides the evidence of the kinds it ``rests_on``.
     - ``authors``: who wrote what is decided on, the latest last; ``written_by``: how many may have.

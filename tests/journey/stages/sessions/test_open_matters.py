@@ -144,7 +144,7 @@ def test_an_unwell_check_in_stands_until_a_clinician_has_answered() -> None:
         c.CompleteCheckIn(check_in=routine.subject, feeling="unwell", side_effects="x", location=SAID_HERE),
         Role.PATIENT,
     )
-    stands = "answer the support request (support:support-1)"
+    stands = "answer the request for support 1 (support:support-1)"
     assert stands in dose_gate(play.journey, SECOND, play.at)
     play.refused(c.AnswerSupport(support="support-1", text="x"), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
     answered(play)

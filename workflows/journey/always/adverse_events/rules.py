@@ -20,6 +20,7 @@ from workflows.journey.requirements import Requirement, require
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
+from workflows.journey.vocabulary.words import name_of
 
 REVIEWS = (SignOffKind.SERIOUS_ADVERSE_EVENT, SignOffKind.ADVERSE_EVENT)
 
@@ -178,7 +179,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                     subject=event.id,
                     owner=Role.ON_CALL_CLINICIAN,
                     policy=severity.value,
-                    what="see to the patient: adverse event",
+                    what=f"see to the patient: {name_of(event.id)}",
                     care=False,
                     worsened=event.worsened,
                 )
@@ -194,7 +195,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=event.id,
                 owner=Role.CLINICIAN,
                 person=journey.clinician,
-                what="follow up the adverse event until its outcome is final",
+                what=f"follow up {name_of(event.id)} until its outcome is final",
                 due=(event.followed_up_at or event.reported_at) + timedelta(days=days),
                 care=False,
             )

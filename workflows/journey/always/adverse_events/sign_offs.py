@@ -31,7 +31,7 @@ def _reporter(journey: Journey, subject: str | None) -> tuple[str, ...]:
 TYPES = (
     SignOffType(
         kind=SignOffKind.ADVERSE_EVENT,
-        request="review the adverse event",
+        request="review {name}",
         meaning=Meaning.AE_REVIEWED,
         content=_adverse_event,
         authors=_reporter,
@@ -42,7 +42,7 @@ TYPES = (
     ),
     SignOffType(
         kind=SignOffKind.SERIOUS_ADVERSE_EVENT,
-        request="review the adverse event",
+        request="review {name}",
         meaning=Meaning.AE_REVIEWED,
         content=_adverse_event,
         authors=_reporter,

@@ -69,7 +69,7 @@ def _release_hold(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBod
 TYPES = tuple(
     SignOffType(
         kind=kind,
-        request="decide on the hold",
+        request="decide on {name}",
         meaning=Meaning.HOLD_RELEASED,
         content=_hold_release,
         authors=_hold_author,

@@ -26,6 +26,7 @@ from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.vocabulary.severity import OF_NO_GO, OF_WORSENING, Severity, is_at_least, worst
+from workflows.journey.vocabulary.words import name_of
 
 ABOUT_THE_FORM = (
     RefusalCode.INCOMPLETE,
@@ -320,7 +321,7 @@ def _ask(report: KeptReport, clinician: str | None) -> Iterator[Requirement]:
             owner=Role.ON_CALL_CLINICIAN if soon else Role.CLINICIAN,
             person=None if soon else clinician,
             policy=report.severity.value,
-            what="ask what a report of harm meant, and record it",
+            what=f"ask what {name_of(report.id)} of harm meant, and record it",
             care=False,
         )
 

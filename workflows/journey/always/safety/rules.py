@@ -19,6 +19,7 @@ from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.severity import Severity
+from workflows.journey.vocabulary.words import name_of
 
 SUPPORT_OWNER = {
     "emergency": Role.ON_CALL_CLINICIAN,
@@ -94,7 +95,7 @@ def _answer(support: Support, clinician: str | None, coordinator: str | None) ->
             owner=owner,
             person=None if person == support.not_by else person,
             policy=Severity(support.urgency).value,
-            what="answer the support request",
+            what=f"answer the request for {name_of(support.id)}",
             care=False,
         )
 

@@ -30,6 +30,7 @@ from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.calendars import local
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.vocabulary.stage import Stage
+from workflows.journey.vocabulary.words import name_of
 
 
 def explain(journey: Journey, command: c.ExplainTopics, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -257,7 +258,7 @@ def _answer(question: Question, clinician: str | None) -> Iterator[Requirement]:
             subject=question.id,
             owner=Role.CLINICIAN,
             person=clinician,
-            what="answer the patient's question",
+            what=f"answer {name_of(question.id)} of the patient",
             care=False,
         )
 

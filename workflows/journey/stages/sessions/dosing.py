@@ -30,6 +30,7 @@ from workflows.journey.stages.sessions.state import Dose, Session
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.severity import OF_OTHER_DOSE
+from workflows.journey.vocabulary.words import name_of
 
 LEFT = "the doses left do not add up"
 """The deviation of a dose after which another number is left than the ledger says."""
@@ -298,7 +299,7 @@ def _contacts(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
     session = None if number is None else journey.sessions.get(number)
     planned = session is not None and session.dose == body.dose
     name = str(number) if planned else body.dose
-    after_what = f"after session {number}" if planned else f"after {body.dose.replace('-', ' ')}"
+    after_what = f"after session {number}" if planned else f"after {name_of(body.dose)}"
     if at - body.taken_at > timedelta(hours=protocol.check_ins.owed_hours) and not planned:
         return
     owed = [
