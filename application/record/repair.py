@@ -34,7 +34,6 @@ from workflows.journey.receipts import receipts_of
 from workflows.journey.views.notices import notices
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.command_ids import is_own
-from workflows.messages import ATTEMPT
 
 NOTICES_AT_ONCE = 500
 """How many notices one statement delivers."""
@@ -231,7 +230,7 @@ async def _until_quiet(record: Record, journeys: Journeys, over: Run) -> None:
     """Wait until an append that a run had begun before its end is recorded, or can no longer be."""
     append = await journeys.under_way(over)
     if append is not None:
-        left = append.until - await time_of(record)
+        left = append.over + append.longest - await time_of(record)
         with suppress(NotYetRecorded):
-            # Temporal's clock may be another than the record's: no append takes longer.
-            await record.wait_for(over.journey_id, append.version, min(max(left, timedelta()), ATTEMPT))
+            # Temporal's clock may be another than the record's.
+            await record.wait_for(over.journey_id, append.version, min(max(left, timedelta()), append.longest))

@@ -109,10 +109,12 @@ class KeptBatch(NamedTuple):
 
 
 class UnderWay(NamedTuple):
-    """What a run that is over may still be recording: up to which version, and until when at most (UTC)."""
+    """What a run that is over may still be recording: up to which version, since when it is over (UTC, Temporal's
+    clock), and how long an append takes at most."""
 
     version: int
-    until: datetime
+    over: datetime
+    longest: timedelta
 
 
 class Journeys(Protocol):

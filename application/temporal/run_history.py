@@ -260,7 +260,7 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
                 [batch] = await converter.decode(scheduled.input.payloads, [_BATCH])
                 if isinstance(batch, Foreign):
                     continue  # Nobody with the keys made it, so nothing of it is recorded.
-                return UnderWay(batch.last_version, over + ATTEMPT)
+                return UnderWay(batch.last_version, over, ATTEMPT)
     except (RPCError, RuntimeError, ValueError, KeysUnavailable):
         raise outage("the history of the run cannot be read") from None
     return None
