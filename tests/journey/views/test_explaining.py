@@ -13,11 +13,13 @@ from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.protocols import list_pathways
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
 def test_the_events_of_a_course_are_explained(pathway: Pathway, every: int) -> None:
+    """Before a merge some of them, and of each kind one."""
     events = course(pathway).events
-    for event in events[::every]:
+    of_each_kind = {event.body.kind: event for event in events}
+    for event in [*of_each_kind.values(), *events[::every]]:
         explained = explain(events, event.version)
         first, *rest = explained.chain
         assert explained.chain[-1].version == event.version
