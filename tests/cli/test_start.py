@@ -69,7 +69,7 @@ def test_a_pathway_that_only_a_file_knows_starts(world: World, coordinator: tupl
     answer = start(world, coordinator, referral(pathway="DEPRESSION", protocol="demonstration"))
     assert answer.code == 0, answer.err
     shown = call(world, "pathway", "show", answer.json["journey_id"], *coordinator)
-    assert "DEPRESSION at demo-clinic" in shown.out
+    assert "DEPRESSION at Example Day Clinic" in shown.out
 
 
 def test_a_protocol_larger_than_any_other_command_starts(
