@@ -25,7 +25,7 @@ from activities.record.access_log import Purpose
 from activities.record.read_models import head
 from activities.signatures.sessions import ThisLog, check_session
 from application.context import Context
-from application.errors import NOTHING_HAPPENED, NotAllowed, NotFound, Unavailable
+from application.errors import NOTHING_HAPPENED, Fault, NotAllowed, NotFound, Unavailable
 from application.identity import keyring
 from application.identity.sessions import session_of
 from application.profiles import Profile
@@ -182,8 +182,8 @@ async def _may_see(context: Context, workflow_id: str, count: int) -> bool:
         return True
     try:
         await read_stored(context, query, journey_id)  # also when an event of it cannot be read: ops look for why
-    except (NotAllowed, NotFound):
-        return False
+    except (NotAllowed, NotFound, Fault):
+        return False  # a Fault: without its beginning nobody knows whose it is
     return True
 
 
