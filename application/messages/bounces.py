@@ -94,7 +94,10 @@ async def _keep(context: Context, bounce: Bounce | None) -> None:
     outcome = await report_bounce(await context.record(), *bounce)
     if outcome == "early":
         raise Unavailable("this message is still being sent", "Report it again in a minute")
-    log.info(f"messages.bounce_{outcome}", notice_id=str(bounce.notice_id))
+    if outcome == "kept":
+        log.info("messages.bounce_kept", notice_id=str(bounce.notice_id))
+    else:
+        log.info("messages.bounce_unknown", notice_id=str(bounce.notice_id))
 
 
 def bounce_of(message_id: str, code: str | None) -> Bounce | None:
