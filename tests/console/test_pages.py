@@ -357,6 +357,7 @@ async def test_an_error_says_what_happened_what_is_lost_and_what_to_do(clinics: 
     answer = await browser.send({"reason": "invented: wait for the laboratory"})
     assert answer.status_code == 503
     assert 'role="alert"' in answer.text
+    assert re.search("<h2 [^>]*autofocus>", answer.text), "whoever hears the page begins there"
     for said in ("(Temporal) cannot be reached", "Nothing was sent", "What to do:"):
         assert said in answer.text
     # What was entered is still there, and so is the id under which it is sent again.
@@ -400,6 +401,10 @@ async def test_a_report_of_harm_that_does_not_fit_is_kept_once(
     told = await browser.send({**report, **wrong})
     assert told.status_code == 422
     assert KEPT_AS_SAID in unescape(told.text)
+    assert "<title>Error: " in told.text
+    [field] = re.findall('<a href="#(f-[^"]+)">', told.text)
+    assert f'id="{field}"' in told.text
+    assert f'aria-describedby="{field}-wrong"' in told.text
     again = await browser.send({**report, **wrong})
     assert KEPT_AS_SAID in unescape(again.text)
     events = await load_events(clinics.record, journey)
