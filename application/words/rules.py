@@ -63,6 +63,7 @@ RULES: Final = {
     "holds.react_moved": "a move to another state holds care until a clinician who is licensed there has decided",
     "pathway.react_ending": "planned sessions are cancelled when a pathway ends",
     "patient.react_history": "what became known from another journey holds care until a clinician has looked",
+    "patient.react_merged": "care is held where somebody who signed here turns out to be the patient",
     "patient.react_unmerged": "a merge that was undone holds care until what counts is known",
 }
 """What the rules do, by their names in the core."""
