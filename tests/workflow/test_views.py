@@ -117,7 +117,7 @@ async def test_every_timer_says_what_it_is_for(played: Played, name: str) -> Non
             assert summary
             summaries.append(summary)
     assert summaries
-    assert "answer the check-in" in summaries or name == "alarm"
+    assert name == "alarm" or any(each.startswith("answer the check-in") for each in summaries)
 
 
 async def test_what_is_never_encrypted_says_nothing_about_the_patient(played: Played) -> None:
