@@ -80,6 +80,16 @@ def test_the_signature_of_who_turns_out_to_be_the_patient_counts_no_more(known_b
     assert {each["kind"] for each in shown} >= {"evaluation", "plan"}
 
 
+def test_each_id_under_which_the_patient_signed_holds_care_whenever_it_is_found() -> None:
+    play = merged(before("session.release"), SELF)
+    signed = list(dict.fromkeys(made.by for made in reversed(play.journey.sign_offs)))
+    assert len(signed) > 1
+    for found in range(1, len(signed) + 1):
+        told(play, also_known_as=[play.journey.patient.ref, SELF, *signed[:found]])
+    held = [hold.source for hold in play.journey.standing_holds if hold.cause == "signed_by_patient"]
+    assert held == signed
+
+
 def test_nobody_is_their_own_emergency_contact_from_the_beginning() -> None:
     opening = referral(PROTOCOLS["PTSD"], ELSEWHERE)
     assert isinstance(opening.body, c.StartPathway)

@@ -209,11 +209,12 @@ def react_merged(journey: Journey, body: e.PatientMerged, at: datetime) -> Itera
 
 
 def _hold_for_signer(journey: Journey) -> Iterator[e.EventBody]:
-    """Hold care until two people have looked at what the patient themselves decided, as somebody else, since such a
-    hold was placed last. Their signatures count no more; what they brought about at once stands."""
-    seen = max((hold.version for hold in journey.holds.values() if hold.cause == SIGNED_BY_PATIENT), default=0)
-    if not journey.closed and any(journey.is_patient(s.by) and s.version > seen for s in journey.sign_offs):
-        yield place(journey, SIGNED_BY_PATIENT, SIGNED_THEMSELVES, severe=True)
+    """Hold care until two people have looked at what the patient themselves decided, under each id of somebody else,
+    since such a hold was placed for it last. Their signatures count no more; what they brought about at once stands."""
+    seen = {hold.source: hold.version for hold in journey.holds.values() if hold.cause == SIGNED_BY_PATIENT}
+    theirs = (s.by for s in journey.sign_offs if journey.is_patient(s.by) and s.version > seen.get(s.by, 0))
+    for signer in () if journey.closed else dict.fromkeys(theirs):
+        yield place(journey, SIGNED_BY_PATIENT, SIGNED_THEMSELVES, severe=True, source=signer)
 
 
 def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> Iterator[e.EventBody]:
