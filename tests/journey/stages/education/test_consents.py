@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.journey.correcting import mark
 from tests.journey.play import Play, before, kinds, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -71,6 +72,20 @@ def test_no_witness_brings_back_what_the_patient_withdrew() -> None:
     play.do(paper(play), Role.COORDINATOR)
     play.do(c.WitnessConsent(paper="paper-2"))
     assert find_unconsented(play.journey) == ()
+
+
+def test_no_witness_brings_back_what_was_agreed_to_without_being_understood() -> None:
+    play = before("session.schedule")
+    play.do(paper(play), Role.COORDINATOR)
+    again = play.branch()
+    play.later(minutes=1).do(c.UpdatePatient(language="es", reason="x"), Role.COORDINATOR)
+    again.later(minutes=1)
+    mark(again, "education.confirmed")
+    for each in (play, again):
+        topics = dict.fromkeys(each.journey.protocol.education_topics, "understood")
+        each.do(c.ConfirmUnderstanding.model_validate({"topics": topics, "in_their_words": "x"}))
+        each.refused(c.WitnessConsent(paper="paper-1"), code=RefusalCode.UNKNOWN, field="paper")
+        assert find_unconsented(each.journey)
 
 
 def proposed(kind: str) -> Play:

@@ -150,7 +150,7 @@ def _screened(body: Any) -> tuple[str, ...]:
 
 
 def _explained(journey: Any, version: int, fact: Fact) -> Changes:
-    """What was understood, acknowledged and agreed to since then rested on it: it is asked for again."""
+    """What was understood, acknowledged and agreed to since then, on paper too, rested on it: it is asked for again."""
     gone, known = _left(journey, version, fact), journey.education
     times = [known.explained_at[topic] for topic in gone if topic in known.explained]
     if not times:
@@ -162,7 +162,8 @@ def _explained(journey: Any, version: int, fact: Fact) -> Changes:
         "acknowledged": tuple(statement for statement in known.acknowledged if said.get(statement, since) < since),
     }
     consents = {name: given for name, given in journey.consents.items() if agreed.get(name, since) < since}
-    return {"education": known.model_copy(update=changed), "consents": consents}
+    papers = {name: paper for name, paper in journey.papers.items() if paper.signed_at < since}
+    return {"education": known.model_copy(update=changed), "consents": consents, "papers": papers}
 
 
 def _acknowledged(journey: Any, version: int, fact: Fact) -> Changes:
@@ -292,7 +293,7 @@ def _understood(journey: Any, version: int, fact: Fact) -> Changes:
     """Nobody agrees to what they did not understand: they are asked again."""
     gone, known = _left(journey, version, fact), journey.education
     left = tuple(topic for topic in known.understood if topic not in gone)
-    again: Changes = {} if left == known.understood else {"consents": {}}
+    again: Changes = {} if left == known.understood else {"consents": {}, "papers": {}}
     return {"education": known.model_copy(update={"understood": left})} | again
 
 

@@ -160,11 +160,11 @@ def _version_changed(state: EducationState, body: ConsentVersionChanged, event: 
 
 def _speaks_otherwise(state: EducationState, body: PatientUpdated, event: EventHeader) -> Changes:
     """Who turns out to speak another language, or to need an interpreter, is heard again in their own words, and asked
-    again: nobody agrees to what they did not understand."""
+    again, also about what waits on paper for its witness: nobody agrees to what they did not understand."""
     other = body.language not in (None, state.patient.language)
     if not (other or (body.interpreter and not state.patient.interpreter)):
         return {}
-    return {"education": state.education.model_copy(update={"understood": ()}), "consents": {}}
+    return {"education": state.education.model_copy(update={"understood": ()}), "consents": {}, "papers": {}}
 
 
 EVOLUTIONS: Evolutions = {
