@@ -15,11 +15,13 @@ from workflows.journey.aggregate import Journey
 from workflows.journey.always.patient import elsewhere
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
-from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
+from workflows.journey.always.pregnancy.model import NOT_PREGNANT
+from workflows.journey.always.pregnancy.rules import needs, pregnancy_obstacles
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import format_moment
+from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
 
 
@@ -118,6 +120,11 @@ def test_a_pregnancy_test_that_is_not_negative_is_in_every_journey_of_the_patien
     waiting = here.waits_for("pregnancy_test")
     assert waiting is not None
     assert waiting.subject is None, "a judgement that none is needed stands no more"
+    made = checklist(here.journey, 1, here.at)
+    here.refused(made, Role.SESSION_MONITOR, code=RefusalCode.CONTRADICTS, field=f"items.{NOT_PREGNANT}")
+    protocol = here.journey.protocol
+    unasked = protocol.pregnancy.model_copy(update={"tests_valid_days": None})
+    assert [*needs(here.changed(protocol=protocol.model_copy(update={"pregnancy": unasked})).journey)]
     here.later(hours=1)
     here.do(c.RecordPregnancyTest(taken_at=here.at, result="negative"), Role.COORDINATOR)
     assert not pregnancy_obstacles(here.journey, here.at)

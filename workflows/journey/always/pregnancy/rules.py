@@ -87,7 +87,7 @@ def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
     Raises:
         RefusalRaised: the latest test is not negative.
     """
-    if items.get(NOT_PREGNANT) and journey.pregnancy_found:
+    if items.get(NOT_PREGNANT) and (journey.pregnancy_found or _found_elsewhere(journey)):
         refuse(
             RefusalCode.CONTRADICTS,
             "the latest pregnancy test is not negative",
@@ -98,14 +98,14 @@ def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for a test, or for a judgement that none is needed, before the first dose, and again before what counts
-    longest expires, where the protocol does."""
+    longest expires, where the protocol does; and for a test after one elsewhere that was not negative."""
     valid, known = journey.protocol.pregnancy.tests_valid_days, journey.pregnancy_test
-    if valid is None or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
-        return
     counts, until, found = list[tuple[datetime, str]](), _not_needed_until(journey), _found_elsewhere(journey)
+    if (valid is None and not found) or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
+        return
     if until is not None and not found:
         counts.append((until, "judgement"))
-    if known is not None and not found:
+    if known is not None and valid is not None and not found:
         counts.append((known.taken_at + timedelta(days=valid), "renewal"))
     due, subject = max(counts, default=(None, None))
     yield require(
