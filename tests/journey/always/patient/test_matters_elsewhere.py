@@ -8,7 +8,7 @@ import pytest
 
 from simulation.people import checklist
 from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, told
-from tests.journey.play import Play, after, before, closed, kinds, one
+from tests.journey.play import PROTOCOLS, START, Play, after, before, closed, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
@@ -19,10 +19,13 @@ from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.pregnancy.rules import needs, pregnancy_obstacles
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
+from workflows.journey.stages.sessions.events import Recheck, join_rechecks
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
+
+RULES = PROTOCOLS["PTSD"].sessions
 
 
 @pytest.mark.requirement("A35")
@@ -138,12 +141,30 @@ def test_vital_signs_that_are_to_be_measured_again_are_in_every_journey_of_the_p
     here.at = checked.at = max(there.at, checked.at)
     tell_the_other(there, checked)
     assert "measured again after rest" in gate(checked)
+    assert checked.waits_for("checklist", "1") is not None
     tell_the_other(there, here)
     for minutes, verdict in ((1, "recheck"), (checked.journey.protocol.sessions.vitals.recheck_rest_minutes, "go")):
         here.later(minutes=minutes)
         told_here = here.do(checklist(here.journey, 1, here.at), Role.SESSION_MONITOR)
         assert one(told_here, e.SessionChecked).verdict == verdict
     assert "measured again" not in str(dose_gate(here.journey, 1, here.at))
+
+
+def test_what_is_to_be_measured_again_elsewhere_takes_nothing_from_what_is_here() -> None:
+    here = before("session.check")
+    made = checklist(here.journey, 1, here.at)
+    low = made.vitals.model_copy(update={"oxygen": int(RULES.vitals.oxygen.go[0]) - 1})
+    here.do(made.model_copy(update={"vitals": low}), Role.SESSION_MONITOR)
+    own = here.journey.recheck
+    assert own is not None
+    told(here, recheck=Recheck(since=here.at))
+    here.later(minutes=RULES.vitals.recheck_rest_minutes)
+    left_out = checklist(here.journey, 1, here.at)
+    left_out = left_out.model_copy(update={"vitals": left_out.vitals.model_copy(update={"oxygen": None})})
+    assert one(here.do(left_out, Role.SESSION_MONITOR), e.SessionChecked).verdict == "recheck"
+    earlier, later = Recheck(since=START, count=1, signs=("oxygen",)), Recheck(since=here.at, signs=("heart_rate",))
+    both = Recheck(since=here.at, count=1, signs=("oxygen", "heart_rate"))
+    assert join_rechecks([earlier, later]) == join_rechecks([later, earlier]) == both
 
 
 @pytest.mark.requirement("A35")

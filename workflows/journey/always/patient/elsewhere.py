@@ -16,6 +16,7 @@ from workflows.journey.always.patient.model import (
 )
 from workflows.journey.protocol import DoseLimit, is_tighter
 from workflows.journey.stages.screening.rules import list_exclusions
+from workflows.journey.stages.sessions.events import join_rechecks
 from workflows.journey.vocabulary.clinical import KnownDose
 from workflows.journey.vocabulary.severity import OF_CRISIS, Severity, is_at_least
 from workflows.journey.vocabulary.stage import Outcome
@@ -47,11 +48,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
             (each.pregnancy_test.taken_at for each in others if each.pregnancy_test and each.pregnancy_found),
             default=None,
         ),
-        recheck=max(
-            (each.recheck for each in others if each.recheck is not None),
-            key=lambda found: (found.since, found.count, found.signs),
-            default=None,
-        ),
+        recheck=join_rechecks(each.recheck for each in others if each.recheck is not None),
         limits=_tightest(others, medicine),
         also_known_as=_references(others),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),

@@ -75,7 +75,7 @@ class Elsewhere(ImmutableModel):
     pregnancy_found_at: Instant | None = None
     """When the latest pregnancy test was made there that is not negative, and that no later one clears there."""
     recheck: Recheck | None = None
-    """Vital signs that were to be measured again there, as last found."""
+    """Vital signs that were to be measured again there."""
     limits: SortedDict[DoseLimit, Positive] = {}
     also_known_as: tuple[Identifier, ...] = ()
     told_parted: tuple[Identifier, ...] = ()

@@ -32,13 +32,13 @@ from workflows.journey.protocol import DoseLimit, SettingRules, SignOffKind
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented, find_untaught
 from workflows.journey.stages.screening.rules import find_reopened, find_unanswered, list_exclusions
-from workflows.journey.stages.sessions.events import Recheck
+from workflows.journey.stages.sessions.events import Recheck, join_rechecks
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.stages.sessions.validity import find_lapsed, measure_obstacles
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.calendars import age_on, format_moment, is_within
-from workflows.journey.vocabulary.clinical import Observer
+from workflows.journey.vocabulary.clinical import Observer, Vitals
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 
 WEEK = timedelta(days=7)
@@ -153,8 +153,8 @@ def _check_obstacles(journey: Journey, session: Session, at: datetime) -> list[s
         found.append("the vitals are too old")
     if made.verdict != "go":
         found.append(f"vitals: {made.verdict.replace('_', '-')}")
-    elsewhere, rest = journey.elsewhere.recheck, timedelta(minutes=rules.vitals.recheck_rest_minutes)
-    if elsewhere is not None and made.vitals.measured_at < elsewhere.since + rest and at >= elsewhere.since:
+    elsewhere = owed_elsewhere(journey, made.vitals)
+    if elsewhere is not None and at >= elsewhere.since:
         found.append("vitals elsewhere are to be measured again after rest: record the checklist anew")
     if not is_watched(rules.settings[session.setting], made.observer):
         found.append("no adult, present and briefed observer")
@@ -191,13 +191,19 @@ def standing_no_go(journey: Journey, at: datetime) -> tuple[str, ...]:
     return (f"a no-go stands until {format_moment(until, journey.patient.zone)}",)
 
 
+def owed_elsewhere(journey: Journey, vitals: Vitals) -> Recheck | None:
+    """Return what another journey of the patient wants measured again after rest, where these vital signs were measured
+    before the rest was over."""
+    found, rest = journey.elsewhere.recheck, timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
+    return found if found is not None and vitals.measured_at < found.since + rest else None
+
+
 def owed_recheck(journey: Journey, at: datetime) -> Recheck | None:
-    """Return which vital signs are to be measured again for a measurement at a moment (UTC), in whichever journey of
-    the patient that was found last. After the hours of a no-go they are those of another day."""
-    found = [each for each in (journey.elsewhere.recheck, journey.recheck) if each is not None]
-    last = max(found, key=lambda each: each.since, default=None)
+    """Return which vital signs are to be measured again for a measurement at a moment (UTC), in whichever journeys of
+    the patient that was found. After the hours of a no-go they are those of another day."""
     hours = timedelta(hours=journey.protocol.sessions.no_go.hours)
-    return None if last is None or at - last.since > hours else last
+    known = (journey.elsewhere.recheck, journey.recheck)
+    return join_rechecks(each for each in known if each is not None and at - each.since <= hours)
 
 
 def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:

@@ -1,5 +1,6 @@
 """What happened in sessions. Doses are in mg, minutes count from the dose, times are UTC."""
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 
 from workflows.journey.envelopes import EventBody
@@ -63,6 +64,15 @@ class Recheck(ImmutableModel):
     since: Instant
     count: int = 0
     signs: tuple[Identifier, ...] = ()
+
+
+def join_rechecks(rechecks: Iterable[Recheck]) -> Recheck | None:
+    """Return all of these as one, which asks for no less than any of them; None where there are none."""
+    found = sorted(rechecks, key=lambda each: (each.since, each.count, each.signs))
+    if not found:
+        return None
+    signs = dict.fromkeys(sign for each in found for sign in each.signs)
+    return Recheck(since=found[-1].since, count=max(each.count for each in found), signs=tuple(signs))
 
 
 class InstructionsAcknowledged(EventBody):

@@ -39,9 +39,11 @@ from workflows.journey.stages.sessions.dose_gate import (
     interval_obstacles,
     lacks_interpreter,
     outside_hours,
+    owed_elsewhere,
     require_scheduled,
     standing_no_go,
 )
+from workflows.journey.stages.sessions.events import join_rechecks
 from workflows.journey.stages.sessions.observing import end_due
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
@@ -231,6 +233,7 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
             due=session.starts_at,
         )
     made = session.check
+    elsewhere = None if made is None else owed_elsewhere(journey, made.vitals)
     decided = current_decision(journey, SignOffKind.CLEARANCE, subject)
     if outside_hours(journey, session.starts_at):
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
@@ -238,11 +241,12 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: it is planned for another setting than the one signed")
     elif lacks_interpreter(journey, session.interpreter):
         yield _scheduling(subject, f"move session {number}, and name who interprets")
-    elif made is None or (made.verdict == "recheck" and not made.no_go):
+    elif made is None or (not made.no_go and (made.verdict == "recheck" or elsewhere is not None)):
         again, due = "go through the checklist", session.starts_at
-        if journey.recheck is not None:
+        found = join_rechecks(each for each in (journey.recheck, elsewhere) if each is not None)
+        if found is not None:
             rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
-            again, due = "repeat the vitals after rest", max(due, journey.recheck.since + rest)
+            again, due = "repeat the vitals after rest", max(due, found.since + rest)
         yield _monitors(session, CHECKLIST, f"{again} for session {number}", due=due)
     elif made.no_go:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
