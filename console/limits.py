@@ -1,4 +1,5 @@
-"""How often anybody may try to sign in, to make a passkey or to open a link: by address, and by address and person.
+"""How often anybody may try to sign in, to make a passkey, to open a link or to sign a report: by address, and by
+address and person.
 
 Nothing is locked. Whoever tries too often waits for seconds, and only they do: what others try with somebody's id
 elsewhere keeps nobody out at their own address. A passkey cannot be guessed: this keeps the server free, not a secret
@@ -96,7 +97,7 @@ class Limits:
 
 
 def count_try(request: Request, person: str = "") -> None:
-    """Count a try to sign in, to make a passkey or to open a link, by whoever sent a request.
+    """Count a try to sign in, to make a passkey, to open a link or to sign a report, by whoever sent a request.
 
     Raises:
         TooOften: there were too many.
