@@ -77,12 +77,14 @@ async def resend(call: Call, message: MessageArgument) -> None:
 
 async def bounced(call: Call, file: BounceFile = None) -> None:
     """Take the notification of a mail server that a message came back (RFC 3464), from a file or standard input: the
-    next way is tried, or a person sees to it. For a program: the login of one person cannot.
+    next way is tried, or a person sees to it. It is for programs, with the login of the service.
 
     What is no such notification, or about no message of this service, changes nothing and is no error.
     """
     found = await take_notification(call.context, read_beginning(file))
-    said = "It says that a message did not arrive." if found else "It says of no message that it did not arrive."
+    said = "It says that a message of this service did not arrive."
+    if not found:
+        said = "It says of no message of this service that it did not arrive."
     if call.output.json_only:
         call.output.data({"bounced": found})
     else:

@@ -73,9 +73,9 @@ async def take_webhook(context: Context, key: bytes, headers: Mapping[str, str],
     await _keep(context, bounce_of(report.data.message_id, report.data.code))
 
 
-async def take_notification(context: Context, content: bytes) -> int:
-    """Take a delivery status notification that a mail server wrote. How many messages came back by it, whether or not
-    they were ours: of what is none, or is about a delay, none.
+async def take_notification(context: Context, content: bytes) -> bool:
+    """Take a delivery status notification that a mail server wrote. Return whether it says that a message of this
+    service did not arrive; what is no such notification, or is about a delay, does not.
 
     Raises:
         Unavailable: it came before the message was seen to be accepted; it is to come again.
@@ -83,7 +83,7 @@ async def take_notification(context: Context, content: bytes) -> int:
     """
     found = read_notification(content)
     await _keep(context, found)
-    return 0 if found is None else 1
+    return found is not None
 
 
 async def _keep(context: Context, bounce: Bounce | None) -> None:
