@@ -106,8 +106,7 @@ def create_app(
 
     ``make_context`` makes the context of each request, otherwise all of them share one record and one connection to
     Temporal. ``service`` is what messages say of this service; ``bounce_key`` what reports of those that came back are
-    signed with. ``now`` gives the time (UTC) by which people are signed
-    out.
+    signed with. ``now`` gives the time (UTC) by which people are signed out.
 
     Raises:
         SettingsError: the secret of ``openid`` cannot be read, or questionnaires are not those of their instruments.
@@ -254,9 +253,9 @@ class _Closed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # What asks for the head of a page is told what whoever asks for the page is, without the page.
-        head = scope["method"] == "HEAD"
-        scope = {**scope, "method": "GET"} if head else scope
+        if scope["method"] == "HEAD":
+            # It is answered as the page is. The server that runs this leaves the page itself out.
+            scope = {**scope, "method": "GET"}
         request, begun, taken = Request(scope), False, 0
 
         async def counted() -> Message:
@@ -275,8 +274,6 @@ class _Closed:
                     *message.get("headers", ()),
                     *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
                 ]
-            if head and message["type"] == "http.response.body":
-                message = {"type": "http.response.body", "body": b"", "more_body": message.get("more_body", False)}
             await send(message)
 
         with one_request():
