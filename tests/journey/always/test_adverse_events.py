@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, followed_up, one, person
 from tests.journey.ringing import acknowledge, dose, in_session, seizure, steps
 from workflows.journey import commands as c
@@ -204,3 +205,37 @@ def test_an_event_that_is_serious_because_of_death_reports_a_death() -> None:
     play = after("session.end")
     fatal = c.ReportAdverseEvent(what="x", grade=3, serious=True, serious_because=("death",), onset=play.at)
     assert one(play.do(fatal, Role.OBSERVER), e.DeathReported).death == "death-1"
+
+
+@pytest.mark.parametrize("because", SERIOUS)
+def test_whoever_says_why_an_event_is_serious_says_that_it_is(because: str) -> None:
+    """ "Serious: no, because: hospitalization" was told by the ladder of a mild event."""
+    play = after("session.end")
+    said = c.ReportAdverseEvent(what="x", grade=1, serious=False, serious_because=(because,), onset=play.at)
+    play.do(said, Role.OBSERVER)
+    event = play.journey.adverse_events["adverse-event-1"]
+    assert event.serious
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, event.id)
+    mild = said.model_copy(update={"serious_because": ()})
+    play.do(mild, Role.OBSERVER)
+    asked = {"adverse_event": "adverse-event-2", "grade": 1, "serious": False, "serious_because": (because,)}
+    play.do(c.RegradeAdverseEvent.model_validate({**asked, "reason": "x"}))
+    assert play.journey.adverse_events["adverse-event-2"].serious
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"), [("recovered", True), ("not_recovered", True), ("fatal", True), ("unknown", False)]
+)
+def test_whoever_says_how_an_event_stands_that_was_entered_in_error_says_that_it_happened(
+    outcome: str, counts: bool
+) -> None:
+    """A clinician found the patient not recovered from an event that was marked, and nothing came of it."""
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="x", grade=3, serious=False, onset=play.at), Role.PATIENT)
+    mark(play, "adverse-event.reported")
+    confirm(play)
+    assert play.waits_for("alarm") is None
+    play.do(followed_up("adverse-event-1", outcome, play.at if outcome == "recovered" else None))
+    assert play.journey.adverse_events["adverse-event-1"].in_error is not counts
+    assert (play.waits_for("alarm", "adverse-event-1") is not None) is counts
+    assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1") is counts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, observation, plan
+from simulation.people import PEOPLE, checklist, observation, plan
 from tests.journey.play import (
     PROTOCOLS,
     START,
@@ -15,6 +15,8 @@ from tests.journey.play import (
     before,
     closed,
     collected,
+    followed_up,
+    kinds,
     one,
     person,
     ruled,
@@ -365,6 +367,63 @@ def test_whoever_seems_to_live_after_their_death_is_looked_for_at_once(what: str
     requests = len(play.journey.support)
     play.take(play.command(body(play), by))
     assert len(play.journey.support) == requests, "it is said once, until somebody has answered"
+
+
+def _in_crisis() -> Play:
+    play = after("session.end")
+    play.do(c.ReportCrisis(what="x"), Role.OBSERVER)
+    return play
+
+
+def _harmed() -> Play:
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="x", grade=1, serious=False, onset=play.at), Role.PATIENT)
+    return play
+
+
+def _reached(reached: bool) -> c.CommandBody:
+    return c.RecordCrisisContact(crisis="crisis-1", reached=reached, assessment="x", safety_plan=reached)
+
+
+SEEN: dict[str, tuple[Callable[[], Play], Callable[[Play], c.CommandBody], Role, bool]] = {
+    "reached in a crisis": (_in_crisis, lambda _: _reached(True), Role.CLINICIAN, True),
+    "not reached in a crisis": (_in_crisis, lambda _: _reached(False), Role.CLINICIAN, False),
+    "recovered": (_harmed, lambda play: followed_up("adverse-event-1", "recovered", play.at), Role.CLINICIAN, True),
+    "not recovered": (_harmed, lambda _: followed_up("adverse-event-1", "not_recovered"), Role.CLINICIAN, True),
+    "died of it": (_harmed, lambda _: followed_up("adverse-event-1", "fatal"), Role.CLINICIAN, False),
+    "nobody knows": (_harmed, lambda _: followed_up("adverse-event-1", "unknown"), Role.CLINICIAN, False),
+    "measured": (
+        lambda: before("session.check"),
+        lambda play: checklist(play.journey, 1, play.at),
+        Role.SESSION_MONITOR,
+        True,
+    ),
+    "tested": (
+        lambda: after("session.end"),
+        lambda play: c.RecordPregnancyTest(taken_at=play.at, result="negative"),
+        Role.COORDINATOR,
+        True,
+    ),
+    "understands": (
+        lambda: before("education.confirm"),
+        lambda play: c.ConfirmUnderstanding(
+            topics={play.journey.protocol.education_topics[0]: "understood"}, in_their_words="x"
+        ),
+        Role.CLINICIAN,
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SEEN)
+def test_whoever_decides_on_a_death_knows_what_others_recorded_of_a_living_patient(what: str) -> None:
+    """A clinician spoke with the patient in a crisis, and the report of their death stood undoubted."""
+    start, told, by, lives = SEEN[what]
+    play = start()
+    play.do(REPORT, Role.COORDINATOR)
+    doubted = "death.doubted" in kinds(play.do(told(play), by))
+    assert doubted is lives
+    assert bool(play.journey.deaths["death-1"].doubts) is lives
 
 
 REFUSED: dict[str, Callable[[Play], c.CommandBody]] = {

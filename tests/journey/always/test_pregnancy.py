@@ -19,6 +19,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.severity import OF_NO_GO
 
 
 def told(play: Play, result: TestResult, hours_ago: float, by: Role = Role.COORDINATOR) -> int:
@@ -199,3 +200,19 @@ def test_that_no_test_is_needed_stands_for_the_protocols_days_while_what_it_rest
     renewed = play.waits_for("pregnancy_test")
     assert renewed is not None
     assert renewed.deadline > play.at, "a test takes the place of the judgement"
+
+
+@pytest.mark.parametrize("result", ["positive", "unclear"])
+@pytest.mark.parametrize("start", [before("session.check"), after("session.end")])
+def test_a_test_that_is_not_negative_reaches_whom_a_checklist_that_says_so_reaches(
+    start: Play, result: TestResult
+) -> None:
+    """A checklist with "not pregnant: no" called a clinician within the hour, and a positive test waited for a working
+    day."""
+    play = start.branch()
+    told(play, result, 1, by=Role.PATIENT)
+    asked = play.waits_for("support")
+    assert asked is not None
+    assert asked.escalation_policy == OF_NO_GO["told"]
+    told(play, result, 0)
+    assert len(play.journey.support) == 1, "it is said once, while care is held for it"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import PEOPLE, person_of
-from tests.journey.contacts import visit
+from tests.journey.contacts import answer, visit
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import JOURNEY, Play, after, before, course, ledger_of, started
 from workflows.journey import commands as c
@@ -249,6 +249,8 @@ def test_a_clinician_settles_what_is_not_said_again() -> None:
         ("visit.record", {"outcome": "responding", "symptoms": {"mood_instability": "very bad"}}, "symptoms"),
         ("visit.record", {"outcome": "responding", "symptoms": {"mood_instability": 90}}, "symptoms"),
         ("session.check", {"session": 1, "items": {"suicide_risk_none_or_low": False, "x": "y"}}, "items"),
+        ("check-in.complete", {"feeling": "well", "symptoms": {"mood_instability": 90}}, "symptoms"),
+        ("check-in.complete", {"feeling": "well", "symptoms": {"mood_instability": "very bad"}}, "symptoms"),
     ],
 )
 def test_harm_in_the_very_field_that_is_wrong_is_kept(about: str, said: dict[str, Any], wrong: str) -> None:
@@ -479,3 +481,13 @@ def test_who_rights_what_was_wrong_under_its_id_settles_the_report(about: str, w
     assert play.waits_for("kept_report") is not None
     assert hand_in(play, play.command(right, by).model_copy(update={"command_id": meant}))[0] is None
     assert play.waits_for("kept_report") is None
+
+
+@pytest.mark.parametrize(("rating", "kept"), [(8, False), (9, True), (10, True), (11, True)])
+def test_a_symptom_at_the_alert_is_kept_though_whoever_feels_well_leaves_out_another(rating: int, kept: bool) -> None:
+    play = before("check-in.complete")
+    first, *_ = play.journey.protocol.symptoms.names
+    said = answer("check-in-1-4h").model_copy(update={"symptoms": {first: rating}})
+    refusal, _ = hand_in(play, play.command(said, Role.PATIENT))
+    assert refusal is not None
+    assert (play.waits_for("kept_report") is not None) is kept

@@ -175,15 +175,17 @@ def test_doses(pair: tuple[tuple[bool, c.RecordDose], tuple[bool, c.RecordDose]]
 @given(
     st.tuples(st.integers(1, 5), st.integers(1, 5)).map(sorted),
     st.tuples(st.booleans(), st.booleans()).map(sorted),
+    st.booleans(),
 )
-def test_adverse_events(grades: Sequence[int], serious: Sequence[bool]) -> None:
+def test_adverse_events(grades: Sequence[int], serious: Sequence[bool], said: bool) -> None:
+    """Whoever says why an event is serious says that it is, also where they answered that it is not (``said``)."""
     milder, worse = (
         respond(
             SETTLED,
             c.ReportAdverseEvent(
                 what="x",
                 grade=grade,
-                serious=is_serious,
+                serious=is_serious and said,
                 serious_because=("hospitalization",) if is_serious else (),
                 onset=SETTLED.at,
             ),

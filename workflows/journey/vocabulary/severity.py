@@ -48,6 +48,8 @@ OF_NO_GO: dict[Literal["told", "alarm", "emergency"], Severity] = {
 }
 """Of a checklist that does not allow a dose: as such, by an item of the protocol's ``alarm``, and with vital signs that
 would be an emergency after the dose."""
+OF_PREGNANCY = Severity.CLINICAL
+"""Of a pregnancy test that is not negative: no less than a checklist that says so (`OF_NO_GO`)."""
 OF_WORSENING = Severity.CLINICAL
 """Of a score that worsened beyond the protocol's alert."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from simulation.people import checklist
 from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, told
+from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import PROTOCOLS, START, Play, after, before, closed, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -17,6 +18,9 @@ from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
 from workflows.journey.always.pregnancy.rules import needs, pregnancy_obstacles
+from workflows.journey.always.safety.heightened import is_heightened
+from workflows.journey.always.safety.suicide_risk import known_levels, recent_findings
+from workflows.journey.instruments import Instrument, Level
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.events import Recheck, join_rechecks
@@ -52,12 +56,20 @@ REPORTED: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
     "a crisis": (lambda _: c.ReportCrisis(what="wants to die"), Role.COORDINATOR),
     "unresponsive": (lambda play: c.RecordObservation(seen_at=play.at, consciousness="unresponsive"), Role.OBSERVER),
     "a death": (lambda _: c.RecordDeath(related="no", reason="x"), Role.COORDINATOR),
+    "an item 9": (
+        lambda _: c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="self", answers=[0] * 8 + [1]),
+        Role.PATIENT,
+    ),
+    "a report nobody can read": (lambda _: c.KeepReport(about="adverse-event.report", said="{"), Role.OBSERVER),
 }
+
+
+CALLS = ("alarm", "support", "crisis", "suicide_risk", "kept_report")
 
 
 def severity_seen_to(journey: Journey) -> Severity:
     """How bad the worst is that somebody is called for about the patient."""
-    policies = [w.escalation_policy for w in journey.waiting.values() if w.kind in ("alarm", "support", "crisis")]
+    policies = [w.escalation_policy for w in journey.waiting.values() if w.kind in CALLS]
     return worst(*(Severity(policy) for policy in policies if policy in list(Severity)))
 
 
@@ -258,3 +270,48 @@ def test_a_correction_there_that_nobody_confirmed_opens_nothing_here(changed: di
     there.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
     play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
     assert says not in gate(play)
+
+
+def ask_suicide_risk(play: Play, marks: str) -> None:
+    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs(marks)), Role.CLINICIAN)
+
+
+@pytest.mark.requirement("B44")
+@pytest.mark.parametrize(
+    ("marks", "days", "level"),
+    [
+        ("yyyynn-", 29, Level.HIGH),
+        ("yyyynn-", 31, Level.NONE),
+        ("nn---yy", 89, Level.HIGH),
+        ("nn---yy", 91, Level.MODERATE),
+        ("nn---yn", 0, Level.MODERATE),
+    ],
+)
+def test_suicidal_intent_and_behaviour_are_as_recent_in_whatever_journey_they_were_found(
+    marks: str, days: int, level: Level
+) -> None:
+    """Who left, with suicidal intent found the day before, enrolled anew, answered no, and nothing was known of it."""
+    there, here = after("session.end"), after("evaluation.record")
+    ask_suicide_risk(there, marks)
+    here.at = there.at + timedelta(days=days)
+    tell_the_other(there, here)
+    ask_suicide_risk(here, "nn---n-")
+    assert max(known_levels(here.journey, here.at), key=lambda each: each.severity) == level
+    assert bool(recent_findings(here.journey, here.at)) == (level == Level.HIGH)
+
+
+def test_no_screening_contradicts_suicidal_behaviour_that_was_found_elsewhere() -> None:
+    there, here = after("session.end"), before("screening.record")
+    ask_suicide_risk(there, "nn---yy")
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    no = c.RecordScreening(exclusions={"X12": c.ScreeningAnswer(answer="no")})
+    here.refused(no, code=RefusalCode.CONTRADICTS, field="exclusions.X12")
+
+
+def test_risk_that_was_found_elsewhere_hastens_what_is_owed_here() -> None:
+    there, here = after("session.end"), after("session.end")
+    assert not is_heightened(here.journey, here.at)
+    ask_suicide_risk(there, "yyynnn-")
+    tell_the_other(there, here)
+    assert is_heightened(here.journey, here.at)

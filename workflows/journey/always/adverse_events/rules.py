@@ -7,6 +7,7 @@ review. From the severity `urgent` on, an alarm goes on until the event is revie
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -33,8 +34,13 @@ def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datet
     _require_reason(command)
     yield e.AdverseEventReported(
         adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
-        **command.model_dump(exclude={"kind"}),
+        **_graded(command),
     )
+
+
+def _graded(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> dict[str, Any]:
+    """Return what was said of an adverse event. Whoever says why it is serious says that it is."""
+    return {**command.model_dump(exclude={"kind"}), "serious": command.serious or bool(command.serious_because)}
 
 
 def _require_reason(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> None:
@@ -53,14 +59,13 @@ def regrade(journey: Journey, command: c.RegradeAdverseEvent, by: Actor, at: dat
     event = _known(journey, command.adverse_event)
     _require_reason(command)
     severity = severity_of_grade(journey.protocol, command.grade, command.serious, command.serious_because)
+    graded = _graded(command)
     lowers = (
         command.grade < event.grade
-        or (event.serious and not command.serious)
+        or (event.serious and not graded["serious"])
         or not is_at_least(severity, severity_of(journey, event))
     )
-    yield e.AdverseEventRegraded(
-        **command.model_dump(exclude={"kind"}), proposed=lowers and is_severe(journey, event.id)
-    )
+    yield e.AdverseEventRegraded(**graded, proposed=lowers and is_severe(journey, event.id))
 
 
 def follow_up(journey: Journey, command: c.FollowUpAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -85,11 +90,11 @@ def _known(journey: Journey, name: str) -> AdverseEvent:
 
 def severity_of_grade(protocol: Protocol, grade: int, serious: bool, because: Sequence[str] = ()) -> Severity:
     """Return how severe an adverse event of this grade is (CTCAE), serious or not, by the protocol. One that is serious
-    because of what a grade means is as severe as that grade."""
+    because of what a grade means is as severe as that grade. Whoever says why it is serious says that it is."""
     rules = protocol.adverse_events
     meant = (SERIOUS.get(reason, UNKNOWN_REASON) for reason in because)
     by_grade = rules.severity_from_grade.of(max([grade, *meant]))
-    return worst(by_grade, rules.severity_if_serious) if serious else by_grade
+    return worst(by_grade, rules.severity_if_serious) if serious or because else by_grade
 
 
 def severity_of(journey: Journey, event: AdverseEvent) -> Severity:
@@ -132,15 +137,27 @@ def react_regrade(journey: Journey, body: e.AdverseEventRegraded, at: datetime) 
 
 
 def react_follow_up(journey: Journey, body: e.AdverseEventFollowedUp, at: datetime) -> Iterator[e.EventBody]:
-    """Grade an event that was fatal as a death, also one that was entered in error before."""
+    """Grade an event that was fatal as a death. Whoever says how one stands that was entered in error says that it
+    happened: it counts again, as it was graded."""
     event = journey.adverse_events.get(body.adverse_event)
-    if body.outcome == "fatal" and event is not None and (event.grade < SERIOUS[DEATH] or event.in_error):
+    if event is None:
+        return
+    if body.outcome == "fatal" and (event.grade < SERIOUS[DEATH] or event.in_error):
         yield e.AdverseEventRegraded(
             adverse_event=event.id,
             grade=SERIOUS[DEATH],
             serious=True,
             serious_because=(DEATH,),
             reason="its outcome was fatal",
+            proposed=False,
+        )
+    elif event.in_error and body.outcome != "unknown":
+        yield e.AdverseEventRegraded(
+            adverse_event=event.id,
+            grade=event.grade,
+            serious=event.serious,
+            serious_because=event.serious_because,
+            reason="it was followed up after it was marked as entered in error",
             proposed=False,
         )
 

@@ -36,9 +36,29 @@ SIGNS_OF_LIFE = (
     e.QuestionAsked,
     e.VisitRecorded,
     e.TherapyRecorded,
+    e.TopicsExplained,
+    e.UnderstandingConfirmed,
+    e.SessionChecked,
+    e.SessionEnded,
+    e.CrisisContactRecorded,
+    e.PregnancyTested,
+    e.AdverseEventFollowedUp,
 )
-"""What is recorded of the living. Who records late what was before the death is asked once too often, and no patient
-who lives is overlooked."""
+"""What is recorded of the living (`shows_life`). Who records late what was before the death is asked once too often,
+and no patient who lives is overlooked."""
+
+
+def shows_life(body: e.EventBody) -> bool:
+    """Whether something is recorded only of a patient who lives: not that nobody reached them, that an adverse event
+    was fatal or nobody knows how it went on, or that a session ended although its criteria were not met."""
+    match body:
+        case e.CrisisContactRecorded():
+            return body.reached
+        case e.AdverseEventFollowedUp():
+            return body.outcome not in ("fatal", "unknown")
+        case e.SessionEnded():
+            return body.clinician_decision is None
+    return isinstance(body, SIGNS_OF_LIFE)
 
 
 def find_standing(journey: Journey) -> Death | None:
@@ -113,7 +133,8 @@ def react_doubt(journey: Journey, body: e.DeathDoubted, at: datetime) -> Iterato
 
 def react_life(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
     """Doubt the death where something was recorded after it that only a living patient does."""
-    yield from _doubted(journey)
+    if shows_life(body):
+        yield from _doubted(journey)
 
 
 def _doubted(journey: Journey) -> Iterator[e.EventBody]:
@@ -127,10 +148,7 @@ def doubt_if_patient_acts(
 ) -> Iterator[e.EventBody]:
     """Doubt the death where the patient sends something, whatever it is, unless what was ``decided`` on it does so by
     itself. Who decides on the death knows of that."""
-    said = isinstance(command.body, c.RecordDeath | c.DoubtDeath) or any(
-        isinstance(body, SIGNS_OF_LIFE) for body in decided
-    )
-    if not said:
+    if not (isinstance(command.body, c.RecordDeath | c.DoubtDeath) or any(map(shows_life, decided))):
         yield from doubt_if_patient_sends(journey, command)
 
 

@@ -14,11 +14,13 @@ from workflows.journey.always.patient.model import (
     KnownRisk,
     ReleasedSession,
 )
+from workflows.journey.always.safety.suicide_risk import find_suicidal
+from workflows.journey.instruments import RiskFinding
 from workflows.journey.protocol import DoseLimit, is_tighter
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.events import join_rechecks
 from workflows.journey.vocabulary.clinical import KnownDose
-from workflows.journey.vocabulary.severity import OF_CRISIS, Severity, is_at_least
+from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9, Severity, is_at_least
 from workflows.journey.vocabulary.stage import Outcome
 
 KEPT = 300
@@ -51,6 +53,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         recheck=join_rechecks(each.recheck for each in others if each.recheck is not None),
         limits=_tightest(others, medicine),
         also_known_as=_references(others),
+        suicidal=_latest(found for each in others for found in find_suicidal(each).items()),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
     )
 
@@ -66,6 +69,13 @@ def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, flo
             if same and (name not in found or is_tighter(name, value, found[name])):
                 found[name] = value
     return found
+
+
+def _latest(found: Iterable[tuple[RiskFinding, datetime]]) -> dict[RiskFinding, datetime]:
+    latest: dict[RiskFinding, datetime] = {}
+    for finding, at in found:
+        latest[finding] = max(at, latest.get(finding, at))
+    return latest
 
 
 def _references(others: tuple[Journey, ...]) -> tuple[str, ...]:
@@ -119,6 +129,14 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
     for crisis in journey.crises.values():
         severity = OF_CRISIS[crisis.level]
         yield _risk(journey, "crisis", crisis.id, crisis.level, crisis.opened_at, severity, unsettled=not crisis.closed)
+    for measured in journey.measurements:
+        if measured.risk_found in journey.open_item_9:
+            since, name = measured.known_at, f"item-9-{measured.risk_found}"
+            yield _risk(journey, "item_9", name, "open", since, OF_ITEM_9, unsettled=True)
+    for report in journey.reports.values():
+        if not report.settled:
+            what, name = report.severity.value, f"kept-{report.id}"
+            yield _risk(journey, "report", name, what, report.at, report.severity, unsettled=True)
     for event in journey.adverse_events.values():
         reviewed, severity = is_reviewed(journey, event.id), severity_of(journey, event)
         what, onset = f"grade {event.grade}", event.report.onset

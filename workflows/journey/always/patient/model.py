@@ -14,6 +14,7 @@ from workflows.journey.envelopes import (
     Evolutions,
     change_entry,
 )
+from workflows.journey.instruments import RiskFinding
 from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.vocabulary.actors import Role
@@ -43,7 +44,7 @@ class KnownRisk(ImmutableModel):
     journey."""
 
     source: UUID
-    type: Literal["hold", "crisis", "adverse_event", "death", "support", "exclusion", "ending"]
+    type: Literal["hold", "crisis", "item_9", "adverse_event", "report", "death", "support", "exclusion", "ending"]
     what: Short
     since: Instant
     open: bool
@@ -78,6 +79,8 @@ class Elsewhere(ImmutableModel):
     """Vital signs that were to be measured again there."""
     limits: SortedDict[DoseLimit, Positive] = {}
     also_known_as: tuple[Identifier, ...] = ()
+    suicidal: SortedDict[RiskFinding, Instant] = {}
+    """Since when suicidal intent or behaviour that clinicians found there last is recent, by what it is."""
     told_parted: tuple[Identifier, ...] = ()
     """Of which references the patient was told there that they are somebody else's."""
 

@@ -101,11 +101,12 @@ def _parts_late(journey: Journey, elsewhere: Elsewhere) -> bool:
 
 
 def _is_less(before: Elsewhere, now: Elsewhere) -> bool:
-    """Whether doses, risks or limits of others that were known are not any more."""
+    """Whether doses, risks, suicidal intent or behaviour, or limits of others that were known are not any more."""
     doses, risks = dict.fromkeys(dose.source for dose in now.doses), [risk.source for risk in now.risks]
     return (
         any(dose.source not in doses for dose in before.doses)
         or any(risk.source not in risks for risk in before.risks)
+        or any(finding not in now.suicidal or now.suicidal[finding] < at for finding, at in before.suicidal.items())
         or any(
             name not in now.limits or is_tighter(name, limit, now.limits[name]) for name, limit in before.limits.items()
         )

@@ -14,10 +14,12 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.pregnancy.model import NOT_PREGNANT
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import PREGNANCY_TEST
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.severity import OF_PREGNANCY
 from workflows.journey.vocabulary.stage import Stage
 
 HOLD = "pregnancy"
@@ -38,10 +40,13 @@ def judge(journey: Journey, command: c.JudgePregnancy, by: Actor, at: datetime) 
 
 
 def react_test(journey: Journey, body: e.PregnancyTested, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care at once when a test is not negative, once for all that are to be released by a later one."""
+    """Hold care at once when a test is not negative, once for all that are to be released by a later one, and have a
+    clinician speak with the patient: a dose may have been taken already."""
     held = any(hold.cause == HOLD for hold in journey.standing_holds)
     if journey.pregnancy_found and body.result != "negative" and not held:
-        yield place(journey, HOLD, f"a pregnancy test is {body.result} (X18)")
+        found = f"a pregnancy test is {body.result} (X18)"
+        yield place(journey, HOLD, found)
+        yield ask_support(journey, OF_PREGNANCY, found)
 
 
 def react_corrected(

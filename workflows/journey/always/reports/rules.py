@@ -25,7 +25,7 @@ from workflows.journey.stages.sessions.judging import vitals_alert
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, refuse
-from workflows.journey.vocabulary.severity import OF_NO_GO, OF_WORSENING, Severity, is_at_least, worst
+from workflows.journey.vocabulary.severity import OF_NO_GO, OF_PREGNANCY, OF_WORSENING, Severity, is_at_least, worst
 from workflows.journey.vocabulary.words import name_of
 
 ABOUT_THE_FORM = (
@@ -82,11 +82,11 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
         case "instrument.record" if not _shows_risk(told):
             return None
         case "check-in.complete" if told.get("feeling") == "well":
-            return None
+            return None if _are_calm(journey, said.get("symptoms", {})) else OF_WORSENING
         case "adverse-event.follow-up" if told.get("outcome") not in (None, "fatal"):
             return None
         case "pregnancy.test":
-            return None if told.get("result") == "negative" else Severity.CLINICAL
+            return None if told.get("result") == "negative" else OF_PREGNANCY
     return Severity.EMERGENCY if about in HARM else None
 
 
@@ -112,11 +112,17 @@ def _judge_correction(journey: Journey, correction: object) -> Severity | None:
 def _is_calm_visit(journey: Journey, said: ReportContent) -> bool:
     """Whether a visit says that nothing is to be reviewed: an outcome of the protocol that needs no review, and no
     symptom at the protocol's alert."""
-    rules, symptoms = journey.protocol.follow_up, said.get("symptoms", {})
-    outcome = said.get("outcome")
-    if outcome not in rules.outcomes or outcome in rules.outcomes_to_review or not isinstance(symptoms, Mapping):
+    rules, outcome = journey.protocol.follow_up, said.get("outcome")
+    if outcome not in rules.outcomes or outcome in rules.outcomes_to_review:
         return False
-    return all(type(rating) is int and rating < journey.protocol.symptoms.alert_at for rating in symptoms.values())
+    return _are_calm(journey, said.get("symptoms", {}))
+
+
+def _are_calm(journey: Journey, symptoms: object) -> bool:
+    """Whether the ratings of symptoms can be read, and none is at the protocol's alert."""
+    return isinstance(symptoms, Mapping) and all(
+        type(rating) is int and rating < journey.protocol.symptoms.alert_at for rating in symptoms.values()
+    )
 
 
 def _judge_checklist(journey: Journey, said: ReportContent) -> Severity | None:

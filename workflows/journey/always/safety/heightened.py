@@ -36,6 +36,7 @@ def _is_suicidal(journey: Journey, at: datetime) -> bool:
 def _last_suicidal(journey: Journey) -> datetime | None:
     found = [found_at(journey, m) for m in journey.measurements if m.score.gate_level in SUICIDAL]
     found += [crisis.opened_at for crisis in journey.crises.values() if Level(crisis.level) in SUICIDAL]
+    found += [risk.since for risk in journey.elsewhere.risks if risk.type == "crisis" and risk.what in SUICIDAL]
     return max(found, default=None)
 
 

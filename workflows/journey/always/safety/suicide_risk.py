@@ -9,7 +9,7 @@ precautions until a professional has seen the person); the versions "recent" and
 Zero Suicide, "Engage" and "Transition" (a safety plan, and contact again soon after a crisis).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from workflows.journey import commands as c
@@ -28,6 +28,7 @@ from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9
 
+BEHAVED = (RiskFinding.BEHAVIOUR, RiskFinding.LIFETIME_BEHAVIOUR)
 ITEM_9_OPEN = "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS"
 
 
@@ -79,8 +80,7 @@ def _told_before(journey: Journey) -> bool:
 
 
 def _behaved(measured: Measurement) -> bool:
-    found = measured.score.findings
-    return RiskFinding.LIFETIME_BEHAVIOUR in found or RiskFinding.BEHAVIOUR in found
+    return any(finding in measured.score.findings for finding in BEHAVED)
 
 
 def _known(journey: Journey, body: e.InstrumentRecorded, level: Level) -> bool:
@@ -101,7 +101,7 @@ def _levels(journey: Journey, recent: bool) -> tuple[Level, ...]:
     levels = [Level.HIGH] if recent else []
     if journey.asked_risk is not None and journey.asked_risk.score.current_level is not None:
         levels.append(journey.asked_risk.score.current_level)
-    if not recent and any(_behaved(m) for m in _asked_by_staff(journey)):
+    if not recent and any(finding in _last_found(journey) for finding in BEHAVED):
         levels.append(Level.MODERATE)
     return tuple(dict.fromkeys(levels))
 
@@ -112,8 +112,9 @@ def worst_level(known: Sequence[Level], among: Sequence[str]) -> Level:
 
 
 def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
-    """Return what a clinician found so short a time ago that nothing asked since outweighs it (Columbia: intent in the
-    past month, behaviour in the past 3 months; the protocol says how many days)."""
+    """Return what a clinician found, in any journey of the patient, so short a time ago that nothing asked since
+    outweighs it (Columbia: intent in the past month, behaviour in the past 3 months; the protocol says how many
+    days)."""
     return tuple(
         f"{what} was found less than {days} days ago"
         for what, days, last in _last_findings(journey)
@@ -124,16 +125,33 @@ def recent_findings(journey: Journey, at: datetime) -> tuple[str, ...]:
 @recalled
 def _last_findings(journey: Journey) -> tuple[tuple[str, int, datetime], ...]:
     """What a clinician found, for how many days it is recent, and since when it is (UTC) where it was found last."""
-    rules, asked = journey.protocol.instruments, _asked_by_staff(journey)
+    rules, found = journey.protocol.instruments, _last_found(journey)
     windows = (
         (RiskFinding.INTENT, "suicidal intent", rules.suicidal_intent_recent_days),
         (RiskFinding.BEHAVIOUR, "suicidal behaviour", rules.suicidal_behaviour_recent_days),
     )
-    return tuple(
-        (what, days, max(found))
-        for finding, what, days in windows
-        if (found := [found_at(journey, m) for m in asked if finding in m.score.findings])
-    )
+    return tuple((what, days, found[finding]) for finding, what, days in windows if finding in found)
+
+
+@recalled
+def _last_found(journey: Journey) -> dict[RiskFinding, datetime]:
+    """What clinicians found of the patient, in this journey or in another one, and since when it is recent (UTC)."""
+    found = dict(find_suicidal(journey))
+    for finding, at in journey.elsewhere.suicidal.items():
+        found[finding] = max(at, found.get(finding, at))
+    return found
+
+
+def find_suicidal(journey: Journey) -> Mapping[RiskFinding, datetime]:
+    """Return which suicidal intent or behaviour clinicians found in this journey, and since when (UTC) it is recent
+    where it was found last."""
+    found: dict[RiskFinding, datetime] = {}
+    for measured in _asked_by_staff(journey):
+        at = found_at(journey, measured)
+        for finding in (RiskFinding.INTENT, *BEHAVED):
+            if finding in measured.score.findings:
+                found[finding] = max(at, found.get(finding, at))
+    return found
 
 
 def found_at(journey: Journey, measured: Measurement) -> datetime:
