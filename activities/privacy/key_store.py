@@ -37,6 +37,10 @@ _LOCK = 0x6361726570617469
 _HIGHEST = 2**31 - 1
 """The highest number that a key can have."""
 _SCHEMA = "key_store.sql"
+_ADD = (
+    "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, $2, $3, $4, $5) "
+    "ON CONFLICT (subject, number) DO NOTHING"
+)
 _DURABLY = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 
 log = structlog.get_logger("keys")
@@ -363,12 +367,7 @@ class KeyStore:
     async def _add(self, subject: str, number: int) -> None:
         """Add a key of this number, unless another process was faster."""
         key_id = uuid4() if subject == IDENTITY else (await self.patients()).new_key_id(subject)
-        master, wrapped = await self._masters.wrap(AESGCM.generate_key(256), _about(subject, key_id))
-        await self._do(
-            "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, $2, $3, $4, $5) "
-            "ON CONFLICT (subject, number) DO NOTHING",
-            *(subject, number, key_id, master, wrapped),
-        )
+        await self._do(_ADD, *await _new_row(self._masters, subject, number, key_id))
 
     async def _opened(self, row: "_Row") -> DataKey | None:
         """The key of a row; None where nobody with the keys put it there: whoever has the role of a process can.
@@ -388,9 +387,12 @@ class KeyStore:
         return key
 
     async def _was_made(self, row: "_Row") -> bool:
-        """Whether somebody with the keys made the key of a row. Of the secret itself nobody can say."""
+        """Whether somebody with the keys made the key of a row. Of the secret itself nobody can say; there is one only,
+        the first."""
         subject, key_id = row["subject"], row["key_id"]
-        return subject == IDENTITY or (await self.patients()).made_key_id(subject, key_id)
+        if subject == IDENTITY:
+            return bool(row["number"] == 1)
+        return (await self.patients()).made_key_id(subject, key_id)
 
     async def _ask(self, statement: str, *given: object) -> _Row | None:
         return next(iter(await self._ask_all(statement, *given)), None)
@@ -412,6 +414,11 @@ class KeyStore:
         await _try(do)
 
 
+async def _new_row(masters: MasterKeys, subject: str, number: int, key_id: UUID) -> tuple[object, ...]:
+    master, wrapped = await masters.wrap(AESGCM.generate_key(256), _about(subject, key_id))
+    return subject, number, key_id, master, wrapped
+
+
 def _about(subject: str, key_id: UUID) -> bytes:
     """What a wrapped key is bound to, so that none can stand in for another."""
     return b"carepath/data-key/1\0" + key_id.bytes + subject.encode()
@@ -429,9 +436,11 @@ async def _try(ask: Callable[[], Awaitable[_Value]]) -> _Value:
     raise AssertionError("unreachable")
 
 
-async def prepare_key_store(owner_url: str) -> list[str]:
+async def prepare_key_store(owner_url: str, masters: MasterKeys | None = None) -> list[str]:
     """Make the tables and the roles of the key store, and return the names of the files that made it, none where it was
     there. Safe to repeat; what an earlier build made is brought up to date. Connects as the owner of its database.
+    With ``masters`` the secret that tells patients apart is made, too, before any role of a process is let in: none can
+    be first with it.
 
     Raises:
         asyncpg.PostgresError: as it is; this is run by operators, and no key is in it.
@@ -442,6 +451,8 @@ async def prepare_key_store(owner_url: str) -> list[str]:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             new = await connection.fetchval("SELECT to_regclass('keys.data_key') IS NULL")
             await connection.execute((files("activities.privacy") / _SCHEMA).read_text())
+            if masters is not None:
+                await connection.execute(_ADD, *await _new_row(masters, IDENTITY, 1, uuid4()))
         return [_SCHEMA] if new else []
     finally:
         await connection.close()

@@ -38,11 +38,14 @@ CREATE TABLE IF NOT EXISTS keys.data_key (
     PRIMARY KEY (subject, number)
 );
 CREATE INDEX IF NOT EXISTS data_key_master ON keys.data_key (master);
--- A new key is the next one: nobody can use up the numbers.
+-- A new key is the next one: nobody can use up the numbers. The secret by which patients are told apart is one for ever.
 CREATE OR REPLACE FUNCTION keys.require_next() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.number > 1 + (SELECT coalesce(max(number), 0) FROM keys.data_key WHERE subject = NEW.subject) THEN
         RAISE check_violation USING MESSAGE = 'a key has the number after the last one';
+    END IF;
+    IF NEW.subject = 'identity' AND NEW.number > 1 THEN
+        RAISE check_violation USING MESSAGE = 'there is one secret by which patients are told apart';
     END IF;
     RETURN NEW;
 END

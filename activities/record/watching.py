@@ -196,6 +196,20 @@ async def next_events(record: Record, by: datetime) -> tuple[int, Sequence[Store
     return rows[-1]["position"] if rows else start, await record.decoded(rows, waits=False)
 
 
+async def events_at(record: Record, positions: Collection[int]) -> Sequence[StoredEvent]:
+    """Return the events at these positions of the log."""
+    if not positions:
+        return ()
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "  # noqa: S608 - a constant
+            "WHERE log_id = $1 AND position = ANY($2) ORDER BY position",
+            record.log_id,
+            list(positions),
+        )
+    return await record.decoded(rows, waits=False)
+
+
 async def shown(record: Record) -> ListsProgress:
     """Return how far lists are, all of one moment."""
     async with record.connection() as connection:

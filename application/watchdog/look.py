@@ -5,6 +5,7 @@ turn has not come, and only where they are up to the log.
 """
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from activities.record.watching import (
     delivered,
     due_rows,
     early_notices,
+    events_at,
     first_recorded,
     heads,
     late_messages,
@@ -40,6 +42,7 @@ from workflows.journey.views.notices import notices
 
 STEP_MISSED = "step_missed"
 NOTICE_MISSING = "notice_missing"
+NOTICES_UNKNOWN = "notices_unknown"
 MESSAGE_UNDELIVERED = "message_undelivered"
 JOURNEY_UNREADABLE = "journey_unreadable"
 RECONCILIATION_LATE = "reconciliation_late"
@@ -52,6 +55,8 @@ DATABASE_LARGE = "database_large"
 
 FOLDING = 10.0
 """For how many seconds one look folds journeys at most. The others' turn comes at the next looks."""
+AGAIN = 50
+"""How many of what could not be read one look reads again, of each kind: the key may be back."""
 
 
 class LookResult(NamedTuple):
@@ -78,6 +83,12 @@ class Folds:
         kept = self._kept.get(head.journey_id)
         return kept if kept is not None and kept.journey_hash == head.journey_hash else None
 
+    def unread(self, open_heads: Iterable[WatchedHead]) -> list[WatchedHead]:
+        """Return those of these journeys that could not be read, the one first that was tried longest ago."""
+        by_id = {head.journey_id: head for head in open_heads}
+        found = (by_id[journey] for journey, kept in self._kept.items() if kept.steps is None and journey in by_id)
+        return [head for head in found if self.find(head) is not None]
+
     async def fold(self, record: Record, wanted: Iterable[WatchedHead], seconds: float) -> None:
         """Fold journeys anew for so many seconds, one at least."""
         until = monotonic() + seconds
@@ -92,6 +103,7 @@ class Folds:
                 raise
             except Exception:  # a row may hold anything, and stops only its own journey
                 steps = None
+            self._kept.pop(head.journey_id, None)
             self._kept[head.journey_id] = _Folded(head.journey_hash, steps)
             if monotonic() > until:
                 return
@@ -172,7 +184,9 @@ async def _missed_steps(
     changed = [head for head in open_heads if folds.find(head) is None]
     # First what lists do not show or show as overdue, then whatever else went on.
     changed.sort(key=lambda head: head.unshown_since is None and head.journey_id not in said_due)
-    await folds.fold(record, changed, min(FOLDING, settings.every_seconds / 2))
+    # Last what could not be read: nothing is recorded of it when its key is back.
+    again = folds.unread(open_heads)[:AGAIN]
+    await folds.fold(record, (*changed, *again), min(FOLDING, settings.every_seconds / 2))
     due = []
     for head in open_heads:
         folded = folds.find(head)
@@ -232,28 +246,29 @@ def _of_journey(kind: str, head: WatchedHead, since: datetime | None = None) -> 
 
 async def _missing_notices(record: Record, by: datetime, kept: Iterable[KeptMatter]) -> tuple[list[Matter], int]:
     """Return the notices that did not leave although their events were recorded by a moment (UTC): those of the next
-    events, and those that were missing before and still are."""
+    events, and those that were missing before and still are. Of an event that cannot be read nobody knows whether there
+    are any: it is told, and read again at later looks until it can be."""
     position, events = await next_events(record, by)
+    kept = list(kept)
     missing = {UUID(each.matter.name): each.matter for each in kept if each.matter.kind == NOTICE_MISSING}
-    for stored in events:
+    unknown = {int(each.matter.name): each.matter for each in kept if each.matter.kind == NOTICES_UNKNOWN}
+    again = secrets.SystemRandom().sample(sorted(unknown), min(len(unknown), AGAIN))
+    for asked in again:
+        del unknown[asked]
+    for stored in (*await events_at(record, again), *events):
+        shown = {"journey_id": str(stored.journey_id), "since": stored.recorded_at.isoformat()}
         try:
             left = notices(from_stored(stored))
         except UnreadableEvent:
-            continue  # That is told of the journey.
+            unknown[stored.position] = Matter(NOTICES_UNKNOWN, str(stored.position), shown)
+            continue
         for notice in left:
             notice_id = record.patients.of_notice(notice)
             missing[notice_id] = Matter(
-                NOTICE_MISSING,
-                str(notice_id),
-                {
-                    "journey_id": str(notice.journey_id),
-                    "notice_id": str(notice_id),
-                    "since": stored.recorded_at.isoformat(),
-                    "to": notice.to.value,
-                },
+                NOTICE_MISSING, str(notice_id), {**shown, "notice_id": str(notice_id), "to": notice.to.value}
             )
     arrived = await delivered(record, missing)
-    return [matter for notice_id, matter in missing.items() if notice_id not in arrived], position
+    return [*unknown.values(), *(matter for key, matter in missing.items() if key not in arrived)], position
 
 
 async def _undelivered(record: Record, settings: WatchdogSettings, at: datetime) -> list[Matter]:

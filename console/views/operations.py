@@ -20,6 +20,7 @@ router = APIRouter()
 MATTERS: Final = {
     "step_missed": "A step of an escalation was due and not taken",
     "notice_missing": "A notice did not leave",
+    "notices_unknown": "An event cannot be read, and so not whether its notices left",
     "message_undelivered": "A message reached nobody",
     "journey_unreadable": "A journey cannot be read",
     "reconciliation_late": "Nobody compared journeys with Temporal lately",

@@ -65,22 +65,53 @@ async def test_processes_that_begin_together_make_one_key(keys_database: Databas
     assert all(seals_alike(keys[0], key) for key in keys)
 
 
-async def test_a_second_secret_of_patients_keys_that_somebody_added_takes_no_effect(
+async def test_a_second_secret_of_patients_keys_is_refused_and_where_it_is_takes_no_effect(
     key_store: KeyStore, keys_database: Database, keyring: Path
 ) -> None:
     """Every process may add keys. With another secret nobody would be taken for who they are any more: a patient could
-    begin a second journey, and what was given to them in the first would not count."""
+    begin a second journey, and what was given to them in the first would not count. A store of an earlier build may
+    have such a row; no master key is kept for its sake."""
     before = (await key_store.patients()).of_ref("somebody")
-    key_id = uuid4()
-    master, wrapped = await Keyring(keyring).wrap(bytes(32), b"carepath/data-key/1\0" + key_id.bytes + b"identity")
-    connection = await asyncpg.connect(keys_database.keys_url)
-    await connection.execute(
-        "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ('identity', 2, $1, $2, $3)",
-        *(key_id, master, wrapped),
-    )
-    await connection.close()
-    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as restarted:
+    add = "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ('identity', 2, $1, $2, $3)"
+    process, owner = await asyncpg.connect(keys_database.keys_url), await asyncpg.connect(keys_database.owner_url)
+    try:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await process.execute(add, uuid4(), "none", os.urandom(60))
+        await owner.execute("ALTER TABLE keys.data_key DISABLE TRIGGER next_number")
+        await owner.execute(add, forged := uuid4(), "none", os.urandom(60))
+    finally:
+        await process.close()
+        await owner.close()
+    async with open_key_store(keys_database.key_keeper_url, Keyring(keyring)) as restarted:
         assert (await restarted.patients()).of_ref("somebody") == before
+        assert await restarted.find(forged) is None
+        use_master_key(keyring, new := add_master_key(keyring))
+        await restarted.rewrap()
+        found = await restarted.survey()
+    assert (found.wraps, found.unusable, found.forged) == ({new: 2}, (), (forged,)), "the old one may be dropped"
+
+
+async def test_no_role_comes_before_the_first_secret_of_patients_keys(postgres: Postgres, keyring: Path) -> None:
+    """Where the keyring is known when the tables are made, the secret is there before a process can add one."""
+    fresh = await postgres.fresh_database()
+    try:
+        for _ in range(2):
+            await prepare_key_store(fresh.owner_url, Keyring(keyring))
+        process = await asyncpg.connect(fresh.keys_url)
+        try:
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                await process.execute(
+                    "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) "
+                    "VALUES ('identity', 1, gen_random_uuid(), 'none', 'x')"
+                )
+            rows = await process.fetch("SELECT number FROM keys.data_key WHERE subject = 'identity'")
+        finally:
+            await process.close()
+        assert [row["number"] for row in rows] == [1]
+        async with open_key_store(fresh.keys_url, Keyring(keyring)) as store:
+            await store.patients()
+    finally:
+        await postgres.drop_database(fresh)
 
 
 async def test_newer_keys_that_somebody_added_keep_nobody_from_theirs(

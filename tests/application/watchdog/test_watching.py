@@ -174,6 +174,37 @@ async def test_a_journey_that_cannot_be_read_is_paged(
         await pager.told("step_missed")
 
 
+async def test_what_could_not_be_read_is_read_again_until_it_can(
+    record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection
+) -> None:
+    """Its key was away. Nothing was recorded since, so only to try again shows what waits, and who was not told."""
+    spoilt = Waiting(record, LONG_AGO)
+    spoilt.play.at = datetime.now(UTC)
+    spoilt.play.clock()
+    await spoilt.put(put)
+    left = [notice for event in renamed(spoilt.play.events, spoilt.id) for notice in notices(event)]
+    assert left
+    await keep_clean_pass(record)
+    await catch_up(record)
+    await admin.execute("ALTER TABLE record.journey_event DISABLE TRIGGER ALL")
+    await admin.execute("CREATE TABLE kept AS SELECT position, payload FROM record.journey_event")
+    await admin.execute("UPDATE record.journey_event SET payload = '{}'")
+    async with watching(settings):
+        await pager.told("journey_unreadable")
+        [told] = await pager.told("notices_unknown")
+        assert {each["journey_id"] for each in told.body["data"]["matters"]} == {str(spoilt.id)}
+        assert "notice_missing" not in {call.kind for call in pager.calls}
+        await admin.execute(
+            "UPDATE record.journey_event e SET payload = k.payload FROM kept k WHERE k.position = e.position"
+        )
+        await pager.told("journey_unreadable", "over")
+        await pager.told("notices_unknown", "over")
+        [missing] = await pager.told("notice_missing")
+    assert {each["notice_id"] for each in missing.body["data"]["matters"]} == {
+        str(record.patients.of_notice(notice)) for notice in left
+    }
+
+
 @pytest.mark.parametrize("again", [False, True])
 async def test_an_end_of_the_log_that_is_cut_off_is_paged_whatever_the_rows_of_pages_say(
     record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection, *, again: bool
