@@ -236,3 +236,14 @@ def test_a_dose_long_after_its_release_is_a_deviation(minutes: int, lapsed: bool
     body = one(play.do(taken, Role.SESSION_MONITOR), e.DoseRecorded)
     assert body.deviations == (("the release had lapsed before it was recorded",) if lapsed else ())
     assert play.journey.held is lapsed
+
+
+@pytest.mark.parametrize(("seconds", "lapsed"), [(3600, False), (3601, True), (14 * 3600, True)])
+def test_a_dose_that_is_taken_after_its_release_lapsed_was_not_released(seconds: int, lapsed: bool) -> None:
+    """A dose at three in the morning, fourteen hours after its release, held care and called nobody."""
+    play = after("session.release", 2)
+    plan, taken_at = play.journey.plan, play.at + timedelta(seconds=seconds)
+    assert plan is not None
+    play.at = taken_at
+    play.do(c.RecordDose(session=2, dose_mg=plan.dose_mg, route=plan.route, taken_at=taken_at), Role.SESSION_MONITOR)
+    assert (play.waits_for("alarm") is not None) is lapsed

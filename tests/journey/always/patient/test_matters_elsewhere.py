@@ -7,6 +7,7 @@ from uuid import uuid5
 import pytest
 
 from simulation.people import checklist
+from tests.journey.correcting import amend, confirm
 from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, told
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import PROTOCOLS, START, Play, after, before, closed, kinds, one
@@ -201,6 +202,7 @@ def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
 
 
 UNSETTLED = "a matter of this patient elsewhere is not settled"
+WAITS = "a correction of a dose or an answer of this patient elsewhere waits for a second person"
 
 
 @pytest.mark.requirement("A35")
@@ -264,12 +266,34 @@ def test_a_correction_there_that_nobody_confirmed_opens_nothing_here(changed: di
         there.do(c.Withdraw(), Role.PATIENT)
     play = before("session.release")
     play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
-    says = "a correction of a dose of this patient elsewhere waits for a second person"
-    assert says in gate(play)
+    assert WAITS in gate(play)
     [correction] = there.journey.unconfirmed
     there.do(c.ConfirmCorrection(correction=correction, reason="x"), Role.MEDICAL_DIRECTOR)
     play.journey = play.journey.model_copy(update={"elsewhere": see_elsewhere([there.journey], "another")})
-    assert says not in gate(play)
+    assert WAITS not in gate(play)
+
+
+def test_suicidal_intent_that_one_person_corrected_away_there_opens_nothing_here() -> None:
+    there, here = after("session.end"), before("session.release")
+    ask_suicide_risk(there, "yyyynn-")
+    right = c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs("nn---n-"))
+    amend(there, "instrument.recorded", right)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    assert not recent_findings(here.journey, here.at)
+    assert any(WAITS in why for why in dose_gate(here.journey, 1, here.at))
+    confirm(there)
+    tell_the_other(there, here)
+    assert not any(WAITS in why for why in dose_gate(here.journey, 1, here.at))
+
+
+def test_a_concern_of_the_monitoring_program_is_one_of_the_next_journey_too() -> None:
+    there, here = closed(), after("evaluation.record")
+    checked = {"state": "CA", "checked_at": there.at, "concern": True, "found": "two prescribers (invented)"}
+    there.do(c.RecordMonitoringCheck.model_validate(checked))
+    tell_the_other(there, here)
+    [hold] = here.journey.standing_holds
+    assert hold.severe
 
 
 def ask_suicide_risk(play: Play, marks: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.correcting import mark
-from tests.journey.play import Play, before, kinds, person
+from tests.journey.play import Play, before, closed, kinds, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind
@@ -166,3 +166,10 @@ def test_a_consent_on_paper_never_counts_by_one_person(data: st.DataObject) -> N
         else:
             assert entered[name] != actor.id
             assert signed[name], "the patient withdrew since"
+
+
+def test_a_consent_is_withdrawn_after_the_end_too() -> None:
+    """Whoever lives after a wrong death had said no before the journey went on, and nobody had taken that."""
+    play = closed()
+    play.do(c.WithdrawConsent(consent="treatment"), Role.PATIENT)
+    assert "treatment" not in play.journey.consents

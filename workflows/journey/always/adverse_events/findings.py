@@ -75,7 +75,8 @@ def observed_emergencies(body: e.SessionObserved | e.ObservationRecorded) -> tup
 
 def dose_emergencies(journey: Journey, body: e.DoseRecorded, at: datetime) -> tuple[FindingKind, ...]:
     """Return what makes a dose that is told at a moment (UTC) an emergency: more than planned, by the protocol's
-    percentage; not released, or taken under a hold, or after its session was stopped; a second one in its session."""
+    percentage; not released, or taken under a hold, after its release lapsed or its session was stopped; a second one
+    in its session."""
     history = is_history(journey, body.session, body.taken_at, at)
     return () if history else tuple(_dose_emergencies(journey, body))
 
@@ -97,7 +98,9 @@ def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Findin
     session = None if body.session is None else journey.sessions.get(body.session)
     released = None if session is None else session.released_at
     barred = () if session is None else (session.ended_at, session.stopped_at)
-    over = any(moment is not None and moment <= body.taken_at for moment in barred)
+    lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
+    lapsed = released is not None and body.taken_at > released + lasts
+    over = lapsed or any(moment is not None and moment <= body.taken_at for moment in barred)
     if planned is None or released is None or body.taken_at < released or over or _held(journey, released, body):
         yield "unreleased_dose"
     if session is not None and session.dose not in (None, body.dose):

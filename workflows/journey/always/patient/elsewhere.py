@@ -25,6 +25,8 @@ from workflows.journey.vocabulary.stage import Outcome
 
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
+TOLD = ("session.dosed", "instrument.recorded")
+"""The kinds of facts that other journeys count as they are corrected, before anybody has confirmed that."""
 UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
 """Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
 
@@ -43,7 +45,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         ),
         risks=_sum_up_risks(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
         unreadable=unreadable,
-        unconfirmed=any(made.fact == "session.dosed" for each in others for made in each.unconfirmed.values()),
+        unconfirmed=any(made.about.kind in TOLD for each in others for made in each.unconfirmed.values()),
         same_medicine_open=any(not each.closed and each.protocol.dose.medicine == medicine for each in others),
         no_go_until=max((each.no_go_until for each in others if each.no_go_until is not None), default=None),
         pregnancy_found_at=max(

@@ -5,12 +5,13 @@ from typing import ClassVar, Literal
 
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.vocabulary.calendars import Day, Instant
 from workflows.journey.vocabulary.clinical import UsState
+from workflows.journey.vocabulary.stage import Stage
 
 
 class ProposePermission(CommandBody):
@@ -24,10 +25,12 @@ class ProposePermission(CommandBody):
 
 
 class RecordMonitoringCheck(CommandBody):
-    """Record what the prescription monitoring program of a state says of the patient."""
+    """Record what the prescription monitoring program of a state says of the patient, also once the pathway is closed:
+    a concern is one of their next journey, too."""
 
     kind: Literal["permission.check-monitoring"] = "permission.check-monitoring"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     state: UsState
     checked_at: Instant
     concern: Flag

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from workflows.journey.envelopes import FROM_EDUCATION, CommandBody
+from workflows.journey.envelopes import ALWAYS, FROM_EDUCATION, CommandBody
 from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
 from workflows.journey.vocabulary.base import Identifier, InputModel, SortedDict, Text, Whole
 from workflows.journey.vocabulary.calendars import Instant
@@ -144,11 +144,11 @@ class ProposeConsentVersion(CommandBody):
 
 
 class WithdrawConsent(CommandBody):
-    """The patient withdraws a consent. Sessions stop at once."""
+    """The patient withdraws a consent, also once the pathway is closed. Sessions stop at once."""
 
     kind: Literal["consent.withdraw"] = "consent.withdraw"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
-    stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     consent: Identifier
     reason: Text | None = None
