@@ -10,8 +10,6 @@ from itertools import accumulate
 from typing import TypeAlias
 from uuid import UUID
 
-from pydantic_core import from_json
-
 from workflows.journey.aggregate import Journey
 from workflows.journey.commands import SIGNED, Command
 from workflows.journey.decide import decide, keep_refusal
@@ -142,7 +140,7 @@ def events_digest(events: Iterable[Event]) -> str:
     """Return SHA-256 over events, with all that they say, in hex: the same for events as decided and as recorded."""
     seen = sha256()
     for event in events:
-        spelled = canonical(from_json(event.model_dump_json()))
+        spelled = canonical(event.model_dump(mode="json"))
         seen.update(len(spelled).to_bytes(8) + spelled)
     return seen.hexdigest()
 

@@ -193,9 +193,15 @@ def list_duties(journey: Journey) -> tuple[tuple[str, Role], ...]:
         (journey.coordinator, Role.COORDINATOR),
         *((each, Role.CLINICIAN) for each in (journey.clinician, absent, journey.evaluation.evaluator) if each),
         *((s.session_monitor, Role.SESSION_MONITOR) for s in journey.sessions.values() if s.ended_at is None),
-        *find(journey.waiting, _of_whom),
+        *_list_awaited(journey),
     ]
     return tuple(dict.fromkeys(duties))
+
+
+@recalled
+def _list_awaited(journey: Journey) -> tuple[tuple[str, Role], ...]:
+    """Return of whom something is awaited: it changes less often than what is awaited."""
+    return tuple(dict.fromkeys(find(journey.waiting, _of_whom)))
 
 
 def _of_whom(waiting: Mapping[str, Obligation]) -> tuple[tuple[str, Role], ...]:

@@ -44,9 +44,9 @@ def fact_of(body: EventBody) -> Fact:
     kind: str = body.kind  # type: ignore[attr-defined]
     about = MARKABLE.get(kind)
     if about is None:
-        return Fact(kind=kind)
-    subject = about.subject(body)
-    return Fact(kind=kind, subject=None if subject is None else str(subject), parts=tuple(sorted(about.parts(body))))
+        return Fact.of_valid(kind=kind, subject=None, parts=())
+    subject, parts = about.subject(body), tuple(sorted(about.parts(body)))
+    return Fact.of_valid(kind=kind, subject=None if subject is None else str(subject), parts=parts)
 
 
 def loosens(journey: Any, fact: Fact) -> bool:

@@ -79,8 +79,9 @@ def _require_somebody(journey: Journey, receiver: Receiver, by: Actor, at: datet
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the signature under a handover, as long as there is something to hand over in a pathway that ends."""
-    watched = sessions_watched(journey) or contacts_watched(journey)
-    if journey.handover is None or journey.closing is None or not watched:
+    if journey.handover is None or journey.closing is None:
+        return
+    if not (sessions_watched(journey) or contacts_watched(journey)):
         return
     asked = sign_off_requirement(journey, SignOffKind.HANDOVER)
     if asked:

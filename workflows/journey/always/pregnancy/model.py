@@ -115,6 +115,9 @@ def judge_again(state: PregnancyState) -> Changes:
 def rests_on_other(before: Any, after: Any) -> bool:
     """Whether that on which it rests that no test is needed is not as it was, whatever changed it: the birth date, the
     history, the medicines, and the answers about pregnancy. The first answer is news only where it is not a no."""
+    same_patient = before.patient is after.patient and before.medicines is after.medicines
+    if same_patient and before.evaluation is after.evaluation and before.screening is after.screening:
+        return False  # As after nearly every event: values of the state are replaced, never changed.
     if (before.patient.born, before.medicines) != (after.patient.born, after.medicines):
         return True
     if before.evaluation.sections != after.evaluation.sections:
