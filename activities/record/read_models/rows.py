@@ -387,14 +387,17 @@ def _update_open(
     """Return what is open after an event, and what is closed. One event may close and open the same id."""
     if journey.waiting is state.journey.waiting:
         return state.opened, state.closed
-    before, after = dict(state.journey.waiting.items()), dict(journey.waiting.items())
+    before, after = state.opened, dict.fromkeys(journey.waiting)
     said = {c.id: c.because for c in event.body.closed} if isinstance(event.body, e.ObligationsUpdated) else {}
-    gone = {name: None for name in before if name in said or name not in after}
-    still = {name: version for name, version in state.opened.items() if name not in gone}
+    gone = {name: version for name, version in before.items() if name in said or name not in after}
+    if not gone and len(before) == len(after):
+        return state.opened, state.closed  # Only a clock went on.
     ended = tuple(
-        _close_row(_obligation(state.journey, before[name], state.opened[name]), event, said.get(name)) for name in gone
+        _close_row(_obligation(state.journey, state.journey.waiting[name], version), event, said.get(name))
+        for name, version in gone.items()
     )
-    return {name: still.get(name, event.version) for name in after}, state.closed + ended
+    opened = {name: event.version if name in gone else before.get(name, event.version) for name in after}
+    return opened, state.closed + ended
 
 
 def _close_row(row: ObligationRow, event: e.Event, because: CloseReason | None) -> ObligationRow:

@@ -51,7 +51,7 @@ class _State(ImmutableModel):
     position: int
     recorded_at: datetime
     at: datetime
-    last_contact: datetime | None
+    last_contact: datetime | None = None
     opened: Mapping[str, int]
     history: tuple[StatusRow, ...]
 
@@ -67,7 +67,7 @@ def is_due(state: ProjectionState, last: int) -> bool:
 
 def snapshot_of(state: ProjectionState, journey_hash: bytes) -> StateSnapshot:
     """Pack the state of a journey that has this hash."""
-    packed = to_json(trim(state)._asdict(), exclude=_WITHOUT_PROTOCOL)
+    packed = to_json(trim(state)._asdict(), exclude=_WITHOUT_PROTOCOL, exclude_none=True)
     made_by = source_digest(*CODE)
     return StateSnapshot(state.journey.id, state.journey.version, journey_hash, made_by, zlib.compress(packed, 1))
 
