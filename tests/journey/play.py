@@ -268,6 +268,11 @@ class Play:
         return self.changed(doses={**self.journey.doses, dose: changed})
 
 
+def awaits(kind: str) -> Callable[[Journey], bool]:
+    """Whether something of this kind is awaited, to `go_on` until it is."""
+    return lambda journey: any(waiting.kind == kind for waiting in journey.waiting.values())
+
+
 def collected(play: Play) -> Play:
     """The same moment, with no dose left at the patient's home."""
     if left := balance(play.journey):

@@ -17,13 +17,15 @@ from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.always.permissions.rules import licensed_before, permitted_before
+from workflows.journey.always.permissions.rules import licensed_before, permitted_before, rests_on_permission
 from workflows.journey.always.supply.rules import may_have_had_any_lot
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
+from workflows.journey.setting import setting_of
 from workflows.journey.signing_rights import signing_rights
 from workflows.journey.views.summary import describe_wait, health, name_step
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.calendars import END
 
 DEFINITION = 1
 """The number of this definition. Tables of another definition are left alone."""
@@ -313,7 +315,7 @@ def _case(state: ProjectionState) -> Iterator[Row]:
             *([UNKNOWN_LOT] if may_have_had_any_lot(journey) else []),
         ),
         held_together=tuple(dict.fromkeys(str(h.together) for h in journey.holds.values() if h.together is not None)),
-        permission_ends=permitted_before(journey),
+        permission_ends=permitted_before(journey) if rests_on_permission(journey, setting_of(journey)) else END,
         licence_ends=licensed_before(journey),
     )
 

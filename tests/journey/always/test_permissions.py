@@ -1,13 +1,15 @@
 """Permissions end on a day that is data: they are warned of long before, and then nothing goes on without them."""
 
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.journey.play import Play, after, before, kinds, one
+from tests.journey.play import Play, after, awaits, before, kinds, one, started
+from tests.journey.settings import with_clinic
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.permissions.rules import last_day, permitted_before
@@ -50,6 +52,29 @@ def test_after_its_last_day_no_session_is_released(days: int) -> None:
     assert ENDED in dose_gate(play.journey, 1, play.at)
     refused = play.refused(c.ReleaseSession(session=1), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE)
     assert ENDED in refused.reason
+
+
+@cache
+def _ready_in_the_clinic() -> Play:
+    play = started("PTSD")
+    play = play.changed(protocol=with_clinic(play.journey.protocol)).go_on(awaits(SignOffKind.ELIGIBILITY))
+    play.sign(SignOffKind.ELIGIBILITY, choice="in_clinic")
+    return play.go_on(awaits("release"))
+
+
+@pytest.mark.requirement("B32")
+@pytest.mark.parametrize(("doses_from", "rests"), [("clinic", False), ("home", True)])
+def test_it_stops_no_dose_of_the_clinics_own_stock_in_the_clinic(doses_from: str, rests: bool) -> None:
+    """The patient is seen in person there, and nothing is prescribed to them at a distance."""
+    play = _ready_in_the_clinic()
+    play = play.changed(permission_until=local(play.at, play.journey.protocol.working_time.zone).date() - timedelta(1))
+    sessions = play.journey.protocol.sessions
+    there = sessions.settings["in_clinic"].model_copy(update={"doses_from": doses_from})
+    sessions = sessions.model_copy(update={"settings": {**sessions.settings, "in_clinic": there}})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"sessions": sessions}))
+    assert (ENDED in dose_gate(play.journey, 1, play.at)) is rests
+    refresh(play)
+    assert (play.waits_for("permission_end", "remote_prescribing") is not None) is rests
 
 
 def test_on_its_last_day_it_still_covers() -> None:

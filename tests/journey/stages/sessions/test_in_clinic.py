@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE, checklist, plan, revision
-from tests.journey.play import PROTOCOLS, Play, kinds, started
+from tests.journey.play import PROTOCOLS, Play, awaits, kinds, started
 from tests.journey.settings import IN_CLINIC_RULES, with_clinic
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
@@ -29,10 +29,6 @@ def opened(pathway: Pathway = "PTSD") -> Play:
     """A journey under a protocol that has sessions in the clinic too."""
     play = started(pathway)
     return play.changed(protocol=with_clinic(play.journey.protocol))
-
-
-def awaits(kind: str) -> Any:
-    return lambda journey: any(waiting.kind == kind for waiting in journey.waiting.values())
 
 
 @cache

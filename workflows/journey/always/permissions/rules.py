@@ -1,10 +1,11 @@
 """What gives leave to prescribe, until when: it is warned of long before, and then nothing goes on without it.
 
-The rule: a permission has a last day, which is data; no session is planned or released for a moment after it, nor
-released without a check of the monitoring program that is in force where the patient is. Sources: the permission to
-prescribe controlled medicines without a visit in person is temporary and dated (DEA, Federal Register 2025-24123);
-monitoring programs are checked before the first prescription and again while it goes on (California Health and Safety
-Code, 11165.4).
+The rule: a permission has a last day, which is data; no session whose dose is prescribed without a visit in person is
+planned or released for a moment after it, nor any released without a check of the monitoring program that is in force
+where the patient is. In the clinic, from the clinic's own stock, nothing rests on the permission. Sources: the
+permission to prescribe controlled medicines without a visit in person is temporary and dated (DEA, Federal Register
+2025-24123); monitoring programs are checked before the first prescription and again while it goes on (California Health
+and Safety Code, 11165.4).
 """
 
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import MONITORING_CHECK, PERMISSION
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement, require
+from workflows.journey.setting import setting_of
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.calendars import END, day_begins, local
+from workflows.journey.vocabulary.clinical import IN_CLINIC, Setting
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.stage import Stage
 
@@ -58,9 +61,16 @@ def licensed_before(journey: Journey) -> datetime | None:
     return max(ends, default=None)
 
 
-def permission_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
-    """Return why nobody may prescribe for this patient without a visit in person at a moment (UTC)."""
-    if at >= permitted_before(journey):
+def rests_on_permission(journey: Journey, setting: Setting | None) -> bool:
+    """Whether doses in a setting are prescribed without a visit in person: all but those of the clinic's own stock in
+    the clinic. As long as no setting is signed, they may be."""
+    settings = journey.protocol.sessions.settings
+    return setting != IN_CLINIC or setting not in settings or settings[setting].doses_from == "home"
+
+
+def permission_obstacles(journey: Journey, setting: Setting | None, at: datetime) -> tuple[str, ...]:
+    """Return why nobody may prescribe for this patient, for a dose in a setting, at a moment (UTC)."""
+    if rests_on_permission(journey, setting) and at >= permitted_before(journey):
         return ("the permission to prescribe without a visit in person has ended",)
     return ()
 
@@ -113,7 +123,8 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     if journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
     renew = "renew the permission to prescribe remotely, or end treatment"
-    yield from _warning(REMOTE, renew, permitted_before(journey))
+    if rests_on_permission(journey, setting_of(journey)):
+        yield from _warning(REMOTE, renew, permitted_before(journey))
     licensed = licensed_before(journey)
     if licensed is not None:
         yield from _warning("licence", "see that the clinician's licence is renewed, or hand over", licensed)

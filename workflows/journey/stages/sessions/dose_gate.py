@@ -126,7 +126,9 @@ def lapse_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, .
     if screened is None or at - screened > timedelta(days=journey.protocol.eligibility.screening_valid_days):
         found.append("the screening has expired")
     found += find_lapsed(journey, at) + measure_obstacles(journey, number, at)
-    found += permission_obstacles(journey, at) + monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
+    setting = journey.sessions[number].setting if number in journey.sessions else setting_of(journey)
+    found += permission_obstacles(journey, setting, at)
+    found += monitoring_obstacles(journey, at) + pregnancy_obstacles(journey, at)
     found += _long_after(journey, at)
     if number in journey.sessions:
         found += team_obstacles(journey, journey.sessions[number], at)

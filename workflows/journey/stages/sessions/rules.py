@@ -96,7 +96,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
         *interval_obstacles(journey, command.starts_at),
         *standing_no_go(journey, command.starts_at),
         *outside_hours(journey, command.starts_at),
-        *permission_obstacles(journey, command.starts_at),
+        *permission_obstacles(journey, plan.setting, command.starts_at),
     )
     if why:
         refuse(RefusalCode.OUT_OF_LIMITS, list_some(why), "Choose another time", "starts_at")
