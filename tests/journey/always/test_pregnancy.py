@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from simulation.people import checklist
 from tests.journey.correcting import confirm, mark
+from tests.journey.elsewhere import told as tell_elsewhere
 from tests.journey.play import Play, after, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.always.pregnancy.model import TestResult
 from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
 from workflows.journey.evidence import evidence_of
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.screening.rules import find_unanswered
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
@@ -48,6 +50,33 @@ def test_a_positive_test_counts_again_once_the_negative_one_after_it_is_taken_ba
     assert again.cause == "pregnancy"
     assert "the latest pregnancy test is not negative" in dose_gate(play.journey, 1, play.at)
     sign = play.signature(SignOffKind.HOLD_RELEASE, again.id)
+    play.refused(sign, code=RefusalCode.INCOMPLETE, says="a later pregnancy test is negative")
+
+
+@pytest.mark.requirement("B43")
+def test_a_test_elsewhere_opens_the_answer_that_speaks_against_it() -> None:
+    """Tests travel with the patient: the screening here said that she is not pregnant, and nothing asked again."""
+    play = before("session.check")
+    told(play, "negative", 30)
+    found_at = play.at - timedelta(hours=2)
+    reopened = play.branch()
+    tell_elsewhere(reopened, pregnancy_found_at=found_at)
+    assert "exclusion X18" in find_unanswered(reopened.journey)
+    answer = c.RecordScreening(exclusions={"X18": c.ScreeningAnswer(answer="no")})
+    reopened.refused(answer, code=RefusalCode.CONTRADICTS, field="exclusions.X18", says="pregnancy test")
+    told(reopened, "negative", 1)
+    reopened.do(answer)
+    tell_elsewhere(play, pregnancy_found_at=play.at - timedelta(hours=31))
+    assert not find_unanswered(play.journey), "the negative one here was made after it"
+
+
+def test_a_hold_for_a_test_here_is_not_released_over_one_elsewhere() -> None:
+    play = before("session.check")
+    told(play, "positive", 30)
+    told(play, "negative", 20)
+    [hold] = play.journey.standing_holds
+    tell_elsewhere(play, pregnancy_found_at=play.at - timedelta(hours=2))
+    sign = play.signature(SignOffKind.HOLD_RELEASE, hold.id)
     play.refused(sign, code=RefusalCode.INCOMPLETE, says="a later pregnancy test is negative")
 
 

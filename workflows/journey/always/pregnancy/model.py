@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from workflows.journey.always.pathway.model import PathwayState
+from workflows.journey.always.patient.model import PatientState
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stages.sessions.events import SessionChecked
 from workflows.journey.vocabulary.actors import CLINICAL, Role
@@ -64,7 +64,7 @@ class PregnancyTest(ImmutableModel):
     version: int = 0
 
 
-class PregnancyState(PathwayState):
+class PregnancyState(PatientState):
     """Whether the patient can become pregnant (None: nobody has said, or it is to be judged again), when that was
     judged (UTC), and the tests, as they were recorded."""
 
@@ -85,6 +85,12 @@ class PregnancyState(PathwayState):
     def pregnancy_found(self) -> bool:
         """Whether the latest test is positive, or not clear."""
         return self.pregnancy_test is not None and self.pregnancy_test.result != "negative"
+
+    @property
+    def pregnancy_found_elsewhere(self) -> bool:
+        """Whether a test in another journey of the patient was not negative, and none after it that counts here is."""
+        found, known = self.elsewhere.pregnancy_found_at, self.pregnancy_test
+        return found is not None and (known is None or known.taken_at <= found)
 
 
 def _clears(negative: PregnancyTest, found: PregnancyTest) -> bool:

@@ -64,19 +64,13 @@ def pregnancy_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     if journey.pregnancy_found:
         return ("the latest pregnancy test is not negative",)
     until = _not_needed_until(journey)
-    if _found_elsewhere(journey):
+    if journey.pregnancy_found_elsewhere:
         return ("a pregnancy test elsewhere was not negative, and none after it here is",)
     if rules.tests_valid_days is None or (until is not None and at <= until):
         return ()
     if known is None:
         return ("no negative pregnancy test that staff saw",)
     return ("the pregnancy test is too old",) if at - known.taken_at > timedelta(days=rules.tests_valid_days) else ()
-
-
-def _found_elsewhere(journey: Journey) -> bool:
-    """Whether a test in another journey was not negative, and none after it that counts here is."""
-    found, known = journey.elsewhere.pregnancy_found_at, journey.pregnancy_test
-    return found is not None and (known is None or known.taken_at <= found)
 
 
 def _not_needed_until(journey: Journey) -> datetime | None:
@@ -92,7 +86,7 @@ def require_not_found(journey: Journey, items: dict[str, bool]) -> None:
     Raises:
         RefusalRaised: the latest test is not negative.
     """
-    if items.get(NOT_PREGNANT) and (journey.pregnancy_found or _found_elsewhere(journey)):
+    if items.get(NOT_PREGNANT) and (journey.pregnancy_found or journey.pregnancy_found_elsewhere):
         refuse(
             RefusalCode.CONTRADICTS,
             "the latest pregnancy test is not negative",
@@ -105,7 +99,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for a test, or for a judgement that none is needed, before the first dose, and again before what counts
     longest expires, where the protocol does; and for a test after one elsewhere that was not negative."""
     valid, known = journey.protocol.pregnancy.tests_valid_days, journey.pregnancy_test
-    counts, until, found = list[tuple[datetime, str]](), _not_needed_until(journey), _found_elsewhere(journey)
+    counts, until, found = list[tuple[datetime, str]](), _not_needed_until(journey), journey.pregnancy_found_elsewhere
     if (valid is None and not found) or journey.stage not in (Stage.EDUCATION, Stage.SESSIONS):
         return
     if until is not None and not found:

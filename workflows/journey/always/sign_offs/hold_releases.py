@@ -15,7 +15,7 @@ def release_obstacles(journey: Journey, hold: Hold) -> tuple[str, ...]:
     match hold.cause:
         case "exclusion" if list_exclusions(journey, "hard"):
             return ("the hard exclusion no longer holds (correct the screening)",)
-        case "pregnancy" if journey.pregnancy_found:
+        case "pregnancy" if journey.pregnancy_found or journey.pregnancy_found_elsewhere:
             return ("a later pregnancy test is negative",)
         case "medicine" if medicine_obstacles(journey):
             return ("a clinician reviews the medicines",)

@@ -98,7 +98,7 @@ def _contradiction(
         taken = [each for each in known.medicines if each in journey.medicine_classes]
         return f"the list of medicines has {', '.join(taken)}" if taken and answer == "no" else None
     if known.checklist is not None:
-        if known.checklist == NOT_PREGNANT and journey.pregnancy_found:
+        if known.checklist == NOT_PREGNANT and (journey.pregnancy_found or journey.pregnancy_found_elsewhere):
             return "the latest pregnancy test is not negative" if answer == "no" else None
         speaks = _latest_checklist(journey).get(known.checklist) is False and answer == "no"
         return f"the latest checklist says no to {known.checklist}" if speaks else None
