@@ -212,6 +212,7 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     )
     if body.safety:
         kept["happened"] = journey.happened.with_event(event, body.kind)
+    changed |= handover.hear_from_patient(journey, event)
     corrections = _corrections(journey, body, event)
     after = journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
     if after.pregnancy_possible is False and pregnancy.rests_on_other(journey, after):

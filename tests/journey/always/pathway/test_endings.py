@@ -13,6 +13,7 @@ from tests.journey.play import JOURNEY, START, Play, after, before, closed, coll
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.evidence import evidence
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
@@ -222,6 +223,10 @@ FOUND: dict[str, tuple[c.CommandBody, Role]] = {
     "a visit that nobody planned": (visit("x", visit=None), Role.CLINICIAN),
     "a visit that was owed": (visit("follow-up-week-1"), Role.CLINICIAN),
     "a check-in": (answer("check-in-3-72h"), Role.PATIENT),
+    "a call for support": (c.RequestSupport(urgency="routine", text="x"), Role.PATIENT),
+    "a questionnaire": (c.RecordInstrument(instrument=Instrument.GAD_7, occasion="x", answers=[0] * 7), Role.PATIENT),
+    "a question": (c.AskQuestion(text="x"), Role.PATIENT),
+    "a hold": (c.PlaceHold(reason="x"), Role.PATIENT),
 }
 
 
@@ -234,6 +239,22 @@ def test_who_agreed_to_take_over_has_agreed_to_nothing_once_the_patient_is_found
     subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)
     lost = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject, referral="the sister")
     play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
+
+
+def test_who_tells_of_the_patient_has_not_found_them() -> None:
+    play = sought_in_vain()
+    play.do(handover(**SISTER))
+    play.do(c.RequestSupport(urgency="routine", text="x"), Role.CLINICIAN)
+    assert play.journey.handover is not None
+
+
+def test_who_asks_something_is_not_lost_by_a_decision_that_did_not_know_of_it() -> None:
+    """A question is no harm, and still says that the patient is there."""
+    play = sought_in_vain()
+    subject = next(w.subject for w in play.journey.waiting.values() if w.sign_off == SignOffKind.LOST_TO_FOLLOW_UP)
+    prepared = play.signature(SignOffKind.LOST_TO_FOLLOW_UP, subject, decision="decline")
+    play.do(c.AskQuestion(text="x"), Role.PATIENT)
+    play.refused(prepared, code=RefusalCode.STALE, field="request")
 
 
 def test_who_agreed_to_take_over_agreed_to_no_dose_that_is_told_later() -> None:

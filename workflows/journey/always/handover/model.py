@@ -9,10 +9,12 @@ from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.evaluation.model import InstrumentRecorded
 from workflows.journey.stages.follow_up.model import CheckInCompleted, FollowUpState, VisitRecorded
 from workflows.journey.stages.sessions.events import DoseRecorded
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, Text
+from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.stage import Stage
 
 
@@ -74,10 +76,12 @@ class WatchHandedOver(EventBody):
 
 
 class HandoverState(FollowUpState):
-    """The handover that is proposed, if one is, and by whom."""
+    """The handover that is proposed, if one is, and by whom; and when (UTC) the patient themselves last sent
+    anything."""
 
     handover: HandoverProposed | None = None
     handover_author: Identifier | None = None
+    heard_from_at: Instant | None = None
 
 
 def _proposed(state: HandoverState, body: HandoverProposed, event: EventHeader) -> Changes:
@@ -104,9 +108,21 @@ def _crisis_closed(state: HandoverState, body: CrisisClosed, event: EventHeader)
     return {"handover": None} if body.to is not None or state.closing is None else {}
 
 
-def _reached(state: Any, body: CheckInCompleted | VisitRecorded, event: EventHeader) -> Changes:
+def _reached(state: Any, body: EventBody, event: EventHeader) -> Changes:
     """Whoever agreed to take over a patient who was sought in vain has agreed to nothing once they are found."""
     return {"handover": None} if state.closing is None and not state.open_crises else {}
+
+
+def _asked(state: Any, body: InstrumentRecorded, event: EventHeader) -> Changes:
+    """A clinician asks face to face, or by video or phone."""
+    return _reached(state, body, event) if body.administered_by in CLINICAL else {}
+
+
+def hear_from_patient(state: Any, event: EventHeader) -> Changes:
+    """Return what changes where the patient themselves sent something, whatever it was: they are found."""
+    if event.actor_role != Role.PATIENT or not state.is_patient(event.actor_id):
+        return {}
+    return {"heard_from_at": event.at} | _reached(state, EventBody(), event)
 
 
 def _dosed(state: Any, body: DoseRecorded, event: EventHeader) -> Changes:
@@ -119,6 +135,7 @@ EVOLUTIONS: Evolutions = {
     CrisisClosed: _crisis_closed,
     DoseRecorded: _dosed,
     HandoverProposed: _proposed,
+    InstrumentRecorded: _asked,
     WatchHandedOver: _handed_over,
     SignedOff: _decided,
     VisitRecorded: _reached,

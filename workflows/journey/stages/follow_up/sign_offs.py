@@ -19,6 +19,7 @@ def _lost(journey: Journey, subject: str | None) -> Content:
     return {
         "contact": None if contact is None else contact.model_dump(mode="json"),
         "happened": journey.happened.model_dump(mode="json"),
+        "heard_from_at": None if journey.heard_from_at is None else journey.heard_from_at.isoformat(),
         "handover": None if journey.handover is None else journey.handover.model_dump(mode="json"),
     }
 
