@@ -139,6 +139,44 @@ def test_a_disposal_counts_once_somebody_else_has_witnessed_it() -> None:
     play.refused(witness, Role.CLINICIAN, code=RefusalCode.UNKNOWN, field="disposal")
 
 
+@pytest.mark.requirement("B31")
+@pytest.mark.parametrize(
+    ("by", "witness", "counts"),
+    [
+        (Role.PATIENT, Role.OBSERVER, False),
+        (Role.OBSERVER, Role.PATIENT, False),
+        (Role.PATIENT, Role.COORDINATOR, True),
+        (Role.OBSERVER, Role.CLINICIAN, True),
+        (Role.SESSION_MONITOR, Role.OBSERVER, True),
+    ],
+)
+def test_of_the_two_who_see_a_disposal_one_is_staff(by: Role, witness: Role, counts: bool) -> None:
+    """The patient and who stays with them could keep a dose, and say together that it is gone."""
+    play = after("session.check")
+    play.do(moved(play, "disposed", 1), by)
+    seen = c.WitnessDisposal(disposal="supply-2")
+    if counts:
+        play.do(seen, witness)
+    else:
+        play.refused(seen, witness, code=RefusalCode.NOT_ALLOWED)
+    assert balance(play.journey) == (1 if counts else 2)
+
+
+@pytest.mark.parametrize("days_ago", [0, 1])
+def test_a_movement_that_never_was_makes_no_count_too_old(days_ago: int) -> None:
+    """It was entered for a moment after the count, and is marked: what was counted adds up again."""
+    play = before("session.check")
+    play.do(moved(play, "lost", 1), Role.COORDINATOR)
+    if days_ago:
+        play.do(moved(play, "found", 1, days=days_ago), Role.COORDINATOR)
+        mark(play, "supply.moved", by=Role.COORDINATOR)
+        confirm(play)
+    mark(play, "supply.moved", nth=-1 - (days_ago > 0), by=Role.COORDINATOR)
+    confirm(play)
+    counted = play.at - timedelta(minutes=1)
+    assert kinds(play.do(c.CountSupply(doses=2, counted_at=counted), Role.COORDINATOR)) == ["supply.counted"]
+
+
 def test_who_gives_doses_or_takes_them_back_says_so() -> None:
     play = before("session.check")
     play.refused(moved(play, "dispensed", 1), Role.PATIENT, code=RefusalCode.NOT_ALLOWED, field="movement")

@@ -9,7 +9,8 @@ second person: nothing becomes possible by it that was not.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from workflows.journey.always.corrections.model import Fact
 from workflows.journey.entries import put_all
@@ -345,15 +346,41 @@ def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 def _supply(journey: Any, version: int, fact: Fact) -> Changes:
-    """It is taken out of the ledger again, on the side on which it came in."""
-    movement, doses, counts = fact.parts[0].split(":")
-    if counts == "False":
+    """It is taken out of the ledger again, on the side on which it came in. The others say when doses moved last."""
+    movement, doses, counts, _ = _movement(fact)
+    others = (
+        known
+        for number, known in journey.facts.items()
+        if known.kind == fact.kind and number != version and number not in journey.in_error
+    )
+    last = max((_movement(each).moved_at for each in others), default=None)
+    return {"supply_moved_at": last} | _out_of_ledger(journey, fact, movement, int(doses), counts=counts == "True")
+
+
+def _out_of_ledger(journey: Any, fact: Fact, movement: str, doses: int, *, counts: bool) -> Changes:
+    if not counts:
         gone = journey.disposals.get(fact.subject)
         left = {name: each for name, each in journey.disposals.items() if name != fact.subject}
         out = gone.doses if gone is not None and gone.witnessed else 0
         return {"disposals": left, "supply_out": journey.supply_out - out}
     side = "supply_in" if movement in ("dispensed", "found") else "supply_out"
-    return {side: getattr(journey, side) - int(doses)}
+    return {side: getattr(journey, side) - doses}
+
+
+class _Movement(NamedTuple):
+    movement: str
+    doses: str
+    counts: str
+    moved_at: datetime
+
+
+def _moved(body: Any) -> tuple[str, ...]:
+    return (f"{body.movement}:{body.doses}:{body.counts}:{body.moved_at.isoformat()}",)
+
+
+def _movement(fact: Fact) -> _Movement:
+    movement, doses, counts, moved_at = fact.parts[0].split(":", 3)
+    return _Movement(movement, doses, counts, datetime.fromisoformat(moved_at))
 
 
 def _disposal(journey: Any, version: int, fact: Fact) -> Changes:
@@ -413,9 +440,7 @@ MARKABLE: Mapping[str, Markable] = {
     "observation.missed": Markable(
         _given_up, lambda body: body.dose, parts=lambda body: (str(body.minute),), loosens=False
     ),
-    "supply.moved": Markable(
-        _supply, lambda body: body.supply, parts=lambda body: (f"{body.movement}:{body.doses}:{body.counts}",)
-    ),
+    "supply.moved": Markable(_supply, lambda body: body.supply, parts=_moved),
     "supply.witnessed": Markable(_disposal, lambda body: body.disposal, parts=lambda body: (str(body.doses),)),
     "supply.counted": Markable(_count, loosens=False),
     "message.handled": Markable(_message_handled, lambda body: body.message, loosens=False),

@@ -34,7 +34,7 @@ class MoveSupply(CommandBody):
 
 
 class WitnessDisposal(CommandBody):
-    """Somebody other than who recorded it saw that doses were disposed of."""
+    """Somebody other than who recorded it saw that doses were disposed of. One of the two is staff."""
 
     kind: Literal["supply.witness"] = "supply.witness"
     fact: ClassVar[bool] = True
@@ -88,11 +88,13 @@ class SupplyCounted(EventBody):
 
 
 class Disposal(ImmutableModel):
-    """Doses said to be disposed of, and by whom. They count as there until it is ``witnessed``."""
+    """Doses said to be disposed of, by whom, and whether that was staff. They count as there until it is
+    ``witnessed``."""
 
     id: Identifier
     doses: int
     by: Identifier
+    by_staff: bool = True
     witnessed: bool = False
 
 
@@ -124,7 +126,8 @@ def _moved(state: SupplyState, body: SupplyMoved, event: EventHeader) -> Changes
     elif body.movement in ("dispensed", "found"):
         changed["supply_unlabelled"] = True
     if not body.counts:
-        waits = Disposal(id=body.supply, doses=body.doses, by=event.actor_id)
+        staff = event.actor_role in STAFF
+        waits = Disposal(id=body.supply, doses=body.doses, by=event.actor_id, by_staff=staff)
         return changed | {"disposals": {**state.disposals, waits.id: waits}}
     if body.movement in ("dispensed", "found"):
         return changed | {"supply_in": state.supply_in + body.doses}

@@ -59,12 +59,19 @@ def move(journey: Journey, command: c.MoveSupply, by: Actor, at: datetime) -> It
 
 
 def witness(journey: Journey, command: c.WitnessDisposal, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Let a disposal count: two different people saw it, and the patient is not the second."""
+    """Let a disposal count: two different people saw it, the patient is not the second, and one of them is staff. The
+    patient and who stays with them at home could divert a dose together."""
     disposal = journey.disposals.get(command.disposal)
     if disposal is None or disposal.witnessed:
         refuse(RefusalCode.UNKNOWN, "no such disposal waits for a witness", "See `pathway show`", "disposal")
     if journey.is_patient(by.id) or is_same_person(journey, by.id, disposal.by, by.licence):
         refuse(RefusalCode.NOT_ALLOWED, "who recorded a disposal does not witness it", "Have somebody else witness it")
+    if by.role == Role.OBSERVER and not disposal.by_staff:
+        refuse(
+            RefusalCode.NOT_ALLOWED,
+            "a disposal that the patient or an observer recorded is witnessed by staff",
+            "Have somebody of the clinic see it, by video if need be, and witness it",
+        )
     yield e.DisposalWitnessed(disposal=disposal.id, doses=disposal.doses)
 
 
