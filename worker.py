@@ -50,6 +50,7 @@ from application.process.sealing import not_its_keys, open_keys, open_sealed
 from application.record.passes import reconciling
 from application.settings import Settings, load_settings, projector_url
 from application.temporal.builds import identity_of_worker
+from application.temporal.calls import failed_call
 from application.temporal.client import TemporalJourneys, connected
 from application.temporal.journeys import DEPLOYMENT, Journeys
 from application.temporal.namespace import (
@@ -359,12 +360,13 @@ def why_not_started(error: Exception) -> str:
     """Return why a worker could not start, and what to do, as ops read it."""
     match error:
         case RPCError(status=status):
-            why = f"Temporal did not answer ({status.name})."
+            why = f"{failed_call(error).reason} ({status.name})."
         case UseCaseError() | RecordUnavailable() | RecordFault() | KeysUnavailable():
             why = f"{translate(error).reason}."
         case _:
             why = str(error)
-    return f"{why}\nNothing that was accepted is lost: journeys wait for a worker. See to that, and start it again."
+    # One line: whatever starts a worker may show no more than its last.
+    return f"{why} Nothing that was accepted is lost: journeys wait for a worker. See to that, and start it again."
 
 
 if __name__ == "__main__":

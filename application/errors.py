@@ -19,6 +19,8 @@ KEPT_AS_SAID = "What you said is kept as it was: care is held, and a clinician a
 """How a report of harm ends whose form cannot be taken."""
 HELD = "Accepted is not recorded: Temporal holds it, and it is recorded once the record takes it."
 """How things are left where Temporal holds what was sent."""
+TOOK_NOTHING = "Temporal took nothing of it. Nothing that was accepted is lost."
+"""How things are left where Temporal refused what was sent, or asked."""
 UNKNOWN_STATE = "Whether a command that was being sent arrived is not known. Nothing that was accepted is lost."
 """How things are left where something was sent, and no answer came."""
 NOTHING_LOST = "Nothing that was recorded is lost. If something was being sent, whether it arrived is not known."
@@ -94,6 +96,10 @@ class Conflict(UseCaseError):
 
 class Unavailable(UseCaseError):
     """The record or Temporal did not answer. Repeating the request is safe."""
+
+
+class TemporalRefused(Unavailable):
+    """Temporal answers, and refuses us. It helps nobody to wait: ops have to see to it."""
 
 
 class NotRecordedYet(Unavailable):

@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from application.temporal.calls import ANSWER, no_answer
+from application.temporal.calls import ANSWER, failed_call
 from application.temporal.journeys import DEPLOYMENT, PolledBuilds
 from workflows.temporal_plugin import stand_in
 
@@ -48,8 +48,8 @@ async def polled_builds(client: Client, task_queue: str, *, now: datetime) -> Po
     )
     try:
         described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
-    except RPCError:
-        raise no_answer() from None
+    except RPCError as error:
+        raise failed_call(error) from None
     since = now - POLLS
     polling = [each for each in described.pollers if each.last_access_time.ToDatetime(tzinfo=UTC) >= since]
     shown = {build: await _shown(client, task_queue, build) for build in {_build_of(each) for each in polling}}

@@ -10,7 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.blob_storage import BlobStorage
 from activities.payload_codec import SealingCodec
@@ -23,7 +23,7 @@ from application.process.sealing import open_keys, open_sealed
 from application.settings import Settings
 from application.temporal import journey_client, recording, run_control, run_history, runs, upkeep
 from application.temporal.builds import polled_builds
-from application.temporal.calls import ANSWER
+from application.temporal.calls import ANSWER, failed_call, lacks_namespace
 from application.temporal.journeys import Journeys, KeptBatch, PolledBuilds, Run, Taken, UnderWay
 from application.temporal.settings import load_temporal_config
 from workflows.care_journey import workflow_id
@@ -34,15 +34,6 @@ from workflows.temporal_plugin import CarePathwayPlugin
 ANSWER_WITHIN = timedelta(seconds=15)
 URGENT_WITHIN = timedelta(seconds=3)
 """How long what anybody may send waits for an answer: then it is handed in as a message."""
-_UNREACHED = {
-    "ConnectionRefused": "nothing answers at its address",
-    "dns error": "its host is not known here",
-    "ertificate": "its certificate is not the one it should have, or it wants another one of us",
-    "InvalidContentType": "it does not speak TLS",
-    "Unauthenticated": "it does not know who we are",
-    "PermissionDenied": "it does not let us in",
-}
-"""Why Temporal is not reached, by what its library says then."""
 
 
 @asynccontextmanager
@@ -67,10 +58,9 @@ async def connected(config: ClientConnectConfig, plugin: CarePathwayPlugin, runt
     """Return a client that has reached its namespace of Temporal.
 
     Raises:
-        Unavailable: Temporal cannot be reached.
+        Unavailable: Temporal cannot be reached, or refuses us.
         SettingsError: it does not have the namespace: there nothing of ours would be found, as if it were lost.
     """
-    missing = False
     try:
         # The library waits without end for what takes a connection and says nothing.
         async with asyncio.timeout(ANSWER_WITHIN.total_seconds()):
@@ -79,12 +69,10 @@ async def connected(config: ClientConnectConfig, plugin: CarePathwayPlugin, runt
             await client.workflow_service.describe_namespace(namespace, retry=True, timeout=ANSWER)
             return client
     except (RPCError, RuntimeError, OSError) as error:
-        missing = isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND
-        # What the library says quotes addresses.
-        why = next((said for words, said in _UNREACHED.items() if words in str(error)), "it did not answer")
-    if missing:
-        raise SettingsError([("TEMPORAL_NAMESPACE", "is no namespace of the Temporal at TEMPORAL_ADDRESS")])
-    raise outage(f"Temporal cannot be reached ({why})", state=NOTHING_HAPPENED)
+        failed: Exception = failed_call(error, "Temporal cannot be reached (it did not answer)", state=NOTHING_HAPPENED)
+        if lacks_namespace(error):
+            failed = SettingsError([("TEMPORAL_NAMESPACE", "is no namespace of the Temporal at TEMPORAL_ADDRESS")])
+    raise failed
 
 
 async def _keys(settings: Settings, exits: AsyncExitStack) -> KeyStore:
@@ -125,7 +113,10 @@ class TemporalJourneys:
 
     async def submit(self, journey_id: UUID, command: Command) -> int:
         within = URGENT_WITHIN if command.body.by_anybody else ANSWER_WITHIN
-        return (await journey_client.submit(self._client, journey_id, command, timeout=within)).version
+        receipt = await journey_client.submit(
+            self._client, journey_id, command, task_queue=self._task_queue, timeout=within
+        )
+        return receipt.version
 
     async def hand_in(self, journey_id: UUID, command: Command) -> None:
         await run_control.hand_in_command(self._client, journey_id, command)

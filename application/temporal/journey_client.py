@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import cast
@@ -25,9 +24,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import UNKNOWN_STATE, NotFound, Refused, Unavailable, kept_as_said, outage
-from application.temporal.calls import ANSWER, no_answer
-from application.temporal.squatters import Squatted, read_opening
+from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, NotFound, Refused, Unavailable, kept_as_said
+from application.temporal.calls import ANSWER, failed_call, is_not_there
+from application.temporal.squatters import OpeningUnread, Squatted, read_opening
 from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
@@ -52,6 +51,7 @@ _STANDS = (*_GOES_ON, WorkflowExecutionStatus.COMPLETED)
 _MOVING = "the journey exists, and was beginning a new run"
 _ENDED = "the journey exists, and Temporal has ended its run: tell ops, who take it up again from the record"
 NOT_THE_ANSWER = "what came is the answer to another command: tell ops that somebody may be answering for the journey"
+ENROLLED = "Nothing was sent to Temporal, and nothing has begun. An enrolment is kept."
 UNCHANGED = "Nothing changed."
 KEPT = f"{UNCHANGED} The attempt is kept in the record as refused."
 
@@ -96,9 +96,9 @@ async def start(client: Client, command: Command, *, task_queue: str, delay: tim
         except WorkflowAlreadyStartedError:
             pass
         except RPCError as error:
-            raise _unanswered(command, "Temporal did not take the start") from error
+            raise _failed(command, error, "Temporal did not take the start") from error
         except KeysUnavailable as error:
-            raise _unanswered(command, str(error)) from None
+            raise _not_sent(command, error) from None
         else:
             return None
         opening = await read_opening(client, body.journey_id, task_queue=task_queue)
@@ -107,7 +107,7 @@ async def start(client: Client, command: Command, *, task_queue: str, delay: tim
         if opening is not None and ours and status in _STANDS:
             return opening.start
         if status == WorkflowExecutionStatus.RUNNING:
-            raise Squatted(body.journey_id)
+            raise Squatted(body.journey_id, (opening and opening.squatter) or "foreign")
         # It has ended: somebody else's, or one of this journey that was ended before it was recorded.
         reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
 
@@ -122,16 +122,22 @@ def _summary(pathway: Pathway, clinic: str) -> str:
 
 
 async def submit(
-    client: Client, journey_id: UUID, command: Command, *, timeout: timedelta = timedelta(seconds=15)
+    client: Client,
+    journey_id: UUID,
+    command: Command,
+    *,
+    task_queue: str | None = None,
+    timeout: timedelta = timedelta(seconds=15),
 ) -> Receipt:
     """Send a command to a journey and return its receipt once it is accepted (durable in Temporal).
 
     Sending the same command again is safe, and gives the same receipt.
 
     Where no run takes it at this moment, but Temporal knows of one that ended otherwise than a journey does, another
-    one is about to begin: it is asked until the timeout.
+    one is about to begin: it is asked until the timeout. On another than the ``task_queue`` none is the journey.
 
     Raises:
+        Squatted: something else runs under its id.
         Refused: the journey refused it.
         NotFound: Temporal knows no journey of this id, or it has come to its end.
         SignatureUnchecked: its signature cannot be checked now; nothing happened.
@@ -153,7 +159,7 @@ async def submit(
             update_id = f"{update_id}/{uuid4()}"
             raise NotTaken("the signature could not be checked") from None
 
-    return await _until_answered(client, journey_id, command, ask, timeout)
+    return await _until_answered(client, journey_id, command, ask, timeout, task_queue)
 
 
 async def _until_answered(
@@ -162,6 +168,7 @@ async def _until_answered(
     command: Command,
     ask: Callable[[timedelta], Awaitable[Receipt]],
     timeout: timedelta,
+    task_queue: str | None,
 ) -> Receipt:
     """Ask until there is an answer, each time for as long as is left.
 
@@ -170,9 +177,13 @@ async def _until_answered(
     """
     try:
         return await _asked_again(command, ask, timeout)
-    except Unavailable:
-        with suppress(Unavailable):
-            await _require_own(client, journey_id, None)
+    except Unavailable as unanswered:
+        try:
+            await _require_own(client, journey_id, task_queue)
+        except OpeningUnread as unread:
+            raise _unanswered(command, unread.reason) from None
+        except Unavailable:
+            raise unanswered from None
         raise
 
 
@@ -230,9 +241,9 @@ async def reopen(
             raise NotTaken("the journey was coming to its end") from None
 
     try:
-        return await _until_answered(client, journey.id, command, ask, timeout)
+        return await _until_answered(client, journey.id, command, ask, timeout, task_queue)
     except SignatureUnchecked:
-        return await submit(client, journey.id, command, timeout=timeout)
+        return await submit(client, journey.id, command, task_queue=task_queue, timeout=timeout)
 
 
 async def _update_id(client: Client, command: Command) -> str:
@@ -246,7 +257,7 @@ async def _update_id(client: Client, command: Command) -> str:
     try:
         stands_in = await stand_in(client, command_digest(command).encode())
     except KeysUnavailable as error:
-        raise _unanswered(command, str(error)) from None
+        raise _not_sent(command, error) from None
     return f"{command.command_id}/{stands_in[:12]}"
 
 
@@ -271,8 +282,8 @@ async def _answer(
         if error.status == RPCStatusCode.FAILED_PRECONDITION:
             # As after an outage of the keys, until Temporal tries the next time.
             raise NotTaken("no worker could go on with this journey a moment ago; see its tasks in Temporal") from None
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise _unanswered(command, "Temporal did not take the command") from error
+        if not is_not_there(error):
+            raise _failed(command, error, "Temporal did not take the command", sure=False) from error
         # The run that was asked may have ended because another one goes on: after a hand-over, a reset, or when it was
         # taken up again from the record.
         status = await _status(handle)
@@ -317,6 +328,18 @@ def _unanswered(command: Command, reason: str) -> Unavailable:
     return Unavailable(reason, _again(command), state=UNKNOWN_STATE, ids=_ids(command))
 
 
+def _failed(command: Command, error: Exception, otherwise: str, *, sure: bool = True) -> Unavailable:
+    """Return the error of a command that Temporal did not take, as far as that is known."""
+    told = failed_call(error, otherwise, state=UNKNOWN_STATE, again=_again(command), sure=sure)
+    return Unavailable(told.reason, told.remedy, state=told.state, ids=_ids(command))
+
+
+def _not_sent(command: Command, keys: KeysUnavailable) -> Unavailable:
+    """Return the error of a command for which the keys could not be had: it never left."""
+    state = ENROLLED if isinstance(command.body, StartPathway) else NOTHING_HAPPENED
+    return Unavailable(str(keys), _again(command), state=state, ids=_ids(command))
+
+
 def _again(command: Command) -> str:
     return f"Run it again with --command-id {command.command_id}: however often it arrives, it happens once"
 
@@ -334,9 +357,9 @@ async def _status(handle: WorkflowHandle[CareJourney, JourneyResult]) -> Workflo
     try:
         return (await handle.describe(rpc_timeout=ANSWER)).status
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if is_not_there(error):
             return None
-        raise no_answer() from error
+        raise failed_call(error) from error
     except ValueError:  # The SDK knows no paused workflows.
         return WorkflowExecutionStatus.RUNNING
 
@@ -371,9 +394,9 @@ async def resume(client: Client, recorded: Sequence[Event], *, task_queue: str, 
         await _require_own(client, journey.id, task_queue)
         return False
     except RPCError as error:
-        raise outage("Temporal did not take the journey") from error
+        raise failed_call(error, "Temporal did not take the journey") from error
     except KeysUnavailable as error:
-        raise outage(str(error)) from None
+        raise failed_call(error) from None
     return True
 
 
@@ -385,14 +408,14 @@ async def _require_own(client: Client, journey_id: UUID, task_queue: str | None)
     """
     opening = await read_opening(client, journey_id, task_queue=task_queue)
     if opening is not None and opening.squatter is not None:
-        raise Squatted(journey_id)
+        raise Squatted(journey_id, opening.squatter)
 
 
 async def _assign(client: Client, journey: Journey) -> None:
     try:
         await assign_keys(client, journey.id, journey.patient.ref)
     except KeysUnavailable as error:
-        raise outage(str(error)) from None
+        raise failed_call(error, state=NOTHING_HAPPENED) from None
 
 
 def _make_input(journey: Journey, recorded: Sequence[Event]) -> JourneyInput:

@@ -7,11 +7,11 @@ from uuid import UUID
 import structlog
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.record import Record
 from activities.record.event_codec import load_events
-from application.errors import outage
+from application.temporal.calls import failed_call, is_not_there
 from application.temporal.journeys import Taken, not_recorded
 from application.temporal.run_control import hand_in
 from application.temporal.run_history import refusal_in, taken_by
@@ -61,8 +61,8 @@ async def _events_before(client: Client, journey_id: UUID, run_id: str) -> Async
                 runs += [each for each in further if each and each not in runs and len(runs) < RUNS]
                 yield this, event
         except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise outage("the history of a run cannot be read") from None
+            if not is_not_there(error):
+                raise failed_call(error, "the history of a run cannot be read") from None
 
 
 async def hand_in_dropped(client: Client, record: Record, journey_id: UUID, run_id: str) -> None:

@@ -16,11 +16,10 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 from temporalio.common import RawValue
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import outage
-from application.temporal.calls import ANSWER, no_answer
+from application.temporal.calls import ANSWER, failed_call, is_not_there
 from application.temporal.journey_client import handle_of
 from application.temporal.journeys import DEPLOYMENT, PolledBuilds, Run, Taken
 from application.temporal.run_history import newest_events
@@ -40,8 +39,8 @@ async def end(client: Client, run: Run) -> None:
     try:
         await handle.terminate(reason="reconciliation: begin anew from the record", rpc_timeout=ANSWER)
     except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise no_answer() from None
+        if not is_not_there(error):
+            raise failed_call(error) from None
 
 
 async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
@@ -65,8 +64,8 @@ async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
         )
         by_hand.input.payloads.extend(payloads)
         await client.workflow_service.signal_workflow_execution(by_hand, timeout=ANSWER, retry=True)
-    except (RPCError, KeysUnavailable):
-        raise no_answer() from None
+    except (RPCError, KeysUnavailable) as error:
+        raise failed_call(error) from None
 
 
 async def hand_in_command(client: Client, journey_id: UUID, command: Command) -> None:
@@ -77,8 +76,8 @@ async def hand_in_command(client: Client, journey_id: UUID, command: Command) ->
     """
     try:
         await handle_of(client, journey_id).signal("command", command, rpc_timeout=ANSWER)
-    except (RPCError, KeysUnavailable):
-        raise no_answer() from None
+    except (RPCError, KeysUnavailable) as error:
+        raise failed_call(error) from None
 
 
 async def set_back(client: Client, run: Run) -> bool:
@@ -106,8 +105,8 @@ async def set_back(client: Client, run: Run) -> bool:
                 # Where nothing is handed in again, the run does not hear of the reset until something wakes it.
                 await show(client, run.journey_id)
                 return True
-    except RPCError:
-        raise outage("Temporal did not reset the run") from None
+    except RPCError as error:
+        raise failed_call(error, "Temporal did not reset the run") from None
     return False
 
 
@@ -119,8 +118,8 @@ async def show(client: Client, journey_id: UUID) -> None:
     """
     try:
         await handle_of(client, journey_id).signal(CareJourney.show, rpc_timeout=ANSWER)
-    except RPCError:
-        raise no_answer() from None
+    except RPCError as error:
+        raise failed_call(error) from None
 
 
 async def look(client: Client, journey_id: UUID) -> None:
@@ -131,8 +130,8 @@ async def look(client: Client, journey_id: UUID) -> None:
     """
     try:
         await handle_of(client, journey_id).signal(CareJourney.look, rpc_timeout=ANSWER)
-    except RPCError:
-        raise no_answer() from None
+    except RPCError as error:
+        raise failed_call(error) from None
 
 
 async def unpause(client: Client, run: Run) -> None:
@@ -158,8 +157,8 @@ async def unpause(client: Client, run: Run) -> None:
             await client.workflow_service.unpause_activity(activities, timeout=ANSWER, retry=True)
         else:
             await client.workflow_service.unpause_workflow_execution(request, timeout=ANSWER, retry=True)
-    except RPCError:
-        raise no_answer() from None
+    except RPCError as error:
+        raise failed_call(error) from None
 
 
 async def move(client: Client, run: Run, polled: PolledBuilds) -> bool:
@@ -187,9 +186,9 @@ async def move(client: Client, run: Run, polled: PolledBuilds) -> bool:
         request.update_mask.paths.append("versioning_override")
         await client.workflow_service.update_workflow_execution_options(request, timeout=ANSWER, retry=True)
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if is_not_there(error):
             return False
-        raise no_answer() from None
+        raise failed_call(error) from None
     return True
 
 
@@ -199,7 +198,7 @@ async def _current_build(client: Client) -> WorkerDeploymentVersion:
     try:
         deployment = await client.workflow_service.describe_worker_deployment(request, timeout=ANSWER, retry=True)
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if is_not_there(error):
             return WorkerDeploymentVersion()
         raise
     current = deployment.worker_deployment_info.routing_config.current_deployment_version

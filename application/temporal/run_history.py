@@ -16,8 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import outage
-from application.temporal.calls import ANSWER
+from application.temporal.calls import ANSWER, failed_call
 from application.temporal.journeys import KeptBatch, Run, Taken, UnderWay
 from workflows.authenticity import Foreign, contents_of
 from workflows.care_journey import CareJourney, workflow_id
@@ -187,8 +186,8 @@ async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too:
             sent = take_signal(name, contents, authentic=authentic, waiting=Signals())
             sent = sent.model_copy(update={"told": refused.get(update_id)})
             found.append(Taken(read_signal(sent), sent))
-    except (RPCError, RuntimeError, ValueError, KeysUnavailable):
-        raise outage("the history of the run cannot be read") from None
+    except (RPCError, RuntimeError, ValueError, KeysUnavailable) as error:
+        raise failed_call(error, "the history of the run cannot be read") from None
     return tuple(found)
 
 
@@ -261,8 +260,8 @@ async def under_way(client: Client, run: Run) -> UnderWay | None:
                 if isinstance(batch, Foreign):
                     continue  # Nobody with the keys made it, so nothing of it is recorded.
                 return UnderWay(batch.last_version, over, ATTEMPT)
-    except (RPCError, RuntimeError, ValueError, KeysUnavailable):
-        raise outage("the history of the run cannot be read") from None
+    except (RPCError, RuntimeError, ValueError, KeysUnavailable) as error:
+        raise failed_call(error, "the history of the run cannot be read") from None
     return None
 
 
@@ -290,6 +289,6 @@ async def kept(client: Client, run: Run) -> tuple[KeptBatch, ...]:
                 recorded = batch.until(answer.version)
                 if recorded.commands:
                     found.append(KeptBatch(event.event_time.ToDatetime(tzinfo=UTC), recorded))
-    except (RPCError, RuntimeError, ValueError, KeysUnavailable):
-        raise outage("the history of a run cannot be read") from None
+    except (RPCError, RuntimeError, ValueError, KeysUnavailable) as error:
+        raise failed_call(error, "the history of a run cannot be read") from None
     return tuple(found)

@@ -15,12 +15,11 @@ from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, ListWorkflowExecutionsRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.privacy.errors import KeysUnavailable
 from activities.record.reconciliation import mark_version
-from application.errors import outage
-from application.temporal.calls import ANSWER, no_answer
+from application.temporal.calls import ANSWER, failed_call, is_not_there
 from application.temporal.journeys import Run, RunState
 from application.temporal.run_history import newest_answer
 from application.temporal.squatters import TYPE, read_opening, squatter_in
@@ -59,8 +58,8 @@ async def list_runs(client: Client, *, query: str = OPEN, task_queue: str | None
         )
         try:
             page = await client.workflow_service.list_workflow_executions(request, retry=True, timeout=3 * ANSWER)
-        except RPCError:
-            raise outage("Temporal did not list the journeys") from None
+        except RPCError as error:
+            raise failed_call(error, "Temporal did not list the journeys") from None
         for info in page.executions:
             run = _run(info, task_queue)
             if run is not None:
@@ -94,11 +93,11 @@ async def find_run(client: Client, journey_id: UUID, *, now: datetime, task_queu
             return run
         answer = await newest_answer(client, run)
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if is_not_there(error):
             return None
-        raise no_answer() from None
+        raise failed_call(error) from None
     except KeysUnavailable as error:
-        raise outage(str(error)) from None
+        raise failed_call(error) from None
     return run._replace(
         mark=max(run.mark, answer.mark, key=mark_version),
         stuck=run.stuck or attempt >= STUCK or waited > WAITED,

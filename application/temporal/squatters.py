@@ -3,6 +3,7 @@
 A run is the journey's own if it is of our type, on our task queue, begins now, and was opened with our keys.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,11 +12,11 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from activities.privacy.errors import KeysUnavailable
-from application.errors import Conflict, outage
-from application.temporal.calls import ANSWER, no_answer
+from application.errors import LATER, NOTHING_LOST, Conflict, Unavailable
+from application.temporal.calls import ANSWER, failed_call, is_not_there
 from application.temporal.journeys import Squatter
 from workflows.authenticity import Foreign
 from workflows.care_journey import workflow_id
@@ -30,16 +31,36 @@ PROMPT = timedelta(minutes=1)
 _INPUT: Any = JourneyInput | Foreign
 
 
-class Squatted(Conflict):
-    """Something else holds the workflow id of a journey, so that it cannot run."""
+_WHAT: Mapping[Squatter, str] = {
+    "foreign": "a workflow of another type, or one that was started without the keys of this service",
+    "elsewhere": "a run on another task queue than ours, which no worker of this service has",
+    "asleep": "a run that was told to begin later, and sleeps until then",
+}
+"""What else may be there, as it is told."""
 
-    def __init__(self, journey_id: UUID) -> None:
+
+class Squatted(Conflict):
+    """Something else holds the workflow id of a journey, so that it cannot run: what it is."""
+
+    def __init__(self, journey_id: UUID, squatter: Squatter) -> None:
         super().__init__(
-            "something that is not this journey holds its workflow id in Temporal, so the journey does not run",
+            f"something that is not this journey holds its workflow id in Temporal: {_WHAT[squatter]}. So the journey "
+            "does not run",
             f"Tell ops: they end it (`temporal workflow terminate --workflow-id {workflow_id(journey_id)}`) and find "
             "out who started it. Then do this again, unchanged",
             state="Nothing was sent to the journey. What is recorded of it stays; an enrolment is kept.",
             ids={"journey_id": str(journey_id)},
+        )
+
+
+class OpeningUnread(Unavailable):
+    """Something holds the workflow id of a journey, and whether it is the journey cannot be said now."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"something holds the workflow id of this journey in Temporal, and how it began cannot be read now ({why})",
+            LATER,
+            state=NOTHING_LOST,
         )
 
 
@@ -57,7 +78,8 @@ async def read_opening(
     """Return how a run under a journey's id began, the latest unless another is named; None when Temporal knows none.
 
     Raises:
-        Unavailable: Temporal did not answer, or the keys cannot be had.
+        OpeningUnread: it is not readable now, as where the keys cannot be had.
+        Unavailable: Temporal did not answer.
     """
     request = GetWorkflowExecutionHistoryRequest(
         namespace=client.namespace,
@@ -72,11 +94,13 @@ async def read_opening(
         [payload] = begun.input.payloads  # With more beside it, no run can begin.
         [given] = await in_history(client, workflow_id(journey_id)).decode([payload], [_INPUT])
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if is_not_there(error):
             return None
-        raise no_answer() from None
-    except (KeysUnavailable, RuntimeError):
-        raise outage("how the run of this journey began cannot be read now") from None
+        raise failed_call(error) from None
+    except KeysUnavailable as error:
+        raise OpeningUnread(str(error)) from None
+    except RuntimeError:
+        raise OpeningUnread("the record keeps it, and cannot be reached") from None
     except (NotAuthentic, ValueError):
         return RunOpening("foreign")
     if not isinstance(given, JourneyInput):

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from application.errors import Unavailable
-from application.temporal.calls import ANSWER, no_answer
+from application.temporal.calls import ANSWER, failed_call
 from application.temporal.journeys import REGISTERED
 from application.temporal.namespace import register_search_attributes, schedule_anchors
 from application.temporal.run_control import show
@@ -52,8 +52,8 @@ async def keep_up(
         await wake_reset(client, now)
         if anchors_every is not None:
             mended += filter(None, [await schedule_anchors(client, every=anchors_every, task_queue=task_queue)])
-    except RPCError:
-        raise no_answer() from None
+    except RPCError as error:
+        raise failed_call(error) from None
     return tuple(mended)
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from uuid import UUID
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner
 
 from activities.privacy.errors import KeysUnavailable, KeyUnusable
@@ -19,7 +20,7 @@ from activities.record import RecordFault, RecordUnavailable
 from application import context
 from application.errors import Refused, UseCaseError, translate
 from application.pathway import commands
-from application.temporal.calls import no_answer
+from application.temporal.calls import failed_call
 from application.words.viewer import shown_at
 from cli import runtime
 from cli.app import app
@@ -290,7 +291,13 @@ def test_who_asks_for_help_is_told_whom_to_reach(world: World, journey: UUID, pr
 
 
 @pytest.mark.parametrize(
-    "away", [RecordUnavailable("08006"), RecordUnavailable("KeysUnavailable"), KeysUnavailable("refused"), no_answer()]
+    "away",
+    [
+        RecordUnavailable("08006"),
+        RecordUnavailable("KeysUnavailable"),
+        KeysUnavailable("refused"),
+        failed_call(RPCError("invented", RPCStatusCode.UNAVAILABLE, b"")),
+    ],
 )
 def test_an_outage_says_what_is_lost_and_what_comes_next(away: Exception) -> None:
     told = translate(away)

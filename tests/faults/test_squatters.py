@@ -125,6 +125,37 @@ async def test_a_start_over_something_else_is_no_success(
         await course.record.wait_for(course.id, 1, timedelta(seconds=20))
 
 
+async def a_copy_that_sleeps(plain: Client, course: Course) -> None:
+    await course.client.start_workflow(
+        "CareJourney",
+        JourneyInput(start=course.opening),
+        id=workflow_id(course.id),
+        task_queue=course.task_queue,
+        start_delay=timedelta(days=3650),
+    )
+
+
+@pytest.mark.parametrize(
+    ("squat", "what"),
+    [
+        (other_type, "of another type, or one that was started without the keys"),
+        (a_copy_elsewhere, "on another task queue"),
+        (a_copy_that_sleeps, "sleeps until then"),
+    ],
+)
+async def test_whoever_starts_or_acts_is_told_what_is_there(
+    plain: Client, course: Course, squat: Squat, what: str
+) -> None:
+    await squat(plain, course)
+    with pytest.raises(Squatted, match=what):
+        await start(course)
+    with pytest.raises(Squatted, match=what):
+        await journey_client.submit(
+            course.client, course.id, command(support()), task_queue=course.task_queue, timeout=timedelta(seconds=1)
+        )
+    await course.handle.terminate()
+
+
 async def test_what_somebody_ended_before_it_was_recorded_begins_again(course: Course) -> None:
     assert await start(course) is None
     await course.handle.terminate()
