@@ -210,7 +210,8 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
     if then.tries:
         await queue.put_off(sender.record, notice_id, 0, arrived=then.arrived)
     elif then.again is not None:
-        await queue.put_off(sender.record, notice_id, (then.again - now.now).total_seconds(), arrived=then.arrived)
+        seconds = (then.again - now.now).total_seconds()
+        await queue.put_off(sender.record, notice_id, seconds, arrived=then.arrived, known=len(now.facts))
     elif then.arrived:
         await queue.end(sender.record, notice_id, known=len(now.facts))
     elif now.kind in WAITED_FOR:

@@ -110,11 +110,14 @@ async def put_off(
     *,
     quiet_until: datetime | None = None,
     arrived: bool = False,
+    known: int | None = None,
 ) -> None:
-    """See to a notice again after so many seconds; None: nothing more can be tried, and a person has to."""
+    """See to a notice again after so many seconds; None: nothing more can be tried, and a person has to. It is at once
+    where more became of it than so many ``known`` facts."""
     async with record.connection() as connection:
         await connection.execute(
-            "SELECT record.put_off_notice($1, $2, $3, $4, $5)", record.log_id, notice_id, seconds, quiet_until, arrived
+            "SELECT record.put_off_notice($1, $2, $3, $4, $5, $6)",
+            *(record.log_id, notice_id, seconds, quiet_until, arrived, known),
         )
 
 

@@ -107,6 +107,23 @@ async def test_what_comes_back_while_it_is_ended_is_not_lost(
     assert await waits(app, notice) is None
 
 
+async def test_what_comes_back_does_not_wait_out_the_pause_of_a_colleague(
+    record: Record, sender: Sender, contacts: Contacts, app: Connection
+) -> None:
+    await give(contacts, of_staff(CLIO), point("clio@clinic.example"), point("sms:1", "webhook"))
+    notice = await queued(record)
+    told = [("email", "sent"), ("email", "accepted"), ("pager", "sent"), ("pager", "deferred")]
+    facts = [queue.NewFact(CLIO if name == "email" else ONNO, f"{name}-1", name, state) for name, state in told]
+    await queue.keep(record, notice, facts)
+    assert await bounced(app, notice, "email") == "kept"
+    for known, least, most in ((5, 7100, 7201), (4, -1, 1)):
+        # The worker that tries the colleague has read what became of it before, and puts it off after.
+        await queue.put_off(record, notice, 7200, arrived=True, known=known)
+        seconds, _ = await waits(app, notice) or (None, None)
+        assert seconds is not None
+        assert least < seconds < most
+
+
 async def test_an_alarm_that_reached_nobody_goes_out_once_somebody_can_be_reached(
     record: Record, sender: Sender, contacts: Contacts, app: Connection
 ) -> None:
