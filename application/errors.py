@@ -199,6 +199,9 @@ def translate(error: Exception) -> UseCaseError:
         case RecordFault(lacks_right=True):
             remedy = "Repairs take a worker's login, all else that of people. Where it is that, tell ops what this says"
             return Fault("this login of the database has no right to do that", remedy)
+        case RecordFault(for_another=True):
+            remedy = "Use the profile of whose login it is; what programs do takes the service's login"
+            return NotAllowed("this login of the database acts for one person only", remedy)
         case RecordFault():
             return Fault(str(error), "Tell ops: the database is not set up as this version needs")
         case UnreadableEvent():

@@ -50,6 +50,11 @@ class RecordFault(Exception):
         """Whether the login of the database may not do it."""
         return self.code == "42501"
 
+    @property
+    def for_another(self) -> bool:
+        """Whether the login of one person was used for what that person may not do: it acts for them alone."""
+        return self.code == "CP014"
+
 
 class VersionConflict(Exception):
     """The journey is not at the expected version but at `.actual`. Nothing was written."""

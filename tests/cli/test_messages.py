@@ -1,5 +1,6 @@
 """`contact-point` and `message`: how people are reached, a code that proves it, and messages that reached nobody."""
 
+import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from activities.record.event_codec import to_new
 from activities.record.stored import NewNotice
 from application.messages.contact_points import TRIES
 from cli.errors import ExitCode
-from deploy.local.postgres import Database
+from deploy.local.postgres import Database, Postgres
 from simulation.keys import PASSPHRASE
 from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.conftest import JOURNEY, Profiles, opening
@@ -159,6 +160,21 @@ def test_a_coordinator_agrees_on_a_code_and_has_a_link_sent(
         assert (answer.code, answer.json) == (0, {"bounced": found})
     [sent] = [row for row in call(world, "message", "list", "--json").json if row["kind"] == "link"]
     assert (sent["state"], sent["code"]) == ("bounced", "5.1.1")
+
+
+def test_a_person_with_a_login_of_their_own_reports_no_bounce(world: World, postgres: Postgres) -> None:
+    login = f"invented-{uuid4().hex[:8]}"
+    name = f'"{login}"'
+    asyncio.run(postgres.as_admin(f"CREATE ROLE {name} LOGIN", f"GRANT carepath_reader TO {name} WITH SET FALSE"))
+    assert world.settings.database_url is not None
+    theirs = world.settings.database_url.get_secret_value().replace("carepath_reader", login)
+    world.set(database_url=SecretStr(theirs))
+    try:
+        said = call(world, "message", "bounced", "--json", raw=notification(f"msg_{uuid4().hex}_email-1"))
+        assert said.code == ExitCode.NOT_ALLOWED
+        assert "acts for one person only" in said.err
+    finally:
+        asyncio.run(postgres.as_admin(f"DROP ROLE {name}"))
 
 
 @pytest.mark.parametrize(
