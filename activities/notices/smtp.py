@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 from unicodedata import category
 
 import aiosmtplib
@@ -17,6 +17,9 @@ import aiosmtplib
 from activities.notices.channels import ACCEPTED, AttemptOutcome, Channel, OutgoingMessage
 
 Security: TypeAlias = Literal["starttls", "tls", "none"]
+REFERENCE: Final = "X-Message-Reference"
+"""The header that has a message's id once more: some relays give messages a Message-ID of their own, and leave other
+headers as they are."""
 PERMANENT = 500
 """From this answer on a server refuses for good (RFC 5321, 4.2.1)."""
 
@@ -95,6 +98,7 @@ def compose(message: OutgoingMessage, sender: str) -> EmailMessage:
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"], mail["Subject"] = sender, message.address, _in_one_line(message.subject)
     mail["Message-ID"] = f"<{message.id}@{sender.rpartition('@')[2]}>"
+    mail[REFERENCE] = message.id
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Auto-Submitted"] = "auto-generated"
     if message.alarm:

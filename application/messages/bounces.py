@@ -17,6 +17,7 @@ import structlog
 from pydantic import StringConstraints, ValidationError
 
 from activities.notices.queue import report_bounce
+from activities.notices.smtp import REFERENCE
 from activities.notices.webhooks import is_signed
 from application.context import Context
 from application.errors import InvalidInput, NotAllowed, Unavailable
@@ -108,25 +109,36 @@ def bounce_of(message_id: str, code: str | None) -> Bounce | None:
 
 
 def read_notification(content: bytes) -> Bounce | None:
-    """Return what a delivery status notification (RFC 3464) says did not arrive. None where it is no such thing, says
-    of nobody that it failed, or brings no message of ours back. Each message goes to one address: it names one."""
-    mail = message_from_bytes(content, policy=compat32)
-    if mail.get_content_type() != "multipart/report":
+    """Return what a delivery status notification (RFC 3464) says did not arrive. None where there is no such thing, it
+    says of nobody that it failed, or brings no message of ours back. Each message goes to one address: it names one.
+
+    The notification may be a part of another mail, and have its own parts within parts: gateways pass it on so.
+    """
+    try:
+        reports = _parts(message_from_bytes(content, policy=compat32), "multipart/report")
+        return next((found for found in map(_read_report, reports) if found is not None), None)
+    except RecursionError:  # No mail server puts parts into parts so often.
         return None
-    codes = [str(group.get("Status", "")).split()[:1] for group in _recipients(mail) if _action(group) == FAILED]
-    named = (str(part.get("Message-ID", "")) for part in mail.walk() if part is not mail)
-    returned = (*named, *_in_headers(mail))
-    for each in returned if codes else ():
-        found = bounce_of(each.strip().removeprefix("<").rpartition("@")[0], "".join(codes[0]))
+
+
+def _read_report(report: Message) -> Bounce | None:
+    codes = [str(group.get("Status", "")).split()[:1] for group in _recipients(report) if _action(group) == FAILED]
+    for each in _returned_ids(report) if codes else ():
+        found = bounce_of(each, "".join(codes[0]))
         if found is not None:
             return found
     return None
 
 
-def _recipients(mail: Message) -> Iterator[Message]:
+def _parts(mail: Message, kind: str) -> Iterator[Message]:
+    """All parts of a kind, however deep they lie."""
+    return (part for part in mail.walk() if part.get_content_type() == kind)
+
+
+def _recipients(report: Message) -> Iterator[Message]:
     """The fields about each recipient. Those of the first group are about the message."""
-    for part in mail.walk():
-        groups = part.get_payload() if part.get_content_type() == "message/delivery-status" else ()
+    for part in _parts(report, "message/delivery-status"):
+        groups = part.get_payload()
         if isinstance(groups, list):
             yield from (group for group in groups[1:] if isinstance(group, Message))
 
@@ -135,10 +147,16 @@ def _action(group: Message) -> str:
     return str(group.get("Action", "")).strip().lower()
 
 
-def _in_headers(mail: Message) -> Iterator[str]:
-    """The ids in headers that came back without their message (RFC 6522, 4)."""
-    for part in mail.walk():
-        if part.get_content_type() == "text/rfc822-headers":
-            payload = part.get_payload(decode=True)
-            headers = message_from_bytes(payload if isinstance(payload, bytes) else b"", policy=compat32)
-            yield str(headers.get("Message-ID", ""))
+def _returned_ids(report: Message) -> Iterator[str]:
+    """The ids that the message which came back may have been sent under."""
+    for headers in (*report.walk(), *_headers_alone(report)):
+        if headers is not report:
+            yield str(headers.get("Message-ID", "")).strip().removeprefix("<").rpartition("@")[0]
+            yield str(headers.get(REFERENCE, "")).strip()
+
+
+def _headers_alone(report: Message) -> Iterator[Message]:
+    """The headers that came back without their message (RFC 6522, 4)."""
+    for part in _parts(report, "text/rfc822-headers"):
+        payload = part.get_payload(decode=True)
+        yield message_from_bytes(payload if isinstance(payload, bytes) else b"", policy=compat32)

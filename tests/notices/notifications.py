@@ -3,12 +3,24 @@
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from activities.notices.smtp import REFERENCE
 
-def notification(message_id: str, *, action: str = "failed", status: str = "5.1.1", returned: str = "whole") -> bytes:
-    """What a mail server writes of a message: with all of it, its ``headers`` alone, or nothing."""
+
+def notification(
+    message_id: str,
+    *,
+    action: str = "failed",
+    status: str = "5.1.1",
+    returned: str = "whole",
+    reference: str | None = None,
+) -> bytes:
+    """What a mail server writes of a message: with all of it, its ``headers`` alone, or nothing. ``reference`` is what
+    the message has beside its id."""
     original = EmailMessage(policy=SMTP)
     original["From"], original["To"] = "messages@clinic.example", "pat@home.example"
     original["Message-ID"] = f"<{message_id}@clinic.example>"
+    if reference is not None:
+        original[REFERENCE] = reference
     original.set_content("There is a task for you.\n")
     parts = [
         (
@@ -33,3 +45,16 @@ def notification(message_id: str, *, action: str = "failed", status: str = "5.1.
         'Content-Type: multipart/report; report-type=delivery-status; boundary="edge"\r\n\r\n'
     )
     return f"{head}{inner}--edge--\r\n".encode()
+
+
+def within(content: bytes, *kinds: str) -> bytes:
+    """A mail that has a notification as a part of a part, as gateways write that pass it on, add a notice of their own
+    or check it: inside each of these ``kinds``, the last one outermost."""
+    for number, kind in enumerate(kinds):
+        edge = f"outer-{number}"
+        multipart = kind.startswith("multipart/")
+        head = f'Content-Type: {kind}; boundary="{edge}"' if multipart else f"Content-Type: {kind}"
+        note = f"--{edge}\r\nContent-Type: text/plain\r\n\r\nPassed on.\r\n--{edge}\r\n" if multipart else ""
+        end = f"\r\n--{edge}--\r\n" if multipart else ""
+        content = f"MIME-Version: 1.0\r\n{head}\r\n\r\n{note}".encode() + content + end.encode()
+    return content

@@ -41,6 +41,7 @@ async def test_an_email_says_what_it_should_and_no_more(mailbox: Mailbox) -> Non
     assert await by_email(mailbox.server())(a_message(alarm=True)) == ACCEPTED
     [mail] = mailbox.mails
     assert mail["Message-ID"] == "<msg_1_home@clinic.example>"
+    assert mail["X-Message-Reference"] == "msg_1_home"
     assert (mail["From"], mail["To"]) == ("messages@clinic.example", "clio@clinic.example")
     assert (mail["Auto-Submitted"], mail["Importance"]) == ("auto-generated", "high")
     assert mail.get_content().splitlines() == ["There is a task for you."]
@@ -124,8 +125,8 @@ async def test_what_is_secret_is_in_no_representation(mailbox: Mailbox) -> None:
 
 # Hostile text
 
-HEADERS = {"from", "to", "subject", "message-id", "date", "auto-submitted", "content-type", "content-transfer-encoding",
-           "mime-version"}  # fmt: skip
+HEADERS = {"from", "to", "subject", "message-id", "x-message-reference", "date", "auto-submitted", "content-type",
+           "content-transfer-encoding", "mime-version"}  # fmt: skip
 
 
 @given(
