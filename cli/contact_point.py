@@ -137,6 +137,11 @@ def _tell(output: Output, changed: Changed, said: str) -> None:
 
 
 def _show(output: Output, kept: KeptContact) -> None:
+    if kept.unread:
+        output.note(
+            f"The last {kept.unread} version(s) cannot be read: a key is away, or they were altered. This is what "
+            "stood before; nothing in it counts as verified. Ask ops (`keys list`) before you change it."
+        )
     if output.json_only:
         output.data(_as_json(kept))
         return
@@ -157,6 +162,7 @@ def _as_json(kept: KeptContact) -> dict[str, Any]:
     contact = kept.contact
     return {
         "version": kept.version,
+        "unread": kept.unread,
         "only_alarms": contact.only_alarms,
         "clinic_code": contact.clinic_code is not None,
         "points": points,

@@ -193,6 +193,7 @@ def render_attempts(output: Output, found: Attempts) -> None:
                 for position, event, body in found.attempts
             ]
         )
+        _tell_unread(output, found)
         return
     output.illustrative(any(attempt.event.illustrative for attempt in found.attempts))
     shown = table("journey", "version", "at", "claimed to be", "tried", "why it was refused", title="Refused")
@@ -203,8 +204,17 @@ def render_attempts(output: Output, found: Attempts) -> None:
             shown, event.journey_id, event.version, at, by, title_of_command(body.command_kind), say_within(body.reason)
         )
     output.show(shown)
-    if not found.attempts:
+    if not found.attempts and not found.unread:
         output.note("No attempt was refused.")
+    _tell_unread(output, found)
+
+
+def _tell_unread(output: Output, found: Attempts) -> None:
+    if found.unread:
+        output.note(
+            f"Cannot be read, and so not shown: {found.unread} refused command(s). A key is away, or they were "
+            "altered. Tell ops: `keys list`, `record verify`."
+        )
 
 
 async def sign(

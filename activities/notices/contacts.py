@@ -98,12 +98,14 @@ class ContactPoints(InputModel):
 
 
 class KeptContact(NamedTuple):
-    """A contact as kept: its version (0: none was ever given), who gave it, and when (UTC)."""
+    """A contact as kept: its version (0: none was ever given), who gave it, and when (UTC). ``unread`` are how many
+    versions after it cannot be read: their key is away, or somebody without the keys put them there."""
 
     version: int
     contact: ContactPoints
     by: str | None = None
     at: datetime | None = None
+    unread: int = 0
 
 
 NOBODY = KeptContact(0, ContactPoints())
@@ -176,12 +178,12 @@ class Contacts:
                 contact = self._unseal(subject, row["version"], row["sealed"], keys)
                 if contact is not None:
                     contact = contact if row["version"] == newest else contact.unverified()
-                    found = KeptContact(newest, contact, row["given_by"], row["at"])
+                    found = KeptContact(newest, contact, row["given_by"], row["at"], unreadable)
                     break
                 unreadable += 1
         if unreadable:
             log.error("messages.contact_unreadable", version=newest, counted=unreadable)
-        return found or NOBODY._replace(version=newest)
+        return found or NOBODY._replace(version=newest, unread=unreadable)
 
     async def _versions(self, subject: str, below: int | None) -> list[asyncpg.Record]:
         """Return the newest versions, below one."""

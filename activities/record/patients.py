@@ -196,7 +196,10 @@ async def _knows_others(record: Record, journey_id: UUID) -> bool | None:
         return None
     if journey is None:
         return None
-    said = (await look_elsewhere(record, journey)).elsewhere
+    try:
+        said = (await look_elsewhere(record, journey)).elsewhere
+    except KeyAway:
+        return None
     if said != journey.elsewhere:
         return False
     return None if said.unreadable else True

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from activities.record import patient_index
+from activities.record import KeyAway, patient_index
 from activities.record.patients import of_patient
 from application.context import Context
 from application.errors import Fault, NotAllowed, NotFound
@@ -85,7 +85,7 @@ async def show_patient(context: Context, query: ShowPatient) -> PatientSeen:
         try:
             with suppress(NotFound):
                 read.append(await load_journey(context, journey_id))
-        except Fault:
+        except (Fault, KeyAway):
             not_readable = True
     # Of these, the journeys that are the patient's at the time of the look.
     known = of_patient(record.patients, read, key)

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from activities.record import KeyAway, Record, UnreadableEvent
+import structlog
+
+from activities.record import KeyAway, Record, RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.access_log import find_unannounced_access
 from activities.record.event_codec import load_journey
 from activities.record.patients import find_unparted
@@ -33,6 +35,8 @@ AT_ONCE = 8
 EACH = timedelta(seconds=30)
 """How long it may take to look at one journey. One that does not answer holds up no other."""
 
+log = structlog.get_logger("reconcile")
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -52,7 +56,11 @@ async def compare(
     found: list[Drifted] = []
 
     async def differs(head: RecordedHead) -> Drifted | None:
-        drift = await drift_of(record, journeys, head.journey_id, builds=builds, now=now)
+        drift: Drift | None
+        try:
+            drift = await drift_of(record, journeys, head.journey_id, builds=builds, now=now)
+        except Exception as problem:
+            drift = _pass_by(head.journey_id, problem)
         return None if drift is None else Drifted(head.journey_id, drift, head.version, head.position)
 
     if among is not None:
@@ -84,12 +92,24 @@ async def compare(
         found += differing
 
     async def runs_on(run: Run) -> Drifted | None:
-        return await _without_need(record, journeys, run, now)
+        try:
+            return await _without_need(record, journeys, run, now)
+        except Exception as problem:
+            return Drifted(run.journey_id, _pass_by(run.journey_id, problem))
 
     found += [each for each in await at_once(runs_on, runs.values()) if each is not None]
     found += [Drifted(reading.journeys[0], Drift.UNREVIEWED) for reading in await find_unannounced_access(record)]
     found += [Drifted(journey_id, Drift.UNPARTED) for journey_id in await find_unparted(record)]
     return looked_at, found
+
+
+def _pass_by(journey_id: UUID, problem: Exception) -> Drift:
+    """Return how a journey is shown that could not be compared, and name it: no pass ends because of one journey. In an
+    outage of the record it ends."""
+    if isinstance(problem, RecordUnavailable | RecordFault) and not isinstance(problem, KeyAway):
+        raise problem
+    log.error("reconcile.not_compared", journey_id=str(journey_id), error=type(problem).__name__)
+    return Drift.SILENT
 
 
 async def _marks_of(record: Record, seen: Sequence[tuple[RecordedHead, Run | None]]) -> Mapping[UUID, str]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from activities.record import Record, StoredEvent
+from activities.record import KeyAway, Record, StoredEvent, UnreadableEvent
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Refusals, refusals
 from application.context import Context
@@ -35,10 +35,12 @@ class RefusedAttempt(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """Attempts, the oldest first, and whether there are ``more``."""
+    """Attempts, the oldest first, and whether there are ``more``. Of ``unread`` refusals beside them it cannot be said
+    what was tried: their key is away, or they were altered."""
 
     attempts: tuple[RefusedAttempt, ...]
     more: bool
+    unread: int = 0
 
 
 async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
@@ -52,19 +54,21 @@ async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
     if query.journey_id is not None:
         stored = await read_stored(context, query, query.journey_id)
         whole = [attempt for each in stored if (attempt := _attempt(each)) is not None]
-        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit)
+        unread = sum(map(_is_unread, stored))
+        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit, unread)
     record = await context.record()
     head = await record.log_head()
     position = 0 if head is None else head[0] if context.up_to is None else context.up_to
-    found = [attempt async for attempt in _latest(context, position, query.limit + 1)]
+    latest = [each async for each in _latest(context, position, query.limit + 1)]
+    found = [each for each in latest if each is not None]
     shown = found[: query.limit][::-1]
     await keep_look(context, query, [*dict.fromkeys(attempt.event.journey_id for attempt in shown)], position)
-    return Attempts(tuple(shown), len(found) > query.limit)
+    return Attempts(tuple(shown), len(found) > query.limit, len(latest) - len(found))
 
 
-async def _latest(context: Context, position: int, most: int) -> AsyncIterator[RefusedAttempt]:
+async def _latest(context: Context, position: int, most: int) -> AsyncIterator[RefusedAttempt | None]:
     """Return the latest attempts up to a position, the newest first, in the journeys of the person's clinics; at an
-    earlier look, in those that it showed."""
+    earlier look, in those that it showed. None for a refusal that cannot be read."""
     record, again = await context.record(), context.as_seen
     clinics = context.person.clinics if again is None else None
     journeys = None if again is None else again.journeys
@@ -74,6 +78,9 @@ async def _latest(context: Context, position: int, most: int) -> AsyncIterator[R
         page = await refusals(record, up_to=position, clinics=clinics, journeys=journeys, limit=PAGE)
         for stored in page.rows:
             position, journey_id = stored.position - 1, stored.journey_id
+            if _is_unread(stored):
+                yield None
+                continue
             attempt = _attempt(stored)
             if attempt is not None and clinics is not None and journey_id in page.unlisted:
                 if journey_id not in theirs:
@@ -88,22 +95,30 @@ async def _latest(context: Context, position: int, most: int) -> AsyncIterator[R
 
 async def _is_of(record: Record, journey_id: UUID, clinics: Collection[str]) -> bool:
     """Whether a journey is of one of these clinics, by its opening: no list shows it yet."""
-    async for page in record.read(journey_id, until_version=1):
-        try:
+    try:
+        async for page in record.read(journey_id, until_version=1):
             opening = from_stored(page[0]).body
-        except ValueError:  # `record verify` finds it
-            return False
-        return isinstance(opening, PathwayStarted) and opening.clinic in clinics
+            return isinstance(opening, PathwayStarted) and opening.clinic in clinics
+    except (UnreadableEvent, KeyAway):  # `record verify` finds it
+        return False
+    return False
+
+
+def _is_unread(stored: StoredEvent) -> bool:
+    """Whether a row is a refusal that cannot be read."""
+    if stored.event_type != "command.refused":
+        return False
+    try:
+        from_stored(stored)
+    except UnreadableEvent:
+        return True
     return False
 
 
 def _attempt(stored: StoredEvent) -> RefusedAttempt | None:
-    if stored.event_type != "command.refused":
+    if stored.event_type != "command.refused" or _is_unread(stored):
         return None
-    try:
-        event = from_stored(stored)
-    except ValueError:  # `record verify` finds it
-        return None
+    event = from_stored(stored)
     if not isinstance(event.body, CommandRefused) or event.body.command_kind not in ATTEMPTS:
         return None
     return RefusedAttempt(stored.position, event, event.body)

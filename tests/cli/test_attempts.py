@@ -1,11 +1,14 @@
 """What somebody tried and was refused is shown: when, by whom they claimed to be, and why."""
 
+import asyncio
 import re
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
+from activities.record import KeyAway, Record
 from activities.record.event_codec import to_new
 from application.sign_offs import refused_attempts
 from deploy.local.postgres import Database
@@ -107,3 +110,31 @@ def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch, 
     two = call(world, "signoff", "attempts", "--limit", "2", "--json").json
     assert [attempt["position"] for attempt in two] == [last + 3, last + 4]
     assert "more than 2" in call(world, "signoff", "attempts", "--limit", "2").err
+
+
+def test_what_cannot_be_read_is_told_and_hides_no_other(world: World, migrated: Database) -> None:
+    """Its key is away, or it was altered: nobody can say what was tried, so none may be taken to be there."""
+    world.project()
+
+    async def alter() -> None:
+        connection = await asyncpg.connect(migrated.admin_url)
+        await connection.execute("ALTER TABLE record.journey_event DISABLE TRIGGER ALL")
+        await connection.execute("UPDATE record.journey_event SET payload = '{}' WHERE event_type = 'command.refused'")
+        await connection.close()
+
+    asyncio.run(alter())
+    for of in ((str(JOURNEY),), ()):
+        told = call(world, "signoff", "attempts", *of)
+        assert "not shown: 1 refused" in told.err
+        assert "No attempt" not in told.err
+        assert call(world, "signoff", "attempts", *of, "--json").json == []
+
+
+def test_a_journey_that_no_list_shows_and_whose_key_is_away_hides_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise KeyAway
+
+    monkeypatch.setattr(Record, "read", away)
+    assert call(world, "signoff", "attempts", "--json").json == []

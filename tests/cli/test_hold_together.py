@@ -6,8 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from activities.record import KeyAway
 from activities.record.event_codec import load_journey
+from application.caches.histories import History
+from application.context import Context
 from application.errors import Unavailable
+from application.reading.history import load_history
+from application.work import hold_together
 from simulation.people import PEOPLE, profile
 from tests.cli import helpers
 from tests.cli.clinics import OTHER, Clinics, elsewhere, held_course
@@ -306,3 +311,23 @@ async def test_a_list_of_permissions_is_shown_again_and_is_of_ones_clinics(clini
     answer = await clinics.call("work", "permissions", "--json", *theirs)
     assert {row["clinic"] for row in answer.json["rows"]} == {OTHER}
     assert (await clinics.call("work", "permissions", "--clinic", "demo-clinic", *theirs)).code == 4
+
+
+async def test_journeys_whose_keys_are_away_keep_none_of_the_others_from_being_held(
+    open_clinics: Clinics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are told as not held. It is no outage, in which the rest is not tried."""
+    clinics, tried = open_clinics, list[UUID]()
+
+    async def away(context: Context, journey_id: UUID) -> History:
+        tried.append(journey_id)
+        if len(tried) <= 4:
+            raise KeyAway
+        return await load_history(context, journey_id)
+
+    monkeypatch.setattr("application.work.hold_together.load_history", away)
+    monkeypatch.setattr(hold_together, "AT_ONCE", 1)
+    answer = await hold(clinics, "--lot", LOT)
+    assert {*tried} == with_lot(clinics)
+    assert len(tried) > 4
+    assert (answer.json["counts"]["failed"], answer.json["not_tried"]) == (4, 0)

@@ -7,14 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from activities.record import Record
+from activities.record import KeyAway, Record
 from activities.record.event_codec import to_new
 from activities.record.patients import opening_of
+from application.context import Context
+from application.reading.history import load_journey
 from deploy.local.postgres import Database
 from tests.cli.helpers import World, call
 from tests.journey.play import Play, started
 from tests.record.verification.test_patients import SECOND, another, with_medicine
 from workflows.journey import commands as c
+from workflows.journey.aggregate import Journey
 from workflows.journey.vocabulary.actors import Role
 
 
@@ -108,3 +111,21 @@ def test_a_patient_is_merged_only_with_one_there_is(two: tuple[World, Play, Play
     unknown = call(world, *merge, given={"other": "nobody-1", "reason": "Invented"})
     assert unknown.code == 3, unknown.err
     assert "no patient with this reference" in unknown.err
+
+
+def test_a_journey_whose_key_is_away_keeps_nobody_from_the_patients_others(
+    two: tuple[World, Play, Play], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, here, there = two
+
+    async def away(context: Context, journey_id: UUID) -> Journey:
+        if journey_id == there.journey.id:
+            raise KeyAway
+        return await load_journey(context, journey_id)
+
+    monkeypatch.setattr("application.pathway.patient.load_journey", away)
+    ref, looker = here.journey.patient.ref, of_clinic(tmp_path, here.journey.clinic)
+    shown = call(world, "patient", "show", ref, "--json", *looker)
+    assert shown.code == 0, shown.err
+    assert shown.json["not_readable"]
+    assert len(shown.json["doses"]) == 1

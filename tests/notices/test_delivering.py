@@ -114,7 +114,7 @@ async def test_who_has_no_keys_keeps_no_alarm_from_anybody(
     with capture_logs() as logged:
         known = await contacts.find(subject)
     assert [line["counted"] for line in logged] == [50], "one line, however many there are"
-    assert (known.version, [point.verified_at for point in known.contact.points]) == (51, [None])
+    assert (known.version, known.unread, [point.verified_at for point in known.contact.points]) == (51, 50, [None])
     reminder, alarm = await queued(record), await queued(record, alarm=True)
     for notice in (reminder, alarm):
         await see_to(sender, notice)

@@ -197,6 +197,29 @@ async def test_a_key_that_does_not_open_here_is_waited_for_and_keeps_nobody_from
                 await keeper.rewrap()
 
 
+async def test_without_the_secret_of_patients_keys_every_other_key_is_wrapped_anew(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    """Then nobody can say which rows were never keys, so none is given up for lost."""
+    key = await key_store.newest(SERVICE)
+    owner = await asyncpg.connect(keys_database.owner_url)
+    try:
+        await owner.execute("UPDATE keys.data_key SET wrapped = 'altered' WHERE subject = 'identity'")
+        await owner.execute(
+            "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) "
+            "SELECT 'patient/' || n, 1, gen_random_uuid(), 'none', 'none' FROM generate_series(1, 5) n"
+        )
+    finally:
+        await owner.close()
+    use_master_key(keyring, new := add_master_key(keyring))
+    async with open_key_store(keys_database.key_keeper_url, Keyring(keyring), lifetime=NOTHING) as keeper:
+        with pytest.raises(KeyUnusable, match="6 such keys are left"):
+            await keeper.rewrap()
+        found = await keeper.survey()
+        assert (found.wraps[new], len(found.unusable), found.forged) == (1, 6, ())
+        assert await keeper.find(key.key_id) == key
+
+
 async def test_who_is_interrupted_wrapping_keys_anew_goes_on(
     key_store: KeyStore, keys_database: Database, keyring: Path
 ) -> None:

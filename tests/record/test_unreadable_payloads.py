@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -16,7 +17,7 @@ from activities.privacy.key_store import KeyStore, open_key_store
 from activities.privacy.master_keys import Keyring
 from activities.record import KeyAway, Record, UnreadableEvent, open_record, sealing
 from activities.record.event_codec import load_journey
-from activities.record.read_models import CaseloadFilter, caseload, refusals, retry, stale
+from activities.record.read_models import CaseloadFilter, caseload, projector, refusals, retry, stale
 from activities.record.read_models.projector import retry_unreadable
 from activities.record.verification.record import verify_record
 from activities.record.watching import next_events, now
@@ -230,6 +231,30 @@ async def test_a_key_that_does_not_open_hides_no_other_journey_and_is_waited_for
         await retry_unreadable(lists)
     await catch_up(record)
     assert (await stale(record)).rows == ()
+
+
+async def test_one_journey_that_fails_keeps_no_other_from_going_on(
+    record: Record, admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what could not be read and now can."""
+    journeys = [await put_course(record, 20) for _ in range(3)]
+    await admin.execute("ALTER TABLE record.journey_event DISABLE TRIGGER append_only")
+    await admin.execute("CREATE TABLE kept AS SELECT position, payload FROM record.journey_event")
+    await admin.execute("UPDATE record.journey_event SET payload = '{}' WHERE version = 3")
+    await catch_up(record)
+    assert len((await stale(record)).rows) == len(journeys)
+    await admin.execute(
+        "UPDATE record.journey_event e SET payload = k.payload FROM kept k WHERE k.position = e.position"
+    )
+
+    async def failing(record: Record, journey_id: UUID) -> str | None:
+        if journey_id == journeys[0]:
+            raise ValueError
+        return await retry(record, journey_id)
+
+    monkeypatch.setattr(projector, "retry", failing)
+    await retry_unreadable(record)
+    assert [row.journey_id for row in (await stale(record)).rows] == journeys[:1]
 
 
 async def test_without_its_beginning_nobody_is_told_that_a_journey_is_of_another_clinic(

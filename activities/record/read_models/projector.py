@@ -8,7 +8,6 @@ has an effect outside these tables, so everything may be repeated.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +19,7 @@ import asyncpg
 import structlog
 
 from activities.connection_pool import Connection
-from activities.record.errors import UnreadableEvent
+from activities.record.errors import RecordFault, RecordUnavailable, UnreadableEvent
 from activities.record.event_codec import from_stored
 from activities.record.polling import poll
 from activities.record.read_models.projection import Unapplied, apply_events, diff_states, unapplied
@@ -181,9 +180,15 @@ async def retry_unreadable(record: Record) -> None:
             *(record.log_id, UnreadableEvent.__name__, PAGE),
         )
     for stored in await record.decoded(rows, waits=False):
-        with suppress(UnreadableEvent):
+        try:
             from_stored(stored)
             await retry(record, stored.journey_id)
+        except UnreadableEvent:
+            continue
+        except (RecordUnavailable, RecordFault):
+            raise
+        except Exception as defect:  # one journey keeps no other from going on
+            log.error("read_models.not_resumed", journey_id=str(stored.journey_id), error=type(defect).__name__)
 
 
 async def wait_for(record: Record, position: int, timeout: timedelta) -> int:

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from activities.record import MoreIsKnown, NotAppendable, Record, patient_index
-from activities.record.event_codec import to_new
+from activities.record import KeyAway, MoreIsKnown, NotAppendable, Record, patient_index
+from activities.record.event_codec import load_journey, to_new
 from activities.record.patients import (
     Parted,
     find_uninformed,
@@ -525,3 +525,22 @@ async def test_a_journey_that_cannot_be_read_lets_nothing_be_released(record: Re
     second = another(first, with_medicine("invented-2"))
     await record_all(record, second)
     assert (await look_elsewhere(record, second.journey)).elsewhere.unreadable
+
+
+async def test_a_journey_whose_key_is_away_ends_no_pass_over_the_others(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who were taken for one have keys of their own. Nothing is known of the one who cannot be read, so nobody is
+    said to know it."""
+    first, second = await taken_for_one(record)
+    await record_all(record, second)
+
+    async def load(record: Record, journey_id: UUID, **given: Any) -> Any:
+        if journey_id == first.journey.id:
+            raise KeyAway
+        return await load_journey(record, journey_id, **given)
+
+    monkeypatch.setattr("activities.record.patients.load_journey", load)
+    informed: dict[UUID, bytes] = {}
+    assert await find_uninformed(record, informed) == ()
+    assert informed == {}
