@@ -245,13 +245,6 @@ class Record:
         rows = await self._events("journey_id = ANY($2) AND version = 1", journey_ids)
         return await self.decoded(rows, waits=False)
 
-    async def tail(self, after_position: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
-        """Return the next events of the whole log in order of position. Asking again after the last one never skips an
-        event, because positions become visible in their order.
-        """
-        rows = await self._events("position > $2 ORDER BY position LIMIT $3", after_position, limit)
-        return await self.decoded(rows, waits=False)
-
     async def head(self, journey_id: UUID) -> Head | None:
         """Return where a journey stands; None when it was neither enrolled nor appended to."""
         rows = await self._fetch(

@@ -11,6 +11,7 @@ from application.reading.history import as_known
 from application.work.worklist import MOST
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.helpers import World, call
+from tests.record.helpers import follow_log
 from tests.record.read_models.courses import course_of
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.obligations import obligations
@@ -93,7 +94,7 @@ async def test_pages(clinics: Clinics, at: tuple[str, ...]) -> None:
 
 
 async def test_where_each_stood(clinics: Clinics) -> None:
-    log = [stored for after in range(0, clinics.position, 500) for stored in await clinics.record.tail(after)]
+    log = [stored for after in range(0, clinics.position, 500) for stored in await follow_log(clinics.record, after)]
     events = {journey_id: await load_events(clinics.record, journey_id) for journey_id in clinics.journeys}
     for position in (0, 1, 60, 300, clinics.position):
         versions = {stored.journey_id: stored.version for stored in log[:position]}

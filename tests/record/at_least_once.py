@@ -35,7 +35,7 @@ from deploy.local.postgres import Database
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.record.connections import Interrupted, One, kill, mortal, on
-from tests.record.helpers import whole_log
+from tests.record.helpers import follow_log, whole_log
 from tests.record.read_models.courses import course_of, differing, put, renamed
 
 T = TypeVar("T")
@@ -313,9 +313,9 @@ async def _appending(record: Record, *journeys: UUID) -> None:
             coming = asyncio.create_task(put(record, third))
             while not coming.done() and not await _somebody_waits(record):
                 pass
-            seen = list(await record.tail(0))
+            seen = list(await follow_log(record, 0))
         await coming
-    seen += await record.tail(seen[-1].position)
+    seen += await follow_log(record, seen[-1].position)
     promised(seen == await whole_log(record), "whoever follows the log misses nothing")
 
 
@@ -391,7 +391,7 @@ async def _follow(record: Record, written: asyncio.Event) -> list[StoredEvent]:
     seen: list[StoredEvent] = []
     while True:
         all_is_written = written.is_set()
-        page = await record.tail(seen[-1].position if seen else 0, limit=3)
+        page = await follow_log(record, seen[-1].position if seen else 0, limit=3)
         seen += page
         if not page and all_is_written:
             return seen

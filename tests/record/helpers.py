@@ -10,6 +10,7 @@ import asyncpg
 
 from activities.record import NewEvent, NewNotice, Record, StoredEvent
 from activities.record.access_log import NewAccessLogEntry
+from activities.record.stored import EVENT_COLUMNS
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -35,9 +36,23 @@ def events(count: int) -> list[NewEvent]:
     return [event(payload=b'{"n":%d}' % n) for n in range(count)]
 
 
+async def follow_log(record: Record, after: int, *, limit: int = 500) -> tuple[StoredEvent, ...]:
+    """Return the next events of the whole log after a position. Asking again after the last one never skips an event,
+    because positions become visible in their order."""
+    async with record.connection() as connection:
+        rows = await connection.fetch(
+            f"SELECT {EVENT_COLUMNS} FROM record.journey_event "
+            "WHERE log_id = $1 AND position > $2 ORDER BY position LIMIT $3",
+            record.log_id,
+            after,
+            limit,
+        )
+    return await record.decoded(rows, waits=False)
+
+
 async def whole_log(record: Record) -> list[StoredEvent]:
     log: list[StoredEvent] = []
-    while page := await record.tail(log[-1].position if log else 0, limit=100):
+    while page := await follow_log(record, log[-1].position if log else 0):
         log += page
     return log
 
@@ -59,14 +74,11 @@ async def log_of_patients(admin: Connection) -> AsyncIterator[None]:
         await turn(True)
 
 
-async def waiting_for_the_lock(connection: Connection, count: int = 1) -> None:
-    """Return once this many sessions of this database wait for a log's lock."""
-    while (
-        await connection.fetchval(
-            "SELECT count(DISTINCT w.pid) FROM pg_locks w JOIN pg_locks mine ON mine.pid = w.pid "
-            "JOIN pg_database d ON d.oid = mine.database WHERE NOT w.granted AND d.datname = current_database()"
-        )
-        < count
+async def waiting_for_the_lock(connection: Connection) -> None:
+    """Return once a session of this database waits for a log's lock."""
+    while not await connection.fetchval(
+        "SELECT count(*) FROM pg_locks w JOIN pg_locks mine ON mine.pid = w.pid "
+        "JOIN pg_database d ON d.oid = mine.database WHERE NOT w.granted AND d.datname = current_database()"
     ):
         pass
 

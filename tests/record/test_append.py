@@ -26,7 +26,7 @@ from activities.record.verification.chains import verify_chains
 from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
-from tests.record.helpers import Connection, event, events, raw_append, waiting_for_the_lock, whole_log
+from tests.record.helpers import Connection, event, events, follow_log, raw_append, waiting_for_the_lock, whole_log
 from workflows.journey.vocabulary.limits import EVENT_LIMIT
 
 
@@ -213,7 +213,7 @@ async def test_a_tailing_reader_misses_nothing(record: Record, migrated: Databas
 
     async def read(reader: Record) -> None:
         while len(seen) < total:
-            seen.extend(await reader.tail(seen[-1].position if seen else 0, limit=7))
+            seen.extend(await follow_log(reader, seen[-1].position if seen else 0, limit=7))
 
     async def write(journey: UUID) -> None:
         version = 0
@@ -316,7 +316,7 @@ async def test_payloads_pass_the_codec(migrated: Database, owner: Connection) ->
         assert (await record.append(journey, 0, [new])).replayed
         [stored] = await record.load(journey)
         assert stored.payload == new.payload
-        assert (await record.tail(0))[0].payload == new.payload
+        assert (await follow_log(record, 0))[0].payload == new.payload
     assert await owner.fetchval("SELECT payload FROM record.journey_event") != new.payload
     assert await verify_chains(owner) == ()
 

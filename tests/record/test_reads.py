@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 
 from activities.record import NewNotice, NotYetRecorded, Record
-from tests.record.helpers import Connection, a_notice, events
+from tests.record.helpers import Connection, a_notice, events, follow_log
 
 
 async def test_unknown_journeys(record: Record) -> None:
     assert await record.head(uuid4()) is None
     assert await record.load(uuid4()) == ()
-    assert await record.tail(0) == ()
+    assert await follow_log(record, 0) == ()
 
 
 async def test_pages(record: Record) -> None:
@@ -21,8 +21,8 @@ async def test_pages(record: Record) -> None:
     await record.append(journey, 0, events(3))
     await record.append(uuid4(), 0, events(2))
     assert [stored.version for stored in await record.load(journey, after_version=1)] == [2, 3]
-    assert [stored.position for stored in await record.tail(1, limit=3)] == [2, 3, 4]
-    assert [stored.position for stored in await record.tail(4)] == [5]
+    assert [stored.position for stored in await follow_log(record, 1, limit=3)] == [2, 3, 4]
+    assert [stored.position for stored in await follow_log(record, 4)] == [5]
 
 
 async def test_waiting_ends_when_the_version_is_there(record: Record) -> None:

@@ -20,7 +20,7 @@ from deploy.local.postgres import Database
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.record.connections import Damaged, Transactions, on
-from tests.record.helpers import Connection, event
+from tests.record.helpers import Connection, event, follow_log
 from tests.record.read_models.courses import catch_up, course_of, differing, put, put_course, renamed
 from workflows.journey.events import Event, ObligationsUpdated
 
@@ -155,7 +155,7 @@ async def test_a_runner_that_comes_late_writes_nothing(record: Record) -> None:
 async def test_three_runners_and_many_writers(record: Record) -> None:
     async with runners(record, 3, timedelta(milliseconds=5)):
         await asyncio.gather(*(put_course(record, count) for count in (60, 45, 30, 25, 20, 15, 10, 9, 8)))
-        [last] = await record.tail(60 + 45 + 30 + 25 + 20 + 15 + 10 + 9 + 8 - 1)
+        [last] = await follow_log(record, 60 + 45 + 30 + 25 + 20 + 15 + 10 + 9 + 8 - 1)
         await wait_for(record, last.position, SOON)
     assert await differing(record) == []
 

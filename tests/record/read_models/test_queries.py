@@ -23,7 +23,7 @@ from tests.benchmarks.read_models import NOW, fill
 from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.journey.play import started
-from tests.record.helpers import Connection
+from tests.record.helpers import Connection, follow_log
 from tests.record.read_models.courses import asked_of, catch_up, course_of, put, put_course, renamed
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.authorization import may_decide
@@ -195,7 +195,7 @@ async def test_the_caseload(record: Record, journeys: dict[UUID, Journey]) -> No
 
 
 async def test_the_caseload_as_it_was_known(record: Record, journeys: dict[UUID, Journey]) -> None:
-    log = [stored for after in range(0, 3000, 500) for stored in await record.tail(after)]
+    log = [stored for after in range(0, 3000, 500) for stored in await follow_log(record, after)]
     events = {journey_id: await load_events(record, journey_id) for journey_id in journeys}
     for position in range(0, log[-1].position + 1, 37):
         versions: dict[UUID, int] = {}

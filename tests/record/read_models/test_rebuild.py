@@ -16,7 +16,7 @@ from activities.record.read_models.rebuild import BeingRebuilt, BuildFailed, reb
 from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.runner import running
 from tests.journey.play import START
-from tests.record.helpers import Connection, event
+from tests.record.helpers import Connection, event, follow_log
 from tests.record.read_models.courses import catch_up, differing, put_copies, put_course
 
 SOON = timedelta(seconds=30)
@@ -82,7 +82,7 @@ async def test_nobody_notices_a_swap(record: Record, owner: Connection) -> None:
             await rebuild(record)
         done.set()
     assert reads > 10
-    [last] = await record.tail(int(await owner.fetchval("SELECT max(position) FROM record.journey_event")) - 1)
+    [last] = await follow_log(record, int(await owner.fetchval("SELECT max(position) FROM record.journey_event")) - 1)
     async with running(record):
         await wait_for(record, last.position, SOON)
     assert await differing(record) == []

@@ -19,7 +19,7 @@ from deploy.local.postgres import Database
 from tests.fixtures.clear import Clear, open_clear
 from tests.fixtures.everything import everything
 from tests.record.connections import Through
-from tests.record.helpers import Connection
+from tests.record.helpers import Connection, follow_log
 from tests.record.read_models.courses import course_of, differing, put, renamed
 
 PROTOCOLS = {course[0].body.protocol.digest: course[0].body.protocol for course in (course_of(), course_of("ANXIETY"))}  # type: ignore[union-attr]
@@ -98,7 +98,7 @@ async def test_a_journey_that_is_not_in_memory_is_not_folded_from_its_first_even
 
 async def test_a_rebuild_leaves_snapshots(gone_on: Counting) -> None:
     await rebuild(gone_on)
-    for journey in [row.journey_id for row in await gone_on.tail(0) if row.version == 1]:
+    for journey in [row.journey_id for row in await follow_log(gone_on, 0) if row.version == 1]:
         await put(gone_on, renamed(course_of()[44:48], journey))
     gone_on.events_read = 0
     await catch_up(gone_on, StateCache())
