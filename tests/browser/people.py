@@ -30,6 +30,8 @@ from workflows.journey.vocabulary.refusals import Refusal
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=320, height=640)
 MOST_MS = 30_000
 """How long anything of a page may take on a busy machine (milliseconds)."""
+MOST_TABS = 80
+"""How many things of a page may come before what somebody is after."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 """What axe looks for: all of WCAG 2.2 A and AA that a program can find, and what it advises beyond it."""
 
@@ -152,8 +154,8 @@ async def sign_in(page: Page, person: str) -> None:
     await page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
-async def has_authenticator(page: Page, *, verifies: bool = True) -> None:
-    """Give a browser an authenticator of its own, whose owner is there; ``verifies``: and is verified."""
+async def has_authenticator(page: Page) -> None:
+    """Give a browser an authenticator of its own, whose owner is there and is verified."""
     devtools = await page.context.new_cdp_session(page)
     await devtools.send("WebAuthn.enable")
     options = {
@@ -161,7 +163,7 @@ async def has_authenticator(page: Page, *, verifies: bool = True) -> None:
         "transport": "internal",
         "hasResidentKey": True,
         "hasUserVerification": True,
-        "isUserVerified": verifies,
+        "isUserVerified": True,
         "automaticPresenceSimulation": True,
     }
     await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
@@ -197,13 +199,13 @@ async def sign_in_with_passkey(page: Page, person: str) -> None:
     await page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
-async def tab_to(page: Page, wanted: Locator, most: int = 80) -> None:
+async def tab_to(page: Page, wanted: Locator) -> None:
     """Press Tab until something has the focus.
 
     Raises:
         AssertionError: it is not reached, or what has the focus on the way cannot be seen.
     """
-    for _ in range(most):
+    for _ in range(MOST_TABS):
         await page.keyboard.press("Tab")
         if await wanted.evaluate("element => element === document.activeElement"):
             assert await wanted.evaluate("element => element.matches(':focus-visible')")

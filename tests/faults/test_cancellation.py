@@ -42,12 +42,12 @@ async def course(
         assert (await begun.handle.describe()).status == WorkflowExecutionStatus.RUNNING
 
 
-async def cancel(course: Course, reason: str = "invented: the wrong button") -> None:
+async def cancel(course: Course) -> None:
     await course.client.workflow_service.request_cancel_workflow_execution(
         RequestCancelWorkflowExecutionRequest(
             namespace=course.client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=workflow_id(course.id)),
-            reason=reason,
+            reason="invented: the wrong button",
         ),
         retry=True,
     )

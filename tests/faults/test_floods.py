@@ -24,7 +24,7 @@ pytestmark = pytest.mark.server
 UPDATE = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
 
 
-async def flood(course: Course, contents: Sequence[bytes], *, pause: float = 0) -> int:
+async def flood(course: Course, contents: Sequence[bytes]) -> int:
     """Send unreadable signals one after the other. Return how many Temporal acknowledged."""
     taken = 0
     for content in contents:
@@ -33,7 +33,6 @@ async def flood(course: Course, contents: Sequence[bytes], *, pause: float = 0) 
             taken += 1
         except RPCError:
             pass  # Its sender knows.
-        await asyncio.sleep(pause)
     return taken
 
 

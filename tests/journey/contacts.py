@@ -43,8 +43,8 @@ def following_up() -> Play:
     return play
 
 
-def in_week(week: int = 1) -> Play:
-    """The journey in follow-up, when this week's visit is due."""
+def in_week_one() -> Play:
+    """The journey in follow-up, when the visit of its first week is due."""
     play = following_up()
-    play.at = play.journey.contacts[f"follow-up-week-{week}"].due
+    play.at = play.journey.contacts["follow-up-week-1"].due
     return play

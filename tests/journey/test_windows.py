@@ -162,10 +162,6 @@ def schedule(play: Play, number: int, **changed: Any) -> c.ScheduleSession:
     return c.ScheduleSession.model_validate(known | changed)
 
 
-def ready_to_release(number: int = 2) -> Play:
-    return before("session.release", number)
-
-
 @pytest.mark.parametrize(
     ("clock", "accepted"), [("03:00", False), ("06:59", False), ("07:00", True), ("19:59", True), ("20:00", False)]
 )
@@ -192,7 +188,7 @@ def test_hours_are_those_of_the_wall_clock_also_on_the_day_it_changes() -> None:
 
 
 def test_a_session_is_released_from_its_start_until_its_appointment_has_passed() -> None:
-    play = ready_to_release()
+    play = before("session.release", 2)
     session = play.journey.sessions[2]
     passed = "its appointment has passed: move the session"
     assert session.closes == session.starts_at + timedelta(minutes=play.journey.protocol.sessions.start_within_minutes)

@@ -144,11 +144,11 @@ async def breaking(step: str, answer: str) -> AsyncIterator[Mailbox]:
         yield mailbox
 
 
-def make_certificate(directory: Path, name: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
+def make_certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
     """Make a certificate of this machine that nobody knows, and return its file and what a server uses it with."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example")])
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -161,7 +161,7 @@ def make_certificate(directory: Path, name: str = "127.0.0.1") -> tuple[Path, ss
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    certificate, private = directory / f"{name}.pem", directory / f"{name}.key"
+    certificate, private = directory / "server.pem", directory / "server.key"
     certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

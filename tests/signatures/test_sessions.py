@@ -99,8 +99,8 @@ def session(person: Actor = CORA, by: PrivateKey | None = None, **changed: Any) 
     return open_session(key.key, session_statement(person, **{**fields, **changed}))
 
 
-def asks(person: Actor = CORA, body: Any = None) -> Command:
-    return Command(command_id=uuid4(), actor=person, body=body or c.AskQuestion(text="x"))
+def asks(person: Actor = CORA) -> Command:
+    return Command(command_id=uuid4(), actor=person, body=c.AskQuestion(text="x"))
 
 
 def proven(command: Command, certificate: SessionCertificate | None = None, journey_id: UUID = JOURNEY) -> Command:

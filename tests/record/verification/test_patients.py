@@ -126,7 +126,6 @@ async def record_all(
     record: Record,
     play: Play,
     merges: Sequence[bytes] = (),
-    closes: bool = False,
     parts: Sequence[bytes] = (),
     parts_read: int | None = None,
 ) -> int:
@@ -141,7 +140,6 @@ async def record_all(
         [to_new(event) for event in new],
         opening=opening,
         merges=merges,
-        closes=closes,
         parts=parts,
         parts_read=parts_read,
     )

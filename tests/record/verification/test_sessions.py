@@ -87,10 +87,10 @@ def row(event: e.Event) -> StoredEvent:
     )
 
 
-def found(rows: tuple[StoredEvent, ...], register: Register = EARLY, log: str = LOG.name) -> set[str]:
+def found(rows: tuple[StoredEvent, ...], register: Register = EARLY) -> set[str]:
     """What is found of sessions and proofs, but for the beginning, which nobody sent here."""
     keys = trusted_keys(published(register), ORGANISATION.public_key)
-    judged, *_ = verify_journey(rows, keys, log=Log(log, demonstration=True))
+    judged, *_ = verify_journey(rows, keys, log=Log(LOG.name, demonstration=True))
     reasons = {(each.version, each.reason) for each in judged.findings}
     return {
         reason

@@ -58,9 +58,9 @@ async def test_a_second_signature_that_counts_as_a_first_is_found(record: Record
     assert await found(record) == {(two.version, "wrong_count"), *released(severe_hold().events)}
 
 
-def delegated(*, until: timedelta = timedelta(days=2), to: Role = Role.ON_CALL_CLINICIAN) -> tuple[list[e.Event], int]:
+def delegated(*, until: timedelta = timedelta(days=2)) -> tuple[list[e.Event], int]:
     """The course up to its first decision, which a colleague makes to whom its clinician delegated it; its version."""
-    first = sign_offs()[0]
+    first, to = sign_offs()[0], Role.ON_CALL_CLINICIAN
     assert isinstance(first.body, e.SignedOff)
     play = before("signoff.sign")
     given = play.take(

@@ -86,8 +86,8 @@ def test_a_released_session_is_asked_about_until_the_dose_is_told_or_said_not_to
 # Handing over
 
 
-def handed_over(play: Play, by: Role = Role.CLINICIAN) -> None:
-    play.do(handover(), by)
+def handed_over(play: Play) -> None:
+    play.do(handover())
     play.sign(SignOffKind.HANDOVER)
 
 

@@ -130,8 +130,8 @@ def test_a_patient_is_not_merged_with_themselves() -> None:
 
 
 # A merge that was wrong
-def doubted(play: Play, reason: str = "two people with one name (invented)") -> Play:
-    play.do(c.ProposeUnmerge(merge="merge-1", reason=reason), Role.COORDINATOR)
+def doubted(play: Play) -> Play:
+    play.do(c.ProposeUnmerge(merge="merge-1", reason="two people with one name (invented)"), Role.COORDINATOR)
     return play
 
 

@@ -199,9 +199,9 @@ def test_treatment_stops_for_safety_once_what_happened_is_reviewed() -> None:
 # Crises
 
 
-def at_risk(marks: str, by: Role = Role.CLINICIAN) -> Play:
+def at_risk(marks: str) -> Play:
     play = after("session.end")
-    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs(marks)), by)
+    play.do(c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs(marks)))
     return play
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.journey.contacts import SYMPTOMS, answer, following_up, in_week, visit
+from tests.journey.contacts import SYMPTOMS, answer, following_up, in_week_one, visit
 from tests.journey.correcting import amend, confirm, mark
 from tests.journey.play import Play, after, before, kinds, one
 from workflows.journey import commands as c
@@ -160,7 +160,7 @@ def test_follow_up_gives_every_contact_its_time_from_the_last_dose() -> None:
     ],
 )
 def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], code: RefusalCode, field: str) -> None:
-    play = in_week()
+    play = in_week_one()
     play.refused(visit("follow-up-week-1", **changed), code=code, field=field)
     play.do(visit("follow-up-week-1"))
     play.refused(visit("follow-up-week-1"), code=RefusalCode.ALREADY_DONE, field="visit")
@@ -168,7 +168,7 @@ def test_visit_has_three_assessments_and_the_questions(changed: dict[str, Any], 
 
 @pytest.mark.requirement("A34", "A61")
 def test_visit_says_what_other_care_goes_on() -> None:
-    play = in_week()
+    play = in_week_one()
     care = "psychotherapy every Tuesday; a support group once a month (invented)"
     play.do(visit("follow-up-week-1", concurrent_care=care))
     seen = play.journey.contacts["follow-up-week-1"].record
@@ -207,7 +207,7 @@ def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
 
 
 def test_measure_is_done_by_the_right_questionnaire_completely_filled_in() -> None:
-    play = in_week()
+    play = in_week_one()
     other = c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="day-7", answers=[0] * 9)
     play.do(other, Role.PATIENT)
     assert play.waits_for("measure", "day-7") is not None
@@ -290,7 +290,7 @@ def test_a_visit_that_is_owed_no_more_is_kept_with_what_it_found() -> None:
 
 @pytest.mark.parametrize("occasion", ["baseline", "session-1", "follow-up-week-12"])
 def test_an_occasion_tells_which_instrument_it_is_of(occasion: str) -> None:
-    journey = in_week().journey
+    journey = in_week_one().journey
     asked = scheduled_instruments(journey)
     assert len(asked) > 1
     for instrument in asked:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.journey.contacts import following_up, in_week, visit
+from tests.journey.contacts import following_up, in_week_one, visit
 from tests.journey.play import Play, after, before, kinds, one
 from tests.journey.totals import at_baseline, pcl_5
 from workflows.journey import commands as c
@@ -77,7 +77,7 @@ def test_a_corrected_baseline_counts_for_what_came_after_it() -> None:
 @pytest.mark.requirement("A60")
 @pytest.mark.parametrize("outcome", ["responding", "partial", "not_responding", "worsening"])
 def test_where_treatment_does_not_help_somebody_decides_what_is_next(outcome: str) -> None:
-    play = in_week()
+    play = in_week_one()
     play.do(visit("follow-up-week-1", outcome=outcome))
     asked = play.waits_for("response_review", "follow-up-week-1")
     assert (asked is not None) is (outcome in ("not_responding", "worsening"))
@@ -88,7 +88,7 @@ def test_where_treatment_does_not_help_somebody_decides_what_is_next(outcome: st
 
 
 def test_a_visit_corrected_to_worsening_brings_about_a_review_too() -> None:
-    play = in_week()
+    play = in_week_one()
     play.do(visit("follow-up-week-1"))
     version = play.version_of("visit.recorded")
     play.do(
@@ -110,7 +110,7 @@ def test_worsening_after_a_session_stands_before_the_next_one_until_it_is_review
 
 @pytest.mark.parametrize("choice", ["adjust", "maintenance"])
 def test_a_review_in_follow_up_asks_for_a_new_plan_and_the_sessions_stage(choice: str) -> None:
-    play = in_week()
+    play = in_week_one()
     open_before = {k.id: k.due for k in play.journey.contacts.values() if k.open and k.id != "follow-up-week-1"}
     play.do(visit("follow-up-week-1", outcome="worsening"))
     bodies = play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
@@ -120,7 +120,7 @@ def test_a_review_in_follow_up_asks_for_a_new_plan_and_the_sessions_stage(choice
 
 
 def test_after_an_adjusted_plan_without_further_sessions_follow_up_goes_on_where_it_was() -> None:
-    play = in_week()
+    play = in_week_one()
     play.do(visit("follow-up-week-1", outcome="worsening"))
     contacts = dict(play.journey.contacts)
     play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice="adjust")
@@ -131,7 +131,7 @@ def test_after_an_adjusted_plan_without_further_sessions_follow_up_goes_on_where
 
 @pytest.mark.parametrize("choice", ["continue", "add_support", "pause", "stop"])
 def test_every_other_choice_of_a_review_is_open_in_follow_up_too(choice: str) -> None:
-    play = in_week()
+    play = in_week_one()
     play.do(visit("follow-up-week-1", outcome="worsening"))
     play.sign(SignOffKind.RESPONSE_REVIEW, "follow-up-week-1", choice=choice)
     assert play.journey.stage == Stage.FOLLOW_UP
@@ -139,7 +139,7 @@ def test_every_other_choice_of_a_review_is_open_in_follow_up_too(choice: str) ->
 
 
 def test_nobody_is_discharged_while_worsening_is_not_reviewed() -> None:
-    play = in_week()
+    play = in_week_one()
     play.do(visit("follow-up-week-1", outcome="worsening"))
     play.do(
         c.ProposeDischarge(summary="stable", ongoing_support="psychotherapy goes on", without_visits_because="moves")

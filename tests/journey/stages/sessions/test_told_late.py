@@ -15,9 +15,9 @@ from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 
 
-def taken(play: Play, at: datetime, mg: float | None = 20) -> str:
+def taken(play: Play, at: datetime) -> str:
     """Record a dose outside a session; its id."""
-    [told] = [b for b in play.do(c.RecordDose(dose_mg=mg, route="oral", taken_at=at), Role.PATIENT)
+    [told] = [b for b in play.do(c.RecordDose(dose_mg=20, route="oral", taken_at=at), Role.PATIENT)
               if isinstance(b, e.DoseRecorded)]  # fmt: skip
     return told.dose
 
