@@ -134,11 +134,9 @@ class Verbs(TyperGroup):
 
 
 def _build_models_late() -> None:
-    """Have the core's models build what checks a value when they are first used. A command needs few of the hundreds,
-    and all would take as long as everything else. Programs that serve for long build theirs as they start."""
-    base = import_module("workflows.journey.vocabulary.base")
-    for model in (base.InputModel, base.ImmutableModel):
-        model.model_config["defer_build"] = True
+    """Have models build what checks a value when they are first used. A command needs few of the hundreds, and all
+    would take as long as everything else. Programs that serve for long build theirs as they start."""
+    import_module("pydantic").BaseModel.model_config["defer_build"] = True
 
 
 @cache

@@ -34,7 +34,7 @@ LET_IN: Final = (("journey", runtime.JourneyId, Parameter.empty), ("observer", O
 
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
-    group.command("show")(command(_of(ANYBODY, show), to_look=True))
+    group.command("show")(command(_about(ANYBODY, show), to_look=True))
     for name, whose, act in (
         ("add", ANYBODY, add),
         ("verify", ANYBODY, verify),
@@ -45,10 +45,12 @@ def add_commands(group: typer.Typer) -> None:
         ("set-code", LET_IN, set_code),
         ("send-link", LET_IN, send_link),
     ):
-        group.command(name)(command(_of(whose, act), to_act=True))
+        group.command(name)(command(_about(whose, act), to_act=True))
 
 
-def _of(options: Sequence[tuple[str, Any, Any]], act: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+def _about(
+    options: Sequence[tuple[str, Any, Any]], act: Callable[..., Awaitable[None]]
+) -> Callable[..., Awaitable[None]]:
     """Give a command the options that say whose points it is about."""
 
     @wraps(act)
