@@ -61,7 +61,8 @@ class CarePlanRules(InputModel):
     change_reasons: SortedDict[Identifier, ChangeReason]
     """Reasons for a change of plan that can be named."""
     rationale_must_not_say: tuple[Short, ...]
-    """Beginnings of words that the rationale of a change may not hold, such as convenient."""
+    """Beginnings of words that the rationale of a change, or of a decision on care, may not hold, such as
+    convenient."""
 
 
 class DoseLimits(InputModel):

@@ -1,5 +1,7 @@
 """Coded words as people read them, in the core's own sentences and wherever nothing better is known of a code."""
 
+import re
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -11,3 +13,13 @@ def in_words(code: str) -> str:
 def name_of(thing: str) -> str:
     """Return the id of a thing as people say it: ``adverse-event-2`` is "adverse event 2"."""
     return thing.replace("-", " ")
+
+
+def find_word(text: str, words: Iterable[str]) -> str | None:
+    """Return the first of these words that a text has, or has a word that begins with: "cure" and "cured", but not
+    "secure". A word that ends with an e is found in its form with -ing, too: "curing"."""
+    return next((word for word in words if re.search(rf"\b{_forms(word)}", text, re.IGNORECASE)), None)
+
+
+def _forms(word: str) -> str:
+    return rf"(?:{re.escape(word)}|{re.escape(word[:-1])}ing)" if word.endswith("e") else re.escape(word)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from simulation.moves.signing import signer
 from simulation.people import PEOPLE
-from tests.journey.play import START, Play, before, course, started
+from tests.journey.play import START, Play, before, course, standing_at, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decide import decide
@@ -287,3 +288,31 @@ def test_start_is_the_first_thing() -> None:
     refusal = decide(None, command, START)
     assert not isinstance(refusal, tuple)
     assert refusal.code == RefusalCode.NOT_STARTED
+
+
+@pytest.mark.requirement("B25", "B38")
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_no_decision_on_care_is_signed_for_convenience(pathway: Pathway) -> None:
+    """Where somebody is treated was signed as "more convenient for the patient"."""
+    decided = dict[SignOffKind, Play]()
+    for number, (_, command, _) in enumerate(course(pathway).moves):
+        if isinstance(command.body, c.Sign) and command.body.decision == "approve":
+            play = standing_at(pathway, number)
+            kind = play.journey.waiting[command.body.request].sign_off
+            assert kind is not None
+            decided.setdefault(kind, play)
+    held = before("session.schedule", pathway=pathway)
+    held.do(c.PlaceHold(reason="x"), Role.PATIENT)
+    decided[SignOffKind.HOLD_RELEASE] = held
+    on_care = (SignOffKind.ELIGIBILITY, SignOffKind.PLAN, SignOffKind.CLEARANCE, SignOffKind.RESPONSE_REVIEW)
+    for kind in (*on_care, SignOffKind.HOLD_RELEASE):
+        play = decided[kind]
+        [asked] = [w for w in play.journey.waiting.values() if w.sign_off == kind]
+        signed = play.signature(kind, asked.subject, rationale="more convenient for the patient")
+        choices = play.journey.protocol.sign_offs[kind].choices
+        signed = signed.model_copy(update={"choice": choices[0] if choices else None})
+        play.refused(
+            signed, signer(play.journey, asked), code=RefusalCode.OUT_OF_LIMITS, field="rationale", says="convenien"
+        )
+        declined = {"decision": "decline", "choice": None, "referral": "x", "rationale": "only for convenience"}
+        play.do(signed.model_copy(update=declined), signer(play.journey, asked))

@@ -130,6 +130,12 @@ def test_goal_may_use_a_word_that_only_contains_a_promise() -> None:
     assert kinds(play.do(c.RecordPlan(plan=plan_made)))[0] == "plan.recorded"
 
 
+@pytest.mark.requirement("A07", "B51")
+@pytest.mark.parametrize("goal", ["Curing PTSD", "erasing the memories", "guaranteed relief", "it cures anxiety"])
+def test_goal_promises_nothing_in_other_forms_of_a_word_either(goal: str) -> None:
+    before("plan.record").refused(planned(goals=(goal,)), code=RefusalCode.OUT_OF_LIMITS, field="plan.goals")
+
+
 @pytest.mark.requirement("B20")
 @pytest.mark.parametrize(
     "section", ["dosing_schedule", "monitoring_expectations", "follow_up_appointments", "preparation_guidance"]

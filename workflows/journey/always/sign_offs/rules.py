@@ -19,6 +19,7 @@ from workflows.journey.needs import wanted_now
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation, Requirement
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
+from workflows.journey.stages.education.planning import require_clinical_reason
 from workflows.journey.stages.follow_up.rules import find_visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.stages.sessions.observing import require_endable
@@ -40,7 +41,8 @@ and nobody looks again at a right that was lent long ago. Four weeks are our cho
 
 def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Decide on a request. The person must be allowed to, the evidence current, the meaning right, a reason given where
-    one is needed, and the signature not used before (21 CFR 11.50, 11.70, 11.200)."""
+    one is needed, and the signature not used before (21 CFR 11.50, 11.70, 11.200). How care goes on, and where, is a
+    clinical decision "rather than convenience alone" (the second source document)."""
     request = _find_request(journey, command)
     kind, subject = request.sign_off, request.subject
     assert kind is not None
@@ -63,6 +65,9 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
     approving = command.decision == "approve"
     if command.rationale is None and (rule.rationale or not approving):
         refuse(RefusalCode.INCOMPLETE, "this decision needs a rationale", "Say why", "rationale")
+    about = SIGN_OFF_TYPES[kind]
+    if approving and command.rationale is not None and (about.care or about.opens_care or about.choices):
+        require_clinical_reason(journey.protocol, command.rationale)
     if approving and rule.choices and command.choice not in rule.choices:
         refuse(RefusalCode.INCOMPLETE, "this decision needs a choice", f"Choose: {', '.join(rule.choices)}", "choice")
     if command.choice is not None and not (approving and rule.choices):

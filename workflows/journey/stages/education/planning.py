@@ -6,7 +6,6 @@ goals reduce symptoms and promise nothing; adjustments rest on response and safe
 convenience.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,12 +14,12 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.patient_limits import highest_dose, is_more, longest_gap, required_limit
-from workflows.journey.protocol import DoseLimit
+from workflows.journey.protocol import DoseLimit, Protocol
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.weights import weigh
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.vocabulary.words import in_words
+from workflows.journey.vocabulary.words import find_word, in_words
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -64,7 +63,7 @@ def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime
     if plan.doses_dispensed < 1 and there.doses_from == "home":
         refuse(RefusalCode.OUT_OF_LIMITS, "no dose is dispensed for home", "Say how many", "plan.doses_dispensed")
     for goal in plan.goals:
-        promise = next((word for word in rules.goals_must_not_promise if _says(goal, word)), None)
+        promise = find_word(goal, rules.goals_must_not_promise)
         if promise:
             refuse(
                 RefusalCode.OUT_OF_LIMITS,
@@ -117,14 +116,7 @@ def _require_reason(journey: Journey, command: c.RecordPlan, before: c.Plan) -> 
             "Say on what clinical judgement it rests",
             "rationale",
         )
-    said = next((word for word in rules.rationale_must_not_say if _says(command.rationale, word)), None)
-    if said:
-        refuse(
-            RefusalCode.OUT_OF_LIMITS,
-            f"the rationale says '{said}': convenience is no reason",
-            "Say on what clinical judgement it rests",
-            "rationale",
-        )
+    require_clinical_reason(journey.protocol, command.rationale)
     if command.reason is None:
         refuse(
             RefusalCode.INCOMPLETE,
@@ -182,9 +174,20 @@ def _require_basis(journey: Journey, basis: c.PlanBasis) -> None:
             )
 
 
-def _says(text: str, word: str) -> bool:
-    """Whether a text has this word, or one that begins with it ("cure", "cured"; not "secure")."""
-    return re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) is not None
+def require_clinical_reason(protocol: Protocol, rationale: str) -> None:
+    """Refuse a rationale, of a change of plan or of a decision on care, that names convenience.
+
+    Raises:
+        RefusalRaised: it does.
+    """
+    said = find_word(rationale, protocol.care_plan.rationale_must_not_say)
+    if said:
+        refuse(
+            RefusalCode.OUT_OF_LIMITS,
+            f"the rationale says '{said}': convenience is no reason",
+            "Say on what clinical judgement it rests",
+            "rationale",
+        )
 
 
 def require_within_limits(journey: Journey, plan: c.Plan, at: datetime, *, by_another: bool) -> None:
