@@ -2,12 +2,17 @@
 
 import asyncio
 import re
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any, TypeVar
+from unittest.mock import create_autospec
 
 import pytest
 
-from activities.record import StoredEvent
+from activities.connection_pool import ConnectionSource
+from activities.record import Record
 from activities.record.event_codec import to_new
+from activities.record.store import PORTION as DECODED_AT_ONCE
 from application.caches.histories import PORTION, read_events
 from application.errors import InvalidInput, NotFound
 from application.pathway.show import differences
@@ -15,6 +20,7 @@ from application.reading.history import as_known
 from application.words.changes import compare
 from application.words.lines import describe_change
 from application.words.terms import NO_TERMS, terms_of_journey
+from tests.fixtures.clear import Clear
 from tests.journey.play import Play, before, course
 from tests.signatures.recorded import history
 from workflows.journey import commands as c
@@ -22,6 +28,7 @@ from workflows.journey.aggregate import fold
 from workflows.journey.events import Event
 from workflows.journey.vocabulary.actors import Role
 
+T = TypeVar("T")
 FIRST, MISHEARD = "Invented: bad on most days", "Invented: worse than first said"
 
 
@@ -64,15 +71,9 @@ def test_what_is_no_moment_of_it(lived: tuple[Play, list[Event]], moment: str, e
         as_known(lived[1], moment)
 
 
-async def test_while_a_journey_is_read_others_have_their_turn() -> None:
-    """A journey of thousands of events would keep everybody else from their pages."""
-    recorded, turns = history(), 0
-    stored = [
-        StoredEvent.model_construct(
-            **to_new(event).model_dump(), journey_id=event.journey_id, version=event.version, position=event.version
-        )
-        for event in recorded
-    ]
+async def _turns_of_others(reading: Coroutine[Any, Any, T]) -> tuple[T, int]:
+    """Return what was read, and how often others had their turn meanwhile."""
+    turns = 0
 
     async def others() -> None:
         nonlocal turns
@@ -81,8 +82,27 @@ async def test_while_a_journey_is_read_others_have_their_turn() -> None:
             await asyncio.sleep(0)
 
     waiting = asyncio.create_task(others())
-    read = await read_events(stored)
+    read = await reading
     waiting.cancel()
+    return read, turns
+
+
+async def test_while_a_journey_is_read_others_have_their_turn() -> None:
+    """A journey of thousands of events would keep everybody else from their pages."""
+    recorded = history()
+    rows: list[Any] = [
+        {
+            **to_new(event).model_dump(),
+            "journey_id": event.journey_id,
+            "version": event.version,
+            "position": event.version,
+            "recorded_at": event.at,
+        }
+        for event in recorded
+    ]
+    stored, turns = await _turns_of_others(Record(create_autospec(ConnectionSource), Clear()).decoded(rows))
+    assert turns >= len(recorded) // DECODED_AT_ONCE > 3
+    read, turns = await _turns_of_others(read_events(stored))
     assert read.events == tuple(recorded)
     assert turns >= len(recorded) // PORTION > 3
 
