@@ -10,7 +10,7 @@ from application.identity.keyring import verified_register
 from application.identity.openid.settings import OpenIdSettings, load_openid_settings
 from application.messages.channels import service_of
 from application.messages.settings import load_message_settings
-from application.process.exit import begin, keep_loaded, leave
+from application.process.exit import begin, keep_loaded, leave, search_rarely
 from application.process.logs import configure_logging
 from application.settings import OPENID_PREFIX, Settings, key_of, load_settings
 from console.app import HOST, create_app
@@ -49,6 +49,7 @@ def main(argv: Sequence[str] = ()) -> int:
         )
         return 2
     keep_loaded()
+    search_rarely()
     # No access log of the server: who looked at what is in the access log of the record.
     uvicorn.run(
         app,

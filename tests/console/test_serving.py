@@ -21,6 +21,7 @@ async def test_a_stop_waits_for_no_page_that_stays_open(
 
     monkeypatch.setattr(uvicorn, "run", run)
     monkeypatch.setattr(gc, "freeze", lambda: served.update(frozen=True))
+    monkeypatch.setattr(gc, "set_threshold", lambda *often: served.update(often=often))
     monkeypatch.setattr(program, "load_settings", lambda: clinics.world.settings)
     monkeypatch.setattr(program, "load_openid_settings", lambda: None)
     monkeypatch.setattr(program, "create_app", lambda *_, **__: console)
@@ -29,3 +30,4 @@ async def test_a_stop_waits_for_no_page_that_stays_open(
     assert program.main() == 0
     assert (served["app"], served["timeout_graceful_shutdown"]) == (console, program.STOP_WITHIN)
     assert served["frozen"], "what is loaded is looked through for garbage again and again"
+    assert served["often"][2] >= 100, "all that is kept in memory is searched while people wait for their pages"
