@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -87,7 +88,13 @@ def in_viewers_zone(moment: datetime) -> datetime:
 
 def spell(moment: datetime, clock: str = "%H:%M") -> str:
     """Write a moment as the person who looks reads it, such as `Mon 2026-03-02 17:00 PST`."""
-    shown = on_viewers_clock(moment)
+    return _spelled(moment, _zone_if_known(), clock)
+
+
+@lru_cache(maxsize=8192)
+def _spelled(moment: datetime, zone: ZoneInfo | None, clock: str) -> str:
+    """A page has a hundred times, and the next page the same ones."""
+    shown = moment.astimezone(zone or UTC)
     return f"{shown:%a %Y-%m-%d {clock}} {clock_name(shown)}"
 
 
@@ -106,6 +113,13 @@ def spell_with_place(moment: datetime) -> str:
     return f"{spell(moment)} ({place()})"
 
 
+def _zone_if_known() -> ZoneInfo | None:
+    try:
+        return viewers_zone()
+    except SettingsError:
+        return None
+
+
 def place() -> str:
     """Return the name of the viewer's zone. Where it is not known, times are in UTC, and this says why."""
     try:
@@ -116,10 +130,7 @@ def place() -> str:
 
 def on_viewers_clock(moment: datetime) -> datetime:
     """Return a moment on the clock that the viewer reads. What was done is told even if nobody knows where they are."""
-    try:
-        return in_viewers_zone(moment)
-    except SettingsError:
-        return moment.astimezone(UTC)
+    return moment.astimezone(_zone_if_known() or UTC)
 
 
 def _names_of_the_machine() -> Iterator[str]:
@@ -142,9 +153,11 @@ def shown_at(moment: datetime | None, zone: str) -> str:
 def on_both_clocks(moment: datetime, zone: str) -> tuple[str, str]:
     """Return a moment in the patient's zone, and in the viewer's; the latter is empty where it is the same or not
     known."""
+    return _spelled_on_both(moment, zone, _zone_if_known())
+
+
+@lru_cache(maxsize=8192)
+def _spelled_on_both(moment: datetime, zone: str, yours: ZoneInfo | None) -> tuple[str, str]:
     theirs = local(moment, zone)
-    try:
-        same = theirs.utcoffset() == in_viewers_zone(moment).utcoffset()
-    except SettingsError:
-        same = True
-    return f"{theirs:%a %Y-%m-%d %H:%M} {clock_name(theirs)}", "" if same else spell(moment)
+    same = yours is None or theirs.utcoffset() == moment.astimezone(yours).utcoffset()
+    return f"{theirs:%a %Y-%m-%d %H:%M} {clock_name(theirs)}", "" if same else _spelled(moment, yours, "%H:%M")
