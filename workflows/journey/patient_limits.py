@@ -7,11 +7,16 @@ beyond the protocol's own number only where and as far as the protocol lets it.
 Sources: safety decisions are individual, in both directions; dosing protocols are clear.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit, is_tighter
+from workflows.journey.vocabulary.clinical import KnownDose
+
+WEEK = timedelta(days=7)
+TOO_CLOSE = "two doses were taken too close to each other"
 
 
 def limit_of(journey: Journey, name: DoseLimit) -> float | None:
@@ -94,3 +99,41 @@ def longest_gap(journey: Journey) -> timedelta:
     kept = journey.maintenance_since is not None
     rules = journey.protocol.maintenance if kept else journey.protocol.sessions
     return timedelta(days=rules.max_gap_days)
+
+
+def find_exceeded(journey: Journey, told: Collection[UUID]) -> tuple[str, ...]:
+    """Return the limits that doses which were taken are beyond, where one of these doses (by its source) is among them:
+    a dose told late, or at another time, may put that into the past, where no dose to come is judged by it. What was
+    taken before this treatment, and has nothing to do with a dose of it, was another treatment's."""
+    doses = journey.known_doses
+    own = [dose.source for dose in journey.own_doses if dose.taken_at >= journey.started_at]
+    found = dict[str, None]()
+    for number, last in enumerate(doses):
+        if last.taken_at >= journey.started_at:
+            for why, taken in _beyond(journey, doses[:number], last):
+                sources = [dose.source for dose in (*taken, last)]
+                if any(source in told for source in sources) and any(source in own for source in sources):
+                    found[why] = None
+    return tuple(found)
+
+
+def _beyond(
+    journey: Journey, before: tuple[KnownDose, ...], last: KnownDose
+) -> Iterator[tuple[str, tuple[KnownDose, ...]]]:
+    """Yield each limit that a dose was beyond when it was taken, with the doses before it that count for that."""
+    kept = journey.maintenance_since
+    then = journey if kept is None or kept <= last.taken_at else journey.model_copy(update={"maintenance_since": None})
+    number, at, unit = {name: limit_of(then, name) for name in DoseLimit}, last.taken_at, journey.protocol.dose.unit
+    since = at - longest_course(then)
+    since = min(journey.course_started_at or since, since)
+    week = tuple(dose for dose in before if at - dose.taken_at < WEEK)
+    course = tuple(dose for dose in before if dose.taken_at >= since)
+    least, most = number[DoseLimit.MIN_INTERVAL_HOURS], number[DoseLimit.MAX_IN_ROLLING_7_DAYS]
+    if before and least is not None and at - before[-1].taken_at < timedelta(hours=least):
+        yield TOO_CLOSE, before[-1:]
+    if most is not None and len(week) + 1 > most:
+        yield f"more than {most:g} doses were taken in 7 days", week
+    for name, taken, when in ((DoseLimit.MAX_7_DAY, week, "7 days"), (DoseLimit.MAX_COURSE, course, "the course")):
+        limit = number[name]
+        if limit is not None and is_more(sum(dose.dose_mg or 0 for dose in (*taken, last)), limit):
+            yield f"more than {limit} {unit} were taken in {when}", taken

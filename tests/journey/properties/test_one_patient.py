@@ -18,8 +18,9 @@ from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.decide import decide
+from workflows.journey.patient_limits import WEEK
 from workflows.journey.protocol import Pathway, Protocol
-from workflows.journey.stages.sessions.dose_gate import WEEK, limit_obstacles
+from workflows.journey.stages.sessions.dose_gate import limit_obstacles
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import Refusal
 from workflows.protocols.demonstration import load_demonstration

@@ -20,7 +20,7 @@ from workflows.journey.always.patient.model import (
 )
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import limit_of
+from workflows.journey.patient_limits import TOO_CLOSE, find_exceeded, limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
 from workflows.journey.requirements import Requirement
 from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obstacles
@@ -156,8 +156,8 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     forbids the session planned here, or one now where something was decided without knowing of it, and where somebody
     else's history was taken for the patient's.
 
-    What is to be watched goes on here where the journey that was told of it has ended, and two doses too close to each
-    other are seen to, whichever of them became known first.
+    What is to be watched goes on here where the journey that was told of it has ended, and doses that were together
+    beyond a limit are seen to, whichever of them became known first.
     """
     if journey.closed:
         return
@@ -172,17 +172,18 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     elif body.undone:
         obstacles = limit_obstacles(journey, at)
     close = _too_close(journey, body)
+    exceeded = tuple(dict.fromkeys((*([TOO_CLOSE] if close else []), *find_exceeded(journey, body.doses))))
     if news:
         found = list_some([f"{risk.type} {risk.what}" for risk in news])
         reason = f"known of this patient from elsewhere, and not settled: {found}"
         # Who is dead there, if not somebody else is taken for the patient; or what one person releases there neither.
         severe = any(risk.severe or risk.type == "death" for risk in news)
         yield place(journey, HISTORY, reason[:4000], severe=severe)
-    elif (obstacles or close) and (body.doses or not _held_for_limits(journey)):
-        found = list_some([*obstacles, *(["two doses were taken too close to each other"] if close else [])])
+    elif (obstacles or exceeded) and (body.doses or not _held_for_limits(journey)):
+        found = list_some([*obstacles, *exceeded])
         reason = f"what is known of this patient from elsewhere forbids the session: {found}"
         yield place(journey, LIMITS, reason[:4000])
-    yield from _see_to_doses(journey, close, at)
+    yield from _see_to_doses(journey, close, exceeded, at)
     left = [risk for risk in news if risk.ended and risk.severity is not None]
     if left:
         severity = worst(*(risk.severity for risk in left if risk.severity is not None))
@@ -233,10 +234,12 @@ def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...
     )
 
 
-def _see_to_doses(journey: Journey, close: tuple[KnownDose, ...], at: datetime) -> Iterator[e.EventBody]:
+def _see_to_doses(
+    journey: Journey, close: tuple[KnownDose, ...], exceeded: tuple[str, ...], at: datetime
+) -> Iterator[e.EventBody]:
     """Open the adverse event of a second dose while the patient was to be observed after the other one; otherwise have
     a clinician look."""
-    if not close:
+    if not exceeded:
         return
     watched = timedelta(minutes=max(journey.protocol.sessions.observe_minutes))
     together = [
@@ -250,7 +253,7 @@ def _see_to_doses(journey: Journey, close: tuple[KnownDose, ...], at: datetime) 
         recent = at - onset <= timedelta(hours=journey.protocol.check_ins.owed_hours)
         yield open_adverse_event(journey, ("second_dose",), onset=onset, session=None, recent=recent)
     else:
-        yield ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: a dose was taken too close to one here", "elsewhere")
+        yield ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: {list_some(exceeded)}", "elsewhere")
 
 
 def _held_for_limits(journey: Journey) -> bool:

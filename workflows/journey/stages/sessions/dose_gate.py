@@ -20,6 +20,7 @@ from workflows.journey.evidence import current_decision, is_approved
 from workflows.journey.obligation_types import OBLIGATION_TYPES
 from workflows.journey.obligations import obligations
 from workflows.journey.patient_limits import (
+    WEEK,
     course_began_at,
     highest_dose,
     is_more,
@@ -41,7 +42,6 @@ from workflows.journey.vocabulary.calendars import age_on, format_moment, is_wit
 from workflows.journey.vocabulary.clinical import Observer, Vitals
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 
-WEEK = timedelta(days=7)
 NOT_CLEARED = "no clearance signed over exactly this evidence"
 
 

@@ -18,17 +18,18 @@ from workflows.journey.always.adverse_events.findings import (
     open_adverse_event,
     planned_mg,
 )
-from workflows.journey.always.holds.model import place
+from workflows.journey.always.holds.model import LIMITS, place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.obligation_types import VISIT
+from workflows.journey.patient_limits import find_exceeded
 from workflows.journey.setting import rules_of
 from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.dose_gate import lapse_obstacles
 from workflows.journey.stages.sessions.reviews import is_looked_at_in_maintenance
 from workflows.journey.stages.sessions.state import Dose, Session
 from workflows.journey.vocabulary.actors import Actor
-from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 from workflows.journey.vocabulary.severity import OF_OTHER_DOSE
 from workflows.journey.vocabulary.words import name_of
 
@@ -269,8 +270,14 @@ def _no_later(contact: e.Contact, known: OwedContact | None) -> e.Contact:
 
 def _deviates(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[e.EventBody]:
     """Open the adverse event of a dose that is an emergency. Hold care on any other deviation, and tell a clinician if
-    it was more than planned, or not known how much, or by another route."""
+    it was more than planned, or not known how much, or by another route; and on any limit that the doses that were
+    taken are beyond, now that this one is told, or told to be of another time."""
     emergencies = dose_emergencies(journey, body, at)
+    exceeded = find_exceeded(journey, (journey.doses[body.dose].source,))
+    if exceeded and not emergencies:
+        if not any(hold.cause == LIMITS for hold in journey.standing_holds):
+            yield place(journey, LIMITS, list_some(exceeded)[:4000], source=body.dose)
+        yield ask_support(journey, OF_OTHER_DOSE, f"{body.dose}: {list_some(exceeded)}")
     if emergencies:
         recent = at - body.taken_at <= timedelta(hours=journey.protocol.check_ins.owed_hours)
         yield open_adverse_event(journey, emergencies, onset=body.taken_at, session=body.session, recent=recent)
