@@ -97,6 +97,8 @@ async def test_while_a_journey_is_read_others_have_their_turn() -> None:
             "version": event.version,
             "position": event.version,
             "recorded_at": event.at,
+            "log_id": 1,
+            **dict.fromkeys(("content_hash", "journey_hash", "log_hash"), bytes(32)),
         }
         for event in recorded
     ]
