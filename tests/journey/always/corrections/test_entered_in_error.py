@@ -26,7 +26,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import CLOCK, Role
-from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 
 def test_every_event_can_be_marked_or_says_what_to_do_instead() -> None:
@@ -376,3 +376,17 @@ def test_after_the_end_what_was_signed_on_a_corrected_fact_is_looked_at_again() 
     [dosed] = [dose for dose in play.journey.doses.values() if dose.session == 1]
     amend(play, "session.dosed", redose(play, dose_mg=(dosed.dose_mg or 0) / 2), version=dosed.version)
     assert play.waits_for("support") is not None
+
+
+def test_a_dose_that_is_told_again_while_it_is_marked_is_asked_about() -> None:
+    """The observer said again that it was taken, was told that it is recorded, and then it counted no more."""
+    play = after("session.dose")
+    taken = play.journey.doses["dose-1"]
+    mark(play, "session.dosed")
+    again = c.RecordDose(session=1, dose_mg=taken.dose_mg, route=taken.route, taken_at=taken.taken_at)
+    command = play.command(again, Role.OBSERVER)
+    refusal = play.take(command)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == RefusalCode.CONTRADICTS
+    one([event.body for event in play.keep(command, refusal)], e.ReportKept)
+    assert play.waits_for("kept_report") is not None

@@ -38,18 +38,27 @@ LEFT = "the doses left do not add up"
 
 
 def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record a dose (mg) that was taken. Only one that is still to come, or is recorded already, is refused."""
+    """Record a dose (mg) that was taken. Only one that is still to come, or is recorded already, is refused. Whoever
+    tells one again that is marked as entered in error says that it was taken: a clinician asks."""
     require_taken(command, at)
     session = _session_of(journey, command)
     recorded = [
-        dose.id
+        dose
         for dose in journey.doses.values()
         if (dose.taken_at, dose.dose_mg, dose.route) == (command.taken_at, command.dose_mg, command.route)
     ]
+    marked = [made.version for made in journey.unconfirmed.values() if made.in_error]
+    if any(dose.version in marked for dose in recorded):
+        refuse(
+            RefusalCode.CONTRADICTS,
+            "this dose is marked as entered in error, and nobody has confirmed that yet",
+            "If it was taken, a clinician rejects the mark (`pathway reject-correction`)",
+            "taken_at",
+        )
     if recorded:
         refuse(
             RefusalCode.ALREADY_DONE,
-            f"this dose is recorded ({recorded[0]})",
+            f"this dose is recorded ({recorded[0].id})",
             "Correct it with `pathway amend`, or give the time of the other dose",
             "taken_at",
         )
