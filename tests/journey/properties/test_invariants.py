@@ -83,6 +83,7 @@ def check_event(journey: Journey, event: e.Event) -> None:
             | e.CommandRefused
             | e.HistoryTakenIn
             | e.SessionStopped
+            | e.CareTeamLeft
         )
         assert isinstance(body, clockwork | e.CoverEnded), body.kind
     if isinstance(body, e.PathwayClosed):
