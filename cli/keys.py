@@ -33,7 +33,8 @@ async def make(call: Call, file: NewFileArgument) -> None:
 
 
 async def list_(call: Call) -> None:
-    """List the master keys by their ids, and how many data keys each wraps, and what does not open. No key is shown."""
+    """List the master keys by their ids: how many data keys each wraps, and which data keys do not open. No key is
+    shown."""
     listed = await keys.list_keys(call.context)
     if call.output.json_only:
         call.output.data({**listed._asdict(), "masters": [key._asdict() for key in listed.masters]})
@@ -59,18 +60,21 @@ async def use(call: Call, master: Master) -> None:
 
 
 async def rewrap(call: Call) -> None:
-    """Wrap every data key by the current master key. The service runs on; run it again if it was interrupted."""
+    """Wrap every data key by the current master key, with the role carepath_key_keeper. Data keys, and what they
+    encrypted, stay the same. The service runs on; run it until it says 0."""
     _tell(call, {"wrapped_anew": await keys.rewrap(call.context)})
 
 
 async def drop(call: Call, master: Master) -> None:
-    """Drop a master key that wraps nothing any more. What it wraps in old backups of the key store is then lost."""
+    """Drop a master key that wraps no data key any more. Old backups of the key store, which need it, cannot be read
+    then."""
     forged = await keys.drop_master_key(call.context, master)
     _tell(call, {"dropped": master, **({"forged": [str(each) for each in forged]} if forged else {})})
 
 
 async def rotate(call: Call) -> None:
-    """Give the service and every patient a new data key. It is used within five minutes; old keys still decrypt."""
+    """Give the service and every patient a new data key for what is new. It is used within five minutes; what was
+    written before stays under the older ones, which still open it."""
     _tell(call, {"new_keys": await keys.rotate(call.context)})
 
 

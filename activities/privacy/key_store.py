@@ -4,6 +4,7 @@ They are kept wrapped by a master key, in a database that may be another than th
 deleted there makes all that was encrypted under it unreadable, in every backup.
 """
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -123,8 +124,14 @@ class _Cache(Generic[_Key, _Value]):
 class KeyStore:
     """The data keys in a database. Made by `open_key_store`."""
 
-    def __init__(self, pool: ConnectionPool, masters: MasterKeys, lifetime: timedelta = LIFETIME) -> None:
+    def __init__(
+        self, pool: ConnectionPool, masters: MasterKeys, lifetime: timedelta = LIFETIME, writes: int = 1
+    ) -> None:
         self._pool, self._masters = pool, masters
+        # Whoever has the role of a process can keep a row from being added for as long as they like. Who waits for that
+        # leaves a connection to those who read, and waits once for each subject.
+        self._writing = asyncio.Semaphore(writes)
+        self._adding: dict[str, asyncio.Task[None]] = {}
         self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
         self._subjects: _Cache[UUID, str] = _Cache(lifetime)
@@ -187,7 +194,7 @@ class KeyStore:
             return known
         key, highest = await self._newest_key(subject)
         if key is None:
-            await self._add(subject, highest + 1)
+            await self._add_once(subject, highest + 1)
             key, _ = await self._newest_key(subject)
         if key is None:
             raise KeysUnavailable("a new key is not there")
@@ -364,6 +371,16 @@ class KeyStore:
             self._told.add(passed[0])
             log.error("keys.unusable", key_id=str(passed[0]), number=len(passed))
 
+    async def _add_once(self, subject: str, number: int) -> None:
+        """Add a first key; all who need it wait for the same attempt."""
+        adding = self._adding.get(subject)
+        if adding is None:
+            adding = self._adding[subject] = asyncio.create_task(self._add(subject, number))
+            adding.add_done_callback(lambda _: self._adding.pop(subject, None))
+        # Whoever gives up waiting ends it for nobody else.
+        await asyncio.wait([adding])
+        adding.result()
+
     async def _add(self, subject: str, number: int) -> None:
         """Add a key of this number, unless another process was faster."""
         key_id = uuid4() if subject == IDENTITY else (await self.patients()).new_key_id(subject)
@@ -409,7 +426,7 @@ class KeyStore:
 
     async def _do(self, statement: str, *given: object) -> None:
         async def do() -> None:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with self._writing, self._pool.acquire() as connection, connection.transaction():
                 # What is encrypted with a key is durable elsewhere: a lost key loses it.
                 await connection.execute(_DURABLY)
                 await connection.execute(statement, *given)
@@ -483,7 +500,7 @@ async def open_key_store(
         )
     )
     try:
-        store = KeyStore(pool, masters, lifetime)
+        store = KeyStore(pool, masters, lifetime, writes=max(1, connections - 1))
         await store.check()
         yield store
     finally:

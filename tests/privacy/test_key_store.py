@@ -29,6 +29,7 @@ from application.errors import SettingsError
 from application.process.sealing import open_sealed
 from application.settings import Settings
 from deploy.local.postgres import Database, Postgres
+from tests.helpers import eventually
 
 NOTHING = timedelta(0)
 """A lifetime with which each use asks the database."""
@@ -175,6 +176,34 @@ async def test_who_is_first_with_a_key_of_somebody_new_keeps_them_from_nothing(
     # What names that row was made by nobody, and is waited for by nobody.
     assert await key_store.find(forged) is None
     assert await key_store.find_all([forged, keys[0].key_id]) == {keys[0].key_id: keys[0]}
+
+
+async def test_who_keeps_the_first_key_of_somebody_from_being_added_holds_up_nobody_else(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    """Whoever has the role of a process adds it in a transaction that they leave open. A process that waits for it
+    reads all other keys meanwhile, and has that one as soon as they are gone."""
+    service = await key_store.newest(SERVICE)
+    holder, watching = await asyncpg.connect(keys_database.keys_url), await asyncpg.connect(keys_database.owner_url)
+
+    async def waits() -> bool:
+        return bool(await watching.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    await holder.execute("SET idle_in_transaction_session_timeout = 0; BEGIN")
+    await holder.execute(
+        "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, 1, $2, 'none', 'none')",
+        *(subject_of(PATIENT), uuid4()),
+    )
+    async with open_key_store(keys_database.keys_url, Keyring(keyring), connections=2, lifetime=NOTHING) as store:
+        waiting = [asyncio.create_task(store.newest(subject_of(PATIENT))) for _ in range(6)]
+        await eventually(waits)
+        async with asyncio.timeout(1.5):
+            for _ in range(3):
+                assert await store.find(service.key_id) == service
+        assert not any(each.done() for each in waiting)
+        holder.terminate()
+        assert len({key.key_id for key in await asyncio.gather(*waiting)}) == 1
+    await watching.close()
 
 
 async def test_a_key_that_does_not_open_here_is_waited_for_and_keeps_nobody_from_others(
