@@ -1,4 +1,5 @@
-"""Whatever is sent to the journeys of one patient, no two of their doses are too close, and no limit is exceeded."""
+"""Whatever is sent to the journeys of one patient, no two of their doses are too close, no limit is exceeded, and what
+is open in one of them is known in all."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from simulation.moves.next_move import next_move
 from simulation.people import referral
 from tests.examples import examples
-from tests.journey.play import START, Play
-from tests.journey.properties.journeys import draw_command
+from tests.journey.play import START, Play, standing_at
+from tests.journey.properties.journeys import draw_command, moments, pauses
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import fold
@@ -23,6 +24,7 @@ from workflows.journey.protocol import Pathway, Protocol
 from workflows.journey.stages.sessions.dose_gate import limit_obstacles
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.severity import Severity, is_at_least, worst
 from workflows.protocols.demonstration import load_demonstration
 
 
@@ -128,3 +130,27 @@ def test_no_two_doses_of_one_patient_are_too_close_in_whatever_journeys(data: st
                     break
                 else:
                     play.wait(seconds=(move - play.at).total_seconds())
+
+
+@pytest.mark.requirement("A35")
+@examples(1)
+@given(moments(), st.data())
+def test_whatever_somebody_is_called_for_is_as_bad_in_every_journey_of_the_patient(
+    moment: tuple[Pathway, int], data: st.DataObject
+) -> None:
+    play = standing_at(*moment)
+    for _ in range(data.draw(st.integers(1, 3))):
+        play.at += data.draw(pauses())
+        command = draw_command(data, play.journey, play.at)
+        decided = play.take(command)
+        if isinstance(decided, Refusal) and decided.kept:
+            play.keep(command, decided)
+    journey = play.journey
+    called = [
+        Severity(waiting.escalation_policy)
+        for waiting in journey.waiting.values()
+        if waiting.escalation_policy in (Severity.URGENT, Severity.EMERGENCY)
+        and not (waiting.kind == "support" and journey.support[waiting.subject or ""].cause == "elsewhere")
+    ]
+    told = (r.severity for r in see_elsewhere([journey], "another").risks if r.open and r.severity is not None)
+    assert is_at_least(worst(*told), worst(*called))
