@@ -297,7 +297,10 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             log.info("worker.started", task_queue=settings.task_queue)
             if anchors is not None:
                 every = timedelta(minutes=settings.anchor_minutes)
-                await schedule_anchors(client, every=every, task_queue=settings.task_queue)
+                try:
+                    await schedule_anchors(client, every=every, task_queue=settings.task_queue)
+                except RPCError as error:  # Care goes on without. Each pass of reconciliation asks for it again.
+                    log.error("temporal.not_kept_up", kind="anchors", error=type(failed_call(error)).__name__)
             if settings.ready_file is not None:
                 settings.ready_file.touch()
             code = await stop

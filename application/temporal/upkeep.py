@@ -1,6 +1,7 @@
 """What journeys need of a Temporal namespace, kept as it must be: search attributes, a task queue without a rate limit,
 and the schedule of anchors."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -12,10 +13,10 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTa
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from application.errors import Unavailable
+from application.errors import TemporalRefused, Unavailable
 from application.temporal.calls import ANSWER, failed_call
 from application.temporal.journeys import REGISTERED
-from application.temporal.namespace import register_search_attributes, schedule_anchors
+from application.temporal.namespace import SearchAttributesUnusable, register_search_attributes, schedule_anchors
 from application.temporal.run_control import show
 from application.temporal.runs import ALL, list_runs
 from workflows.search_attributes import SEARCH_ATTRIBUTES
@@ -32,29 +33,40 @@ async def keep_up(
     """Register search attributes that are missing, lift rate limits of the task queue, and put the schedule of anchors
     right, where they are wanted. Wake what was reset. Return what had to be mended.
 
+    Where Temporal refuses one of these, that is logged, and the others are done all the same: whether each journey has
+    its run does not hang on it.
+
     Raises:
         Unavailable: Temporal did not answer.
-        SearchAttributesUnusable: one exists with another type, or is missing and may not be added.
     """
+    steps: dict[str, Callable[[], Awaitable[str | None]]] = {
+        "search_attributes": lambda: _register_missing(client),
+        "rate_limit": lambda: _lift_rate_limits(client, task_queue),
+        "resets": lambda: wake_reset(client, now),
+    }
+    if anchors_every is not None:
+        steps["anchors"] = lambda: schedule_anchors(client, every=anchors_every, task_queue=task_queue)
     mended = []
-    try:
-        known = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace),
-            timeout=ANSWER,
-            retry=True,
-        )
-        missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
-        if missing:
-            await register_search_attributes(client)
-            mended.append(f"{REGISTERED}: {', '.join(missing)}")
-        if await _lift_rate_limits(client, task_queue):
-            mended.append(f"rate limit lifted: {task_queue}")
-        await wake_reset(client, now)
-        if anchors_every is not None:
-            mended += filter(None, [await schedule_anchors(client, every=anchors_every, task_queue=task_queue)])
-    except RPCError as error:
-        raise failed_call(error) from None
+    for kind, step in steps.items():
+        try:
+            done = await step()
+        except (RPCError, TemporalRefused, SearchAttributesUnusable) as problem:
+            told = failed_call(problem) if isinstance(problem, RPCError) else problem
+            if not isinstance(told, TemporalRefused | SearchAttributesUnusable):
+                raise told from None
+            log.error("temporal.not_kept_up", kind=kind, error=type(told).__name__)
+        else:
+            mended += [done] if done else []
     return tuple(mended)
+
+
+async def _register_missing(client: Client) -> str | None:
+    known = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace), timeout=ANSWER, retry=True
+    )
+    missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
+    await register_search_attributes(client)
+    return f"{REGISTERED}: {', '.join(missing)}" if missing else None
 
 
 async def wake_reset(client: Client, now: datetime) -> None:
@@ -71,9 +83,9 @@ async def wake_reset(client: Client, now: datetime) -> None:
             await show(client, journey_id)
 
 
-async def _lift_rate_limits(client: Client, task_queue: str) -> bool:
+async def _lift_rate_limits(client: Client, task_queue: str) -> str | None:
     """Lift what somebody lets workers take of the task queue at most: an alarm or an append that is tried again waits
-    there. Return whether there was a limit. Where we may not lift it, that is logged, and all else goes on."""
+    there. Return what was done, if there was one. Where we may not lift it, that is logged, and all else goes on."""
     activities = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
@@ -84,7 +96,7 @@ async def _lift_rate_limits(client: Client, task_queue: str) -> bool:
     described = await client.workflow_service.describe_task_queue(request, retry=True, timeout=ANSWER)
     limits = (described.config.queue_rate_limit, described.config.fairness_keys_rate_limit_default)
     if not any(limit.HasField("rate_limit") for limit in limits):
-        return False
+        return None
     lifted = UpdateTaskQueueConfigRequest.RateLimitUpdate(reason="reconciliation: alarms wait for nothing")
     try:
         await client.workflow_service.update_task_queue_config(
@@ -101,5 +113,5 @@ async def _lift_rate_limits(client: Client, task_queue: str) -> bool:
         )
     except RPCError:
         log.error("task_queue.rate_limited", task_queue=task_queue)
-        return False
-    return True
+        return None
+    return f"rate limit lifted: {task_queue}"

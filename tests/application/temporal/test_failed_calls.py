@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 from temporalio.api.common.v1 import GrpcStatus
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
@@ -20,7 +21,7 @@ from application.temporal.calls import failed_call
 from application.temporal.client import connected
 from application.temporal.journeys import Run
 from application.temporal.resets import find_answered
-from application.temporal.upkeep import wake_reset
+from application.temporal.upkeep import keep_up, wake_reset
 from console.said_here import said_here
 from tests.faults.helpers import command, support
 from tests.replay.clear import ClearCodec
@@ -159,3 +160,20 @@ def test_a_connection_that_was_lost_says_why(said: str, why: str) -> None:
     told = failed_call(RPCError(said, RPCStatusCode.UNAVAILABLE, b""))
     assert told.reason.startswith("Temporal cannot be reached")
     assert why in told.reason
+
+
+async def test_what_may_not_be_kept_up_keeps_nothing_else_from_being_compared(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login without the right to schedules, or a search attribute of another type, ended every pass."""
+    refuse(monkeypatch, client, refusal(RPCStatusCode.PERMISSION_DENIED))
+    with capture_logs() as logged:
+        assert await keep_up(client, anchors_every=timedelta(hours=1), task_queue="invented", now=NOW) == ()
+    assert {line["kind"] for line in logged} == {"search_attributes", "rate_limit", "resets", "anchors"}
+    assert {(line["event"], line["error"]) for line in logged} == {("temporal.not_kept_up", "TemporalRefused")}
+
+
+async def test_a_temporal_that_does_not_answer_is_not_kept_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, client, refusal(RPCStatusCode.UNAVAILABLE))
+    with pytest.raises(Unavailable):
+        await keep_up(client, anchors_every=None, task_queue="invented", now=NOW)

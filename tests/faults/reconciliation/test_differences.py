@@ -140,7 +140,7 @@ async def test_search_attributes_that_were_deleted_come_back_with_their_values(w
     )
     async with ground.context() as context:
         done = await reconcile(context, repair=True)
-    assert done.also == ("search attributes registered: JourneyStage, JourneyClinic, JourneyRecorded",)
+    assert "search attributes registered: JourneyStage, JourneyClinic, JourneyRecorded" in done.also
     mended = {each.journey_id: (each.drift, each.repaired) for each in done.found if each.journey_id not in ground.left}
     assert set(mended.values()) == {(Drift.UNSHOWN, True)}
     assert mended.keys() >= {course.id for course in courses}
