@@ -186,7 +186,6 @@ class KnowsStaff(Interceptor):
         try:
             register = self._register.current()
         except RegisterError as error:
-            log.error("register.unreadable")
             raise RuntimeError(error.reason) from None
         clinic, command, at = presented.scope.clinic, presented.command, presented.at
         return refuse_unknown(register, clinic, command, presented.claimed, at, presented.rests_on) or refuse_unproven(

@@ -5,7 +5,6 @@ from temporalio import activity
 
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.sessions import ThisLog, refuse_unproven
-from activities.signatures.signer_registry import RegisterError
 from activities.signatures.staff import refuse_unknown
 from activities.signatures.verifying import SignatureProblem, check, may_lend, refusal_of
 from workflows.journey.always.sign_offs.statements import of_command
@@ -30,19 +29,15 @@ class SignatureActivities:
         Raises:
             RegisterError: nothing can be checked now.
         """
-        try:
-            register, claimed = self._register.current(), presented.claimed
-            problem = self._problem(presented)
-            refusal = None
-            if problem is None:
-                refusal = refuse_unknown(
-                    register, presented.scope.clinic, presented.command, claimed, presented.at, presented.rests_on
-                ) or refuse_unproven(
-                    register, self._log, presented.scope.clinic, presented.journey_id, presented.command, presented.at
-                )
-        except RegisterError:
-            log.error("register.unreadable")
-            raise
+        register, claimed = self._register.current(), presented.claimed
+        problem = self._problem(presented)
+        refusal = None
+        if problem is None:
+            refusal = refuse_unknown(
+                register, presented.scope.clinic, presented.command, claimed, presented.at, presented.rests_on
+            ) or refuse_unproven(
+                register, self._log, presented.scope.clinic, presented.journey_id, presented.command, presented.at
+            )
         if refusal is not None:
             log.warning("sender.refused", journey_id=str(presented.journey_id), code=refusal.code.value)
             return SignatureResult(refusal=refusal)

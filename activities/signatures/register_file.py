@@ -6,6 +6,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
+import structlog
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import ValidationError
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 from activities.signatures.keys import PrivateKey
 from activities.signatures.signer_registry import Register, RegisterError
 from workflows.journey.vocabulary.base import canonical
+
+log = structlog.get_logger("register")
 
 DOMAIN = "care-pathway/register/1"
 REGISTER_LIMIT = 16 * 1024 * 1024
@@ -83,7 +86,8 @@ def require_newest(register: Register, content_hash: bytes, newest: tuple[int, b
 
 
 class RegisterFile:
-    """The register of a running process, always as the file is now, so that a revocation takes effect at once.
+    """The register of a running process, always as the file is now, so that a revocation takes effect at once. That it
+    cannot be read, or can again, is logged once.
 
     The file is read each time, and verified when its content has changed. An older register is refused. Replace the
     file by renaming a new one over it.
@@ -94,6 +98,7 @@ class RegisterFile:
         self._organisation = organisation_public_key
         self._newest: tuple[int, bytes] = (0, b"")
         self._last: tuple[bytes, Register, bytes] | None = None
+        self._problem: str | None = None
 
     def current(self) -> Register:
         """Return the register as it is now.
@@ -101,6 +106,20 @@ class RegisterFile:
         Raises:
             RegisterError: it cannot be trusted now. An earlier one must not be used instead.
         """
+        try:
+            register = self._read()
+        except RegisterError as error:
+            # Once: everybody who sends something asks, and what waits asks again and again.
+            if self._problem != error.reason:
+                log.error("register.unreadable")
+            self._problem = error.reason
+            raise
+        if self._problem is not None:
+            log.warning("register.readable")
+        self._problem = None
+        return register
+
+    def _read(self) -> Register:
         content = _content(self._path)
         if self._last is None or self._last[0] != content:
             self._last = content, parse(content, self._organisation), content_hash(content)

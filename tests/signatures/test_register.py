@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from activities.record.verification.sign_offs import RegisterNotVerified, trusted_keys
 from activities.signatures.keys import key_id_of
@@ -195,6 +197,25 @@ def test_an_older_register_than_one_seen_is_refused(tmp_path: Path) -> None:
         require_newest(known, found, (known.version, bytes(32)))
     with pytest.raises(RegisterError, match="cannot be read"):
         read(tmp_path / "none.json", PUBLIC)
+
+
+def test_that_it_cannot_be_read_is_logged_once_for_each_change(tmp_path: Path) -> None:
+    """Everybody who sends something asks for it, and what waits asks again and again."""
+    path = tmp_path / "register.json"
+    path.write_bytes(published(register()))
+    file = RegisterFile(path, PUBLIC)
+    with capture_logs() as logged:
+        for content in (published(register()), b"", b"{}", published(register()), b""):
+            path.write_bytes(content)
+            for _ in range(3):
+                with suppress(RegisterError):
+                    file.current()
+        path.unlink()
+        for _ in range(3):
+            with pytest.raises(RegisterError):
+                file.current()
+    said = [line["event"] for line in logged]
+    assert said == ["register.unreadable", "register.readable", "register.unreadable", "register.unreadable"]
 
 
 def test_a_running_process_sees_a_revocation_at_once_and_no_way_back(tmp_path: Path) -> None:
