@@ -15,13 +15,13 @@ from typing import Annotated, Literal, Protocol, Self, TypeAlias
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from activities.record import Record
+from activities.record import Record, RecordUnavailable
 from activities.record.access_log import AccessLogEntry, Purpose
 from activities.record.verification.builds import Builds
 from activities.record.watching import now as time_of
 from application.caches.histories import Histories
 from application.caches.proofs import Proofs
-from application.errors import InvalidInput, SettingsError, SteppedBack
+from application.errors import InvalidInput, RecordNotOpened, SettingsError, SteppedBack
 from application.process.sealing import open_sealed
 from application.profiles import Profile, profile_path, read_profile
 from application.settings import Settings, load_settings, projector_url
@@ -292,7 +292,11 @@ class Context:
                 settings = self.settings
                 if self._lacking is not None:
                     raise self._lacking
-                self._record = await self._exits.enter_async_context(self._open_record(settings))
+                try:
+                    self._record = await self._exits.enter_async_context(self._open_record(settings))
+                except RecordUnavailable as away:
+                    # All that is sent goes by the journeys, or into the record.
+                    raise (away if self._journeys else RecordNotOpened(away.code)) from None
         return self._record
 
     async def journeys(self) -> Journeys:

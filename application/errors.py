@@ -114,8 +114,14 @@ def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:
     return Unavailable(reason, LATER, state=state)
 
 
+class RecordNotOpened(RecordUnavailable):
+    """The record could not be opened, and so far nothing had been sent."""
+
+
 def record_outage(away: RecordUnavailable, *, state: str = NOTHING_LOST) -> Unavailable:
-    """Return the error of a record that cannot be reached, or whose keys cannot."""
+    """Return the error of a record that cannot be reached, or whose keys cannot. ``state`` is how things are left
+    where something may have been sent."""
+    state = NOTHING_HAPPENED if isinstance(away, RecordNotOpened) else state
     if away.code == KeysUnavailable.__name__:
         return outage("the key store does not answer: without it the record cannot be read", state=state)
     if away.code == KeyUnusable.__name__:

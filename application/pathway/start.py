@@ -306,7 +306,8 @@ async def start_one(starter: Starter, referral: Referral, command: Command) -> S
             return started
         reason, state = "accepted, not yet recorded", HELD
     except RecordUnavailable as away:
-        reason, state = record_outage(away).reason, UNKNOWN_STATE
+        told = record_outage(away, state=UNKNOWN_STATE)
+        reason, state = told.reason, told.state
     raise Unavailable(
         reason,
         f"Send the same referral again: it starts nothing twice. {CALL}",

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -12,10 +12,18 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from activities.record import migrate
+from activities.record import Record, RecordUnavailable, migrate
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.context import DATABASE, Context, ask_nobody
-from application.errors import InvalidInput, NotAllowed, SettingsError, SteppedBack
+from application.errors import (
+    NOTHING_HAPPENED,
+    NOTHING_LOST,
+    InvalidInput,
+    NotAllowed,
+    SettingsError,
+    SteppedBack,
+    translate,
+)
 from application.reading.access_log import ActOn, keep_look, may_see
 from application.settings import Settings
 from application.temporal.journeys import Journeys
@@ -38,6 +46,26 @@ def coordinator(tmp_path: Path) -> Path:
     file = tmp_path / "coordinator.json"
     file.write_text(json.dumps({"id": "demo-coordinator", "role": "coordinator", "clinics": ["demo-clinic"]}))
     return file
+
+
+@pytest.mark.parametrize("code", ["ConnectionRefusedError", "53300", "KeysUnavailable"])
+async def test_that_nothing_was_sent_is_said_where_the_record_could_not_be_opened_before(code: str) -> None:
+    def away(_: Settings) -> AbstractAsyncContextManager[Record]:
+        raise RecordUnavailable(code)
+
+    @asynccontextmanager
+    async def connect(_: Settings) -> AsyncIterator[Journeys]:
+        yield cast("Journeys", object())
+
+    async with Context(load=settings, open_record=away, connect=connect) as context:
+        with pytest.raises(RecordUnavailable) as before:
+            await context.record()
+        await context.journeys()
+        with pytest.raises(RecordUnavailable) as later:
+            await context.record()
+    assert translate(before.value).state == NOTHING_HAPPENED
+    assert translate(later.value).state == NOTHING_LOST
+    assert translate(before.value).reason == translate(later.value).reason
 
 
 async def test_each_thing_is_opened_once_and_closed_at_the_end(migrated: Database) -> None:
