@@ -71,9 +71,7 @@ FAR = st.integers(-170, -72) | st.integers(72, 170)
 
 
 @given(st.lists(FAR, min_size=2, max_size=3, unique=True), st.permutations(range(3)))
-def test_in_whatever_order_doses_become_known_a_limit_that_they_broke_is_seen(
-    hours: list[int], order: list[int]
-) -> None:
+def test_in_whatever_order_doses_become_known_what_they_broke_is_seen(hours: list[int], order: list[int]) -> None:
     play = dosed()
     taken = [dose(play.dosed_at() + timedelta(hours=each), 100) for each in hours]
     for number in range(1, len(taken) + 1):

@@ -187,12 +187,12 @@ def add_named(journey: Journey, command: c.Command) -> tuple[Journey, tuple[e.Ev
 @recalled
 def list_duties(journey: Journey) -> tuple[tuple[str, Role], ...]:
     """Return whose tasks a journey has, and of which role: of its coordinator, its clinician and who stands in, its
-    evaluator, the monitors of sessions to come, and of everybody of whom something is awaited."""
+    evaluator, the people of sessions to come, and of everybody of whom something is awaited."""
     absent = None if journey.covered is None else journey.covered.clinician
     duties = [
         (journey.coordinator, Role.COORDINATOR),
         *((each, Role.CLINICIAN) for each in (journey.clinician, absent, journey.evaluation.evaluator) if each),
-        *((s.session_monitor, Role.SESSION_MONITOR) for s in journey.sessions.values() if s.ended_at is None),
+        *(duty for s in journey.sessions.values() if s.ended_at is None for _, duty in _duties_in(s)),
         *_list_awaited(journey),
     ]
     return tuple(dict.fromkeys(duties))
@@ -202,6 +202,25 @@ def list_duties(journey: Journey) -> tuple[tuple[str, Role], ...]:
 def _list_awaited(journey: Journey) -> tuple[tuple[str, Role], ...]:
     """Return of whom something is awaited: it changes less often than what is awaited."""
     return tuple(dict.fromkeys(find(journey.waiting, _of_whom)))
+
+
+def _duties_in(session: Session) -> Iterator[tuple[Part, tuple[str, Role]]]:
+    """The parts of a session that staff have, each with the duty that goes with it."""
+    for part, person in people_of(session):
+        if part not in HOUSEHOLD:
+            yield part, (person, Role.SESSION_MONITOR if part == Part.SESSION_MONITOR else Role.CLINICIAN)
+
+
+def list_left(journey: Journey, session: Session) -> tuple[Part, ...]:
+    """Return the parts of a session whose people may not do it any more, as far as the register has said by now."""
+    return tuple(part for part, duty in _duties_in(session) if journey.has_left(*duty))
+
+
+def _clinical_parts(journey: Journey, person: str) -> tuple[Part, ...]:
+    """The parts with a licence that somebody has in sessions that have not ended."""
+    to_come = (session for session in journey.sessions.values() if session.ended_at is None)
+    parts = (part for session in to_come for part, who in people_of(session) if who == person)
+    return tuple(part for part in parts if part in CLINICIANS)
 
 
 def _of_whom(waiting: Mapping[str, Obligation]) -> tuple[tuple[str, Role], ...]:
@@ -219,6 +238,8 @@ def roles_for(journey: Journey, person: str, owner: Role) -> tuple[Role, ...]:
         return fit[Part.COVERING_CLINICIAN]
     if person == journey.clinician or (journey.covered is not None and person == journey.covered.clinician):
         return fit[Part.CLINICIAN]
+    if clinical := _clinical_parts(journey, person):
+        return tuple(role for role in Role if all(role in fit[part] for part in clinical))
     # Everybody else answers what was asked about something that they wrote.
     return fit[Part.EVALUATOR] if person == journey.evaluation.evaluator else c.AnswerReturned.roles
 
@@ -244,7 +265,19 @@ def _duty(journey: Journey, person: str, owner: Role) -> _Duty:
         return _Duty(person, owner, (), ())
     roles = roles_for(journey, person, owner)
     known = any(member.id == person for member in journey.members)
-    return _Duty(person, owner, roles, _entries(journey, person, roles) if known else None)
+    entries = _entries(journey, person, roles)
+    if owner == Role.CLINICIAN and _clinical_parts(journey, person):
+        entries = tuple(_licensed(journey, entries))
+    return _Duty(person, owner, roles, entries if known else None)
+
+
+def _licensed(journey: Journey, entries: Iterable[CareTeamMember]) -> Iterator[CareTeamMember]:
+    """The entries with a licence where the patient is, each until that ends: a session needs both."""
+    state = journey.patient.state
+    for entry in entries:
+        if entry.licence is not None and state in entry.licence.states:
+            ends = entry.licence.ends(state)
+            yield entry.model_copy(update={"until": ends if entry.until is None else min(ends, entry.until)})
 
 
 def take_in_staff(journey: Journey, command: c.TakeInStaff, by: Actor, at: datetime) -> Iterator[e.EventBody]:

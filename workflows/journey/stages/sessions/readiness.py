@@ -10,6 +10,7 @@ from datetime import datetime
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, Reactions
+from workflows.journey.always.care_team.rules import list_left
 from workflows.journey.always.holds.model import place
 from workflows.journey.needs import wanted_now
 from workflows.journey.obligation_types import OBLIGATION_TYPES, QUESTION, BeforeDose
@@ -17,6 +18,7 @@ from workflows.journey.requirements import Requirement
 from workflows.journey.stages.sessions.dose_gate import session_obstacles
 from workflows.journey.vocabulary.refusals import list_some
 from workflows.journey.vocabulary.severity import Severity
+from workflows.journey.vocabulary.words import in_words
 
 HOLD = "session_stopped"
 """The cause of the hold where nothing else holds care."""
@@ -36,6 +38,8 @@ def _found(journey: Journey, number: int, released_at: datetime) -> Iterator[str
     """Yield what would have prevented the release. The clearance covers everything that happened, also what prevents no
     dose: that it is not as it was signed says nothing by itself."""
     yield from session_obstacles(journey, number, released_at)
+    for part in list_left(journey, journey.sessions[number]):
+        yield f"who was named as {in_words(part)} may not do it now"
     yield from (need.what for need in wanted_now(journey).values() if _stands(journey, need, released_at))
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.care_team.rules import list_left
 from workflows.journey.always.permissions.rules import permission_obstacles
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
@@ -29,7 +30,7 @@ from workflows.journey.obligation_types import (
     ObligationType,
 )
 from workflows.journey.patient_limits import longest_course
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import Part, SignOffKind
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.rules import find_unconsented
@@ -52,6 +53,7 @@ from workflows.journey.vocabulary.calendars import local
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 from workflows.journey.vocabulary.severity import Severity
 from workflows.journey.vocabulary.stage import Stage
+from workflows.journey.vocabulary.words import in_words
 from workflows.journey.watch import leaves_dose_at_home
 
 
@@ -235,7 +237,12 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     made = session.check
     elsewhere = None if made is None else owed_elsewhere(journey, made.vitals)
     decided = current_decision(journey, SignOffKind.CLEARANCE, subject)
-    if outside_hours(journey, session.starts_at):
+    left = list_left(journey, session)
+    if left:
+        named = " and ".join(in_words(part) for part in left)
+        again = "record the checklist anew" if left == (Part.REACHABLE_CLINICIAN,) else "plan it anew"
+        yield _scheduling(subject, f"name another {named} for session {number}, and {again}")
+    elif outside_hours(journey, session.starts_at):
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
     elif session.setting != setting_of(journey):
         yield _scheduling(subject, f"move session {number}: it is planned for another setting than the one signed")

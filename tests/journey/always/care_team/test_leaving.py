@@ -1,0 +1,92 @@
+"""Whoever leaves a session is seen when they do: by their entry in the register, their role or their licence."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import cache
+
+import pytest
+
+from simulation.people import checklist
+from tests.journey.play import Play, after, awaits, before, one
+from workflows.journey import commands as c
+from workflows.journey import events as e
+from workflows.journey.vocabulary.actors import CLOCK, CareTeamMember, Role
+
+PEOPLE_THERE = {
+    "supervising clinician": "super",
+    "session monitor": "moni",
+    "live clinician": "live",
+    "reachable clinician": "reach",
+}
+
+
+@cache
+def _checked() -> Play:
+    play = before("session.schedule")
+    [form] = [move[1].body for move in after("session.schedule").moves]
+    assert isinstance(form, c.ScheduleSession)
+    named = {"supervising_clinician": "super", "session_monitor": "moni", "live_clinician": "live"}
+    play.do(form.model_copy(update=named), Role.COORDINATOR)
+    play.go_on(lambda journey: not awaits("checklist")(journey) or play.at >= form.starts_at)
+    play.wait(seconds=max(0.0, (form.starts_at - play.at).total_seconds()))
+    made = checklist(play.journey, 1, play.at).model_copy(update={"reachable_clinician": "reach"})
+    play.do(made, Role.SESSION_MONITOR)
+    return play
+
+
+def entered(play: Play, who: str) -> CareTeamMember:
+    [member] = [each for each in play.journey.members if each.id == who]
+    return member
+
+
+def lapsed(member: CareTeamMember, _: Play) -> CareTeamMember:
+    assert member.licence is not None
+    return member.model_copy(update={"licence": member.licence.model_copy(update={"expires": date(2026, 1, 1)})})
+
+
+LEFT: dict[str, Callable[[CareTeamMember, Play], CareTeamMember]] = {
+    "the entry ends": lambda member, play: member.model_copy(update={"until": play.at}),
+    "another role": lambda member, _: member.model_copy(update={"role": Role.THERAPIST}),
+    "another clinic": lambda member, _: member.model_copy(update={"clinics": ("another-clinic",)}),
+    "the licence ends": lapsed,
+}
+
+
+@pytest.mark.requirement("B22")
+@pytest.mark.parametrize("part", PEOPLE_THERE)
+@pytest.mark.parametrize("how", LEFT)
+def test_whoever_leaves_a_session_is_replaced_at_once(part: str, how: str) -> None:
+    """It was seen at the release, with the patient waiting."""
+    play = _checked().branch()
+    if (part, how) == ("session monitor", "the licence ends"):
+        return  # They need none.
+    play.do(c.TakeInStaff(members=(LEFT[how](entered(play, PEOPLE_THERE[part]), play),)), CLOCK)
+    waiting = play.waits_for("scheduling", "1")
+    assert waiting is not None
+    assert waiting.owner == Role.COORDINATOR
+    assert part in waiting.what
+    if part == "reachable clinician":
+        made = checklist(play.journey, 1, play.at).model_copy(update={"reachable_clinician": "colleague"})
+        play.do(made, Role.SESSION_MONITOR)
+        assert play.waits_for("scheduling", "1") is None
+
+
+def test_an_entry_that_ends_later_is_seen_by_the_clock() -> None:
+    play = _checked().branch()
+    ends = play.at + timedelta(minutes=3)
+    leaves = entered(play, "reach").model_copy(update={"until": ends})
+    play.do(c.TakeInStaff(members=(leaves,)), CLOCK)
+    assert play.waits_for("scheduling", "1") is None
+    play.wait(minutes=3)
+    assert play.waits_for("scheduling", "1") is not None
+
+
+def test_whoever_leaves_between_release_and_dose_stops_the_session() -> None:
+    play = after("session.release")
+    [session] = play.journey.sessions.values()
+    play.do(c.TakeInStaff(members=tuple(
+        member.model_copy(update={"until": play.at}) for member in play.journey.members
+        if session.check and member.id == session.check.reachable_clinician
+    )), CLOCK)  # fmt: skip
+    assert one([event.body for event in play.events], e.SessionStopped).session == 1
+    assert play.journey.held
