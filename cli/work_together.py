@@ -29,7 +29,7 @@ from cli.errors import ExitCode, as_json
 from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
-from cli.runtime import Call, Named, command
+from cli.runtime import Call, command
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.codes import code_in
 
@@ -95,7 +95,7 @@ async def hold(
     cases = page.answer.rows
     known = await references_of(call, cases)
     done = [each async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run)]
-    return _show_held(output, page, done, once, dry_run=dry_run, known=known, named=call.named)
+    return _show_held(output, page, done, once, dry_run=dry_run, known=known)
 
 
 def _show_held(
@@ -106,7 +106,6 @@ def _show_held(
     *,
     dry_run: bool,
     known: Known,
-    named: Named,
 ) -> ExitCode | None:
     """Show what became of each journey. A problem is told with what to do."""
     counted = Counter(each.outcome for each in done)
@@ -136,7 +135,7 @@ def _show_held(
             why = "it has ended: nothing is left to hold. Reach the patient if doses may be left there"
         if not each.lot_known:
             why = f"{why}; {LOT_NOT_KNOWN}" if why else LOT_NOT_KNOWN
-        add_row(shown, name_journey(each.journey_id, known), named(each.clinic), say(each.outcome), why)
+        add_row(shown, name_journey(each.journey_id, known), output.named(each.clinic), say(each.outcome), why)
     if done:
         output.show(shown)
     said: dict[str, object] = {say(name): count for name, count in counted.items()}
@@ -178,7 +177,7 @@ def render_releases(output: Output, prepared: tuple[PreparedRelease, ...]) -> No
         add_row(
             shown,
             name_journey(each.journey.id, {each.journey.id: each.journey.patient.ref}),
-            each.hold.id,
+            f"{each.hold.id}: {each.hold.reason}",
             row["request"] or _state(each),
             row["evidence"] or "",
             say_within("; ".join(before)),
@@ -221,12 +220,10 @@ async def permissions(
     """
     asked = {"within": within, "clinic": clinic, "limit": limit, "after": after}
     found = await list_permissions(call.context, check_options(ListPermissions, asked))
-    render_permissions(call.output, found, within, await references_of(call, found.answer.rows), call.named)
+    render_permissions(call.output, found, within, await references_of(call, found.answer.rows))
 
 
-def render_permissions(
-    output: Output, page: CasePage, within: int = MOST, known: Known = NONE_KNOWN, named: Named = str
-) -> None:
+def render_permissions(output: Output, page: CasePage, within: int = MOST, known: Known = NONE_KNOWN) -> None:
     """Show what stops journeys, the first to end on top."""
     found = stops(page, within)
     if output.json_only:
@@ -251,9 +248,9 @@ def render_permissions(
         soon = "" if stop.days is None else "ENDED" if stop.days == 0 else f"within {stop.days} days"
         what = say(stop.permission)
         if stop.permission == "licence":
-            what = f"licence of {named(stop.case.clinician)}"
-        journey = name_journey(stop.case.journey_id, known)
-        add_row(shown, journey, named(stop.case.clinic), say(stop.case.stage.value), what, local_time(stop.ends), soon)
+            what = f"licence of {output.named(stop.case.clinician)}"
+        where = (name_journey(stop.case.journey_id, known), output.named(stop.case.clinic), say(stop.case.stage.value))
+        add_row(shown, *where, what, local_time(stop.ends), soon)
     if found:
         output.show(shown)
     else:

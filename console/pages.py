@@ -53,6 +53,7 @@ from application.words.lines import (
 )
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
+from application.words.terms import name_hold
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
 from application.work.hold_together import LOT_NOT_KNOWN
@@ -264,6 +265,7 @@ def _templates() -> Environment:
         "named": _named,
         "stage": describe_stage,
         "described": describe_event,
+        "hold": name_hold,
         "title_of_event": title_of_event,
         "title_of_command": title_of_command,
         "first_sentence": first_sentence,

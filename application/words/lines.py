@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from application.words.changes import Change
 from application.words.codes import say
-from application.words.terms import CODED, Terms
+from application.words.terms import CODED, Terms, name_hold
 from application.words.titles import title_of_command
 from application.words.viewer import on_both_clocks
 from workflows.journey import events as e
@@ -32,7 +32,7 @@ LEFT_OUT: Final = frozenset(
 IDS: Final = frozenset(
     {
         "access", "adverse_event", "check_in", "clearance", "contact", "correction", "crisis", "death", "delegation",
-        "disposal", "dose", "hold", "medicine", "merge", "message", "observation", "paper", "question", "report",
+        "disposal", "dose", "medicine", "merge", "message", "observation", "paper", "question", "report",
         "request", "sign_off", "source", "supply", "support", "visit",
     }
 )  # fmt: skip
@@ -92,6 +92,10 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
 def _say_field(name: str, value: object, own: set[str], terms: Terms) -> Iterable[str]:
     if name == "session":
         yield f"session {value}"
+    elif name == "hold":
+        number = name_hold(str(value))
+        named = terms.known.get(str(value), number)
+        yield number if named.removeprefix(f"{number}: ") in own else shorten(named)
     elif name in CODED:
         yield f"{say(name)}: {say(str(value))}"
     elif name in IDS or name == "obligation":

@@ -25,7 +25,6 @@ NAMED_BY: Final = {
     "question": "text",
     "support": "text",
     "report": "said",
-    "hold": "reason",
 }
 """What a thing is called that an event makes, by the field that holds its id: as this other field says."""
 
@@ -101,6 +100,8 @@ def terms_of(
                 known |= {each.id: each.what for each in event.body.opened}
             case e.ContactsScheduled():
                 known |= {each.id: describe_contact(each, zone) for each in event.body.contacts}
+            case e.HoldPlaced():
+                known[event.body.hold] = name_hold(event.body.hold, event.body.reason)
             case e.DoseRecorded():
                 known[event.body.dose] = f"dose taken {on_both_clocks(event.body.taken_at, zone)[0]}"
             case body:
@@ -119,6 +120,7 @@ def terms_of_journey(journey: Journey) -> Terms:
     known = {
         **{each.id: each.what for each in journey.waiting.values()},
         **{each.id: describe_contact(each, zone) for each in journey.contacts.values()},
+        **{each.id: name_hold(each.id, each.reason) for each in journey.holds.values()},
         **{each.id: each.report.what for each in journey.adverse_events.values()},
         **{each.id: each.text for each in journey.questions.values()},
         **{each.id: each.what for each in journey.medicines.values()},
@@ -126,6 +128,12 @@ def terms_of_journey(journey: Journey) -> Terms:
     }
     plain = terms_of((), zone, journey.protocol, with_ids=True)
     return plain._replace(known={**plain.known, **known})
+
+
+def name_hold(hold: str, reason: str = "") -> str:
+    """Say which hold it is: care may be held more than once, and twice for the same reason."""
+    number = hold.replace("-", " ")
+    return f"{number}: {reason}" if reason else number
 
 
 def name_contact(contact: Contact) -> str:

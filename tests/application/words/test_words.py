@@ -23,6 +23,7 @@ from workflows.journey.dispatch import ADVANCES, REACTIONS
 from workflows.journey.instruments import Instrument
 from workflows.journey.instruments.results import ScoreFlag
 from workflows.journey.views.provenance import rule_name
+from workflows.journey.vocabulary.actors import Role
 from workflows.protocols import list_pathways
 
 BODIES = get_args(get_args(e.AnyEventBody)[0])
@@ -114,6 +115,21 @@ def test_names_of_staff_stand_before_their_ids_where_ids_are_shown() -> None:
     assert named.say("demo-clinician") == "Clio"
     assert named._replace(with_ids=True).say("demo-clinician") == "Clio (demo-clinician)"
     assert named._replace(with_ids=True).say("nobody-known") == "nobody-known"
+
+
+def test_a_line_about_a_hold_says_which_hold_it_is() -> None:
+    play = started("PTSD")
+    for _ in range(2):
+        play.do(c.PlaceHold(reason="Invented: wait"), Role.PATIENT)
+    placed = [event.body for event in play.events if isinstance(event.body, e.HoldPlaced)]
+    released = [e.HoldReleased(hold=each.hold, sign_off="request-1") for each in placed]
+    for terms in (terms_of(play.events, play.journey.patient.zone), terms_of_journey(play.journey)):
+        assert [describe_event(each, terms).split(",")[0] for each in placed] == ["hold 1", "hold 2"]
+        assert [describe_event(each, terms) for each in released] == [
+            "hold 1: Invented: wait",
+            "hold 2: Invented: wait",
+        ]
+    assert describe_event(released[1], NO_TERMS) == "hold 2", "where the beginning cannot be read"
 
 
 def test_where_a_pathway_started_is_said_by_the_name_of_the_clinic() -> None:
