@@ -41,7 +41,7 @@ from cli import render, runtime
 from cli.input import check_options, journey_id, moment
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.references import NONE_KNOWN, Known, references_of
-from cli.runtime import Call, Named, command
+from cli.runtime import Call, command
 from cli.start import start
 from workflows.journey.events import Event
 from workflows.journey.views.patient_view import PatientSummary
@@ -94,7 +94,7 @@ async def list_(
     then = None if at is None else _moment(at)
     more = {"overdue": overdue, "closed": closed, "at": then, "limit": limit, "after": after}
     found = await list_journeys(call.context, query.model_copy(update=more))
-    render_journeys(call.output, found, await references_of(call, found.answer.rows), call.named)
+    render_journeys(call.output, found, await references_of(call, found.answer.rows))
 
 
 def _moment(at: str) -> int | datetime:
@@ -102,7 +102,7 @@ def _moment(at: str) -> int | datetime:
     return moment("--at", at) if position is None else position
 
 
-def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NONE_KNOWN, named: Named = str) -> None:
+def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NONE_KNOWN) -> None:
     """Show a page of journeys."""
     answer, true = page.answer, page.true
     past = page.moment if isinstance(page, PastPage) else None
@@ -114,6 +114,7 @@ def render_journeys(output: Output, page: CasePage | PastPage, known: Known = NO
         output.data({**render.freshness(true), **then, "next": answer.next, "rows": rows})
         return
     output.illustrative(any(case.illustrative for case in answer.rows))
+    named = output.named
     drawn = render.cases(page, known, named) if isinstance(page, CasePage) else render.past_cases(page, known, named)
     output.show(drawn)
     if past is not None:

@@ -14,7 +14,7 @@ from application.protocols.files import find_protocol, load_protocol, protocol_f
 from application.protocols.staffing import require_staff
 from application.words.codes import say, say_all, say_within
 from cli.output import Output, add_row, facts_box, table
-from cli.runtime import Call, command
+from cli.runtime import Call, Named, command
 from workflows.journey.protocol import EscalationStep, Protocol
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import short_code
@@ -179,7 +179,7 @@ async def approve(
     asked = read_to_approve(context, name, review.date() if review else None, clinics=clinic or (), anew=anew)
     if not output.json_only:
         _show_summary(call, asked.protocol, asked.status, f"protocol approve {name}")
-        output.show(facts_box(_meaning(asked), "what is signed"))
+        output.show(facts_box(_meaning(asked, output.named), "what is signed"))
         if anew and asked.known is not None:
             output.note("Earlier signatures are set aside: nobody can be started until a second person has signed.")
     _show_approval(output, asked, approve_protocol(context, asked))
@@ -227,13 +227,13 @@ def _fit(protocol: Protocol, approval: ApprovalStatus) -> str:
     return "no" if protocol.obstacles() or approval.approval is None else "yes"
 
 
-def _meaning(asked: ToApprove) -> dict[str, object]:
+def _meaning(asked: ToApprove, named: Named) -> dict[str, object]:
     signer = asked.signer
     return {
         "short code": short_code(asked.protocol.digest),
         "signing means": say("protocol_approved"),
         "for": asked.register.organisation,
-        "for the patients of": ", ".join(asked.clinics),
+        "for the patients of": ", ".join(map(named, asked.clinics)),
         "signed before by": None if asked.begun is None else signers(asked.begun),
         "you sign as": f"{signer.name} ({say(signer.role.value)} {signer.id}), licence {signer.licence.number}",
         "review by": local(asked.until, asked.protocol.working_time.zone).date(),
@@ -265,7 +265,7 @@ def _show_approval(output: Output, asked: ToApprove, approval: ProtocolApproval)
         facts_box(
             {
                 "signed by": signers(approval),
-                "for the patients of": ", ".join(approval.clinics),
+                "for the patients of": ", ".join(map(output.named, approval.clinics)),
                 "review by": review_day(approval, protocol),
                 "missing": None if whole else f"one more signature, of {who}",
                 "approval": str(path),

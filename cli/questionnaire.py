@@ -35,7 +35,7 @@ async def check(
     elif found.loaded:
         shown = table("file", "instrument", "language", "clinic", "version", "digest", title="Loaded")
         for file, clinic, words in found.loaded:
-            whose, digest = clinic or "all", short_code(words.sha256)
+            whose, digest = output.named(clinic) if clinic else "all", short_code(words.sha256)
             add_row(shown, file, words.instrument, words.language or "not said", whose, words.version, digest)
         output.show(shown)
         if any(each.wording.experimental for each in found.loaded):

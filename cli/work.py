@@ -103,7 +103,7 @@ async def list_(
     if not watching:
         found = await list_work(context, query)
         known = NONE_KNOWN if csv else await references_of(call, found.answer.rows)
-        render_work(output, found, scope, csv=csv, known=known, named=call.named)
+        render_work(output, found, scope, csv=csv, known=known)
         return
     seen: list[WorkPage] = []
     references = References()
@@ -116,9 +116,7 @@ async def list_(
     await watch.watch(output, look, scope)
 
 
-def render_work(
-    output: Output, page: WorkPage, scope: str, *, csv: bool = False, known: Known = NONE_KNOWN, named: Named = str
-) -> None:
+def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False, known: Known = NONE_KNOWN) -> None:
     """Show a page of the worklist."""
     rows = [_as_json(page, task) for task in page.answer.rows]
     if output.json_only:
@@ -137,13 +135,13 @@ def render_work(
     else:
         output.illustrative(page.illustrative)
         if rows:
-            output.show(_table(page, known, named))
+            output.show(_table(page, known, output.named))
         else:
             output.text("Nothing is awaited.")
     if page.rosters is None:
         output.note(ROTA_UNKNOWN)
     for roster in page.rosters or ():
-        for line in roster_lines(roster, named):
+        for line in roster_lines(roster, output.named):
             output.note(line)
     output.note(f"{scope} {page.true}".strip())
     output.more(page.answer.next)

@@ -258,6 +258,25 @@ async def test_requests_for_signatures_are_shown_again(clinics: Clinics) -> None
     assert await clinics.json("access", "show", str(kept.entry_id)) == before
 
 
+NAMED = (
+    (("work", "list", "--all"), "Clio Invented, MD (demo-clinician)"),
+    (("pathway", "list"), "Example Day Clinic (invented) (demo-clinic)"),
+    (("work", "permissions", "--within", "3650"), "Example Day Clinic (invented) (demo-clinic)"),
+)
+
+
+@pytest.mark.parametrize(("words", "name"), NAMED)
+async def test_what_is_shown_again_names_people_and_clinics_beside_their_ids(
+    clinics: Clinics, words: tuple[str, ...], name: str
+) -> None:
+    before = await clinics.call(*words, width=300)
+    [kept, *_] = await list_access(clinics.record, reader_id="demo-coordinator")
+    again = await clinics.call("access", "show", str(kept.entry_id), width=300)
+    assert (before.code, again.code, kept.command[0]) == (0, 0, " ".join(words[:2]))
+    assert name in before.out, before.out
+    assert name in again.out, again.out
+
+
 @pytest.mark.parametrize("words", LISTS, ids=" ".join)
 async def test_a_list_is_kept_with_its_rows_and_shown_again(clinics: Clinics, words: tuple[str, ...]) -> None:
     before = await clinics.json(*words)
