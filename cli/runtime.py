@@ -16,7 +16,7 @@ from application.errors import UseCaseError, translate
 from application.identity.names import names_beside_ids
 from application.process.logs import configure_logging
 from application.settings import Settings, load_settings
-from application.words.viewer import viewers_zone
+from application.words.viewer import look_from, one_request, viewers_zone
 from cli.errors import ExitCode, exit_code_of, interrupted, unheard
 from cli.input import ask
 from cli.interrupts import on_interrupt
@@ -160,9 +160,11 @@ def _run(
 
     error: UseCaseError
     try:
-        if to_look:
-            viewers_zone()
-        code = asyncio.run(whole())
+        with one_request():
+            if to_look:
+                # Asked once, and not at each time that is shown.
+                look_from(viewers_zone())
+            code = asyncio.run(whole())
     except (typer.Exit, typer.Abort):
         raise
     except (KeyboardInterrupt, asyncio.CancelledError):

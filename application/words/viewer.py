@@ -25,7 +25,8 @@ US, where patients are. The others are told by their distance from UTC."""
 LINK, NAMED = Path("/etc/localtime"), Path("/etc/timezone")
 """Where a machine says its zone: by a link into its zone data, or by name."""
 _OF_REQUEST: ContextVar[ZoneInfo | None] = ContextVar("zone_of_request", default=None)
-"""Where somebody looks from, during one request of a browser; None outside, and where it is not known."""
+"""Where somebody looks from, during one request of a browser or one call of the command line; None outside, and where
+it is not known."""
 
 
 def viewers_zone() -> ZoneInfo:
