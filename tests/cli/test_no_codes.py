@@ -34,9 +34,9 @@ CODE = re.compile(r"(?<![\w:])[a-z]+(?:_[a-z0-9]+)+(?![\w:])")
 """Words joined by underscores. Where a colon stands beside them it is an id, which people copy."""
 
 
-def states(play: Play) -> Iterator[tuple[Play, int]]:
-    """Yield a journey as it stood now and then, and the version of that moment."""
-    for version in range(1, play.journey.version, 17):
+def states(play: Play, every: int) -> Iterator[tuple[Play, int]]:
+    """Yield a journey as it stood after every so many events, and the version of that moment."""
+    for version in range(1, play.journey.version, every):
         events = [event for event in play.events if event.version <= version]
         yield Play(fold(events), events[-1].at), version
     yield play, play.journey.version
@@ -49,11 +49,12 @@ def shown(capture: pytest.CaptureFixture[str], show: Callable[[Output, T], None]
     return told.out + told.err
 
 
+@pytest.mark.parametrize("every", [37, pytest.param(7, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("pathway", list_pathways())
-def test_a_whole_course_is_shown_in_words(pathway: Pathway, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_course_is_shown_in_words(pathway: Pathway, every: int, capsys: pytest.CaptureFixture[str]) -> None:
     play, found = course(pathway), set[str]()
     before = None
-    for state, version in states(play):
+    for state, version in states(play, every):
         journey = state.journey
         explained = Explained(explain(play.events, version), journey, frozenset())
         texts = [

@@ -38,12 +38,12 @@ async def test_a_new_master_key_is_used_by_whoever_has_the_file_open(keyring: Pa
     assert await masters.ids() == (new,)
 
 
-CHANGES_KILLED_AT_EVERY_LINE = """
+CHANGES_KILLED_AT_LINES = """
 import os, shutil, signal, sys
 from pathlib import Path
 from activities import private_files
 from activities.privacy import master_keys
-ring, spare = Path(sys.argv[1]), Path(sys.argv[2])
+ring, spare, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 own = {private_files.__file__, master_keys.__file__}
 
 def killed_at(line, change):
@@ -76,7 +76,7 @@ for change in changes:
         if change is not changes[2] or old in master_keys._read(ring).keys:
             change()  # once more
         shutil.copy(spare, ring)
-        line += 1
+        line += every
     assert line > 20, line
     shutil.copy(spare, ring)
 master_keys.add_master_key(ring)
@@ -84,9 +84,12 @@ print(sorted(each.name for each in ring.parent.iterdir()))
 """
 
 
-def test_whoever_is_killed_while_they_change_it_leaves_the_old_or_the_new_one(keyring: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_whoever_is_killed_while_they_change_it_leaves_the_old_or_the_new_one(
+    every: int, keyring: Path, tmp_path: Path
+) -> None:
     """And no copy of it, in which a key would stand that is dropped."""
-    words = [sys.executable, "-c", CHANGES_KILLED_AT_EVERY_LINE, str(keyring), str(tmp_path / "spare.json")]
+    words = [sys.executable, "-c", CHANGES_KILLED_AT_LINES, str(keyring), str(tmp_path / "spare.json"), str(every)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "['keyring.json', 'spare.json']\n"), done.stderr
 
