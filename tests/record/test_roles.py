@@ -230,6 +230,10 @@ ATTEMPTS = (
     "SELECT lo_create(0)",
     "SELECT lowrite(0, 'x')",
     "SELECT pg_logical_emit_message(false, 'x', repeat('x', 9))",
+    "CREATE TEMP TABLE mine (a int)",
+    "SET session_replication_role = replica",
+    "ALTER ROLE carepath_owner SET statement_timeout = 1",
+    "SELECT pg_stat_reset()",
     *(
         f"LOCK TABLE {table} IN {mode} MODE"
         for table in ("record.journey_event", "record.journey", "record.access_log", "record.lock")
