@@ -12,7 +12,7 @@ from workflows.journey import events as e
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import KnownRisk
 from workflows.journey.decide import decide
-from workflows.journey.evidence import evidence, is_approved
+from workflows.journey.evidence import current_decision, evidence, is_approved
 from workflows.journey.patient_limits import limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.views.notices import notices
@@ -78,6 +78,26 @@ def test_the_signature_of_who_turns_out_to_be_the_patient_counts_no_more(known_b
     assert hold.severe
     shown = evidence(play.journey, SignOffKind.SEVERE_HOLD_RELEASE, hold.id)["content"]["found"]["signed"]
     assert {each["kind"] for each in shown} >= {"evaluation", "plan"}
+
+
+def test_a_decline_of_who_turns_out_to_be_the_patient_opens_nothing() -> None:
+    """It counts no more, so the matter is asked about again: by nobody's silence is anything approved."""
+    play = before("session.release")
+    play.journey = play.journey.model_copy(
+        update={"sign_offs": tuple(s for s in play.journey.sign_offs if s.kind != SignOffKind.CLEARANCE)}
+    )
+    play.do(c.UpdatePatient(language="en", reason="invented"), Role.COORDINATOR)
+    themselves = person("themselves", Role.CLINICIAN)
+    play.sign(SignOffKind.CLEARANCE, "1", by=themselves, decision="decline")
+    assert not is_approved(play.journey, SignOffKind.CLEARANCE, "1")
+    merged(play, themselves.id)
+    assert not is_approved(play.journey, SignOffKind.CLEARANCE, "1")
+    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "signed_by_patient"]
+    shown = evidence(play.journey, SignOffKind.SEVERE_HOLD_RELEASE, hold.id)["content"]["found"]["signed"]
+    assert [each["kind"] for each in shown] == ["clearance"]
+    assert current_decision(play.journey, SignOffKind.CLEARANCE, "1") is None, (
+        "somebody else decides, once care goes on"
+    )
 
 
 def test_each_id_under_which_the_patient_signed_holds_care_whenever_it_is_found() -> None:
