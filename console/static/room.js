@@ -81,9 +81,10 @@ function call(late) {
   document.title = late.length ? ALARM : title;
   if (!late.length) return say(missed, "");
   const minutes = late.map((each) => each.minute).join(", ");
-  const [what, due] = late.length === 1 ? [`Minute ${minutes} was`, "It was"] : [`Minutes ${minutes} were`, "They were"];
+  const [what, due, enter] =
+    late.length === 1 ? [`Minute ${minutes} was`, "It was", "Enter it"] : [`Minutes ${minutes} were`, "They were", "Enter them"];
   const link = document.createElement("a");
-  Object.assign(link, { href: `#late-${late[0].minute}`, textContent: "Enter it, or say why" });
+  Object.assign(link, { href: `#late-${late[0].minute}`, textContent: `${enter}, or say why` });
   say(missed, `${what} not observed. ${due} due at ${late.map((each) => each.clock).join(", ")}. `, link);
 }
 
