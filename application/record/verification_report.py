@@ -61,6 +61,8 @@ MEANINGS: Mapping[str, str] = {
     "stray_command": "There is a command at this version of the journey, and no event that it gave.",
     "history_differs": "It took in something else of the patient's other journeys than those said then.",
     "rests_on_less": "A session was planned, cleared or released without all that was known of the patient then.",
+    "history_unread": "What it took in of the patient's other journeys could not be checked: one of those cannot be "
+    "read.",
     "second_journey": "It began while another journey of the patient with the same medicine was open.",
     "patient_invented": "The record has a key of a patient of whom no event says anything: it was put in.",
     "key_of_another": "It is encrypted under another data key than its patient's, or what comes next would be: keys "

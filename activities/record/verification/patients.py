@@ -20,7 +20,7 @@ from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.events import Event, HistoryTakenIn, PathwayStarted
 
 Difference: TypeAlias = Literal[
-    "history_differs", "rests_on_less", "second_journey", "patient_differs", "patient_invented"
+    "history_differs", "rests_on_less", "history_unread", "second_journey", "patient_differs", "patient_invented"
 ]
 """What may be wrong between the journeys of one patient."""
 UNDONE_TRIED = 8
@@ -40,10 +40,10 @@ class KnownPatient(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """An event, and its place in the log."""
+    """An event, and its place in the log; None is one that cannot be read."""
 
     position: int
-    event: Event
+    event: Event | None
 
 
 async def journeys_by_patient(connection: Connection, log_id: int) -> list[list[UUID]]:
@@ -98,16 +98,25 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
 
 def check_patient(patients: PatientKeys, journeys: Mapping[UUID, Sequence[Placed]]) -> Iterator[RecordFinding]:
     """Find where a journey of a patient rests on something else than the patient's other journeys said then. They are
-    given from their beginnings."""
+    given from their beginnings. What one of them said that cannot be read is no difference: that it could not be
+    checked is said once of each journey."""
     past = {journey_id: _states(events) for journey_id, events in journeys.items()}
+    ends = {journey_id: events[len(past[journey_id][1]) :] for journey_id, events in journeys.items()}
+    unread = {journey_id: left[0].position for journey_id, left in ends.items() if left}
     for journey_id, events in journeys.items():
         _, states = past[journey_id]
-        for number, placed in enumerate(events[: len(states)]):
-            body, before = placed.event.body, states[number - 1] if number else None
-            place = (placed.position, journey_id, placed.event.version)
-            at = body.position if isinstance(body, HistoryTakenIn) else placed.position
+        first_unread = min((position for other, position in unread.items() if other != journey_id), default=None)
+        for number, (position, event) in enumerate(events[: len(states)]):
+            if event is None:
+                break
+            body, before = event.body, states[number - 1] if number else None
+            place = (position, journey_id, event.version)
+            at = body.position if isinstance(body, HistoryTakenIn) else position
             if not (isinstance(body, HistoryTakenIn | PathwayStarted) or rests_on_patient(body)):
                 continue
+            if first_unread is not None and first_unread <= at:
+                yield _differs(*place, "history_unread")
+                break
             said = _said_by_others(patients, past, journey_id, at)
             if isinstance(body, PathwayStarted):
                 if next(said).same_medicine_open:
@@ -122,9 +131,11 @@ def check_patient(patients: PatientKeys, journeys: Mapping[UUID, Sequence[Placed
 def _states(events: Sequence[Placed]) -> tuple[list[int], list[Journey]]:
     """Return the states of a journey after each of its events, with their positions, as far as they can be read."""
     states: list[Journey] = []
-    for placed in events:
+    for _, event in events:
+        if event is None:
+            break
         try:
-            states.append(evolve(states[-1], placed.event) if states else begin(placed.event))
+            states.append(evolve(states[-1], event) if states else begin(event))
         except Exception:
             break
     return [placed.position for placed in events[: len(states)]], states

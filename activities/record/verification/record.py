@@ -179,11 +179,4 @@ def _sections(after: int, last: int | None, least: int) -> Iterator[tuple[int, i
 
 
 async def _read_placed(record: Record, rows: Sequence[DatabaseRow]) -> list[Placed]:
-    """Return the events of a journey that can be read, up to the first that cannot."""
-    placed: list[Placed] = []
-    for stored in await record.decoded(rows, waits=False):
-        event = readable_event(stored)
-        if event is None:
-            break
-        placed.append(Placed(stored.position, event))
-    return placed
+    return [Placed(stored.position, readable_event(stored)) for stored in await record.decoded(rows, waits=False)]

@@ -78,7 +78,10 @@ def dosed() -> Play:
 
 def reasons(*journeys: list[Placed]) -> list[str]:
     return [
-        finding.reason for finding in check_patient(PATIENTS, {each[0].event.journey_id: each for each in journeys})
+        finding.reason
+        for finding in check_patient(
+            PATIENTS, {each[0].event.journey_id: each for each in journeys if each[0].event is not None}
+        )
     ]
 
 
@@ -98,6 +101,32 @@ def test_something_else_than_the_others_say_is_found() -> None:
     halved = seen.doses[0].model_copy(update={"dose_mg": 50})
     take_in(second, seen.model_copy(update={"doses": (halved,)}), known)
     assert reasons(placed(first.events, 0), placed(second.events, known)) == ["history_differs"]
+
+
+@pytest.mark.parametrize("readable", [0, 1])
+def test_what_cannot_be_read_beside_is_not_called_a_difference(readable: int) -> None:
+    """It could not be checked, which is said once of the journey that took it in."""
+    first = dosed()
+    known = len(first.events)
+    second = another(first, with_medicine("invented-2"))
+    take_in(second, see_elsewhere([first.journey], "invented-2"), known)
+    locked = [
+        Placed(position, event if number < readable else None)
+        for number, (position, event) in enumerate(placed(first.events, 0))
+    ]
+    found = check_patient(PATIENTS, {first.journey.id: locked, SECOND: placed(second.events, known)})
+    assert [(each.journey_id, each.version, each.reason) for each in found] == [(SECOND, 1, "history_unread")]
+
+
+def test_what_cannot_be_read_after_it_hides_no_difference() -> None:
+    first = dosed()
+    known = len(first.events)
+    second = another(first, with_medicine("invented-2"))
+    seen = see_elsewhere([first.journey], "invented-2")
+    take_in(second, seen.model_copy(update={"unconfirmed": True}), known)
+    after = known + len(second.events) + 1
+    both = {first.journey.id: [*placed(first.events, 0), Placed(after, None)], SECOND: placed(second.events, known)}
+    assert [each.reason for each in check_patient(PATIENTS, both)] == ["history_differs"]
 
 
 def test_a_session_that_rests_on_less_is_found() -> None:
@@ -150,7 +179,10 @@ async def found(record: Record) -> list[str]:
     return [finding.reason for finding in (await verify_record(record, keys={})).findings if finding.reason in OURS]
 
 
-OURS = ("history_differs", "rests_on_less", "second_journey", "patient_differs", "patient_invented", "head_differs")
+OURS = (
+    "history_differs", "rests_on_less", "history_unread", "second_journey", "patient_differs", "patient_invented",
+    "head_differs",
+)  # fmt: skip
 
 
 async def test_merged_patients_are_judged_together(record: Record, owner: Connection) -> None:
@@ -178,6 +210,23 @@ async def test_merged_patients_are_judged_together(record: Record, owner: Connec
     assert "patient_differs" in await found(record)
     await owner.execute("UPDATE record.journey SET medicine = 'another'")
     assert "head_differs" in await found(record)
+
+
+async def test_a_journey_that_cannot_be_read_makes_the_others_no_forgeries(record: Record, owner: Connection) -> None:
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"))
+    await record_all(record, second)
+    seen = await look_elsewhere(record, second.journey)
+    assert seen.elsewhere.doses
+    take_in(second, seen.elsewhere, seen.position)
+    await record_all(record, second)
+    assert await found(record) == []
+    await owner.execute("ALTER TABLE record.journey_event DISABLE TRIGGER append_only")
+    await owner.execute("UPDATE record.journey_event SET payload = '{}' WHERE journey_id = $1", first.journey.id)
+    assert await found(record) == ["history_unread"]
+    alone = await verify_record(record, keys={}, journey_id=SECOND)
+    assert "history_unread" in [each.reason for each in alone.findings], "nothing else says so here"
 
 
 async def test_a_patient_of_whom_nothing_was_read_is_not_called_invented(record: Record, owner: Connection) -> None:
