@@ -89,12 +89,13 @@ def in_viewers_zone(moment: datetime) -> datetime:
 
 def spell(moment: datetime, clock: str = "%H:%M") -> str:
     """Write a moment as the person who looks reads it, such as `Mon 2026-03-02 17:00 PST`."""
-    return _spelled(moment, _zone_if_known(), clock)
+    return _spelled(moment.astimezone(UTC), _zone_if_known(), clock)
 
 
 @lru_cache(maxsize=8192)
 def _spelled(moment: datetime, zone: ZoneInfo | None, clock: str) -> str:
-    """A page has a hundred times, and the next page the same ones."""
+    """A page has a hundred times, and the next page the same ones. Given in UTC: the two moments of an hour that comes
+    twice are equal on the clock of their zone."""
     shown = moment.astimezone(zone or UTC)
     return f"{shown:%a %Y-%m-%d {clock}} {clock_name(shown)}"
 
@@ -154,7 +155,7 @@ def shown_at(moment: datetime | None, zone: str) -> str:
 def on_both_clocks(moment: datetime, zone: str) -> tuple[str, str]:
     """Return a moment in the patient's zone, and in the viewer's; the latter is empty where it is the same or not
     known."""
-    return _spelled_on_both(moment, zone, _zone_if_known())
+    return _spelled_on_both(moment.astimezone(UTC), zone, _zone_if_known())
 
 
 @lru_cache(maxsize=8192)

@@ -16,6 +16,7 @@ from application.words import viewer
 from application.words.viewer import (
     clock_name,
     look_from,
+    on_both_clocks,
     one_request,
     place,
     shown_at,
@@ -214,3 +215,11 @@ def test_no_two_clocks_have_one_name() -> None:
             there = local(datetime(2026, month, 15, tzinfo=UTC), zone)
             ahead.setdefault(clock_name(there), set()).add(there.utcoffset())
     assert {name: each for name, each in ahead.items() if len(each) > 1} == {}
+
+
+def test_an_hour_that_comes_twice_is_told_apart() -> None:
+    """Python takes the two for equal where both are on the clock of one zone."""
+    zone = "America/Los_Angeles"
+    twice = [local(datetime(2026, 11, 1, hour, 30, tzinfo=UTC), zone) for hour in (8, 9)]
+    assert [spell(each)[-9:] for each in twice] == ["08:30 UTC", "09:30 UTC"]
+    assert [on_both_clocks(each, zone)[0][-9:] for each in twice] == ["01:30 PDT", "01:30 PST"]
