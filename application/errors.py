@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.privacy.errors import KeysUnavailable, KeyUnusable
-from activities.record import RecordFault, RecordUnavailable, UnreadableEvent
+from activities.record import KeyAway, RecordFault, RecordUnavailable, UnreadableEvent
 from workflows.journey.vocabulary.refusals import Refusal
 
 NOTHING_HAPPENED = "Nothing was sent or recorded."
@@ -102,11 +102,21 @@ class TemporalRefused(Unavailable):
     """Temporal answers, and refuses us. It helps nobody to wait: ops have to see to it."""
 
 
+class JourneyLocked(Unavailable):
+    """The key of something that is recorded of one journey does not open here. That is no outage: it says nothing of
+    other journeys."""
+
+
 class NotRecordedYet(Unavailable):
     """Temporal holds what was sent, so it will happen, and it is not recorded yet."""
 
     def __init__(self, reason: str, remedy: str, *, ids: Mapping[str, str]) -> None:
         super().__init__(reason, remedy, state=HELD, ids=ids)
+
+
+def is_outage(problem: object) -> bool:
+    """Whether an error says that nothing more can be done at this moment, of whatever journey."""
+    return isinstance(problem, Unavailable) and not isinstance(problem, JourneyLocked)
 
 
 def outage(reason: str, *, state: str = NOTHING_LOST) -> Unavailable:
@@ -125,7 +135,10 @@ def record_outage(away: RecordUnavailable, *, state: str = NOTHING_LOST) -> Unav
     if away.code == KeysUnavailable.__name__:
         return outage("the key store does not answer: without it the record cannot be read", state=state)
     if away.code == KeyUnusable.__name__:
-        return outage("the keyring lacks a key, or it was altered: without it the record cannot be read", state=state)
+        lacks = "the keyring lacks a key, or it was altered: without it"
+        if isinstance(away, KeyAway):
+            return JourneyLocked(f"{lacks} this journey cannot be read", LATER, state=state)
+        return outage(f"{lacks} the record cannot be read", state=state)
     why = next((f"{said}, {away.code}" for code, said in _AWAY.items() if away.code.startswith(code)), away.code)
     return outage(f"the record cannot be reached ({why})", state=state)
 

@@ -11,7 +11,7 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record import RecordUnavailable
 from activities.record.patients import patient_keys
 from application.context import Context
-from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, Refused, Unavailable, UseCaseError, record_outage
+from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, Refused, UseCaseError, is_outage, record_outage
 from application.input import forms
 from application.pathway import requests
 from application.pathway.start import Referral, Started, Starter
@@ -64,7 +64,7 @@ async def start_batch(
         while not stopped() and (row := next(waiting, None)) is not None:
             number, raw = row
             outcome = await _row(starter, known, patients, number, raw, dry_run=dry_run)
-            outages = outages + 1 if isinstance(outcome, Unavailable) else outages
+            outages = outages + 1 if is_outage(outcome) else outages
             outages = 0 if isinstance(outcome, Started | SameAs | Referral) else outages
             done.put_nowait((number, outcome))
             if outages > 3 * at_once:

@@ -14,10 +14,19 @@ from uuid import UUID, uuid5
 
 from pydantic import Field, model_validator
 
-from activities.record import KeyAway, RecordFault, RecordUnavailable
+from activities.record import RecordFault, RecordUnavailable
 from activities.record.read_models import Case, CaseloadFilter, ListPage, caseload
 from application.context import Context
-from application.errors import NotAllowed, NotFound, NotRecordedYet, Refused, Unavailable, UseCaseError, translate
+from application.errors import (
+    NotAllowed,
+    NotFound,
+    NotRecordedYet,
+    Refused,
+    Unavailable,
+    UseCaseError,
+    is_outage,
+    translate,
+)
 from application.pathway.command_catalog import CommandKind, require_role
 from application.pathway.commands import submit, wait_until_recorded
 from application.protocols.files import find_protocol
@@ -90,15 +99,13 @@ LOT_NOT_KNOWN: Final = "lot not known: nobody recorded which lot its doses were 
 class HeldTogether(NamedTuple):
     """What became of one journey. ``accepted``: Temporal holds the command, and it is not recorded yet. ``closed``: it
     has ended, and nothing is left to hold. ``problem`` says why it failed. ``lot_known``: not where its doses may have
-    been of the lot only because nobody knows which they were of. ``locked``: a key of its own is away, which says
-    nothing of the others."""
+    been of the lot only because nobody knows which they were of."""
 
     journey_id: UUID
     clinic: str
     outcome: HoldOutcome
     problem: UseCaseError | None = None
     lot_known: bool = True
-    locked: bool = False
 
 
 class PreparedRelease(NamedTuple):
@@ -162,7 +169,7 @@ async def hold_together(
             command = Command(command_id=once, actor=context.actor, body=body)
             result = await _hold(context, case, command, dry_run=dry_run)
             result = result._replace(lot_known=query.lot is None or query.lot.lower() in case.lots)
-            outages = outages + 1 if isinstance(result.problem, Unavailable) and not result.locked else 0
+            outages = outages + 1 if is_outage(result.problem) else 0
             done.put_nowait(result)
             if outages > 3 * AT_ONCE:
                 return
@@ -262,8 +269,6 @@ async def _hold(context: Context, case: Case, command: Command, *, dry_run: bool
         accepted = await submit(context, case.journey_id, command)
     except NotRecordedYet:
         return became("accepted")
-    except KeyAway as away:
-        return became("failed", translate(away))._replace(locked=True)
     except (RecordUnavailable, RecordFault) as away:
         return became("failed", translate(away))
     except UseCaseError as problem:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
+from activities.record import KeyAway, Record, StoredEvent
 from application.pathway import start as start_use_case
 from application.pathway.start import REFERRALS
 from deploy.local.postgres import Database
@@ -379,6 +380,23 @@ def test_a_batch_stops_trying_in_an_outage(world: World, coordinator: tuple[str,
     assert answer.code == 5
     assert "run the same batch again" in answer.out
     assert batch(world, coordinator, tmp_path / "none.jsonl").code == 2
+
+
+def test_journeys_whose_keys_are_away_keep_no_other_row_from_being_started(
+    world: World, coordinator: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows(5))))
+    assert batch(world, coordinator, path).code == 0
+
+    async def away(record: Record, journey_id: UUID) -> StoredEvent | None:
+        raise KeyAway
+
+    monkeypatch.setattr(Record, "load_opening", away)
+    path.write_text("\n".join(map(json.dumps, rows(6))))
+    answer = batch(world, coordinator, path, "--json", "--at-once", "1")
+    assert [json.loads(line)["outcome"] for line in answer.out.splitlines()[:5]] == ["unavailable"] * 5
+    assert world.journeys() == 6
 
 
 def test_a_dry_run_of_a_batch(world: World, coordinator: tuple[str, str], tmp_path: Path) -> None:
