@@ -263,8 +263,7 @@ class Context:
         return self._now() - self.ahead if self.as_seen is None else self.as_seen.clock
 
     async def go_by_record(self) -> None:
-        """Take the time from the record from now on, also for what Temporal is asked: what is compared must not hang on
-        this machine's clock.
+        """Take the time from the record from now on: what is compared must not hang on this machine's clock.
 
         Raises:
             RecordUnavailable, RecordFault: as the record does.
@@ -272,8 +271,6 @@ class Context:
         there = await time_of(await self.record())
         # Asked after it: however long the answer took, the time taken from now on is not ahead of the record's.
         self.ahead = utc_now() - there
-        if self._journeys is not None:
-            self._journeys.ahead = self.ahead
 
     @property
     def up_to(self) -> int | None:

@@ -51,7 +51,7 @@ async def compare(
         Unavailable: Temporal cannot be reached, or does not answer.
         RecordUnavailable, RecordFault: as the record does.
     """
-    builds = await journeys.builds()
+    builds = await journeys.builds(now)
     looked_at = 0
     found: list[Drifted] = []
 
@@ -128,7 +128,7 @@ async def drift_of(
     """Return how one journey differs at this moment, asking Temporal for its run; None when it does not."""
     try:
         async with asyncio.timeout(EACH.total_seconds()):
-            run = await journeys.find(journey_id)
+            run = await journeys.find(journey_id, now)
     except (UseCaseError, TimeoutError):
         return Drift.SILENT
     # Read after the run: what was recorded while Temporal was asked is no difference.
@@ -165,7 +165,7 @@ async def _without_need(record: Record, journeys: Journeys, run: Run, now: datet
     if head.version and head.status == "open":
         return None  # It has begun meanwhile.
     try:
-        again = await journeys.find(run.journey_id)
+        again = await journeys.find(run.journey_id, now)
     except UseCaseError:
         again = run
     if again is None or again.ended:

@@ -64,7 +64,7 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
     also: tuple[str, ...] = ()
     if repair:
         wanted = settings.anchors_dir is not None and settings.anchor_key_file is not None
-        also = await journeys.keep_up(timedelta(minutes=settings.anchor_minutes) if wanted else None)
+        also = await journeys.keep_up(timedelta(minutes=settings.anchor_minutes) if wanted else None, context.now())
     # Another name may now stand where the values of one were.
     anew = any(what.startswith(REGISTERED) for what in also)
     looked_at, found = await compare(record, journeys, now=context.now(), show_all=anew)
@@ -89,7 +89,7 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
     if repair:
         await _have_looked(context, record, journeys, {} if informed is None else informed)
     stranded = any(each.drift == Drift.STRANDED and not each.repaired for each in mended)
-    builds = await journeys.builds()
+    builds = await journeys.builds(context.now())
     if builds.strangers:
         log.error(
             "reconcile.strange_build", builds=",".join(sorted(each or "unversioned" for each in builds.strangers))

@@ -6,6 +6,7 @@ with the record (the access log, who claimed what, anchors) is not in Temporal.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -51,7 +52,7 @@ async def recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
     runs: dict[UUID, list[Run]] = {}
     async for run in journeys.all_runs():
         runs.setdefault(run.journey_id, []).append(run)
-    looked_at = await at_once(lambda each: _missing(record, journeys, *each), runs.items())
+    looked_at = await at_once(lambda each: _missing(record, journeys, *each, context.now()), runs.items())
     missing = [found for found in looked_at if found is not None]
     if register is None:
         return tuple(found for found, _ in missing)
@@ -63,7 +64,7 @@ async def recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
         problem = problems.get(found.journey_id, found.problem)
         done.append(found._replace(problem=problem if problem or whole else "not all of it is recorded yet"))
         if whole:
-            await _go_on(journeys, found.journey_id)
+            await _go_on(journeys, found.journey_id, context.now())
     return tuple(done)
 
 
@@ -82,10 +83,10 @@ def _register(settings: Settings) -> RegisterFile:
 
 
 async def _missing(
-    record: Record, journeys: Journeys, journey_id: UUID, runs: Sequence[Run]
+    record: Record, journeys: Journeys, journey_id: UUID, runs: Sequence[Run], now: datetime
 ) -> tuple[Recovery, Sequence[KeptBatch]] | None:
     """Return what the record lacks of a journey, and the batches that hold it in their order."""
-    latest = await journeys.find(journey_id)
+    latest = await journeys.find(journey_id, now)
     heads = await heads_of(record, [journey_id])
     recorded = heads[0].version if heads else 0
     if latest is None or mark_version(latest.mark) <= recorded:
@@ -104,9 +105,9 @@ async def _missing(
     return Recovery(journey_id, recorded, reached, reached - recorded, problem), wanted
 
 
-async def _go_on(journeys: Journeys, journey_id: UUID) -> None:
+async def _go_on(journeys: Journeys, journey_id: UUID, now: datetime) -> None:
     """Have a journey that was quarantined meanwhile go on from the record, which is whole again."""
-    run = await journeys.find(journey_id)
+    run = await journeys.find(journey_id, now)
     if run is not None and run.health == "diverged" and not run.ended:
         try:
             await journeys.set_back(run)

@@ -48,7 +48,7 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
         return await announce_access(context, record, journey_id)
     if drifted.drift == Drift.UNPARTED:
         return await _part(record, journeys, journey_id)
-    run = await journeys.find(journey_id)
+    run = await journeys.find(journey_id, context.now())
     if drifted.drift == Drift.SQUATTED:
         return run is not None and run.squatter == "foreign" and await _drive_out(record, journeys, drifted, run)
     if drifted.drift == Drift.UNSTARTED and run is not None and run.state == "ended" and run.squatter is None:
@@ -73,9 +73,9 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
                 return run.ended and await begin_anew(record, journeys, journey_id, run)
         case Drift.QUARANTINED if await _was_put_back(context.settings, record, run):
             await journeys.set_back(run)
-        case Drift.STRANDED if await journeys.move(run):
+        case Drift.STRANDED if await journeys.move(run, context.now()):
             await journeys.show(journey_id)
-        case Drift.SILENT if run.stuck and run.build is not None and await journeys.move(run):
+        case Drift.SILENT if run.stuck and run.build is not None and await journeys.move(run, context.now()):
             pass  # A build that was mended gets no task of a run that is pinned to the one before it.
         case Drift.UNSHOWN | Drift.STOPPED:
             await journeys.show(journey_id)
@@ -88,7 +88,7 @@ async def mend(context: Context, record: Record, journeys: Journeys, drifted: Dr
 
 async def _settles(context: Context, record: Record, journeys: Journeys, drifted: Drifted) -> bool:
     """Wait a moment for a mended journey to agree; begin it anew where Temporal ended it again."""
-    builds = await journeys.builds()
+    builds = await journeys.builds(context.now())
     try:
         async with asyncio.timeout(MENDED_WITHIN.total_seconds()):
             drift = await _still(context, record, journeys, drifted, builds)
@@ -97,7 +97,7 @@ async def _settles(context: Context, record: Record, journeys: Journeys, drifted
                 drift = await _still(context, record, journeys, drifted, builds)
     except TimeoutError:
         drift = drifted.drift
-    run = await journeys.find(drifted.journey_id)
+    run = await journeys.find(drifted.journey_id, context.now())
     if run is not None and run.ended and drifted.drift == Drift.ENDED:
         return await begin_anew(record, journeys, drifted.journey_id, run)
     if run is not None and run.unreplayable and drift is not None:
@@ -115,7 +115,8 @@ async def _still(
     drift = await drift_of(record, journeys, drifted.journey_id, builds=builds, now=context.now())
     if drift is not None or drifted.drift not in (Drift.BEHIND, Drift.ENDED, Drift.UNSHOWN):
         return drift
-    run, [head] = await journeys.find(drifted.journey_id), await heads_of(record, [drifted.journey_id])
+    run = await journeys.find(drifted.journey_id, context.now())
+    [head] = await heads_of(record, [drifted.journey_id])
     return drifted.drift if run is not None and not run.ended and mark_version(run.mark) < head.version else None
 
 

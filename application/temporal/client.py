@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -103,10 +103,6 @@ class TemporalJourneys:
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
         self._task_queue = task_queue
-        self.ahead = timedelta()
-
-    def _now(self) -> datetime:
-        return datetime.now(UTC) - self.ahead
 
     async def start(self, command: Command) -> Command | None:
         return await journey_client.start(self._client, command, task_queue=self._task_queue)
@@ -140,8 +136,8 @@ class TemporalJourneys:
     async def under_way(self, run: Run) -> UnderWay | None:
         return await run_history.under_way(self._client, run)
 
-    async def find(self, journey_id: UUID) -> Run | None:
-        return await runs.find_run(self._client, journey_id, now=self._now(), task_queue=self._task_queue)
+    async def find(self, journey_id: UUID, now: datetime) -> Run | None:
+        return await runs.find_run(self._client, journey_id, now=now, task_queue=self._task_queue)
 
     def runs(self) -> AsyncIterator[Run]:
         return runs.list_runs(self._client, task_queue=self._task_queue)
@@ -158,9 +154,9 @@ class TemporalJourneys:
     async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         return await recording.record_again(record, register, kept)
 
-    async def builds(self) -> PolledBuilds:
+    async def builds(self, now: datetime) -> PolledBuilds:
         try:
-            return await polled_builds(self._client, self._task_queue, now=self._now())
+            return await polled_builds(self._client, self._task_queue, now=now)
         except KeysUnavailable as error:
             raise outage(str(error)) from None
 
@@ -176,13 +172,11 @@ class TemporalJourneys:
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         return await run_history.taken(self._client, run)
 
-    async def move(self, run: Run) -> bool:
-        return await run_control.move(self._client, run, await self.builds())
+    async def move(self, run: Run, now: datetime) -> bool:
+        return await run_control.move(self._client, run, await self.builds(now))
 
     async def unpause(self, run: Run) -> None:
         await run_control.unpause(self._client, run)
 
-    async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
-        return await upkeep.keep_up(
-            self._client, anchors_every=anchors_every, task_queue=self._task_queue, now=self._now()
-        )
+    async def keep_up(self, anchors_every: timedelta | None, now: datetime) -> tuple[str, ...]:
+        return await upkeep.keep_up(self._client, anchors_every=anchors_every, task_queue=self._task_queue, now=now)

@@ -120,11 +120,8 @@ class UnderWay(NamedTuple):
 class Journeys(Protocol):
     """The journeys that Temporal runs. Every method raises `Unavailable` when there is no answer.
 
-    What is found at a moment is found at that of the record, where `Context.go_by_record` said how far the clock of
-    this machine is ``ahead`` of it.
+    ``now`` is the time (UTC) of whoever asks: of the record, where this machine's clock must not matter.
     """
-
-    ahead: timedelta
 
     async def start(self, command: Command) -> Command | None:
         """Start a journey that is not recorded yet. Repeating it is safe: return the command that had opened it.
@@ -148,7 +145,7 @@ class Journeys(Protocol):
     async def reopen(self, recorded: Sequence[Event], command: Command) -> int:
         """Send a command to a journey that has ended. It runs again for as long as it then waits for something."""
 
-    async def find(self, journey_id: UUID) -> Run | None:
+    async def find(self, journey_id: UUID, now: datetime) -> Run | None:
         """Return the latest run of a journey; None when Temporal knows none. Its mark is the one that its history has,
         where that is newer than the one it shows."""
 
@@ -177,7 +174,7 @@ class Journeys(Protocol):
         """Record batches again that the record has lost, each proved as always, in the order in which it had taken
         them. Return why a journey could not go on."""
 
-    async def builds(self) -> PolledBuilds:
+    async def builds(self, now: datetime) -> PolledBuilds:
         """Return the builds that poll at this moment."""
 
     async def show(self, journey_id: UUID) -> None:
@@ -193,12 +190,12 @@ class Journeys(Protocol):
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         """Return all that a run had accepted of people, the oldest first, without what it answered with a failure."""
 
-    async def move(self, run: Run) -> bool:
+    async def move(self, run: Run, now: datetime) -> bool:
         """Move a run to the current build; False when no worker of that polls, or it is there already."""
 
     async def unpause(self, run: Run) -> None:
         """Let a paused run go on, or its paused activities."""
 
-    async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
+    async def keep_up(self, anchors_every: timedelta | None, now: datetime) -> tuple[str, ...]:
         """Register search attributes that are missing, and make the schedule of anchors, or put it right, where they
         are wanted. Return what had to be mended."""

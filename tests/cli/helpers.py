@@ -202,7 +202,7 @@ class DirectJourneys:
     """`Journeys` without Temporal: a command is decided at once, at the test's time, and recorded at once."""
 
     def __init__(self, world: World, record: Record) -> None:
-        self._world, self._record, self.ahead = world, record, timedelta()
+        self._world, self._record = world, record
 
     async def start(self, command: Command) -> Command | None:
         assert isinstance(command.body, StartPathway)
@@ -261,7 +261,7 @@ class DirectJourneys:
             await append(self._record, run.journey.id, decided)
         return decided[-1].version
 
-    async def find(self, journey_id: UUID) -> Run | None:
+    async def find(self, journey_id: UUID, now: datetime) -> Run | None:
         raise AssertionError("nothing is compared with Temporal here")
 
     async def end(self, run: Run) -> None:
@@ -285,7 +285,7 @@ class DirectJourneys:
     async def record_again(self, record: Record, register: RegisterFile, kept: Iterable[KeptBatch]) -> dict[UUID, str]:
         raise AssertionError("nothing was lost")
 
-    async def builds(self) -> PolledBuilds:
+    async def builds(self, now: datetime) -> PolledBuilds:
         raise AssertionError("nothing is compared with Temporal here")
 
     async def show(self, journey_id: UUID) -> None:
@@ -300,13 +300,13 @@ class DirectJourneys:
     async def taken(self, run: Run) -> tuple[Taken, ...]:
         raise AssertionError("nothing is mended here")
 
-    async def move(self, run: Run) -> bool:
+    async def move(self, run: Run, now: datetime) -> bool:
         raise AssertionError("nothing is mended here")
 
     async def unpause(self, run: Run) -> None:
         raise AssertionError("nothing is mended here")
 
-    async def keep_up(self, anchors_every: timedelta | None) -> tuple[str, ...]:
+    async def keep_up(self, anchors_every: timedelta | None, now: datetime) -> tuple[str, ...]:
         raise AssertionError("nothing is mended here")
 
 

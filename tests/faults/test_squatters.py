@@ -194,7 +194,7 @@ async def test_a_journey_is_not_taken_up_again_over_something_else(
         now = datetime.now(UTC) + timedelta(minutes=10)
         _, found = await compare(course.record, journeys, [course.id], now=now)
         assert [(each.journey_id, each.drift) for each in found] == [(course.id, Drift.SQUATTED)]
-        run = await journeys.find(course.id)
+        run = await journeys.find(course.id, now)
         assert run is not None
         assert run.squatter == ("elsewhere" if squat is a_copy_elsewhere else "foreign")
         with pytest.raises(Squatted):

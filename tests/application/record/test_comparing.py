@@ -1,5 +1,6 @@
 """A pass over all journeys ends because of none of them."""
 
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,10 +21,10 @@ class _Odd:
     def __init__(self, journey: UUID, problem: Exception) -> None:
         self._journey, self._problem = journey, problem
 
-    async def builds(self) -> PolledBuilds:
+    async def builds(self, now: datetime) -> PolledBuilds:
         return PolledBuilds()
 
-    async def find(self, journey_id: UUID) -> Any:
+    async def find(self, journey_id: UUID, now: datetime) -> Any:
         if journey_id == self._journey:
             raise self._problem
 

@@ -16,7 +16,7 @@ from application.record.drift import Drift
 from application.record.reconcile import reconcile
 from application.settings import Settings
 from application.temporal.client import TemporalJourneys
-from application.temporal.journeys import Journeys
+from application.temporal.journeys import Journeys, PolledBuilds, Run
 from deploy.local.temporal import TemporalServer
 from simulation.stack import StaffedStack
 from tests.faults.helpers import Course, at_work, support
@@ -31,6 +31,23 @@ class PausingServer(TemporalServer):
 
     def _command(self) -> list[str | Path]:
         return [*super()._command(), "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"]
+
+
+class _AsItIsNow(TemporalJourneys):
+    """Temporal as it is now, for a pass that is made so much ``later``."""
+
+    def __init__(self, client: Client, task_queue: str, later: timedelta) -> None:
+        super().__init__(client, task_queue)
+        self._later = later
+
+    async def find(self, journey_id: UUID, now: datetime) -> Run | None:
+        return await super().find(journey_id, now - self._later)
+
+    async def builds(self, now: datetime) -> PolledBuilds:
+        return await super().builds(now - self._later)
+
+    async def keep_up(self, anchors_every: timedelta | None, now: datetime) -> tuple[str, ...]:
+        return await super().keep_up(anchors_every, now - self._later)
 
 
 class Ground(NamedTuple):
@@ -52,13 +69,15 @@ class Ground(NamedTuple):
         return courses
 
     @asynccontextmanager
-    async def context(self, later: timedelta = LATER) -> AsyncIterator[Context]:
+    async def context(self, later: timedelta = LATER, *, ahead: timedelta = timedelta()) -> AsyncIterator[Context]:
+        """A request so much later, on a machine whose clock is ``ahead``."""
+
         @asynccontextmanager
         async def journeys(_: Settings) -> AsyncIterator[Journeys]:
-            yield TemporalJourneys(self.client, self.settings.task_queue)
+            yield _AsItIsNow(self.client, self.settings.task_queue, later)
 
         def now() -> datetime:
-            return datetime.now(UTC) + later
+            return datetime.now(UTC) + later + ahead
 
         async with Context(load=lambda: self.settings, connect=journeys, now=now) as context:
             yield context

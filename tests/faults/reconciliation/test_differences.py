@@ -221,7 +221,7 @@ async def test_a_journey_of_a_stopped_build_is_moved(ground: Ground, monkeypatch
         await as_the_book_says(ground, "worker deployment set-current-version", build="one")
         [course] = await ground.begin(1)
 
-    async def builds(_: TemporalJourneys) -> PolledBuilds:
+    async def builds(_: TemporalJourneys, now: datetime) -> PolledBuilds:
         return PolledBuilds(frozenset({"care-pathway:two"}), "care-pathway:two")  # as it is two minutes later
 
     monkeypatch.setattr(TemporalJourneys, "builds", builds)

@@ -144,13 +144,12 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
     # The clock of this worker's machine is a day ahead: nothing of the last minute has settled for that.
     ahead = timedelta(days=1)
     monkeypatch.setattr("application.context.utc_now", lambda: datetime.now(UTC) + ahead)
-    monkeypatch.setattr(TemporalJourneys, "_now", lambda journeys: datetime.now(UTC) + ahead - journeys.ahead)
-    async with ground.context(ahead) as context:
+    async with ground.context(timedelta(), ahead=ahead) as context:
         with capture_logs() as logged:
             done = await run_pass(context)
         assert done is not None
         # Nor has a worker that polls gone for that: without them nothing stranded would be found.
-        assert (await (await context.journeys()).builds()).ours == {""}
+        assert (await (await context.journeys()).builds(context.now())).ours == {""}
         assert course.id not in {each.journey_id for each in done.found}
         assert [line["seconds"] for line in logged if line["event"] == "clock.differs"] == [ahead.total_seconds()]
         told = [(line["different"], line["code"]) for line in logged if line["event"] == "schema.differs"]
