@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, Self, TypeAlias
 
+import structlog
 from pydantic import Field, SecretStr, StringConstraints
 
 from activities.record import Record, RecordUnavailable
@@ -37,6 +38,8 @@ from workflows.journey.vocabulary.signed_statement import (
     Statement,
 )
 
+CLOCKS_DIFFER = timedelta(seconds=30)
+"""How far the clock of a machine may be from the record's, until ops are told."""
 DATABASE = "CAREPATH_DATABASE_URL"
 TERMINAL, LINK = "terminal", "link"
 """The ways by which patients and observers are let in: by the command line, and by a link in a message."""
@@ -46,6 +49,13 @@ PURPOSES = {
     Role.OPS: Purpose.SYSTEM_ADMINISTRATION,
 }
 """The purpose of a look by role, unless the person names another. All other roles look for treatment."""
+
+log = structlog.get_logger("context")
+
+
+def clocks_differ(ahead: timedelta) -> bool:
+    """Whether the clock of a machine is so far ahead of the record's, or behind it, that ops are told."""
+    return abs(ahead) > CLOCKS_DIFFER
 
 
 class Ask(Protocol):
@@ -153,6 +163,7 @@ class Context:
     as_seen: AccessLogEntry | None = None
     ahead: timedelta = timedelta()
     """How far the clock of this machine is ahead of the record's, where `go_by_record` found out."""
+    _ahead_told: timedelta = timedelta()
 
     def __init__(
         self,
@@ -263,7 +274,8 @@ class Context:
         return self._now() - self.ahead if self.as_seen is None else self.as_seen.clock
 
     async def go_by_record(self) -> None:
-        """Take the time from the record from now on: what is compared must not hang on this machine's clock.
+        """Take the time from the record from now on: what is compared must not hang on this machine's clock. That the
+        two differ, or do no longer, is logged once for each change.
 
         Raises:
             RecordUnavailable, RecordFault: as the record does.
@@ -271,6 +283,13 @@ class Context:
         there = await time_of(await self.record())
         # Asked after it: however long the answer took, the time taken from now on is not ahead of the record's.
         self.ahead = utc_now() - there
+        if abs(self.ahead - self._ahead_told) > CLOCKS_DIFFER:
+            differ, seconds = clocks_differ(self.ahead), round(self.ahead.total_seconds())
+            self._ahead_told = self.ahead if differ else timedelta()
+            if differ:
+                log.error("clock.differs", seconds=seconds)
+            else:
+                log.warning("clock.agrees", seconds=seconds)
 
     @property
     def up_to(self) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from activities.record.reconciliation import Pass
 from activities.record.watching import Look
 from application.record.drift import MEANINGS, Drift
+from application.record.passes import describe_clock
 from application.record.reconcile import Reconciled, Reconciliation
 from application.record.recover import Recovery
 from application.record.verification_report import MEANINGS as FINDINGS
@@ -148,6 +149,8 @@ def show_reconciliation(
         output.show(shown)
     else:
         output.note("No worker has reconciled yet.")
+    if (clock := describe_clock(passes)) is not None:
+        output.note(clock)
     if late:
         output.note("No worker has reconciled for a quarter of an hour: look whether workers run, and at their logs.")
     if watchdog is None:

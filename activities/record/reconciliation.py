@@ -37,7 +37,7 @@ class RecordedHead(NamedTuple):
 class Pass(NamedTuple):
     """One pass of reconciliation: when it began and ended (UTC), of which build, how many open journeys it compared,
     how many of them Temporal had lost, how many differed at all, and what became of these. ``code`` is why it ended
-    early."""
+    early. ``clock_ahead`` is by how many seconds the clock of its machine was ahead of the record's."""
 
     began: datetime
     ended: datetime
@@ -48,6 +48,7 @@ class Pass(NamedTuple):
     mended: int
     failed: int
     code: str | None
+    clock_ahead: int = 0
 
 
 def record_mark(version: int, journey_hash: bytes) -> str:
@@ -217,7 +218,7 @@ async def keep_pass(record: Record, done: Pass) -> None:
     """Leave the row of a pass. The database says when it ended."""
     async with record.connection() as connection:
         await connection.execute(
-            "SELECT record.keep_reconciliation($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "SELECT record.keep_reconciliation($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             record.log_id,
             done.began,
             done.build,
@@ -227,4 +228,5 @@ async def keep_pass(record: Record, done: Pass) -> None:
             done.mended,
             done.failed,
             done.code,
+            done.clock_ahead,
         )

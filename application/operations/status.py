@@ -19,7 +19,7 @@ from application.context import Context
 from application.errors import NotAllowed
 from application.identity.staff import Roster, rosters_if_known
 from application.reading.access_log import LOOK_AFTER_IT
-from application.record.passes import is_late, is_silent, last_passes, watchdog_look
+from application.record.passes import describe_clock, is_late, is_silent, last_passes, watchdog_look
 from application.record.projections import Projections, retry_projection, show_projections
 from application.settings import Settings
 
@@ -40,7 +40,8 @@ class Anchored(NamedTuple):
 
 class ServiceState(NamedTuple):
     """How the service stands at a moment (UTC). ``anchored`` is None where the settings name no anchors. ``behind``,
-    ``late`` and ``silent`` say that lists, reconciliation or the watchdog are not as they should be."""
+    ``late`` and ``silent`` say that lists, reconciliation or the watchdog are not as they should be, and ``clock`` says
+    so of that of a machine."""
 
     at: datetime
     shown: ListsProgress
@@ -49,6 +50,7 @@ class ServiceState(NamedTuple):
     undelivered: int
     passes: Sequence[Pass]
     late: bool
+    clock: str | None
     watchdog: Look | None
     silent: bool
     matters: Sequence[KeptMatter]
@@ -81,6 +83,7 @@ async def show_service(context: Context) -> ServiceState:
         undelivered=len(await list_messages(record, undelivered=True, limit=COUNTED)),
         passes=passes,
         late=is_late(passes, now),
+        clock=describe_clock(passes),
         watchdog=look,
         silent=is_silent(look),
         matters=await kept_matters(record),

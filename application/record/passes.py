@@ -16,12 +16,14 @@ from activities.record.locks import HeldElsewhere, alone
 from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
 from activities.record.schema_objects import find_schema_differences
 from activities.record.watching import Look, last_look
-from application.context import Context
+from application.context import Context, clocks_differ
 from application.errors import UseCaseError, outage
+from application.pathway.wording import format_elapsed
 from application.record.drift import Drift
 from application.record.reconcile import Reconciliation, reconcile
 from application.settings import Settings
 from application.temporal.journeys import Journeys
+from application.words.viewer import spell_with_place
 
 log = structlog.get_logger("reconcile")
 
@@ -48,6 +50,17 @@ async def last_passes(context: Context) -> tuple[Pass, ...]:
 def is_late(passes: tuple[Pass, ...], now: datetime) -> bool:
     """Whether workers used to reconcile, and none did lately."""
     return bool(passes) and now - passes[0].ended > LATE
+
+
+def describe_clock(passes: tuple[Pass, ...]) -> str | None:
+    """Say of the latest of these passes that a machine made whose clock is wrong how far it was from the record's; None
+    where there is none."""
+    wrong = next((each for each in passes if clocks_differ(timedelta(seconds=each.clock_ahead))), None)
+    if wrong is None:
+        return None
+    where = f"{format_elapsed(abs(wrong.clock_ahead))} {'ahead of' if wrong.clock_ahead > 0 else 'behind'}"
+    ended = spell_with_place(wrong.ended)
+    return f"The clock of the machine that made the pass of {ended} was {where} the record's. Set it right."
 
 
 async def watchdog_look(context: Context) -> Look | None:
@@ -145,14 +158,14 @@ async def run_pass(context: Context, informed: dict[UUID, bytes] | None = None) 
             await _tell_of_schema(record)
             await seal_access(record)
             await context.go_by_record()
-            began = context.now()
+            began, ahead = context.now(), round(context.ahead.total_seconds())
             try:
                 done = await reconcile(context, repair=True, informed=informed)
             except UseCaseError as problem:
                 log.error("reconcile.not_done", error=type(problem).__name__)
-                await keep_pass(record, Pass(began, began, build, 0, 0, 0, 0, 0, type(problem).__name__))
+                await keep_pass(record, Pass(began, began, build, 0, 0, 0, 0, 0, type(problem).__name__, ahead))
                 return None
-            await keep_pass(record, _summary(done, began, build))
+            await keep_pass(record, _summary(done, began, build, ahead))
             await _drop_blobs(context, before=began - BLOBS_KEPT)
     except HeldElsewhere:
         await _tell_if_late(record)
@@ -198,7 +211,7 @@ async def _tell_of_schema(record: Record) -> None:
         log.error("schema.differs", different=found.name.partition("(")[0].replace(" ", ":"), code=found.how)
 
 
-def _summary(done: Reconciliation, began: datetime, build: str) -> Pass:
+def _summary(done: Reconciliation, began: datetime, build: str, ahead: int) -> Pass:
     mended = sum(each.repaired for each in done.found)
     return Pass(
         began=began,
@@ -210,6 +223,7 @@ def _summary(done: Reconciliation, began: datetime, build: str) -> Pass:
         mended=mended,
         failed=len(done.found) - mended,
         code=None,
+        clock_ahead=ahead,
     )
 
 

@@ -26,9 +26,6 @@ log = structlog.get_logger("reconcile")
 MENDING = timedelta(minutes=3)
 """How long it may take to mend one journey: a long one is read from its beginning."""
 
-CLOCKS_DIFFER = timedelta(seconds=30)
-"""How far the clock of this machine may be from the record's, until ops are told."""
-
 
 class Reconciled(NamedTuple):
     """A journey that drifted, and whether it was repaired."""
@@ -59,8 +56,6 @@ async def reconcile(context: Context, *, repair: bool, informed: dict[UUID, byte
     """
     settings, record, journeys = context.settings, await context.record(), await context.journeys()
     await context.go_by_record()
-    if abs(context.ahead) > CLOCKS_DIFFER:
-        log.error("clock.differs", seconds=round(context.ahead.total_seconds()))
     also: tuple[str, ...] = ()
     if repair:
         wanted = settings.anchors_dir is not None and settings.anchor_key_file is not None

@@ -13,7 +13,6 @@ MAY_ASK = {
     "activities/record/export.py": "what an export says of itself",
     "activities/record/verification/anchors.py": "what an anchor says of itself, which is outside of the record",
     "application/context.py": "whoever acts; `go_by_record` corrects it",
-    "application/temporal/client.py": "corrected as `application/context.py` is",
     "application/watchdog/watch.py": "what only this process knows while the record is away",
 }
 """Where the machine's clock is asked, and what for."""

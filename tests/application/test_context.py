@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from activities.record import Record, RecordUnavailable, migrate
 from activities.record.access_log import AccessLogEntry, Purpose
@@ -66,6 +67,33 @@ async def test_that_nothing_was_sent_is_said_where_the_record_could_not_be_opene
     assert translate(before.value).state == NOTHING_HAPPENED
     assert translate(later.value).state == NOTHING_LOST
     assert translate(before.value).reason == translate(later.value).reason
+
+
+async def test_that_the_clocks_differ_is_logged_once_for_each_change(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reconciliation asks every two minutes."""
+    ahead = [0, 3600, 3601, 3600, 3575, 12, 41, 12, -3600, 0, 0]
+
+    async def behind(_: Record) -> datetime:
+        return datetime.now(UTC) - timedelta(seconds=ahead.pop(0))
+
+    @asynccontextmanager
+    async def opened(_: Settings) -> AsyncIterator[Record]:
+        yield record
+
+    monkeypatch.setattr("application.context.time_of", behind)
+    async with Context(load=settings, open_record=opened) as context:
+        with capture_logs() as logged:
+            while ahead:
+                await context.go_by_record()
+    assert [(line["event"], line["seconds"]) for line in logged] == [
+        ("clock.differs", 3600),
+        ("clock.agrees", 12),
+        ("clock.differs", 41),
+        ("clock.differs", -3600),
+        ("clock.agrees", 0),
+    ]
 
 
 async def test_each_thing_is_opened_once_and_closed_at_the_end(migrated: Database) -> None:

@@ -74,7 +74,7 @@ async def test_the_page_tells_how_the_service_stands(
     public = make_key(tmp_path / "key").hex()
     await write_anchor(record, tmp_path / "anchors", read_key(tmp_path / "key"))
     world.set(anchors_dir=tmp_path / "anchors", anchor_public_key=public)
-    await keep_pass(record, Pass(world.at, world.at, "build-7", 12, 1, 2, 2, 0, None))
+    await keep_pass(record, Pass(world.at, world.at, "build-7", 12, 1, 2, 2, 0, None, -3600))
     await keep_verification(
         record, "build-7", since=0, position=len(opening()), findings=3, unchecked=["workflows"], left_out=["anchors"]
     )
@@ -93,6 +93,7 @@ async def test_the_page_tells_how_the_service_stands(
     await browser.go("/ops")
     for words in (
         "alive", "dog-3", "Last page:", MATTERS["step_missed"], "1 time, last", "build-7", "KeyError",
+        "was 1 hour behind the record's",
         "not verified", "findings: 3; could not be checked: workflows; left out: anchors",
         "agrees with the log", f"Position {len(opening())}, less than a minute old",
     ):  # fmt: skip

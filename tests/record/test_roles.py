@@ -416,7 +416,7 @@ async def test_nobody_holds_up_what_is_recorded(migrated: Database, record: Reco
         "deliver": f"SELECT record.keep_deliveries({log}, '{notice}', '[]')",
         "end": f"SELECT record.end_notice({log}, '{notice}')",
         "blobs": f"SELECT record.drop_blobs({log}, now(), '{{}}', '{{}}')",
-        "pass": f"SELECT record.keep_reconciliation({log}, now(), 'x', 0, 0, 0, 0, 0, NULL)",
+        "pass": f"SELECT record.keep_reconciliation({log}, now(), 'x', 0, 0, 0, 0, 0, NULL, 0)",
         "snapshot": f"SELECT record.keep_snapshot({log}, '{journey}', 1, 'x', 'x', 'x')",
     }
     try:

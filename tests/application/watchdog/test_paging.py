@@ -143,7 +143,7 @@ async def test_nobody_but_the_watchdog_says_what_was_paged(migrated: Database, a
             "UPDATE read_model.generation SET position = 0",
             "SELECT * FROM record.patient",
             "SELECT * FROM record.access_log",
-            "SELECT record.keep_reconciliation(1::smallint, now(), 'x', 0, 0, 0, 0, 0, NULL)",
+            "SELECT record.keep_reconciliation(1::smallint, now(), 'x', 0, 0, 0, 0, 0, NULL, 0)",
             "SELECT record.deliver_notices(1::smallint, '[]')",
             "SELECT record.end_notice(1::smallint, gen_random_uuid())",
             "SELECT * FROM record.contact",

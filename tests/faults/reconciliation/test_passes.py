@@ -159,7 +159,7 @@ async def test_one_reconciles_at_a_time_and_each_pass_leaves_a_row(
             pass
         assert not await has_blobs(ground.record, before=datetime.now(UTC))
         [last, *_] = await list_passes(ground.record)
-        assert (last.build, last.code) == ("unversioned", None)
+        assert (last.build, last.code, last.clock_ahead) == ("unversioned", None, ahead.total_seconds())
         assert (last.looked_at, last.different) == (done.looked_at, len(done.found))
         assert last.began <= last.ended
 
