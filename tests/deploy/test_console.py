@@ -102,8 +102,13 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             assert "Care is held" in held.text
 
             await clinician.sign_in("clinician")
-            await clinician.go("/sign-offs?mine=yes")
-            [request] = re.findall(r'href="(/journeys/[^"]+/sign-offs/[^"]+)"', clinician.page.text)
+
+            # Lists follow the record a moment later.
+            async def to_sign() -> list[str]:
+                listed = (await clinician.go("/sign-offs?mine=yes")).text
+                return re.findall(r'href="(/journeys/[^"]+/sign-offs/[^"]+)"', listed)
+
+            [request] = await eventually(to_sign)
             await clinician.go(request)
             decision = {"decision": "approve", "rationale": "Invented: all is well.", "signer": "demo-clinician"}
             refused = await clinician.send({**decision, "passphrase": "not the passphrase"})
@@ -126,8 +131,7 @@ async def test_people_start_hold_and_sign_in_a_browser(tmp_path: Path, monkeypat
             assert (await sign_in(clinician, passkey, "demo-clinician")).url.path == "/work"
             await clinician.go(f"{journey}/pathway/hold")
             assert "Care is held" in (await clinician.send({"reason": "Invented: wait again."})).text
-            await clinician.go("/sign-offs?mine=yes")
-            [request] = re.findall(r'href="(/journeys/[^"]+/sign-offs/[^"]+)"', clinician.page.text)
+            [request] = await eventually(to_sign)
             await clinician.go(request)
             decision = {"decision": "approve", "rationale": "Invented: all is well."}
             question = await asked(clinician, request, decision)
