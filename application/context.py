@@ -149,8 +149,8 @@ class Context:
 
     ``profile`` is the name or file of the person who acts, and ``purpose`` why they look; None takes the profile from
     the settings and the purpose from the role. ``load``, ``open_record`` and ``connect`` provide settings, the record
-    and Temporal: a program that serves many requests opens each once for all of them, and keeps its ``proofs`` and the
-    ``histories`` that it read.
+    and Temporal: a program that serves many requests opens each once for all of them, and keeps its ``proofs``, the
+    ``histories`` that it read, and the ``builds`` that it asks.
 
     Whoever signed in with a passkey has no profile and no key file: ``person``, ``session`` and ``sign_with`` are then
     who acts, their working session, and what signs for them. Nor has whom a link let in: then ``let_in_by`` says so.
@@ -181,6 +181,7 @@ class Context:
         connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
         proofs: Proofs | None = None,
         histories: Histories | None = None,
+        builds: Builds | None = None,
     ) -> None:
         self.ask = ask
         self.session = session
@@ -188,6 +189,7 @@ class Context:
         self.let_in_by = let_in_by
         self.proofs = Proofs() if proofs is None else proofs
         self.histories = Histories() if histories is None else histories
+        self._builds = builds
         self.has_profile = person is None
         self._person = person
         self._load = load
@@ -267,7 +269,7 @@ class Context:
     @cached_property
     def builds(self) -> Builds:
         """The builds that derive what other rules decided."""
-        return Builds(self.settings.builds_file)
+        return Builds(self.settings.builds_file) if self._builds is None else self._builds
 
     def now(self) -> datetime:
         """The time (UTC)."""

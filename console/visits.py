@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
 from activities.record import Record
+from activities.record.verification.builds import Builds
 from activities.signatures.sessions import SessionProblem, refusal_of
 from application.caches.histories import Histories
 from application.caches.proofs import Proofs
@@ -86,6 +87,7 @@ class Opened:
         self._opening = asyncio.Lock()
         self._proofs = Proofs()
         self._histories = Histories()
+        self._builds = Builds(settings.builds_file)
         self._record: Record | None = None
         self._journeys: Journeys | None = None
 
@@ -126,6 +128,7 @@ class Opened:
             connect=self.journeys,
             proofs=self._proofs,
             histories=self._histories,
+            builds=self._builds,
         )
 
     async def close(self) -> None:

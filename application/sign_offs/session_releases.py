@@ -53,7 +53,7 @@ async def find_unproven(context: Context, journey: Journey, stored: Sequence[Sto
     found = set[int]()
     for number, released in standing.items():
         given = (stored, commands, register, log, number if released else None)
-        prove = partial(_prove, context.builds, given)
+        prove = partial(_prove, context.builds, context.proofs.turn, given)
         if not await context.proofs.holds(await asyncio.to_thread(proof_digest, *given), prove):
             found.add(number)
     if not found:
@@ -63,10 +63,13 @@ async def find_unproven(context: Context, journey: Journey, stored: Sequence[Sto
 
 async def _prove(
     builds: Builds,
+    turn: asyncio.Semaphore,
     given: tuple[Sequence[StoredEvent], Sequence[StoredCommand], Register, ThisLog, int | None],
 ) -> bool:
     stored, commands, *_ = given
-    return await asyncio.to_thread(follows, *given, await builds.derive(stored, commands))
+    by_builds = await builds.derive(stored, commands)
+    async with turn:
+        return await asyncio.to_thread(follows, *given, by_builds)
 
 
 def _up_to(stored: Sequence[StoredEvent], version: int) -> Sequence[StoredEvent]:

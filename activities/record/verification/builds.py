@@ -8,14 +8,17 @@ needs neither the database nor any key, and is given neither. What it is asked i
 import asyncio
 import os
 import shlex
+import signal
 import sys
 from base64 import b64decode
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -36,6 +39,10 @@ LINE = 256 * 1024 * 1024
 """How long a line may be, in bytes: a whole journey."""
 GREETED = timedelta(minutes=1)
 ANSWERED = timedelta(minutes=10)
+AT_ONCE = 4
+"""For how many journeys builds are asked at the same time: each asks a program of its own."""
+QUICK = timedelta(seconds=20)
+"""What takes longer for one journey goes on alone, and leaves its place to the others."""
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR")
 """What of its environment this process hands on: no setting of the service is among it."""
 
@@ -125,6 +132,7 @@ async def open_build(command: str) -> AsyncIterator[Build]:
             stdout=asyncio.subprocess.PIPE,
             env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
             limit=LINE,
+            process_group=0,
         )
     except (OSError, ValueError, TypeError):
         raise BuildError("it does not start") from None
@@ -134,6 +142,9 @@ async def open_build(command: str) -> AsyncIterator[Build]:
         except ValueError:
             raise BuildError("it is no build that can be asked") from None
         yield Build(process, DecidedBy(core=said.core, zones=said.zones))
+    except BaseException:
+        _kill(process)  # Whoever gave it up does not wait for it.
+        raise
     finally:
         if process.stdin is not None:
             process.stdin.close()
@@ -141,9 +152,15 @@ async def open_build(command: str) -> AsyncIterator[Build]:
             async with asyncio.timeout(5):
                 await process.wait()
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
             await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a program with all that it started: a shell that stands before it ends alone."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 class Builds:
@@ -153,7 +170,8 @@ class Builds:
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._rules: dict[str, DecidedBy] = {}
-        self._turn = asyncio.Lock()
+        self._places, self._slow_turn = asyncio.Semaphore(AT_ONCE), asyncio.Lock()
+        self._slow: set[UUID] = set()
 
     async def derive(
         self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand]
@@ -161,21 +179,43 @@ class Builds:
         """Return how many events of a journey each build has derived, of those that it decided: of other rules than
         those at hand, and none of rules by which something else comes out. What is not said here is not derived."""
         others = {said_by(each) for each in commands} - {decided_by(), None}
-        found = Counter[DecidedBy]()
-        # One at a time: each is a program of its own.
-        async with self._turn:
-            for number, command in enumerate(self.listed() if others else (), 1):
-                if command in self._rules and self._rules[command] not in others:
-                    continue
-                try:
-                    async with open_build(command) as build:
-                        self._rules[command] = build.by
-                        if build.by in others:
-                            others.discard(build.by)
-                            by_build = await build.derive(history, commands)
-                            found[build.by] = 0 if by_build.faults else by_build.derived
-                except BuildError as problem:
-                    log.error("build.unusable", number=number, error=type(problem).__name__)
+        if not others:
+            return {}
+        journey_id = commands[0].journey_id
+        if journey_id not in self._slow:
+            try:
+                async with self._places, asyncio.timeout(QUICK.total_seconds()):
+                    return await self._ask(history, commands, others)
+            except TimeoutError:
+                self._slow.add(journey_id)
+        # No journey with which a build is slow, or does not come to an end, holds up any but those like it.
+        async with self._slow_turn:
+            began = monotonic()
+            found = await self._ask(history, commands, others)
+            if monotonic() - began < QUICK.total_seconds():
+                self._slow.discard(journey_id)
+            return found
+
+    async def _ask(
+        self, history: Sequence[StoredEvent], commands: Sequence[StoredCommand], others: Set[DecidedBy | None]
+    ) -> Mapping[DecidedBy, int]:
+        found, left = Counter[DecidedBy](), set(others)
+        # First those that are known to have the rules: one that says nothing keeps nobody from them.
+        for number, command in sorted(
+            enumerate(self.listed(), 1), key=lambda each: self._rules.get(each[1]) not in others
+        ):
+            known = self._rules.get(command)
+            if not left or (known is not None and known not in left):
+                continue
+            try:
+                async with open_build(command) as build:
+                    self._rules[command] = build.by
+                    if build.by in left:
+                        left.discard(build.by)
+                        by_build = await build.derive(history, commands)
+                        found[build.by] = 0 if by_build.faults else by_build.derived
+            except BuildError as problem:
+                log.error("build.unusable", number=number, error=type(problem).__name__)
         return found
 
     def listed(self) -> list[str]:

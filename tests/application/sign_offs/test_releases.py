@@ -1,11 +1,12 @@
 """A release is derived again where it is shown: one that somebody wrote into the database lets nobody take a dose."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from structlog.testing import capture_logs
@@ -210,7 +211,7 @@ def shown_at(decisions: list[Decision], here: Callable[[tuple[Event, ...]], bool
 
 
 def _answering(what: Any) -> Callable[..., Any]:
-    async def answer(*_: object) -> Any:
+    async def answer(*_: object, **__: object) -> Any:
         return what
 
     return answer
@@ -248,6 +249,42 @@ def test_a_release_is_proven_again_once_anything_has_changed(monkeypatch: pytest
     current.append(EARLY.model_copy(update={"entries": ()}))
     assert shown(rows) == shown(rows) == {1}, "who signed is not in the register"
     assert len(asked) == 4, "what does not hold is proven each time"
+
+
+async def test_journeys_whose_build_does_not_answer_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a console all looks share what they prove."""
+    monkeypatch.setattr(session_releases, "verified_register", lambda _: EARLY)
+    monkeypatch.setattr(session_releases, "ThisLog", lambda _: HERE)
+    rows, commands = kept(until_release(signed_course()))
+    journey, never, asked = fold([from_stored(each) for each in rows]), asyncio.Event(), asyncio.Event()
+
+    async def none(*_: object) -> dict[DecidedBy, int]:
+        return {}
+
+    async def no_answer(*_: object) -> dict[DecidedBy, int]:
+        if next(count) == len(others):
+            asked.set()
+        await never.wait()
+        return {}
+
+    count = itertools.count(1)
+    record, proofs = SimpleNamespace(commands=_answering(commands), log_name=_answering("")), Proofs()
+
+    def context(derive: Callable[..., Any]) -> Any:
+        settings, builds = SimpleNamespace(demonstration=False), SimpleNamespace(derive=derive)
+        return SimpleNamespace(settings=settings, record=_answering(record), proofs=proofs, builds=builds)
+
+    others = [journey.model_copy(update={"id": uuid4()}) for _ in range(3)]
+    renamed = [[row.model_copy(update={"journey_id": other.id}) for row in rows] for other in others]
+    stuck = [
+        asyncio.create_task(find_unproven(context(no_answer), *each)) for each in zip(others, renamed, strict=True)
+    ]
+    async with asyncio.timeout(5):
+        await asked.wait()
+        assert await find_unproven(context(none), journey, rows) == set()
+    assert not any(each.done() for each in stuck)
+    never.set()
+    await asyncio.gather(*stuck)
 
 
 @pytest.mark.parametrize("demonstration", [True, False])

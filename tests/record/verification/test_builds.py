@@ -1,12 +1,15 @@
 """What other rules decided is derived by the build that has them: here a copy of the core with one rule changed."""
 
+import asyncio
 import json
+import os
 import shlex
 import shutil
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -14,8 +17,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.record import Record
 from activities.record.command_codec import decided_by
+from activities.record.stored import StoredCommand, StoredEvent
 from activities.record.verification import left_notices
-from activities.record.verification.builds import Build, BuildError, Builds, Greeting, open_build
+from activities.record.verification.builds import AT_ONCE, Build, BuildError, Builds, Greeting, open_build
 from activities.record.verification.derivation import Divergence, derive_again
 from activities.record.verification.record import verify_record
 from activities.record_activities import RecordActivities
@@ -24,6 +28,7 @@ from tests.journey.play import Decision
 from tests.record.handed import batch, kept, signed_course
 from tests.record.helpers import Connection
 from tests.record.test_redeliveries import register_of
+from workflows.journey.decided import DecidedBy
 from workflows.journey.events import SignedOff
 from workflows.messages import NOT_TAKEN
 
@@ -144,6 +149,14 @@ async def test_nothing_moves_on_what_other_rules_are_said_to_have_decided(
     await afresh(listed(tmp_path, "true", build)).append(batch([decisions[moving]]))
 
 
+def renamed(
+    journey_id: UUID, rows: list[StoredEvent], commands: list[StoredCommand]
+) -> tuple[list[StoredEvent], list[StoredCommand]]:
+    """The same as another journey's, as far as a build is asked which one it is."""
+    named = {"journey_id": journey_id}
+    return [each.model_copy(update=named) for each in rows], [each.model_copy(update=named) for each in commands]
+
+
 async def test_a_build_that_gives_something_else_has_derived_nothing(
     build: str, other: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +172,76 @@ async def test_a_build_that_gives_something_else_has_derived_nothing(
     # What others could have put there is not run.
     (tmp_path / "builds").chmod(0o644)
     assert await builds.derive(before, until) == {}
+
+
+async def test_journeys_for_which_a_build_gives_no_answer_hold_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a program of another time: it may be slow with one journey, or never come to its end."""
+    theirs = DecidedBy(core="1" * 64, zones="1" * 64)
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: theirs)
+    rows, commands = kept(signed_course()[:1])
+    greeting = Greeting(protocol="care-pathway/build/1", core=theirs.core, zones=theirs.zones).model_dump_json()
+    answer = json.dumps({"derived": len(rows), "faults": []})
+    script = f"echo '{greeting}'; read asked; case $asked in *0000-bad0*) sleep 600;; *) echo '{answer}';; esac"
+    builds = listed(tmp_path, shlex.join(["sh", "-c", script]))
+    bad = [renamed(UUID(f"{n:08}-0000-0000-bad0-000000000000"), rows, commands) for n in range(AT_ONCE + 2)]
+
+    async def ask_about(*journeys: tuple[list[StoredEvent], list[StoredCommand]]) -> None:
+        await asyncio.gather(*(builds.derive(*each) for each in journeys))
+
+    async def require_that_another_is_derived(*meanwhile: tuple[list[StoredEvent], list[StoredCommand]]) -> None:
+        asking = asyncio.create_task(ask_about(*meanwhile))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(15):
+            assert await builds.derive(rows, commands) == {theirs: len(rows)}
+        assert not asking.done()
+        asking.cancel()
+        await asyncio.wait([asking])
+
+    await require_that_another_is_derived(bad[0])
+    with monkeypatch.context() as short:
+        short.setattr("activities.record.verification.builds.QUICK", timedelta(seconds=0.2))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await ask_about(*bad)
+    # From now on it is known with which the build is slow.
+    await require_that_another_is_derived(*bad)
+
+
+async def test_a_build_that_says_nothing_keeps_nobody_from_one_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.record.verification.builds.GREETED", timedelta(seconds=0.3))
+    theirs = DecidedBy(core="1" * 64, zones="1" * 64)
+    monkeypatch.setattr("tests.record.handed.decided_by", lambda: theirs)
+    rows, commands = kept(signed_course()[:1])
+    greeting = Greeting(protocol="care-pathway/build/1", core=theirs.core, zones=theirs.zones).model_dump_json()
+    answer = json.dumps({"derived": len(rows), "faults": []})
+    known = shlex.join(["sh", "-c", f"echo '{greeting}'; read asked; echo '{answer}'"])
+    asked = tmp_path / "asked"
+    silent = shlex.join(["sh", "-c", f"echo >> {shlex.quote(str(asked))}; exec sleep 600"])
+    builds = listed(tmp_path, silent, known)
+    for _ in range(3):
+        assert await builds.derive(rows, commands) == {theirs: len(rows)}
+    assert asked.read_text() == "\n", "asked once"
+
+
+async def test_a_build_that_is_given_up_ends_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again and again: each time one more would go on for ever."""
+    monkeypatch.setattr("activities.record.verification.builds.GREETED", timedelta(seconds=1))
+    os.mkfifo(pipe := tmp_path / "pipe")
+    read = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BuildError):
+        async with open_build(shlex.join(["sh", "-c", f"exec 3> {shlex.quote(str(pipe))}; echo >&3; sleep 600; true"])):
+            pytest.fail("it was taken for a build")
+    os.set_blocking(read, True)
+    async with asyncio.timeout(5):
+        said = [await asyncio.to_thread(os.read, read, 9) for _ in range(2)]
+    os.close(read)
+    assert said == [b"\n", b""], "it was open, and nobody has it open any more"
 
 
 @pytest.mark.parametrize("said", [{}, {"notices": {"1": [{"of": "another shape"}]}}, {"notices": 7, "more": True}])
