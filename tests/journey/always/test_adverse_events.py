@@ -239,3 +239,30 @@ def test_whoever_says_how_an_event_stands_that_was_entered_in_error_says_that_it
     assert play.journey.adverse_events["adverse-event-1"].in_error is not counts
     assert (play.waits_for("alarm", "adverse-event-1") is not None) is counts
     assert play.asks_for(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1") is counts
+
+
+@pytest.mark.parametrize(
+    ("said", "falls"),
+    [
+        (c.RegradeAdverseEvent(adverse_event="adverse-event-1", grade=4, serious=False, reason="x"), True),
+        (c.RegradeAdverseEvent(adverse_event="adverse-event-1", grade=1, serious=False, reason="x"), True),
+        (followed_up("adverse-event-1", "not_recovered"), True),
+        (followed_up("adverse-event-1", "fatal"), True),
+        (followed_up("adverse-event-1", "unknown"), False),
+    ],
+)
+def test_a_mark_that_nobody_confirmed_falls_once_somebody_says_that_the_event_happened(
+    said: c.CommandBody, falls: bool
+) -> None:
+    """An event was graded as life-threatening while the mark waited; confirmed, it took the event away."""
+    play = after("session.end")
+    play.do(c.ReportAdverseEvent(what="x", grade=3, serious=False, onset=play.at), Role.PATIENT)
+    mark(play, "adverse-event.reported")
+    play.do(said)
+    assert bool(play.journey.unconfirmed) is not falls
+    assert (play.waits_for("correction") is None) is falls
+    assert not play.journey.adverse_events["adverse-event-1"].in_error
+    if falls:
+        mark(play, "adverse-event.reported")
+        confirm(play)
+        assert play.journey.adverse_events["adverse-event-1"].in_error, "who knows of it may say so again"

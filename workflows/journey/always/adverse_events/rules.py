@@ -131,7 +131,8 @@ def react_report(journey: Journey, body: e.AdverseEventReported, at: datetime) -
 
 
 def react_regrade(journey: Journey, body: e.AdverseEventRegraded, at: datetime) -> Iterator[e.EventBody]:
-    """Bring about what the new grade asks for, once it counts."""
+    """Bring about what the new grade asks for, once it counts. Whoever gave it says that the event happened."""
+    yield from _reject_mark(journey, body.adverse_event)
     if not body.proposed:
         yield from _consequences(journey, body.adverse_event)
 
@@ -160,6 +161,16 @@ def react_follow_up(journey: Journey, body: e.AdverseEventFollowedUp, at: dateti
             reason="it was followed up after it was marked as entered in error",
             proposed=False,
         )
+    elif body.outcome != "unknown":
+        yield from _reject_mark(journey, event.id)
+
+
+def _reject_mark(journey: Journey, name: str) -> Iterator[e.EventBody]:
+    """Reject a mark as entered in error that waits for a second person, once somebody says that the event happened:
+    they graded it, or said how it stands. Confirmed after that, it would take away what they said."""
+    for version, made in journey.unconfirmed.items():
+        if made.in_error and (made.about.kind, made.about.subject) == ("adverse-event.reported", name):
+            yield e.CorrectionRejected(correction=version, reason="it was graded or followed up after it was marked")
 
 
 def react_review(journey: Journey, body: e.SignedOff, at: datetime) -> Iterator[e.EventBody]:
