@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from application.identity.staff import Roster
-from application.words.codes import say, say_within
+from application.words.codes import say
 from application.words.viewer import spell_with_place
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
@@ -42,7 +42,7 @@ def describe_obligations(journey: Journey, at: datetime) -> Iterator[str]:
         yield f"Nothing is awaited: the pathway is closed ({say(journey.outcome.value)})."
         return
     if journey.held:
-        holds = say_within(name_holds(journey))
+        holds = name_holds(journey)
         yield f"Care is held: {holds}. Nothing progresses until a clinician signs its release; safety goes on."
     if journey.closing is not None:
         yield f"The pathway is ending ({say(journey.closing.outcome.value)}) and closes once safety is settled."

@@ -18,6 +18,7 @@ from workflows.journey.instruments.results import ScoreChange, ScoreFlag
 from workflows.journey.protocol import Protocol
 from workflows.journey.stages.follow_up.model import Contact
 from workflows.journey.vocabulary.refusals import RefusalCode
+from workflows.journey.vocabulary.words import name_of
 
 NAMED_BY: Final = {
     "adverse_event": "what",
@@ -132,8 +133,7 @@ def terms_of_journey(journey: Journey) -> Terms:
 
 def name_hold(hold: str, reason: str = "") -> str:
     """Say which hold it is: care may be held more than once, and twice for the same reason."""
-    number = hold.replace("-", " ")
-    return f"{number}: {reason}" if reason else number
+    return f"{name_of(hold)}: {reason}" if reason else name_of(hold)
 
 
 def name_contact(contact: Contact) -> str:

@@ -108,7 +108,7 @@ def test_a_hold_pauses_the_clock_by_name_and_its_release_lets_it_go_on() -> None
     play.wait(hours=10)
     hold(play)
     [closed] = last_update(play).closed
-    assert (closed.id, closed.because, closed.reason) == (request.id, "held", "paused by hold-1 (placed_by_hand)")
+    assert (closed.id, closed.because, closed.reason) == (request.id, "held", "paused by hold 1 (placed by hand)")
     assert play.waits_for("eligibility") is None
     # Held from Monday evening, with a working day left, until Wednesday 11:00: due on Friday, Thursday is a holiday.
     play.wait(days=1, hours=16)

@@ -102,7 +102,7 @@ def test_anyone_may_hold_and_only_a_signature_releases(by: Role) -> None:
         ),
         Role.COORDINATOR,
         code=RefusalCode.HELD,
-        says="hold-1",
+        says="hold 1",
     )
     play.wait(days=10)
     assert play.journey.held

@@ -55,7 +55,7 @@ def test_release_is_for_monitor_and_clinicians(by: Role) -> None:
 def test_hold() -> None:
     play = ready()
     play.do(c.PlaceHold(reason="a neighbour called"), Role.OBSERVER)
-    assert "hold hold-1 (placed_by_hand)" in shut(play, code=RefusalCode.HELD)
+    assert "hold 1 (placed by hand)" in shut(play, code=RefusalCode.HELD)
 
 
 def test_ending() -> None:

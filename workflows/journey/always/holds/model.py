@@ -11,6 +11,7 @@ from workflows.journey.vocabulary.actors import ANYONE, Role
 from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Text
 from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.refusals import list_some
+from workflows.journey.vocabulary.words import in_words, name_of
 
 RISK_CAUSES = ("item_9", "suicide_risk")
 """Causes of holds that only a decision on suicide risk releases."""
@@ -104,9 +105,14 @@ class HoldsState(PathwayState):
         return find(self.holds, _standing)
 
 
+def name_hold(hold: Hold) -> str:
+    """Name a hold as people say it: "hold 1 (missed deadline)"."""
+    return f"{name_of(hold.id)} ({in_words(hold.cause)})"
+
+
 def name_holds(state: HoldsState) -> str:
     """Name the holds that stop care now, or the first of them and how many more there are."""
-    return list_some([f"{hold.id} ({hold.cause})" for hold in state.standing_holds], ", ", most=HOLDS_NAMED)
+    return list_some([name_hold(hold) for hold in state.standing_holds], ", ", most=HOLDS_NAMED)
 
 
 def place(state: HoldsState, cause: str, reason: str, *, severe: bool = False, source: str | None = None) -> HoldPlaced:

@@ -12,6 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.rules import team_obstacles
+from workflows.journey.always.holds.model import name_hold
 from workflows.journey.always.patient.model import Merge
 from workflows.journey.always.permissions.rules import monitoring_obstacles, permission_obstacles
 from workflows.journey.always.pregnancy.rules import pregnancy_obstacles
@@ -60,7 +61,7 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     which covers everything that happened."""
     protocol = journey.protocol
     session = journey.sessions.get(number)
-    found = [f"hold {hold.id} ({hold.cause})" for hold in journey.standing_holds]
+    found = [name_hold(hold) for hold in journey.standing_holds]
     if journey.closing is not None:
         found.append("the pathway is ending")
     signed = (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN)
