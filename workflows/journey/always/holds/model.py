@@ -99,6 +99,10 @@ class HoldsState(PathwayState):
         """Whether any hold stops care now."""
         return any(True for _ in self.standing_holds)
 
+    def held_for(self, cause: str) -> bool:
+        """Whether a hold of this cause stops care now."""
+        return any(hold.cause == cause for hold in self.standing_holds)
+
     @property
     def standing_holds(self) -> Iterator[Hold]:
         """The holds that are not released, in their order."""

@@ -111,7 +111,7 @@ def react_check(journey: Journey, body: e.MonitoringChecked, at: datetime) -> It
 
 def has_unreviewed_concern(journey: Journey) -> bool:
     """Whether a concern of the monitoring program waits for the medical director."""
-    return any(hold.cause == CONCERN for hold in journey.standing_holds)
+    return journey.held_for(CONCERN)
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:

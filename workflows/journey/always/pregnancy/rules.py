@@ -42,8 +42,7 @@ def judge(journey: Journey, command: c.JudgePregnancy, by: Actor, at: datetime) 
 def react_test(journey: Journey, body: e.PregnancyTested, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once when a test is not negative, once for all that are to be released by a later one, and have a
     clinician speak with the patient: a dose may have been taken already."""
-    held = any(hold.cause == HOLD for hold in journey.standing_holds)
-    if journey.pregnancy_found and body.result != "negative" and not held:
+    if journey.pregnancy_found and body.result != "negative" and not journey.held_for(HOLD):
         found = f"a pregnancy test is {body.result} (X18)"
         yield place(journey, HOLD, found)
         yield ask_support(journey, OF_PREGNANCY, found)
@@ -53,8 +52,7 @@ def react_corrected(
     journey: Journey, body: e.EnteredInError | e.CorrectionConfirmed, at: datetime
 ) -> Iterator[e.EventBody]:
     """Hold care again where the test that had cleared another one counts no more."""
-    held = any(hold.cause == HOLD for hold in journey.standing_holds)
-    if journey.pregnancy_found and not held:
+    if journey.pregnancy_found and not journey.held_for(HOLD):
         yield place(journey, HOLD, "a negative pregnancy test counts no more: the one before it was not negative (X18)")
 
 

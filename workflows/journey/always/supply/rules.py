@@ -140,7 +140,7 @@ def react_corrected(journey: Journey, body: e.CorrectionConfirmed, at: datetime)
 def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
     """Hold care, and ask a clinician about each finding: a dose that is not accounted for may be taken by anybody, at
     any time. One hold stands for all that was found, and whoever releases it signs all of it (`holds.sign_offs`)."""
-    if not any(hold.cause == SUPPLY for hold in journey.standing_holds):
+    if not journey.held_for(SUPPLY):
         yield place(journey, SUPPLY, what)
     yield ask_support(journey, "clinical", what, "supply")
 
