@@ -16,7 +16,6 @@ from workflows.journey.protocol import HIGHER_IS_TIGHTER, DoseLimit, is_tighter
 from workflows.journey.vocabulary.clinical import KnownDose
 
 WEEK = timedelta(days=7)
-TOO_CLOSE = "two doses were taken too close to each other"
 
 
 def limit_of(journey: Journey, name: DoseLimit) -> float | None:
@@ -107,30 +106,33 @@ def find_exceeded(journey: Journey, told: Collection[UUID]) -> tuple[str, ...]:
     taken before this treatment, and has nothing to do with a dose of it, was another treatment's."""
     doses = journey.known_doses
     own = [dose.source for dose in journey.own_doses if dose.taken_at >= journey.started_at]
-    found = dict[str, None]()
-    for number, last in enumerate(doses):
-        if last.taken_at >= journey.started_at:
-            for why, taken in _beyond(journey, doses[:number], last):
-                sources = [dose.source for dose in (*taken, last)]
-                if any(source in told for source in sources) and any(source in own for source in sources):
-                    found[why] = None
-    return tuple(found)
+    found = (
+        why
+        for number, last in enumerate(doses)
+        for why, taken in _beyond(journey, doses[:number], last)
+        if all(any(dose.source in among for dose in (*taken, last)) for among in (told, own))
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _beyond(
     journey: Journey, before: tuple[KnownDose, ...], last: KnownDose
 ) -> Iterator[tuple[str, tuple[KnownDose, ...]]]:
-    """Yield each limit that a dose was beyond when it was taken, with the doses before it that count for that."""
+    """Yield each limit that a dose was beyond when it was taken, with the doses before it that count for that. Before
+    maintenance the limits of the course held. What was signed beyond these is over by then, so that a dose that rested
+    on it is looked at once more if it is told anew in maintenance."""
     kept = journey.maintenance_since
     then = journey if kept is None or kept <= last.taken_at else journey.model_copy(update={"maintenance_since": None})
     number, at, unit = {name: limit_of(then, name) for name in DoseLimit}, last.taken_at, journey.protocol.dose.unit
+    least = timedelta(hours=number[DoseLimit.MIN_INTERVAL_HOURS] or 0)
     since = at - longest_course(then)
     since = min(journey.course_started_at or since, since)
+    near = tuple(dose for dose in before if at - dose.taken_at < least)
     week = tuple(dose for dose in before if at - dose.taken_at < WEEK)
     course = tuple(dose for dose in before if dose.taken_at >= since)
-    least, most = number[DoseLimit.MIN_INTERVAL_HOURS], number[DoseLimit.MAX_IN_ROLLING_7_DAYS]
-    if before and least is not None and at - before[-1].taken_at < timedelta(hours=least):
-        yield TOO_CLOSE, before[-1:]
+    most = number[DoseLimit.MAX_IN_ROLLING_7_DAYS]
+    if near:
+        yield "two doses were taken too close to each other", near
     if most is not None and len(week) + 1 > most:
         yield f"more than {most:g} doses were taken in 7 days", week
     for name, taken, when in ((DoseLimit.MAX_7_DAY, week, "7 days"), (DoseLimit.MAX_COURSE, course, "the course")):

@@ -38,7 +38,8 @@ OF_OBSERVATION: dict[Literal["notify", "emergency"], Severity] = {
 }
 """Of an observation in a session, by what the protocol's limits make of it."""
 OF_OTHER_DOSE = Severity.URGENT
-"""Of a dose that was released, but of more than planned or by another route, and no overdose."""
+"""Of a dose that was released, but of more than planned or by another route, and no overdose; and of one that was,
+together with others, beyond a limit."""
 OF_UNWELL = Severity.URGENT
 """Of a check-in in which the patient feels unwell."""
 OF_NO_GO: dict[Literal["told", "alarm", "emergency"], Severity] = {

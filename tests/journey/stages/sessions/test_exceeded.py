@@ -67,6 +67,45 @@ def test_a_corrected_time_is_judged_by_the_doses_after_it_too(less: int) -> None
         assert "too close" in one(followed, e.SupportRequested).text
 
 
+def test_what_doses_broke_together_is_not_told_again_with_one_that_has_no_part_in_it() -> None:
+    play = dosed()
+    close = [dose(play.dosed_at() + timedelta(hours=hours), 10) for hours in (30, 60)]
+    told(play, doses=close)
+    assert len(play.journey.support) == 1
+    apart = dose(play.dosed_at() + timedelta(days=20), 10)
+    assert kinds(told(play, doses=[*close, apart])) == ["history.taken-in"]
+
+
+def test_a_dose_too_close_to_one_here_is_told_though_another_one_lies_between_them() -> None:
+    play = dosed()
+    between, last = (dose(play.dosed_at() + timedelta(hours=hours), 10) for hours in (40, 60))
+    told(play, doses=[between])
+    assert "too close" in one(told(play, doses=[between, last]), e.SupportRequested).text
+
+
+def test_care_is_held_once_for_limits_and_each_dose_beyond_them_is_told() -> None:
+    play = after("session.dose", 2)
+    play = play.changed(own_limits={DoseLimit.MIN_INTERVAL_HOURS: 1000}).later(hours=1)
+    for nth, number in enumerate((1, 2)):
+        again = redose(play, number, taken_at=play.dosed_at(number) + timedelta(minutes=1), deviation=None)
+        version = version_of(play, "session.dosed", nth)
+        play.do(c.Amend.model_validate({"version": version, "reason": "misread (invented)", "correction": again}))
+    assert sum(hold.cause == "patient_limits" for hold in play.journey.standing_holds) == 1
+    assert len(play.journey.support) == 2
+
+
+@pytest.mark.parametrize("maintained", [False, True])
+def test_a_dose_is_judged_by_the_limits_of_when_it_was_taken(maintained: bool) -> None:
+    """Doses of the course were further apart than it asks for, and closer than maintenance does."""
+    play = dosed()
+    rules, second = play.journey.protocol, play.dosed_at() + timedelta(hours=100)
+    apart = [rules.limit(DoseLimit.MIN_INTERVAL_HOURS, maintenance=kept) or 0 for kept in (False, True)]
+    assert apart[0] < 100 < apart[1]
+    play = play.changed(maintenance_since=second + timedelta(hours=-1 if maintained else 1))
+    followed = told(play, doses=[dose(second, 10)])
+    assert ("hold.placed" in kinds(followed)) is maintained
+
+
 FAR = st.integers(-170, -72) | st.integers(72, 170)
 
 

@@ -20,12 +20,11 @@ from workflows.journey.always.patient.model import (
 )
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
-from workflows.journey.patient_limits import TOO_CLOSE, find_exceeded, limit_of
-from workflows.journey.protocol import DoseLimit, SignOffKind, is_tighter
+from workflows.journey.patient_limits import find_exceeded
+from workflows.journey.protocol import SignOffKind, is_tighter
 from workflows.journey.requirements import Requirement
 from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obstacles
 from workflows.journey.vocabulary.actors import Actor
-from workflows.journey.vocabulary.clinical import KnownDose
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 from workflows.journey.vocabulary.severity import OF_OTHER_DOSE, Severity, is_at_least, worst
 
@@ -171,19 +170,19 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         obstacles = limit_obstacles(journey, max(at, planned.starts_at))
     elif body.undone:
         obstacles = limit_obstacles(journey, at)
-    close = _too_close(journey, body)
-    exceeded = tuple(dict.fromkeys((*([TOO_CLOSE] if close else []), *find_exceeded(journey, body.doses))))
+    exceeded = find_exceeded(journey, body.doses)
     if news:
         found = list_some([f"{risk.type} {risk.what}" for risk in news])
         reason = f"known of this patient from elsewhere, and not settled: {found}"
         # Who is dead there, if not somebody else is taken for the patient; or what one person releases there neither.
         severe = any(risk.severe or risk.type == "death" for risk in news)
         yield place(journey, HISTORY, reason[:4000], severe=severe)
-    elif (obstacles or exceeded) and (body.doses or not _held_for_limits(journey)):
+    elif (obstacles or exceeded) and (body.doses or not journey.held_for(LIMITS)):
         found = list_some([*obstacles, *exceeded])
-        reason = f"what is known of this patient from elsewhere forbids the session: {found}"
+        reason = f"what is known of this patient from elsewhere stands before a dose: {found}"
         yield place(journey, LIMITS, reason[:4000])
-    yield from _see_to_doses(journey, close, exceeded, at)
+    if exceeded:
+        yield _see_to_doses(journey, body, exceeded, at)
     left = [risk for risk in news if risk.ended and risk.severity is not None]
     if left:
         severity = worst(*(risk.severity for risk in left if risk.severity is not None))
@@ -224,40 +223,21 @@ def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> I
     yield from hold_after_parting(journey, body.merge)
 
 
-def _too_close(journey: Journey, body: e.HistoryTakenIn) -> tuple[KnownDose, ...]:
-    """The doses that became known and were taken too close to one of this journey, before it or after it."""
-    own, least = journey.own_doses, timedelta(hours=limit_of(journey, DoseLimit.MIN_INTERVAL_HOURS) or 0)
-    return tuple(
-        dose
-        for dose in body.elsewhere.doses
-        if dose.source in body.doses and any(abs(dose.taken_at - each.taken_at) < least for each in own)
-    )
-
-
-def _see_to_doses(
-    journey: Journey, close: tuple[KnownDose, ...], exceeded: tuple[str, ...], at: datetime
-) -> Iterator[e.EventBody]:
+def _see_to_doses(journey: Journey, body: e.HistoryTakenIn, exceeded: tuple[str, ...], at: datetime) -> e.EventBody:
     """Open the adverse event of a second dose while the patient was to be observed after the other one; otherwise have
     a clinician look."""
-    if not exceeded:
-        return
     watched = timedelta(minutes=max(journey.protocol.sessions.observe_minutes))
     together = [
-        max(dose.taken_at, each.taken_at)
-        for dose in close
-        for each in journey.own_doses
-        if abs(dose.taken_at - each.taken_at) <= watched
+        max(dose.taken_at, own.taken_at)
+        for dose in body.elsewhere.doses
+        for own in journey.own_doses
+        if dose.source in body.doses and abs(dose.taken_at - own.taken_at) <= watched
     ]
-    if together:
-        onset = max(together)
-        recent = at - onset <= timedelta(hours=journey.protocol.check_ins.owed_hours)
-        yield open_adverse_event(journey, ("second_dose",), onset=onset, session=None, recent=recent)
-    else:
-        yield ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: {list_some(exceeded)}", "elsewhere")
-
-
-def _held_for_limits(journey: Journey) -> bool:
-    return any(hold.cause == LIMITS for hold in journey.standing_holds)
+    if not together:
+        return ask_support(journey, OF_OTHER_DOSE, f"{ELSEWHERE}: {list_some(exceeded)}", "elsewhere")
+    onset = max(together)
+    recent = at - onset <= timedelta(hours=journey.protocol.check_ins.owed_hours)
+    return open_adverse_event(journey, ("second_dose",), onset=onset, session=None, recent=recent)
 
 
 def propose_merge(journey: Journey, command: c.ProposeMerge, by: Actor, at: datetime) -> Iterator[e.EventBody]:

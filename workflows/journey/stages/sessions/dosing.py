@@ -282,15 +282,16 @@ def _deviates(journey: Journey, body: e.DoseRecorded, at: datetime) -> Iterator[
     it was more than planned, or not known how much, or by another route; and on any limit that the doses that were
     taken are beyond, now that this one is told, or told to be of another time."""
     emergencies = dose_emergencies(journey, body, at)
-    exceeded = find_exceeded(journey, (journey.doses[body.dose].source,))
-    if exceeded and not emergencies:
-        if not any(hold.cause == LIMITS for hold in journey.standing_holds):
-            yield place(journey, LIMITS, list_some(exceeded)[:4000], source=body.dose)
-        yield ask_support(journey, OF_OTHER_DOSE, f"{body.dose}: {list_some(exceeded)}")
     if emergencies:
         recent = at - body.taken_at <= timedelta(hours=journey.protocol.check_ins.owed_hours)
         yield open_adverse_event(journey, emergencies, onset=body.taken_at, session=body.session, recent=recent)
-    elif body.deviations or body.deviation is not None:
+        return
+    exceeded = find_exceeded(journey, (journey.doses[body.dose].source,))
+    if exceeded:
+        if not journey.held_for(LIMITS):
+            yield place(journey, LIMITS, list_some(exceeded), source=body.dose)
+        yield ask_support(journey, OF_OTHER_DOSE, f"{body.dose}: {list_some(exceeded)}")
+    if body.deviations or body.deviation is not None:
         yield place(
             journey,
             "dose_deviation",
