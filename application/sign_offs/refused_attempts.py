@@ -1,7 +1,7 @@
 """List refused attempts to sign, to witness a consent or to release a session, as they are recorded."""
 
 from collections.abc import AsyncIterator, Collection
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.record import KeyAway, Record, StoredEvent, UnreadableEvent
@@ -13,6 +13,8 @@ from application.reading.history import read_stored
 from workflows.journey.decide import ATTEMPTS
 from workflows.journey.events import CommandRefused, Event, PathwayStarted
 
+Unread: TypeAlias = Literal["unread"]
+UNREAD: Final[Unread] = "unread"
 PAGE = 100
 """How many refusals are read at a time: not all of them are attempts."""
 
@@ -53,22 +55,22 @@ async def list_attempts(context: Context, query: ListAttempts) -> Attempts:
     require_staff(context, "what was refused")
     if query.journey_id is not None:
         stored = await read_stored(context, query, query.journey_id)
-        whole = [attempt for each in stored if (attempt := _attempt(each)) is not None]
-        unread = sum(map(_is_unread, stored))
-        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit, unread)
+        read = [_attempt(each) for each in stored]
+        whole = [each for each in read if isinstance(each, RefusedAttempt)]
+        return Attempts(tuple(whole[-query.limit :]), len(whole) > query.limit, read.count(UNREAD))
     record = await context.record()
     head = await record.log_head()
     position = 0 if head is None else head[0] if context.up_to is None else context.up_to
     latest = [each async for each in _latest(context, position, query.limit + 1)]
-    found = [each for each in latest if each is not None]
+    found = [each for each in latest if isinstance(each, RefusedAttempt)]
     shown = found[: query.limit][::-1]
     await keep_look(context, query, [*dict.fromkeys(attempt.event.journey_id for attempt in shown)], position)
     return Attempts(tuple(shown), len(found) > query.limit, len(latest) - len(found))
 
 
-async def _latest(context: Context, position: int, most: int) -> AsyncIterator[RefusedAttempt | None]:
+async def _latest(context: Context, position: int, most: int) -> AsyncIterator[RefusedAttempt | Unread]:
     """Return the latest attempts up to a position, the newest first, in the journeys of the person's clinics; at an
-    earlier look, in those that it showed. None for a refusal that cannot be read."""
+    earlier look, in those that it showed. Beside them each refusal that cannot be read."""
     record, again = await context.record(), context.as_seen
     clinics = context.person.clinics if again is None else None
     journeys = None if again is None else again.journeys
@@ -78,19 +80,17 @@ async def _latest(context: Context, position: int, most: int) -> AsyncIterator[R
         page = await refusals(record, up_to=position, clinics=clinics, journeys=journeys, limit=PAGE)
         for stored in page.rows:
             position, journey_id = stored.position - 1, stored.journey_id
-            if _is_unread(stored):
-                yield None
-                continue
             attempt = _attempt(stored)
-            if attempt is not None and clinics is not None and journey_id in page.unlisted:
+            if isinstance(attempt, RefusedAttempt) and clinics is not None and journey_id in page.unlisted:
                 if journey_id not in theirs:
                     theirs[journey_id] = await _is_of(record, journey_id, clinics)
                 attempt = attempt if theirs[journey_id] else None
-            if attempt is not None:
-                yield attempt
-                most -= 1
-                if not most:
-                    return
+            if attempt is None:
+                continue
+            yield attempt
+            most -= isinstance(attempt, RefusedAttempt)
+            if not most:
+                return
 
 
 async def _is_of(record: Record, journey_id: UUID, clinics: Collection[str]) -> bool:
@@ -104,21 +104,14 @@ async def _is_of(record: Record, journey_id: UUID, clinics: Collection[str]) -> 
     return False
 
 
-def _is_unread(stored: StoredEvent) -> bool:
-    """Whether a row is a refusal that cannot be read."""
+def _attempt(stored: StoredEvent) -> RefusedAttempt | Unread | None:
+    """Return the attempt that a row is, if it is one, or that it is a refusal which cannot be read."""
     if stored.event_type != "command.refused":
-        return False
-    try:
-        from_stored(stored)
-    except UnreadableEvent:
-        return True
-    return False
-
-
-def _attempt(stored: StoredEvent) -> RefusedAttempt | None:
-    if stored.event_type != "command.refused" or _is_unread(stored):
         return None
-    event = from_stored(stored)
+    try:
+        event = from_stored(stored)
+    except UnreadableEvent:
+        return UNREAD
     if not isinstance(event.body, CommandRefused) or event.body.command_kind not in ATTEMPTS:
         return None
     return RefusedAttempt(stored.position, event, event.body)
