@@ -33,6 +33,7 @@ _INSTEAD: Final = tuple(
     (re.compile(said), here)
     for said, here in (
         (r"Run it again with --command-id [0-9a-f-]+", "Send the form again"),
+        (r"run it again with --command-id [0-9a-f-]+", "send the form again"),
         (r"send it again with --command-id [0-9a-f-]+", "send the form again"),
         (r"Leave --command-id out; the earlier command stands", "The earlier one stands"),
         (r"Run the same (?:command|request) again", "Try again"),

@@ -12,7 +12,7 @@ from application.errors import LATER, NOTHING_LOST, TOOK_NOTHING, TemporalRefuse
 
 ANSWER = timedelta(seconds=10)
 """How long one call to Temporal may take."""
-ONCE_MORE = "run it again; that is safe"
+ONCE_MORE = "Run it again; that is safe"
 
 
 class _Refusal(NamedTuple):
@@ -72,12 +72,13 @@ def failed_call(
     refused it, and ``again`` how to do the same once more. Where it is not ``sure`` that Temporal refused what was
     sent, and not a later question what became of it, that is left open.
     """
-    later = LATER if again == ONCE_MORE else f"{again[0].upper()}{again[1:]}"
+    later = LATER if again == ONCE_MORE else again
     if isinstance(error, KeysUnavailable):
         return Unavailable(str(error), later, state=state)
     if (refused := _refusal(error)) is not None:
         left = TOOK_NOTHING if sure else state
-        return TemporalRefused(refused.reason, f"Tell ops what this says: {refused.ops}. Then {again}", state=left)
+        then = f"{again[0].lower()}{again[1:]}"
+        return TemporalRefused(refused.reason, f"Tell ops what this says: {refused.ops}. Then {then}", state=left)
     if isinstance(error, RPCError) and error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
         return Unavailable("Temporal takes no more at this moment: a limit of it is reached", later, state=state)
     why = next((said for words, said in _UNREACHED.items() if words in str(error)), None)

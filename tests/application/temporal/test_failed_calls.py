@@ -114,7 +114,8 @@ async def test_a_command_that_is_refused_is_told_why(
         await journey_client.submit(client, uuid4(), sent)
     assert REFUSED[status] in told.value.reason
     assert told.value.state == UNKNOWN_STATE
-    assert f"--command-id {sent.command_id}" in told.value.remedy
+    assert f". Then run it again with --command-id {sent.command_id}:" in told.value.remedy
+    assert ". Then send the form again:" in said_here(told.value.remedy)
 
 
 @pytest.mark.parametrize("status", REFUSED, ids=lambda status: status.name)
