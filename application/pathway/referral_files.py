@@ -6,6 +6,7 @@ spreadsheet takes what its country does. No error says what stands in a cell.
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -25,6 +26,8 @@ MOST_NAMED: Final = 20
 FLAGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 """How a cell says yes or no, in any case of letters."""
 REMEDY: Final = "Take the columns of the table to fill in, which are in its first row"
+CUT: Final = re.compile(r"-?\d+([.,]\d+)?E\+\d+", re.IGNORECASE | re.ASCII)
+"""How a spreadsheet writes a long number. Its last digits are gone: the numbers of many patients become one."""
 UTF_8: Final = "Save it as “CSV UTF-8”, and send that"
 
 
@@ -61,7 +64,8 @@ def read_rows(raw: bytes) -> tuple[tuple[int, bytes], ...]:
     """Return each referral as JSON with the number of its row, as a spreadsheet counts them or as a line of text.
 
     Raises:
-        InvalidInput: it is a table that cannot be read, or whose columns are not those of a referral.
+        InvalidInput: it is a table that cannot be read, or whose columns are not those of a referral, or in which a
+            spreadsheet has cut long numbers.
     """
     text = raw.removeprefix(MARK)
     if text.lstrip()[:1] in (b"{", b"[", b""):
@@ -82,11 +86,26 @@ def _decoded(raw: bytes) -> str:
 def _read_table(text: str) -> Iterator[tuple[int, bytes]]:
     filled = ((number, cells) for number, cells in enumerate(_rows(text), 1) if any(map(str.strip, cells)))
     columns: list[str] | None = None
+    cut: list[FieldProblem] = []
     for number, cells in filled:
         if columns is None:
             columns = _columns(cells)
         else:
+            cut += _cut_numbers(number, columns, cells)
             yield number, canonical(_referral(columns, cells))
+    if cut:
+        raise InvalidInput(
+            "a spreadsheet has written long numbers short, and their last digits are gone",
+            "Have it take that column as text, enter the numbers anew, and save the table again",
+            state=NOTHING_HAPPENED,
+            fields=tuple(cut[:MOST_NAMED]),
+        )
+
+
+def _cut_numbers(number: int, columns: Sequence[str], cells: Sequence[str]) -> Iterator[FieldProblem]:
+    for name, cell in zip(columns, cells, strict=False):
+        if name not in ("", "reason") and CUT.fullmatch(cell.strip()):
+            yield FieldProblem(field=f"{name} in row {number}", problem="is a number that was cut")
 
 
 def _rows(text: str) -> list[list[str]]:

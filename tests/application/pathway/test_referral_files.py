@@ -158,6 +158,25 @@ def test_a_table_of_other_columns_is_refused_whole(raw: bytes, fields: set[str])
     assert "table to fill in" in told.value.remedy
 
 
+@pytest.mark.parametrize("field", ["patient.ref", "patient.number", "patient.emergency_contact_ref"])
+@pytest.mark.parametrize("cell", ["1.23457E+12", "1E+15", "1,2E+11", "-1.0e+9", " 4.10E+07 "])
+def test_a_long_number_that_a_spreadsheet_has_cut_is_none(field: str, cell: str) -> None:
+    """Many patients' numbers become the same one: they would be taken for one person."""
+    row = flat(referral())
+    raw = table([row | {"patient.number": "7"}, row | {"patient.number": "8", field: cell}], separator="\t").encode()
+    with pytest.raises(InvalidInput, match="short") as told:
+        read_rows(raw)
+    assert [each.field for each in told.value.fields] == [f"{field} in row 3"]
+    assert cell.strip() not in str(told.value.fields)
+    assert "as text" in told.value.remedy
+
+
+@pytest.mark.parametrize("cell", ["12E5", "E+12", "A1.2E+12", "1E+", "2E-3"])
+def test_what_only_looks_like_one_is_taken(cell: str) -> None:
+    [(_, row)] = read_rows(table([flat(referral()) | {"patient.number": cell, "reason": "1.2E+12"}]).encode())
+    assert json.loads(row)["patient"]["number"] == cell
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_rows_of_nothing_say_nothing_also_before_the_names(separator: str) -> None:
     nothing = f"{separator * 3}\r\n" * 2
