@@ -6,6 +6,7 @@ between is sent again under the same id. Alarms have a loop and places of their 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ POLL, AGAIN = 1.0, 2.0
 """Seconds between two looks at the queue, and after an outage."""
 AT_ONCE = 8
 """How many alarms, and how many other notices, one worker delivers at a time."""
+OF_ONE = AT_ONCE // 2
+"""From so many on that are under way for one journey, no more of it are taken before those of others."""
 FAILED_AGAIN = {True: 300.0, False: 1800.0}
 """Seconds after which an alarm, and any other notice, that reached nobody is tried again: a channel may be back. The
 others follow at once when one arrives."""
@@ -80,21 +83,25 @@ async def delivering(sender: Sender, *, poll: float = POLL) -> AsyncIterator[Non
 
 
 async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float) -> None:
-    under_way: set[asyncio.Task[bool]] = set()
+    under_way: dict[asyncio.Task[bool], UUID] = {}
     looked, came_to, at_once, again = monotonic(), FIRST, False, FAILED_AGAIN[alarm]
     stopping = asyncio.create_task(stop.wait())
     while not stop.is_set():
         ended = {task for task in under_way if task.done()}
-        under_way -= ended
+        for task in ended:
+            del under_way[task]
         at_once |= any(task.result() for task in ended)
-        free, taken, pause = AT_ONCE - len(under_way), 0, poll
+        # However slow it is to reach the people of one journey, the alarms of the others find a place.
+        busy = {journey for journey, count in Counter(under_way.values()).items() if count >= OF_ONE}
+        free, taken, pause = min(OF_ONE, AT_ONCE - len(under_way)), 0, poll
         try:
             if at_once or monotonic() - looked > again / 5:
                 looked, at_once = monotonic(), False
                 came_to, at_once = await try_failed_again(sender, alarm=alarm, seconds=again, after=came_to)
-            for notice_id in await queue.take(sender.record, alarm=alarm, most=free, seconds=LEASE) if free else ():
-                under_way.add(asyncio.create_task(see_to(sender, notice_id)))
-                taken += 1
+            if free:
+                found = await queue.take(sender.record, alarm=alarm, most=free, seconds=LEASE, busy=busy)
+                under_way |= {asyncio.create_task(see_to(sender, each)): of for each, of in found.items()}
+                taken = len(found)
         except (RecordUnavailable, RecordFault) as outage:
             log.warning("messages.waiting", code=outage.code)
             pause = AGAIN
@@ -103,7 +110,7 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
             pause = AGAIN
         if free and taken == free:
             continue
-        waited = {stopping, *under_way} if not free else {stopping}
+        waited = {stopping, *under_way} if busy or not free else {stopping}
         await asyncio.wait(waited, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
     if under_way:
         _, left = await asyncio.wait({*under_way}, timeout=STOP)

@@ -1,7 +1,7 @@
 """The queue of notices in the record, and what became of each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
@@ -37,14 +37,16 @@ class NewFact(NamedTuple):
     code: str | None = None
 
 
-async def take(record: Record, *, alarm: bool, most: int, seconds: float) -> Sequence[UUID]:
-    """Take the alarms, or the other notices, whose time has come. If nothing is kept of them for so many seconds,
-    somebody else takes them."""
+async def take(
+    record: Record, *, alarm: bool, most: int, seconds: float, busy: Collection[UUID] = ()
+) -> Mapping[UUID, UUID]:
+    """Take the alarms, or the other notices, whose time has come, but none of journeys that are ``busy``, and return
+    of which journey each is. If nothing is kept of them for so many seconds, somebody else takes them."""
     async with record.connection() as connection:
         rows = await connection.fetch(
-            "SELECT record.take_notices($1, $2, $3, $4) AS notice_id", record.log_id, alarm, most, seconds
+            "SELECT * FROM record.take_notices($1, $2, $3, $4, $5)", record.log_id, alarm, most, seconds, list(busy)
         )
-    return [row["notice_id"] for row in rows]
+    return {row["notice_id"]: row["journey_id"] for row in rows}
 
 
 async def load(record: Record, notice_id: UUID) -> QueuedNotice | None:

@@ -271,3 +271,26 @@ async def test_any_number_of_workers_deliver_each_notice_once_and_alarms_wait_fo
         await mailbox.received(9)
     assert len(mailbox.ids) == len(set(mailbox.ids)) == 9
     assert {each.hex for each in (*others, alarm)} == {each.split("_")[1] for each in mailbox.ids}
+
+
+async def test_the_alarms_of_one_journey_leave_a_place_to_those_of_others(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox
+) -> None:
+    """All that is overdue in it is told at once, and whoever is to be told it cannot be reached."""
+    await give(contacts, of_staff(ONNO), point("onno@clinic.example"))
+    slow, flooded, by_mail = asyncio.Event(), uuid4(), sender.channels["email"]
+
+    async def held_up(message: OutgoingMessage) -> AttemptOutcome:
+        if message.journey_id == flooded:
+            await slow.wait()
+        return await by_mail(message)
+
+    sender = replace(sender, channels={"email": held_up})
+    flood = [await queued(record, Role.ON_CALL_CLINICIAN, alarm=True, journey=flooded) for _ in range(30)]
+    others = [await queued(record, Role.ON_CALL_CLINICIAN, alarm=True) for _ in range(3)]
+    async with delivering(sender, poll=0.05):
+        await mailbox.received(3)
+        assert {each.split("_")[1] for each in mailbox.ids} == {each.hex for each in others}
+        slow.set()
+        await mailbox.received(33)
+    assert {each.split("_")[1] for each in mailbox.ids} == {each.hex for each in (*flood, *others)}
