@@ -12,12 +12,13 @@ from simulation.moves.next_move import next_move
 from simulation.people import referral
 from tests.examples import examples
 from tests.journey.play import START, Play, standing_at
-from tests.journey.properties.journeys import draw_command, moments, pauses
+from tests.journey.properties.journeys import BODIES, draw_command, moments, of_model, pauses
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.rules import rests_on_patient
+from workflows.journey.always.reports.rules import HARM
 from workflows.journey.decide import decide
 from workflows.journey.patient_limits import WEEK
 from workflows.journey.protocol import Pathway, Protocol
@@ -132,8 +133,11 @@ def test_no_two_doses_of_one_patient_are_too_close_in_whatever_journeys(data: st
                     play.wait(seconds=(move - play.at).total_seconds())
 
 
+OF_HARM = [body for body in BODIES if body.model_fields["kind"].default in HARM]
+
+
 @pytest.mark.requirement("A35")
-@examples(1)
+@examples(3)
 @given(moments(), st.data())
 def test_whatever_somebody_is_called_for_is_as_bad_in_every_journey_of_the_patient(
     moment: tuple[Pathway, int], data: st.DataObject
@@ -141,7 +145,8 @@ def test_whatever_somebody_is_called_for_is_as_bad_in_every_journey_of_the_patie
     play = standing_at(*moment)
     for _ in range(data.draw(st.integers(1, 3))):
         play.at += data.draw(pauses())
-        command = draw_command(data, play.journey, play.at)
+        told = data.draw(of_model(data.draw(st.sampled_from(OF_HARM)), play.journey, play.at))
+        command = play.command(told, data.draw(st.sampled_from(told.roles)))
         decided = play.take(command)
         if isinstance(decided, Refusal) and decided.kept:
             play.keep(command, decided)
@@ -152,5 +157,6 @@ def test_whatever_somebody_is_called_for_is_as_bad_in_every_journey_of_the_patie
         if waiting.escalation_policy in (Severity.URGENT, Severity.EMERGENCY)
         and not (waiting.kind == "support" and journey.support[waiting.subject or ""].cause == "elsewhere")
     ]
-    told = (r.severity for r in see_elsewhere([journey], "another").risks if r.open and r.severity is not None)
-    assert is_at_least(worst(*told), worst(*called))
+    risks = see_elsewhere([journey], "another").risks
+    known = (risk.severity for risk in risks if risk.open and risk.severity is not None)
+    assert is_at_least(worst(*known), worst(*called))
