@@ -108,21 +108,25 @@ def _crisis_closed(state: HandoverState, body: CrisisClosed, event: EventHeader)
     return {"handover": None} if body.to is not None or state.closing is None else {}
 
 
-def _reached(state: Any, body: EventBody, event: EventHeader) -> Changes:
+def _found(state: Any) -> Changes:
     """Whoever agreed to take over a patient who was sought in vain has agreed to nothing once they are found."""
     return {"handover": None} if state.closing is None and not state.open_crises else {}
 
 
+def _reached(state: Any, body: CheckInCompleted | VisitRecorded, event: EventHeader) -> Changes:
+    return _found(state)
+
+
 def _asked(state: Any, body: InstrumentRecorded, event: EventHeader) -> Changes:
     """A clinician asks face to face, or by video or phone."""
-    return _reached(state, body, event) if body.administered_by in CLINICAL else {}
+    return _found(state) if body.administered_by in CLINICAL else {}
 
 
 def hear_from_patient(state: Any, event: EventHeader) -> Changes:
     """Return what changes where the patient themselves sent something, whatever it was: they are found."""
     if event.actor_role != Role.PATIENT or not state.is_patient(event.actor_id):
         return {}
-    return {"heard_from_at": event.at} | _reached(state, EventBody(), event)
+    return {"heard_from_at": event.at} | _found(state)
 
 
 def _dosed(state: Any, body: DoseRecorded, event: EventHeader) -> Changes:

@@ -94,7 +94,7 @@ class Disposal(ImmutableModel):
     id: Identifier
     doses: int
     by: Identifier
-    by_staff: bool = True
+    by_staff: bool
     witnessed: bool = False
 
 
