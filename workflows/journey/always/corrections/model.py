@@ -87,8 +87,8 @@ class FactAmended(EventBody):
 
 
 class EnteredInError(EventBody):
-    """The fact at ``version`` was entered in error (FHIR's status of that name), of the kind ``fact``. Where it
-    ``loosens`` something, it counts until a second, clinical person has confirmed that."""
+    """The fact at ``version`` was entered in error (FHIR's status of that name), of the kind ``fact``. One that is
+    ``to_confirm`` counts until a second, clinical person has confirmed that."""
 
     kind: Literal["fact.entered-in-error"] = "fact.entered-in-error"
     version: int
