@@ -150,8 +150,9 @@ async def renew(context: Context, token: str) -> None:
 
 
 async def call_for_help(context: Context, token: str) -> None:
-    """Call for help for the patient of a link. It needs no second step, and may be an old link; once an hour it counts
-    anew. ``context`` lets nobody in: whoever presses is unknown.
+    """Call for help for the patient of a link. It needs no second step, and may be an old link. Pressed again
+    it is the same call, until that was answered, or an hour is over. ``context`` lets nobody in: whoever presses is
+    unknown.
 
     Raises:
         NotAllowed: there is no such link.
@@ -160,16 +161,17 @@ async def call_for_help(context: Context, token: str) -> None:
     link = await links.find(await context.record(), token)
     if link is None or link.role not in LET_IN:
         raise NotAllowed("this link is not known, so we do not know who needs help", "Call now")
-    person = None
+    person, answered = None, 0
     # Help does not wait for what cannot be read: the journey hears of it all the same.
     with suppress(Fault, Unavailable):
         journey = await load_journey(context, link.journey_id)
+        answered = sum(not each.open for each in journey.support.values())
         async with open_contacts(context) as contacts:
             person = _person(contacts, link, journey)
     actor = (person or Profile(id=link.person, role=Role(link.role))).actor
     # Who reads ids may not try who it is.
     whose = "known" if person else "unknown"
-    once = uuid5(link.link_id, f"help:{whose}:{context.now():%Y-%m-%dT%H}")
+    once = uuid5(link.link_id, f"help:{whose}:{answered}:{context.now():%Y-%m-%dT%H}")
     body = RequestSupport(urgency="emergency", text=ASKED_FOR_HELP)
     await submit(context, link.journey_id, Command(command_id=once, actor=actor, body=body))
 

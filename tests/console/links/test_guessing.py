@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,7 @@ from activities.record.event_codec import load_events
 from console import limits as console_limits
 from console.limits import OF_ADDRESS, Rate
 from console.visits import COOKIE
-from simulation.people import CLINIC
+from simulation.people import CLINIC, PEOPLE
 from tests.console.links.home import CALL, MAIL, Home, address_in
 from tests.record.helpers import Connection
 from workflows.journey import commands as c
@@ -46,6 +47,19 @@ async def test_wrong_codes_are_counted_and_bounded_and_help_needs_no_code(home: 
     assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 403
     await owner.execute("UPDATE record.link SET made_at = made_at - interval '1 day' WHERE tries > 1")
     assert (await browser.client.post(last, data={"code": "blue7kite"})).status_code == 200
+
+
+@pytest.mark.server
+async def test_who_was_answered_and_needs_help_again_within_the_hour_calls_anew(home: Home) -> None:
+    address, browser = await home.link(), home.browser
+    for calls in (1, 2):
+        for _ in range(2):
+            assert "somebody is told now" in (await browser.client.post(address, data={"do": "help"})).text
+        assert len(fold(await load_events(home.record, home.journey_id)).support) == calls
+        answer = c.AnswerSupport(support=f"support-{calls}", text="Invented: called, and calm.")
+        command = c.Command(command_id=uuid4(), actor=PEOPLE[Role.CLINICIAN], body=answer)
+        async with home.world.connect(home.world.settings) as journeys:
+            await journeys.submit(home.journey_id, command)
 
 
 @pytest.mark.server
