@@ -9,7 +9,9 @@ from tests.journey.play import PROTOCOLS, Play, before
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.obligations import obligations
+from workflows.journey.protocol import Pathway, SignOffKind
+from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.validity import find_lapsed, lapses
 from workflows.journey.vocabulary.actors import Role
@@ -97,6 +99,14 @@ def test_a_session_moved_further_away_asks_for_its_questionnaire_again_in_its_ti
     measured = play.journey.latest(Instrument.PCL_5, occasion="session-1")
     assert measured is not None
     assert play.dosed_at() - measured.at <= timedelta(days=VALID.before_session_days)
+
+
+@pytest.mark.parametrize("pathway", ["PTSD", "ANXIETY"])
+def test_who_took_their_dose_is_not_asked_any_more_what_comes_before_it(pathway: Pathway) -> None:
+    play = before("session.dose", pathway=pathway)
+    assert validity.is_measured_before(play.journey, 1)
+    play.go_on(lambda journey: journey.sessions[1].running)
+    assert [each.what for each in obligations(play.journey) if "before session 1" in each.what] == []
 
 
 def test_what_lapses_first_is_asked_for_before_it_does_and_people_renew_all_of_it() -> None:

@@ -182,7 +182,8 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     session, subject = journey.sessions.get(number), str(number)
     if find_unconsented(journey):
         return
-    if validity.is_measured_before(journey, number):
+    dosed = session is not None and session.dosed_at is not None
+    if not dosed and validity.is_measured_before(journey, number):
         counts = timedelta(days=journey.protocol.validity.before_session_days)
         for instrument in scheduled_instruments(journey):
             if instrument in C_SSRS_FORMS:
