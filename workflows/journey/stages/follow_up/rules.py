@@ -239,7 +239,7 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
         )
     about, owner, what = CONTACTS[contact.type]
     if contact.instrument in C_SSRS_FORMS:
-        owner, what = Role.CLINICIAN, f"ask the {contact.instrument}"
+        owner, what = Role.CLINICIAN, "ask the C-SSRS"
     elif contact.instrument is not None:
         what = f"fill in the {contact.instrument}"
     yield require(
