@@ -11,8 +11,8 @@ from application.reading.freshness import TrueUpTo
 from application.sign_offs.decision_history import status_of
 from application.words.codes import say
 from application.words.events import title_of_event
-from application.words.lines import describe_event, describe_occasion, describe_score
-from application.words.terms import terms_of, terms_of_journey
+from application.words.lines import describe_event, describe_score
+from application.words.terms import describe_occasion, terms_of, terms_of_journey
 from application.words.viewer import shown_at
 from application.work.caseload import CasePage, PastPage
 from cli.layout import Rows

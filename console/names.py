@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeAlias
 from application.identity.staff import Colleague
 from application.words.codes import say, say_all
 from application.words.events import title_of_event
-from application.words.lines import describe_event, describe_occasion
-from application.words.terms import name_contact, terms_of_journey
+from application.words.lines import describe_event
+from application.words.terms import describe_occasion, name_contact, terms_of_journey
 from application.words.titles import TITLES, title_of_command
 from application.words.viewer import shown_at
 from workflows.journey.aggregate import Journey
@@ -224,11 +224,13 @@ def occasions(known: FormContext) -> Names:
     )
     for number in range(journey.next_session, planned + 1):
         for instrument in filter(known.chose, scheduled_instruments(journey)):
-            found[measure_name(journey, f"session-{number}", instrument)] = f"before session {number}, {instrument}"
+            found[measure_name(journey, f"session-{number}", instrument)] = (
+                f"before session {number}, {say(instrument)}"
+            )
     for contact in journey.contacts.values():
         open_still = contact.type == "measure" and contact.done_at is None and not contact.replaced
         if open_still and known.chose(contact.instrument):
-            found[contact.id] = f"due {known.at(contact.due)}, {contact.instrument}"
+            found[contact.id] = f"due {known.at(contact.due)}, {name_contact(contact)}"
     for waiting in journey.waiting.values():
         subject = waiting.subject if waiting.kind == "measure" else None
         if subject is not None and known.chose(instrument_measured(journey, subject)):
@@ -240,7 +242,7 @@ def occasions(known: FormContext) -> Names:
 def scores(known: FormContext) -> Names:
     terms = terms_of_journey(known.journey)
     return {
-        str(each.version): f"{each.instrument} {known.at(each.at)}, {describe_occasion(each.occasion, terms)}"
+        str(each.version): f"{say(each.instrument)} {known.at(each.at)}, {describe_occasion(each.occasion, terms)}"
         for each in reversed(known.journey.measurements)
     }
 

@@ -45,7 +45,6 @@ from application.words.events import title_of_event
 from application.words.lines import (
     describe_change,
     describe_event,
-    describe_occasion,
     describe_place,
     describe_score,
     filled,
@@ -53,7 +52,7 @@ from application.words.lines import (
 )
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
-from application.words.terms import name_hold
+from application.words.terms import describe_occasion, name_hold
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
 from application.work.hold_together import LOT_NOT_KNOWN

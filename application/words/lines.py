@@ -9,12 +9,11 @@ from pydantic import TypeAdapter
 
 from application.words.changes import Change
 from application.words.codes import say
-from application.words.terms import CODED, Terms, name_hold
+from application.words.terms import CODED, Terms, describe_occasion, name_hold
 from application.words.titles import title_of_command
 from application.words.viewer import on_both_clocks
 from workflows.journey import events as e
 from workflows.journey.instruments import Score
-from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.views.summary import describe_action
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.calendars import Instant
@@ -49,7 +48,7 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
             )
         case e.InstrumentRecorded():
             occasion = describe_occasion(body.occasion, terms)
-            return f"{body.instrument.value} ({occasion}): {describe_score(body.score)}"
+            return f"{say(body.instrument)} ({occasion}): {describe_score(body.score)}"
         case e.ObligationsUpdated():
             opened = _counted(f"{each.what} ({say(each.owner.value)})" for each in body.opened)
             closed = _counted(
@@ -166,19 +165,6 @@ def _quote(spelled: object, zone: str) -> str:
         case dict():
             return ", ".join(f"{name}: {_quote(inner, zone)}" for name, inner in spelled.items())
     return str(spelled)
-
-
-def describe_occasion(occasion: str, terms: Terms) -> str:
-    """Say on which occasion a questionnaire was, or is to be, filled in."""
-    if occasion == BASELINE:
-        return "baseline"
-    if occasion in terms.known:
-        return terms.known[occasion]
-    head, _, rest = occasion.partition("-")
-    number = rest.partition("-")[0]
-    if head == "session" and number.isdecimal():
-        return f"before session {number}"
-    return "at no planned time" if head in ("asked", "unscheduled") else say(occasion)
 
 
 def describe_score(score: Score) -> str:

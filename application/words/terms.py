@@ -16,6 +16,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments.results import ScoreChange, ScoreFlag
 from workflows.journey.protocol import Protocol
+from workflows.journey.stages.evaluation.model import BASELINE
 from workflows.journey.stages.follow_up.model import Contact
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.words import name_of
@@ -37,7 +38,7 @@ class Terms(NamedTuple):
     """What the codes and ids of a journey are called. ``codes`` are the codes that may stand in it: anything else is
     what a person wrote, and stays as it is. ``known`` are ids and numbers of exclusions with what they are of.
     ``called`` gives the name of one of the staff, or of a clinic, for its id. ``with_ids``: ids stand behind what they
-    are of."""
+    are of, where its name does not tell it from all others."""
 
     codes: frozenset[str]
     known: Mapping[str, str]
@@ -64,7 +65,8 @@ class Terms(NamedTuple):
         if text in self.codes:
             return say(text)
         name = self.known.get(text) or self.called(text)
-        return f"{name} ({text})" if self.with_ids and text not in name else name
+        told = ":" in text or text in name or name_of(text) in name
+        return f"{name} ({text})" if self.with_ids and not told else name
 
     def spell(self, value: object) -> Any:
         """Say all that a nested value holds. Lists and what has names stay as they were; so does None: "none" is an
@@ -74,7 +76,7 @@ class Terms(NamedTuple):
                 return None
             case Mapping():
                 return {
-                    self.known.get(str(name)) or say(name): say(inner) if name in CODED else self.spell(inner)
+                    self.known.get(str(name)) or say(name): self._spell_named(name, inner)
                     for name, inner in value.items()
                 }
             case str():
@@ -82,6 +84,11 @@ class Terms(NamedTuple):
             case Sequence() | set() | frozenset():
                 return [self.spell(inner) for inner in value]
         return self.say(value)
+
+    def _spell_named(self, name: object, value: Any) -> Any:
+        if name == "occasion" and isinstance(value, str):
+            return describe_occasion(value, self)
+        return say(value) if name in CODED else self.spell(value)
 
 
 NO_TERMS: Final = Terms(frozenset(), {}, "UTC")
@@ -103,6 +110,8 @@ def terms_of(
                 known |= {each.id: describe_contact(each, zone) for each in event.body.contacts}
             case e.HoldPlaced():
                 known[event.body.hold] = name_hold(event.body.hold, event.body.reason)
+            case e.SessionScheduled():
+                known |= _session(event.body.session)
             case e.DoseRecorded():
                 known[event.body.dose] = f"dose taken {on_both_clocks(event.body.taken_at, zone)[0]}"
             case body:
@@ -122,6 +131,7 @@ def terms_of_journey(journey: Journey) -> Terms:
         **{each.id: each.what for each in journey.waiting.values()},
         **{each.id: describe_contact(each, zone) for each in journey.contacts.values()},
         **{each.id: name_hold(each.id, each.reason) for each in journey.holds.values()},
+        **{name: said for number in journey.sessions for name, said in _session(number).items()},
         **{each.id: each.report.what for each in journey.adverse_events.values()},
         **{each.id: each.text for each in journey.questions.values()},
         **{each.id: each.what for each in journey.medicines.values()},
@@ -131,6 +141,11 @@ def terms_of_journey(journey: Journey) -> Terms:
     return plain._replace(known={**plain.known, **known})
 
 
+def _session(number: int) -> dict[str, str]:
+    """Return what a session is called where it is named as a source, or as what a decision is about."""
+    return {f"session-{number}": f"session {number}"}
+
+
 def name_hold(hold: str, reason: str = "") -> str:
     """Say which hold it is: care may be held more than once, and twice for the same reason."""
     return f"{name_of(hold)}: {reason}" if reason else name_of(hold)
@@ -138,12 +153,25 @@ def name_hold(hold: str, reason: str = "") -> str:
 
 def name_contact(contact: Contact) -> str:
     """Say what a contact is for: a visit, a check-in, or which questionnaire."""
-    return say(contact.type) if contact.instrument is None else contact.instrument.value
+    return say(contact.instrument or contact.type)
 
 
 def describe_contact(contact: Contact, zone: str) -> str:
     """Say which contact it is that is owed to a patient."""
     return f"{name_contact(contact)} due {on_both_clocks(contact.due, zone)[0]}"
+
+
+def describe_occasion(occasion: str, terms: Terms) -> str:
+    """Say on which occasion a questionnaire was, or is to be, filled in."""
+    if occasion == BASELINE:
+        return "baseline"
+    head, _, rest = occasion.partition("-")
+    number = rest.partition("-")[0]
+    if head == "session" and number.isdecimal():
+        return f"before session {number}"
+    if occasion in terms.known:
+        return terms.known[occasion]
+    return "at no planned time" if head in ("asked", "unscheduled") else say(occasion)
 
 
 def codes_of(protocol: Protocol) -> frozenset[str]:

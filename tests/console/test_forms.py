@@ -15,6 +15,7 @@ from application.identity.staff import Colleague
 from application.input import forms
 from application.pathway.command_catalog import BY_MODEL, KINDS, RENEWALS, CommandKind, forms_for, names_asked_for
 from application.pathway.command_catalog import FORMS as FORMS_OF_OBLIGATIONS
+from application.words.codes import say
 from application.words.titles import CALLED, CHOICES, TITLES
 from console import names as n
 from console.forms import OBSERVED, Field, answers_of, as_said, fields_of, read_back
@@ -250,7 +251,7 @@ def test_what_is_asked_for_says_what_it_means() -> None:
     known = FormContext(journey())
     for instrument in scheduled_instruments(known.journey):
         own, others = n.occasions(known._replace(instrument=instrument)), n.occasions(known)
-        planned = {name for name, said in others.items() if said.endswith(f", {instrument}")}
+        planned = {name for name, said in others.items() if said.endswith(f", {say(instrument)}")}
         assert set() < planned < {*own} < {*others}
     rated = fields_of(c.CompleteCheckIn, names_asked_for(BY_MODEL[c.CompleteCheckIn], known.journey))
     asked = ("symptoms", "told_by", "told_over")

@@ -16,6 +16,7 @@ from application.words.rules import RULES
 from application.words.sentences import first_sentence
 from application.words.terms import NO_TERMS, codes_of, codes_of_models, terms_of, terms_of_journey
 from application.words.titles import GROUPS, TITLES, WITHOUT_FORM, title_of_command
+from console.views.record import facts_of
 from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -92,6 +93,27 @@ def test_no_line_of_a_timeline_shows_a_code_or_an_id(pathway: Any, late: tuple[s
         shown = [each for each in ids if re.search(rf"(?<![\w:-]){re.escape(str(each))}(?![\w:-])", line)]
         assert [each for each in shown if not str(each).isalpha()] == [], line
         assert not re.search(UUID_IN, line), line
+
+
+@pytest.mark.parametrize("pathway", list_pathways())
+def test_what_is_printed_or_signed_shows_no_id_of_what_is_awaited_and_no_code_of_an_occasion(pathway: Any) -> None:
+    play = started(pathway).go_on(lambda journey: journey.closed, late=("check-in-1-24h",))
+    zone = play.journey.patient.zone
+    terms = terms_of(play.events, zone, play.journey.protocol, with_ids=True)
+    printed = [leaf for event in play.events for leaf in texts(terms.spell(facts_of(event, zone)))]
+    known = play.journey.model_dump(mode="json", include={"measurements", "sign_offs"})
+    signed = texts(terms_of_journey(play.journey).spell(known))
+    for said in (*printed, *signed):
+        assert not re.search(r"[a-z]:[a-z0-9]|\b(?:session|asked|hold)-\d|C-SSRS-SINCE", said), said
+
+
+def texts(value: Any) -> list[str]:
+    match value:
+        case dict():
+            return [leaf for each in value.values() for leaf in texts(each)]
+        case list():
+            return [leaf for each in value for leaf in texts(each)]
+    return [value] if isinstance(value, str) else []
 
 
 UUID_IN = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}"
