@@ -99,6 +99,20 @@ async def test_pages_of_patients_and_observers(desk: Desk, role: Role) -> None:
     assert found == []
 
 
+async def test_words_longer_than_a_phone_is_wide_are_broken_and_lines_are_kept(desk: Desk) -> None:
+    journey = (await desk.journey("evaluation")).journey.id
+    lines = "Invented: one in the morning\n- two at night"
+    async with desk.person("clinician", phone=True) as page:
+        await page.goto(f"/journeys/{journey}/medicine/add")
+        await page.get_by_label("What", exact=True).fill("Invented:" + "w" * 150)
+        await page.get_by_label("Dosage").fill(lines)
+        await page.locator("button.send").click()
+        for address in ("medicine/change", "print"):
+            await page.goto(f"/journeys/{journey}/{address}")
+            assert await overflow(page) == []
+        assert lines in await page.locator("table.facts").inner_text()
+
+
 async def test_a_record_on_paper(desk: Desk) -> None:
     async with desk.person("clinician") as page:
         await page.goto(f"/journeys/{desk.clinics.held}/print")
