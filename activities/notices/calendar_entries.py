@@ -44,12 +44,12 @@ def calendar_files(event: Event, service: Service, later: Iterable[Event] = ()) 
 
 def _file(event: Event, told: list[Appointment], method: str, service: Service) -> bytes:
     calendar = Calendar()
-    calendar.add("prodid", "-//care-pathway//EN")
+    calendar.add("prodid", "-//appointments//EN")
     calendar.add("version", "2.0")
     calendar.add("method", method)
     for each in told:
         entry = Entry()
-        entry.add("uid", f"{uuid5(event.journey_id, f'appointment:{each.name}')}@care-pathway")
+        entry.add("uid", str(uuid5(event.journey_id, f"appointment:{each.name}")))
         entry.add("sequence", event.version)
         entry.add("dtstamp", event.at)
         if each.starts is not None:
