@@ -317,8 +317,11 @@ async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
     targets, muted = [], []
     points: dict[Try, ContactPoint | None] = {}
     for person, subject in await _subjects(sender, notice):
-        contact = (await sender.contacts.find(subject)).contact
-        if contact.only_alarms and not notice.alarm and notice.kind not in WAITED_FOR:
+        known = await sender.contacts.find(subject)
+        contact = known.contact
+        # Below what cannot be read it may not be their wish any more: then it is tried again.
+        wish = contact.only_alarms and not known.unread
+        if wish and not notice.alarm and notice.kind not in WAITED_FOR:
             muted.append(person)
             continue
         usable = [each for each in contact.usable(alarm=notice.alarm) if each.channel in sender.channels]

@@ -11,20 +11,26 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from activities.notices import queue
+from activities.notices import deliver, queue
 from activities.notices.channels import AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import Contacts, of_staff
 from activities.notices.delivering import AT_ONCE, LOOKED_AT, Sender, delivering, see_to, try_failed_again
 from activities.notices.listing import list_messages
-from activities.record import Record, RecordUnavailable
+from activities.record import Opening, Record, RecordUnavailable
+from activities.record.event_codec import to_new
 from activities.record.watching import late_messages
 from deploy.local.postgres import Database
+from simulation.people import CLINIC
 from tests.application.watchdog.pager import Pager
 from tests.cli.helpers import invented
+from tests.fixtures.clear import PATIENTS
 from tests.fixtures.everything import everything
+from tests.journey.play import course
 from tests.notices.helpers import CLIO, DIRA, ONNO, give, point, queued, states, waits
 from tests.notices.mail_server import HANG, Mailbox
 from tests.record.helpers import Connection, a_notice
+from tests.record.read_models.courses import renamed
+from workflows.journey.views.notices import notices
 from workflows.journey.vocabulary.actors import Role
 
 pytestmark = pytest.mark.server
@@ -61,6 +67,41 @@ async def test_what_cannot_arrive_there_goes_another_way_and_then_to_a_person(
     assert await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", dies)
     assert not await app.fetchval("SELECT record.handle_notice(1::smallint, $1, 'otto')", dies)
     assert await late_messages(record, far, far) == []
+
+
+async def test_a_reminder_waits_until_what_somebody_said_last_can_be_read(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, app: Connection
+) -> None:
+    """What they wished before may not be what they wish now; alarms do not wait."""
+    events = course("PTSD").events
+    asked, number = next(
+        (each, event.version)
+        for event in events
+        for each in notices(event)
+        if (each.kind, each.to) == ("sign_off_requested", Role.CLINICIAN)
+    )
+    journey = uuid4()
+    begun = renamed(events[:number], journey)
+    opening = Opening(patient_keys=(PATIENTS.of_ref("pat"),), medicine="invented")
+    await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
+    task = next(each for each in notices(begun[-1]) if each.about == asked.about)
+    subject = of_staff(CLIO)
+    await give(contacts, subject, point("clio@clinic.example"), only_alarms=True)
+    assert await app.fetchval("SELECT record.keep_contact(1::smallint, $1, 2, $2, 'clio')", subject, bytes(64))
+    alarm, reminder = task.model_copy(update={"alarm": True}), record.patients.of_notice(task)
+    await deliver(record, [alarm, task], clinic=CLINIC, register=None)
+    for each in (record.patients.of_notice(alarm), reminder):
+        await see_to(sender, each)
+    assert [mail["To"] for mail in mailbox.mails] == ["clio@clinic.example"], "the alarm"
+    assert await states(app, reminder) == [("", "", "failed")]
+    await try_failed_again(sender, alarm=False, seconds=0)
+    await see_to(sender, reminder)
+    assert len(mailbox.mails) == 1
+    await give(contacts, subject, point("new@clinic.example"))
+    await try_failed_again(sender, alarm=False, seconds=0)
+    await see_to(sender, reminder)
+    assert [mail["To"] for mail in mailbox.mails][1:] == ["new@clinic.example"]
+    assert await waits(app, reminder) is None
 
 
 async def bounced(app: Connection, notice: UUID, channel: str) -> str:
