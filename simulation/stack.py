@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy.local.stack import PROFILES, Stack, local_stack
+from activities.record.verification.anchors import AnchorKeyError
+from activities.signatures.keys import KeyFileError, WrongPassphrase
+from deploy.local.stack import PROFILES, Stack, StackError, local_stack, put_back
 from simulation.keys import Signers, invent
 from simulation.people import PEOPLE, profile
 
@@ -43,9 +45,15 @@ async def staffed_stack(
         StackError: as `local_stack`.
     """
     async with local_stack(directory, keep_data=keep_data, time_skipping=time_skipping, headless=headless) as stack:
-        yield StaffedStack(
-            stack.directory, stack.postgres, stack.temporal, stack.anchor_key, invent(stack.directory / PROFILES)
-        )
+        profiles = stack.directory / PROFILES
+        try:
+            signers = invent(profiles)
+        except (KeyFileError, WrongPassphrase, AnchorKeyError) as problem:
+            left = put_back(profiles)
+            raise StackError(
+                "read the keys of the invented people", None, str(problem).rstrip("."), left=left
+            ) from None
+        yield StaffedStack(stack.directory, stack.postgres, stack.temporal, stack.anchor_key, signers)
 
 
 def write_environment(stack: StaffedStack, directory: Path) -> Environment:

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from activities.privacy.errors import KeyringError, KeyUnusable
 from activities.private_files import NotPrivate, read_private, replace_private, write_private
+
+log = structlog.get_logger("privacy")
 
 NONCE = 12
 """Bytes of a nonce, which comes before what is encrypted."""
@@ -66,6 +69,7 @@ class Keyring:
         """
         self._path = path
         self._seen, self._keys = _stamp(path), _read(path)
+        self._told = False
 
     async def current(self) -> str:
         """Return the id of the current master key."""
@@ -97,13 +101,19 @@ class Keyring:
             raise KeyUnusable("a wrapped key was altered") from None
 
     def _fresh(self) -> _Keys:
-        """A file that cannot be read for a moment changes nothing: it is replaced as a whole."""
-        stamp = _stamp(self._path)
-        if stamp is not None and stamp != self._seen:
+        """A file that cannot be read for a moment changes nothing: it is replaced as a whole. Ops are told once, since
+        after the next start nothing could be read."""
+        stamp, unreadable = _stamp(self._path), False
+        if stamp is None or stamp != self._seen:
             try:
                 self._keys, self._seen = _read(self._path), stamp
             except KeyringError:
-                return self._keys
+                unreadable = True
+        if unreadable and not self._told:
+            log.error("keyring.unreadable")
+        elif self._told and not unreadable:
+            log.warning("keyring.readable")
+        self._told = unreadable
         return self._keys
 
 

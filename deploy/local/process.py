@@ -19,18 +19,17 @@ _POLL_SECONDS = 0.05
 class StackError(Exception):
     """A step of the local stack failed.
 
-    `step` says which, `log_path` where the process wrote what it had to say (None if it never ran).
+    `step` says which, `log_path` where the process wrote what it had to say (None if it never ran). Where it does not
+    help to run it again, `left` says what is lost and what to do.
     """
 
-    def __init__(self, step: str, log_path: Path | None, reason: str) -> None:
+    def __init__(self, step: str, log_path: Path | None, reason: str, *, left: str | None = None) -> None:
         self.step = step
         self.log_path = log_path
         self.reason = reason
         next_step = f"Read {log_path}, then run" if log_path else "Then run"
-        super().__init__(
-            f"The local stack failed at this step: {step}. {reason}. "
-            f"Nothing already recorded was lost. {next_step} the same command again."
-        )
+        left = left or f"Nothing already recorded was lost. {next_step} the same command again"
+        super().__init__(f"The local stack failed at this step: {step}. {reason}. {left}.")
 
 
 class Child:

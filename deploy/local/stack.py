@@ -12,12 +12,16 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from activities.payload_codec import SealingCodec
+from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.key_store import open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, make_keyring
 from activities.record import Record, migrate, open_record, sealing
-from activities.record.verification.anchors import make_key, read_key
-from deploy.local.postgres import Postgres
+from activities.record.verification.anchors import AnchorKeyError, make_key, read_key
+from application.input.files import is_missing
+from deploy.local.postgres import Database, Postgres
 from deploy.local.process import Child, StackError, Supervised
 from deploy.local.temporal import TemporalServer
 
@@ -154,9 +158,9 @@ async def local_stack(
         try:
             await _start_together(postgres, temporal)
             await _migrate(postgres)
-            if not (directory / KEYRING).exists():
-                make_keyring(directory / KEYRING)
-            yield Stack(directory, postgres, temporal, _anchor_key(directory / ANCHOR_KEY))
+            await prepare_keyring(postgres.keys, directory / KEYRING)
+            anchor_key = anchor_public_key(directory / ANCHOR_KEY, directory / ANCHORS)
+            yield Stack(directory, postgres, temporal, anchor_key)
         finally:
             await asyncio.gather(postgres.stop(), temporal.stop())
             if not keep_data:
@@ -250,10 +254,51 @@ async def _migrate(postgres: Postgres) -> None:
         raise StackError("migrate the record", postgres.log_path, reason) from failed
 
 
-def _anchor_key(path: Path) -> bytes:
-    """The public half of the key the stack's worker signs anchors with; made at the first time."""
+async def prepare_keyring(keys: Database, keyring: Path) -> None:
+    """Make the keyring of a new stack, and make sure that it opens the keys that there are. None is made in the place
+    of one that is gone: nothing that is kept could be read.
+
+    Raises:
+        StackError: it is gone, cannot be read, or does not open them.
+    """
+    try:
+        if is_missing(keyring) and await _is_empty(keys):
+            make_keyring(keyring)
+        async with open_key_store(keys.keys_url, Keyring(keyring)):
+            pass
+    except (KeyringError, KeysUnavailable) as problem:
+        reason = f"{problem.reason}: without it nothing that is kept can be read"
+        raise StackError("read the keyring", None, reason, left=put_back(keyring)) from None
+
+
+async def _is_empty(keys: Database) -> bool:
+    owner = await asyncpg.connect(keys.owner_url)
+    try:
+        return bool(await owner.fetchval("SELECT NOT EXISTS (SELECT FROM keys.data_key)"))
+    finally:
+        await owner.close()
+
+
+def anchor_public_key(path: Path, anchors: Path) -> bytes:
+    """Return the public half of the key with which the stack's worker signs ``anchors``. It is made the first time, and
+    not while there are anchors of one that is gone: they would all seem forged.
+
+    Raises:
+        StackError: it is gone, or cannot be read.
+    """
     path.parent.mkdir(exist_ok=True)
-    return read_key(path).public_key().public_bytes_raw() if path.exists() else make_key(path)
+    try:
+        if path.exists() or (anchors.exists() and any(anchors.iterdir())):
+            return read_key(path).public_key().public_bytes_raw()
+        return make_key(path)
+    except AnchorKeyError as problem:
+        raise StackError("read the key of the anchors", None, problem.reason, left=put_back(path)) from None
+
+
+def put_back(file: Path) -> str:
+    """Say what to do about a key that is gone."""
+    begin_anew = "without a copy of it, remove the stack's directory (`make clean`) and begin anew"
+    return f"What was recorded is still there. Put {file} back as it was; {begin_anew}"
 
 
 def _remove_data(postgres: Postgres, *kept: Path) -> None:

@@ -15,10 +15,13 @@ import psutil
 import pytest
 from temporalio.client import Client
 
+from activities.privacy.master_keys import make_keyring
+from activities.private_files import write_private
 from application.settings import load_settings
 from application.temporal.settings import load_temporal_config
+from deploy.local.postgres import Database
 from deploy.local.process import StackError
-from deploy.local.stack import local_stack, run_worker
+from deploy.local.stack import anchor_public_key, local_stack, prepare_keyring, run_worker
 
 pytestmark = pytest.mark.server
 
@@ -73,6 +76,45 @@ async def test_kept_data_is_found_by_the_next_run(tmp_path: Path) -> None:
         client = await Client.connect(stack.temporal.address)
         assert (await client.get_workflow_handle("kept").describe()).id == "kept"
     stack.postgres.remove_data()
+
+
+async def test_no_keyring_is_made_in_the_place_of_one_that_is_gone(keys_database: Database, tmp_path: Path) -> None:
+    """It was made in silence: what had been recorded could not be read, and the old file had lost its place."""
+    keyring = tmp_path / "keyring.json"
+    await prepare_keyring(keys_database, keyring)
+    kept = keyring.read_bytes()
+    await prepare_keyring(keys_database, keyring)
+    assert keyring.read_bytes() == kept
+    keyring.unlink()
+    for damaged in (None, b"", kept[:50], kept.replace(b'"current"', b'"currant"')):
+        if damaged is not None:
+            write_private(keyring, damaged)
+        with pytest.raises(StackError, match=r"read the keyring.*Put .*keyring\.json back") as told:
+            await prepare_keyring(keys_database, keyring)
+        assert "Nothing already recorded was lost" not in str(told.value)
+        assert (keyring.read_bytes() if keyring.exists() else None) == damaged
+        keyring.unlink(missing_ok=True)
+    make_keyring(keyring)
+    with pytest.raises(StackError, match="its master key is not in the keyring"):
+        await prepare_keyring(keys_database, keyring)
+    keyring.unlink()
+    write_private(keyring, kept)
+    await prepare_keyring(keys_database, keyring)
+
+
+def test_no_key_of_anchors_is_made_in_the_place_of_one_that_is_gone(tmp_path: Path) -> None:
+    key, anchors = tmp_path / "profiles" / "anchor.key", tmp_path / "anchors"
+    public = anchor_public_key(key, anchors)
+    anchors.mkdir()
+    assert anchor_public_key(key, anchors) == public
+    (anchors / "000000000001.json").touch()
+    for damaged in (None, "", "ab"):
+        key.unlink()
+        if damaged is not None:
+            write_private(key, damaged.encode())
+        with pytest.raises(StackError, match=r"read the key of the anchors.*Put .*anchor\.key back"):
+            anchor_public_key(key, anchors)
+        key.touch()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")

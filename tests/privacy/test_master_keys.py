@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
@@ -94,13 +95,27 @@ def test_whoever_is_killed_while_they_change_it_leaves_the_old_or_the_new_one(
     assert (done.returncode, done.stdout) == (0, "['keyring.json', 'spare.json']\n"), done.stderr
 
 
-def test_a_file_that_goes_away_for_a_moment_changes_nothing(keyring: Path) -> None:
-    masters = Keyring(keyring)
+def test_a_file_that_goes_away_for_a_moment_changes_nothing_and_ops_are_told(keyring: Path) -> None:
+    """If it stays away, nothing can be read after the next start."""
+    masters, away = Keyring(keyring), keyring.with_suffix(".away")
     master, wrapped = asyncio.run(masters.wrap(KEY, b""))
-    keyring.rename(keyring.with_suffix(".away"))
-    assert asyncio.run(masters.unwrap(master, wrapped, b"")) == KEY
+
+    def said() -> list[str]:
+        with capture_logs() as logged:
+            for _ in range(2):
+                assert asyncio.run(masters.unwrap(master, wrapped, b"")) == KEY
+        return [line["event"] for line in logged]
+
+    assert said() == []
+    keyring.rename(away)
+    assert said() == ["keyring.unreadable"]
     keyring.write_text("{")
-    assert asyncio.run(masters.unwrap(master, wrapped, b"")) == KEY
+    assert said() == []
+    keyring.unlink()
+    away.rename(keyring)
+    assert said() == ["keyring.readable"]
+    keyring.write_text("")
+    assert said() == ["keyring.unreadable"]
 
 
 def test_the_current_key_is_never_dropped_and_no_file_overwritten(keyring: Path) -> None:
