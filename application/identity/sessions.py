@@ -166,7 +166,7 @@ async def _session_for(context: Context, actor: Actor) -> tuple[SessionCertifica
     """Return the session in which somebody acts, and its key; None where it may be missing."""
     kept = _kept(context)
     problem = SessionProblem.NO_SESSION if kept is None else await _problem(context, kept.session)
-    if kept is not None and problem is None and (kept.session.person, kept.session.role) == (actor.id, actor.role):
+    if kept is not None and problem is None:
         return kept.session, Ed25519PrivateKey.from_private_bytes(bytes.fromhex(kept.key))
     demonstration = context.settings.demonstration
     way = context.let_in_by
@@ -174,7 +174,7 @@ async def _session_for(context: Context, actor: Actor) -> tuple[SessionCertifica
         return await _let_in(context, actor, DEMONSTRATION if demonstration else way)
     if demonstration and way:
         return None
-    raise _refused(problem or SessionProblem.WRONG_PERSON)
+    raise _refused(problem or SessionProblem.NO_SESSION)
 
 
 def _refused(problem: SessionProblem) -> NotAllowed:
@@ -210,6 +210,11 @@ async def _let_in(context: Context, actor: Actor, way: str) -> tuple[SessionCert
 
 
 async def _problem(context: Context, session: SessionCertificate) -> SessionProblem | None:
+    """Say why a session does not count now for the person who acts: any file can stand beside a profile."""
+    if session.person != context.actor.id:
+        return SessionProblem.WRONG_PERSON
+    if session.role != context.actor.role:
+        return SessionProblem.WRONG_ROLE
     log = ThisLog(await (await context.record()).log_name(), context.settings.demonstration)
     return check_session(session, keyring.verified_register(context.settings), log, context.now())
 

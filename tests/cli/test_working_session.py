@@ -1,5 +1,6 @@
 """Acting in a working session at the terminal: opened once, noticed by nobody, and needed by everybody."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -105,6 +106,13 @@ def test_the_file_is_the_persons_alone(real: World, journey: UUID, profiles: Pro
     other.write_bytes(file.read_bytes())
     other.chmod(0o600)
     assert act(real, profiles[Role.THERAPIST], "pathway", "move", str(journey), given=MOVE).code == 4
+    shown = act(real, profiles[Role.THERAPIST], "working-session", "show")
+    assert (shown.code, "somebody else's" in shown.error["reason"]) == (4, True), "it was shown as theirs"
+    profile = json.loads(Path(own).read_text())
+    Path(own).write_text(json.dumps(profile | {"role": "ops"}))
+    file.chmod(0o600)
+    shown = act(real, own, "working-session", "show")
+    assert (shown.code, "another role" in shown.error["reason"]) == (4, True)
 
 
 def test_to_stop_nobody_needs_a_session(real: World, journey: UUID, profiles: Profiles) -> None:
