@@ -98,8 +98,13 @@ def prove(session: SessionCertificate, session_key: Ed25519PrivateKey, journey_i
 
 
 def check_session(session: SessionCertificate, register: Register, log: ThisLog, at: datetime) -> SessionProblem | None:
-    """Say why a session does not count at a moment (UTC); None when it does."""
-    return next(_session_problems(session, register, log, at), None)
+    """Say why a session does not count now, at a moment (UTC); None when it does. It is over when its key is revoked,
+    also by a clock that is behind."""
+    problem = next(_session_problems(session, register, log, at), None)
+    entry = register.entry(session.key_id) or register.service(session.key_id)
+    if problem is None and entry is not None and entry.state_at(register.no_earlier(at)) == "revoked":
+        return SessionProblem.REVOKED
+    return problem
 
 
 def refuse_unproven(

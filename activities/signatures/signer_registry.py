@@ -243,6 +243,11 @@ class Register(InputModel):
                     raise ValueError("one licence number in one state is one person's")
         return self
 
+    def no_earlier(self, at: datetime) -> datetime:
+        """Return a moment (UTC), or when the register was issued, where a clock says that this is still to come: by a
+        clock that is behind, whoever was revoked could look on for as long."""
+        return max(at, self.issued_at)
+
     def entry(self, key_id: str) -> SignerEntry | None:
         """Return the entry of a key, if there is one."""
         return next((entry for entry in self.entries if entry.key_id == key_id), None)

@@ -196,7 +196,7 @@ async def accept(context: Context, offered: Offered, sent: Mapping[str, str]) ->
 
 def person_of(register: Register, key_id: str, at: datetime) -> Profile | None:
     """Return whose passkey this is, as the register says at a moment (UTC); None when nobody may use it then."""
-    entry = register.entry(key_id)
+    entry, at = register.entry(key_id), register.no_earlier(at)
     if entry is None or entry.passkey is None or entry.state_at(at) != "active":
         return None
     known = next((each for each in profiles_in(register, entry.person, at) if each.role == entry.role), None)

@@ -125,7 +125,9 @@ async def admit(settings: Settings, record: Record, token: str, now: datetime) -
     except (InvalidSignature, ValueError):
         raise _no_token("this is no token") from None
     _require_reader(found.session.role)
-    return TokenBearer(settings, record, found.session)
+    bearer = TokenBearer(settings, record, found.session)
+    await keyring.require_newest(bearer)
+    return bearer
 
 
 async def decode_payloads(context: Context, keys: DataKeys, payloads: Sequence[Payload]) -> list[Payload]:

@@ -20,6 +20,7 @@ from activities.payload_codec import SealingCodec
 from activities.privacy.key_store import KeyStore
 from activities.record import Record, open_record, sealing
 from activities.record.access_log import list_access
+from activities.record.stored import SeenRegister
 from application.context import Context, utc_now
 from application.errors import NotAllowed
 from application.operations.payloads import make_token
@@ -146,6 +147,15 @@ async def test_nobody_else_sees_anything(asked: Asked, record: Record) -> None:
         assert answer.status_code == 401, none
         assert "payloads" not in answer.json()
     assert await list_access(record, journey_id=asked.journey_id) == ()
+
+
+async def test_by_an_older_register_nobody_sees_anything(asked: Asked, record: Record, signers: Signers) -> None:
+    """Whoever was revoked since, and can put it back, would see payloads until their session ends."""
+    token = await asked.token(Role.OPS)
+    assert shown(await asked.decode(token)) == CLEAR.data
+    await record.see_register(SeenRegister(signers.register.current().version + 1, bytes(32)))
+    answer = await asked.decode(token)
+    assert (answer.status_code, "payloads" in answer.json()) == (503, False)
 
 
 async def test_of_another_clinic_payloads_stay_as_they_are_and_the_attempt_is_kept(

@@ -176,9 +176,11 @@ async def test_every_form_needs_a_working_session_but_for_what_anybody_may_say(
     assert (held.actor.id, held.proof) == (CLIO.id, None)
 
 
+@pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=3)])
 async def test_who_is_not_in_the_register_now_is_refused_and_signed_out(
-    world: World, register: Register, browser: Browser
+    world: World, register: Register, browser: Browser, behind: timedelta
 ) -> None:
+    """Also where the clock of the console is behind."""
     for stranger in ("somebody", f"{COCO.id} ", COCO.id.upper()):
         refused = await sign_in_by(browser, stranger)
         assert refused.status_code == 403, stranger
@@ -191,9 +193,9 @@ async def test_who_is_not_in_the_register_now_is_refused_and_signed_out(
         assert (await browser.go("/work")).url.path == "/work"
         world.at += timedelta(seconds=1)
         if person == CLIO:
-            register.revoke(key, world.at)
+            register.revoke(key, world.at + behind)
         else:
-            register.now = end_entry(register.now, COCO.id, COCO.role, at=world.at)
+            register.now = end_entry(register.now, COCO.id, COCO.role, at=world.at + behind)
             register.put()
         assert (await browser.go("/work")).url.path == "/sign-in"
         assert (await sign_in_by(browser, person.id)).status_code == 403

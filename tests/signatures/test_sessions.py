@@ -199,6 +199,9 @@ def test_a_session_ends_at_once_when_its_key_is_revoked() -> None:
         after = revoke(REGISTER, key.key_id, at=NOW, because="lost", by="demo-security")
         assert refused(command, register=after) == says(SessionProblem.REVOKED)
         assert refused(command, register=after, at=NOW - timedelta(seconds=1)) is None
+        assert command.proof is not None
+        behind = check_session(command.proof.session, after, LOG, NOW - timedelta(seconds=1))
+        assert behind == SessionProblem.REVOKED, "no clock is believed that is behind the register"
     assert check_session(session(), REGISTER, LOG, NOW) is None
 
 

@@ -11,6 +11,7 @@ from application.profiles import Profile, profiles_in
 def who_may_look(register: Register, person: str, at: datetime) -> tuple[Profile, ...]:
     """Return who somebody is at a moment (UTC), once for each role in which they work. A role whose keys of theirs are
     all revoked is left out: revoking them is how somebody is put out at once."""
+    at = register.no_earlier(at)
     return tuple(each for each in profiles_in(register, person, at) if _has_a_key_or_never_had(register, each, at))
 
 
