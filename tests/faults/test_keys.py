@@ -5,11 +5,11 @@ import faulthandler
 import json
 import os
 import signal as signals
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,7 +24,18 @@ from temporalio.api.workflowservice.v1 import (
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.client import (
+    ActivityExecutionStatus,
+    Client,
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.converter import ActivitySerializationContext
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
@@ -51,6 +62,7 @@ from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
 
 pytestmark = pytest.mark.server
+Described = TypeVar("Described")
 
 
 @pytest.fixture
@@ -124,6 +136,63 @@ async def test_what_is_sent_without_the_keys_or_for_another_journey_moves_nothin
         after = await mine.recorded()
         assert (after.stage, after.outcome) == (before.stage, before.outcome)
         assert task_failures(await histories(mine)) == []
+
+
+@pytest.mark.faults
+async def test_what_somebody_has_run_by_itself_or_by_a_schedule_was_made_for_another_place(
+    client: Client, plain: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """All of it was genuine in the journey: its own start, and what it asked its activities, under their own ids."""
+    course = Course(client, record, signers, task_queue)
+    async with at_work(client, record, signers, task_queue):
+        await course.begin()
+        before, events = await course.recorded(), await histories(course)
+        opening = events[0].workflow_execution_started_event_attributes.input.payloads
+        asked = [
+            event.activity_task_scheduled_event_attributes
+            for event in events
+            if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+        ]
+        for each in asked:
+            by_itself = await plain.start_activity(
+                each.activity_type.name,
+                args=[RawValue(payload) for payload in each.input.payloads],
+                id=each.activity_id,
+                task_queue=task_queue,
+                start_to_close_timeout=timedelta(seconds=10),
+                retry_policy=RetryPolicy(maximum_attempts=1),
+            )
+            described = await settled(by_itself.describe, lambda each: each.status != ActivityExecutionStatus.RUNNING)
+            assert described.status == ActivityExecutionStatus.FAILED
+        assert {each.activity_type.name for each in asked} >= {"append_to_record", "catch_up_with_record"}
+        action = ScheduleActionStartWorkflow(
+            "CareJourney",
+            args=[RawValue(payload) for payload in opening],
+            id=workflow_id(course.id),
+            task_queue=task_queue,
+        )
+        schedule = await plain.create_schedule(
+            f"by-hand-{uuid4()}", Schedule(action=action, spec=ScheduleSpec()), trigger_immediately=True
+        )
+        [began] = (await settled(schedule.describe, lambda each: bool(each.info.recent_actions))).info.recent_actions
+        await schedule.delete()
+        assert isinstance(began.action, ScheduleActionExecutionStartWorkflow)
+        with pytest.raises(WorkflowFailureError) as failed:
+            await client.get_workflow_handle(began.action.workflow_id).result()
+        assert "without the keys" in str(failed.value.cause)
+        assert await course.recorded() == before
+
+
+async def settled(describe: Callable[[], Awaitable[Described]], enough: Callable[[Described], bool]) -> Described:
+    """What is described, once it has come so far."""
+    found = [await describe()]
+
+    async def is_enough() -> bool:
+        found.append(await describe())
+        return enough(found[-1])
+
+    await eventually(is_enough)
+    return found[-1]
 
 
 @pytest.mark.faults
