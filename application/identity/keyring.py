@@ -5,6 +5,7 @@ A passphrase is asked of a person (`Context.ask`) and used once. It is never sto
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from pydantic import AwareDatetime, StringConstraints, ValidationError
 from activities.private_files import NotPrivate, read_private
 from activities.signatures import keys, register_file
 from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
+from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import Register, RegisterError
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack, UseCaseError
@@ -226,7 +228,7 @@ def register_path(given: Path | None, settings: Settings) -> Path:
 
 
 def read_register(path: Path, organisation_key: bytes) -> Register:
-    """Read the register in a file, and verify its signature.
+    """Read the register in a file, and verify its signature. This process takes no older one than it has read there.
 
     Raises:
         InvalidInput: there is no file.
@@ -240,9 +242,14 @@ def read_register(path: Path, organisation_key: bytes) -> Register:
             state=NOTHING_WRITTEN,
         )
     try:
-        return register_file.read(path, organisation_key)
+        return _file(path, organisation_key).believed()
     except RegisterError as error:
         raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
+
+
+@lru_cache(maxsize=16)
+def _file(path: Path, organisation_key: bytes) -> RegisterFile:
+    return RegisterFile(path, organisation_key)
 
 
 async def require_newest(context: Context, given: Path | None = None) -> None:

@@ -153,6 +153,21 @@ async def test_nobody_signs_in_with_what_is_not_their_passkey(register: Register
     assert (await sign_in(opened, PASSKEY, "nobody")).status_code == 403
 
 
+async def test_an_older_register_that_is_put_back_lets_nobody_in_again(
+    clinics: Clinics, register: Register, without_buttons: FastAPI, opened: Browser
+) -> None:
+    """Who was revoked meanwhile, and did nothing, would be signed in as before."""
+    register.enrol(PASSKEY.entry(CLIO))
+    await sign_in(opened, PASSKEY, CLIO.id)
+    older = register.now
+    register.revoke(PASSKEY.key_id, clinics.world.at)
+    async with browser_of(without_buttons) as another:
+        assert (await sign_in(another, PASSKEY, CLIO.id)).status_code == 403
+    register.now = older
+    register.put()
+    assert "older than one seen before" in (await opened.go("/work")).text
+
+
 @pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=3)])
 async def test_who_has_several_passkeys_says_which(
     clinics: Clinics, register: Register, opened: Browser, behind: timedelta
