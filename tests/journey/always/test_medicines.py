@@ -63,6 +63,17 @@ def test_stopping_is_a_change_too_and_only_clinicians_review() -> None:
     assert play.waits_for("medicines_review") is None
 
 
+def test_what_the_patient_takes_is_kept_after_the_pathway_closed() -> None:
+    play = before("session.check")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.go_on(lambda journey: journey.closed)
+    play.do(SEDATIVE, Role.PATIENT)
+    play.do(c.StopMedicine(medicine="medicine-1", reason="invented"), Role.PATIENT)
+    assert [each.status for each in play.journey.medicines.values()] == ["stopped", "active"]
+    assert play.journey.closed
+    assert not play.journey.waiting
+
+
 def test_a_change_that_came_after_they_looked_is_not_reviewed() -> None:
     play = before("session.check")
     play.do(HARMLESS, Role.PATIENT)

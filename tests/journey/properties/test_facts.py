@@ -77,7 +77,7 @@ def disturbed(data: st.DataObject, where: tuple[Pathway, int]) -> Play:
 def draw_fact(data: st.DataObject, play: Play) -> c.CommandBody:
     ago = timedelta(minutes=data.draw(st.sampled_from([0, 1, 90, 60 * 5, 60 * 30, 60 * 24 * 10, 60 * 24 * 400])))
     when = play.at - ago
-    match data.draw(st.integers(0, 5)):
+    match data.draw(st.integers(0, 7)):
         case 0:
             return c.RecordDose(
                 session=data.draw(st.sampled_from([None, 1, 2, 3, 7])),
@@ -94,6 +94,11 @@ def draw_fact(data: st.DataObject, play: Play) -> c.CommandBody:
             return c.RequestSupport(urgency=data.draw(st.sampled_from(["urgent", "clinical", "routine"])), text="x")
         case 4:
             return c.ReportCrisis(what="x")
+        case 5:
+            classes = data.draw(st.sampled_from([(), ("benzodiazepine",), ("other",)]))
+            return c.AddMedicine(what="x", classes=classes, dosage="x")
+        case 6:
+            return c.AskQuestion(text="x")
         case _:
             return c.RecordObservation(
                 seen_at=when,
@@ -130,6 +135,8 @@ def check_awaited(journey: Journey, bodies: list[e.EventBody]) -> None:
                 assert journey.died or ("death", body.death) in about
             case e.SupportRequested():
                 assert ("support", body.support) in about
+            case e.QuestionAsked():
+                assert journey.died or ("question", body.question) in about
             case e.CrisisOpened():
                 assert ("crisis", body.crisis) in about or (journey.died and "support" in kinds)
 

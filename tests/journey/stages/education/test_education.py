@@ -144,3 +144,17 @@ def test_early_question_needs_no_stage() -> None:
     play = started()
     play.do(c.AskQuestion(text="how long does this take?"), Role.PATIENT)
     assert play.waits_for("question", "question-1") is not None
+
+
+def test_a_question_is_answered_whatever_has_ended() -> None:
+    play = before("session.schedule")
+    play.do(c.AskQuestion(text="may I drive again?"), Role.PATIENT)
+    play.do(c.Withdraw(), Role.PATIENT)
+    assert play.waits_for("question", "question-1")
+    play.do(c.AnswerQuestion(question="question-1", text="invented"))
+    play.go_on(lambda journey: journey.closed)
+    play.do(c.AskQuestion(text="and swim?"), Role.PATIENT)
+    assert play.waits_for("question", "question-2")
+    play.do(c.AnswerQuestion(question="question-2", text="invented"))
+    assert play.journey.closed
+    assert not play.journey.waiting

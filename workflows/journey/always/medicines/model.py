@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.stages.follow_up.model import VisitRecorded
 from workflows.journey.vocabulary.actors import CLINICAL, STAFF, Role
 from workflows.journey.vocabulary.base import Identifier, ImmutableModel, Short, SortedDict, Text
 from workflows.journey.vocabulary.calendars import Day, Instant
+from workflows.journey.vocabulary.stage import Stage
 
 MedicationStatus = Literal[
     "active", "intended", "on-hold", "unknown", "completed", "stopped", "not-taken", "entered-in-error"
@@ -25,6 +26,7 @@ class AddMedicine(CommandBody):
     kind: Literal["medicine.add"] = "medicine.add"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     what: Short
     classes: tuple[Identifier, ...] = ()
     dosage: Text
@@ -38,6 +40,7 @@ class ChangeMedicine(CommandBody):
     kind: Literal["medicine.change"] = "medicine.change"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     medicine: Identifier
     classes: tuple[Identifier, ...] | None = None
     dosage: Text | None = None
@@ -51,6 +54,7 @@ class StopMedicine(CommandBody):
     kind: Literal["medicine.stop"] = "medicine.stop"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     medicine: Identifier
     reason: Text
 

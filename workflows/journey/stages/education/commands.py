@@ -84,11 +84,13 @@ class Acknowledge(CommandBody):
 
 
 class AskQuestion(CommandBody):
-    """The patient (or staff for them) asks something. Consent waits until the question is answered."""
+    """The patient (or staff for them) asks something. Consent waits until the question is answered, and so
+    does the ending of a pathway."""
 
     kind: Literal["question.ask"] = "question.ask"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, *STAFF)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     text: Text
 
 
@@ -97,6 +99,7 @@ class AnswerQuestion(CommandBody):
 
     kind: Literal["question.answer"] = "question.answer"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     question: Identifier
     text: Text
 
