@@ -1,7 +1,7 @@
 """Worse is never answered with less: pairs of findings, through `decide`, with nobody acting for days."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import product
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.people import observation, vitals
+from simulation.people import checklist, observation, vitals
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import SAID_HERE, Play, after, before, standing
 from tests.journey.properties.test_observing import worsened
@@ -18,6 +18,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.views.notices import notices
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.severity import SEVERITIES
@@ -285,6 +286,28 @@ def test_a_tenfold_dose_reaches_everybody_whom_a_reading_reaches() -> None:
     reading, overdose = notified(), respond(RELEASED, tenfold, Role.OBSERVER)
     shifted = tuple(Telling(t.to, t.alarm, t.at + (RUNNING.at - RELEASED.at)) for t in overdose.told)
     assert_at_least(reading, Response(shifted, overdose.held, overdose.severe, overdose.rings))
+
+
+CHECKED = before("session.check", 2)
+
+
+@given(st.integers(60, 220), st.integers(30, 140), st.none() | st.integers(35, 160), st.none() | st.integers(85, 100))
+def test_vital_signs_before_a_dose_are_told_as_an_observation_of_them(
+    systolic: int, diastolic: int, heart_rate: int | None, oxygen: int | None
+) -> None:
+    """Nobody is less ill for being measured before a dose. What may be measured again holds nothing, and no dose is
+    released before somebody has answered."""
+    measured = {"systolic": systolic, "diastolic": diastolic, "heart_rate": heart_rate, "oxygen": oxygen}
+    signs = vitals(CHECKED.at).model_copy(update=measured)
+    form = checklist(CHECKED.journey, 2, CHECKED.at).model_copy(update={"vitals": signs})
+    seen = c.RecordObservation(seen_at=CHECKED.at, vitals=signs)
+    told, before_dose = (respond(CHECKED, body, Role.SESSION_MONITOR) for body in (seen, form))
+    again = replace(told, held=told.held and before_dose.held)
+    assert_at_least(again, before_dose)
+    if told.held:
+        play = standing(CHECKED.journey, CHECKED.at, "PTSD")
+        play.do(form, Role.SESSION_MONITOR)
+        assert dose_gate(play.journey, 2, play.at)
 
 
 # It goes on until it is settled

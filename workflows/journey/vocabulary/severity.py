@@ -36,19 +36,18 @@ OF_OBSERVATION: dict[Literal["notify", "emergency"], Severity] = {
     "notify": Severity.URGENT,
     "emergency": Severity.EMERGENCY,
 }
-"""Of an observation in a session, by what the protocol's limits make of it."""
+"""Of an observation, and of the vital signs before a dose, by what the protocol's limits make of them."""
 OF_OTHER_DOSE = Severity.URGENT
 """Of a dose that was released, but of more than planned or by another route, and no overdose; and of one that was,
 together with others, beyond a limit."""
 OF_UNWELL = Severity.URGENT
 """Of a check-in in which the patient feels unwell."""
-OF_NO_GO: dict[Literal["told", "alarm", "emergency"], Severity] = {
+OF_NO_GO: dict[Literal["told", "alarm"], Severity] = {
     "told": Severity.CLINICAL,
     "alarm": Severity.URGENT,
-    "emergency": Severity.EMERGENCY,
 }
-"""Of a checklist that does not allow a dose: as such, by an item of the protocol's ``alarm``, and with vital signs that
-would be an emergency after the dose."""
+"""Of a checklist that does not allow a dose: as such, and by an item of the protocol's ``alarm``. Its vital signs are
+as severe as those of an observation."""
 OF_PREGNANCY = Severity.CLINICAL
 """Of a pregnancy test that is not negative: no less than a checklist that says so (`OF_NO_GO`)."""
 OF_WORSENING = Severity.CLINICAL

@@ -123,7 +123,7 @@ def test_a_no_go_stands_in_every_journey_of_the_patient() -> None:
     assert until is not None
     tell_the_other(there, here)
     for hold in [hold.id for hold in here.journey.standing_holds]:
-        here.sign(SignOffKind.HOLD_RELEASE, hold)
+        here.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold)
     assert f"a no-go stands until {format_moment(until, here.journey.patient.zone)}" in gate(here)
 
 

@@ -139,13 +139,16 @@ def test_a_no_go_is_lifted_over_the_checklist_as_it_was_recorded_last(before_: i
         form = checklist(play.journey, 1, play.at).model_copy(update={"vitals": measured})
         play.do(form, Role.SESSION_MONITOR)
 
+    kinds_of = {False: SignOffKind.HOLD_RELEASE, True: SignOffKind.SEVERE_HOLD_RELEASE}
     checked(before_)
     [hold] = play.journey.standing_holds
-    early = play.signature(SignOffKind.HOLD_RELEASE, hold.id)
+    early = play.signature(kinds_of[hold.severe], hold.id)
     play.later(minutes=1)
     checked(after_)
-    play.refused(early, code=RefusalCode.STALE, field="request")
-    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+    by = Role.MEDICAL_DIRECTOR if hold.severe else Role.CLINICIAN
+    play.refused(early, by, code=RefusalCode.STALE, field="request")
+    for each in play.journey.standing_holds:
+        play.sign(kinds_of[each.severe], each.id)
     assert not play.journey.held
 
 

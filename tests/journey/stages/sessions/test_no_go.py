@@ -69,7 +69,8 @@ def test_a_no_go_holds_care_is_told_and_no_second_checklist_lifts_it(finding: st
     assert (placed.cause, placed.source) == ("no_go", "session-2")
     assert finding in placed.reason
     assert finding in asked.text
-    assert play.asks_for(SignOffKind.HOLD_RELEASE, placed.hold)
+    kind = SignOffKind.SEVERE_HOLD_RELEASE if placed.severe else SignOffKind.HOLD_RELEASE
+    assert play.asks_for(kind, placed.hold)
     play.later(minutes=1)
     check(play)
     play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.HELD)
@@ -86,13 +87,28 @@ def test_what_the_protocol_calls_urgent_pages_the_clinician_on_call(item: str) -
     assert waiting.owner == (Role.ON_CALL_CLINICIAN if urgent else Role.CLINICIAN)
 
 
-def test_vital_signs_that_would_be_an_emergency_after_the_dose_page_before_it_too() -> None:
-    for systolic, owner in ((160, Role.CLINICIAN), (205, Role.ON_CALL_CLINICIAN)):
-        play = at_start()
-        check(play, **measured(play.at, systolic))
-        waiting = play.waits_for("support")
-        assert waiting is not None
-        assert waiting.owner == owner
+@pytest.mark.parametrize(
+    ("systolic", "urgency", "severe"), [(159, None, False), (160, "urgent", False), (205, "emergency", True)]
+)
+def test_vital_signs_before_a_dose_are_told_as_hard_as_an_observation_of_them(
+    systolic: int, urgency: str | None, severe: bool
+) -> None:
+    play = at_start()
+    check(play, **measured(play.at, systolic))
+    assert [asked.urgency for asked in play.journey.support.values()] == [urgency for _ in (urgency,) if urgency]
+    assert [hold.severe for hold in play.journey.standing_holds] == [severe for _ in (urgency,) if urgency]
+
+
+def test_what_an_alert_is_about_is_told_also_where_it_may_be_measured_again() -> None:
+    """An oxygen that is to be measured again, and at the limit of an alert: told, and no dose until it is answered."""
+    play = at_start()
+    low = vitals(play.at).model_copy(update={"oxygen": int(RULES.vitals.notify.oxygen_below) - 1}).model_dump()
+    followed = check(play, vitals=low)
+    assert one(followed, e.SessionChecked).verdict == "recheck"
+    assert one(followed, e.SupportRequested).urgency == "urgent"
+    assert not play.journey.held
+    assert any("support" in found for found in dose_gate(play.journey, SECOND, play.at))
+    assert not [body for body in check(play, vitals=low) if isinstance(body, e.SupportRequested)]
 
 
 def lift(play: Play) -> None:
@@ -102,7 +118,7 @@ def lift(play: Play) -> None:
     assert support.subject is not None
     play.do(c.AnswerSupport(support=support.subject, text="looked at"), Role.ON_CALL_CLINICIAN)
     [hold] = [hold for hold in play.journey.holds.values() if not hold.released]
-    play.sign(SignOffKind.HOLD_RELEASE, hold.id)
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE if hold.severe else SignOffKind.HOLD_RELEASE, hold.id)
 
 
 def test_a_clinician_lifts_it_with_a_reason() -> None:

@@ -25,7 +25,15 @@ from workflows.journey.stages.sessions.judging import vitals_alert
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, refuse
-from workflows.journey.vocabulary.severity import OF_NO_GO, OF_PREGNANCY, OF_WORSENING, Severity, is_at_least, worst
+from workflows.journey.vocabulary.severity import (
+    OF_NO_GO,
+    OF_OBSERVATION,
+    OF_PREGNANCY,
+    OF_WORSENING,
+    Severity,
+    is_at_least,
+    worst,
+)
 from workflows.journey.vocabulary.words import name_of
 
 ABOUT_THE_FORM = (
@@ -132,11 +140,9 @@ def _judge_checklist(journey: Journey, said: ReportContent) -> Severity | None:
     found = []
     if isinstance(items, Mapping) and any(items.get(item) is False for item in alarm):
         found.append(OF_NO_GO["alarm"])
-    match _judge_vitals(journey, said.get("vitals")):
-        case "emergency":
-            found.append(OF_NO_GO["emergency"])
-        case "notify":
-            found.append(OF_NO_GO["told"])
+    alert = _judge_vitals(journey, said.get("vitals"))
+    if alert in ("notify", "emergency"):
+        found.append(OF_OBSERVATION[alert])
     return worst(*found) if found else None
 
 

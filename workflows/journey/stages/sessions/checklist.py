@@ -26,7 +26,7 @@ from workflows.journey.stages.sessions.judging import LEFT_OUT, vitals_alert
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.clinical import state_problem
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
-from workflows.journey.vocabulary.severity import OF_NO_GO, Severity, is_at_least
+from workflows.journey.vocabulary.severity import OF_NO_GO, OF_OBSERVATION, Severity, is_at_least, worst
 
 Verdict = Literal["go", "recheck", "no_go"]
 
@@ -160,23 +160,28 @@ def vitals_verdict(rules: VitalsRules, vitals: c.Vitals) -> Verdict:
 
 
 def react_check(journey: Journey, body: e.SessionChecked, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care on a no-go and tell a clinician: the one on call at once where the protocol's alarm, or its emergency
-    limits of vital signs, say so. One that holds care already is told again only if it is worse than what is open."""
-    reason = f"the checklist of session {body.session} does not allow a dose: {', '.join(body.no_go)}"[:4000]
-    known = any(hold.cause == NO_GO and hold.reason == reason for hold in journey.standing_holds)
-    if not body.no_go:
+    """Hold care on a no-go, and tell a clinician of it, and of vital signs at the protocol's limits as an observation
+    would: nobody is less ill before a dose. The one on call hears of those, and of the protocol's alarm. What is told
+    already is told again only if it is worse than what is open."""
+    rules, alert = journey.protocol.sessions, vitals_alert(journey.protocol.sessions.vitals, body.vitals, None)
+    if not body.no_go and alert == "none":
         return
-    rules, found = journey.protocol.sessions, OF_NO_GO["told"]
+    found = OF_NO_GO["told"]
     if any(finding in rules.no_go.alarm for finding in body.no_go):
         found = OF_NO_GO["alarm"]
-    if vitals_alert(rules.vitals, body.vitals, None) == "emergency":
-        found = OF_NO_GO["emergency"]
+    if alert != "none":
+        found = worst(found, OF_OBSERVATION[alert])
+    what = f"does not allow a dose: {', '.join(body.no_go)}" if body.no_go else "found vital signs at the limits"
+    reason = f"the checklist of session {body.session} {what}"[:4000]
+    severe = alert == "emergency"
+    alike = (hold for hold in journey.standing_holds if (hold.cause, hold.reason) == (NO_GO, reason))
+    known = any(hold.severe >= severe for hold in alike)
     told = (support for support in journey.support.values() if support.open and support.text == reason)
-    open_now = (Severity(support.urgency) for support in told)
-    if known and (found == OF_NO_GO["told"] or any(is_at_least(severity, found) for severity in open_now)):
+    open_now = [Severity(support.urgency) for support in told]
+    if body.no_go and not known:
+        yield place(journey, NO_GO, reason, severe=severe, source=f"session-{body.session}")
+    elif (known and found == OF_NO_GO["told"]) or any(is_at_least(severity, found) for severity in open_now):
         return
-    if not known:
-        yield place(journey, NO_GO, reason, source=f"session-{body.session}")
     yield ask_support(journey, found, reason)
 
 
