@@ -14,6 +14,7 @@ from application.errors import FromOutside, InvalidInput, NotAllowed, NotFound
 from application.input.numbers import number_in
 from application.reading.access_log import Query, has_broken_glass, is_theirs, keep_look, may_see
 from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.always.care_team.rules import WHAT_ANYBODY_MAY
 from workflows.journey.events import Event, FactAmended
 
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
@@ -61,7 +62,7 @@ async def read_to_act(context: Context, query: Query, journey_id: UUID) -> ReadS
     if read.journey is None or not is_theirs(context, read.journey):
         raise NotAllowed(
             "you have no part in this journey: emergency access lets you look",
-            "You may hold care, report harm and ask for help; whoever is responsible for the patient does the rest",
+            WHAT_ANYBODY_MAY,
             state="Nothing was changed.",
         )
     return read

@@ -6,7 +6,13 @@ from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.always.care_team.rules import add_named, has_part, require_fit, require_part
+from workflows.journey.always.care_team.rules import (
+    WHAT_ANYBODY_MAY,
+    add_named,
+    has_part,
+    require_fit,
+    require_part,
+)
 from workflows.journey.always.death import rules as death
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway
@@ -75,7 +81,7 @@ def _told_to(journey: Journey | None, command: Command, refusal: Refusal) -> Ref
     return Refusal(
         code=RefusalCode.NOT_ALLOWED,
         reason="this is not taken from somebody who has no part in this journey",
-        remedy="You may hold care, report harm and ask for help; whoever is responsible for the patient does the rest",
+        remedy=WHAT_ANYBODY_MAY,
     )
 
 

@@ -305,6 +305,48 @@ def test_who_has_no_part_is_kept_too_and_marked() -> None:
     assert {"report.kept", "hold.placed", "care-team.stranger-heard"} <= {event.body.kind for event in events}
 
 
+def test_who_has_no_part_learns_how_what_they_measured_is_kept() -> None:
+    """An observation is not taken from them; what they say of it is, and is looked at at once."""
+    play = started()
+    stranger = PEOPLE[Role.OBSERVER].model_copy(update={"id": "a-passer-by"})
+    seen = c.RecordObservation(seen_at=play.at, vitals=_vitals(play, 205))
+    refusal = play.decide(play.command(seen, stranger))
+    assert isinstance(refusal, Refusal)
+    assert "`report keep`" in (refusal.remedy or "")
+    play.do(c.KeepReport(about="observation.record", said="205 over 132, measured at the door (invented)"), stranger)
+    assert play.journey.held
+    waiting = play.waits_for("kept_report")
+    assert waiting is not None
+    assert waiting.owner == Role.ON_CALL_CLINICIAN
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "doses_left": st.integers(0, 4),
+            "deviation": st.sampled_from(["it was spat out (invented)", "late"]),
+        },
+    ),
+    st.sampled_from([Role.PATIENT, Role.OBSERVER, Role.COORDINATOR]),
+)
+def test_what_is_told_of_a_recorded_dose_again_and_is_new_is_kept(told: dict[str, Any], by: Role) -> None:
+    """Another count of what is left is a dose to account for; what was not as planned is asked about."""
+    play = after("session.dose")
+    dose = play.journey.doses["dose-1"]
+    again = c.RecordDose(dose_mg=dose.dose_mg, route=dose.route, taken_at=dose.taken_at, **told)
+    new = any(told[name] != getattr(dose, name) for name in told)
+    command = play.command(again, by)
+    refusal, events = hand_in(play, command)
+    assert refusal is not None
+    assert refusal.code == RefusalCode.ALREADY_DONE
+    assert refusal.kept is new
+    assert play.journey.held is new
+    assert bool(play.waits_for("kept_report")) is new
+    assert bool(events) is new
+    assert not hand_in(play, command.model_copy(update={"command_id": uuid4()}))[1]
+
+
 def test_a_risk_whose_form_is_wrong_is_kept() -> None:
     play = started()
     answers = {**c_ssrs("yyyyyyy"), "q9": True}

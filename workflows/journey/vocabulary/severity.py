@@ -40,6 +40,8 @@ OF_OBSERVATION: dict[Literal["notify", "emergency"], Severity] = {
 OF_OTHER_DOSE = Severity.URGENT
 """Of a dose that was released, but of more than planned or by another route, and no overdose; and of one that was,
 together with others, beyond a limit."""
+OF_DOSE_TOLD_AGAIN = Severity.CLINICAL
+"""Of a dose that is recorded, and told again with another count of those left, or with what was not as planned."""
 OF_UNWELL = Severity.URGENT
 """Of a check-in in which the patient feels unwell."""
 OF_NO_GO: dict[Literal["told", "alarm"], Severity] = {

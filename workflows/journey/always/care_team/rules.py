@@ -36,6 +36,11 @@ from workflows.journey.vocabulary.words import in_words
 Entry = TypeVar("Entry")
 Named = tuple[Part, str, str]
 """A part, who is given it, and the field of the command that names them."""
+WHAT_ANYBODY_MAY = (
+    "You may hold care, ask for help and report harm: say what you saw or measured in your own words (`report keep`); "
+    "whoever is responsible for the patient does the rest"
+)
+"""What somebody is told who has no part in a journey."""
 
 
 def has_part(journey: Journey, actor: Actor) -> bool:
@@ -68,7 +73,7 @@ def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
         refuse(
             RefusalCode.NOT_ALLOWED,
             "you have no part in this journey",
-            "You may hold care, report harm and ask for help; whoever is responsible for the patient does the rest",
+            WHAT_ANYBODY_MAY,
         )
 
 

@@ -21,11 +21,14 @@ from workflows.journey.entries import find
 from workflows.journey.instruments import C_SSRS_FORMS, Instrument, definition_of
 from workflows.journey.obligation_types import KEPT_REPORT
 from workflows.journey.requirements import Requirement, each_needs, require
+from workflows.journey.stages.sessions.dosing import find_recorded, is_marked
 from workflows.journey.stages.sessions.judging import vitals_alert
+from workflows.journey.stages.sessions.state import Dose
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, refuse
 from workflows.journey.vocabulary.severity import (
+    OF_DOSE_TOLD_AGAIN,
     OF_NO_GO,
     OF_OBSERVATION,
     OF_PREGNANCY,
@@ -46,9 +49,9 @@ ABOUT_THE_FORM = (
 )
 """Why a report may be refused for what is in it or for when it comes, and not for who sends it or because it was sent
 before."""
-ONCE_ONLY = ("visit.record", "session.check")
-"""Forms that are taken once for each visit and session, and so refused though they may say something else than what is
-recorded."""
+ONCE_ONLY = ("visit.record", "session.check", "session.dose")
+"""Forms that are taken once for each visit, session and dose, and so refused though they may say something else than
+what is recorded."""
 KEPT_BYTES = 15_000
 """How much of what was said is kept, in bytes of UTF-8."""
 ReportContent = Mapping[str, Any]
@@ -95,6 +98,8 @@ def judge_severity(journey: Journey, about: str, said: ReportContent, fields: tu
             return None
         case "pregnancy.test":
             return None if told.get("result") == "negative" else OF_PREGNANCY
+        case "session.dose" if recorded := _find_recorded(journey, said):
+            return None if any(_is_told(dose, said) for dose in recorded) else OF_DOSE_TOLD_AGAIN
     return Severity.EMERGENCY if about in HARM else None
 
 
@@ -107,6 +112,22 @@ HARM = (
 NOT_AS_CORRECTION = ("session.dose", "pathway.amend")
 """Forms that tell of no harm as a correction: a dose that was taken is recorded, and its correction is asked for again;
 and nobody corrects a correction, however deep somebody nests them."""
+
+
+def _find_recorded(journey: Journey, said: ReportContent) -> tuple[Dose, ...]:
+    """Return the doses that are recorded as somebody says one, unless it is to be found out whether they were taken."""
+    try:
+        told = c.RecordDose.model_validate_json(canonical(said))
+    except ValueError:
+        return ()
+    recorded = find_recorded(journey, told)
+    return () if is_marked(journey, recorded) else recorded
+
+
+def _is_told(dose: Dose, said: ReportContent) -> bool:
+    """Whether it is recorded of a dose how many are left after it, and what was not as planned, as far as it is said
+    again."""
+    return all(said.get(name) in (None, getattr(dose, name)) for name in ("doses_left", "deviation"))
 
 
 def _judge_correction(journey: Journey, correction: object) -> Severity | None:

@@ -42,13 +42,8 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
     tells one again that is marked as entered in error says that it was taken: a clinician asks."""
     require_taken(command, at)
     session = _session_of(journey, command)
-    recorded = [
-        dose
-        for dose in journey.doses.values()
-        if (dose.taken_at, dose.dose_mg, dose.route) == (command.taken_at, command.dose_mg, command.route)
-    ]
-    marked = [made.version for made in journey.unconfirmed.values() if made.in_error]
-    if any(dose.version in marked for dose in recorded):
+    recorded = find_recorded(journey, command)
+    if is_marked(journey, recorded):
         refuse(
             RefusalCode.CONTRADICTS,
             "this dose is marked as entered in error, and nobody has confirmed that yet",
@@ -63,6 +58,18 @@ def record_dose(journey: Journey, command: c.RecordDose, by: Actor, at: datetime
             "taken_at",
         )
     yield make_dose(journey, command, by, _next_dose(journey), session, at)
+
+
+def find_recorded(journey: Journey, command: c.RecordDose) -> tuple[Dose, ...]:
+    """Return the doses that are recorded with this time, amount and route."""
+    told = (command.taken_at, command.dose_mg, command.route)
+    return tuple(dose for dose in journey.doses.values() if (dose.taken_at, dose.dose_mg, dose.route) == told)
+
+
+def is_marked(journey: Journey, doses: tuple[Dose, ...]) -> bool:
+    """Whether one of these doses is marked as entered in error, and nobody has confirmed that yet."""
+    marked = [made.version for made in journey.unconfirmed.values() if made.in_error]
+    return any(dose.version in marked for dose in doses)
 
 
 def _next_dose(journey: Journey) -> str:
