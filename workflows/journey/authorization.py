@@ -126,7 +126,8 @@ def delegations_of(
     journey: Journey, kind: SignOffKind, roles: tuple[Role, ...], person: str, at: datetime
 ) -> tuple[Delegation, ...]:
     """Return what was delegated to a person and gives them one of these roles for this kind at a moment. It ends with
-    what its giver has: their licence, and their entry, as far as this journey knows it."""
+    what its giver has: their licence, and their entry, as far as this journey knows it. The patient lends none, also
+    where it comes out later that they are."""
     return tuple(
         given
         for given in journey.delegations.values()
@@ -136,6 +137,7 @@ def delegations_of(
         and at < given.until
         and given.licence.covers(journey.patient.state, at)
         and _is_entered(journey, given, at)
+        and not journey.is_patient(given.by)
     )
 
 

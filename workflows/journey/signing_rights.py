@@ -44,6 +44,6 @@ def signing_rights(journey: Journey, kind: SignOffKind, subject: str | None) -> 
         if kind in given.sign_offs
         and given.role in roles
         and journey.patient.state in given.licence.states
-        and not is_barred(given.by)
+        and not (is_barred(given.by) or journey.is_patient(given.by))
     )
     return SigningRights(roles, tuple(filter(is_barred, known)), tuple(delegates))

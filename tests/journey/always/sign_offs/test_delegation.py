@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE
+from tests.journey.elsewhere import merged
 from tests.journey.play import Play, after, before, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -94,6 +95,19 @@ def test_lists_name_a_delegate_only_where_the_givers_licence_counts(states: list
     roles = play.journey.protocol.sign_offs[SignOffKind.EVALUATION].roles
     lent = delegations_of(play.journey, SignOffKind.EVALUATION, roles, ON_CALL.id, play.at)
     assert bool(lent) is listed, "as when it is signed"
+
+
+def test_a_right_that_was_lent_by_who_turns_out_to_be_the_patient_counts_no_more() -> None:
+    """Whoever decides on it would decide in the patient's place."""
+    play = asked()
+    giver = person("giver", Role.CLINICIAN)
+    lend(play, ON_CALL, giver, timedelta(weeks=2))
+    assert signing_rights(play.journey, SignOffKind.EVALUATION, None).delegates
+    merged(play, giver.id)
+    assert not signing_rights(play.journey, SignOffKind.EVALUATION, None).delegates
+    play.refused(
+        play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"
+    )
 
 
 @pytest.mark.parametrize("who", ["giver", "medical director"])
