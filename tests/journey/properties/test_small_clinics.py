@@ -72,7 +72,8 @@ class Clinic(Play):
         # First whose role it is: what a clinician asks is not asked by a coordinator.
         role = command.actor.role
         for actor in sorted(actors(self.staff), key=lambda each: (each.role != role, each.role not in CLINICAL)):
-            if actor.role in command.body.roles:
+            counts = isinstance(command.body, c.CountSupply) and actor.id in self.journey.release_cancelled_by
+            if actor.role in command.body.roles and not counts:  # Whoever cancelled the session leaves that to another.
                 decided = self.take(self.by(command, actor))
                 if not isinstance(decided, Refusal):
                     self.seen.append((self.journey, self.at))
