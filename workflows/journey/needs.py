@@ -20,7 +20,7 @@ from workflows.journey.always.reports import rules as reports
 from workflows.journey.always.safety import rules as safety
 from workflows.journey.always.supply import rules as supply
 from workflows.journey.entries import as_entries
-from workflows.journey.obligation_types import OBLIGATION_TYPES, RETURNED, Outlasts
+from workflows.journey.obligation_types import LEFTOVERS, OBLIGATION_TYPES, RETURNED, WITNESS, Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.requirements import Needs, Requirement, as_needs
@@ -103,11 +103,14 @@ def wanted_now(journey: Journey) -> dict[str, Requirement]:
 
 
 def outlasts_of(journey: Journey, need: Requirement) -> Outlasts:
-    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request;
-    contacts after a dose go on as long as the protocol says that they are owed."""
+    """Return how far something is still awaited once the pathway ends. A returned request goes as far as the request,
+    and the witness of a disposal as far as the doses that are left: they count as there until then. Contacts after a
+    dose go on as long as the protocol says that they are owed."""
     contact = journey.contacts.get(need.subject or "")
     if contact is not None and (owed := contact_outlasts(journey, contact)):
         return owed
     if need.kind == RETURNED.kind and need.subject:
         return SIGN_OFF_TYPES[SignOffKind(need.subject.partition(":")[0])].outlasts
+    if need.kind == WITNESS.kind and need.subject in journey.disposals:
+        return LEFTOVERS.outlasts
     return SIGN_OFF_TYPES[need.sign_off].outlasts if need.sign_off else OBLIGATION_TYPES[need.kind].outlasts

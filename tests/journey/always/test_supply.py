@@ -389,3 +389,18 @@ def test_a_session_that_was_not_released_is_cancelled_without_a_count() -> None:
     play = before("session.release")
     play.do(c.CancelSession(session=1, reason="not today (invented)"))
     assert play.waits_for("supply_count") is None
+
+
+def test_a_disposal_waits_for_its_witness_whatever_has_ended() -> None:
+    """Until it is witnessed the doses count as there: who is to see to them is told whom that waits for."""
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    left = balance(play.journey)
+    play.do(c.MoveSupply(movement="disposed", doses=left, moved_at=play.at), Role.COORDINATOR)
+    disposal = next(iter(play.journey.disposals))
+    assert play.waits_for("leftovers")
+    waiting = play.waits_for("witness", disposal)
+    assert waiting is not None
+    assert waiting.owner == Role.CLINICIAN
+    play.do(c.WitnessDisposal(disposal=disposal), Role.CLINICIAN)
+    assert play.waits_for("leftovers") is None

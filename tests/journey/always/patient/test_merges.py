@@ -134,6 +134,22 @@ def test_two_people_sign_that_two_patients_are_one() -> None:
     assert not play.asks_for(SignOffKind.PATIENT_MERGE, "merge-1")
 
 
+@pytest.mark.parametrize("ended", ["before", "after"])
+def test_no_ending_takes_away_that_somebody_noticed_two_patients_who_are_one(ended: str) -> None:
+    """Doses of the one count for the other, who may have a journey elsewhere, only once it is decided."""
+    play = after("evaluation.record")
+    if ended == "after":
+        play.do(MERGE, Role.COORDINATOR)
+    play.do(c.Withdraw(), Role.PATIENT)
+    assert play.journey.closed is (ended == "before")
+    if ended == "before":
+        play.do(MERGE, Role.COORDINATOR)
+    assert play.asks_for(SignOffKind.PATIENT_MERGE, "merge-1")
+    assert "patient.merged" in kinds(play.sign(SignOffKind.PATIENT_MERGE, "merge-1"))
+    assert play.journey.closed
+    assert not play.journey.waiting
+
+
 def test_no_dose_before_it_is_decided_whether_two_patients_are_one() -> None:
     play = before("session.release")
     play.do(MERGE, Role.COORDINATOR)

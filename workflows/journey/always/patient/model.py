@@ -112,6 +112,7 @@ class ProposeMerge(CommandBody):
 
     kind: Literal["patient.merge"] = "patient.merge"
     licensed: ClassVar[bool] = False
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     other: Identifier
     reason: Text
 

@@ -54,6 +54,7 @@ TYPES = (
         written_by="one",
         approval=_merge_patients,
         reasoned=True,
+        outlasts=Outlasts.DEATH,
         care=False,
     ),
     SignOffType(
