@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from simulation.people import checklist, plan, revision, vitals
+from tests.journey.contacts import answer
 from tests.journey.correcting import amend, redose
 from tests.journey.play import Play, after, before, one, started
 from tests.journey.stages.sessions.helpers import ending, observed_until, see
@@ -359,3 +360,18 @@ def test_nobody_alone_takes_the_contacts_after_a_dose_away_once_the_pathway_ends
     long_ago = c.RecordDose.model_validate({**taken, "taken_at": play.at - timedelta(days=10)})
     amend(play, "session.dosed", long_ago)
     assert [w.id for w in play.journey.waiting.values() if w.kind in ("check_in", "visit")] == owed
+
+
+@pytest.mark.parametrize("moment", ["before the sessions", "after closing"])
+def test_a_check_in_that_was_made_too_late_is_decided_on_wherever_its_dose_was_told(moment: str) -> None:
+    play = before("screening.record")
+    if moment == "after closing":
+        play.do(c.Withdraw(), Role.PATIENT)
+        play.go_on(lambda journey: journey.closed)
+    play.do(c.RecordDose(dose_mg=100.0, route="sublingual", taken_at=play.at), Role.PATIENT)
+    play.wait(days=9)
+    name = "check-in-dose-1-4h"
+    play.do(answer(name), Role.PATIENT)
+    assert play.waits_for("missed_contact", name)
+    play.do(c.SettleContact(contact=name, reason="invented"))
+    assert play.waits_for("missed_contact", name) is None

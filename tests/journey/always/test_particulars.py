@@ -140,3 +140,17 @@ def test_a_corrected_birth_date_opens_the_answers_that_rest_on_the_age() -> None
     born = date(play.at.year - 70, 1, 1)
     play.do(c.CorrectBirthDate(born=born, reason="misread (invented)"), Role.COORDINATOR)
     assert "X36" in obstacles(play), "over 65: no, is no answer any more"
+
+
+def test_where_help_is_sent_is_recorded_after_the_pathway_closed() -> None:
+    """Somebody tells of a risk after the end: help goes where the patient lives now."""
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    play.go_on(lambda journey: journey.closed)
+    play.do(c.ReportCrisis(what="invented"), Role.OBSERVER)
+    play.do(c.UpdatePatient(dispatch_address_ref="new-address", emergency_contact_ref="new-contact", reason="x"))
+    play.do(c.Move(state="NY", zone="America/New_York"), Role.COORDINATOR)
+    patient = play.journey.patient
+    assert (patient.dispatch_address_ref, patient.emergency_contact_ref) == ("new-address", "new-contact")
+    assert (patient.state, patient.zone) == ("NY", "America/New_York")
+    assert play.journey.closed

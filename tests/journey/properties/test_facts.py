@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from application.pathway.command_catalog import forms_for
+from tests.examples import examples
+from tests.journey.contacts import answer
 from tests.journey.play import Play, course, standing, standing_at
 from tests.journey.properties.journeys import draw_command, moments, pauses
 from workflows.journey import commands as c
@@ -157,6 +160,27 @@ def test_what_happened_is_recorded_whatever_the_journey_has_come_to(
     check_awaited(play.journey, [event.body for event in decided])
     assert (play.journey.closed, play.journey.outcome) == (closed, outcome), "it wakes, and stays as it ended"
     play.go_on(lambda journey: not journey.waiting or journey.closing is None, most=150)
+
+
+@examples(0.15)
+@given(st.data(), moments())
+def test_whatever_is_awaited_can_be_done_whatever_the_journey_has_come_to(
+    data: st.DataObject, where: tuple[Pathway, int]
+) -> None:
+    """Somebody of the role that is asked may send the command that does it, in this stage and after every ending."""
+    play = disturbed(data, where)
+    taken = c.RecordDose(route="sublingual", taken_at=play.at)
+    symptoms = dict.fromkeys(play.journey.protocol.symptoms.names, 0)
+    for fact in data.draw(st.permutations([taken, draw_fact(data, play)])):
+        play.take(play.command(fact, data.draw(st.sampled_from(TELLERS))))
+        play.wait(hours=data.draw(st.sampled_from([1, 200])))
+    for contact in [k for k in play.journey.contacts.values() if k.open and k.type == "check_in"]:
+        play.take(play.command(answer(contact.id).model_copy(update={"symptoms": symptoms}), Role.PATIENT))
+    for waiting in obligations(play.journey):
+        forms = [kind.model for kind, _ in forms_for(waiting, play.journey)]
+        able = [each for each in forms if each.fact or play.journey.stage in each.stages]
+        assert able or waiting.sign_off, f"{waiting.id} in {play.journey.stage}: {forms}"
+        assert waiting.sign_off or any(waiting.owner in each.roles for each in able), waiting.id
 
 
 WATCHED = (

@@ -4,11 +4,12 @@ from datetime import date
 from typing import ClassVar, Literal
 
 from workflows.journey.always.pathway.model import PathwayState
-from workflows.journey.envelopes import Changes, CommandBody, EventBody, EventHeader, Evolutions
+from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, Text
 from workflows.journey.vocabulary.calendars import Day
 from workflows.journey.vocabulary.clinical import Language
+from workflows.journey.vocabulary.stage import Stage
 
 
 class UpdatePatient(CommandBody):
@@ -19,6 +20,7 @@ class UpdatePatient(CommandBody):
     kind: Literal["patient.update"] = "patient.update"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.PATIENT, Role.COORDINATOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     emergency_contact_ref: Identifier | None = None
     dispatch_address_ref: Identifier | None = None
     language: Language | None = None

@@ -66,6 +66,7 @@ class Move(CommandBody):
 
     kind: Literal["pathway.move"] = "pathway.move"
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     zone: Zone
     state: UsState
 

@@ -7,7 +7,6 @@ from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import Entries, as_entries
 from workflows.journey.envelopes import (
     ALWAYS,
-    FROM_SESSIONS,
     Changes,
     CommandBody,
     EventBody,
@@ -95,7 +94,7 @@ class SettleContact(CommandBody):
 
     kind: Literal["contact.settle"] = "contact.settle"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
-    stages: ClassVar[tuple[Stage, ...]] = FROM_SESSIONS
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     contact: Identifier
     reason: Text
 
