@@ -167,7 +167,7 @@ async def revoke(
 
 async def list_(call: Call, register: runtime.RegisterOption = None) -> None:
     """List every key there ever was: whose, with which licence, since when, by whom, and whether it is revoked."""
-    found = signers.list_signers(call.context, register)
+    found = await signers.list_used(call.context, register)
     if call.output.json_only:
         call.output.data([entry.model_dump(mode="json") for entry in (*found.entries, *found.services)])
         return

@@ -1,12 +1,14 @@
 """Administer who may sign: make a key, enrol it, revoke it, list the register."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import StringConstraints, ValidationError, model_validator
 
+from activities.record import RecordFault, RecordUnavailable
 from activities.signatures import register_changes, register_file
 from activities.signatures.keys import PrivateKey, key_id_of
 from activities.signatures.signer_registry import (
@@ -18,7 +20,16 @@ from activities.signatures.signer_registry import (
     require_fitting,
 )
 from application.context import Context
-from application.errors import NOTHING_WRITTEN, Conflict, InvalidInput, NotAllowed, NotFound, NotVerified, SteppedBack
+from application.errors import (
+    NOTHING_WRITTEN,
+    Conflict,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotVerified,
+    SettingsError,
+    SteppedBack,
+)
 from application.identity import keyring
 from application.input import forms
 from application.input.files import content_of, refuse_existing, replace, write_new
@@ -279,6 +290,20 @@ def list_signers(context: Context, register: Path | None) -> Register:
         InvalidInput, NotVerified: it is missing, or not valid.
     """
     return keyring.verified_register(context.settings, register)
+
+
+async def list_used(context: Context, register: Path | None) -> Register:
+    """Return the register as `list_signers`. Of the one that the settings name, processes believe only the newest that
+    was used with the record: where that can be asked, an older one is told as what it is.
+
+    Raises:
+        InvalidInput, NotVerified: it is missing, not valid, or not the newest one.
+    """
+    found = list_signers(context, register)
+    if register is None:
+        with suppress(SettingsError, RecordUnavailable, RecordFault):
+            await keyring.require_newest(context)
+    return found
 
 
 def confirm(context: Context, question: str) -> None:

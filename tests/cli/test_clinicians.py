@@ -1,5 +1,6 @@
 """`clinician`: keys that only their owners have, and a register that only the organisation's key can change."""
 
+import asyncio
 import json
 import stat
 from datetime import timedelta
@@ -7,15 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from activities.record.stored import SeenRegister
 from activities.record.verification.anchors import read_key
 from activities.signatures.keys import key_id_of, unlock
 from application.errors import NOTHING_WRITTEN
 from application.identity import keyring
 from application.identity.signers import EnrolmentRequest
+from deploy.local.postgres import Database
 from simulation.people import PEOPLE
 from tests.cli.conftest import Profiles
-from tests.cli.helpers import START
+from tests.cli.helpers import START, World, call
 from tests.cli.signers import BY, OFFLINE, PASSPHRASE, AtTerminal, Clinic
+from tests.fixtures.clear import open_clear
+from tests.fixtures.everything import everything
 from tests.signatures.authenticator import ORIGIN, es256
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 
@@ -395,6 +400,24 @@ def test_a_register_that_does_not_verify_is_exit_7(clinic: Clinic) -> None:
         answer = clinic.world.call("clinician", "list", "--json")
         assert answer.code == 7
         assert answer.out == ""
+
+
+@pytest.mark.server
+def test_list_tells_that_a_newer_register_was_used(migrated: Database) -> None:
+    """No process believes this one any more, and ops are told to look here for why."""
+    world = World(migrated)
+    assert call(world, "clinician", "list", "--json").code == 0
+
+    async def see() -> None:
+        async with open_clear(everything(migrated)) as record:
+            await record.see_register(SeenRegister(99, bytes(32)))
+
+    asyncio.run(see())
+    told = call(world, "clinician", "list", "--json")
+    assert (told.code, told.out) == (7, "")
+    assert "older than one seen before" in told.error["reason"]
+    assert told.error["remedy"] == "Put the newest one back"
+    assert call(world, "clinician", "list", "--register", str(world.settings.register_file), "--json").code == 0
 
 
 def test_list_needs_both_settings(clinic: Clinic) -> None:
