@@ -182,7 +182,7 @@ async def test_who_keeps_the_first_key_of_somebody_from_being_added_holds_up_nob
     key_store: KeyStore, keys_database: Database, keyring: Path
 ) -> None:
     """Whoever has the role of a process adds it in a transaction that they leave open. A process that waits for it
-    reads all other keys meanwhile, and has that one as soon as they are gone."""
+    reads all other keys meanwhile, adds those of others, and has that one as soon as they are gone."""
     service = await key_store.newest(SERVICE)
     holder, watching = await asyncpg.connect(keys_database.keys_url), await asyncpg.connect(keys_database.owner_url)
 
@@ -190,19 +190,22 @@ async def test_who_keeps_the_first_key_of_somebody_from_being_added_holds_up_nob
         return bool(await watching.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
     await holder.execute("SET idle_in_transaction_session_timeout = 0; BEGIN")
-    await holder.execute(
+    held = [subject_of(bytes([number]) * 32) for number in (7, 8, 9)]
+    await holder.executemany(
         "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, 1, $2, 'none', 'none')",
-        *(subject_of(PATIENT), uuid4()),
+        [(subject, uuid4()) for subject in held],
     )
-    async with open_key_store(keys_database.keys_url, Keyring(keyring), connections=2, lifetime=NOTHING) as store:
-        waiting = [asyncio.create_task(store.newest(subject_of(PATIENT))) for _ in range(6)]
+    async with open_key_store(keys_database.keys_url, Keyring(keyring), connections=3, lifetime=NOTHING) as store:
+        waiting = [asyncio.create_task(store.newest(held[0])) for _ in range(6)]
         await eventually(waits)
         async with asyncio.timeout(1.5):
-            for _ in range(3):
+            await store.newest(subject_of(PATIENT))
+            waiting += [asyncio.create_task(store.newest(subject)) for subject in held[1:]]
+            for _ in range(20):
                 assert await store.find(service.key_id) == service
         assert not any(each.done() for each in waiting)
         holder.terminate()
-        assert len({key.key_id for key in await asyncio.gather(*waiting)}) == 1
+        assert len({key.key_id for key in await asyncio.gather(*waiting)}) == len(held)
     await watching.close()
 
 
