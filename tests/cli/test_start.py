@@ -5,13 +5,15 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import UUID, uuid4, uuid5
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from activities.record import KeyAway, Record, StoredEvent
+from activities.record import KeyAway, Record, RecordUnavailable, StoredEvent
+from application.errors import NOTHING_HAPPENED, UNKNOWN_STATE, RecordNotOpened
 from application.pathway import start as start_use_case
 from application.pathway.start import REFERRALS
 from deploy.local.postgres import Database
@@ -380,6 +382,14 @@ def test_a_batch_stops_trying_in_an_outage(world: World, coordinator: tuple[str,
     assert answer.code == 5
     assert "run the same batch again" in answer.out
     assert batch(world, coordinator, tmp_path / "none.jsonl").code == 2
+
+
+def test_a_record_that_could_not_be_opened_is_said_to_have_taken_nothing(
+    world: World, coordinator: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for away, state in ((RecordNotOpened("57P01"), NOTHING_HAPPENED), (RecordUnavailable("57P01"), UNKNOWN_STATE)):
+        monkeypatch.setattr(start_use_case.Starter, "start", AsyncMock(side_effect=away))
+        assert start(world, coordinator, referral(), "--json").error["state"] == state
 
 
 def test_journeys_whose_keys_are_away_keep_no_other_row_from_being_started(

@@ -14,7 +14,8 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.errors import LATER, NOTHING_LOST, TOOK_NOTHING, UNKNOWN_STATE, Unavailable
+from activities.privacy.errors import KeysUnavailable
+from application.errors import LATER, NOTHING_HAPPENED, NOTHING_LOST, TOOK_NOTHING, UNKNOWN_STATE, Unavailable
 from application.temporal import journey_client, run_control, run_history, runs, squatters
 from application.temporal.builds import polled_builds
 from application.temporal.calls import failed_call
@@ -23,7 +24,8 @@ from application.temporal.journeys import Run
 from application.temporal.resets import find_answered
 from application.temporal.upkeep import keep_up, wake_reset
 from console.said_here import said_here
-from tests.faults.helpers import command, support
+from simulation.people import referral
+from tests.faults.helpers import PROTOCOLS, command, support
 from tests.replay.clear import ClearCodec
 from worker import why_not_started
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -116,6 +118,22 @@ async def test_a_command_that_is_refused_is_told_why(
     assert told.value.state == UNKNOWN_STATE
     assert f". Then run it again with --command-id {sent.command_id}:" in told.value.remedy
     assert ". Then send the form again:" in said_here(told.value.remedy)
+
+
+async def test_what_could_not_be_sent_without_the_keys_is_said_not_to_have_been(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> Any:
+        raise KeysUnavailable("the key store: 57P01")
+
+    for needs_keys in ("assign_keys", "stand_in"):
+        monkeypatch.setattr(journey_client, needs_keys, away)
+    with pytest.raises(Unavailable) as told:
+        await journey_client.submit(client, uuid4(), command(support()))
+    assert told.value.state == NOTHING_HAPPENED
+    with pytest.raises(Unavailable) as told:
+        await journey_client.start(client, referral(PROTOCOLS["PTSD"], uuid4()), task_queue="invented")
+    assert told.value.state == journey_client.ENROLLED
 
 
 @pytest.mark.parametrize("status", REFUSED, ids=lambda status: status.name)
