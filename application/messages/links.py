@@ -133,7 +133,11 @@ async def acknowledge(context: Context, token: str) -> None:
     Raises:
         NotAllowed: the link does not count any more, or is of no alarm.
     """
-    if not await links.acknowledge(await context.record(), token):
+    record = await context.record()
+    if await links.acknowledge(record, token):
+        return
+    link = await links.find(record, token)
+    if link is None or link.role in LET_IN or link.state != "used":  # Pressed twice, it is kept as well.
         raise NotAllowed(
             "this link does not count any more", "See in the console who has taken the alarm, and what is left to do"
         )

@@ -98,7 +98,7 @@ async def test_from_a_message_to_the_answered_task(
         await expect(page.get_by_role("status")).to_contain_text("Your call for help is sent")
         assert len((await desk.recorded(journey_id)).support) == 1, "help needs no code"
 
-        await let_in(page, mailbox, name)
+        await let_in(page, mailbox, name, twice=True)
         assert await page.title() == "Your page"
         await expect(page.get_by_text("Times without a place are yours: Asia/Tokyo.")).to_be_visible()
         assert await overflow(page) == []
