@@ -43,7 +43,7 @@ from workflows.journey.watch import is_owed_after_dose
 CONTACTS = {
     CHECK_IN.kind: (CHECK_IN, Role.PATIENT, "answer the check-in"),
     VISIT.kind: (VISIT, Role.CLINICIAN, "visit the patient"),
-    FOLLOW_UP_VISIT.kind: (FOLLOW_UP_VISIT, Role.CLINICIAN, "hold the follow-up visit"),
+    FOLLOW_UP_VISIT.kind: (FOLLOW_UP_VISIT, Role.CLINICIAN, "make the follow-up visit"),
     MEASURE.kind: (MEASURE, Role.PATIENT, "fill in the questionnaire"),
 }
 """What each type of contact asks for, and of whom."""
