@@ -165,6 +165,24 @@ async def test_what_comes_back_does_not_wait_out_the_pause_of_a_colleague(
         assert least < seconds < most
 
 
+async def test_an_alarm_that_comes_back_does_not_wait_for_the_turn_of_the_next_person(
+    record: Record, sender: Sender, contacts: Contacts, app: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for person in (CLIO, ONNO):
+        await give(contacts, of_staff(person), point(f"{person}@clinic.example"))
+    notice, put_off = await queued(record, alarm=True), queue.put_off
+
+    async def after_a_report(*given: Any, **more: Any) -> None:
+        assert await bounced(app, notice, "email") == "kept"
+        await put_off(*given, **more)
+
+    monkeypatch.setattr(queue, "put_off", after_a_report)
+    await see_to(sender, notice)
+    seconds, _ = await waits(app, notice) or (None, None)
+    assert seconds is not None
+    assert seconds < 1
+
+
 async def test_an_alarm_that_reached_nobody_goes_out_once_somebody_can_be_reached(
     record: Record, sender: Sender, contacts: Contacts, app: Connection
 ) -> None:
