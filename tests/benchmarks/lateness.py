@@ -23,6 +23,8 @@ from workflows.journey.vocabulary.calendars import WorkingTime
 
 ALARM_LATE = Aim(5.0)
 HOLD_ANSWERED = Aim(2.0)
+ALARMS = 20
+HOLDS = 20
 STARTS_AT_ONCE = 16
 STARTS_A_SECOND = 8
 """How many journeys are counted on to start in a second, before the clinic opens."""
@@ -31,11 +33,11 @@ LOOKED_AT = timedelta(seconds=90)
 LAST = EscalationStep(minutes=1440, action=Action.ESCALATE, to=Role.MEDICAL_DIRECTOR)
 
 
-async def lateness(servers: Servers, *, journeys: int, alarms: int = 20, holds: int = 20) -> Section:
+async def lateness(servers: Servers, *, journeys: int) -> Section:
     """Measure it with reminders spread over half an hour, and with none spread."""
     figures: list[Figure] = []
     for window in (30, 0):
-        late, answered, reminded = await _measure(servers, journeys, alarms, holds, window)
+        late, answered, reminded = await _measure(servers, journeys, window)
         how = f"spread over {window} min" if window else "all in one second"
         aims = (ALARM_LATE, HOLD_ANSWERED) if window else (None, None)
         figures += [
@@ -45,13 +47,11 @@ async def lateness(servers: Servers, *, journeys: int, alarms: int = 20, holds: 
             Figure(f"reminders taken in {LOOKED_AT.total_seconds():g} s, {how}", reminded, "reminders"),
         ]
     return Section(
-        f"Lateness: {alarms} alarms and {holds} holds while {journeys} reminders fall on one second", figures
+        f"Lateness: {ALARMS} alarms and {HOLDS} holds while {journeys} reminders fall on one second", figures
     )
 
 
-async def _measure(
-    servers: Servers, journeys: int, alarms: int, holds: int, window: int
-) -> tuple[Sequence[float], Sequence[float], int]:
+async def _measure(servers: Servers, journeys: int, window: int) -> tuple[Sequence[float], Sequence[float], int]:
     ready = datetime.now(UTC) + timedelta(seconds=30 + journeys / STARTS_A_SECOND)
     opens = ready.replace(second=0, microsecond=0) + timedelta(minutes=2)
     reminded = [uuid4() for _ in range(journeys)]
@@ -69,8 +69,8 @@ async def _measure(
     await asyncio.gather(*map(begin, reminded))
     for journey_id in reminded:
         await servers.record.wait_for(journey_id, 1, timedelta(minutes=2))
-    apart = LOOKED_AT / alarms
-    alarmed = [uuid4() for _ in range(alarms)]
+    apart = LOOKED_AT / ALARMS
+    alarmed = [uuid4() for _ in range(ALARMS)]
     # Each has an alarm one minute after its start.
     await _until(opens - timedelta(minutes=1))
     for number, journey_id in enumerate(alarmed):
@@ -78,7 +78,7 @@ async def _measure(
         await start(servers.client, referral(_alarming(), journey_id), task_queue=QUEUE)
     await _until(opens)
     answered = []
-    for journey_id in reminded[:holds]:
+    for journey_id in reminded[:HOLDS]:
         began = perf_counter()
         body = PlaceHold(reason="invented: somebody is worried")
         held = Command(command_id=uuid4(), actor=person_of(journey_id, Role.COORDINATOR), body=body)

@@ -191,7 +191,7 @@ class Clinic:
         content = body.model_dump(exclude={"kind"}, exclude_none=True)
         kind: str = body.kind
         if role == Role.OBSERVER or (kind in IN_THE_ROOM and role == Role.SESSION_MONITOR):
-            await self._go_to_room(page, journey, kind)
+            await self._go_to_room(page, kind)
         else:
             await self._go_to_form(page, role, journey, kind, content)
         form = page.locator("form.entry")
@@ -223,7 +223,7 @@ class Clinic:
         await form.get_by_role("button", name="Sign", exact=True).click()
         await self._done(page, f"Signed and recorded: {body.decision}.")
 
-    async def _go_to_room(self, page: Page, journey: Journey, kind: str) -> None:
+    async def _go_to_room(self, page: Page, kind: str) -> None:
         if not page.url.endswith("/room"):
             await _follow(page, page.get_by_role("link", name="Session room"))
         if kind == "session.end":

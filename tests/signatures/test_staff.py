@@ -291,17 +291,17 @@ def test_of_whose_tasks_a_journey_has_it_hears_who_left_and_who_is_back() -> Non
     assert [member.id for member in staff_news(whole, told, NOW)] == [CLINICIAN.id], "is back"
 
 
-def often(who: Actor, times: int = 40) -> Register:
-    """The register in which somebody left and was entered again so many times, and works there now."""
-    years = [LONG_AGO + timedelta(days=day) for day in range(times)]
-    past = [entry(who, since=since, until=since + timedelta(hours=1)) for since in years]
+def register_of_returns(who: Actor) -> Register:
+    """The register in which somebody was entered and left 40 times, and works there now."""
+    days = [LONG_AGO + timedelta(days=day) for day in range(40)]
+    past = [entry(who, since=since, until=since + timedelta(hours=1)) for since in days]
     others = [entry(each) for each in STAFF if each.id != who.id]
     return register(staff=(*past, *others, entry(who)))
 
 
 def test_what_the_register_says_of_somebody_is_told_whole_however_often_they_came_and_went() -> None:
     """The entry that counts now may be the last one."""
-    journey, whole = course("PTSD").journey, often(CLINICIAN)
+    journey, whole = course("PTSD").journey, register_of_returns(CLINICIAN)
     away = Left(person=CLINICIAN.id, owner=Role.CLINICIAN, roles=(Role.CLINICIAN,))
     told = staff_news(whole, journey.model_copy(update={"left": (away,)}), NOW)
     assert is_fit(told, CLINICIAN.id, (Role.CLINICIAN,), CLINIC, NOW)
