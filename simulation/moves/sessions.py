@@ -10,7 +10,7 @@ from workflows.journey.always.supply.rules import balance
 from workflows.journey.instruments import Instrument
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
-from workflows.journey.stages.sessions.observing import contradictions, earliest_end
+from workflows.journey.stages.sessions.ending import contradictions, earliest_end
 from workflows.journey.vocabulary.actors import Role
 
 

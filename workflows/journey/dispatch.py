@@ -32,7 +32,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import checklist, dose_gate, dosing, observing, readiness
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, ending, observing, readiness
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -45,6 +45,7 @@ DECISIONS: Decisions = {
     **dose_gate.DECISIONS,
     **dosing.DECISIONS,
     **observing.DECISIONS,
+    **ending.DECISIONS,
     **follow_up.DECISIONS,
     **medicines.DECISIONS,
     **supply.DECISIONS,
@@ -75,6 +76,7 @@ _REACTING = (
     checklist.REACTIONS,
     dosing.REACTIONS,
     observing.REACTIONS,
+    ending.REACTIONS,
     readiness.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,

@@ -22,7 +22,7 @@ from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.stages.education.planning import require_clinical_reason
 from workflows.journey.stages.follow_up.rules import find_visits_not_held
 from workflows.journey.stages.screening.rules import eligibility_obstacles
-from workflows.journey.stages.sessions.observing import require_endable
+from workflows.journey.stages.sessions.ending import require_endable
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.calendars import format_moment

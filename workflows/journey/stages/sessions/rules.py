@@ -44,8 +44,8 @@ from workflows.journey.stages.sessions.dose_gate import (
     require_scheduled,
     standing_no_go,
 )
+from workflows.journey.stages.sessions.ending import end_due
 from workflows.journey.stages.sessions.events import join_rechecks
-from workflows.journey.stages.sessions.observing import end_due
 from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary.actors import Actor, Role
