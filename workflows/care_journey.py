@@ -157,7 +157,7 @@ class CareJourney:
             return  # It is kept, and refused.
         if self._ledger.outbox.full and not (command.body.by_anybody or command.body.fact):
             raise TryAgain("too much waits for the record", command)
-        # Whoever signs nothing genuine leaves half of the places to the others.
+        # Senders without the keys of the service get half of the places at most.
         places = CHECKED_AT_ONCE if authentic else CHECKED_AT_ONCE // 2
         if self._ledger.must_be_checked(command) and self._checking >= places:
             raise TryAgain("other signatures are being checked", command)
@@ -170,8 +170,9 @@ class CareJourney:
             raise UpdateRefused(refusal, command)
 
     def _refuse_unknown(self, command: Command) -> Refusal | None:
-        """Say why the register does not let this command in. Only for a validator: it looks at the register as it is
-        now, so it would not replay. What it lets in is proven again where it is recorded.
+        """Return why the register does not let this command in, if it does not. For the validator alone: it reads the
+        register as it is now, and so gives something else in a replay. What it lets in is proven again where it is
+        recorded.
 
         Raises:
             NotChecked: the register cannot be read now; nothing happened.
@@ -192,7 +193,8 @@ class CareJourney:
         """Wait until the run knows where it stands.
 
         Raises:
-            NotChecked: so it was answered before a reset, which applies it again. It does not happen now either.
+            NotChecked: a reset applies this update again, and before the reset it was answered that it cannot be
+                checked and that nothing happened. It must not happen now either.
         """
         await self._recorder.until_decidable()
         update = workflow.current_update_info()
@@ -228,7 +230,7 @@ class CareJourney:
             self._checking -= 1
         if result is None:
             raise NotChecked(command)
-        if result.refusal is None and not self._ledger.counts_still(presented, workflow.now()):
+        if result.refusal is None and not self._ledger.still_counts(presented, workflow.now()):
             raise NotChecked(command)
         return result.refusal
 
@@ -321,8 +323,8 @@ class CareJourney:
         return self._limits.new_run_due or self._is_done
 
     async def _drain(self) -> None:
-        """Let nothing in for a moment when a new run is due and the end of an append did not bring it, or a run that is
-        never idle would never end. While the record cannot be reached there is no such end, and nobody is kept out."""
+        """Take no commands for a moment when a new run is due, and did not begin after an append: a run that is never
+        idle would never end. While the record cannot be reached no append ends, and nobody is kept out."""
         limits, outbox = self._limits, self._ledger.outbox
         while True:
             await workflow.wait_condition(lambda: limits.new_run_due and self._recorder.caught_up)
@@ -361,11 +363,12 @@ class CareJourney:
 
 
 def _raise_from(ended: asyncio.Task[None]) -> NoReturn:
-    """Only a bug ends what a run waits with. It fails this task, and is retried until a fix.
+    """Raise the error that ended one of the run's coroutines. Only a bug does that: it fails this workflow task, which
+    is retried until a fix.
 
     Raises:
-        UpdateRefused: the whole journey is refused. Nothing else may end it, as a time-out that escapes would, or the
-            failure of an activity.
+        UpdateRefused: the whole journey is refused. Nothing else may end a journey, as a time-out or the failure of an
+            activity would: these are raised as a bug.
     """
     error = ended.exception() or RuntimeError("it is never done")
     if isinstance(error, FailureError | TimeoutError) and not isinstance(error, UpdateRefused):

@@ -1,5 +1,6 @@
 """What is done to the runs of journeys, by raw calls: the SDK's own calls fail on a paused run."""
 
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
@@ -116,10 +117,7 @@ async def show(client: Client, journey_id: UUID) -> None:
     Raises:
         Unavailable: Temporal did not take it.
     """
-    try:
-        await handle_of(client, journey_id).signal(CareJourney.show, rpc_timeout=ANSWER)
-    except RPCError as error:
-        raise failed_call(error) from None
+    await _signal(client, journey_id, CareJourney.show)
 
 
 async def look(client: Client, journey_id: UUID) -> None:
@@ -128,8 +126,12 @@ async def look(client: Client, journey_id: UUID) -> None:
     Raises:
         Unavailable: Temporal did not take it.
     """
+    await _signal(client, journey_id, CareJourney.look)
+
+
+async def _signal(client: Client, journey_id: UUID, signal: Callable[[CareJourney], None]) -> None:
     try:
-        await handle_of(client, journey_id).signal(CareJourney.look, rpc_timeout=ANSWER)
+        await handle_of(client, journey_id).signal(signal, rpc_timeout=ANSWER)
     except RPCError as error:
         raise failed_call(error) from None
 

@@ -46,14 +46,14 @@ def test_a_check_counts_for_the_moment_and_the_place_it_was_made_for(play: Play,
     expires = command.body.signature.expires_at
     early, late = ledger.presented(command, play.at), ledger.presented(command, expires - MOMENT)
 
-    assert ledger.counts_still(early, play.at + ATTEMPT)
-    assert not ledger.counts_still(early, play.at + ATTEMPT + MOMENT), "it took too long: a key may be revoked since"
-    assert ledger.counts_still(late, expires)
-    assert not ledger.counts_still(late, expires + MOMENT), "the signature expired meanwhile"
+    assert ledger.still_counts(early, play.at + ATTEMPT)
+    assert not ledger.still_counts(early, play.at + ATTEMPT + MOMENT), "it took too long: a key may be revoked since"
+    assert ledger.still_counts(late, expires)
+    assert not ledger.still_counts(late, expires + MOMENT), "the signature expired meanwhile"
 
     moved = play.command(c.Move(zone="America/New_York", state="NY"), Role.COORDINATOR)
     apply(ledger, moved, play)
-    assert not ledger.counts_still(early, play.at), "the patient is elsewhere"
+    assert not ledger.still_counts(early, play.at), "the patient is elsewhere"
 
 
 def test_a_command_of_the_workflow_happens_once(play: Play) -> None:

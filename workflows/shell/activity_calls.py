@@ -26,11 +26,14 @@ async def ask(
     beats: timedelta | None = None,
     then: Callable[[Given, ActivityError], Given] = lambda given, _: given,
 ) -> Result:
-    """Ask an activity until it succeeds. During an outage everybody sees it as pending. An answer or a failure of
-    somebody without the keys is not believed: it is asked again, after pauses that grow, since each time makes the
-    history longer. So it is where no answer comes at all: somebody may have paused the activity, moved it to another
-    task queue, or given it a longer pause between attempts. The new one has none of that. One that gives signs
-    of life gives them at least every ``beats``. ``then`` says what it is given, after the failure of the one before.
+    """Ask an activity until it succeeds. During an outage it is seen as pending.
+
+    A new activity is asked if the answer or the failure came from somebody without the keys, or if none comes at all:
+    somebody may have paused the activity, moved it to another task queue, or given it a longer pause between attempts.
+    Pauses in between grow, since each activity makes the history longer.
+
+    ``within`` is how long one attempt may take, and ``beats`` how often the activity gives a sign of life at least.
+    ``then`` changes what the next activity is given, after the failure of the one before.
 
     Raises:
         ActivityError: it failed, and says so itself.

@@ -1,4 +1,4 @@
-"""Alarms leave at once, even if the record is down; those of who has not the keys a few at a time."""
+"""Alarms leave at once, even if the record is down; those of senders without the keys, a few at a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ class Alarms:
 
     @property
     def delivered(self) -> bool:
-        """Whether none is on its way any more. One that failed, and waits to be tried again, keeps no new run from
-        beginning: that delivers at first whatever is recorded."""
+        """Whether none is on its way any more. One that failed, and waits to be tried again, does not keep a new run
+        from beginning: that run first delivers whatever is recorded."""
         return len(self._under_way()) == self._failed
 
     @property

@@ -140,8 +140,8 @@ class Decider:
             self._count(keep_unreadable("cancellation", reason), len(reason))
 
     def tell_further(self) -> None:
-        """Tell ops of what found no more room, and hold care: at once where nothing tells them, and again and again
-        while it goes on."""
+        """Tell ops of what found no more room, and hold care: at once if no such message is open, and from time to time
+        while more comes."""
         if self.inbox.further.told or not any(kept.name == FURTHER for kept in self.ledger.journey.unhandled):
             self.keep(keep_further(self.inbox.further))
 
@@ -174,8 +174,8 @@ class Decider:
     # What the record does not have
 
     def restart(self, state: JourneyState, told: m.Recorded | None = None, left_out: UUID | None = None) -> None:
-        """Go on from the state as recorded, and decide again after it what the record does not have, but for the
-        command that is ``left_out``. First of all take in what the record has ``told``."""
+        """Go on from the state as recorded, and decide again after it what the record does not have, except the
+        command that is ``left_out``. Before that, take in what the record has ``told``."""
         decided = self.ledger.restart(state)
         again = [each for each in decided if not (each.own and isinstance(each.command.body, TakeInHistory))]
         # What was taken in is older than what the record has now, so that is looked up.

@@ -120,8 +120,8 @@ class Ledger:
         return isinstance(body, SIGNED) and body.signature is not None and command.command_id not in self.receipts
 
     def needs_proof(self, command: Command) -> bool:
-        """Whether a command was not decided before, and who sent it is to be proven: everybody, but for what anybody
-        may send who claims nothing."""
+        """Whether a command was not decided before and its sender has to be proven. Only what anybody may send needs no
+        proof, if its sender claims no clinics and gives no proof."""
         claims = bool(command.actor.clinics) or command.proof is not None
         return (claims or not command.body.by_anybody) and command.command_id not in self.receipts
 
@@ -139,7 +139,7 @@ class Ledger:
             at=at,
         )
 
-    def counts_still(self, checked: SignatureCheck, at: datetime) -> bool:
+    def still_counts(self, checked: SignatureCheck, at: datetime) -> bool:
         """Whether the result of a check is still valid: not expired, recent, and for the journey's present scope."""
         body = checked.command.body
         expired = isinstance(body, SIGNED) and body.signature is not None and body.signature.expires_at < at

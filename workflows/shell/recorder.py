@@ -52,8 +52,8 @@ class Recorder:
             if not self.caught_up:
                 await self.catch_up()
             await workflow.wait_condition(lambda: not self.caught_up or self._ledger.may_be_recorded)
-            # Last of all that a task brings about: a worker that replays may hear of an update before the end of an
-            # earlier append, or after it, and must ask Temporal for the same things in the same order.
+            # Append after all else in this task. In a replay an update may come before the end of an earlier append, or
+            # after it, and the commands to Temporal must come out in the same order.
             await workflow.wait_condition(lambda: True)
             if self.caught_up:
                 await self._append()
@@ -94,7 +94,7 @@ class Recorder:
             why = failed.cause.type if isinstance(failed.cause, ApplicationError) else None
             if why == m.OPEN_JOURNEY:
                 raise UpdateRefused(m.ALREADY_OPEN) from None
-            if why in (m.NOT_TAKEN, m.UNPROVEN_RECORD) and self._goes_on_without(batch.commands[0].decided, why):
+            if why in (m.NOT_TAKEN, m.UNPROVEN_RECORD) and self._try_without(batch.commands[0].decided, why):
                 return
             # The record holds other events for these versions, or these claim a decision nobody signed. Nothing is
             # overwritten; ops decide, and a reset of the journey is how they tell it to go on from its record.
@@ -114,9 +114,9 @@ class Recorder:
                 self._decider.take_in(recorded)
 
     async def _wait_behind(self, first: Decided) -> None:
-        """Pause where the same first command is not recorded once more, longer each time, since each makes the history
-        longer. Something urgent behind it ends the pause and goes first, and the clock passes what is due again after
-        it: without the register nothing is recorded that moves care on."""
+        """Pause if the same first command was not recorded once more; longer each time, since each attempt makes the
+        history longer. Something urgent behind it ends the pause and goes first. A command of the clock is then left
+        out, since the clock passes what is due again: without the register nothing is recorded that moves care on."""
         again = first.command.command_id == self._held_up
         self._held_up = first.command.command_id
         self._pause = min(2 * self._pause, m.TRIED_AGAIN) if again else m.MOMENT
@@ -133,11 +133,14 @@ class Recorder:
         """Return what is urgent behind the first command and was not let pass before."""
         return [each for each in self._ledger.outbox.urgent_after_first() if each not in self._let_pass]
 
-    def _goes_on_without(self, decided: Decided, why: str) -> bool:
-        """Whether all that waits is decided again after what is recorded, because the record did not take the first of
-        it. Who sent that one, and its signature, are checked again; if it is still not taken then, it is left out. For
-        ops are what the record refuses of the service's own, what stands on a record that is not proven, and that a
-        command is left out. Nothing that is urgent waits behind these: it is recorded before."""
+    def _try_without(self, decided: Decided, why: str) -> bool:
+        """Have all that waits decided again after what is recorded, because the record did not take the first command
+        of it. Return False where only ops can help.
+
+        The first time, the sender and the signature of that command are checked again; the second time, it is left out.
+        If it is the service's own, or the record before it is not proven, this is only done to let something urgent
+        behind it go first.
+        """
         command_id, body = decided.command.command_id, decided.command.body
         urgent = self._urgent_behind()
         if why == m.NOT_TAKEN and command_id not in self._not_taken:

@@ -54,7 +54,7 @@ async def check_signals(decider: Decider, recorder: Recorder) -> None:
                 await workflow.sleep(m.TRIED_AGAIN, summary="check again")
                 continue
             refusal = result.refusal
-            if ledger.diverged or (refusal is None and not ledger.counts_still(presented, workflow.now())):
+            if ledger.diverged or (refusal is None and not ledger.still_counts(presented, workflow.now())):
                 continue
         inbox.remove_unchecked(waited)
         decider.decide(command, refusal, authentic=waited.authentic, unanswered=True)

@@ -274,7 +274,8 @@ def _open(crises: Mapping[str, Crisis]) -> tuple[Crisis, ...]:
 
 
 class Happened(ImmutableModel):
-    """What has happened of how the patient is: how many events of each kind, and the last one's version and time."""
+    """The events that say how the patient is, or what was done about it (`EventBody.safety`): how many of each kind, and
+    the version and time (UTC) of the last one."""
 
     kinds: dict[Identifier, int] = {}
     last: int | None = None
@@ -287,7 +288,7 @@ class Happened(ImmutableModel):
 
 
 class SafetyState(PathwayState):
-    """Crises, requests for support and unreadable messages, each by its id; and what has ``happened`` at all."""
+    """Crises, requests for support and unreadable messages, each by its id; and the safety events that ``happened``."""
 
     happened: Happened = Happened()
     crises: Entries[Identifier, Crisis] = Entries()
@@ -312,7 +313,7 @@ def ask_support(
     cause: SupportCause | None = None,
     not_by: str | None = None,
 ) -> SupportRequested:
-    """A new support request, raised by a rule on the patient's behalf."""
+    """Return a new request for support, which a rule asks on the patient's behalf."""
     name = f"support-{len(state.support) + 1}"
     who = {"cause": cause, "not_by": not_by}
     return SupportRequested.model_validate({"support": name, "urgency": urgency, "text": text, **who})

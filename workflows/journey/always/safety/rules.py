@@ -1,7 +1,7 @@
-"""What goes on in every stage: holds, crises, adverse events, support, and messages nobody could read.
+"""Requests for support, messages that nobody could read, and suicide risk, whose rules are in `suicide_risk`.
 
-Anyone and any rule may place a hold; only a signed decision releases it. Grades are CTCAE's, seriousness is a
-separate question. Crisis contact follows Columbia's norm: precautions until a professional has seen the person.
+Support may be asked for by anybody and at any time, and is never refused. A message that cannot be read might be about
+safety: it holds care until ops have read it.
 """
 
 from collections.abc import Iterator
