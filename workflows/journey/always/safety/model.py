@@ -274,8 +274,8 @@ def _open(crises: Mapping[str, Crisis]) -> tuple[Crisis, ...]:
 
 
 class Happened(ImmutableModel):
-    """The events that say how the patient is, or what was done about it (`EventBody.safety`): how many of each kind, and
-    the version and time (UTC) of the last one."""
+    """How many events of each kind say how the patient is, or what was done about it (`EventBody.safety`); and the
+    version and time (UTC) of the last one."""
 
     kinds: dict[Identifier, int] = {}
     last: int | None = None

@@ -179,32 +179,43 @@ def needs(journey: Journey) -> Iterator[Requirement]:
 
 
 def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
-    session, subject = journey.sessions.get(number), str(number)
+    """Ask for what the next session needs: answers, renewals, the session itself, and what comes before its release."""
+    session = journey.sessions.get(number)
     if find_unconsented(journey):
         return
-    dosed = session is not None and session.dosed_at is not None
-    if not dosed and validity.is_measured_before(journey, number):
-        counts = timedelta(days=journey.protocol.validity.before_session_days)
-        for instrument in scheduled_instruments(journey):
-            if instrument in C_SSRS_FORMS:
-                continue
-            occasion = measure_name(journey, f"session-{number}", instrument)
-            measured = validity.find_measurement_before(journey, number, instrument)
-            opens = None if session is None or measured is None else session.starts_at - counts
-            if measured is None or (opens is not None and measured.at < opens):
-                yield require(
-                    MEASURE,
-                    subject=occasion,
-                    owner=Role.PATIENT,
-                    what=f"fill in {instrument} before session {number}",
-                    due=opens,
-                )
+    yield from _answers_before(journey, number, session)
     yield from validity.needs(journey)
     if session is None:
-        yield _scheduling(subject, f"schedule session {number}")
+        yield _scheduling(str(number), f"schedule session {number}")
+    elif session.released_at is None and not session.running and session.ended_at is None:
+        yield from _risk_before(journey, session)
+        yield from _instructions(journey, session)
+        yield from _next_step(journey, session)
+
+
+def _answers_before(journey: Journey, number: int, session: Session | None) -> Iterator[Requirement]:
+    """Ask for the questionnaires before a session, and anew for those whose answers will not count at its start."""
+    dosed = session is not None and session.dosed_at is not None
+    if dosed or not validity.is_measured_before(journey, number):
         return
-    if session.released_at is not None or session.running or session.ended_at is not None:
-        return
+    counts = timedelta(days=journey.protocol.validity.before_session_days)
+    for instrument in scheduled_instruments(journey):
+        if instrument in C_SSRS_FORMS:
+            continue
+        measured = validity.find_measurement_before(journey, number, instrument)
+        opens = None if session is None or measured is None else session.starts_at - counts
+        if measured is None or (opens is not None and measured.at < opens):
+            yield require(
+                MEASURE,
+                subject=measure_name(journey, f"session-{number}", instrument),
+                owner=Role.PATIENT,
+                what=f"fill in {instrument} before session {number}",
+                due=opens,
+            )
+
+
+def _risk_before(journey: Journey, session: Session) -> Iterator[Requirement]:
+    """Ask for the C-SSRS if the latest one does not count until the release lapses."""
     risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
@@ -212,30 +223,38 @@ def _upcoming(journey: Journey, number: int) -> Iterator[Requirement]:
     if risk is None or begins + lasts - risk.at > valid:
         yield require(
             SUICIDE_RISK,
-            subject=subject,
+            subject=str(session.number),
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            what=f"ask the C-SSRS before session {number}",
+            what=f"ask the C-SSRS before session {session.number}",
             due=session.starts_at,
         )
+
+
+def _instructions(journey: Journey, session: Session) -> Iterator[Requirement]:
     if session.instructed is None:
         yield require(
             INSTRUCTIONS,
-            subject=subject,
+            subject=str(session.number),
             owner=Role.COORDINATOR,
             person=journey.coordinator,
-            what=f"deliver the instructions for session {number}",
+            what=f"deliver the instructions for session {session.number}",
             due=session.starts_at,
         )
     elif session.acknowledged != session.instructed:
         yield require(
             INSTRUCTIONS_READ,
-            subject=subject,
+            subject=str(session.number),
             owner=Role.PATIENT,
-            what=f"acknowledge the instructions for session {number}",
+            what=f"acknowledge the instructions for session {session.number}",
             due=session.starts_at,
         )
-    made = session.check
+
+
+def _next_step(journey: Journey, session: Session) -> Iterator[Requirement]:
+    """Ask for the one next step towards the release: another plan for the session, the checklist, the clearance, or the
+    release itself."""
+    number, subject, made = session.number, str(session.number), session.check
     elsewhere = None if made is None else owed_elsewhere(journey, made.vitals)
     decided = current_decision(journey, SignOffKind.CLEARANCE, subject)
     left = list_left(journey, session)
