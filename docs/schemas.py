@@ -11,10 +11,16 @@ from pydantic import BaseModel
 
 from docs.markdown import table
 from workflows.journey.protocol import Protocol
+from workflows.journey.vocabulary.base import IDENTIFIER_PATTERN
 
 _PATTERNS = {
-    r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$": "[identifier](#words)",
+    IDENTIFIER_PATTERN: "[identifier](#words)",
     r"^[0-9a-f]{64}$": "64 hex digits",
+    r"^[0-9a-f]{32}$": "32 hex digits",
+    r"^([0-9a-f]{2})+$": "hex digits, two for each byte",
+    r"^[!-~]{1,220} sha256:[0-9a-f]{64}$": "`ADDRESS sha256:HEX` of the file of the words shown",
+    r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}$": "language as in BCP 47, such as `es-MX`",
+    r"^[a-z0-9][a-z0-9_-]{0,63}$": "1 to 64 small letters, digits, `_` and `-`",
     r"^[A-Z]{2}$": "[state](#words)",
 }
 _FORMATS = {"date-time": "[instant](#words)", "date": "day, `YYYY-MM-DD`", "uuid": "UUID", "path": "path"}

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from application.errors import FieldProblem, InvalidInput
-from workflows.journey.vocabulary.base import LARGEST, canonical
+from workflows.journey.vocabulary.base import IDENTIFIER_PATTERN, LARGEST, LONGEST_IDENTIFIER, canonical
 from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 
 AnyForm = TypeVar("AnyForm", bound=BaseModel)
 Content = dict[str, Any]
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
+_SAFE_NAME = re.compile(IDENTIFIER_PATTERN)
 _PLACEHOLDER = re.compile(r"<.*>", re.DOTALL)
 _PRESENCE = ("is missing", "is not a field here")
 MADE_HERE = ("kind", "signature", "wording")
@@ -201,7 +201,7 @@ def _problem(error: ErrorDetails) -> str:
         case "union_tag_invalid" | "union_tag_not_found":
             return f"must name one of: {error.get('ctx', {}).get('expected_tags', 'the kinds in --schema')}"
         case "string_pattern_mismatch":
-            return "must be a coded word: letters, digits and _ . : + - only, at most 64"
+            return f"must be a coded word: letters, digits and _ . : + - only, at most {LONGEST_IDENTIFIER}"
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
     message = error["msg"].removeprefix("Input ")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from workflows.journey.protocol import Protocol
+from workflows.journey.vocabulary.base import LONGEST_IDENTIFIER
 from workflows.protocols.reading import Document, FieldPath, Problem, ProtocolError
 from workflows.protocols.resolution import is_shared, resolve
 from workflows.protocols.rules import find_broken_rules
@@ -191,6 +192,6 @@ def _word_rule(error: ErrorDetails) -> str:
         "string_type": "must be text",
         "bool_type": "must be true or false",
         "string_too_short": "must not be empty",
-        "string_pattern_mismatch": "must be one word of letters, digits and _ . : + -, at most 64 characters",
+        "string_pattern_mismatch": f"must be one word of at most {LONGEST_IDENTIFIER} letters, digits and _ . : + -",
     }
     return words.get(kind) or error["msg"].replace("Input should be", "must be").replace("String should", "must")

@@ -16,6 +16,7 @@ from yaml.composer import Composer
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
+from workflows.journey.vocabulary.base import IDENTIFIER_PATTERN
 from workflows.journey.vocabulary.limits import PROTOCOL_LIMIT
 from workflows.journey.vocabulary.numbers import DECIMAL, WHOLE
 
@@ -28,7 +29,7 @@ FieldPath = tuple[str | int, ...]
 Broken = Iterator[tuple[FieldPath, str]]
 """Where rules are broken, and how."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}")
+_NAME = re.compile(IDENTIFIER_PATTERN)
 _TAG = "tag:yaml.org,2002:"
 
 

@@ -53,7 +53,10 @@ Position = Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)]
 """A place in the record's order."""
 Number = Annotated[float, Strict(), Field(ge=-LARGEST, le=LARGEST)]
 """A finite number of a size that amounts have."""
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,95}$")]
+LONGEST_IDENTIFIER = 96
+"""Characters."""
+IDENTIFIER_PATTERN = rf"^[A-Za-z0-9][A-Za-z0-9_.:+-]{{0,{LONGEST_IDENTIFIER - 1}}}$"
+Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN)]
 """An opaque id or a coded word: safe in ids, logs and search attributes."""
 
 
