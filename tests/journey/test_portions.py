@@ -179,7 +179,8 @@ def test_what_is_awaited_no_more_is_not_escalated_while_its_closing_is_left() ->
     play.do(c.RequestSupport(urgency="emergency", text="x"), Role.PATIENT)
     play.later(days=30)
     settle(play)
-    play.do(c.Withdraw(), Role.PATIENT)
+    play.do(c.RecordDeath(related="no", reason="x"), Role.COORDINATOR)
+    play.sign(SignOffKind.DEATH, "death-1")
     assert play.journey.behind is not None
     play.later(days=30)
     taken = [event.body for event in settle(play) if isinstance(event.body, e.ObligationEscalated)]
