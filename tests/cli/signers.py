@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ class Clinic:
         assert made.code == 0, made.err
         self.public = made.json["public_key"]
         self.world.set(register_file=self.register, organisation_key=self.public)
+        self.versions = count(9)
         self.write_protocol()
 
     def profile(self, role: Role) -> tuple[str, str]:
@@ -108,10 +110,10 @@ class Clinic:
         return register_file.read(self.register, bytes.fromhex(self.public)).entries
 
     def publish(self, *entries: SignerEntry, at: datetime = START, **changed: Any) -> None:
-        """Another register with the invented staff, truly signed."""
-        staff = tuple(staff_entry(person) for person in STAFF)
-        whole = {"organisation": "Invented Clinic", "version": 9, "issued_at": at, "entries": entries, "staff": staff}
-        organisation = Register(**{**whole, "clinics": (CLINIC, SECOND_CLINIC), **changed})
+        """The next register, with the invented staff, truly signed."""
+        staff, version = tuple(staff_entry(person) for person in STAFF), next(self.versions)
+        whole = {"organisation": "Invented Clinic", "issued_at": at, "entries": entries, "staff": staff}
+        organisation = Register(**{**whole, "version": version, "clinics": (CLINIC, SECOND_CLINIC), **changed})
         self.register.write_bytes(register_file.publish(organisation, unlock(self.key, OFFLINE)))
 
     def enter_staff(self) -> None:
