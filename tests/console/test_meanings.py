@@ -43,7 +43,7 @@ async def test_it_stands_above_the_decision_beside_what_is_signed(clinics: Clini
     journey_id, request = await to_sign(clinics)
     await browser.sign_in("clinician")
     page = (await browser.go(f"/journeys/{journey_id}/sign-offs/{request}")).text
-    assert "<strong>I have written this evaluation</strong>. It is signed as <code>evaluation_authored</code>" in page
+    assert "<strong>I have written this evaluation</strong>. It is signed as “evaluation authored”" in page
     exactly, _, technical = page.partition("<summary>Technical details, also part of what is signed")
     assert str(journey_id) in technical.partition("</details>")[0]
     assert re.search("<dt>nothing recorded for</dt><dd>[^<]*corrected, corrected at, taken back", exactly)
