@@ -15,7 +15,7 @@ RULES: Final = {
     # What follows at once from something else.
     "worsening.react_change": "a score that became worse is for a clinician to look at",
     "screening.react_screening": "an exclusion that came up after eligibility was signed holds care",
-    "observing.react_corrected": "a patient whose session ended on a look at somebody else is for a clinician to see",
+    "ending.react_corrected": "a patient whose session ended on a look at somebody else is for a clinician to see",
     "observing.react_dissociation": "strong dissociation holds care, and calls for help",
     "observing.react_observation": "what is out of range in an observation holds care, and calls for help",
     "observations.react_observation": "what is out of range in an observation holds care, and calls for help",
