@@ -42,7 +42,7 @@ async def unreadable(course: Course, number: int) -> None:
     await signal(course, "noise", b"%d" % number)
 
 
-async def refused(course: Course) -> None:
+async def refused(course: Course, _number: int) -> None:
     sent = command(c.Move(zone="America/New_York", state="NY"), by=Role.PATIENT)
     await signal(course, "command", sent.model_dump_json().encode())
 
@@ -92,7 +92,7 @@ async def test_full_one_more_handled_next_one(course: Course, send: Callable[[Co
 
 async def test_a_hold_and_a_report_of_harm_by_signal_outlast_any_bound(course: Course) -> None:
     for number in range(BOUND + 2):
-        await refused(course)
+        await refused(course, number)
         await unreadable(course, number)
     report = c.ReportAdverseEvent(what="invented", grade=4, serious=False, onset=datetime.now(UTC))
     await signal(course, "command", command(report).model_dump_json().encode())
