@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from playwright.async_api import Page, ViewportSize
+from playwright.async_api import Page, ViewportSize, expect
 
 from application.pathway.command_catalog import KINDS
 from tests.browser.people import PHONE, WIDE, Desk, findings, overflow
@@ -107,6 +107,7 @@ async def test_words_longer_than_a_phone_is_wide_are_broken_and_lines_are_kept(d
         await page.get_by_label("What", exact=True).fill("Invented:" + "w" * 150)
         await page.get_by_label("Dosage").fill(lines)
         await page.locator("button.send").click()
+        await expect(page.get_by_role("status").first).to_contain_text("Done")
         for address in ("medicine/change", "print"):
             await page.goto(f"/journeys/{journey}/{address}")
             assert await overflow(page) == []
