@@ -18,7 +18,7 @@ from tests.helpers import eventually
 from tests.journey.play import started
 from tests.record.helpers import Connection, a_notice, event
 from tests.record.read_models.courses import catch_up, put, renamed
-from workflows.journey.views.notices import notices
+from workflows.journey.views.notices import Notice, notices
 
 pytestmark = pytest.mark.server
 
@@ -174,18 +174,24 @@ async def test_a_journey_that_cannot_be_read_is_paged(
         await pager.told("step_missed")
 
 
+async def unsent(record: Record) -> tuple[Waiting, list[Notice]]:
+    """A journey whose reminders are long due and recorded now, with its notices, none of which has left."""
+    waiting = Waiting(record, LONG_AGO)
+    waiting.play.at = datetime.now(UTC)
+    waiting.play.clock()
+    await waiting.put(put)
+    left = [notice for event in renamed(waiting.play.events, waiting.id) for notice in notices(event)]
+    assert left
+    await keep_clean_pass(record)
+    await catch_up(record)
+    return waiting, left
+
+
 async def test_what_could_not_be_read_is_read_again_until_it_can(
     record: Record, pager: Pager, settings: WatchdogSettings, admin: Connection
 ) -> None:
     """Its key was away. Nothing was recorded since, so only to try again shows what waits, and who was not told."""
-    spoilt = Waiting(record, LONG_AGO)
-    spoilt.play.at = datetime.now(UTC)
-    spoilt.play.clock()
-    await spoilt.put(put)
-    left = [notice for event in renamed(spoilt.play.events, spoilt.id) for notice in notices(event)]
-    assert left
-    await keep_clean_pass(record)
-    await catch_up(record)
+    spoilt, left = await unsent(record)
     await admin.execute("ALTER TABLE record.journey_event DISABLE TRIGGER ALL")
     await admin.execute("CREATE TABLE kept AS SELECT position, payload FROM record.journey_event")
     await admin.execute("UPDATE record.journey_event SET payload = '{}'")
@@ -276,14 +282,7 @@ async def test_a_message_that_reaches_nobody_is_paged_until_somebody_sees_to_it(
 async def test_a_notice_that_did_not_leave_is_paged_until_it_does(
     record: Record, pager: Pager, settings: WatchdogSettings
 ) -> None:
-    waiting = Waiting(record, LONG_AGO)
-    waiting.play.at = datetime.now(UTC)
-    waiting.play.clock()
-    await waiting.put(put)
-    left = [notice for event in renamed(waiting.play.events, waiting.id) for notice in notices(event)]
-    assert left
-    await keep_clean_pass(record)
-    await catch_up(record)
+    _, left = await unsent(record)
     async with watching(settings):
         [told] = await pager.told("notice_missing")
         assert {each["notice_id"] for each in told.body["data"]["matters"]} == {
