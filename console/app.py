@@ -36,6 +36,7 @@ from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT,
 from console.holdings import Holdings
 from console.limits import Limits, count_try
 from console.sign_ins import SignIns
+from console.taps import Taps
 from console.views import (
     access,
     bounces,
@@ -129,6 +130,7 @@ def create_app(
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
     app.state.limits = Limits(now)
+    app.state.taps = Taps(now)
     app.state.holdings = holdings
     app.state.references = References()
     app.state.provider = None if openid is None else Provider(openid, now)

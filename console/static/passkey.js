@@ -1,8 +1,7 @@
 // Asks the browser for a passkey when a form is sent that needs one. The server says what to ask when the form is sent to
 // it once with `Accept: application/json`; the answer goes into hidden controls, and the form is sent as usual. If the
 // server asks for nothing, the form is sent as it is, and the page that comes says why.
-// Whoever signs in also says in which time zone their browser is, so that times are theirs. Whoever presses a button of a
-// link's page twice sends it once: a browser shows the second answer alone, which could only say that the link is used.
+// Whoever signs in also says in which time zone their browser is, so that times are theirs.
 "use strict";
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -67,14 +66,6 @@ for (const way of document.querySelectorAll("a[href^='/sign-in/openid']")) {
   const address = new URL(way.href);
   address.searchParams.set("browser_zone", zone);
   way.href = address;
-}
-
-for (const form of document.querySelectorAll("form[data-once]")) {
-  let sent = -Infinity;
-  form.addEventListener("submit", (event) => {
-    if (event.timeStamp - sent < 5000) event.preventDefault();
-    else sent = event.timeStamp;
-  });
 }
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {

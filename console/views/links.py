@@ -5,6 +5,7 @@ Whoever comes too often from one address waits for a moment, and calls for help 
 """
 
 from collections.abc import Awaitable, Callable
+from secrets import token_urlsafe
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from console import cookies
 from console.limits import TooOften, count_try
 from console.pages import page
 from console.sign_ins import Passage
+from console.taps import Taps
 from console.views.sign_in import hand_over
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, zone_sent
 from workflows.journey.vocabulary.actors import Role
@@ -68,7 +70,16 @@ async def show(request: Request, token: str) -> Response:
 @router.post("/go/{token}")
 async def act(request: Request, token: str) -> Response:
     sent = firsts(await sent_with(request))
-    what = sent.get("do", "")
+    what, code, page_id = sent.get("do", ""), sent.get("code", "")[:100], sent.get("page_id", "")[:100]
+
+    async def answer() -> Response:
+        return await _answer(request, token, what, code, zone_sent(sent))
+
+    taps: Taps = request.app.state.taps
+    return await (taps.answer((token, page_id, what, code), answer) if page_id else answer())
+
+
+async def _answer(request: Request, token: str, what: str, code: str, zone: ZoneInfo | None) -> Response:
     try:
         if what != HELP:
             count_try(request)
@@ -76,10 +87,10 @@ async def act(request: Request, token: str) -> Response:
             if what in OTHERWISE:
                 await OTHERWISE[what](context, token)
                 return await _shown(request, token, done=DONE[what])
-            entered = await enter(context, token, sent.get("code", "")[:100])
+            entered = await enter(context, token, code)
     except UseCaseError as error:
         return await _shown(request, token, error)
-    return _let_in(request, entered, zone_sent(sent))
+    return _let_in(request, entered, zone)
 
 
 async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
@@ -97,6 +108,7 @@ async def _shown(request: Request, token: str, error: UseCaseError | None = None
         address=f"/go/{token}" if TOKEN.fullmatch(token) else "",
         error=error,
         done=done,
+        page_id=token_urlsafe(16),
     )
 
 

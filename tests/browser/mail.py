@@ -61,4 +61,4 @@ async def let_in(page: Page, mailbox: str, name: str, *, twice: bool = False) ->
     await texts.close()
     await page.get_by_label("Your code").fill(found[1])
     await press("Go on")
-    await page.wait_for_url(lambda url: "/go/" not in url)
+    await expect(page).not_to_have_url(re.compile("/go/"))

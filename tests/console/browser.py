@@ -23,6 +23,14 @@ class Form(HTMLParser):
         self.values: dict[str, list[str]] = {}
         self.found = False
 
+    @classmethod
+    def on(cls, page: httpx2.Response, action: str = "") -> dict[str, list[str]]:
+        """Return what the controls of the forms hold that go to an address, if not to their own page."""
+        form = cls(action)
+        form.feed(page.text)
+        assert form.found, f"no form for {action or 'this page'}"
+        return form.values
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "form" and given.get("method") == "post" and given.get("action", "") in ("", self._action):
@@ -64,10 +72,10 @@ class Browser:
 
     async def send(self, given: Mapping[str, Any], action: str = "") -> httpx2.Response:
         """Fill in a form of the page, and send it; ``action`` is where it goes, if not to its own page."""
-        form = Form(action)
-        form.feed(self.page.text)
-        assert form.found, f"no form for {action or 'this page'}"
-        sent = {**form.values, **{name: [value] if isinstance(value, str) else value for name, value in given.items()}}
+        sent = {
+            **Form.on(self.page, action),
+            **{name: [value] if isinstance(value, str) else value for name, value in given.items()},
+        }
         self.last = await self.client.post(urljoin(str(self.page.url), action or str(self.page.url)), data=sent)
         return self.last
 

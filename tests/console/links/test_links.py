@@ -16,9 +16,11 @@ from application.context import Context
 from application.errors import Unavailable
 from application.pathway.command_catalog import questionnaires_lacking
 from console.sign_ins import LINK_IDLE, Passage
+from console.taps import EQUAL
 from console.visits import COOKIE, KEPT, ZONE
 from simulation.people import CLINIC
 from tests.cli.helpers import DirectJourneys, invented
+from tests.console.browser import Form
 from tests.console.links.home import CALL, HEALTH, MAIL, PHONE, Home, address_in, code_in, wrong
 from tests.journey.play import after, started
 from tests.record.helpers import Connection
@@ -103,6 +105,44 @@ async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home)
         assert (await browser.go(f"{start}/{always}")).status_code == 200, always
     home.world.at += LINK_IDLE + timedelta(seconds=1)
     assert (await browser.go(start)).url.path == "/sign-in"
+
+
+@pytest.mark.server
+async def test_the_second_of_two_equal_taps_gets_the_answer_of_the_first(home: Home) -> None:
+    await home.reached_by(MAIL, PHONE, code="blue7kite")
+    address, browser = await home.link(), home.browser
+
+    async def twice(given: dict[str, str]) -> list[tuple[int, str, str | None]]:
+        """Tap a button of a page that is shown anew, and again before the browser has seen the answer."""
+        browser.client.cookies.clear()
+        shown = {**Form.on(await browser.go(address), address), **given}
+        answers = [*await asyncio.gather(*(browser.client.post(address, data=shown) for _ in range(2)))]
+        answers.append(await browser.client.post(address, data=shown))
+        return [(each.status_code, each.url.path, browser.client.cookies.get(COOKIE)) for each in answers]
+
+    assert {*await twice({"do": "code"})} == {(200, address, None)}
+    assert len(await home.receive()) == 1
+    for _ in range(4):
+        assert {*await twice({"code": "red8boat"})} == {(422, address, None)}, "one try is counted, not three"
+    [let_in] = {*await twice({"code": "blue7kite"})}
+    assert let_in[:2] == (200, f"/journeys/{home.journey_id}/check-in/complete")
+    assert (await browser.go(f"/journeys/{home.journey_id}")).status_code == 200
+    assert {*await twice({"do": "new"})} == {(200, address, None)}
+    assert len(await home.receive()) == 1
+
+
+@pytest.mark.server
+async def test_taps_on_other_pages_with_other_codes_or_much_later_are_others(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    address, browser = await home.link(), home.browser
+    one, other = [Form.on(await browser.go(address), address) for _ in range(2)]
+    assert (await browser.client.post(address, data={**one, "code": "red8boat"})).status_code == 422
+    assert (await browser.client.post(address, data={**one, "code": "blue7kite"})).status_code == 200
+    browser.client.cookies.clear()
+    assert (await browser.client.post(address, data={**other, "code": "blue7kite"})).status_code == 403
+    home.world.at += EQUAL + timedelta(seconds=1)
+    assert (await browser.client.post(address, data={**one, "code": "blue7kite"})).status_code == 403
+    assert COOKIE not in browser.client.cookies
 
 
 @pytest.mark.server
