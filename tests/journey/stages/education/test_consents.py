@@ -1,5 +1,6 @@
 """Consents on paper, and a new version of a consent in mid-course."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journey.correcting import mark
-from tests.journey.play import Play, before, closed, kinds, person
+from tests.journey.play import Play, after, before, closed, kinds, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.stages.education.rules import find_unconsented
+from workflows.journey.stages.education.rules import find_unacknowledged, find_unconsented
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import STAFF, Actor, Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
@@ -86,6 +87,60 @@ def test_no_witness_brings_back_what_was_agreed_to_without_being_understood() ->
         each.do(c.ConfirmUnderstanding.model_validate({"topics": topics, "in_their_words": "x"}))
         each.refused(c.WitnessConsent(paper="paper-1"), code=RefusalCode.UNKNOWN, field="paper")
         assert find_unconsented(each.journey)
+
+
+UNCLEAR: dict[str, Callable[[Play], list[e.EventBody]]] = {
+    "language": lambda play: play.do(c.UpdatePatient(language="es", reason="x"), Role.COORDINATOR),
+    "interpreter": lambda play: play.do(c.UpdatePatient(interpreter=True, reason="x"), Role.COORDINATOR),
+    "own words": lambda play: hear(play, "explain_again"),
+}
+"""What shows that a patient had not understood."""
+
+
+def hear(play: Play, heard: str, *topics: str) -> list[e.EventBody]:
+    """Have the patient say topics in their own words: these, or all of the protocol's."""
+    said = dict.fromkeys(topics or play.journey.protocol.education_topics, heard)
+    return play.do(c.ConfirmUnderstanding.model_validate({"topics": said, "in_their_words": "x"}))
+
+
+@pytest.mark.requirement("A26", "A40")
+@pytest.mark.parametrize("unclear", UNCLEAR.values(), ids=list(UNCLEAR))
+def test_who_had_not_understood_agreed_to_nothing(unclear: Callable[[Play], list[e.EventBody]]) -> None:
+    """Neither what they gave, nor what they signed on paper that day, nor what they acknowledged counts any more."""
+    play = before("session.check")
+    signed = paper(play)
+    waits = signed.model_copy(update={"document_ref": "archive-18"})
+    play.do(waits, Role.COORDINATOR)
+    unclear(play.later(minutes=1))
+    play.later(minutes=1).do(c.ExplainTopics(topics=play.journey.protocol.education_topics, content_version="v2"))
+    hear(play, "understood")
+    assert find_unconsented(play.journey) == tuple(play.journey.consent_versions)
+    assert find_unacknowledged(play.journey) == play.journey.protocol.acknowledgements
+    assert play.waits_for("witness") is None
+    play.refused(c.WitnessConsent(paper="paper-1"), code=RefusalCode.UNKNOWN, field="paper")
+    play.refused(signed, Role.COORDINATOR, code=RefusalCode.STALE, field="signed_at", says="understood")
+    play.do(paper(play), Role.COORDINATOR)
+    play.do(c.WitnessConsent(paper="paper-2"))
+    assert find_unconsented(play.journey) == ()
+
+
+def test_instructions_in_a_language_that_the_patient_does_not_speak_are_delivered_again() -> None:
+    play = before("session.check")
+    assert play.journey.sessions[1].acknowledged
+    UNCLEAR["language"](play)
+    assert play.journey.sessions[1].instructed is None
+    assert "instructions not delivered" in dose_gate(play.journey, 1, play.at)
+    running = after("session.dose")
+    UNCLEAR["language"](running)
+    assert running.journey.sessions[1].instructed, "what was delivered before a dose is not asked for after it"
+
+
+def test_a_paper_to_an_old_version_waits_for_nobody() -> None:
+    play = proposed("session.schedule")
+    play.do(paper(play), Role.COORDINATOR)
+    play.sign(SignOffKind.CONSENT_VERSION, "treatment")
+    assert play.waits_for("witness") is None, "no witness may let it count"
+    play.go_on(lambda journey: bool(journey.doses))
 
 
 def proposed(kind: str) -> Play:

@@ -57,6 +57,12 @@ class BirthDateCorrected(EventBody):
     reason: Text
 
 
+def speaks_otherwise(state: PathwayState, body: PatientUpdated) -> bool:
+    """Whether a patient turns out to speak another language than was known, or to need an interpreter."""
+    other = body.language not in (None, state.patient.language)
+    return other or (bool(body.interpreter) and not state.patient.interpreter)
+
+
 def _updated(state: PathwayState, body: PatientUpdated, event: EventHeader) -> Changes:
     changed = body.model_dump(exclude={"kind", "reason"}, exclude_none=True)
     return {"patient": state.patient.model_copy(update=changed)}

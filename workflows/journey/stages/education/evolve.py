@@ -1,6 +1,6 @@
 """What events change in the plan, education, questions and consents."""
 
-from workflows.journey.always.particulars.model import PatientUpdated
+from workflows.journey.always.particulars.model import PatientUpdated, speaks_otherwise
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.entries import put
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry, keep_short
@@ -22,6 +22,7 @@ from workflows.journey.stages.education.events import (
     UnderstandingConfirmed,
 )
 from workflows.journey.stages.education.state import (
+    Education,
     EducationState,
     PaperConsent,
     ProposedConsent,
@@ -69,14 +70,23 @@ def _explained(state: EducationState, body: TopicsExplained, event: EventHeader)
 
 
 def _confirmed(state: EducationState, body: UnderstandingConfirmed, event: EventHeader) -> Changes:
-    """What is to be explained again counts as not explained."""
+    """What is to be explained again counts as not explained, and the patient agreed to nothing before they understood
+    it."""
     known = state.education
     again = [topic for topic, heard in body.topics.items() if heard == "explain_again"]
     heard = sorted(topic for topic in body.topics if topic not in again)
     understood = tuple(topic for topic in dict.fromkeys((*known.understood, *heard)) if topic not in again)
     explained = {topic: version for topic, version in known.explained.items() if topic not in again}
     changed = {"explained": explained, "understood": understood, "understood_at": event.at}
-    return {"education": known.model_copy(update=changed)}
+    heard_now = known.model_copy(update=changed)
+    return _ask_again(heard_now, event) if again else {"education": heard_now}
+
+
+def _ask_again(known: Education, event: EventHeader) -> Changes:
+    """Ask for everything again that the patient acknowledged and agreed to, also what they signed on paper until now:
+    nobody agrees to what they did not understand."""
+    again = {"acknowledged": (), "unclear_at": event.at}
+    return {"education": known.model_copy(update=again), "consents": {}, "papers": {}}
 
 
 def _sent(state: EducationState, body: ReadingSent, event: EventHeader) -> Changes:
@@ -152,19 +162,20 @@ def _version_proposed(state: EducationState, body: ConsentVersionProposed, event
 
 
 def _version_changed(state: EducationState, body: ConsentVersionChanged, event: EventHeader) -> Changes:
+    """A paper to another version that waits for its witness never counts: the patient is asked again."""
+    papers = {n: paper for n, paper in state.papers.items() if paper.consents.get(body.consent) in (None, body.version)}
     return {
+        "papers": papers,
         "renewed_consents": {**state.renewed_consents, body.consent: body.version},
         "proposed_consents": {name: p for name, p in state.proposed_consents.items() if name != body.consent},
     }
 
 
 def _speaks_otherwise(state: EducationState, body: PatientUpdated, event: EventHeader) -> Changes:
-    """Who turns out to speak another language, or to need an interpreter, is heard again in their own words, and asked
-    again, also about what waits on paper for its witness: nobody agrees to what they did not understand."""
-    other = body.language not in (None, state.patient.language)
-    if not (other or (body.interpreter and not state.patient.interpreter)):
+    """Who turns out to speak another language, or to need an interpreter, is heard again in their own words."""
+    if not speaks_otherwise(state, body):
         return {}
-    return {"education": state.education.model_copy(update={"understood": ()}), "consents": {}, "papers": {}}
+    return _ask_again(state.education.model_copy(update={"understood": ()}), event)
 
 
 EVOLUTIONS: Evolutions = {

@@ -109,6 +109,14 @@ def enter_paper(journey: Journey, command: c.EnterPaperConsent, by: Actor, at: d
             "Ask the patient again",
             "signed_at",
         )
+    unclear = journey.education.unclear_at
+    if unclear is not None and command.signed_at <= unclear:
+        refuse(
+            RefusalCode.STALE,
+            "the paper was signed before it turned out that the patient had not understood",
+            "Ask the patient again",
+            "signed_at",
+        )
     withdrawn = journey.consents_withdrawn_at
     if any(name in withdrawn and command.signed_at <= withdrawn[name] for name in command.consents):
         refuse(

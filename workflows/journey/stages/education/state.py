@@ -25,6 +25,8 @@ class Education(ImmutableModel):
     understood: tuple[Identifier, ...] = ()
     understood_at: Instant | None = None
     """When a clinician last heard it in the patient's own words (UTC)."""
+    unclear_at: Instant | None = None
+    """When it last turned out (UTC) that the patient had not understood: they agreed to nothing before that."""
     reading: dict[Identifier, Reading] = {}
     acknowledged: tuple[Identifier, ...] = ()
     acknowledged_at: dict[Identifier, Instant] = {}

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from workflows.journey.always.corrections.told_before import keep_told
+from workflows.journey.always.particulars.model import PatientUpdated, speaks_otherwise
 from workflows.journey.always.pathway.model import PathwayState
 from workflows.journey.always.sign_offs.model import SignedOff
 from workflows.journey.envelopes import Changes, EventHeader, Evolutions, change_entry
@@ -64,6 +65,16 @@ def _instructed(state: SessionsState, body: SessionInstructed, event: EventHeade
 
 def _acknowledged(state: SessionsState, body: InstructionsAcknowledged, event: EventHeader) -> Changes:
     return change_entry(state, "sessions", body.session, acknowledged=body.content_version)
+
+
+def _speaks_otherwise(state: SessionsState, body: PatientUpdated, event: EventHeader) -> Changes:
+    """Who turns out to speak another language, or to need an interpreter, gets the instructions of a session to come
+    again."""
+    if not speaks_otherwise(state, body):
+        return {}
+    untold = {"instructed": None, "acknowledged": None}
+    sessions = state.sessions.items()
+    return {"sessions": {n: each if each.dosed_at else each.model_copy(update=untold) for n, each in sessions}}
 
 
 def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> Changes:
@@ -195,6 +206,7 @@ EVOLUTIONS: Evolutions = {
     SessionScheduled: _scheduled,
     SessionCancelled: _cancelled,
     SessionStopped: _stopped,
+    PatientUpdated: _speaks_otherwise,
     SessionInstructed: _instructed,
     InstructionsAcknowledged: _acknowledged,
     SessionChecked: _checked,
