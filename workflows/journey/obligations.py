@@ -358,7 +358,7 @@ def next_deadline(journey: Journey) -> datetime | None:
     here leaves or comes, the patient's age speaks against an answer of the screening, or changes of what is awaited
     were left for the clock."""
     moments = [*find(journey.waiting, _next_steps)]
-    if journey.covered is not None:
+    if journey.covered is not None and (moments or not journey.closed):
         moments.append(journey.covered.until)
     if journey.behind is not None:
         moments.append(journey.behind)

@@ -1,9 +1,11 @@
 """Standing in: a right lent to a named colleague until a time, and somebody asked in the clinician's place."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulation.people import PEOPLE
 from tests.journey.elsewhere import merged
@@ -11,6 +13,7 @@ from tests.journey.play import Play, after, before, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.authorization import delegations_of
+from workflows.journey.obligations import next_deadline
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
 from workflows.journey.signing_rights import signing_rights
@@ -290,6 +293,23 @@ def test_cover_of_a_cover_keeps_the_clinician_it_is_for() -> None:
     assert (play.journey.clinician, play.journey.covered) == (CLINICIAN.id, None)
 
 
+@given(st.lists(st.tuples(st.sampled_from(["first", "second", CLINICIAN.id]), st.integers(1, 6)), max_size=5))
+def test_who_stood_in_before_stands_in_again_until_their_own_time_is_over(named: list[tuple[str, int]]) -> None:
+    """Whoever stands in for a stand-in for a day leaves nobody with the tasks of a clinician who is away."""
+    play, until = asked(), dict[str, datetime]()
+    for by, days in named:
+        if by == CLINICIAN.id and play.journey.covered is None:
+            continue
+        cover(play, by, days * DAY)
+        until = {name: end for name, end in until.items() if name != by} | {by: play.at + days * DAY}
+    for _ in range(8):
+        stands_in = [name for name, end in until.items() if end > play.at]
+        assert play.request(SignOffKind.EVALUATION).person == [CLINICIAN.id, *stands_in][-1]
+        play.at += DAY
+        play.clock()
+    assert (play.journey.clinician, play.journey.covered) == (CLINICIAN.id, None)
+
+
 @pytest.mark.parametrize("until", [2 * DAY, HOUR])
 def test_cover_is_made_longer_or_shorter(until: timedelta) -> None:
     play = asked()
@@ -352,13 +372,20 @@ def test_standing_in_gives_no_right_to_sign() -> None:
     )
 
 
-def test_cover_ends_with_the_journey() -> None:
+@pytest.mark.parametrize(("later", "asked_then"), [(HOUR, "stand-in"), (2 * DAY, CLINICIAN.id)])
+def test_what_a_closed_journey_waits_for_is_the_stand_ins_until_their_time_is_over(
+    later: timedelta, asked_then: str
+) -> None:
     play = asked()
     cover(play)
     play.do(c.Withdraw(), Role.PATIENT)
     assert play.journey.closed
-    play.at += 2 * DAY
-    assert play.clock() == []
+    assert next_deadline(play.journey) is None, "nothing is awaited, and nobody has to wake it"
+    play.at += later
+    play.do(c.AskQuestion(text="may I drive? (invented)"), Role.PATIENT)
+    asked_for = play.waits_for("question")
+    assert asked_for is not None
+    assert asked_for.person == asked_then
 
 
 @pytest.mark.parametrize(("hours", "taken"), [(47, True), (48, True), (49, False)])

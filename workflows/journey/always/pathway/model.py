@@ -1,5 +1,6 @@
 """Beginning, handing over and ending a pathway: commands, events and state."""
 
+from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -135,7 +136,7 @@ class PathwayCovered(EventBody):
 
 
 class CoverEnded(EventBody):
-    """Nobody stands in for the journey's clinician any more."""
+    """Who stands in for the journey's clinician does so no more: who did before them does again, or nobody."""
 
     kind: Literal["pathway.cover-ended"] = "pathway.cover-ended"
 
@@ -172,11 +173,24 @@ class PathwayClosed(EventBody):
     outcome: Outcome
 
 
+class StandIn(ImmutableModel):
+    """Who stands in for the journey's clinician, until when (UTC)."""
+
+    by: Identifier
+    until: Instant
+
+
 class Covered(ImmutableModel):
-    """For whom the journey's clinician stands in, until when (UTC)."""
+    """For whom the journey's clinician stands in. The first of ``stand_ins`` is asked; each of the others is asked
+    again once the time of those before them is over."""
 
     clinician: Identifier
-    until: Instant
+    stand_ins: tuple[StandIn, ...]
+
+    @property
+    def until(self) -> datetime:
+        """Until when (UTC) the one stands in who is asked now."""
+        return self.stand_ins[0].until
 
 
 class Closing(ImmutableModel):
@@ -239,12 +253,21 @@ def _reassigned(state: PathwayState, body: PathwayReassigned, event: EventHeader
 
 
 def _covered(state: PathwayState, body: PathwayCovered, event: EventHeader) -> Changes:
-    absent = state.clinician if state.covered is None else state.covered.clinician
-    return {"clinician": body.by, "covered": Covered(clinician=absent, until=body.until)}
+    absent, before = state.clinician, list[StandIn]()
+    if state.covered is not None:
+        absent = state.covered.clinician
+        before = [each for each in state.covered.stand_ins if each.by != body.by and each.until > body.until]
+    now = StandIn(by=body.by, until=body.until)
+    return {"clinician": body.by, "covered": Covered(clinician=absent, stand_ins=(now, *before))}
 
 
 def _cover_ended(state: PathwayState, body: CoverEnded, event: EventHeader) -> Changes:
-    return {"covered": None} | ({} if state.covered is None else {"clinician": state.covered.clinician})
+    if state.covered is None:
+        return {}
+    _, *left = state.covered.stand_ins
+    if not left:
+        return {"clinician": state.covered.clinician, "covered": None}
+    return {"clinician": left[0].by, "covered": state.covered.model_copy(update={"stand_ins": tuple(left)})}
 
 
 def _moved(state: PathwayState, body: PatientMoved, event: EventHeader) -> Changes:
@@ -263,7 +286,7 @@ def _ending(state: PathwayState, body: PathwayEnding, event: EventHeader) -> Cha
 
 
 def _closed(state: PathwayState, body: PathwayClosed, event: EventHeader) -> Changes:
-    return {"outcome": body.outcome, "stage": Stage.CLOSED, "closed_in": state.stage, "covered": None}
+    return {"outcome": body.outcome, "stage": Stage.CLOSED, "closed_in": state.stage}
 
 
 EVOLUTIONS: Evolutions = {
