@@ -6,12 +6,13 @@ from datetime import datetime
 from rich.console import RenderableType
 
 from application.pathway.show import UnreadEvent
-from application.pathway.wording import SENTENCES, UNREADABLE, describe_time_left, format_dose
+from application.pathway.wording import SENTENCES, UNREADABLE
 from application.reading.freshness import TrueUpTo
 from application.sign_offs.decision_history import status_of
 from application.words.codes import say
 from application.words.events import title_of_event
 from application.words.lines import describe_event, describe_score
+from application.words.quantities import format_dose, format_time_left
 from application.words.terms import describe_occasion, terms_of, terms_of_journey
 from application.words.viewer import shown_at
 from application.work.caseload import CasePage, PastPage
@@ -198,7 +199,7 @@ def awaited(journey: Journey, at: datetime, named: Named = str) -> RenderableTyp
     for waiting in most_urgent(journey, SENTENCES):
         whom = say(waiting.owner.value) + ("" if waiting.person is None else f" {named(waiting.person)}")
         due = shown_at(waiting.deadline, journey.patient.zone)
-        add_row(waits, waiting.what, whom, due, describe_time_left(waiting, at), waiting.id)
+        add_row(waits, waiting.what, whom, due, format_time_left(waiting.deadline, at), waiting.id)
     for more in count_others(journey, SENTENCES):
         add_row(waits, more, "", "", "", "")
     return waits

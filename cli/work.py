@@ -7,8 +7,9 @@ import typer
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
-from application.pathway.wording import ROTA_UNKNOWN, format_duration, format_elapsed, roster_lines
+from application.pathway.wording import ROTA_UNKNOWN, roster_lines
 from application.words.codes import say
+from application.words.quantities import format_duration, format_time_left
 from application.work.claims import claim_task, release_task
 from application.work.references import References
 from application.work.service_levels import show_service_levels
@@ -170,7 +171,7 @@ def _table(page: WorkPage, known: Known, named: Named) -> Rows:
         marks = [f"STALE: as of version {task.version}"] if task.stale else []
         marks += ["HELD"] if task.held else []
         claimed = [] if task.claimed_by is None else [f"claimed by {named(task.claimed_by)}"]
-        late = [f"overdue by {format_elapsed((page.at - task.due).total_seconds())}"] if page.is_overdue(task) else []
+        late = [format_time_left(task.due, page.at)] if page.is_overdue(task) else []
         add_row(
             shown,
             "\n".join([name_journey(task.journey_id, known), task.obligation, *marks]),

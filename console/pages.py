@@ -36,7 +36,7 @@ from application.errors import (
 )
 from application.identity.names import names_in_register
 from application.operations.status import in_temporal
-from application.pathway.wording import ROTA_UNKNOWN, describe_stage, format_dose, format_elapsed, roster_lines
+from application.pathway.wording import ROTA_UNKNOWN, describe_stage, roster_lines
 from application.protocols.compare import describe_step
 from application.reading.freshness import TrueUpTo
 from application.settings import Settings
@@ -50,6 +50,7 @@ from application.words.lines import (
     filled,
     time_in,
 )
+from application.words.quantities import format_dose, format_elapsed, format_time_left
 from application.words.rules import title_of_rule
 from application.words.sentences import first_sentence
 from application.words.terms import describe_occasion, name_hold
@@ -84,7 +85,6 @@ STATUS: tuple[tuple[type[UseCaseError], int, str], ...] = (
 
 _NOT_PLAIN = re.compile(r"[^ !#-%(-;=?-~]").search
 """Finds what may hide or is markup in a text: anything but ASCII in one line without `"`, `&`, `'`, `<` and `>`."""
-_YEAR = 365.25 * 86_400
 _DAY = len("Mon 2026-03-02 ")
 log = structlog.get_logger("console")
 
@@ -142,14 +142,6 @@ def _ahead(moment: datetime, at: datetime) -> str:
     if abs(minutes) > 120:
         return f"in {format_elapsed(seconds)}" if minutes > 0 else f"{format_elapsed(-seconds)} ago"
     return f"in {minutes} minutes" if minutes > 0 else "now" if minutes > -2 else f"{-minutes} minutes ago"
-
-
-def _due(due: datetime, at: datetime) -> str:
-    """Say how long there is until something is due, or for how long it is overdue."""
-    left = (due - at).total_seconds()
-    if left >= 2 * _YEAR:
-        return f"in {int(left // _YEAR)} years"
-    return f"in {format_elapsed(left)}" if left >= 0 else f"overdue by {format_elapsed(-left)}"
 
 
 def _short(moment: datetime | None, zone: str) -> Markup | str:
@@ -281,7 +273,12 @@ def _templates() -> Environment:
         "as_typed": AsTyped,
         "step": describe_step,
     }
-    environment.globals |= {"place": place, "due": _due, "elapsed": format_elapsed, "roster_lines": roster_lines}
+    environment.globals |= {
+        "place": place,
+        "due": format_time_left,
+        "elapsed": format_elapsed,
+        "roster_lines": roster_lines,
+    }
     environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES, "consciousness": CONSCIOUSNESS}
     environment.globals |= {"lot_not_known": LOT_NOT_KNOWN, "rota_unknown": ROTA_UNKNOWN}
     return environment

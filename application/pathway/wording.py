@@ -6,6 +6,7 @@ from typing import Final
 
 from application.identity.staff import Roster
 from application.words.codes import say
+from application.words.quantities import format_time_left
 from application.words.viewer import spell_with_place
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import name_holds
@@ -53,8 +54,8 @@ def describe_obligations(journey: Journey, at: datetime) -> Iterator[str]:
 
 def describe_obligation(waiting: Obligation, journey: Journey, at: datetime) -> str:
     """Describe an obligation: what, of whom, since, due for patient and viewer, and what comes next."""
-    said = describe_wait(waiting, journey)
-    return f"{said[:-1]}. For you it is due {spell_with_place(waiting.deadline)}, {describe_time_left(waiting, at)}."
+    said, due = describe_wait(waiting, journey), waiting.deadline
+    return f"{said[:-1]}. For you it is due {spell_with_place(due)}, {format_time_left(due, at)}."
 
 
 def describe_lacking(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
@@ -69,17 +70,6 @@ def describe_lacking(waiting: Obligation, journey: Journey) -> tuple[str, ...]:
     return ()
 
 
-def describe_time_left(waiting: Obligation, at: datetime) -> str:
-    """Say how long there is until it is due, or for how long it is overdue."""
-    left = (waiting.deadline - at).total_seconds()
-    return f"in {format_elapsed(left)}" if left >= 0 else f"overdue by {format_elapsed(-left)}"
-
-
-def format_dose(dose_mg: float | None) -> str:
-    """Render how much a dose was. What nobody knows is not nothing."""
-    return "unknown amount" if dose_mg is None else f"{dose_mg:g} mg"
-
-
 ROTA_UNKNOWN: Final = "Who is on call is not known: the register is missing, or cannot be believed. Tell ops at once."
 
 
@@ -92,27 +82,6 @@ def roster_lines(roster: Roster, called: Callable[[str], str] = str) -> Iterator
     yield f"On call for {clinic}: {who}{' (the rota has nobody)' if roster.now.gap else ''}."
     for begins, ends in roster.gaps:
         yield f"DUE: nobody is on call for {clinic} from {spell_with_place(begins)} to {spell_with_place(ends)}."
-
-
-def format_duration(seconds: float | None) -> str:
-    """Format a duration in its two largest units, rounded down; empty for None."""
-    if seconds is None:
-        return ""
-    minutes = int(seconds // 60)
-    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
-    first = next((n for n, (count, _) in enumerate(parts) if count), None)
-    if first is None:
-        return f"{int(seconds)} s"
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
-
-
-def format_elapsed(seconds: float) -> str:
-    """Format a duration in its largest unit, rounded down."""
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return "less than a minute"
 
 
 def route_of(journey: Journey, command: Command) -> str | None:

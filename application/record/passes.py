@@ -18,11 +18,11 @@ from activities.record.schema_objects import find_schema_differences
 from activities.record.watching import Look, last_look
 from application.context import Context, clocks_differ
 from application.errors import UseCaseError, outage
-from application.pathway.wording import format_elapsed
 from application.record.drift import Drift
 from application.record.reconcile import Reconciliation, reconcile
 from application.settings import Settings
 from application.temporal.journeys import Journeys
+from application.words.quantities import format_elapsed
 from application.words.viewer import spell_with_place
 
 log = structlog.get_logger("reconcile")

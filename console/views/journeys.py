@@ -21,9 +21,10 @@ from application.pathway.show import (
     show_patient_page,
     show_timeline,
 )
-from application.pathway.wording import SENTENCES, UNREADABLE, describe_lacking, describe_time_left
+from application.pathway.wording import SENTENCES, UNREADABLE, describe_lacking
 from application.sign_offs.decision_history import status_of
 from application.words.events import title_of_event
+from application.words.quantities import format_time_left
 from application.words.terms import terms_of, terms_of_journey
 from application.words.titles import TITLES
 from console.charts import charts_of
@@ -83,7 +84,7 @@ def journey_page(
             (
                 each,
                 describe_consequence(each, journey, moment=on_clocks(each.next_step, journey.patient.zone)),
-                describe_time_left(each, at),
+                format_time_left(each.deadline, at),
                 () if past else forms_for(each, journey),
                 describe_lacking(each, journey),
             )

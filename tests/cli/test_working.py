@@ -15,8 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from activities.record.read_models import service_levels
-from application.pathway.wording import format_duration
 from application.reading import freshness
+from application.words.quantities import format_duration
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call

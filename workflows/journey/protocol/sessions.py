@@ -1,5 +1,6 @@
 """Sessions: how many, how far apart, and what must hold before, during and after each."""
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -186,6 +187,11 @@ class Sessions(InputModel):
         if self.minimum_minutes > self.maximum_before_decision_minutes:
             raise ValueError("minimum_minutes must not exceed maximum_before_decision_minutes")
         return self
+
+    @property
+    def release_lasts(self) -> timedelta:
+        """How long a release lasts."""
+        return timedelta(minutes=self.release_minutes)
 
     def checklist_in(self, setting: Setting) -> tuple[Identifier, ...]:
         """Return what is checked before a session in a setting."""

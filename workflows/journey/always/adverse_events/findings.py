@@ -98,8 +98,7 @@ def _dose_emergencies(journey: Journey, body: e.DoseRecorded) -> Iterator[Findin
     session = None if body.session is None else journey.sessions.get(body.session)
     released = None if session is None else session.released_at
     barred = () if session is None else (session.ended_at, session.stopped_at)
-    lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
-    lapsed = released is not None and body.taken_at > released + lasts
+    lapsed = released is not None and body.taken_at > released + journey.protocol.sessions.release_lasts
     over = lapsed or any(moment is not None and moment <= body.taken_at for moment in barred)
     if planned is None or released is None or body.taken_at < released or over or _held(journey, released, body):
         yield "unreleased_dose"

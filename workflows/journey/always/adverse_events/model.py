@@ -1,6 +1,6 @@
 """Adverse events: commands, events and state. Grades are CTCAE's, 1 (mild) to 5 (death); times are UTC."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from workflows.journey.always.pathway.model import PathwayState
@@ -37,6 +37,11 @@ UNKNOWN_REASON = 4
 """The grade that any other word may mean. It is kept as it was said, and nobody is taken for dead by it."""
 FINAL = ("recovered", "recovered_with_sequelae", "fatal")
 """Outcomes after which nothing is left to follow up."""
+
+
+def is_serious(serious: bool, because: Sequence[str]) -> bool:
+    """Whether an adverse event was called serious. Whoever says why it is serious says that it is."""
+    return serious or bool(because)
 
 
 class ReportAdverseEvent(CommandBody):

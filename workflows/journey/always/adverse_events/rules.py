@@ -12,7 +12,14 @@ from typing import Any
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.adverse_events.model import DEATH, FINAL, SERIOUS, UNKNOWN_REASON, AdverseEvent
+from workflows.journey.always.adverse_events.model import (
+    DEATH,
+    FINAL,
+    SERIOUS,
+    UNKNOWN_REASON,
+    AdverseEvent,
+    is_serious,
+)
 from workflows.journey.always.holds.model import place
 from workflows.journey.evidence import is_approved, sign_off_requirement
 from workflows.journey.obligation_types import ADVERSE_EVENT_OUTCOME, ALARM
@@ -39,8 +46,8 @@ def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datet
 
 
 def _graded(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> dict[str, Any]:
-    """Return what was said of an adverse event. Whoever says why it is serious says that it is."""
-    return {**command.model_dump(exclude={"kind"}), "serious": command.serious or bool(command.serious_because)}
+    serious = is_serious(command.serious, command.serious_because)
+    return {**command.model_dump(exclude={"kind"}), "serious": serious}
 
 
 def _require_reason(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> None:
@@ -90,11 +97,11 @@ def _known(journey: Journey, name: str) -> AdverseEvent:
 
 def severity_of_grade(protocol: Protocol, grade: int, serious: bool, because: Sequence[str] = ()) -> Severity:
     """Return how severe an adverse event of this grade is (CTCAE), serious or not, by the protocol. One that is serious
-    because of what a grade means is as severe as that grade. Whoever says why it is serious says that it is."""
+    because of what a grade means is as severe as that grade."""
     rules = protocol.adverse_events
     meant = (SERIOUS.get(reason, UNKNOWN_REASON) for reason in because)
     by_grade = rules.severity_from_grade.of(max([grade, *meant]))
-    return worst(by_grade, rules.severity_if_serious) if serious or because else by_grade
+    return worst(by_grade, rules.severity_if_serious) if is_serious(serious, because) else by_grade
 
 
 def severity_of(journey: Journey, event: AdverseEvent) -> Severity:

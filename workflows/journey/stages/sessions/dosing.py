@@ -123,8 +123,7 @@ def dose_deviations(journey: Journey, session: Session | None, command: c.Record
         found.append("care was held after the release")
     if session.stopped_at is not None and session.stopped_at <= command.taken_at:
         found.append("the session was stopped")
-    lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
-    if released is not None and at > released + lasts:
+    if released is not None and at > released + journey.protocol.sessions.release_lasts:
         found.append("the release had lapsed before it was recorded")
     oldest = timedelta(minutes=journey.protocol.sessions.vitals.max_age_minutes)
     if made is not None and command.taken_at - made.vitals.measured_at > oldest:

@@ -219,8 +219,7 @@ def _risk_before(journey: Journey, session: Session) -> Iterator[Requirement]:
     risk = journey.asked_risk
     valid = timedelta(days=journey.protocol.instruments.suicide_risk_valid_days)
     begins = session.starts_at if session.check is None else max(session.starts_at, session.check.at)
-    lasts = timedelta(minutes=journey.protocol.sessions.release_minutes)
-    if risk is None or begins + lasts - risk.at > valid:
+    if risk is None or begins + journey.protocol.sessions.release_lasts - risk.at > valid:
         yield require(
             SUICIDE_RISK,
             subject=str(session.number),
