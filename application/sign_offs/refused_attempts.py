@@ -1,6 +1,6 @@
 """List refused attempts to sign, to witness a consent or to release a session, as they are recorded."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -38,7 +38,8 @@ class RefusedAttempt(NamedTuple):
 
 class Attempts(NamedTuple):
     """Attempts, the oldest first, and whether there are ``more``. Of ``unread`` refusals beside them it cannot be said
-    what was tried: their key is away, or they were altered."""
+    what was tried: their key is away, or they were altered. In a journey of which not even that says whose it is, they
+    are counted for everybody."""
 
     attempts: tuple[RefusedAttempt, ...]
     more: bool
@@ -74,17 +75,19 @@ async def _latest(context: Context, position: int, most: int) -> AsyncIterator[R
     record, again = await context.record(), context.as_seen
     clinics = context.person.clinics if again is None else None
     journeys = None if again is None else again.journeys
-    theirs: dict[UUID, bool] = {}
+    owners: dict[UUID, str | None] = {}
     page: Refusals | None = None
     while page is None or len(page.rows) == PAGE:
         page = await refusals(record, up_to=position, clinics=clinics, journeys=journeys, limit=PAGE)
         for stored in page.rows:
             position, journey_id = stored.position - 1, stored.journey_id
             attempt = _attempt(stored)
-            if isinstance(attempt, RefusedAttempt) and clinics is not None and journey_id in page.unlisted:
-                if journey_id not in theirs:
-                    theirs[journey_id] = await _is_of(record, journey_id, clinics)
-                attempt = attempt if theirs[journey_id] else None
+            if attempt is not None and clinics is not None and journey_id in page.unlisted:
+                if journey_id not in owners:
+                    owners[journey_id] = await _clinic_of(record, journey_id)
+                owner = owners[journey_id]
+                if owner not in clinics and (owner is not None or attempt is not UNREAD):
+                    continue
             if attempt is None:
                 continue
             yield attempt
@@ -93,15 +96,15 @@ async def _latest(context: Context, position: int, most: int) -> AsyncIterator[R
                 return
 
 
-async def _is_of(record: Record, journey_id: UUID, clinics: Collection[str]) -> bool:
-    """Whether a journey is of one of these clinics, by its opening: no list shows it yet."""
+async def _clinic_of(record: Record, journey_id: UUID) -> str | None:
+    """Return the clinic of a journey that no list shows yet, by its opening; None if that cannot be read."""
     try:
         async for page in record.read(journey_id, until_version=1):
             opening = from_stored(page[0]).body
-            return isinstance(opening, PathwayStarted) and opening.clinic in clinics
+            return opening.clinic if isinstance(opening, PathwayStarted) else None
     except (UnreadableEvent, KeyAway):  # `record verify` finds it
-        return False
-    return False
+        return None
+    return None
 
 
 def _attempt(stored: StoredEvent) -> RefusedAttempt | Unread | None:

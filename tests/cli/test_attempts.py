@@ -40,6 +40,18 @@ def unanswered(play: Play) -> list[Event]:
     return list(keep_refusal(play.journey, {}, command, refusal, play.at, unanswered=True))
 
 
+def alter(database: Database, kind: str) -> None:
+    """Have nobody be able to read the events of a kind any more."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(database.admin_url)
+        await connection.execute("ALTER TABLE record.journey_event DISABLE TRIGGER ALL")
+        await connection.execute("UPDATE record.journey_event SET payload = '{}' WHERE event_type = $1", kind)
+        await connection.close()
+
+    asyncio.run(run())
+
+
 def until_release() -> tuple[Play, list[Event]]:
     play = before("session.release")
     return play, history()[: play.journey.version]
@@ -115,19 +127,27 @@ def test_the_latest_of_all(migrated: Database, monkeypatch: pytest.MonkeyPatch, 
 def test_what_cannot_be_read_is_told_and_hides_no_other(world: World, migrated: Database) -> None:
     """Its key is away, or it was altered: nobody can say what was tried, so none may be taken to be there."""
     world.project()
-
-    async def alter() -> None:
-        connection = await asyncpg.connect(migrated.admin_url)
-        await connection.execute("ALTER TABLE record.journey_event DISABLE TRIGGER ALL")
-        await connection.execute("UPDATE record.journey_event SET payload = '{}' WHERE event_type = 'command.refused'")
-        await connection.close()
-
-    asyncio.run(alter())
+    alter(migrated, "command.refused")
     for of in ((str(JOURNEY),), ()):
         told = call(world, "signoff", "attempts", *of)
         assert "not shown: 1 refused" in told.err
         assert "No attempt" not in told.err
         assert call(world, "signoff", "attempts", *of, "--json").json == []
+
+
+def test_what_cannot_be_read_is_counted_for_its_own_clinic_alone(
+    world: World, migrated: Database, tmp_path: Path
+) -> None:
+    """Also while no list shows its journey: how many there are says what goes on elsewhere."""
+    alter(migrated, "command.refused")
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(profile(PEOPLE[Role.MEDICAL_DIRECTOR], "another-clinic"))
+    assert "1 refused" in call(world, "signoff", "attempts").err
+    assert "refused command" not in call(world, "signoff", "attempts", "--profile", str(elsewhere)).err
+    # Whose it is nobody can say any more: so nobody is told that there is none.
+    alter(migrated, "pathway.started")
+    for whose in ((), ("--profile", str(elsewhere))):
+        assert "1 refused" in call(world, "signoff", "attempts", *whose).err
 
 
 def test_a_journey_that_no_list_shows_and_whose_key_is_away_hides_no_other(
