@@ -1,6 +1,7 @@
 """`make up`: the local stack with its processes and the invented people, kept until Ctrl-C. Its data stays in
 `.local/`."""
 
+import argparse
 import asyncio
 import os
 import signal
@@ -69,6 +70,7 @@ Invented clinicians sign with the passphrase: {PASSPHRASE}
 def main() -> int:
     """Exit code 0 after a stop, 1 when a step failed."""
     begin()
+    argparse.ArgumentParser(prog="make up", description=__doc__).parse_args()
     os.umask(0o077)
     try:
         asyncio.run(up(HOME))

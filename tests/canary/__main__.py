@@ -1,5 +1,6 @@
 """`make canary`: planted strings travel a journey with failures; exit code 1, and where, if one of them is found."""
 
+import argparse
 import asyncio
 import tempfile
 from pathlib import Path
@@ -9,6 +10,7 @@ from tests.canary.scan import scan
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="make canary", description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as directory:
         found = asyncio.run(scan(Path(directory)))
     print("\n".join(found) or "Nothing that was planted is found in Temporal, the record, logs, notices or arguments.")

@@ -6,8 +6,12 @@ import sys
 import zipfile
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from simulation import demonstration, up
+from tests.canary import __main__ as canary
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGINS = "Installing what the local stack needs into .venv (once) ...\n"
@@ -57,3 +61,20 @@ def test_what_went_wrong_is_shown_and_what_pip_warns_of_is_not(checkout: Path) -
     [wheel] = (checkout / "wheels").iterdir()
     installed = install(checkout, sha256(wheel.read_bytes()).hexdigest())
     assert (installed.returncode, installed.stdout, installed.stderr) == (0, "", BEGINS)
+
+
+@pytest.mark.parametrize(("program", "begins"), [(up, "up"), (demonstration, "demo"), (canary, "scan")])
+def test_who_asks_for_help_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: ModuleType, begins: str
+) -> None:
+    def begin(*_: object, **__: object) -> None:
+        pytest.fail("it began")
+
+    monkeypatch.setattr(program, begins, begin)
+    for word, code in (("--help", 0), ("--invented", 2)):
+        monkeypatch.setattr(sys, "argv", ["it", word])
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        assert ended.value.code == code
+        shown = capsys.readouterr()
+        assert "usage: make" in (shown.out if code == 0 else shown.err)
