@@ -176,6 +176,13 @@ async def test_a_journey_as_it_was_recorded_holds(bundle: Path, verified: Callab
     assert said.endswith("All of it HOLDS.\n")
 
 
+async def test_it_says_which_register_it_believes(bundle: Path) -> None:
+    """A register from before a key was revoked is as well signed as the newest one."""
+    issued = EARLY.issued_at.isoformat().replace("+00:00", "Z")
+    assert f"register version {EARLY.version}, issued at {issued}." in verified(bundle)[1]
+    assert "register version" not in verified(bundle, KEYS[1], KEYS[1])[1]
+
+
 async def test_it_says_what_it_did_not_derive_and_who_can(bundle: Path) -> None:
     code, said = verified(bundle)
     by = decided_by()

@@ -276,6 +276,13 @@ def register_of(content: bytes, organisation_key: str) -> Keys | None:
     return {key_id: {**entry, **of_all} for key_id, entry in keys.items()}
 
 
+def age_of(content: bytes) -> str:
+    """Which register it is: one that is older than the organisation's newest may lack that a key was revoked."""
+    register = json.loads(content)["register"]
+    version, issued = shown(register["version"]), shown(register["issued_at"])
+    return f"Keys are those of the organisation's register version {version}, issued at {issued}."
+
+
 def signed_bytes(what: str, content: dict[str, Any], signer: dict[str, Any], signature: dict[str, Any]) -> bytes:
     """What must have been signed, as docs/reference/signatures.md spells it."""
     licence = signer["licence"]
@@ -660,6 +667,8 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     keys = register_of(files["register.json"], organisation_key)
     if keys is None:
         faults.append((None, "the register is not signed by this organisation; no decision can be believed"))
+    else:
+        print(age_of(files["register.json"]))
     contents, unopened = contents_of(journey_id, events)
     faults += unopened
     opening = contents[0]
