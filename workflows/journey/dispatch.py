@@ -32,7 +32,7 @@ from workflows.journey.stages.education import rules as education
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
 from workflows.journey.stages.screening import rules as screening
-from workflows.journey.stages.sessions import checklist, dose_gate, dosing, ending, observing, readiness
+from workflows.journey.stages.sessions import checklist, dose_gate, dosing, ending, observing, readiness, staffing
 from workflows.journey.stages.sessions import rules as sessions
 
 DECISIONS: Decisions = {
@@ -78,6 +78,7 @@ _REACTING = (
     observing.REACTIONS,
     ending.REACTIONS,
     readiness.REACTIONS,
+    staffing.REACTIONS,
     follow_up.REACTIONS,
     medicines.REACTIONS,
     supply.REACTIONS,

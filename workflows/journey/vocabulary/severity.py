@@ -52,6 +52,8 @@ OF_NO_GO: dict[Literal["told", "alarm"], Severity] = {
 as severe as those of an observation."""
 OF_PREGNANCY = Severity.CLINICAL
 """Of a pregnancy test that is not negative: no less than a checklist that says so (`OF_NO_GO`)."""
+OF_LOST_STAFF = Severity.URGENT
+"""Of somebody who is lost to a session that runs, such as the clinician who can be reached."""
 OF_WORSENING = Severity.CLINICAL
 """Of a score that worsened beyond the protocol's alert."""
 
