@@ -143,9 +143,12 @@ def test_what_needs_time_stands_for_the_protocols_hours_whoever_lifts_it(changed
     lift(play)
     play.later(minutes=20)
     check(play)
-    play.sign(SignOffKind.CLEARANCE, str(SECOND))
     stands = f"a no-go stands until {format_moment(began + HOURS, play.journey.patient.zone)}"
-    assert dose_gate(play.journey, SECOND, play.at) == (stands,)
+    waiting = play.waits_for("scheduling", str(SECOND))
+    assert waiting is not None
+    assert stands in waiting.what
+    assert not play.asks_for(SignOffKind.CLEARANCE, str(SECOND)), "nobody signs for a dose that cannot be"
+    assert stands in dose_gate(play.journey, SECOND, play.at)
     assert stands in dose_gate(play.journey, SECOND, began + HOURS - timedelta(seconds=1))
     assert stands not in dose_gate(play.journey, SECOND, began + HOURS)
     session = play.journey.sessions[SECOND]

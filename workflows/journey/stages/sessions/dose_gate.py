@@ -210,59 +210,85 @@ def owed_recheck(journey: Journey, at: datetime) -> Recheck | None:
 
 
 def _dose_obstacles(journey: Journey, at: datetime) -> list[str]:
+    if journey.plan is None:
+        return ["no plan"]
+    if journey.protocol.dose.unset:
+        return ["the protocol sets no dose limits"]
+    # Missing is not nothing: until somebody finds out how much it was, no further dose is within a limit.
+    unknown = (
+        known
+        for known in journey.known_doses
+        if known.dose_mg is None and (at - known.taken_at < WEEK or known.taken_at >= _counted_since(journey, at))
+    )
+    found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
+    return [*found, *find_beyond_plan(journey, at), *_too_much_in_7_days(journey, at)]
+
+
+def _counted_since(journey: Journey, at: datetime) -> datetime:
+    """Return since when (UTC) doses count for the course. A new journey begins a course, and not the patient anew: what
+    they took in the longest time that a course may last counts as well. Maintenance goes on with the course."""
+    since = at - longest_course(journey)
+    return min(journey.course_started_at or since, since)
+
+
+def find_beyond_plan(journey: Journey, at: datetime) -> Iterator[str]:
+    """Yield why the dose of the plan breaks a limit at a moment (UTC), where only another plan helps: a dose before was
+    corrected, or a limit became tighter, since it was signed."""
     plan, dose = journey.plan, journey.protocol.dose
     if plan is None:
-        return ["no plan"]
-    if dose.unset:
-        return ["the protocol sets no dose limits"]
-    number = {name: required_limit(journey, name) for name in DoseLimit}
-    weekly, course = number[DoseLimit.MAX_7_DAY], number[DoseLimit.MAX_COURSE]
-    single, per_kg = number[DoseLimit.MAX_SINGLE_DOSE], number[DoseLimit.MAX_MG_PER_KG]
-    recent = [known for known in journey.known_doses if at - known.taken_at < WEEK]
-    # A new journey begins a course, and not the patient anew: what they took in the longest time that a course may last
-    # counts as well. Maintenance goes on with the course.
-    since = at - longest_course(journey)
-    since = min(journey.course_started_at or since, since)
-    counted = [known for known in journey.known_doses if known.taken_at >= since]
-    week, total = (sum(known.dose_mg or 0 for known in taken) for taken in (recent, counted))
-    # Missing is not nothing: until somebody finds out how much it was, no further dose is within a limit.
-    unknown = [
-        known for known in journey.known_doses if known.dose_mg is None and (known in recent or known in counted)
-    ]
-    found = [f"nobody knows how much was taken at {known.taken_at:%Y-%m-%d %H:%M} UTC" for known in unknown]
-    limits = (
-        (is_more(plan.dose_mg, single), f"dose above {single} {dose.unit} at once"),
-        (
-            is_more(plan.dose_mg, per_kg * (journey.counted_weight_kg or plan.weight_kg)),
-            f"dose above {per_kg} {dose.unit} per kg",
-        ),
-        (
-            is_more(plan.dose_mg, highest_dose(journey)),
-            "dose more than one titration step above the last one given and signed",
-        ),
-        (is_more(week + plan.dose_mg, weekly), f"dose above {weekly} {dose.unit} in 7 days"),
-        (is_more(total + plan.dose_mg, course), f"dose above {course} {dose.unit} in the course"),
+        return
+    course, single, per_kg = (
+        required_limit(journey, name)
+        for name in (DoseLimit.MAX_COURSE, DoseLimit.MAX_SINGLE_DOSE, DoseLimit.MAX_MG_PER_KG)
     )
-    return found + [why for broken, why in limits if broken]
+    since = _counted_since(journey, at)
+    total = sum(known.dose_mg or 0 for known in journey.known_doses if known.taken_at >= since)
+    if is_more(plan.dose_mg, single):
+        yield f"dose above {single} {dose.unit} at once"
+    if is_more(plan.dose_mg, per_kg * (journey.counted_weight_kg or plan.weight_kg)):
+        yield f"dose above {per_kg} {dose.unit} per kg"
+    if is_more(plan.dose_mg, highest_dose(journey)):
+        yield "dose more than one titration step above the last one given and signed"
+    if is_more(total + plan.dose_mg, course):
+        yield f"dose above {course} {dose.unit} in the course"
+
+
+def _too_much_in_7_days(journey: Journey, at: datetime) -> Iterator[str]:
+    plan = journey.plan
+    if plan is None:
+        return
+    weekly = required_limit(journey, DoseLimit.MAX_7_DAY)
+    week = sum(known.dose_mg or 0 for known in journey.known_doses if at - known.taken_at < WEEK)
+    if is_more(week + plan.dose_mg, weekly):
+        yield f"dose above {weekly} {journey.protocol.dose.unit} in 7 days"
 
 
 def interval_obstacles(journey: Journey, starts_at: datetime) -> tuple[str, ...]:
-    """Return why a dose at this moment would break the interval rules, counted from all doses known of the patient.
+    """Return why a dose at this moment would break the interval rules, counted from all doses known of the patient."""
+    found = (*_elsewhere_obstacles(journey, starts_at), *_too_close(journey, starts_at))
+    return (*found, *_long_after(journey, starts_at)) if journey.known_doses else found
+
+
+def _too_close(journey: Journey, at: datetime) -> Iterator[str]:
+    """Yield why a dose at a moment (UTC) would be too soon after the others, as many as there are.
 
     Doses are as far apart as the plan that was signed says. The rolling window is half-open: doses exactly 168 hours
     apart do not share one.
     """
     doses = [known.taken_at for known in journey.known_doses]
-    found = list(_elsewhere_obstacles(journey, starts_at))
     if not doses:
-        return tuple(found)
-    last, shortest = max(doses), shortest_interval(journey)
-    if starts_at - last < shortest:
-        found.append(f"less than {shortest / timedelta(hours=1):g} hours after the last dose")
+        return
+    shortest = shortest_interval(journey)
+    if at - max(doses) < shortest:
+        yield f"less than {shortest / timedelta(hours=1):g} hours after the last dose"
     in_7_days = required_limit(journey, DoseLimit.MAX_IN_ROLLING_7_DAYS)
-    if sum(starts_at - dose < WEEK for dose in doses) >= in_7_days:
-        found.append(f"more than {in_7_days:g} in 7 days")
-    return (*found, *_long_after(journey, starts_at))
+    if sum(at - dose < WEEK for dose in doses) >= in_7_days:
+        yield f"more than {in_7_days:g} in 7 days"
+
+
+def find_too_early(journey: Journey, at: datetime) -> tuple[str, ...]:
+    """Return why a dose of the plan at a moment (UTC) would be too early: what only a later time helps against."""
+    return (*_too_close(journey, at), *_too_much_in_7_days(journey, at), *standing_no_go(journey, at))
 
 
 def _long_after(journey: Journey, at: datetime) -> Iterator[str]:

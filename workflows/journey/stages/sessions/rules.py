@@ -23,6 +23,7 @@ from workflows.journey.obligation_types import (
     INSTRUCTIONS_READ,
     MEASURE,
     OBSERVATION,
+    PLANNING,
     RELEASE,
     SCHEDULING,
     SESSION_END,
@@ -37,6 +38,8 @@ from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.evaluation.model import measure_name, scheduled_instruments
 from workflows.journey.stages.sessions import validity
 from workflows.journey.stages.sessions.dose_gate import (
+    find_beyond_plan,
+    find_too_early,
     interval_obstacles,
     lacks_interpreter,
     outside_hours,
@@ -267,15 +270,25 @@ def _next_step(journey: Journey, session: Session) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: it is planned for another setting than the one signed")
     elif lacks_interpreter(journey, session.interpreter):
         yield _scheduling(subject, f"move session {number}, and name who interprets")
-    elif made is None or (not made.no_go and (made.verdict == "recheck" or elsewhere is not None)):
+    elif made is not None and made.no_go:
+        yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
+    elif beyond := [*find_beyond_plan(journey, session.starts_at)]:
+        yield require(
+            PLANNING,
+            owner=Role.CLINICIAN,
+            person=journey.clinician,
+            what=f"write another plan before session {number}: {beyond[0]}",
+            due=session.starts_at,
+        )
+    elif early := find_too_early(journey, session.starts_at):
+        yield _scheduling(subject, f"move session {number} to a later time: {early[0]}", due=session.starts_at)
+    elif made is None or made.verdict == "recheck" or elsewhere is not None:
         again, due = "go through the checklist", session.starts_at
         found = join_rechecks(each for each in (journey.recheck, elsewhere) if each is not None)
         if found is not None:
             rest = timedelta(minutes=journey.protocol.sessions.vitals.recheck_rest_minutes)
             again, due = "repeat the vitals after rest", max(due, found.since + rest)
         yield _monitors(session, CHECKLIST, f"{again} for session {number}", due=due)
-    elif made.no_go:
-        yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
     elif decided is not None and decided.decision == "decline":
         yield _scheduling(subject, f"move session {number}: clearance was declined")
     elif decided is not None and decided.decision == "approve":
@@ -286,8 +299,8 @@ def _next_step(journey: Journey, session: Session) -> Iterator[Requirement]:
             yield clearance
 
 
-def _scheduling(subject: str, what: str) -> Requirement:
-    return require(SCHEDULING, subject=subject, owner=Role.COORDINATOR, what=what)
+def _scheduling(subject: str, what: str, *, due: datetime | None = None) -> Requirement:
+    return require(SCHEDULING, subject=subject, owner=Role.COORDINATOR, what=what, due=due)
 
 
 def _monitors(
