@@ -241,6 +241,26 @@ def test_who_agreed_to_take_over_has_agreed_to_nothing_once_the_patient_is_found
     play.refused(lost, code=RefusalCode.INCOMPLETE, field="referral", says="nobody has agreed")
 
 
+SPOKE = {"in_person", "video", "phone"}
+
+
+def told_check_in(told_by: Role, told_over: str) -> c.CompleteCheckIn:
+    said = {"told_by": told_by, "told_over": told_over}
+    return c.CompleteCheckIn.model_validate(answer("check-in-3-72h").model_dump() | said)
+
+
+@pytest.mark.parametrize("told_over", ["in_person", "video", "phone", "message"])
+@pytest.mark.parametrize("told_by", list(Role))
+def test_a_check_in_that_staff_enter_finds_the_patient_only_where_they_spoke_with_them(
+    told_by: Role, told_over: str
+) -> None:
+    """Whoever agreed to go on seeking them was let go because a neighbour had said that all was well."""
+    play = sought_in_vain()
+    play.do(handover(**SISTER))
+    play.do(told_check_in(told_by, told_over), Role.COORDINATOR)
+    assert (play.journey.handover is None) is (told_by == Role.PATIENT and told_over in SPOKE)
+
+
 def test_who_tells_of_the_patient_has_not_found_them() -> None:
     play = sought_in_vain()
     play.do(handover(**SISTER))

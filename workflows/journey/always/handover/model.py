@@ -10,7 +10,7 @@ from workflows.journey.entries import as_entries
 from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody, EventHeader, Evolutions
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.evaluation.model import InstrumentRecorded
-from workflows.journey.stages.follow_up.model import CheckInCompleted, FollowUpState, VisitRecorded
+from workflows.journey.stages.follow_up.model import CheckInCompleted, FollowUpState, VisitRecorded, is_patients_word
 from workflows.journey.stages.sessions.events import DoseRecorded
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Short, Text
@@ -113,7 +113,12 @@ def _found(state: Any) -> Changes:
     return {"handover": None} if state.closing is None and not state.open_crises else {}
 
 
-def _reached(state: Any, body: CheckInCompleted | VisitRecorded, event: EventHeader) -> Changes:
+def _checked_in(state: Any, body: CheckInCompleted, event: EventHeader) -> Changes:
+    """What others tell of the patient has found nobody: they are sought on."""
+    return _found(state) if is_patients_word(body, event.actor_role) else {}
+
+
+def _visited(state: Any, body: VisitRecorded, event: EventHeader) -> Changes:
     return _found(state)
 
 
@@ -135,12 +140,12 @@ def _dosed(state: Any, body: DoseRecorded, event: EventHeader) -> Changes:
 
 
 EVOLUTIONS: Evolutions = {
-    CheckInCompleted: _reached,
+    CheckInCompleted: _checked_in,
     CrisisClosed: _crisis_closed,
     DoseRecorded: _dosed,
     HandoverProposed: _proposed,
     InstrumentRecorded: _asked,
     WatchHandedOver: _handed_over,
     SignedOff: _decided,
-    VisitRecorded: _reached,
+    VisitRecorded: _visited,
 }

@@ -48,6 +48,13 @@ class CompleteCheckIn(CommandBody):
     told_over: Spoken | None = None
 
 
+def is_patients_word(told: "CompleteCheckIn | CheckInCompleted", by: Role) -> bool:
+    """Whether a check-in is what the patient said themselves: they sent it, or whoever did spoke with them. What others
+    tell of them, or what came as a message, reaches nobody."""
+    spoke = told.told_by == Role.PATIENT and told.told_over in ("in_person", "video", "phone")
+    return by == Role.PATIENT or spoke
+
+
 class RecordVisit(CommandBody):
     """Record a clinician's visit: one that is owed, or (without ``visit``) one that nobody planned. Three assessments
     and an outcome class; in follow-up also each symptom, and its effect on each area of daily life."""

@@ -21,7 +21,7 @@ from workflows.journey.obligation_types import CHECK_IN, FOLLOW_UP_VISIT, MEASUR
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement, each_needs, require
 from workflows.journey.stages.evaluation.rules import require_rated
-from workflows.journey.stages.follow_up.model import VISITS, OwedContact
+from workflows.journey.stages.follow_up.model import VISITS, OwedContact, is_patients_word
 from workflows.journey.stages.follow_up.scheduling import (
     make_unscheduled,
     plan_next_check_in,
@@ -69,10 +69,9 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
             "Say who told you, and how you spoke",
             "told_by" if command.told_by is None else "told_over",
         )
-    reached = own or (command.told_by == Role.PATIENT and command.told_over in ("in_person", "video", "phone"))
     answer = command.model_dump(exclude={"kind"})
     answer["not_understood"] = state_problem(command.location.state, "location.state")
-    if at < contact.opens or not contact.open or not reached:
+    if at < contact.opens or not contact.open or not is_patients_word(command, by.role):
         unscheduled = make_unscheduled(journey, contact, at)
         yield e.ContactsScheduled(contacts=(unscheduled,))
         yield e.CheckInCompleted(**{**answer, "check_in": unscheduled.id})
