@@ -61,8 +61,8 @@ class CarePlanRules(InputModel):
     change_reasons: SortedDict[Identifier, ChangeReason]
     """Reasons for a change of plan that can be named."""
     rationale_must_not_say: tuple[Short, ...]
-    """Beginnings of words that the rationale of a change, or of a decision on care, may not hold, such as
-    convenient."""
+    """Beginnings of words that the rationale of a change, or of a decision on care, may not give as a reason, such as
+    convenient. To deny one right beside it, as in "not for convenience", is no reason of that kind."""
 
 
 class DoseLimits(InputModel):

@@ -206,6 +206,7 @@ def test_change_of_plan_needs_its_reason_what_it_rests_on_and_a_new_signature() 
         ("travels in May", "practical_matters", {"spacing_hours": 240}, None),
         ("nausea", "side_effects", {"dose_mg": 80.0}, None),
         ("slept better", "response", {"dose_mg": 110.0}, None),
+        ("slept better; not for convenience", "response", {"dose_mg": 110.0}, None),
     ],
 )
 def test_convenience_is_no_reason(rationale: str, reason: str, changed: dict[str, Any], field: str | None) -> None:

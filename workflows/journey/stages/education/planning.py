@@ -19,7 +19,7 @@ from workflows.journey.setting import setting_of
 from workflows.journey.stages.education.weights import weigh
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
-from workflows.journey.vocabulary.words import find_word, in_words
+from workflows.journey.vocabulary.words import find_reason, find_word, in_words
 
 
 def record_plan(journey: Journey, command: c.RecordPlan, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -175,12 +175,13 @@ def _require_basis(journey: Journey, basis: c.PlanBasis) -> None:
 
 
 def require_clinical_reason(protocol: Protocol, rationale: str) -> None:
-    """Refuse a rationale, of a change of plan or of a decision on care, that names convenience.
+    """Refuse a rationale, of a change of plan or of a decision on care, that names convenience. One that says that it
+    is no reason, such as "not for convenience", names another one.
 
     Raises:
         RefusalRaised: it does.
     """
-    said = find_word(rationale, protocol.care_plan.rationale_must_not_say)
+    said = find_reason(rationale, protocol.care_plan.rationale_must_not_say)
     if said:
         refuse(
             RefusalCode.OUT_OF_LIMITS,
