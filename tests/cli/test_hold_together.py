@@ -21,7 +21,7 @@ from tests.record.read_models.courses import catch_up, course_of
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
-from workflows.journey.always.supply.rules import may_have_had_any_lot
+from workflows.journey.always.supply.rules import may_be_of_any_lot
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.events import SupplyMoved
 from workflows.journey.vocabulary.actors import Role
@@ -58,7 +58,7 @@ async def held_by(clinics: Clinics, request: str) -> dict[UUID, list[Hold]]:
 def with_lot(clinics: Clinics) -> set[UUID]:
     """The journeys with doses of the lot, or of one that nobody knows: in a clinic from its stock."""
     found = clinics.journeys.items()
-    return {each for each, journey in found if LOT in journey.supply_lots or may_have_had_any_lot(journey)}
+    return {each for each, journey in found if LOT in journey.supply_lots or may_be_of_any_lot(journey)}
 
 
 @pytest.fixture

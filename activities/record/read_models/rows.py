@@ -18,7 +18,7 @@ from uuid import UUID
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before, rests_on_permission
-from workflows.journey.always.supply.rules import may_have_had_any_lot
+from workflows.journey.always.supply.rules import may_be_of_any_lot
 from workflows.journey.obligations import next_escalation_step, obligations
 from workflows.journey.requirements import CloseReason, Obligation
 from workflows.journey.setting import setting_of
@@ -312,7 +312,7 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         signers=tuple(dict.fromkeys(signed.by for signed in journey.sign_offs)),
         lots=(
             *dict.fromkeys(lot.lower() for lot in journey.supply_lots),
-            *([UNKNOWN_LOT] if may_have_had_any_lot(journey) else []),
+            *([UNKNOWN_LOT] if may_be_of_any_lot(journey) else []),
         ),
         held_together=tuple(dict.fromkeys(str(h.together) for h in journey.holds.values() if h.together is not None)),
         permission_ends=permitted_before(journey) if rests_on_permission(journey, setting_of(journey)) else END,

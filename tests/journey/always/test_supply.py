@@ -12,7 +12,7 @@ from tests.journey.correcting import confirm, mark
 from tests.journey.play import Play, after, before, course, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.always.supply.rules import balance, may_have_had_any_lot
+from workflows.journey.always.supply.rules import balance, may_be_of_any_lot
 from workflows.journey.evidence import evidence
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -45,7 +45,7 @@ def test_a_dose_of_which_nobody_knows_the_lot_may_be_of_any(how: str) -> None:
         play.do(c.MoveSupply(movement="lost", doses=balance(play.journey), moved_at=play.at), Role.PATIENT)
     if body is not None:
         play.do(body, Role.COORDINATOR)
-    assert may_have_had_any_lot(play.journey) is may_be
+    assert may_be_of_any_lot(play.journey) is may_be
 
 
 def none_at_home() -> Play:
@@ -110,6 +110,38 @@ def test_doses_that_nobody_prescribed_are_told() -> None:
     followed = play.do(moved(play, "dispensed", 1), Role.COORDINATOR)
     assert one(followed, e.HoldPlaced).cause == "supply"
     assert one(followed, e.SupportRequested).urgency == "clinical"
+
+
+NOT_NOW: dict[str, tuple[Callable[[Play], object], str]] = {
+    "held": (lambda play: play.do(c.PlaceHold(reason="x"), Role.OBSERVER), "care is held"),
+    "ending": (lambda play: play.do(c.Withdraw(), Role.PATIENT), "has ended"),
+    "withdrawn": (
+        lambda play: play.do(c.WithdrawSignOff(request=plan_of(play), reason="x")),
+        "nobody has signed a plan",
+    ),
+}
+"""What happened before doses were dispensed, and what is told then."""
+
+
+def plan_of(play: Play) -> str:
+    """The request under which the plan was signed."""
+    return next(signed.request for signed in play.journey.sign_offs if signed.kind == SignOffKind.PLAN)
+
+
+@pytest.mark.requirement("B31")
+@pytest.mark.parametrize("happened", NOT_NOW)
+def test_doses_that_are_dispensed_when_none_is_to_be_taken_are_told(happened: str) -> None:
+    play, (happens, says) = before("session.schedule"), NOT_NOW[happened]
+    sent = play.at
+    happens(play.later(minutes=1))
+    late = play.branch()
+    followed = play.later(minutes=1).do(moved(play, "dispensed", 1), Role.COORDINATOR)
+    told = one(followed, e.SupportRequested)
+    assert (told.urgency, told.cause) == ("clinical", "supply")
+    assert says in told.text
+    if happened != "withdrawn":
+        before_it = c.MoveSupply(movement="dispensed", doses=1, moved_at=sent)
+        assert not [body for body in late.do(before_it, Role.COORDINATOR) if isinstance(body, e.SupportRequested)]
 
 
 @pytest.mark.requirement("B31")

@@ -5,18 +5,24 @@ from datetime import datetime, timedelta
 import pytest
 
 from simulation.people import referral
-from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, ready, told
+from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, ready, tell_the_other, told
 from tests.journey.play import PROTOCOLS, Play, after, before, course, kinds, one
+from tests.journey.settings import with_clinic
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import fold
 from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, ReleasedSession
+from workflows.journey.always.supply.rules import balance
 from workflows.journey.decide import decide
 from workflows.journey.patient_limits import limit_of, limits
 from workflows.journey.protocol import DoseLimit, SignOffKind
+from workflows.journey.stages.sessions.dose_gate import limit_obstacles
 from workflows.journey.vocabulary.actors import CLOCK, Role
+from workflows.journey.vocabulary.clinical import Setting
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+
+WHETHER_TAKEN = "another session of this patient was released, and whether its dose was taken is not known"
 
 
 def test_nobody_but_the_record_tells_what_is_elsewhere() -> None:
@@ -120,6 +126,25 @@ def test_a_session_released_elsewhere_may_be_a_dose(open_there: bool) -> None:
         }
     )
     assert ("another session of this patient was released" in gate(play)) == open_there
+
+
+@pytest.mark.parametrize("setting", ["at_home", "in_clinic"])
+def test_a_session_that_one_person_cancelled_after_its_release_may_be_a_dose_elsewhere(setting: Setting) -> None:
+    """Their word that none was taken opens the dose of no other journey: somebody else finds it out there first."""
+    there, here = ready(), before("session.release")
+    if setting == "in_clinic":
+        session = there.journey.sessions[1].model_copy(update={"setting": setting})
+        there = there.changed(protocol=with_clinic(there.journey.protocol), sessions={1: session})
+    there.do(c.CancelSession(session=1, reason="none was taken, they say (invented)"), Role.COORDINATOR)
+    tell_the_other(there, here)
+    assert WHETHER_TAKEN in limit_obstacles(here.journey, here.at)
+    there.later(minutes=1)
+    if setting == "in_clinic":
+        there.do(c.AnswerSupport(support="support-1", text="none was taken (invented)"))
+    else:
+        there.do(c.CountSupply(doses=balance(there.journey), counted_at=there.at), Role.SESSION_MONITOR)
+    tell_the_other(there, here)
+    assert WHETHER_TAKEN not in limit_obstacles(here.journey, here.at)
 
 
 def test_nothing_is_released_while_another_journey_with_the_medicine_is_open() -> None:

@@ -12,7 +12,7 @@ from tests.journey.play import PROTOCOLS, Play, awaits, kinds, started
 from tests.journey.settings import IN_CLINIC_RULES, with_clinic
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.supply.rules import balance
+from workflows.journey.always.supply.rules import balance, may_be_of_any_lot
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate, interval_obstacles
@@ -199,6 +199,14 @@ def test_a_corrected_dose_of_the_clinic_is_none_from_home(changed: dict[str, Any
     play.do(c.Amend(version=version, reason="x", correction=fact))
     assert play.journey.doses["dose-1"].doses_from == "clinic"
     assert balance(play.journey) == 0
+
+
+def test_a_session_to_come_in_the_clinic_may_have_a_dose_of_any_lot() -> None:
+    """A recall by lot passed over the patient who was to have the first dose of the clinic's stock."""
+    play = decided()
+    assert may_be_of_any_lot(play.journey)
+    play.do(c.Withdraw(), Role.PATIENT)
+    assert not may_be_of_any_lot(play.journey), "none was taken, and none will be"
 
 
 def test_doses_that_are_left_at_home_are_collected_once_sessions_are_in_the_clinic() -> None:

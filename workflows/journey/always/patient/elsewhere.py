@@ -116,10 +116,20 @@ def _sum_up_risks(found: list[KnownRisk]) -> tuple[KnownRisk, ...]:
 
 
 def _released(journey: Journey) -> Iterator[ReleasedSession]:
+    """Find the sessions of which a dose may have been taken that nobody has recorded: released ones, and those that
+    somebody cancelled after their release, until somebody else has found out."""
     for session in journey.sessions.values():
         if session.released_at is not None and session.dosed_at is None:
-            source = uuid5(journey.id, f"session-{session.number}")
-            yield ReleasedSession(source=source, released_at=session.released_at, open=not journey.closed)
+            yield _may_be_dose(journey, f"session-{session.number}", session.released_at)
+    if journey.to_count_since is not None and journey.count_made is None:
+        yield _may_be_dose(journey, "count", journey.to_count_since)
+    for support in journey.support.values():
+        if support.open and support.cause == "dose":
+            yield _may_be_dose(journey, support.id, support.at)
+
+
+def _may_be_dose(journey: Journey, name: str, until: datetime) -> ReleasedSession:
+    return ReleasedSession(source=uuid5(journey.id, name), released_at=until, open=not journey.closed)
 
 
 def risks(journey: Journey) -> Iterator[KnownRisk]:

@@ -29,8 +29,9 @@ CONFIRMED = "confirmed"
 
 
 class ReleasedSession(ImmutableModel):
-    """A session of another journey that was released (UTC), and of which no dose is recorded. ``open``: its journey
-    is, so that the dose may still be taken. ``source`` tells nobody the journey."""
+    """A session of another journey that was released (UTC), and of which no dose is recorded; or was cancelled then
+    after its release, and nobody else has found out yet whether one was taken. ``open``: its journey is, so that the
+    dose may still be taken. ``source`` tells nobody the journey."""
 
     source: UUID
     released_at: Instant

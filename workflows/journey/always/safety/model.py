@@ -27,8 +27,9 @@ FURTHER = "further messages"
 """The name of a message that says how many more there were than are kept one by one, refused commands among them."""
 Urgency = Literal["routine", "clinical", "urgent", "emergency"]
 """The severity of a request for support, as whoever asks for it sees it."""
-SupportCause = Literal["life", "elsewhere", "supply"]
-"""What made a rule ask for support, where other rules rest on it."""
+SupportCause = Literal["life", "elsewhere", "supply", "dose"]
+"""What made a rule ask for support, where other rules rest on it. ``dose``: a session in the clinic was cancelled after
+its release, and somebody else finds out whether its dose was taken."""
 
 
 class RecordCrisisContact(CommandBody):

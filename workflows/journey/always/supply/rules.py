@@ -34,11 +34,23 @@ def balance(journey: Journey, before: datetime | None = None) -> int:
     return journey.supply_in - journey.supply_out - taken
 
 
-def may_have_had_any_lot(journey: Journey) -> bool:
-    """Whether a dose of the journey may have been of any lot: some came without theirs, one was taken from the stock of
-    the clinic, or more were taken than ever came."""
+def may_be_of_any_lot(journey: Journey) -> bool:
+    """Whether a dose of the journey may have been, or be, of any lot: some came without theirs, one was or is to be
+    taken from the stock of the clinic, or more were taken than ever came."""
     in_clinic = any(dose.doses_from == "clinic" for dose in journey.doses.values())
-    return journey.supply_unlabelled or in_clinic or balance(journey) < 0
+    to_come = not _has_ended(journey) and _needs_none_at_home(journey)
+    return journey.supply_unlabelled or in_clinic or to_come or balance(journey) < 0
+
+
+def _has_ended(journey: Journey) -> bool:
+    """Whether no session is to come."""
+    return journey.closing is not None or journey.stage in (Stage.FOLLOW_UP, Stage.CLOSED)
+
+
+def _needs_none_at_home(journey: Journey) -> bool:
+    """Whether sessions are where no dose comes from home."""
+    setting = setting_of(journey)
+    return setting is not None and journey.protocol.sessions.settings[setting].doses_from != "home"
 
 
 def move(journey: Journey, command: c.MoveSupply, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -99,14 +111,23 @@ def react_moved(journey: Journey, body: e.SupplyMoved, at: datetime) -> Iterator
         found.append("more doses went than ever came")
     if body.movement in ("lost", "found"):
         found.append(f"doses were {body.movement}")
-    if body.movement == "dispensed" and not any(
-        signed.kind == SignOffKind.PLAN and signed.decision == "approve" for signed in journey.sign_offs
-    ):
-        found.append("doses were dispensed, and nobody has signed a plan")
+    if body.movement == "dispensed":
+        found += (f"doses were dispensed, and {why}" for why in _why_none_is_taken(journey, body.moved_at))
     if body.movement in ("dispensed", "found") and most is not None and left > most:
         found.append(f"{left} doses are at the patient's home, and at most {most} may be")
     if found:
         yield from _finding(journey, f"{body.supply}: {'; '.join(found)}")
+
+
+def _why_none_is_taken(journey: Journey, moved_at: datetime) -> Iterator[str]:
+    """Yield why no dose that came at a moment (UTC) was to be taken then."""
+    signed = (s for s in journey.sign_offs if s.kind == SignOffKind.PLAN and not (s.withdrawn or s.first_of_two))
+    if not any(s.decision == "approve" for s in signed):
+        yield "nobody has signed a plan"
+    if any(hold.placed_at <= moved_at for hold in journey.standing_holds):
+        yield "care is held"
+    if journey.closing is not None and journey.closing.at <= moved_at:
+        yield "the pathway is ending, or has ended"
 
 
 def react_witnessed(journey: Journey, body: e.DisposalWitnessed, at: datetime) -> Iterator[e.EventBody]:
@@ -148,10 +169,8 @@ def _finding(journey: Journey, what: str) -> Iterator[e.EventBody]:
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for the doses of the next session, for the witness of each disposal, and for what is left over: in the end,
     and once sessions are where no dose comes from home."""
-    ended = journey.closing is not None or journey.stage in (Stage.FOLLOW_UP, Stage.CLOSED)
-    setting = setting_of(journey)
-    elsewhere = setting is not None and journey.protocol.sessions.settings[setting].doses_from != "home"
-    if (ended or elsewhere) and balance(journey) > 0:
+    ended = _has_ended(journey)
+    if (ended or _needs_none_at_home(journey)) and balance(journey) > 0:
         yield require(
             LEFTOVERS,
             owner=Role.COORDINATOR,

@@ -125,7 +125,7 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
     yield e.SessionCancelled(session=command.session, reason=command.reason, to_count=at_home)
     if session.released_at is not None and not at_home:
         what = f"session {command.session} was cancelled after its release: find out whether its dose was taken"
-        yield ask_support(journey, Severity.CLINICAL, what, not_by=by.id)
+        yield ask_support(journey, Severity.CLINICAL, what, "dose", not_by=by.id)
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
