@@ -92,6 +92,27 @@ def test_what_a_closed_journey_is_told_is_watched_in_the_open_one(what: str) -> 
     assert not [risk for risk in back.risks if risk.open], "what came from elsewhere goes to nobody from here"
 
 
+TOLD_ON: dict[str, Callable[[Play], c.CommandBody]] = {
+    "a medicine": lambda _: c.AddMedicine(what="phenelzine", classes=("mao_inhibitor",), dosage="x"),
+    "a medicine of no class": lambda _: c.AddMedicine(what="invented", dosage="x"),
+    "a clinical call": lambda _: c.RequestSupport(urgency="clinical", text="x"),
+    "what a clinician is told of": lambda play: c.RecordObservation(
+        seen_at=play.at, vitals=c.Vitals(systolic=165, diastolic=95, heart_rate=80, measured_at=play.at)
+    ),
+}
+
+
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("what", TOLD_ON)
+def test_what_stands_before_a_dose_of_the_journey_that_was_told_holds_the_others(what: str, closes: bool) -> None:
+    there, here = closed() if closes else before("plan.record"), before("session.release")
+    here.at = there.at = max(here.at, there.at)
+    there.do(TOLD_ON[what](there), Role.PATIENT)
+    tell_the_other(there, here)
+    assert [hold.cause for hold in here.journey.standing_holds] == ["patient_history"]
+    assert tell_the_other(there, here) == [], "once"
+
+
 def test_what_a_closed_journey_is_told_anew_as_worse_is_news() -> None:
     there, here = closed(), after("evaluation.record")
     there.do(c.ReportAdverseEvent(what="x", grade=2, serious=False, onset=there.at), Role.PATIENT)

@@ -21,7 +21,7 @@ from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.events import join_rechecks
 from workflows.journey.vocabulary.clinical import KnownDose
 from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9, Severity, is_at_least
-from workflows.journey.vocabulary.stage import Outcome
+from workflows.journey.vocabulary.stage import Outcome, Stage
 
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
@@ -160,8 +160,12 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
             yield _risk(journey, "death", death.id, what, death.reported_at, calls, unsettled=True)
     for support in journey.support.values():
         urgency = Severity(support.urgency)
-        if support.open and is_at_least(urgency, Severity.URGENT) and support.cause != "elsewhere":
+        if support.open and is_at_least(urgency, Severity.CLINICAL) and support.cause != "elsewhere":
             yield _risk(journey, "support", support.id, support.urgency, support.at, urgency, unsettled=True)
+    # The list that the evaluation begins with is reviewed with it, there as here.
+    changes = journey.unreviewed_medicine_changes if journey.stage != Stage.EVALUATION else {}
+    for change in changes.values():
+        yield _risk(journey, "medicine", change.id, "not_reviewed", change.at, unsettled=True)
     for code in list_exclusions(journey, "hard"):
         since = journey.screening.recorded_at or journey.started_at
         yield _risk(journey, "exclusion", code, code, since, unsettled=True)

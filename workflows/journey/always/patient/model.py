@@ -45,7 +45,9 @@ class KnownRisk(ImmutableModel):
     journey."""
 
     source: UUID
-    type: Literal["hold", "crisis", "item_9", "adverse_event", "report", "death", "support", "exclusion", "ending"]
+    type: Literal[
+        "hold", "crisis", "item_9", "adverse_event", "report", "death", "support", "medicine", "exclusion", "ending"
+    ]
     what: Short
     since: Instant
     open: bool
