@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from simulation.people import PEOPLE
 from tests.journey.correcting import confirm, mark
+from tests.journey.planning import planned
 from tests.journey.play import Play, after, before, course, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.supply.rules import balance, may_be_of_any_lot
 from workflows.journey.evidence import evidence
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
 from workflows.journey.vocabulary.actors import CLINICAL, Role
@@ -110,6 +111,23 @@ def test_doses_that_nobody_prescribed_are_told() -> None:
     followed = play.do(moved(play, "dispensed", 1), Role.COORDINATOR)
     assert one(followed, e.HoldPlaced).cause == "supply"
     assert one(followed, e.SupportRequested).urgency == "clinical"
+
+
+@pytest.mark.requirement("B31")
+@pytest.mark.parametrize("by", ["the plan", "the patient's own limit"])
+def test_more_doses_at_home_than_was_decided_for_this_patient_are_told(by: str) -> None:
+    """The protocol's number bound, and the lower one that a clinician had set for this patient did not."""
+    play = before("plan.record")
+    most = play.journey.protocol.dose.max_doses_dispensed
+    assert most is not None
+    if by == "the plan":
+        play.do(planned(doses_dispensed=most - 1))
+        play.sign(SignOffKind.PLAN)
+    else:
+        play = before("session.schedule")
+        play.do(c.SetLimits(limits={DoseLimit.MAX_DOSES_DISPENSED: most - 1}, reason="x"))
+    told = one(play.do(moved(play, "dispensed", most), Role.COORDINATOR), e.SupportRequested).text
+    assert f"at most {most - 1} may be" in told
 
 
 NOT_NOW: dict[str, tuple[Callable[[Play], object], str]] = {

@@ -17,7 +17,8 @@ from workflows.journey.always.holds.model import SUPPLY, place
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import is_approved
 from workflows.journey.obligation_types import DISPENSING, LEFTOVERS, SUPPLY_COUNT, WITNESS
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.patient_limits import limit_of
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.setting import rules_of, setting_of
 from workflows.journey.vocabulary.actors import Actor, Role
@@ -106,7 +107,7 @@ def _require_past(moment: datetime, at: datetime, field: str) -> None:
 def react_moved(journey: Journey, body: e.SupplyMoved, at: datetime) -> Iterator[e.EventBody]:
     """Tell a clinician of doses that were lost, that cannot have been there, that nobody prescribed, or that are more
     than may be at home."""
-    left, most, found = balance(journey), journey.protocol.dose.max_doses_dispensed, list[str]()
+    left, most, found = balance(journey), _most_at_home(journey), list[str]()
     if left < 0:
         found.append("more doses went than ever came")
     if body.movement in ("lost", "found"):
@@ -117,6 +118,14 @@ def react_moved(journey: Journey, body: e.SupplyMoved, at: datetime) -> Iterator
         found.append(f"{left} doses are at the patient's home, and at most {most} may be")
     if found:
         yield from _finding(journey, f"{body.supply}: {'; '.join(found)}")
+
+
+def _most_at_home(journey: Journey) -> int | None:
+    """Return how many doses may be at home: the limit that holds for this patient, or what the plan says where that is
+    less. None where there is neither."""
+    limit, plan = limit_of(journey, DoseLimit.MAX_DOSES_DISPENSED), journey.plan
+    numbers = (None if limit is None else int(limit), None if plan is None else plan.doses_dispensed)
+    return min((number for number in numbers if number is not None), default=None)
 
 
 def _why_none_is_taken(journey: Journey, moved_at: datetime) -> Iterator[str]:
@@ -150,7 +159,7 @@ def react_corrected(journey: Journey, body: e.CorrectionConfirmed, at: datetime)
     ever came, or more is at home than may be."""
     made = journey.corrections[body.correction]
     moved, taken = made.fact in ("supply.moved", "supply.witnessed"), made.fact == "session.dosed" and made.in_error
-    what, left, most = "a dose" if taken else "a movement", balance(journey), journey.protocol.dose.max_doses_dispensed
+    what, left, most = "a dose" if taken else "a movement", balance(journey), _most_at_home(journey)
     if moved and left < 0:
         yield from _finding(journey, "more doses went than ever came, since a movement counts no more")
     elif (moved or taken) and most is not None and left > most:
