@@ -63,7 +63,7 @@ WORDS: Final = {
     "q6_recent": "question 6, in the last three months",
     "dsm_rule": "pattern of DSM symptoms met",
     "cutoff": "at or above the cut-off",
-    "item_9": "PHQ-9 item 9 (thoughts of death or self-harm) above zero",
+    "item_9": "PHQ-9 item 9 (thoughts of death or self-harm)",
     "item_9_zero_or_cleared": "PHQ-9 item 9 is zero, or was cleared",
     "cyp3a4_inducer": "CYP3A4 inducer",
     "cyp3a4_inhibitor": "CYP3A4 inhibitor",

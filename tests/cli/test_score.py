@@ -109,7 +109,7 @@ def test_suicide_items_are_flagged_in_incomplete_sets(world: World) -> None:
 
 def test_what_is_found_is_said_to_people_in_words(world: World) -> None:
     told = call(world, "score", "PHQ-9", raw=b"[0,0,0,0,0,0,0,0,1]\n")
-    assert "above zero" in told.out
+    assert "thoughts of death" in told.out
     assert "item_9" not in told.out
 
 
