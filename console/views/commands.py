@@ -98,9 +98,9 @@ class Form(NamedTuple):
         return self.kind.noun in ("support", "crisis") and self.kind.model.by_anybody
 
     @property
-    def asks(self) -> bool:
-        """Whether a questionnaire is answered in it, item by item."""
-        return any(field.path[-2:-1] == (ANSWERS,) for field in self.fields)
+    def questions(self) -> tuple[Field, ...]:
+        """The items of the questionnaire that is answered in it; none where it asks none item by item."""
+        return tuple(field for field in self.fields if field.path[-2:-1] == (ANSWERS,))
 
 
 @router.get("/journeys/{journey_id}/{noun}/{verb}")
@@ -141,6 +141,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     try:
         _require_same_words(form, visit)
         _require_known(form, strange)
+        _require_answer(form, visit)
         body = body_of(form, visit.sent)
     except InvalidInput as problem:
         async with visit.context() as context:
@@ -178,7 +179,7 @@ def body_of(form: Form, sent: Mapping[str, Sequence[str]]) -> AnyBody:
     """
     content = {**form.filled, **read_back(form.fields, sent, form.zone)}
     asked = content if form.corrects is None else content.setdefault(corrections.CORRECTION, {})
-    if form.wording is not None and (form.asks or _rates_in_words(form.wording, asked, sent)):
+    if form.wording is not None and (form.questions or _rates_in_words(form.wording, asked, sent)):
         asked["wording"] = form.wording.name
     if form.corrects is not None and form.journey is not None:
         corrections.name_fact(content, form.corrects)
@@ -304,7 +305,7 @@ def _require_same_words(form: Form, visit: Visit) -> None:
     Raises:
         InvalidInput: the words are others now.
     """
-    if form.asks and (visit.value(WORDING) or "") != ("" if form.wording is None else form.wording.sha256):
+    if form.questions and (visit.value(WORDING) or "") != ("" if form.wording is None else form.wording.sha256):
         raise InvalidInput(
             "the words of this questionnaire have changed since this page was loaded",
             "Read them, look your answers over, and send them again",
@@ -332,6 +333,19 @@ def _require_known(form: Form, strange: Sequence[str]) -> None:
         raise InvalidInput(
             "this form has changed since its page was loaded, and asks no more for some of what you entered",
             "What it still asks for is filled in below. Look it over, and send it again",
+        )
+
+
+def _require_answer(form: Form, visit: Visit) -> None:
+    """Require that something is answered. What is missing is not negative: an empty questionnaire would hold care and
+    page clinicians, for a button that was touched.
+
+    Raises:
+        InvalidInput: none of the questions is.
+    """
+    if form.questions and not any((visit.value(each.name) or "").strip() for each in form.questions):
+        raise InvalidInput(
+            "no question is answered", "Answer what you can, and send it again: what you leave out counts as no answer"
         )
 
 
