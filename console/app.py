@@ -36,7 +36,7 @@ from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT,
 from console.holdings import Holdings
 from console.limits import Limits, count_try
 from console.sign_ins import SignIns
-from console.taps import Taps
+from console.taps import OneAnswer, Taps
 from console.views import (
     access,
     bounces,
@@ -130,7 +130,7 @@ def create_app(
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
     app.state.limits = Limits(now)
-    app.state.taps = Taps(now)
+    app.state.taps = Taps(now, links.EQUAL)
     app.state.holdings = holdings
     app.state.references = References()
     app.state.provider = None if openid is None else Provider(openid, now)
@@ -164,6 +164,7 @@ def create_app(
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
     app.add_exception_handler(HTTPException, _tell)
+    app.add_middleware(OneAnswer, cookie=COOKIE, now=now)
     app.add_middleware(_Closed)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_hosts(settings)])
     return app

@@ -5,6 +5,7 @@ Whoever comes too often from one address waits for a moment, and calls for help 
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from secrets import token_urlsafe
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -47,6 +48,8 @@ DONE = {
     HELP: "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
 }
 """What is said after each button."""
+EQUAL = timedelta(seconds=30)
+"""How long after a tap an equal one on the same page is the same: what a link opens it opens once."""
 TOO_OFTEN = "too often"
 """How it stands with a link that is not looked at, because too many are from one address."""
 STATUS = {"open": 200, "unknown": 404, "later": 503}
@@ -75,7 +78,7 @@ async def act(request: Request, token: str) -> Response:
     async def answer() -> Response:
         return await _answer(request, token, what, code, zone_sent(sent))
 
-    taps: Taps = request.app.state.taps
+    taps: Taps[Response] = request.app.state.taps
     return await (taps.answer((token, page_id, what, code), answer) if page_id else answer())
 
 

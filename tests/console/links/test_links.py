@@ -16,7 +16,7 @@ from application.context import Context
 from application.errors import Unavailable
 from application.pathway.command_catalog import questionnaires_lacking
 from console.sign_ins import LINK_IDLE, Passage
-from console.taps import EQUAL
+from console.views.links import EQUAL
 from console.visits import COOKIE, KEPT, ZONE
 from simulation.people import CLINIC
 from tests.cli.helpers import DirectJourneys, invented

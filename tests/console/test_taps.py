@@ -1,0 +1,69 @@
+"""What is tapped twice on one page is done once, and both taps get the same answer."""
+
+import asyncio
+import shutil
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console.taps import Taps
+from simulation.keys import PASSPHRASE
+from simulation.people import PEOPLE
+from tests.cli.clinics import Clinics
+from tests.cli.helpers import invented
+from tests.console.browser import Form, browser_of
+from tests.console.conftest import console_of
+from tests.console.enrolment import to_sign
+from workflows.journey.commands import Sign
+from workflows.journey.vocabulary.actors import Role
+
+
+async def test_a_decision_that_is_signed_with_two_taps_is_signed_once_and_says_so(
+    clinics: Clinics, tmp_path: Path, exits: AsyncExitStack
+) -> None:
+    journey_id, request = await to_sign(clinics)
+    clinics.world.down = False
+    console = console_of(clinics.world, tmp_path / "profiles", journey_id, exits)
+    shutil.copy(invented().register_path.parent / "clinician.key", tmp_path / "profiles")
+    address = f"/journeys/{journey_id}/sign-offs/{request}"
+    async with browser_of(console) as browser:
+        await browser.sign_in("clinician")
+        signed = {"decision": "return", "rationale": "Invented: two answers are missing"}
+        who = {"signer": PEOPLE[Role.CLINICIAN].id, "passphrase": PASSPHRASE}
+        shown = {**Form.on(await browser.go(address)), **signed, **who}
+        taps = await asyncio.gather(*(browser.client.post(address, data=shown) for _ in range(3)))
+        assert {(each.status_code, each.url.path) for each in taps} == {(200, f"/journeys/{journey_id}")}
+        assert any("Signed and recorded: return." in each.text for each in taps)
+    assert sum(isinstance(sent.body, Sign) for sent in clinics.world.received) == 1
+
+
+async def test_a_tap_counts_as_the_first_until_that_is_answered() -> None:
+    taps, begun, go_on = Taps[int](lambda: datetime(2026, 3, 2, tzinfo=UTC)), list[int](), asyncio.Event()
+
+    async def act() -> int:
+        begun.append(len(begun) + 1)
+        await go_on.wait()
+        return begun[-1]
+
+    left, stays = [asyncio.create_task(taps.answer(("same",), act)) for _ in range(2)]
+    await asyncio.sleep(0)
+    left.cancel()  # A browser that waits for the second answer does not take the first one.
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await stays, begun) == (1, [1])
+    assert await taps.answer(("same",), act) == 2, "that one was answered"
+
+
+async def test_a_tap_that_failed_is_tried_anew() -> None:
+    taps, outcomes = Taps[int](lambda: datetime(2026, 3, 2, tzinfo=UTC), timedelta(minutes=1)), [1]
+
+    async def act() -> int:
+        if outcomes:
+            raise OSError(outcomes.pop())
+        return 2
+
+    with pytest.raises(OSError, match="1"):
+        await taps.answer(("same",), act)
+    assert await taps.answer(("same",), act) == 2
