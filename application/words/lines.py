@@ -52,7 +52,7 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
         case e.ObligationsUpdated():
             opened = _counted(f"{each.what} ({say(each.owner.value)})" for each in body.opened)
             closed = _counted(
-                f"{terms.known.get(each.id) or say(each.id.partition(':')[0])} ({say(each.because)})"
+                f"{terms.awaited.get(each.id) or say(each.id.partition(':')[0])} ({say(each.because)})"
                 for each in body.closed
             )
             return ". ".join(
@@ -68,7 +68,7 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
         case e.CommandRefused():
             return f"{title_of_command(body.command_kind)}: {body.reason}"
         case e.ObligationEscalated():
-            what = terms.known.get(body.obligation) or say(body.obligation.partition(":")[0])
+            what = terms.awaited.get(body.obligation) or say(body.obligation.partition(":")[0])
             again = f", for the {body.repetition + 1}. time" if body.repetition else ""
             held = ", and care is held" if body.hold else ""
             return f"{what}: {describe_action(body.action, body.to)}, step {body.step + 1}{again}{held}"
@@ -98,7 +98,7 @@ def _say_field(name: str, value: object, own: set[str], terms: Terms) -> Iterabl
     elif name in CODED:
         yield f"{say(name)}: {say(str(value))}"
     elif name in IDS or name == "obligation":
-        what = terms.known.get(str(value))
+        what = terms.find(str(value))
         if what is not None and what not in own:
             yield f"{say(name)}: {shorten(what)}"
     elif isinstance(value, tuple):
@@ -128,7 +128,7 @@ def describe_change(change: Change, terms: Terms) -> str:
 
 def describe_place(change: Change, terms: Terms) -> tuple[str, ...]:
     """Say where something differs, from the outside in."""
-    return tuple(f"no. {part}" if isinstance(part, int) else terms.known.get(part) or say(part) for part in change.path)
+    return tuple(f"no. {part}" if isinstance(part, int) else terms.find(part) or say(part) for part in change.path)
 
 
 def filled(value: object) -> object:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
@@ -36,7 +37,8 @@ CODED: Final = frozenset({"cause"})
 
 class Terms(NamedTuple):
     """What the codes and ids of a journey are called. ``codes`` are the codes that may stand in it: anything else is
-    what a person wrote, and stays as it is. ``known`` are ids and numbers of exclusions with what they are of.
+    what a person wrote, and stays as it is. ``known`` are ids and numbers of exclusions with what they are of;
+    ``awaited`` the same for what is awaited, which may be called as a part of the evidence is (`suicide_risk`).
     ``called`` gives the name of one of the staff, or of a clinic, for its id. ``with_ids``: ids stand behind what they
     are of, where its name does not tell it from all others."""
 
@@ -45,6 +47,11 @@ class Terms(NamedTuple):
     zone: str
     called: Callable[[str], str] = str
     with_ids: bool = False
+    awaited: Mapping[str, str] = MappingProxyType({})
+
+    def find(self, thing: str) -> str | None:
+        """Return what an id is of; None where that is not known."""
+        return self.known.get(thing) or self.awaited.get(thing)
 
     def say(self, value: object) -> str:
         """Say a single value."""
@@ -64,7 +71,7 @@ class Terms(NamedTuple):
         text = str(value)
         if text in self.codes:
             return say(text)
-        name = self.known.get(text) or self.called(text)
+        name = self.find(text) or self.called(text)
         told = ":" in text or text in name or name_of(text) in name
         return f"{name} ({text})" if self.with_ids and not told else name
 
@@ -100,12 +107,13 @@ def terms_of(
 ) -> Terms:
     """Return what these events of a journey, and their protocol, call things."""
     known: dict[str, str] = {}
+    awaited: dict[str, str] = {}
     for event in events:
         match event.body:
             case e.PathwayStarted():
                 protocol = protocol or event.body.protocol
             case e.ObligationsUpdated():
-                known |= {each.id: each.what for each in event.body.opened}
+                awaited |= {each.id: each.what for each in event.body.opened}
             case e.ContactsScheduled():
                 known |= {each.id: describe_contact(each, zone) for each in event.body.contacts}
             case e.HoldPlaced():
@@ -121,14 +129,13 @@ def terms_of(
     if protocol is not None:
         known |= {each.code: f"{each.text} ({each.code})" for each in protocol.exclusions}
     codes = codes_of_models() | (frozenset() if protocol is None else codes_of(protocol))
-    return Terms(codes, known, zone, with_ids=with_ids)
+    return Terms(codes, known, zone, with_ids=with_ids, awaited=awaited)
 
 
 def terms_of_journey(journey: Journey) -> Terms:
     """Return what a journey as it stands calls things; ids stand behind what they are of."""
     zone = journey.patient.zone
     known = {
-        **{each.id: each.what for each in journey.waiting.values()},
         **{each.id: describe_contact(each, zone) for each in journey.contacts.values()},
         **{each.id: name_hold(each.id, each.reason) for each in journey.holds.values()},
         **{name: said for number in journey.sessions for name, said in _session(number).items()},
@@ -138,7 +145,9 @@ def terms_of_journey(journey: Journey) -> Terms:
         **{each.request: f"{say(each.kind)}, signed {on_both_clocks(each.at, zone)[0]}" for each in journey.sign_offs},
     }
     plain = terms_of((), zone, journey.protocol, with_ids=True)
-    return plain._replace(known={**plain.known, **known})
+    return plain._replace(
+        known={**plain.known, **known}, awaited={each.id: each.what for each in journey.waiting.values()}
+    )
 
 
 def _session(number: int) -> dict[str, str]:

@@ -21,8 +21,10 @@ from tests.journey.play import PROTOCOLS, course, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.dispatch import ADVANCES, REACTIONS
+from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.instruments.results import ScoreFlag
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.views.provenance import rule_name
 from workflows.journey.vocabulary.actors import Role
 from workflows.protocols import list_pathways
@@ -105,6 +107,14 @@ def test_what_is_printed_or_signed_shows_no_id_of_what_is_awaited_and_no_code_of
     signed = texts(terms_of_journey(play.journey).spell(known))
     for said in (*printed, *signed):
         assert not re.search(r"[a-z]:[a-z0-9]|\b(?:session|asked|hold)-\d|C-SSRS-SINCE", said), said
+
+
+def test_a_part_of_the_evidence_is_not_called_as_what_is_awaited() -> None:
+    play = started("PTSD")
+    play.do(c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="extra", answers=[0] * 8 + [1]), Role.PATIENT)
+    signed = evidence(play.journey, SignOffKind.HOLD_RELEASE, "hold-1")
+    for terms in (terms_of_journey(play.journey), terms_of(play.events, play.journey.patient.zone)):
+        assert set(terms.spell(signed["content"])) >= {"suicide risk", "hold"}
 
 
 def texts(value: Any) -> list[str]:
