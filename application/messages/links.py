@@ -47,12 +47,13 @@ class LinkStanding(NamedTuple):
 class LinkEntry(NamedTuple):
     """Whom a link lets in, at which journey, for what: the form of what is asked, with what is known to fill in; none
     where nothing is any more; those of all that is asked of a patient, where somebody sent the link by hand. ``routes``
-    are whom to reach, as the protocol says."""
+    are whom to reach, as the protocol says; ``zone`` is where the patient is."""
 
     person: Profile
     journey_id: UUID
     tasks: tuple[PreparedForm, ...]
     routes: Mapping[Severity, str]
+    zone: str
 
 
 async def look_at_link(context: Context, token: str) -> LinkStanding:
@@ -124,7 +125,8 @@ async def enter(context: Context, token: str, code: str) -> LinkEntry:
         )  # fmt: skip
     if not await links.use_up(record, token):
         raise _not_open()
-    return LinkEntry(person, link.journey_id, await _tasks(context, link, journey), journey.protocol.routes)
+    tasks = await _tasks(context, link, journey)
+    return LinkEntry(person, link.journey_id, tasks, journey.protocol.routes, journey.patient.zone)
 
 
 async def acknowledge(context: Context, token: str) -> None:

@@ -27,6 +27,7 @@ from application.messages.links import (
     send_code,
 )
 from application.pathway.command_catalog import KINDS
+from application.words.viewer import zone_of_browser
 from console import cookies
 from console.limits import TooOften, count_try
 from console.pages import page
@@ -120,7 +121,8 @@ def _let_in(request: Request, entered: LinkEntry, zone: ZoneInfo | None) -> Resp
     opened = sign_ins_of(request).let_in(entered.person, passage_of(entered), before)
     assert opened.passage is not None
     answer = RedirectResponse(opened.passage.home, 303)
-    hand_over(request, answer, opened, before, zone)
+    # Without script a browser does not say where it is: as far as we know, at the patient's place.
+    hand_over(request, answer, opened, before, zone or zone_of_browser(entered.zone))
     return answer
 
 

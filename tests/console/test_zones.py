@@ -30,7 +30,7 @@ def zone_of_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(page: httpx2.Response) -> str:
     """Whose times those of a page are, as it says itself."""
-    [zone] = re.findall(r"Times without a place are yours: ([^<]*)\.(?:</p>| <a)", page.text)
+    [zone] = re.findall(r"Times without a place are (?:yours|those of this service): ([^<]*)\.(?:</p>| <a)", page.text)
     return str(zone)
 
 

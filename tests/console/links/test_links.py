@@ -108,6 +108,18 @@ async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home)
 
 
 @pytest.mark.server
+async def test_without_script_times_are_those_of_the_patients_place(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    address, browser = await home.link(), home.browser
+    assert "Times without a place are those of this service" in (await browser.go(address)).text
+    await browser.client.post(address, data={"code": "blue7kite"})
+    page = await browser.go(f"/journeys/{home.journey_id}")
+    assert "Times without a place are yours: America/Los_Angeles." in page.text
+    assert "PST" in page.text
+    assert "UTC" not in page.text
+
+
+@pytest.mark.server
 async def test_the_second_of_two_equal_taps_gets_the_answer_of_the_first(home: Home) -> None:
     await home.reached_by(MAIL, PHONE, code="blue7kite")
     address, browser = await home.link(), home.browser
