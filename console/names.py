@@ -24,6 +24,7 @@ from workflows.journey.stages.evaluation.model import (
     measure_name,
     scheduled_instruments,
 )
+from workflows.journey.stages.follow_up.model import OwedContact
 from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary.clinical import US_STATES, US_ZONES
 from workflows.journey.vocabulary.stage import Stage
@@ -159,22 +160,20 @@ def alarms(known: FormContext) -> Names:
 
 
 def contacts(*types: str) -> Offer:
-    def names(known: FormContext) -> Names:
-        contacts = known.journey.contacts.values()
-        return {
-            each.id: f"{name_contact(each)}, due {known.at(each.due)}"
-            for each in contacts
-            if each.done_at is None and not each.replaced and each.type in types
-        }
+    def is_open(contact: OwedContact) -> bool:
+        return contact.done_at is None and not contact.replaced and contact.type in types
 
-    return names
+    return lambda known: _by_due(known, is_open)
 
 
 def missed_contacts(known: FormContext) -> Names:
-    contacts = known.journey.contacts.values()
-    return {
-        each.id: f"{name_contact(each)}, due {known.at(each.due)}" for each in contacts if each.to_settle or each.open
-    }
+    return _by_due(known, lambda contact: contact.to_settle or contact.open)
+
+
+def _by_due(known: FormContext, fits: Callable[[OwedContact], bool]) -> Names:
+    """Name contacts, the one that is due first on top: that is mostly the one that is meant."""
+    found = sorted(filter(fits, known.journey.contacts.values()), key=lambda contact: contact.due)
+    return {each.id: f"{name_contact(each)}, due {known.at(each.due)}" for each in found}
 
 
 def _sessions(fits: Callable[[Session], bool]) -> Offer:

@@ -25,7 +25,7 @@ from console.pages import PAGES
 from console.views.commands import BY_NAME, those_asked_of
 from simulation.people import PEOPLE, STAFF, member_of
 from tests.cli.valid import FORMS
-from tests.journey.play import PROTOCOLS, course, started
+from tests.journey.play import PROTOCOLS, after, course, started
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
 from workflows.journey.instruments import Instrument, definition_of
@@ -245,6 +245,19 @@ def test_what_a_command_may_be_about_is_chosen_by_what_it_is() -> None:
     ]
     assert stopped.labels == {"medicine-1": "Invented: another medicine, Invented: daily"}
     assert stopped.default == "medicine-1", "there is one alone"
+
+
+@pytest.mark.parametrize("model", [c.CompleteCheckIn, c.MoveVisit, c.RecordNoShow, c.SettleContact])
+def test_what_is_owed_to_a_patient_is_offered_as_it_falls_due(model: type[c.CommandBody]) -> None:
+    known = after("session.dose").journey
+    [field] = [
+        each
+        for each in offer(fields_of(model), model, FormContext(known))
+        if each.choices and {*each.choices} <= {*known.contacts}
+    ]
+    due = [known.contacts[each].due for each in field.choices]
+    assert len(due) > 1
+    assert due == sorted(due)
 
 
 def test_what_is_asked_for_says_what_it_means() -> None:
