@@ -47,13 +47,15 @@ class LinkStanding(NamedTuple):
 class LinkEntry(NamedTuple):
     """Whom a link lets in, at which journey, for what: the form of what is asked, with what is known to fill in; none
     where nothing is any more; those of all that is asked of a patient, where somebody sent the link by hand. ``routes``
-    are whom to reach, as the protocol says; ``zone`` is where the patient is."""
+    are whom to reach, as the protocol says; ``zone`` is where the patient is. ``settled``: what the message was about
+    is done, or is not asked of them any more."""
 
     person: Profile
     journey_id: UUID
     tasks: tuple[PreparedForm, ...]
     routes: Mapping[Severity, str]
     zone: str
+    settled: bool
 
 
 async def look_at_link(context: Context, token: str) -> LinkStanding:
@@ -126,7 +128,8 @@ async def enter(context: Context, token: str, code: str) -> LinkEntry:
     if not await links.use_up(record, token):
         raise _not_open()
     tasks = await _tasks(context, link, journey)
-    return LinkEntry(person, link.journey_id, tasks, journey.protocol.routes, journey.patient.zone)
+    zone = journey.patient.zone
+    return LinkEntry(person, link.journey_id, tasks or (), journey.protocol.routes, zone, settled=tasks is None)
 
 
 async def acknowledge(context: Context, token: str) -> None:
@@ -198,7 +201,8 @@ async def _contact(contacts: Contacts, link: Link) -> ContactPoints:
     return ContactPoints() if subject is None else (await contacts.find(subject)).contact
 
 
-async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[PreparedForm, ...]:
+async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[PreparedForm, ...] | None:
+    """Return the forms of what is asked; None where it is not asked any more."""
     record = await context.record()
     events = await load_events(record, link.journey_id)
     event = next((each for each in events if each.event_id == link.event_id), None)
@@ -206,9 +210,13 @@ async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[Prepar
         if link.role != Role.PATIENT:
             return ()
         return (*(form for forms in asked_of_patient(journey) for form in forms), *questionnaires_lacking(journey))
-    waiting = journey.waiting.get(links.task_of(record.patients, event, link.notice_id, link.role) or "")
-    forms = () if waiting is None else forms_for(waiting, journey)
-    return tuple(form for form in forms if link.role in form[0].roles)[:1]
+    task = links.task_of(record.patients, event, link.notice_id, link.role)
+    if task is None:
+        return ()
+    waiting = journey.waiting.get(task)
+    if waiting is None:
+        return None
+    return tuple(form for form in forms_for(waiting, journey) if link.role in form[0].roles)[:1]
 
 
 def _person(contacts: Contacts, link: Link, journey: Journey) -> Profile | None:

@@ -31,7 +31,7 @@ from application.words.viewer import zone_of_browser
 from console import cookies
 from console.limits import TooOften, count_try
 from console.pages import page
-from console.sign_ins import Passage
+from console.sign_ins import Flash, Passage
 from console.taps import Taps
 from console.views.sign_in import hand_over
 from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, zone_sent
@@ -51,6 +51,8 @@ DONE = {
 """What is said after each button."""
 EQUAL = timedelta(seconds=30)
 """How long after a tap an equal one on the same page is the same: what a link opens it opens once."""
+SETTLED = "What the message was about is done, or is not asked of you any more. You need do nothing about it."
+"""What is said on their own page to a patient whose link was for something that is no longer asked."""
 TOO_OFTEN = "too often"
 """How it stands with a link that is not looked at, because too many are from one address."""
 STATUS = {"open": 200, "unknown": 404, "later": 503}
@@ -120,6 +122,8 @@ def _let_in(request: Request, entered: LinkEntry, zone: ZoneInfo | None) -> Resp
     before = cookies.sent(request, COOKIE)
     opened = sign_ins_of(request).let_in(entered.person, passage_of(entered), before)
     assert opened.passage is not None
+    if entered.settled and entered.person.role == Role.PATIENT:
+        opened.notice = Flash(SETTLED)
     answer = RedirectResponse(opened.passage.home, 303)
     # Without script a browser does not say where it is: as far as we know, at the patient's place.
     hand_over(request, answer, opened, before, zone or zone_of_browser(entered.zone))

@@ -29,6 +29,11 @@ from workflows.journey.aggregate import fold
 from workflows.journey.obligations import obligations
 from workflows.journey.vocabulary.actors import Role
 
+ANSWERS = {"feeling": "well", "side_effects": "none", "location/state": "CA", "location/confirmed": "yes"} | {
+    f"symptoms/{each}": "10" for each in ("intrusive_thoughts", "emotional_distress", "mood_instability")
+}
+"""A check-in, answered."""
+
 
 @pytest.mark.server
 async def test_a_link_and_a_code_by_another_way_open_the_one_task_once(home: Home, owner: Connection) -> None:
@@ -58,9 +63,7 @@ async def test_a_link_and_a_code_by_another_way_open_the_one_task_once(home: Hom
     assert "<title>Your page</title>" in browser.page.text
     for always in ("support/request", "crisis/report", "pathway/withdraw"):
         assert f'href="/journeys/{home.journey_id}/{always}"' in browser.page.text
-    answers = {"feeling": "well", "side_effects": "none", "location/state": "CA", "location/confirmed": "yes"}
-    answers |= {f"symptoms/{each}": "10" for each in ("intrusive_thoughts", "emotional_distress", "mood_instability")}
-    sent = await browser.send(answers)
+    sent = await browser.send(ANSWERS)
     assert "Done" in sent.text, sent.text
     assert "recorded at position" not in sent.text, "what is for those who look after the record"
     done = home.world.received[-1]
@@ -105,6 +108,21 @@ async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home)
         assert (await browser.go(f"{start}/{always}")).status_code == 200, always
     home.world.at += LINK_IDLE + timedelta(seconds=1)
     assert (await browser.go(start)).url.path == "/sign-in"
+
+
+@pytest.mark.server
+async def test_a_link_to_what_is_done_says_so_on_the_patients_own_page(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    first, second = await home.link(), await home.link(again=True)
+    browser, right = home.browser, {"code": "blue7kite"}
+    browser.last = await browser.client.post(first, data=right)
+    assert "Done" in (await browser.send(ANSWERS)).text
+    browser.client.cookies.clear()
+    page = await browser.client.post(second, data=right)
+    assert page.url.path == f"/journeys/{home.journey_id}"
+    assert "What the message was about is done, or is not asked of you any more." in page.text
+    assert "Answer the check-in 24 hours after" in page.text
+    assert "What has no button here comes, or came, with a message of its own." in page.text
 
 
 @pytest.mark.server
