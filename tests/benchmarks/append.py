@@ -8,13 +8,14 @@ from itertools import count
 from statistics import median
 from time import perf_counter
 from typing import Any, TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 from eventsourcing.persistence import StoredEvent as TheirEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from activities.record import NewEvent, Record
+from activities.record.stored import Opening
 from deploy.local.postgres import OWNER_ROLE, Database, Postgres
 from tests.benchmarks.database import fresh
 from tests.benchmarks.report import Aim, Figure, Section
@@ -89,12 +90,18 @@ async def _rates(turns: Mapping[str, Turn], rounds: int, times: int, size: int, 
 async def _ours(record: Record, times: int, size: int, connections: int) -> float:
     batches = _batches(times, size)
 
-    async def write() -> None:
-        journey, version = uuid4(), 0
+    async def write(journey: UUID, version: int) -> None:
         while batches:
             version = (await record.append(journey, version, batches.pop())).last_version
 
-    return await _timed(*(write() for _ in range(connections)))
+    return await _timed(*[write(*await _opened(record)) for _ in range(connections)])
+
+
+async def _opened(record: Record) -> tuple[UUID, int]:
+    """A patient's journey and its version. Of a journey that is nobody's, the key store is asked at every append."""
+    journey = uuid4()
+    opening = Opening(patient_keys=(journey.bytes,), medicine="ketamine")
+    return journey, (await record.append(journey, 0, [event()], opening=opening)).last_version
 
 
 async def _plain(database: Database, times: int, size: int, connections: int) -> float:
