@@ -11,7 +11,7 @@ from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_s
 from activities.privacy.master_keys import Keyring, make_keyring
 from activities.record import Record, migrate, open_record, sealing
 from deploy.local.postgres import Database, Postgres
-from tests.fixtures.clear import Clear
+from tests.fixtures.clear import open_clear
 from tests.fixtures.everything import everything
 from tests.record.helpers import Connection
 
@@ -23,8 +23,13 @@ async def fresh(postgres: Postgres, *, sealed: bool = False) -> AsyncIterator[tu
     await migrate(database.owner_url, demonstration=True)
     owner = await asyncpg.connect(database.owner_url)
     async with AsyncExitStack() as exits:
-        codec = await sealing(await exits.enter_async_context(_keys(postgres))) if sealed else Clear()
-        yield database, await exits.enter_async_context(open_record(everything(database), codec)), owner
+        # One in clear can be opened again, so what takes several processes elsewhere takes them here too.
+        opened = (
+            open_record(everything(database), await sealing(await exits.enter_async_context(_keys(postgres))))
+            if sealed
+            else open_clear(everything(database))
+        )
+        yield database, await exits.enter_async_context(opened), owner
     await owner.close()
     await postgres.drop_database(database)
 
