@@ -10,7 +10,7 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from uuid import UUID, uuid4
@@ -28,6 +28,7 @@ from activities.record.verification.sign_offs import trusted_keys
 from application.process.exit import begin, leave
 from application.temporal.journey_client import handle_of
 from application.words.codes import say, say_within
+from application.words.quantities import format_elapsed
 from application.words.terms import name_contact
 from application.words.titles import title_of_command
 from deploy.local.stack import StackError, run_worker
@@ -123,8 +124,8 @@ def timeline_table(journey: Journey) -> Table:
         table.add_column(heading)
     for entry in timeline(journey):
         due, done = (None if t is None else format_moment(t, zone).rpartition(" ")[0] for t in (entry.due, entry.done))
-        late = entry.done - entry.due if entry.due and entry.done else timedelta()
-        shown = str(late - timedelta(microseconds=late.microseconds)) if late > timedelta(minutes=1) else ""
+        late = (entry.done - entry.due).total_seconds() if entry.due and entry.done else 0
+        shown = format_elapsed(late) if late > 60 else ""
         contact = journey.contacts.get(entry.what)
         what = say_within(entry.what) if contact is None else name_contact(contact)
         table.add_row(what, due or "", done or "", shown)

@@ -38,3 +38,8 @@ def test_a_timeline_of_a_patient_who_died_names_nothing_that_is_to_come() -> Non
     assert contacts_watched(play.journey)
     play.sign(SignOffKind.DEATH, "death-1")
     assert not [entry.what for entry in timeline(play.journey) if entry.done is None]
+
+
+def test_a_timeline_says_in_words_what_was_decided_and_about_what() -> None:
+    shown = {entry.what for entry in timeline(course("PTSD").journey)}
+    assert {"evaluation approved", "clearance approved (session 1)", "response review approved (session 3)"} <= shown

@@ -13,14 +13,15 @@ from workflows.journey.vocabulary.base import ImmutableModel
 from workflows.journey.vocabulary.calendars import Instant, format_moment, holidays_known_at
 from workflows.journey.vocabulary.stage import Stage
 from workflows.journey.vocabulary.texts import show_hidden
-from workflows.journey.vocabulary.words import in_words
+from workflows.journey.vocabulary.words import in_words, name_of
 from workflows.journey.watch import is_given_up
 
 DETAILED = 10
 """How much of what is awaited the Temporal UI shows."""
 COUNTED = 10
 """How many kinds of further matters a sentence counts."""
-
+DECIDED = {"approve": "approved", "decline": "declined", "return": "returned"}
+"""What became of a request by each decision."""
 
 ACTIONS: Mapping[Action, str] = {
     Action.ASK: "ask the {to}",
@@ -178,8 +179,9 @@ def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
     of them."""
     entries = [TimelineEntry(what="pathway started", done=journey.started_at)]
     for signed in journey.sign_offs:
-        about = f" ({signed.subject})" if signed.subject else ""
-        entries.append(TimelineEntry(what=f"{signed.kind.value} {signed.decision}{about}", done=signed.at))
+        decided = f"{in_words(signed.kind)} {DECIDED[signed.decision]}"
+        about = f" ({_name_subject(signed.subject)})" if signed.subject else ""
+        entries.append(TimelineEntry(what=decided + about, done=signed.at))
     entries += (
         TimelineEntry(what=f"session {session.number}", due=session.starts_at, done=session.dosed_at)
         for session in journey.sessions.values()
@@ -190,3 +192,7 @@ def timeline(journey: Journey) -> tuple[TimelineEntry, ...]:
         if not (contact.replaced or is_given_up(journey, contact))
     )
     return tuple(sorted(entries, key=lambda entry: entry.done or entry.due or journey.started_at))
+
+
+def _name_subject(subject: str) -> str:
+    return f"session {subject}" if subject.isdecimal() else name_of(subject)
