@@ -25,3 +25,7 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"
     LOST_TO_FOLLOW_UP = "lost_to_follow_up"
     DECEASED = "deceased"
+
+
+NOT_SAFE = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
+"""Exits that the patient's next journey must look at: treatment was found not to be safe for them."""

@@ -12,6 +12,7 @@ from tests.journey.contacts import answer, following_up, handover, visit
 from tests.journey.play import JOURNEY, START, Play, after, before, closed, collected, course, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
@@ -369,6 +370,20 @@ def test_a_closed_journey_takes_nothing_that_is_care() -> None:
         c.ProposeDischarge(summary="x", ongoing_support="y"),
     ):
         play.refused(care, code=RefusalCode.CLOSED)
+
+
+@pytest.mark.requirement("B18")
+@pytest.mark.parametrize("ending", [ending for ending in ENDINGS if ending != "stop"])
+def test_that_treatment_is_not_safe_is_said_however_the_pathway_ends(ending: str) -> None:
+    """A patient who withdrew first began anew with nothing known of it."""
+    play = after("session.end", 3)
+    ENDINGS[ending][1](play)
+    stop = c.StopForSafety(reason="not safe for this patient (invented)", referral="y")
+    play.do(stop)
+    play.refused(stop, code=RefusalCode.ALREADY_DONE)
+    play.go_on(lambda journey: journey.closed)
+    assert play.journey.outcome == Outcome.STOPPED_FOR_SAFETY
+    assert [risk.type for risk in see_elsewhere([play.journey], "another").risks if risk.open] == ["ending"]
 
 
 def test_every_ending_waits_for_a_session_that_runs() -> None:

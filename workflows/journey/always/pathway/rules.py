@@ -11,7 +11,7 @@ from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.calendars import age_on, holidays_known_at
 from workflows.journey.vocabulary.clinical import STATE_ZONES, US_ZONES, is_zone_of
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
-from workflows.journey.vocabulary.stage import Outcome
+from workflows.journey.vocabulary.stage import NOT_SAFE, Outcome
 
 
 def start(command: c.StartPathway, by: Actor, at: datetime) -> e.PathwayStarted:
@@ -169,12 +169,14 @@ def transfer(journey: Journey, command: c.Transfer, by: Actor, at: datetime) -> 
 
 
 def stop(journey: Journey, command: c.StopForSafety, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """End the pathway because treatment is not safe for this patient."""
+    """End the pathway because treatment is not safe for this patient. That is said also where it ends in another way
+    already: the patient's next journey rests on it."""
     yield _ending(journey, Outcome.STOPPED_FOR_SAFETY, command.reason, command.referral)
 
 
 def _ending(journey: Journey, outcome: Outcome, reason: str, referral: str | None = None) -> e.PathwayEnding:
-    if journey.closing is not None:
+    worse = outcome == Outcome.STOPPED_FOR_SAFETY
+    if journey.closing is not None and (not worse or journey.closing.outcome in (*NOT_SAFE, Outcome.DECEASED)):
         refuse(
             RefusalCode.ALREADY_DONE,
             f"the pathway is already ending ({journey.closing.outcome})",

@@ -21,14 +21,12 @@ from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.events import join_rechecks
 from workflows.journey.vocabulary.clinical import KnownDose
 from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9, Severity, is_at_least
-from workflows.journey.vocabulary.stage import Outcome, Stage
+from workflows.journey.vocabulary.stage import NOT_SAFE, Stage
 
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
 TOLD = ("session.dosed", "instrument.recorded")
 """The kinds of facts that other journeys count as they are corrected, before anybody has confirmed that."""
-UNFINISHED = (Outcome.STOPPED_FOR_SAFETY, Outcome.INELIGIBLE)
-"""Endings of a journey that the next one must look at: treatment was found not to be safe for this patient."""
 
 
 def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: bool = False) -> Elsewhere:
@@ -170,7 +168,7 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
         since = journey.screening.recorded_at or journey.started_at
         yield _risk(journey, "exclusion", code, code, since, unsettled=True)
     ended = journey.closing
-    if ended is not None and ended.outcome in UNFINISHED:
+    if ended is not None and ended.outcome in NOT_SAFE:
         yield _risk(journey, "ending", "ending", ended.outcome.value, ended.at, unsettled=True)
 
 
