@@ -146,7 +146,7 @@ FILL = """
 INSERT INTO read_model_1.caseload (
        journey_id, version, position, recorded_at, clinic, pathway, stage, step, health, held, holds, last_contact,
        next_due, coordinator, clinician, illustrative, started_at, protocol, protocol_version, protocol_digest,
-       signers, lots, held_together, permission_ends)
+       clinicians, lots, held_together, permission_ends)
 SELECT id, 60, n, noon, 'clinic-' || n % 20, 'PTSD', 'sessions', 'sessions', 'open', n % 50 = 0, '{}', noon,
        noon, 'coordinator-' || n % 100, 'clinician-' || n % 200, true, noon - n * interval '1 minute', 'ptsd', 1,
        repeat('0', 64), '{}', '{}', '{}', noon + interval '1 year'

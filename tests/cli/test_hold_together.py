@@ -19,6 +19,7 @@ from tests.cli.clinics import OTHER, Clinics, elsewhere, held_course
 from tests.cli.helpers import Answer
 from tests.record.read_models.courses import catch_up, course_of
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import list_clinicians
 from workflows.journey.always.holds.model import Hold
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before
 from workflows.journey.always.supply.rules import may_be_of_any_lot
@@ -184,13 +185,12 @@ async def test_a_protocol_and_a_clinician_hold_theirs(open_clinics: Clinics) -> 
         trial = await hold(clinics, *words, "--dry-run")
         assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == {*clinics.journeys}
     director = PEOPLE[Role.MEDICAL_DIRECTOR].id
-    for person in (director, "demo-clinician", "demo-nobody"):
+    reachable = next(
+        s.check.reachable_clinician for j in clinics.journeys.values() for s in j.sessions.values() if s.check
+    )
+    for person in (director, reachable, "demo-clinician", "demo-nobody"):
         trial = await hold(clinics, "--clinician", person, "--dry-run")
-        theirs = {
-            each
-            for each, journey in clinics.journeys.items()
-            if person == journey.clinician or person in [signed.by for signed in journey.sign_offs]
-        }
+        theirs = {each for each, journey in clinics.journeys.items() if person in list_clinicians(journey)}
         assert {UUID(row["journey_id"]) for row in trial.json["rows"]} == theirs, person
     assert (await hold(clinics, "--protocol", "0" * 64, "--dry-run")).json["rows"] == []
 

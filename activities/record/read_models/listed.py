@@ -179,8 +179,8 @@ class CaseloadFilter(Answered):
 
     ``person`` is its coordinator or its clinician. ``awaits`` is the role that is awaited first, and ``due_before`` a
     moment before which that is due. ``clinics`` are those that the reader may see. ``protocol`` is how the digest of
-    its protocol begins, ``lot`` one that was or may have been at the patient's home, ``decider`` who is its clinician
-    or has signed something in it, ``together`` a request that held it, ``permitted_until`` a moment by which its
+    its protocol begins, ``lot`` one that was or may have been at the patient's home, ``decider`` who has,
+    or had, a clinical part in it, ``together`` a request that held it, ``permitted_until`` a moment by which its
     permission to prescribe remotely or its clinician's licence ends.
     """
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, evolve, fold
+from workflows.journey.always.care_team.rules import list_clinicians
 from workflows.journey.always.permissions.rules import licensed_before, permitted_before, rests_on_permission
 from workflows.journey.always.supply.rules import may_be_of_any_lot
 from workflows.journey.obligations import next_escalation_step, obligations
@@ -46,9 +47,10 @@ READ_FOR_WAIT = ("id", "illustrative", "clinic", "patient", "protocol", "holds",
 class CaseRow(NamedTuple):
     """Where a journey stands: one row of the caseload.
 
-    ``signers`` have decided something in it, ``lots`` (in lower case, or `UNKNOWN_LOT`) were at the patient's home,
-    and ``held_together`` are the requests that held it together with others. ``permission_ends`` and ``licence_ends``
-    (UTC) are when the permission to prescribe remotely and the clinician's licence for the patient's state end.
+    ``clinicians`` have, or had, a clinical part in it, ``lots`` (in lower case, or `UNKNOWN_LOT`) were at the patient's
+    home, and ``held_together`` are the requests that held it together with others. ``permission_ends`` and
+    ``licence_ends`` (UTC) are when the permission to prescribe remotely and the clinician's licence for the patient's
+    state end.
     """
 
     journey_id: UUID
@@ -72,7 +74,7 @@ class CaseRow(NamedTuple):
     protocol: str
     protocol_version: int
     protocol_digest: str
-    signers: tuple[str, ...]
+    clinicians: tuple[str, ...]
     lots: tuple[str, ...]
     held_together: tuple[str, ...]
     permission_ends: datetime
@@ -309,7 +311,7 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         protocol=journey.protocol.id,
         protocol_version=journey.protocol.version,
         protocol_digest=journey.protocol_digest,
-        signers=tuple(dict.fromkeys(signed.by for signed in journey.sign_offs)),
+        clinicians=list_clinicians(journey),
         lots=(
             *dict.fromkeys(lot.lower() for lot in journey.supply_lots),
             *([UNKNOWN_LOT] if may_be_of_any_lot(journey) else []),

@@ -21,7 +21,7 @@ CREATE TABLE read_model_shape.caseload (
     protocol         text        NOT NULL,
     protocol_version integer     NOT NULL,
     protocol_digest  text        NOT NULL,
-    signers          text[]      NOT NULL,
+    clinicians       text[]      NOT NULL,
     lots             text[]      NOT NULL,
     held_together    text[]      NOT NULL,
     permission_ends  timestamptz NOT NULL,

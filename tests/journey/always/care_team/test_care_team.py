@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import PEOPLE, STAFF, checklist, look_up, member_of, person_of, referral
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, kinds, one, person, started
+from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, kinds, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.access.rules import may_look
-from workflows.journey.always.care_team.rules import has_part, list_people_to_look_up
+from workflows.journey.always.care_team.rules import has_part, list_clinicians, list_people_to_look_up
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
@@ -502,3 +502,34 @@ def test_whoever_has_left_is_told_once_and_closes_no_journey() -> None:
     play.wait(days=3)
     assert sum(isinstance(event.body, e.CareTeamLeft) for event in play.events) == 1
     assert not play.journey.closed
+
+
+def schedule(play: Play, **people: str) -> None:
+    """Plan the next session, with these people of it."""
+    command = next(move[1] for move in course("PTSD").moves if isinstance(move[1].body, c.ScheduleSession))
+    play.do(command.body.model_copy(update=people), command.actor)
+
+
+CLINICAL_PARTS: dict[str, Callable[[Play], object]] = {
+    "clinician": lambda play: play.do(c.Reassign(duty="clinician", to="somebody", reason="x"), Role.COORDINATOR),
+    "evaluator": lambda play: play.do(c.Reassign(duty="evaluator", to="somebody", reason="x"), Role.COORDINATOR),
+    "stand-in": lambda play: play.do(
+        c.Cover(by="somebody", until=play.at + timedelta(days=1), reason="x"), Role.COORDINATOR
+    ),
+    "supervising clinician": lambda play: schedule(play, supervising_clinician="somebody"),
+    "live clinician": lambda play: schedule(play, live_clinician="somebody"),
+    "delegate": lambda play: play.do(
+        c.Delegate(to="somebody", sign_offs=(SignOffKind.PLAN,), until=play.at + timedelta(days=1), reason="x")
+    ),
+}
+
+
+@pytest.mark.parametrize("part", CLINICAL_PARTS)
+def test_everybody_with_a_clinical_part_is_found_when_their_journeys_are_held(part: str) -> None:
+    """Only who had signed was, or whose the journey is: not who supervises a session."""
+    play = before("session.schedule")
+    assert "somebody" not in list_clinicians(play.journey)
+    CLINICAL_PARTS[part](play)
+    assert "somebody" in list_clinicians(play.journey)
+    play.do(c.Reassign(duty="coordinator", to="another", reason="x"), Role.COORDINATOR)
+    assert "another" not in list_clinicians(play.journey)

@@ -77,6 +77,24 @@ def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
         )
 
 
+def list_clinicians(journey: Journey) -> tuple[str, ...]:
+    """Return everybody who has, or had, a clinical part in a journey: its clinician and who stands in, who evaluated,
+    planned, signed or lent the right to, and the clinicians of each session."""
+    covered, evaluated = journey.covered, journey.evaluation
+    named = (
+        journey.clinician,
+        *(() if covered is None else (covered.clinician, *(each.by for each in covered.stand_ins))),
+        *(() if evaluated.evaluator is None else (evaluated.evaluator,)),
+        *evaluated.authors,
+        *(() if journey.plan_author is None else (journey.plan_author,)),
+        *(signed.by for signed in journey.sign_offs),
+        *(given.by for given in journey.delegations.values()),
+        *(given.to for given in journey.delegations.values()),
+        *(who for each in journey.sessions.values() for part, who in people_of(each) if part in CLINICIANS),
+    )
+    return tuple(dict.fromkeys(named))
+
+
 def named_in(body: CommandBody) -> Iterator[Named]:
     """Yield whom a command names, for which part."""
     match body:
