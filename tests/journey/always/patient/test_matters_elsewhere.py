@@ -10,7 +10,7 @@ from simulation.people import checklist
 from tests.journey.correcting import amend, confirm
 from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, event_of, gate, tell_the_other, told
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import PROTOCOLS, START, Play, after, before, closed, kinds, one
+from tests.journey.play import PROTOCOLS, START, Play, after, before, closed, followed_up, kinds, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
@@ -111,6 +111,22 @@ def test_what_stands_before_a_dose_of_the_journey_that_was_told_holds_the_others
     tell_the_other(there, here)
     assert [hold.cause for hold in here.journey.standing_holds] == ["patient_history"]
     assert tell_the_other(there, here) == [], "once"
+
+
+@pytest.mark.parametrize("outcome", ["recovered", "recovered_with_sequelae", "unknown"])
+def test_harm_whose_outcome_nobody_knew_at_the_end_is_followed_up_when_the_patient_enrols_anew(outcome: str) -> None:
+    """It stays unknown at an ending because the patient cannot be asked. Now they can."""
+    there, here = after("session.end", 3), after("evaluation.record")
+    there.do(c.ReportAdverseEvent(what="x", grade=3, serious=False, onset=there.at), Role.PATIENT)
+    there.sign(SignOffKind.SERIOUS_ADVERSE_EVENT, "adverse-event-1")
+    there.sign(SignOffKind.SEVERE_HOLD_RELEASE, "hold-1")
+    there.do(c.Transfer(reason="x", referral="y"))
+    there.do(followed_up("adverse-event-1", outcome, None if outcome == "unknown" else there.at))
+    there.go_on(lambda journey: journey.closed)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    assert here.journey.held is (outcome == "unknown")
+    assert bool(here.waits_for("support")) is (outcome == "unknown")
 
 
 def test_what_a_closed_journey_is_told_anew_as_worse_is_news() -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import uuid5
 
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.adverse_events.model import FINAL
 from workflows.journey.always.adverse_events.rules import is_reviewed, severity_of
 from workflows.journey.always.death.rules import is_refuted
 from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED
@@ -148,9 +149,11 @@ def risks(journey: Journey) -> Iterator[KnownRisk]:
             what, name = report.severity.value, f"kept-{report.id}"
             yield _risk(journey, "report", name, what, report.at, report.severity, unsettled=True)
     for event in journey.adverse_events.values():
-        reviewed, severity = is_reviewed(journey, event.id), severity_of(journey, event)
+        settled, severity = is_reviewed(journey, event.id), severity_of(journey, event)
+        # What nobody could ask about at the end is asked about where the patient is in treatment again.
+        settled = settled and not (journey.closed and event.outcome not in FINAL and not event.in_error)
         what, onset = f"grade {event.grade}", event.report.onset
-        yield _risk(journey, "adverse_event", event.id, what, onset, severity, unsettled=not reviewed)
+        yield _risk(journey, "adverse_event", event.id, what, onset, severity, unsettled=not settled)
     for death in journey.deaths.values():
         if not (death.in_error or is_refuted(journey, death)):
             what = CONFIRMED if death.confirmed else "reported"
