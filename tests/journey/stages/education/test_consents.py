@@ -77,7 +77,8 @@ def test_no_witness_brings_back_what_the_patient_withdrew() -> None:
 
 def test_no_witness_brings_back_what_was_agreed_to_without_being_understood() -> None:
     play = before("session.schedule")
-    play.do(paper(play), Role.COORDINATOR)
+    signed = paper(play)
+    play.do(signed, Role.COORDINATOR)
     again = play.branch()
     play.later(minutes=1).do(c.UpdatePatient(language="es", reason="x"), Role.COORDINATOR)
     again.later(minutes=1)
@@ -86,6 +87,7 @@ def test_no_witness_brings_back_what_was_agreed_to_without_being_understood() ->
         topics = dict.fromkeys(each.journey.protocol.education_topics, "understood")
         each.do(c.ConfirmUnderstanding.model_validate({"topics": topics, "in_their_words": "x"}))
         each.refused(c.WitnessConsent(paper="paper-1"), code=RefusalCode.UNKNOWN, field="paper")
+        each.refused(signed, Role.COORDINATOR, code=RefusalCode.STALE, field="signed_at")
         assert find_unconsented(each.journey)
 
 
@@ -93,6 +95,7 @@ UNCLEAR: dict[str, Callable[[Play], list[e.EventBody]]] = {
     "language": lambda play: play.do(c.UpdatePatient(language="es", reason="x"), Role.COORDINATOR),
     "interpreter": lambda play: play.do(c.UpdatePatient(interpreter=True, reason="x"), Role.COORDINATOR),
     "own words": lambda play: hear(play, "explain_again"),
+    "never explained": lambda play: mark(play, "education.explained"),
 }
 """What shows that a patient had not understood."""
 

@@ -157,14 +157,22 @@ def _explained(journey: Any, version: int, fact: Fact) -> Changes:
     if not times:
         return {}
     said, agreed, since = known.acknowledged_at, journey.consented_at, min(times)
-    changed = {
+    changed: Changes = {
         "explained": {topic: content for topic, content in known.explained.items() if topic not in gone},
         "understood": tuple(topic for topic in known.understood if topic not in gone),
         "acknowledged": tuple(statement for statement in known.acknowledged if said.get(statement, since) < since),
+        "unclear_at": _last_agreed(journey),
     }
     consents = {name: given for name, given in journey.consents.items() if agreed.get(name, since) < since}
     papers = {name: paper for name, paper in journey.papers.items() if paper.signed_at < since}
     return {"education": known.model_copy(update=changed), "consents": consents, "papers": papers}
+
+
+def _last_agreed(journey: Any) -> datetime | None:
+    """When (UTC) the patient last agreed to anything that is known, on paper too: no such paper is entered again."""
+    signed = (paper.signed_at for paper in journey.papers.values())
+    moments = (*signed, *journey.consented_at.values(), journey.education.unclear_at)
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _acknowledged(journey: Any, version: int, fact: Fact) -> Changes:
@@ -294,8 +302,10 @@ def _understood(journey: Any, version: int, fact: Fact) -> Changes:
     """Nobody agrees to what they did not understand: they are asked again."""
     gone, known = _left(journey, version, fact), journey.education
     left = tuple(topic for topic in known.understood if topic not in gone)
-    again: Changes = {} if left == known.understood else {"consents": {}, "papers": {}}
-    return {"education": known.model_copy(update={"understood": left})} | again
+    if left == known.understood:
+        return {}
+    again = {"understood": left, "unclear_at": _last_agreed(journey)}
+    return {"education": known.model_copy(update=again), "consents": {}, "papers": {}}
 
 
 def _reading(journey: Any, version: int, fact: Fact) -> Changes:
