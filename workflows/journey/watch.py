@@ -1,12 +1,15 @@
 """What is watched for a patient's safety after a dose, whatever else ends."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.sessions.state import Session
+from workflows.journey.vocabulary.severity import Severity
 
 
 def is_owed_after_dose(journey: Journey, contact: OwedContact) -> bool:
@@ -57,7 +60,12 @@ def sessions_watched(journey: Journey) -> tuple[Session, ...]:
     return tuple(s for s in journey.sessions.values() if s.ended_at is None and (s.dosed_at or s.released_at))
 
 
-def leaves_dose_at_home(journey: Journey, session: Session) -> bool:
-    """Whether a session that will not take place was released, so that the patient has had its dose in their hands."""
-    rules = journey.protocol.sessions.settings[session.setting]
-    return session.released_at is not None and rules.doses_from == "home"
+def cancellation(journey: Journey, session: Session, reason: str, not_by: str | None) -> Iterator[e.EventBody]:
+    """Return that a session will not take place, and who finds out whether its dose was taken, if it was released: at
+    home the doses are counted; in the clinic another clinician than who says so (``not_by``) finds it out."""
+    at_home = journey.protocol.sessions.settings[session.setting].doses_from == "home"
+    released = session.released_at is not None
+    yield e.SessionCancelled(session=session.number, reason=reason, to_count=released and at_home)
+    if released and not at_home:
+        what = f"session {session.number} was cancelled after its release: find out whether its dose was taken"
+        yield ask_support(journey, Severity.CLINICAL, what, "dose", not_by=not_by)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simulation.people import PEOPLE, checklist, plan, revision
+from tests.journey.contacts import handover
 from tests.journey.play import PROTOCOLS, Play, awaits, kinds, started
 from tests.journey.settings import IN_CLINIC_RULES, with_clinic
 from workflows.journey import commands as c
@@ -292,3 +293,17 @@ def test_a_session_cancelled_after_its_release_is_looked_into_by_a_colleague_whe
         play.refused(answer, who, code=RefusalCode.NOT_ALLOWED, says="what you did")
     play.do(answer, Role.MEDICAL_DIRECTOR)
     assert play.waits_for("support") is None
+
+
+def test_a_session_that_is_handed_over_after_its_release_is_looked_into_too() -> None:
+    """Whoever takes over the watch was not there either."""
+    play = decided().go_on(awaits("dose"))
+    play.do(c.Transfer(reason="x", referral="y"))
+    play.do(handover())
+    play.sign(SignOffKind.HANDOVER)
+    assert play.waits_for("support") is not None
+    assert not play.journey.closed
+    answer = c.AnswerSupport(support="support-1", text="none was taken (invented)")
+    play.refused(answer, code=RefusalCode.NOT_ALLOWED, says="what you did")
+    play.do(answer, Role.MEDICAL_DIRECTOR)
+    assert play.journey.closed

@@ -8,7 +8,7 @@ from workflows.journey.obligation_types import Outlasts
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.sign_off_type import Content, SignOffType
 from workflows.journey.vocabulary.signed_statement import Meaning
-from workflows.journey.watch import contacts_watched, hand_over, leaves_dose_at_home, sessions_watched
+from workflows.journey.watch import cancellation, contacts_watched, hand_over, sessions_watched
 
 
 def _handover(journey: Journey, subject: str | None) -> Content:
@@ -32,11 +32,7 @@ def _hand_over(journey: Journey, decided: e.SignedOff) -> Iterator[e.EventBody]:
     receiver = journey.handover.receiver.called
     for session in sessions_watched(journey):
         if session.dosed_at is None:
-            yield e.SessionCancelled(
-                session=session.number,
-                reason=f"handed over to {receiver}"[:4000],
-                to_count=leaves_dose_at_home(journey, session),
-            )
+            yield from cancellation(journey, session, f"handed over to {receiver}"[:4000], journey.handover_author)
         else:
             decision = f"handed over to {receiver}: {journey.handover.reason}"[:4000]
             yield e.SessionEnded(session=session.number, criteria={}, clinician_decision=decision)

@@ -13,7 +13,6 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.care_team.rules import list_left
 from workflows.journey.always.permissions.rules import permission_obstacles
-from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import current_decision, is_approved, sign_off_requirement
 from workflows.journey.instruments import C_SSRS_FORMS
 from workflows.journey.obligation_types import (
@@ -54,10 +53,9 @@ from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.calendars import local
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
-from workflows.journey.vocabulary.severity import Severity
 from workflows.journey.vocabulary.stage import Stage
 from workflows.journey.vocabulary.words import in_words
-from workflows.journey.watch import leaves_dose_at_home
+from workflows.journey.watch import cancellation
 
 
 def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -121,11 +119,7 @@ def cancel(journey: Journey, command: c.CancelSession, by: Actor, at: datetime) 
     session = require_scheduled(journey, command.session)
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe and end the session instead", "session")
-    at_home = leaves_dose_at_home(journey, session)
-    yield e.SessionCancelled(session=command.session, reason=command.reason, to_count=at_home)
-    if session.released_at is not None and not at_home:
-        what = f"session {command.session} was cancelled after its release: find out whether its dose was taken"
-        yield ask_support(journey, Severity.CLINICAL, what, "dose", not_by=by.id)
+    yield from cancellation(journey, session, command.reason, by.id)
 
 
 def instruct(journey: Journey, command: c.Instruct, by: Actor, at: datetime) -> Iterator[e.EventBody]:
