@@ -13,7 +13,11 @@ def begin(*, output: bool = False) -> None:
 
     Standard streams are there, and take any text: what their encoding lacks becomes a question mark. ``output``: what
     it writes to standard output is its answer, so that it is an error (EBADF) to write to one that somebody closed.
+
+    A package that is installed beside this one has no part in how data is checked, and is not looked for: to look
+    through what is installed takes part of a start.
     """
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     for number in range(3):
         try:
             os.fstat(number)

@@ -100,9 +100,11 @@ def test_what_needs_no_server_opens_none(world: World, walked: Counter[str]) -> 
 
 @pytest.mark.program
 def test_no_command_waits_for_what_it_does_not_need() -> None:
-    """Neither for Temporal's packages, nor for the checks of passkeys, nor until each of the core's models is built."""
+    """Neither for Temporal's packages, nor for the checks of passkeys, nor until each of the core's models is built,
+    nor for a search for plug-ins among all that is installed."""
     program = (
-        "import sys; from cli.app import build; "
+        "import sys, importlib.metadata; importlib.metadata.entry_points = lambda **_: print('searched') or (); "
+        "from application.process.exit import begin; begin(); from cli.app import build; "
         "[build(noun) for noun in ('session', 'pathway', 'signoff', 'work', 'record')]; "
         "from workflows.journey.aggregate import Journey; "
         "print(*{'temporalio', 'webauthn'} & {*sys.modules}, Journey.__pydantic_complete__)"
