@@ -54,23 +54,27 @@ def _shipped() -> dict[str, Any]:
 class Clinic:
     """Files of one organisation in one directory, made by the command line itself."""
 
-    def __init__(self, directory: Path, profiles: dict[Role, str]) -> None:
+    def __init__(self, directory: Path, profiles: dict[Role, str], *, public: str | None = None) -> None:
+        """``public``: the files are there already, with this key of the organisation."""
         self.profiles = profiles
         self.register = directory / "register.json"
         self.key = directory / "organisation.key"
         self.protocol = directory / "protocols" / "ours.yaml"
-        self.protocol.parent.mkdir()
+        self.protocol.parent.mkdir(exist_ok=True)
         self.world = AtTerminal(self.protocol.parent)
+        self.public = public or self._make_register()
+        self.world.set(register_file=self.register, organisation_key=self.public)
+        self.versions = count(9)
+        self.write_protocol()
+
+    def _make_register(self) -> str:
         made = self.world.call(
             *("clinician", "register", "--organisation", "Invented Clinic", "--json"),
             *("--register", str(self.register), "--organisation-key", str(self.key)),
             answers=(OFFLINE, OFFLINE),
         )
         assert made.code == 0, made.err
-        self.public = made.json["public_key"]
-        self.world.set(register_file=self.register, organisation_key=self.public)
-        self.versions = count(9)
-        self.write_protocol()
+        return str(made.json["public_key"])
 
     def profile(self, role: Role) -> tuple[str, str]:
         return ("--profile", self.profiles[role])

@@ -369,7 +369,7 @@ def test_a_check_in_that_was_made_too_late_is_decided_on_wherever_its_dose_was_t
         play.do(c.Withdraw(), Role.PATIENT)
         play.go_on(lambda journey: journey.closed)
     play.do(c.RecordDose(dose_mg=100.0, route="sublingual", taken_at=play.at), Role.PATIENT)
-    play.wait(days=9)
+    play.wait(days=2)
     name = "check-in-dose-1-4h"
     play.do(answer(name), Role.PATIENT)
     assert play.waits_for("missed_contact", name)

@@ -10,7 +10,7 @@ that is checked, hashed and signed.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def _lay_over(own: Document, extended: Document) -> Document:
 
 def overlay(below: Any, above: Any) -> Any:
     """Lay values over others: fields one by one and at every depth, all else in place of what was there."""
-    if not isinstance(below, Mapping) or not isinstance(above, Mapping):
+    if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     both = {name: overlay(below[name], value) if name in below else value for name, value in above.items()}
     return {**below, **both}
@@ -132,7 +132,7 @@ def overlay(below: Any, above: Any) -> Any:
 def _is_replaced(own: Any, at: FieldPath) -> bool:
     """Tell whether a file says itself what stands at this place of the one it extends."""
     for part in at:
-        if not isinstance(own, Mapping) or isinstance(part, int):
+        if not isinstance(own, dict) or isinstance(part, int):
             return True
         if part not in own:
             return False

@@ -36,6 +36,8 @@ SEVERE_FROM = 3
 NOT_STAFF = (Role.PATIENT, Role.OBSERVER)
 NOT_AN_END = (Action.ASK, Action.REMIND, Action.LETTER)
 TEN_YEARS = {"minutes": 5_256_000, "hours": 87_600, "days": 3_650, "weeks": 520}
+LONG = min(TEN_YEARS.values())
+"""What is no more than this is ten years in no unit. Nearly every number of a protocol is."""
 
 
 def find_broken_rules(protocol: Protocol) -> Broken:
@@ -75,14 +77,16 @@ def _check_values(protocol: Protocol) -> Broken:
     for at, value in _walk(protocol.model_dump(mode="json")):
         if isinstance(value, list):
             yield from _check_list(at, value)
-        elif isinstance(value, int):
+        elif isinstance(value, int) and value > LONG:
             yield from _check_duration(at, value)
 
 
 def _check_list(at: FieldPath, entries: list[Any]) -> Broken:
     if at[-1] not in ("go", "recheck"):
-        counted = Counter(entry for entry in entries if not isinstance(entry, dict | list))
-        for entry in (entry for entry, times in counted.items() if times > 1):
+        simple = [entry for entry in entries if not isinstance(entry, (dict, list))]
+        if len({*simple}) == len(simple):
+            return
+        for entry in (entry for entry, times in Counter(simple).items() if times > 1):
             yield (*at, len(entries) - 1 - entries[::-1].index(entry)), "stands twice in this list"
 
 

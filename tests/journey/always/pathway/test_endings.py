@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -198,6 +199,11 @@ SISTER = {"name": "Sis Invented", "organisation": "the patient's sister", "reach
 
 
 def sought_in_vain() -> Play:
+    return _sought_in_vain().branch()
+
+
+@cache
+def _sought_in_vain() -> Play:
     play = following_up()
     play.wait(days=60)
     return play
