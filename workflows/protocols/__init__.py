@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +91,26 @@ def load(path: Path) -> Protocol:
         if not _is_clock(values, at)
     ]
     try:
-        protocol = Protocol.model_validate_json(json.dumps(values), strict=True)
+        protocol, broken = _judge(json.dumps(values))
     except ValidationError as error:
         problems += _describe(document, error.errors(include_input=False, include_url=False))
     else:
-        problems += [document.problem(("protocol", *at), rule) for at, rule in find_broken_rules(protocol)]
+        problems += [document.problem(("protocol", *at), rule) for at, rule in broken]
         if not problems:
             return protocol
     raise ProtocolError(tuple(sorted(problems, key=lambda problem: (problem.file or "", problem.line or 0))))
+
+
+@lru_cache(maxsize=16)
+def _judge(values: str) -> tuple[Protocol, tuple[tuple[FieldPath, str], ...]]:
+    """Make a protocol of its values, and find what rules it breaks: once for the same values, as a page of the console
+    shows the same protocols again and again.
+
+    Raises:
+        ValidationError: they are no protocol.
+    """
+    protocol = Protocol.model_validate_json(values, strict=True)
+    return protocol, tuple(find_broken_rules(protocol))
 
 
 def check(path: Path) -> tuple[Problem, ...]:
