@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from workflows.journey.protocol import Protocol
 from workflows.protocols import ProtocolError, check, find, list_files, list_pathways, list_shipped, load, resolve
+from workflows.protocols.reading import read
 from workflows.protocols.resolution import ITS_OWN, SHARED, overlay
 
 PTSD = find("PTSD")
@@ -147,7 +148,7 @@ def test_what_is_shared_is_no_pathway(tmp_path: Path) -> None:
     assert find("PTSD", tmp_path).stem == "mine"
     with pytest.raises(ProtocolError, match="no such protocol; name one of: mine"):
         find("protocol", tmp_path)
-    assert not [name for name in ITS_OWN if name in yaml.safe_load((SHARED / "at-home.yaml").read_text())["shared"]]
+    assert not {*ITS_OWN} & {*read(SHARED / "at-home.yaml").value["shared"]}
 
 
 fields = st.recursive(
