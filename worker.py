@@ -225,7 +225,8 @@ def open_anchors(settings: Settings, record: Record) -> AnchorActivities | None:
         raise SettingsError([("CAREPATH_ANCHORS_DIR", "is missing: a key of anchors is named")])
     if settings.anchor_key_file is None:
         raise SettingsError([("CAREPATH_ANCHOR_KEY_FILE", "is missing: a directory of anchors is named")])
-    return AnchorActivities(record, settings.anchors_dir, read_key(settings.anchor_key_file))
+    key = read_key(settings.anchor_key_file, settings.anchor_public)
+    return AnchorActivities(record, settings.anchors_dir, key)
 
 
 async def run(settings: Settings, messages: MessageSettings) -> int:

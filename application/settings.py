@@ -194,7 +194,8 @@ class Settings(BaseSettings):
     anchor_key_file: ReadableFile | None = None
     """The key workers sign anchors with (`record anchor-key`). Without it and the directory they write none."""
     anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """The public half of that key, 64 hex digits, by which `record verify` believes an anchor."""
+    """The public half of that key, 64 hex digits, by which `record verify` believes an anchor. A process that has both
+    does nothing with a key of which it is not the public half."""
     anchor_minutes: Annotated[WrittenWhole, Field(ge=1, le=1440)] = 60
     """How often an anchor is written, every 1 to 1440 minutes."""
     zone: Annotated[str, AfterValidator(_known_zone)] | None = None
@@ -227,6 +228,11 @@ class Settings(BaseSettings):
     """The build as which a worker takes part in worker versioning. Without it the worker is unversioned."""
     ready_file: NewFile | None = None
     """A worker creates this file once it is polling."""
+
+    @property
+    def anchor_public(self) -> bytes | None:
+        """The bytes of the public half of the anchors' key, if it is known."""
+        return None if self.anchor_public_key is None else bytes.fromhex(self.anchor_public_key)
 
 
 S = TypeVar("S", bound=BaseSettings)

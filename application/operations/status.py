@@ -120,9 +120,9 @@ def require_looks_after_it(context: Context) -> None:
 
 
 async def _anchored(record: Record, settings: Settings, head: int, now: datetime) -> Anchored | None:
-    if settings.anchors_dir is None or settings.anchor_public_key is None:
+    if settings.anchors_dir is None or settings.anchor_public is None:
         return None
-    newest = await newest_anchor(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
+    newest = await newest_anchor(record, settings.anchors_dir, settings.anchor_public)
     if not isinstance(newest, Anchor):
         return Anchored(newest, head, late=head > 0)
     since = head - newest.position

@@ -13,6 +13,7 @@ from application.identity import keyring
 from application.input.files import content_of, refuse_existing, write_new
 from application.reading.access_log import ActOn
 from application.reading.history import read_journey
+from application.settings import Settings
 
 VERIFIER = record_export.VERIFIER.name
 """The program that verifies an export, and is part of it."""
@@ -27,7 +28,7 @@ async def export_journey(context: Context, journey_id: UUID, file: Path, key: Pa
         InvalidInput, Conflict: there is no register to add, or no key to sign with, or the file exists or cannot be
             written.
     """
-    signed_with = _key(key or context.settings.anchor_key_file)
+    signed_with = _key(key or context.settings.anchor_key_file, context.settings)
     register = content_of(keyring.register_path(None, context.settings))
     if register is None:
         raise InvalidInput("there is no register where it should be", "Check CAREPATH_REGISTER_FILE")
@@ -40,14 +41,14 @@ async def export_journey(context: Context, journey_id: UUID, file: Path, key: Pa
     return len(bundle)
 
 
-def _key(file: Path | None) -> Ed25519PrivateKey:
+def _key(file: Path | None, settings: Settings) -> Ed25519PrivateKey:
     if file is None:
         raise InvalidInput(
             "it is not known with which key an export is signed, and an unsigned one proves nothing",
             "Give --key, or set CAREPATH_ANCHOR_KEY_FILE; `record anchor-key` makes a key",
         )
     try:
-        return read_key(file)
+        return read_key(file, settings.anchor_public)
     except AnchorKeyError as error:
         raise InvalidInput(error.reason, error.remedy) from None
 
@@ -77,7 +78,7 @@ async def anchor_record(context: Context) -> int:
             "it is not known where anchors are kept, or with which key they are signed",
             "Set CAREPATH_ANCHORS_DIR and CAREPATH_ANCHOR_KEY_FILE; `record anchor-key` makes a key",
         )
-    key = _key(settings.anchor_key_file)
+    key = _key(settings.anchor_key_file, settings)
     try:
         anchor = await write_anchor(await context.record(), settings.anchors_dir, key)
     except OSError as error:

@@ -205,13 +205,13 @@ async def _anchors(record: Record, settings: Settings) -> tuple[Sequence[RecordF
     """
     if settings.anchors_dir is None:
         return (), ()
-    if settings.anchor_public_key is None:
+    if settings.anchor_public is None:
         raise InvalidInput(
             "it is not known by which key anchors are to be believed",
             "Set CAREPATH_ANCHOR_PUBLIC_KEY, or leave CAREPATH_ANCHORS_DIR out",
         )
 
-    return await check_anchors(record, settings.anchors_dir, bytes.fromhex(settings.anchor_public_key))
+    return await check_anchors(record, settings.anchors_dir, settings.anchor_public)
 
 
 def _chosen(agreed: Sequence[Anchor], wanted: str) -> Anchor:

@@ -96,20 +96,27 @@ def make_key(path: Path) -> bytes:
     return key.public_key().public_bytes_raw()
 
 
-def read_key(path: Path) -> Ed25519PrivateKey:
-    """Read the key for anchors or reports.
+def read_key(path: Path, public_key: bytes | None = None) -> Ed25519PrivateKey:
+    """Read the key for anchors or reports. Where its public half is known, that must be it: what is signed with another
+    key nobody believes.
 
     Raises:
-        AnchorKeyError: it cannot be read, or is none.
+        AnchorKeyError: it cannot be read, is none, or is another one.
     """
     try:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(read_private(path, KEY_LIMIT).decode().strip()))
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(read_private(path, KEY_LIMIT).decode().strip()))
     except NotPrivate as shared:
         raise AnchorKeyError(f"the key is not its owner's alone: {shared.reason}", shared.remedy) from None
     except OSError as error:
         raise AnchorKeyError(f"the key cannot be read ({error.strerror})", "Check its path") from None
     except ValueError:
         raise AnchorKeyError("this is no key of this kind", "Give the file that `record anchor-key` wrote") from None
+    if public_key not in (None, key.public_key().public_bytes_raw()):
+        raise AnchorKeyError(
+            "the key in the file is not the one of CAREPATH_ANCHOR_PUBLIC_KEY: nobody would believe what it signs",
+            "Give the key of which that is the public half, or correct CAREPATH_ANCHOR_PUBLIC_KEY",
+        )
+    return key
 
 
 async def write_anchor(record: Record, directory: Path, key: Ed25519PrivateKey) -> Anchor | None:

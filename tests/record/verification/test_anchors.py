@@ -1,6 +1,7 @@
 """Anchors: what is kept outside the database finds what was cut off inside it, and what was written anew."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from uuid import UUID
 
@@ -10,7 +11,12 @@ from activities.record.store import Record
 from activities.record.stored import SeenRegister
 from activities.record.verification.anchors import AnchorKeyError, check_anchors, make_key, read_key, write_anchor
 from activities.record.verification.chains import verify_chains
+from application.context import Context
+from application.errors import InvalidInput
+from application.record.export import anchor_record
+from application.settings import load_settings
 from tests.record.helpers import Connection, events
+from worker import open_anchors
 
 A = UUID(int=0xA)
 
@@ -123,3 +129,18 @@ def test_a_key_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
     for path in ("other", "none"):
         with pytest.raises(AnchorKeyError):
             read_key(tmp_path / path)
+
+
+async def test_no_worker_signs_with_a_key_that_nobody_believes(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (make_key(tmp_path / name) for name in ("own", "other"))
+    monkeypatch.setenv("CAREPATH_ANCHORS_DIR", str(tmp_path / "anchors"))
+    monkeypatch.setenv("CAREPATH_ANCHOR_KEY_FILE", str(tmp_path / "own"))
+    for public, starts in ((None, True), (own, True), (other, False)):
+        key = None if public is None else public.hex()
+        settings = load_settings(database_url="postgresql://not.needed", anchor_public_key=key)
+        with nullcontext() if starts else pytest.raises(AnchorKeyError, match="CAREPATH_ANCHOR_PUBLIC_KEY"):
+            assert open_anchors(settings, record) is not None
+    with pytest.raises(InvalidInput, match="CAREPATH_ANCHOR_PUBLIC_KEY"):
+        await anchor_record(Context(load=lambda: settings))
