@@ -41,7 +41,10 @@ log = structlog.get_logger("messages")
 POLL, AGAIN = 1.0, 2.0
 """Seconds between two looks at the queue, and after an outage."""
 AT_ONCE = 8
-"""How many alarms, and how many other notices, one worker delivers at a time."""
+"""How many alarms, and how many other notices, one worker delivers at a time, without those that are slow."""
+SLOW, MOST_SLOW = 2.0, 100
+"""What takes longer than so many seconds waits for somebody's server, and leaves its place to others. So many in all
+are under way at most."""
 OF_ONE = AT_ONCE // 2
 """From so many on that are under way for one journey, no more of it are taken before those of others."""
 FAILED_AGAIN = {True: 300.0, False: 1800.0}
@@ -83,7 +86,7 @@ async def delivering(sender: Sender, *, poll: float = POLL) -> AsyncIterator[Non
 
 
 async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float) -> None:
-    under_way: dict[asyncio.Task[bool], UUID] = {}
+    under_way: dict[asyncio.Task[bool], tuple[UUID, float]] = {}
     looked, came_to, at_once, again = monotonic(), FIRST, False, FAILED_AGAIN[alarm]
     stopping = asyncio.create_task(stop.wait())
     while not stop.is_set():
@@ -92,15 +95,18 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
             del under_way[task]
         at_once |= any(task.result() for task in ended)
         # However slow it is to reach the people of one journey, the alarms of the others find a place.
-        busy = {journey for journey, count in Counter(under_way.values()).items() if count >= OF_ONE}
-        free, taken, pause = min(OF_ONE, AT_ONCE - len(under_way)), 0, poll
+        of_each = Counter(journey for journey, _ in under_way.values())
+        busy = {journey for journey, count in of_each.items() if count >= OF_ONE}
+        quick = sum(monotonic() - began < SLOW for _, began in under_way.values())
+        free, taken, pause = max(0, min(OF_ONE, AT_ONCE - quick, MOST_SLOW - len(under_way))), 0, poll
         try:
             if at_once or monotonic() - looked > again / 5:
                 looked, at_once = monotonic(), False
                 came_to, at_once = await try_failed_again(sender, alarm=alarm, seconds=again, after=came_to)
             if free:
                 found = await queue.take(sender.record, alarm=alarm, most=free, seconds=LEASE, busy=busy)
-                under_way |= {asyncio.create_task(see_to(sender, each)): of for each, of in found.items()}
+                now = monotonic()
+                under_way |= {asyncio.create_task(see_to(sender, each)): (of, now) for each, of in found.items()}
                 taken = len(found)
         except (RecordUnavailable, RecordFault) as outage:
             log.warning("messages.waiting", code=outage.code)

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from activities.notices import deliver, queue
+from activities.notices import delivering as delivering_module
 from activities.notices.channels import AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import Contacts, of_staff
 from activities.notices.delivering import AT_ONCE, LOOKED_AT, Sender, delivering, see_to, try_failed_again
@@ -353,3 +354,28 @@ async def test_the_alarms_of_one_journey_leave_a_place_to_those_of_others(
         slow.set()
         await mailbox.received(33)
     assert {each.split("_")[1] for each in mailbox.ids} == {each.hex for each in (*flood, *others)}
+
+
+async def test_alarms_leave_although_the_channels_of_many_hang_at_once(
+    record: Record, sender: Sender, contacts: Contacts, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many journeys they are of: whoever hangs takes no place from others for long."""
+    monkeypatch.setattr(delivering_module, "SLOW", 0.1)
+    await give(contacts, of_staff(ONNO), point("onno@clinic.example"))
+    hanging, by_mail, slow = {uuid4() for _ in range(3 * AT_ONCE)}, sender.channels["email"], asyncio.Event()
+
+    async def held_up(message: OutgoingMessage) -> AttemptOutcome:
+        if message.journey_id in hanging:
+            await slow.wait()
+        return await by_mail(message)
+
+    sender = replace(sender, channels={"email": held_up})
+    for journey in hanging:
+        await queued(record, Role.ON_CALL_CLINICIAN, alarm=True, journey=journey)
+    others = [await queued(record, Role.ON_CALL_CLINICIAN, alarm=True) for _ in range(3)]
+    async with delivering(sender, poll=0.05):
+        await mailbox.received(3)
+        assert {each.split("_")[1] for each in mailbox.ids} == {each.hex for each in others}
+        slow.set()
+        await mailbox.received(3 + len(hanging))
+    assert len(mailbox.ids) == len(set(mailbox.ids))
