@@ -42,6 +42,7 @@ _ADD = (
     "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, $2, $3, $4, $5) "
     "ON CONFLICT (subject, number) DO NOTHING"
 )
+_BRIEFLY = "SET LOCAL lock_timeout = '100ms'"
 _DURABLY = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 
 log = structlog.get_logger("keys")
@@ -129,8 +130,9 @@ class KeyStore:
     ) -> None:
         self._pool, self._masters = pool, masters
         # Whoever has the role of a process can keep a row from being added for as long as they like. Who waits for that
-        # leaves a connection to those who read, and waits once for each subject.
-        self._writing = asyncio.Semaphore(writes)
+        # leaves a connection to those who read, and waits once for each subject, one after the other: those whom nobody
+        # holds up go before.
+        self._writing, self._patience = asyncio.Semaphore(writes), asyncio.Semaphore(1)
         self._adding: dict[str, asyncio.Task[None]] = {}
         self._by_id: _Cache[UUID, DataKey] = _Cache(lifetime)
         self._newest: _Cache[str, DataKey] = _Cache(lifetime)
@@ -384,7 +386,10 @@ class KeyStore:
     async def _add(self, subject: str, number: int) -> None:
         """Add a key of this number, unless another process was faster."""
         key_id = uuid4() if subject == IDENTITY else (await self.patients()).new_key_id(subject)
-        await self._do(_ADD, *await _new_row(self._masters, subject, number, key_id))
+        row = await _new_row(self._masters, subject, number, key_id)
+        if not await self._do(_ADD, *row, briefly=True):
+            async with self._patience:
+                await self._do(_ADD, *row)
 
     async def _opened(self, row: "_Row") -> DataKey | None:
         """The key of a row; None where nobody with the keys put it there: whoever has the role of a process can.
@@ -424,14 +429,24 @@ class KeyStore:
 
         return await _try(ask)
 
-    async def _do(self, statement: str, *given: object) -> None:
-        async def do() -> None:
-            async with self._writing, self._pool.acquire() as connection, connection.transaction():
-                # What is encrypted with a key is durable elsewhere: a lost key loses it.
-                await connection.execute(_DURABLY)
-                await connection.execute(statement, *given)
+    async def _do(self, statement: str, *given: object, briefly: bool = False) -> bool:
+        """Write something. False where that was to wait but briefly for whoever is in the way, and did not happen."""
 
-        await _try(do)
+        async def do() -> bool:
+            try:
+                async with self._writing, self._pool.acquire() as connection, connection.transaction():
+                    # What is encrypted with a key is durable elsewhere: a lost key loses it.
+                    await connection.execute(_DURABLY)
+                    if briefly:
+                        await connection.execute(_BRIEFLY)
+                    await connection.execute(statement, *given)
+            except asyncpg.LockNotAvailableError:
+                if not briefly:
+                    raise
+                return False
+            return True
+
+        return await _try(do)
 
 
 async def _new_row(masters: MasterKeys, subject: str, number: int, key_id: UUID) -> tuple[object, ...]:

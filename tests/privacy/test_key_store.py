@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -178,6 +179,17 @@ async def test_who_is_first_with_a_key_of_somebody_new_keeps_them_from_nothing(
     assert await key_store.find_all([forged, keys[0].key_id]) == {keys[0].key_id: keys[0]}
 
 
+async def hold(holder: asyncpg.Connection, patients: Iterable[int]) -> list[str]:
+    """Keep the first keys of patients from being added, until the connection is closed."""
+    await holder.execute("SET idle_in_transaction_session_timeout = 0; BEGIN")
+    held = [subject_of(bytes([number]) * 32) for number in patients]
+    await holder.executemany(
+        "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, 1, $2, 'none', 'none')",
+        [(subject, uuid4()) for subject in held],
+    )
+    return held
+
+
 async def test_who_keeps_the_first_key_of_somebody_from_being_added_holds_up_nobody_else(
     key_store: KeyStore, keys_database: Database, keyring: Path
 ) -> None:
@@ -189,12 +201,7 @@ async def test_who_keeps_the_first_key_of_somebody_from_being_added_holds_up_nob
     async def waits() -> bool:
         return bool(await watching.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
-    await holder.execute("SET idle_in_transaction_session_timeout = 0; BEGIN")
-    held = [subject_of(bytes([number]) * 32) for number in (7, 8, 9)]
-    await holder.executemany(
-        "INSERT INTO keys.data_key (subject, number, key_id, master, wrapped) VALUES ($1, 1, $2, 'none', 'none')",
-        [(subject, uuid4()) for subject in held],
-    )
+    held = await hold(holder, range(7, 10))
     async with open_key_store(keys_database.keys_url, Keyring(keyring), connections=3, lifetime=NOTHING) as store:
         waiting = [asyncio.create_task(store.newest(held[0])) for _ in range(6)]
         await eventually(waits)
@@ -207,6 +214,19 @@ async def test_who_keeps_the_first_key_of_somebody_from_being_added_holds_up_nob
         holder.terminate()
         assert len({key.key_id for key in await asyncio.gather(*waiting)}) == len(held)
     await watching.close()
+
+
+async def test_a_new_patient_does_not_queue_behind_many_whose_first_key_somebody_keeps(
+    key_store: KeyStore, keys_database: Database
+) -> None:
+    holder = await asyncpg.connect(keys_database.keys_url)
+    held = await hold(holder, range(100, 116))
+    waiting = [asyncio.create_task(key_store.newest(subject)) for subject in held]
+    await asyncio.sleep(0)  # each of them has asked
+    async with asyncio.timeout(4):
+        await key_store.newest(subject_of(PATIENT))
+    holder.terminate()
+    assert len({key.key_id for key in await asyncio.gather(*waiting)}) == len(held)
 
 
 async def test_a_key_that_does_not_open_here_is_waited_for_and_keeps_nobody_from_others(
