@@ -67,4 +67,6 @@ class SignatureActivities:
         lent = presented.lent
         if lent and not any(may_lend(register, key, clinic=scope.clinic, state=scope.state, at=at) for key in lent):
             return SignatureProblem.NOT_LENT
-        return check(statement, signed.signature, register, at=at, scope=scope, log=self._log.name)
+        problem = check(statement, signed.signature, register, at=at, scope=scope, log=self._log.name)
+        revoked = problem is None and register.is_revoked(signed.signature.key_id, at)
+        return SignatureProblem.REVOKED if revoked else problem

@@ -101,10 +101,7 @@ def check_session(session: SessionCertificate, register: Register, log: ThisLog,
     """Say why a session does not count now, at a moment (UTC); None when it does. It is over when its key is revoked,
     also by a clock that is behind."""
     problem = next(_session_problems(session, register, log, at), None)
-    entry = register.entry(session.key_id) or register.service(session.key_id)
-    if problem is None and entry is not None and entry.state_at(register.no_earlier(at)) == "revoked":
-        return SessionProblem.REVOKED
-    return problem
+    return SessionProblem.REVOKED if problem is None and register.is_revoked(session.key_id, at) else problem
 
 
 def refuse_unproven(
@@ -121,6 +118,8 @@ def refuse_unproven(
         return None if log.demonstration else refusal_of(SessionProblem.NO_SESSION)
     sent = _Sent(journey_id, command.command_id, command_digest(command), command.actor.id, command.actor.role)
     problem = next(_problems(command.proof, sent, register, log, clinic, at), None)
+    if problem is None and register.is_revoked(command.proof.session.key_id, at):
+        problem = SessionProblem.REVOKED
     return None if problem is None else refusal_of(problem)
 
 

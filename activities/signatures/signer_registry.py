@@ -248,6 +248,12 @@ class Register(InputModel):
         clock that is behind, whoever was revoked could look on for as long."""
         return max(at, self.issued_at)
 
+    def is_revoked(self, key_id: str, at: datetime) -> bool:
+        """Whether a key counts no more when something is handed in, at a moment (UTC): also by a clock that is behind,
+        such as Temporal's."""
+        entry = self.entry(key_id) or self.service(key_id)
+        return entry is not None and entry.state_at(self.no_earlier(at)) == "revoked"
+
     def entry(self, key_id: str) -> SignerEntry | None:
         """Return the entry of a key, if there is one."""
         return next((entry for entry in self.entries if entry.key_id == key_id), None)
