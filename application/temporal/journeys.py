@@ -27,9 +27,9 @@ class Run(NamedTuple):
     ``mark`` is how far it says to be recorded (`record_mark`), ``health`` and ``shown`` (clinic, pathway and stage) are
     what else it shows in its search attributes. ``build`` is the one it is pinned to. ``stuck``: its tasks fail, or no
     worker answers them. ``unreplayable``: they fail because its history is not what a worker would do, or nobody says
-    why. ``long``: its history is near a limit. ``conflict``: the record had something else where it wanted to record.
-    ``activity_paused``: it runs, and somebody paused an activity of it. It ``began``, or is told to begin, at a time
-    (UTC).
+    why, or a worker takes them and answers none. ``long``: its history is near a limit. ``conflict``: the record had
+    something else where it wanted to record. ``activity_paused``: it runs, and somebody paused an activity of it. It
+    ``began``, or is told to begin, at a time (UTC).
 
     ``failed``: its start was refused, since nothing else ends a journey by an error.
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 from temporalio.client import Client
@@ -51,7 +51,10 @@ from workflows.temporal_plugin import in_history
 TAIL = 5
 """How many pages of a history are read from its end."""
 NOT_REPLAYED = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR
+NO_CAUSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED
+NO_ANSWER = TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE
 NO_FAILURE = (
+    NO_CAUSE,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
 )
@@ -85,7 +88,7 @@ async def newest_events(client: Client, run: Run, *, pages: int) -> AsyncIterato
 class NewestAnswer(NamedTuple):
     """The newest answer of the record in a run's history: its mark, nothing if the end of the history has none; whether
     the record had something else since. And whether the history does not replay, as far as a worker said so; or
-    whether since the last completed task no worker said of any that it fails."""
+    whether since the last completed task no worker said why the newest failed."""
 
     mark: str
     conflict: bool
@@ -102,12 +105,14 @@ async def newest_answer(client: Client, run: Run) -> NewestAnswer:
         completed |= event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
         if not completed and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             causes.append(event.workflow_task_failed_event_attributes.cause)
+        elif not completed and event.workflow_task_timed_out_event_attributes.timeout_type == NO_ANSWER:
+            causes.append(NO_CAUSE)
         if not mark:
             mark, differed = await _read_answer(converter, event)
             conflict |= differed
         if mark and completed:
             break
-    unsaid = all(cause in NO_FAILURE for cause in causes)
+    unsaid = all(cause in NO_FAILURE for cause in causes[:1])
     return NewestAnswer(mark, conflict, NOT_REPLAYED in causes, unsaid)
 
 

@@ -41,7 +41,7 @@ WAITED = timedelta(minutes=5)
 UNSAID = 5
 """From this attempt of a task on nobody is going to say why it fails, if nobody did: a worker says it of a first
 attempt alone. Where that one had no answer, or was refused, the later ones end in silence, also if the history does not
-replay."""
+replay. So it is, too, where a worker said that it was too slow for one task of a run, and answers no later one."""
 
 
 async def list_runs(client: Client, *, query: str = OPEN, task_queue: str | None = None) -> AsyncIterator[Run]:

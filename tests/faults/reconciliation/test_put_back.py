@@ -6,18 +6,21 @@ import shutil
 import subprocess
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import pytest
 from temporalio import workflow
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest
+from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest, RespondWorkflowTaskFailedRequest
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from application.errors import Refused, Unavailable
 from application.record.drift import Drift
+from application.temporal import runs
 from application.temporal.client import TemporalJourneys
 from application.temporal.journey_client import submit
 from application.temporal.journeys import Run
@@ -165,6 +168,43 @@ async def test_a_journey_whose_tasks_fail_and_nobody_says_why_begins_anew(ground
         await eventually(lambda: knows(course, waits.command_id))
         await course.send(support("invented: and on"))
         await course.recorded()
+        assert course.id not in await ground.reconcile()
+
+
+@pytest.mark.soak
+async def test_a_journey_whose_tasks_a_worker_keeps_begins_anew(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was too slow for a task said so, and never answers again: its thread for this run hangs."""
+    for name in ("STUCK", "UNSAID"):
+        monkeypatch.setattr(runs, name, 2)
+    async with ground.at_work(max_cached=0):
+        [course] = await ground.begin(1)
+    service, namespace = ground.client.workflow_service, ground.client.namespace
+    hanging = PollWorkflowTaskQueueRequest(
+        namespace=namespace, task_queue=TaskQueue(name=ground.settings.task_queue), identity="invented"
+    )
+    said = [command(support(f"invented: {number} while the worker hangs")) for number in range(2)]
+    for number, each in enumerate(said):
+        await signal(course, "command", each.model_dump_json(exclude_none=True).encode())
+        kept = await service.poll_workflow_task_queue(hanging, retry=False, timeout=timedelta(minutes=1))
+        assert (kept.workflow_execution.workflow_id, kept.attempt) == (workflow_id(course.id), 1)
+        if number == 0:
+            too_slow = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
+            await service.respond_workflow_task_failed(
+                RespondWorkflowTaskFailedRequest(namespace=namespace, task_token=kept.task_token, cause=too_slow)
+            )
+            assert (await ground.reconcile())[course.id] == (Drift.SILENT, False)
+
+    async def begun_anew() -> bool:
+        return (await ground.reconcile()).get(course.id) == (Drift.SILENT, True)
+
+    # The one that hangs is the only one that Temporal asks.
+    await eventually(begun_anew, timedelta(minutes=1))
+    async with ground.at_work():
+        for each in said:
+            await eventually(partial(knows, course, each.command_id))
+        await course.checked()
         assert course.id not in await ground.reconcile()
 
 
