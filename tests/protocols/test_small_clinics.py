@@ -1,5 +1,6 @@
 """The smallest clinic: what `protocol check` lets pass never waits for somebody it does not have."""
 
+import json
 from collections.abc import Iterator
 from itertools import chain, combinations
 from unittest.mock import patch
@@ -14,12 +15,13 @@ from workflows.journey import authorization
 from workflows.journey import commands as c
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
+from workflows.journey.envelopes import CommandBody
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
-from workflows.journey.vocabulary.actors import CLINICAL, Actor, Role
+from workflows.journey.vocabulary.actors import CLINICAL, STAFF_ROLES, Actor, Role
 from workflows.protocols.rules import find_broken_rules
-from workflows.protocols.small_clinics import dead_ends, dead_ends_for
+from workflows.protocols.small_clinics import FOR_FEW, dead_ends, dead_ends_for
 
 STAFF = [PEOPLE[role] for role in CLINICAL if role in PROTOCOLS["PTSD"].care_team.smallest_clinic]
 KIND = SignOffKind.SERIOUS_ADVERSE_EVENT
@@ -92,6 +94,49 @@ def test_a_clinic_of_three_is_no_dead_end(pathway: str) -> None:
 )
 def test_a_clinic_that_lacks_somebody_is_told(staff: tuple[tuple[str, Role], ...], where: str) -> None:
     assert where in [at[0] for at, _ in dead_ends(BASE, staff)]
+
+
+CLINICIANS = (("one", Role.CLINICIAN), ("other", Role.CLINICIAN))
+
+
+@pytest.mark.parametrize(
+    ("others", "accepted"),
+    [
+        ((), False),
+        ((("desk", Role.COORDINATOR),), False),
+        ((("desk", Role.COORDINATOR), ("tech", Role.OPS)), True),
+        ((("lead", Role.MEDICAL_DIRECTOR),), True),
+    ],
+    ids=["nobody", "coordinator", "coordinator and ops", "director"],
+)
+def test_a_clinic_in_which_nobody_may_read_a_message_is_told(
+    others: tuple[tuple[str, Role], ...], accepted: bool
+) -> None:
+    """Clinicians sign everything there. A message that the service cannot read holds care until somebody else has
+    read it, and whoever leaves is replaced by somebody else too."""
+    staff = (*CLINICIANS, *others)
+    assert not [at for at, _ in dead_ends(signed_by_clinicians(), staff) if at[1] != "smallest_clinic"]
+    assert accepted is not bool([*dead_ends(signed_by_clinicians(), staff)])
+    assert accepted is all(any(role in command.roles for _, role in staff) for command in FOR_FEW)
+
+
+def signed_by_clinicians() -> Protocol:
+    """A protocol under which clinicians have every part and sign everything."""
+    values = BASE.model_dump(mode="json")
+    for rule in values["sign_offs"].values():
+        rule |= {"roles": ["clinician"], "cosigned_by": ["clinician"] if rule["cosigned_by"] else []}
+    values["eligibility"]["prior_treatments"]["exception_cosigned_by"] = ["clinician"]
+    values["access_reviewers"] = [{"by": "clinician", "escalation_policy": "access_review"}]
+    values["care_team"]["roles"] = {part: ["clinician"] for part in values["care_team"]["roles"]}
+    return Protocol.model_validate_json(json.dumps(values), strict=True)
+
+
+def test_every_command_for_few_of_the_staff_is_checked() -> None:
+    """What every clinician may do is done in every clinic: what takes two people takes two clinicians. To start a
+    pathway, nothing waits."""
+    bodies = (body for body in vars(c).values() if isinstance(body, type) and issubclass(body, CommandBody))
+    few = {body for body in bodies if {*body.roles} & {*STAFF_ROLES} and not {*CLINICAL} <= {*body.roles}}
+    assert few == {*FOR_FEW, c.StartPathway}
 
 
 @pytest.mark.parametrize(("patient", "where"), [("other", "sign_offs"), ("one", "sign_offs"), ("somebody", None)])

@@ -8,6 +8,8 @@ Delegated rights do not help: two signatures on one person's right are one perso
 
 from collections.abc import Iterator, Sequence
 
+from workflows.journey.always.pathway.model import Reassign
+from workflows.journey.always.safety.model import HandleMessage
 from workflows.journey.protocol import HOUSEHOLD, CareTeam, Part, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary.actors import Role
@@ -16,6 +18,11 @@ from workflows.protocols.reading import FieldPath
 Member = tuple[str, Role]
 """One of the staff in one role. Somebody with two roles is there twice, under one id."""
 LEFT = "in a clinic of this staff nobody may be left to sign: name one more role"
+FOR_FEW = {
+    HandleMessage: "say what was done about a message that the service could not read",
+    Reassign: "hand a part over when somebody leaves",
+}
+"""What a journey may wait for and not every clinician may do, whatever the protocol says, in words."""
 
 
 def smallest_clinic(care_team: CareTeam) -> tuple[Member, ...]:
@@ -41,6 +48,10 @@ def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Fie
     if not all(_can_review(protocol, who, role, staff) for who, role in lookers):
         yield ("access_reviewers",), "who looked does not review it: name one more role, for when it was theirs"
     yield from _find_confused(protocol.care_team, staff)
+    for command, what in FOR_FEW.items():
+        if not any(role in command.roles for _, role in staff):
+            able = " or ".join(role.value for role in command.roles)
+            yield ("care_team", "smallest_clinic"), f"in a clinic of this staff nobody may {what}: add {able}"
     for part, roles in protocol.care_team.roles.items():
         if not any(role in roles for _, role in staff):
             yield ("care_team", "roles", part.value), "in a clinic of this staff nobody may be this: name one more role"

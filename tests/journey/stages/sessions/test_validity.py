@@ -66,6 +66,16 @@ def test_only_the_first_dose_of_a_course_rests_on_the_baseline() -> None:
     assert names(play) == {name for name in DAYS if not name.startswith("baseline")}
 
 
+@pytest.mark.requirement("B49")
+def test_a_dose_that_no_session_was_released_for_is_no_first_one_of_the_course() -> None:
+    """What was taken beside the sessions says nothing of how old the baseline is."""
+    play = before("plan.record").later(hours=1)
+    play.do(c.RecordDose(dose_mg=20, route="intranasal", taken_at=play.at, told_by=Role.PATIENT))
+    assert play.journey.course_started_at == play.at
+    play.later(days=VALID.baseline_days + 1)
+    assert {"baseline-PCL-5", "baseline-PHQ-9"} <= names(play)
+
+
 @pytest.mark.parametrize("number", [1, 3])
 def test_the_questionnaire_before_a_session_counts_for_some_days(number: int) -> None:
     play = before("session.release", number)

@@ -1,9 +1,9 @@
 """What a dose rests on counts for so long, and that is judged at the dose: not only when it was signed or said.
 
 The rule: an evaluation, a plan, a weight, a baseline, what was explained, acknowledged and agreed to carry a dose until
-they lapse; then each is renewed by whoever made it. Only the first dose of a course rests on the baseline. The
-screening and the C-SSRS have validities of their own (`dose_gate`). Source: "safety depends on proper screening,
-dosing, and medical supervision", at every session.
+they lapse; then each is renewed by whoever made it. Only the first dose of a course rests on the baseline, and no dose
+that was taken without a release counts as that one. The screening and the C-SSRS have validities of their own
+(`dose_gate`). Source: "safety depends on proper screening, dosing, and medical supervision", at every session.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def lapses(journey: Journey) -> Iterator[Lapse]:
     if plan is not None and journey.protocol.dose.weight_max_age_days:
         weighed = timedelta(days=journey.protocol.dose.weight_max_age_days)
         yield Lapse("weight", plan.weighed_at + weighed, "weigh the patient, and write the plan with it")
-    if journey.course_started_at is None:
+    if not any(session.released_at is not None and session.dosed_at for session in journey.sessions.values()):
         for instrument in journey.protocol.instruments.baseline:
             measured = None if instrument == Instrument.C_SSRS else journey.latest(instrument)
             if measured is not None:
