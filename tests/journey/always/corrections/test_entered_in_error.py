@@ -349,6 +349,24 @@ def test_nobody_alone_takes_a_review_away(kind: str) -> None:
     assert reviews_owed(play.journey) == owed
 
 
+@pytest.mark.parametrize(("rated", "waits"), [(0, False), (-1, False), (None, True)])
+def test_nobody_alone_takes_away_that_a_symptom_was_worse(rated: int | None, waits: bool) -> None:
+    """Once worse asks for no review yet, and counts towards one: without it the next one would be the first."""
+    play = after("session.end")
+    rules, before_course = play.journey.protocol.symptoms, play.journey.evaluation
+    base = before_course.model_copy(update={"symptoms": dict.fromkeys(rules.names, 1)})
+    play = play.changed(evaluation=base)
+    said = dict.fromkeys(rules.names, 1 + (rules.worse_by if rated is None else rated))
+    play.wait(hours=(play.journey.contacts["check-in-1-4h"].due - play.at) / timedelta(hours=1))
+    play.do(answer("check-in-1-4h").model_copy(update={"symptoms": said}), Role.PATIENT)
+    assert reviews_owed(play.journey) == ()
+    assert one(mark(play, "check-in.completed"), e.EnteredInError).to_confirm is waits
+    assert (play.waits_for("check_in", "check-in-1-4h") is None) is waits
+    if waits:
+        confirm(play)
+        assert play.waits_for("check_in", "check-in-1-4h") is not None
+
+
 @pytest.mark.requirement("A60")
 @pytest.mark.parametrize(
     ("kind", "asks"),

@@ -31,6 +31,7 @@ from workflows.journey.obligation_types import CORRECTION
 from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.evaluation import rules as evaluation
 from workflows.journey.stages.follow_up import rules as follow_up
+from workflows.journey.stages.follow_up.trends import count_worse
 from workflows.journey.stages.screening import rules as screening
 from workflows.journey.stages.screening.worsening import judge_without
 from workflows.journey.stages.sessions import checklist, dosing, observing
@@ -165,11 +166,12 @@ def mark_in_error(journey: Journey, command: c.MarkInError, by: Actor, at: datet
 
 
 def _opens(journey: Journey, version: int) -> bool:
-    """Whether something may become possible when the fact of this version counts no more: by its kind, or because a
-    review is then owed no more."""
-    left = reviews_owed(journey.model_copy(update=void(journey, version)))
+    """Whether something may become possible when the fact of this version counts no more: by its kind, because a
+    review is then owed no more, or because a symptom was worse by it, which counts towards one."""
+    without = journey.model_copy(update=void(journey, version))
+    left = reviews_owed(without)
     ends_review = any(review not in left for review in reviews_owed(journey))
-    return ends_review or loosens(journey, journey.facts[version])
+    return ends_review or count_worse(without) < count_worse(journey) or loosens(journey, journey.facts[version])
 
 
 def confirm(journey: Journey, command: c.ConfirmCorrection, by: Actor, at: datetime) -> Iterator[e.EventBody]:

@@ -23,12 +23,27 @@ def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
 def find_worsened(journey: Journey) -> tuple[str, ...]:
     """Return the contacts at which a symptom was very high, came to be worse so many times, or rose further after
     that."""
+    return find_alerts(journey.evaluation.symptoms, _rated(journey), journey.protocol.symptoms)
+
+
+def count_worse(journey: Journey) -> int:
+    """Return how many ratings are worse than the best before them, or very high, whether or not they alert yet."""
+    rules, found = journey.protocol.symptoms, 0
+    for name in rules.names:
+        best = journey.evaluation.symptoms.get(name)
+        for rating in (ratings[name] for _, ratings in _rated(journey) if name in ratings):
+            found += rating >= rules.alert_at or (best is not None and rating >= best + rules.worse_by)
+            best = rating if best is None else min(best, rating)
+    return found
+
+
+def _rated(journey: Journey) -> list[tuple[str, Mapping[str, int]]]:
+    """What was rated at which contact, oldest first."""
     done = sorted(
         (contact for contact in contacts_with_record(journey) if contact.done_at is not None),
         key=lambda contact: contact.done_at or journey.started_at,
     )
-    rated = [(contact.id, contact.record.symptoms) for contact in done if contact.record is not None]
-    return find_alerts(journey.evaluation.symptoms, rated, journey.protocol.symptoms)
+    return [(contact.id, contact.record.symptoms) for contact in done if contact.record is not None]
 
 
 def find_alerts(
