@@ -52,7 +52,7 @@ from tests.browser.people import (
 from tests.browser.serving import Serving
 from tests.console.enrolment import Register
 from workflows.journey.aggregate import Journey
-from workflows.journey.commands import Command, Observe, RecordTherapy, Sign, Withdraw
+from workflows.journey.commands import Command, Location, Observe, RecordTherapy, Sign, Withdraw
 from workflows.journey.protocol import Pathway, SignOffKind
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.stage import Stage
@@ -411,7 +411,11 @@ async def test_from_the_referral_to_the_discharge(
         journey = await play(driving, until=lambda journey: journey.stage == Stage.SESSIONS)
         _, at = await driving.look()
         talked = RecordTherapy(
-            held_at=at - timedelta(hours=1), approach="talking", attended=True, summary="Invented: spoke of the plan."
+            held_at=at - timedelta(hours=1),
+            approach="talking",
+            attended=True,
+            summary="Invented: spoke of the plan.",
+            location=Location(state="CA", confirmed=True),
         )
         therapist = person_of(journey.id, Role.THERAPIST)
         await driving.submit(Command(command_id=UUID(int=2, version=4), actor=therapist, body=talked))

@@ -256,7 +256,11 @@ async def signals(case: Case) -> None:
     await act(Role.COORDINATOR, c.CountSupply(doses=0, counted_at=case.journey.started_at))
     await act(Role.CLINICIAN, c.WitnessDisposal(disposal="disposal-9"))
     therapy = c.RecordTherapy(
-        held_at=case.journey.started_at, approach="supportive", attended=True, summary="Invented: a first talk"
+        held_at=case.journey.started_at,
+        approach="supportive",
+        attended=True,
+        summary="Invented: a first talk",
+        location=c.Location(state="CA", confirmed=True),
     )
     await act(Role.CLINICIAN, therapy)
     told = next(event for event in await case.events() if isinstance(event.body, TherapyRecorded))

@@ -6,10 +6,11 @@ such a clinic without a way on. Where another person must decide, the protocol n
 Delegated rights do not help: two signatures on one person's right are one person's decision.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from workflows.journey.always.pathway.model import Reassign
 from workflows.journey.always.safety.model import HandleMessage
+from workflows.journey.envelopes import CommandBody
 from workflows.journey.protocol import HOUSEHOLD, CareTeam, Part, Protocol, SignOffKind, SignOffRule
 from workflows.journey.sign_off_types import SIGN_OFF_TYPES
 from workflows.journey.vocabulary.actors import Role
@@ -18,7 +19,7 @@ from workflows.protocols.reading import FieldPath
 Member = tuple[str, Role]
 """One of the staff in one role. Somebody with two roles is there twice, under one id."""
 LEFT = "in a clinic of this staff nobody may be left to sign: name one more role"
-FOR_FEW = {
+FOR_FEW: Mapping[type[CommandBody], str] = {
     HandleMessage: "say what was done about a message that the service could not read",
     Reassign: "hand a part over when somebody leaves",
 }

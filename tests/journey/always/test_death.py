@@ -8,6 +8,7 @@ import pytest
 
 from simulation.people import PEOPLE, checklist, observation, plan
 from tests.journey.play import (
+    HERE,
     PROTOCOLS,
     START,
     Play,
@@ -346,7 +347,7 @@ ALIVE: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
         Role.PATIENT,
     ),
     "therapy": (
-        lambda play: c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x"),
+        lambda play: c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x", location=HERE),
         Role.THERAPIST,
     ),
     "takes a dose": (lambda play: c.RecordDose(dose_mg=10, route="oral", taken_at=play.at), Role.PATIENT),

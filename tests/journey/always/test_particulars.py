@@ -135,6 +135,21 @@ def test_a_patient_who_was_elsewhere_is_looked_after(kind: str) -> None:
     assert play.waits_for("support")
 
 
+@pytest.mark.requirement("A12", "B55")
+@pytest.mark.parametrize(("state", "away"), [("TX", True), ("CA", False)])
+@pytest.mark.parametrize("met", ["a therapist", "a clinician in a crisis"])
+def test_whoever_meets_a_patient_who_is_elsewhere_has_them_looked_after(met: str, state: str, away: bool) -> None:
+    play, here = before("session.schedule"), {"state": state, "confirmed": True}
+    body: dict[str, Any] = {"held_at": play.at, "approach": "exposure", "attended": True, "summary": "invented"}
+    told: c.CommandBody = c.RecordTherapy.model_validate({**body, "location": here})
+    if met == "a clinician in a crisis":
+        play.do(c.ReportCrisis(what="invented"), Role.PATIENT)
+        reached = {"crisis": "crisis-1", "reached": True, "assessment": "invented", "safety_plan": True}
+        told = c.RecordCrisisContact.model_validate({**reached, "location": here})
+    play.do(told)
+    assert (play.waits_for("support") is not None) is away
+
+
 def test_a_corrected_birth_date_opens_the_answers_that_rest_on_the_age() -> None:
     play = before("session.release")
     born = date(play.at.year - 70, 1, 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulation.people import PEOPLE, person_of
 from tests.journey.contacts import answer, visit
 from tests.journey.instruments.vectors import c_ssrs
-from tests.journey.play import JOURNEY, Play, after, before, course, ledger_of, started
+from tests.journey.play import HERE, JOURNEY, Play, after, before, course, ledger_of, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.decided import Decided, derive, stay_refused
@@ -364,7 +364,7 @@ def test_what_tells_of_no_harm_is_refused_as_ever() -> None:
         c.RegradeAdverseEvent(adverse_event="adverse-event-9", grade=1, serious=False, reason="invented"),
         _checklist(play, _vitals(play, 120).model_copy(update={"diastolic": 80})),
         c.RecordTherapy(
-            held_at=play.at + timedelta(days=1), approach="x", attended=True, summary="invented", concern="none"
+            held_at=play.at + timedelta(days=1), approach="x", attended=True, summary="invented", location=HERE
         ),
     )
     for said in calm:

@@ -8,7 +8,7 @@ import pytest
 from simulation.people import observation
 from tests.journey.contacts import answer
 from tests.journey.correcting import SECOND, amend, confirm, mark, redose, version_of
-from tests.journey.play import Play, after, before, course, followed_up, one
+from tests.journey.play import HERE, Play, after, before, course, followed_up, one
 from tests.journey.stages.sessions.helpers import see
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -107,7 +107,9 @@ def busy() -> Play:
     play.do(c.HandleMessage(message="message-1", text="a form sent twice"), Role.OPS)
     play.do(c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True), Role.OBSERVER)
     play.do(c.RecordPregnancyTest(taken_at=play.at, result="unclear"), Role.PATIENT)
-    play.do(c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x"), Role.THERAPIST)
+    play.do(
+        c.RecordTherapy(held_at=play.at, approach="exposure", attended=True, summary="x", location=HERE), Role.THERAPIST
+    )
     play.do(c.MoveSupply(movement="lost", doses=1, moved_at=play.at), Role.COORDINATOR)
     play.do(c.CountSupply(doses=0, counted_at=play.at), Role.COORDINATOR)
     return play
@@ -277,7 +279,7 @@ def test_answers_of_a_form_in_error_are_those_that_none_gave_later() -> None:
 def test_of_two_facts_of_one_moment_one_in_error_takes_the_other_away_with_it_never() -> None:
     play = before("session.schedule", 2)
     for approach, by in (("cbt", Role.THERAPIST), ("emdr", Role.CLINICIAN)):
-        play.do(c.RecordTherapy(held_at=play.at, approach=approach, attended=True, summary="x"), by)
+        play.do(c.RecordTherapy(held_at=play.at, approach=approach, attended=True, summary="x", location=HERE), by)
     mark(play, "therapy.recorded")
     assert [each.approach for each in play.journey.therapy] == ["cbt"]
 

@@ -69,7 +69,7 @@ def test_background_reading_is_sent_before_the_evaluation_and_tracked() -> None:
     play.refused(medicine, Role.COORDINATOR, code=RefusalCode.UNKNOWN, field="reading")
 
 
-@pytest.mark.requirement("A54", "A55", "A56", "A57", "B10", "B45")
+@pytest.mark.requirement("A40", "A54", "A55", "A56", "A57", "B10", "B45")
 def test_statements_are_acknowledged_by_the_patient_alone() -> None:
     play = before("education.acknowledge")
     statements = play.journey.protocol.acknowledgements
@@ -122,6 +122,7 @@ def test_sessions_begin_only_when_nothing_is_missing() -> None:
     assert play.journey.stage == Stage.SESSIONS
 
 
+@pytest.mark.requirement("A40")
 def test_withdrawn_consent_cancels_the_session_that_is_planned() -> None:
     play = before("session.check")
     bodies = play.do(c.WithdrawConsent(consent="treatment"), Role.PATIENT)

@@ -179,7 +179,7 @@ def test_until_a_clinician_has_judged_tests_are_asked_for() -> None:
 
 
 def therapy(play: Play, **changed: Any) -> c.RecordTherapy:
-    good = {"held_at": play.at, "approach": "trauma_focused", "attended": True, "summary": "invented"}
+    good = {"held_at": play.at, "approach": "trauma_focused", "attended": True, "summary": "invented", "location": HERE}
     return c.RecordTherapy.model_validate(good | changed)
 
 
@@ -192,6 +192,19 @@ def test_the_therapist_records_therapy_and_it_is_part_of_the_review() -> None:
     play.refused(therapy(play), Role.COORDINATOR, code=RefusalCode.NOT_ALLOWED)
     future = therapy(play, held_at=play.at + timedelta(hours=1))
     play.refused(future, Role.THERAPIST, code=RefusalCode.WRONG_TIME, field="held_at")
+
+
+@pytest.mark.requirement("A12")
+@pytest.mark.parametrize(
+    ("changed", "taken"), [({}, False), ({"attended": False}, True), ({"concern": "clinical"}, True)]
+)
+def test_where_the_patient_was_is_said_of_therapy_too(changed: dict[str, Any], taken: bool) -> None:
+    """A concern is heard without, and so is who did not come."""
+    play, without = before("session.schedule", 2), {"location": None, **changed}
+    if taken:
+        play.do(therapy(play, **without), Role.THERAPIST)
+    else:
+        play.refused(therapy(play, **without), Role.THERAPIST, code=RefusalCode.INCOMPLETE, field="location")
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_visits_are_held_by_clinicians() -> None:
     assert waiting.owner == Role.CLINICIAN
 
 
-@pytest.mark.requirement("B52")
+@pytest.mark.requirement("A39", "B52")
 def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
     play = following_up()
     for week in (1, 2, 4, 8, 12):
@@ -201,6 +201,7 @@ def test_follow_up_goes_on_until_somebody_signs_its_end() -> None:
     for number in (6, 7, 8):
         waiting = play.waits_for("follow_up_visit", f"follow-up-{number}")
         assert waiting is not None
+        assert waiting.owner == Role.CLINICIAN
         play.at = waiting.deadline
         play.do(visit(f"follow-up-{number}"))
     assert play.journey.stage == Stage.FOLLOW_UP

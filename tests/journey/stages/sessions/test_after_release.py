@@ -93,7 +93,7 @@ FOUND: dict[str, tuple[Callable[[Play], c.CommandBody], Role]] = {
 }
 
 
-@pytest.mark.requirement("A16")
+@pytest.mark.requirement("A16", "A40")
 @pytest.mark.parametrize("what", FOUND)
 def test_what_would_have_prevented_the_release_stops_the_session(what: str) -> None:
     play = after("session.release")

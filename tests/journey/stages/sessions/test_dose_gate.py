@@ -164,6 +164,7 @@ def test_under_age() -> None:
     assert "the patient is under age" in shut(ready().changed(patient=patient))
 
 
+@pytest.mark.requirement("A40")
 @pytest.mark.parametrize("consent", ["treatment", "telehealth", "privacy", "emergency_contact"])
 def test_consent_withdrawn_or_of_another_version(consent: str) -> None:
     given = ready().journey.consents
@@ -180,7 +181,7 @@ def test_topic_not_explained() -> None:
     assert shut(play) == ("topic safety_measures not explained",)
 
 
-@pytest.mark.requirement("A54", "A56", "A57", "B10", "B45")
+@pytest.mark.requirement("A40", "A54", "A56", "A57", "B10", "B45")
 def test_statement_not_acknowledged() -> None:
     education = ready().journey.education
     play = ready().changed(education=education.model_copy(update={"acknowledged": education.acknowledged[1:]}))

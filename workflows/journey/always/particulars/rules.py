@@ -78,6 +78,16 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
     yield from check_location(journey, body.location, body.check_in)
 
 
+def react_therapy(journey: Journey, body: e.TherapyRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Ask a clinician when the patient was elsewhere at a session of psychotherapy."""
+    yield from check_location(journey, body.location, "psychotherapy")
+
+
+def react_crisis_contact(journey: Journey, body: e.CrisisContactRecorded, at: datetime) -> Iterator[e.EventBody]:
+    """Ask a clinician when a patient at risk was elsewhere."""
+    yield from check_location(journey, body.location, body.crisis)
+
+
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask where emergency services are to be sent, before the first session."""
     if journey.stage in (Stage.EDUCATION, Stage.SESSIONS) and journey.patient.dispatch_address_ref is None:
@@ -99,4 +109,6 @@ REACTIONS: Reactions = {
     e.EvaluationRecorded: react_evaluation,
     e.VisitRecorded: react_visit,
     e.CheckInCompleted: react_check_in,
+    e.TherapyRecorded: react_therapy,
+    e.CrisisContactRecorded: react_crisis_contact,
 }

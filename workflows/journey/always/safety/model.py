@@ -20,6 +20,7 @@ from workflows.journey.envelopes import (
 from workflows.journey.vocabulary.actors import ANYONE, CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Raw, Text
 from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Location
 from workflows.journey.vocabulary.severity import Severity
 from workflows.journey.vocabulary.stage import Stage
 
@@ -33,8 +34,8 @@ its release, and somebody else finds out whether its dose was taken."""
 
 
 class RecordCrisisContact(CommandBody):
-    """A clinician reached a patient at risk, or could not. Without ``next_contact_at`` the next contact is owed within
-    the protocol's time."""
+    """A clinician reached a patient at risk, or could not, and where the patient was: help is sent there. Without
+    ``next_contact_at`` the next contact is owed within the protocol's time."""
 
     kind: Literal["crisis.record-contact"] = "crisis.record-contact"
     fact: ClassVar[bool] = True
@@ -45,6 +46,7 @@ class RecordCrisisContact(CommandBody):
     assessment: Text
     safety_plan: Flag
     next_contact_at: Instant | None = None
+    location: Location | None = None
 
 
 class ReportCrisis(CommandBody):
@@ -135,6 +137,7 @@ class CrisisContactRecorded(EventBody):
     assessment: Text
     safety_plan: bool
     next_contact_at: Instant | None = None
+    location: Location | None = None
 
 
 class CrisisReached(EventBody):

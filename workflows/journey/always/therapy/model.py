@@ -7,11 +7,13 @@ from workflows.journey.envelopes import ALWAYS, Changes, CommandBody, EventBody,
 from workflows.journey.vocabulary.actors import CLINICAL, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Text
 from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.clinical import Location
 from workflows.journey.vocabulary.stage import Stage
 
 
 class RecordTherapy(CommandBody):
-    """Record a session of psychotherapy, or that the patient did not come. A concern asks for support at once."""
+    """Record a session of psychotherapy, and where the patient was, or that they did not come. A concern asks for
+    support at once."""
 
     kind: Literal["therapy.record"] = "therapy.record"
     fact: ClassVar[bool] = True
@@ -22,6 +24,7 @@ class RecordTherapy(CommandBody):
     attended: Flag
     summary: Text
     concern: Literal["none", "clinical", "urgent"] = "none"
+    location: Location | None = None
 
 
 class TherapyRecorded(EventBody):
@@ -34,6 +37,7 @@ class TherapyRecorded(EventBody):
     attended: bool
     summary: Text
     concern: Literal["none", "clinical", "urgent"]
+    location: Location | None = None
 
 
 class TherapySession(ImmutableModel):

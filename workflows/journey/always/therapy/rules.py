@@ -16,9 +16,12 @@ from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 
 def record(journey: Journey, command: c.RecordTherapy, by: Actor, at: datetime) -> Iterator[e.EventBody]:
-    """Record a session that was held, or that the patient did not come to."""
+    """Record a session that was held, or that the patient did not come to. Where they were is said; a concern is heard
+    without."""
     if command.held_at > at:
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Record it when it was held", "held_at")
+    if command.attended and command.location is None and command.concern == "none":
+        refuse(RefusalCode.INCOMPLETE, "where the patient was is not said", "Ask them, and say it", "location")
     yield e.TherapyRecorded(**command.model_dump(exclude={"kind"}))
 
 
