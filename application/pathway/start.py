@@ -28,7 +28,7 @@ from application.pathway.command_catalog import CommandKind, require_role
 from application.pathway.commands import CALL, RECORDED_WITHIN, require_size
 from application.protocols.approvals import approval_of
 from application.protocols.files import choose, directory_of
-from application.protocols.staffing import require_staff_beside
+from application.protocols.staffing import require_staff_for
 from workflows.journey.aggregate import fold
 from workflows.journey.commands import Command, Patient, StartPathway
 from workflows.journey.decide import decide
@@ -127,11 +127,11 @@ class Starter:
         """Make the command for a referral.
 
         Raises:
-            UseCaseError: the protocol cannot be used, or is not signed for the patient's clinic; or the patient is one
-                of its staff, and without them nobody may be left to decide something.
+            UseCaseError: the protocol cannot be used, or is not signed for the patient's clinic; or nobody of its staff
+                may be left to decide something: who may is the patient, or has no licence where they live.
         """
         protocol, approval = self._protocol_of(referral)
-        require_staff_beside(self._context, protocol, referral.clinic, referral.patient.ref)
+        require_staff_for(self._context, protocol, referral.clinic, referral.patient)
         record = await self._context.record()
         body = StartPathway.model_construct(
             journey_id=referral.journey_id,

@@ -3,6 +3,7 @@
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, FieldProblem, InvalidInput, NotAllowed
 from application.identity.keyring import verified_register
+from workflows.journey.commands import Patient
 from workflows.journey.protocol import Protocol
 from workflows.protocols.small_clinics import dead_ends, dead_ends_for
 
@@ -31,8 +32,9 @@ def require_staff(context: Context, protocol: Protocol) -> None:
         )
 
 
-def require_staff_beside(context: Context, protocol: Protocol, clinic: str, patient: str) -> None:
-    """Require that in a clinic of which the patient is one of the staff nothing could wait for them alone.
+def require_staff_for(context: Context, protocol: Protocol, clinic: str, patient: Patient) -> None:
+    """Require that nothing could wait without end for one patient of a clinic: for themselves, where they are one of
+    its staff, or for somebody whose licence does not cover where they live.
 
     Raises:
         NotAllowed: something could: it would wait as long as their care goes on, with the places in the protocol.
@@ -40,11 +42,13 @@ def require_staff_beside(context: Context, protocol: Protocol, clinic: str, pati
     """
     now = context.now()
     here = [entry.member for entry in verified_register(context.settings).staff if entry.member.works_at(clinic, now)]
-    found = [*dead_ends_for(protocol, [(member.id, member.role) for member in here], patient)]
+    unlicensed = [each.id for each in here if each.licence is not None and not each.licence.covers(patient.state, now)]
+    found = [*dead_ends_for(protocol, [(member.id, member.role) for member in here], patient.ref, unlicensed)]
     if found:
         raise NotAllowed(
-            "this patient works for the clinic, and without them nobody may be left to decide on their care",
-            "Enter more staff (`clinician enter`), or refer the patient to another clinic",
+            "nobody of the clinic may be left to decide on this patient's care: whoever could is the patient, or has "
+            "no licence where the patient lives",
+            "Enter more staff or licences (`clinician enter`), or refer the patient to another clinic",
             state=NOTHING_HAPPENED,
             fields=tuple(FieldProblem(".".join(map(str, at)), rule) for at, rule in found),
         )

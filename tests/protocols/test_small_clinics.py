@@ -149,6 +149,16 @@ def test_a_patient_who_is_one_of_the_staff_may_leave_nobody(patient: str, where:
     assert not [*dead_ends_for(BASE, enough, patient)]
 
 
+@pytest.mark.parametrize(
+    ("unlicensed", "ends"), [((), False), (("third",), False), (("other",), True), (("one",), True)]
+)
+def test_whoever_has_no_licence_where_the_patient_lives_signs_nothing(unlicensed: tuple[str, ...], ends: bool) -> None:
+    """The only medical director has a licence elsewhere: nobody releases a severe hold."""
+    found = [at for at, _ in dead_ends_for(BASE, TWO, "somebody", unlicensed)]
+    assert bool(found) is ends
+    assert (("sign_offs", "severe_hold_release") in found) is ends
+
+
 @given(kind=KINDS, wrote=st.sampled_from([None, *STAFF]), data=st.data())
 def test_every_sign_off_has_somebody_who_may(kind: SignOffKind, wrote: Actor | None, data: st.DataObject) -> None:
     """In the smallest clinic, whoever wrote it and whoever signs first, by the rules of the journey itself."""

@@ -6,7 +6,7 @@ such a clinic without a way on. Where another person must decide, the protocol n
 Delegated rights do not help: two signatures on one person's right are one person's decision.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from workflows.journey.always.pathway.model import Reassign
 from workflows.journey.always.safety.model import HandleMessage
@@ -34,16 +34,7 @@ def smallest_clinic(care_team: CareTeam) -> tuple[Member, ...]:
 
 def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
     """Find what could wait for ever in a clinic of this staff, by place in the protocol."""
-    exception = protocol.eligibility.prior_treatments.exception_cosigned_by
-    asked: list[tuple[FieldPath, SignOffKind, tuple[Role, ...]]] = [
-        (("sign_offs", kind.value), kind, rule.cosigned_by) for kind, rule in protocol.sign_offs.items()
-    ]
-    if exception:
-        asked.append((("eligibility", "prior_treatments", "exception_cosigned_by"), SignOffKind.EVALUATION, exception))
-    for at, kind, seconds in asked:
-        rule = protocol.sign_offs[kind]
-        if not all(_can_sign(rule.roles, seconds, wrote, staff) for wrote in _authors(kind, rule, staff)):
-            yield at, LEFT
+    yield from _unsigned(protocol, staff)
     # Of the staff, and somebody in any role from outside.
     lookers = [*staff, *(("outside", role) for role in Role)]
     if not all(_can_review(protocol, who, role, staff) for who, role in lookers):
@@ -58,12 +49,30 @@ def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Fie
             yield ("care_team", "roles", part.value), "in a clinic of this staff nobody may be this: name one more role"
 
 
-def dead_ends_for(protocol: Protocol, staff: Sequence[Member], patient: str) -> Iterator[tuple[FieldPath, str]]:
-    """Find what could wait for ever since the patient is one of this staff: nobody has a part in their own care."""
+def _unsigned(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
+    """Find the sign-offs for which nobody of this staff may be left."""
+    exception = protocol.eligibility.prior_treatments.exception_cosigned_by
+    asked: list[tuple[FieldPath, SignOffKind, tuple[Role, ...]]] = [
+        (("sign_offs", kind.value), kind, rule.cosigned_by) for kind, rule in protocol.sign_offs.items()
+    ]
+    if exception:
+        asked.append((("eligibility", "prior_treatments", "exception_cosigned_by"), SignOffKind.EVALUATION, exception))
+    for at, kind, seconds in asked:
+        rule = protocol.sign_offs[kind]
+        if not all(_can_sign(rule.roles, seconds, wrote, staff) for wrote in _authors(kind, rule, staff)):
+            yield at, LEFT
+
+
+def dead_ends_for(
+    protocol: Protocol, staff: Sequence[Member], patient: str, unlicensed: Collection[str] = ()
+) -> Iterator[tuple[FieldPath, str]]:
+    """Find what could wait for ever for one patient, and not for every one: nobody has a part in their own care, and
+    who has no licence where the patient lives signs nothing."""
+    anyway = [*dead_ends(protocol, staff)]
     others = [(who, role) for who, role in staff if who != patient]
-    if len(others) < len(staff):
-        anyway = [*dead_ends(protocol, staff)]
-        yield from (found for found in dead_ends(protocol, others) if found not in anyway)
+    able = [(who, role) for who, role in others if who not in unlicensed]
+    found = dict.fromkeys([*dead_ends(protocol, others), *_unsigned(protocol, able)])
+    yield from (each for each in found if each not in anyway)
 
 
 def _find_confused(care_team: CareTeam, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from application.protocols.approvals import load_approval
 from simulation.keys import staff_entry
-from simulation.people import STAFF
+from simulation.people import PEOPLE, STAFF
 from tests.cli.helpers import Answer, referral
 from tests.cli.signers import Clinic
 from workflows.journey.vocabulary.actors import Role
@@ -51,9 +51,20 @@ def refused_start(world: Clinic, code: int, *said: str, **changed: Any) -> None:
 
 def works_at(clinics: tuple[str, ...]) -> tuple[Any, ...]:
     """The invented staff, of whom the medical director works only at these clinics."""
+    return _with_director(clinics=clinics)
+
+
+def licensed_in(states: tuple[str, ...]) -> tuple[Any, ...]:
+    """The invented staff, of whom the medical director is licensed only in these states."""
+    known = PEOPLE[DIRECTOR].licence
+    assert known is not None
+    return _with_director(licence=known.model_copy(update={"states": states}))
+
+
+def _with_director(**changed: Any) -> tuple[Any, ...]:
     entries = [staff_entry(person) for person in STAFF]
     return tuple(
-        each.model_copy(update={"member": each.member.model_copy(update={"clinics": clinics})})
+        each.model_copy(update={"member": each.member.model_copy(update=changed)})
         if each.member.role == DIRECTOR
         else each
         for each in entries

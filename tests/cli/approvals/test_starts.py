@@ -7,7 +7,16 @@ import pytest
 
 from deploy.local.postgres import Database
 from simulation.people import CLINIC, PEOPLE, SECOND_CLINIC
-from tests.cli.approvals.approving import CLINICIAN, DIRECTOR, approval, approved, refused_start, start, state
+from tests.cli.approvals.approving import (
+    CLINICIAN,
+    DIRECTOR,
+    approval,
+    approved,
+    licensed_in,
+    refused_start,
+    start,
+    state,
+)
 from tests.cli.helpers import START
 from tests.cli.signers import PASSPHRASE, Clinic
 from workflows.journey.commands import StartPathway
@@ -31,6 +40,23 @@ def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) 
     [command] = clinic.world.received
     assert isinstance(command.body, StartPathway)
     assert command.body.approval == approval(clinic)
+
+
+@pytest.mark.requirement("A64")
+@pytest.mark.parametrize(("states", "starts"), [(("CA", "NY"), True), (("NY",), False)])
+def test_nobody_starts_where_nobody_licensed_could_decide(
+    states: tuple[str, ...], starts: bool, clinic: Clinic, migrated: Database
+) -> None:
+    """A severe hold on the care of a patient in California is released by the medical director first, who had a licence
+    in New York alone: it would have stood for ever."""
+    approved(clinic)
+    entries = (clinic.as_enrolled(DIRECTOR), clinic.as_enrolled(CLINICIAN))
+    clinic.publish(*entries, staff=licensed_in(states))
+    clinic.world.use(migrated)
+    clinic.open_session(Role.COORDINATOR)
+    answer = start(clinic)
+    assert (answer.code == 0) is starts, answer.err
+    assert starts or "no licence where the patient lives" in answer.error["reason"]
 
 
 def test_what_is_not_signed_does_not_start(clinic: Clinic) -> None:
