@@ -6,8 +6,10 @@ from simulation.moves.preparing import fill_in
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, checklist, invented, observation, vitals
 from workflows.journey import commands as c
+from workflows.journey.aggregate import Journey
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.instruments import Instrument
+from workflows.journey.stages.sessions.checklist import find_contradicted
 from workflows.journey.stages.sessions.dose_gate import dose_gate, outside_hours
 from workflows.journey.stages.sessions.dosing import dose_deviations, expected_doses_left
 from workflows.journey.stages.sessions.ending import contradictions, earliest_end
@@ -62,9 +64,16 @@ def acknowledge_instructions(situation: Situation) -> PlayedMove:
 def check(situation: Situation) -> PlayedMove | datetime:
     if situation.at < situation.waiting.deadline:
         return situation.waiting.deadline
-    if situation.at > situation.journey.sessions[int(situation.subject)].closes:
+    journey, session = situation.journey, situation.journey.sessions[int(situation.subject)]
+    if situation.at > session.closes:
         return schedule(situation)
-    return Role.SESSION_MONITOR, checklist(situation.journey, int(situation.subject), situation.at)
+    return Role.SESSION_MONITOR, go_through(journey, session.number, situation.at)
+
+
+def go_through(journey: Journey, number: int, at: datetime) -> c.CheckSession:
+    """Make a checklist that says no where the record does."""
+    made, contradicted = checklist(journey, number, at), find_contradicted(journey, journey.sessions[number], at)
+    return made.model_copy(update={"items": {item: item not in contradicted for item in made.items}})
 
 
 def release(situation: Situation) -> PlayedMove | None:
@@ -75,7 +84,7 @@ def release(situation: Situation) -> PlayedMove | None:
     if "the C-SSRS is too old" in obstacles:
         return fill_in(situation.journey, Instrument.C_SSRS_SINCE, f"asked-{situation.journey.version}")
     if any("too old" in obstacle for obstacle in obstacles):
-        return Role.SESSION_MONITOR, checklist(situation.journey, number, situation.at)
+        return Role.SESSION_MONITOR, go_through(situation.journey, number, situation.at)
     # Whatever else stands in the way is an obligation of its own.
     return None if obstacles else (Role.SESSION_MONITOR, c.ReleaseSession(session=number))
 

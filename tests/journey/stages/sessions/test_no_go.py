@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from simulation.people import checklist, vitals
+from simulation.people import checklist, no_risk, vitals
 from tests.journey.play import PROTOCOLS, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.dosing import expected_doses_left
@@ -34,6 +35,11 @@ def check(play: Play, **changed: Any) -> list[e.EventBody]:
     return play.do(form(play, **changed), Role.SESSION_MONITOR)
 
 
+def last_taken() -> datetime:
+    """A day before the second session."""
+    return at_start().at - timedelta(days=1)
+
+
 def answered(item: str, answer: bool = False) -> dict[str, bool]:
     return dict.fromkeys(RULES.checklist, True) | {item: answer}
 
@@ -57,6 +63,48 @@ FINDINGS: list[tuple[str, dict[str, Any]]] = [
     ("location", {"location_confirmed": False}),
     ("location", {"location_state": "NV"}),
 ]
+
+
+def since_asked(level: str) -> c.RecordInstrument:
+    """A C-SSRS since the last contact, asked by a clinician."""
+    asked = no_risk(Instrument.C_SSRS_SINCE) | (
+        {"q1": True} if level == "low" else {"q1": True, "q2": True, "q3": True}
+    )
+    asked |= {} if level == "low" else {"q4": False, "q5": False}
+    return c.RecordInstrument(instrument=Instrument.C_SSRS_SINCE, occasion="asked", answers=asked)
+
+
+def item_9(answer: int) -> c.RecordInstrument:
+    return c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="asked", answers=[0] * 8 + [answer])
+
+
+RECORDED: list[tuple[str, c.CommandBody, Role, bool]] = [
+    ("suicide_risk_none_or_low", since_asked("moderate"), Role.CLINICIAN, True),
+    ("suicide_risk_none_or_low", c.ReportCrisis(what="invented"), Role.OBSERVER, True),
+    ("item_9_zero_or_cleared", item_9(1), Role.PATIENT, True),
+    ("item_9_zero_or_cleared", item_9(0), Role.PATIENT, False),
+    ("consents_active_and_current", c.WithdrawConsent(consent="telehealth"), Role.PATIENT, True),
+    ("interval_met", c.RecordDose(dose_mg=5, route="oral", taken_at=last_taken()), Role.PATIENT, True),
+]
+
+
+@pytest.mark.requirement("A36", "B49")
+@pytest.mark.parametrize(("item", "told", "by", "contrary"), RECORDED)
+def test_no_item_is_answered_yes_beside_what_is_recorded(
+    item: str, told: c.CommandBody, by: Role, contrary: bool
+) -> None:
+    play = at_start()
+    session = play.journey.sessions[SECOND]
+    play.do(told, by)
+    if SECOND not in play.journey.sessions:
+        play = play.changed(sessions={**play.journey.sessions, SECOND: session})
+    others = {name: name == item or name not in [each for each, *_ in RECORDED] for name in RULES.checklist}
+    if not contrary:
+        check(play)
+        return
+    yes = form(play, items=others)
+    play.refused(yes, Role.SESSION_MONITOR, code=RefusalCode.CONTRADICTS, field=f"items.{item}")
+    check(play, items=others | {item: False})
 
 
 @pytest.mark.requirement("A11", "B18", "B22")

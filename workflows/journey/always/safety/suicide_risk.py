@@ -29,6 +29,7 @@ from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9
 
 BEHAVED = (RiskFinding.BEHAVIOUR, RiskFinding.LIFETIME_BEHAVIOUR)
+NEVER_ASKED = "no C-SSRS asked by a clinician"
 ITEM_9_OPEN = "PHQ-9 item 9 was not zero, or not answered, after the latest C-SSRS"
 
 
@@ -172,7 +173,7 @@ def suicide_risk_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
     exactly that, and an attempt long ago does not prevent it by itself."""
     risk = journey.asked_risk
     if risk is None:
-        return ("no C-SSRS asked by a clinician",)
+        return (NEVER_ASKED,)
     found = []
     if risk.score.current_level == Level.HIGH:
         found.append("the latest C-SSRS is high or incomplete, which counts as high")

@@ -7,7 +7,7 @@ Sources: blood pressure before a dose (esketamine label); no treatment that day 
 measured again after rest, at most twice, and then a clinician decides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -18,14 +18,22 @@ from workflows.journey.always.holds.model import place
 from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
+from workflows.journey.always.safety.suicide_risk import ITEM_9_OPEN, NEVER_ASKED, suicide_risk_obstacles
 from workflows.journey.protocol import VitalsRules
 from workflows.journey.setting import rules_of
-from workflows.journey.stages.sessions.dose_gate import is_watched, owed_recheck, require_scheduled
+from workflows.journey.stages.education.rules import find_unconsented
+from workflows.journey.stages.sessions.dose_gate import (
+    interval_obstacles,
+    is_watched,
+    owed_recheck,
+    require_scheduled,
+)
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.stages.sessions.judging import LEFT_OUT, vitals_alert
+from workflows.journey.stages.sessions.state import Session
 from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.clinical import state_problem
-from workflows.journey.vocabulary.refusals import RefusalCode, refuse
+from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 from workflows.journey.vocabulary.severity import OF_NO_GO, OF_OBSERVATION, Severity, is_at_least, worst
 
 Verdict = Literal["go", "recheck", "no_go"]
@@ -42,6 +50,7 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe, or correct it with `pathway amend`")
     require_whole(journey, command)
+    _require_known(journey, session, command.items, at)
     if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
         refuse(
             RefusalCode.WRONG_TIME,
@@ -65,6 +74,31 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
         refuse(RefusalCode.INCOMPLETE, "nobody stays with the patient", "Name the adult who does", "observer")
     require_agreement(journey, command.items)
     require_not_found(journey, command.items)
+
+
+def find_contradicted(journey: Journey, session: Session, at: datetime) -> dict[str, Sequence[str]]:
+    """Return the items to which no yes can be right at a moment (UTC), each with what is recorded against it. The dose
+    gate asks for the same by itself."""
+    risk = [why for why in suicide_risk_obstacles(journey, at) if why not in (ITEM_9_OPEN, NEVER_ASKED)]
+    known: dict[str, Sequence[str]] = {
+        "consents_active_and_current": [f"consent {name} not in force" for name in find_unconsented(journey)],
+        "interval_met": interval_obstacles(journey, max(at, session.starts_at)),
+        "suicide_risk_none_or_low": risk,
+        "item_9_zero_or_cleared": (ITEM_9_OPEN,) if journey.item_9_open else (),
+    }
+    return {item: against for item, against in known.items() if against}
+
+
+def _require_known(journey: Journey, session: Session, items: dict[str, bool], at: datetime) -> None:
+    """Refuse a yes where the record says otherwise. A no is always believed: it acts."""
+    for item, against in find_contradicted(journey, session, at).items():
+        if items.get(item):
+            refuse(
+                RefusalCode.CONTRADICTS,
+                f"the checklist contradicts what is recorded: {list_some(against)}",
+                "Settle it first, or answer no: a clinician then hears of it",
+                f"items.{item}",
+            )
 
 
 def _asked(journey: Journey, session: int) -> tuple[str, ...]:
