@@ -42,8 +42,10 @@ LEAVING = ("pathway.withdraw", "consent.withdraw", "question.ask")
 """What a patient may always send, beside what anybody may: they leave, take an agreement back, or ask something."""
 HELP = "help"
 """The button that is never refused for how often somebody comes."""
+ASKED = "asked"
+"""What the address of a page says after a code was asked for on it."""
 DONE = {
-    "code": "A code is on its way to you. Enter it below.",
+    "code": "A code was sent to you, or is on its way. Enter it below.",
     "new": "A message with a new link is on its way to you. You can close this page.",
     "acknowledge": "It is kept that you have it: nobody else is paged for this message.",
     HELP: "Your call for help is sent, and somebody is told now. Do not wait for it: call, if you can.",
@@ -70,7 +72,7 @@ async def show(request: Request, token: str) -> Response:
         count_try(request)
     except TooOften as error:
         return await _shown(request, token, error)
-    return await _shown(request, token)
+    return await _shown(request, token, asked=ASKED in request.query_params)
 
 
 @router.post("/go/{token}")
@@ -92,6 +94,9 @@ async def _answer(request: Request, token: str, what: str, code: str, zone: Zone
         async with context_of_nobody(request) as context:
             if what in OTHERWISE:
                 await OTHERWISE[what](context, token)
+                if what == "code":
+                    # Who leaves to read the code may come back to a page that the phone loads anew.
+                    return RedirectResponse(f"/go/{token}?{ASKED}", 303)
                 return await _shown(request, token, done=DONE[what])
             entered = await enter(context, token, code)
     except UseCaseError as error:
@@ -99,12 +104,16 @@ async def _answer(request: Request, token: str, what: str, code: str, zone: Zone
     return _let_in(request, entered, zone)
 
 
-async def _shown(request: Request, token: str, error: UseCaseError | None = None, done: str = "") -> Response:
+async def _shown(
+    request: Request, token: str, error: UseCaseError | None = None, done: str = "", *, asked: bool = False
+) -> Response:
     if isinstance(error, TooOften):
         standing = LinkStanding(TOO_OFTEN)
     else:
         async with context_of_nobody(request) as context:
             standing = await look_at_link(context, token)
+    if asked and standing.state == "open" and not standing.alarm:
+        done = DONE["code"]
     status = 200 if done else STATUS.get(standing.state, 410)
     return page(
         request,

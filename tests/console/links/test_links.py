@@ -111,6 +111,21 @@ async def test_a_link_lets_one_in_to_nothing_else_and_ends_by_itself(home: Home)
 
 
 @pytest.mark.server
+async def test_who_left_to_read_the_code_comes_back_to_a_page_that_loads_anew(home: Home) -> None:
+    address, browser = await home.link(), home.browser
+    answer = await browser.client.post(address, data={"do": "code"}, follow_redirects=False)
+    assert answer.status_code == 303
+    [brought] = await home.receive()
+    for _ in range(2):
+        assert "A code was sent to you, or is on its way." in (await browser.go(answer.headers["location"])).text
+    assert await home.receive() == [], "looking sends none"
+    await browser.send({"code": code_in(brought)}, address)
+    assert browser.page.url.path.endswith("/check-in/complete")
+    over = await browser.go(answer.headers["location"])
+    assert (over.status_code, "or is on its way" in over.text) == (410, False)
+
+
+@pytest.mark.server
 async def test_a_link_to_what_is_done_says_so_on_the_patients_own_page(home: Home) -> None:
     await home.reached_by(MAIL, code="blue7kite")
     first, second = await home.link(), await home.link(again=True)
