@@ -345,6 +345,14 @@ def test_what_was_chosen_and_is_offered_no_more_stays_on_the_page(control: Any) 
     assert re.findall(r'value="([0-9])" checked', shown) == ["7"]
 
 
+@pytest.mark.parametrize("control", ["yes_no", "choice", "line", "text", "number", "date", "time"])
+@pytest.mark.parametrize("required", [True, False])
+def test_a_browser_asks_for_what_may_not_be_left_out_before_it_sends_anything(control: Any, *, required: bool) -> None:
+    macros: Any = PAGES.get_template("fields.html").module
+    shown = macros.controls((Field(("name",), control, required=required, choices=("one", "two")),), {})
+    assert (" required>" in shown) is required
+
+
 def test_an_id_of_digits_that_is_chosen_is_an_id() -> None:
     numbered = [each._replace(id=str(number)) for number, each in enumerate(COLLEAGUES, 1001)]
     fields = offer(fields_of(c.Reassign), c.Reassign, FormContext(journey(), staff=numbered))
