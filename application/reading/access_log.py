@@ -45,7 +45,7 @@ class ActOn(Query):
 
 def may_see(context: Context, journey: Journey) -> bool:
     """Whether the person may look at a journey: they work for its clinic, or its plan of care names them."""
-    return context.as_seen is not None or may_look(journey, context.person.id, context.person.clinics)
+    return context.as_seen is not None or may_look(journey, context.person.id, context.person.clinics, context.now())
 
 
 def is_theirs(context: Context, journey: Journey) -> bool:

@@ -86,7 +86,7 @@ def _objections(
     journey: Journey, kind: SignOffKind, subject: str | None, actor: Actor, at: datetime, first: SignOff | None
 ) -> Iterator[Refusal]:
     rule = journey.protocol.sign_offs[kind]
-    if journey.is_patient(actor.id):
+    if journey.is_patient(actor.id, actor.licence):
         yield _not_allowed("nobody decides on their own treatment", "Have a clinician of the clinic decide")
     if actor.name is None or actor.licence is None:
         yield _not_allowed("a signature shows a printed name and a licence", "Complete your profile")
@@ -131,10 +131,14 @@ def delegations_of(
     return tuple(
         given
         for given in journey.delegations.values()
-        if given.to == person
-        and given.role in roles
-        and kind in given.sign_offs
-        and at < given.until
+        if given.to == person and given.role in roles and kind in given.sign_offs and lasts(journey, given, at)
+    )
+
+
+def lasts(journey: Journey, given: Delegation, at: datetime) -> bool:
+    """Whether a right that was lent still is at a moment (UTC), as far as this journey knows."""
+    return (
+        at < given.until
         and given.licence.covers(journey.patient.state, at)
         and _is_entered(journey, given, at)
         and not journey.is_patient(given.by)

@@ -1,5 +1,7 @@
 """Who may look, and breaking the glass: a reason, a review by somebody else, at any time and also after the end."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from tests.journey.play import Play, after, before, course, kinds, one, person, started
@@ -8,7 +10,7 @@ from workflows.journey import events as e
 from workflows.journey.always.access.rules import may_look
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.views.notices import notices
-from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.stage import Outcome
 
@@ -19,23 +21,57 @@ STRANGER = person("somebody-else", Role.CLINICIAN, states=("AK",))
 
 def test_the_clinic_and_whom_the_plan_names_may_look() -> None:
     play = after("session.schedule")
-    assert may_look(play.journey, "anybody", ("another", play.journey.clinic))
+    assert may_look(play.journey, "anybody", ("another", play.journey.clinic), play.at)
     for name in (play.journey.coordinator, play.journey.clinician, play.journey.sessions[1].session_monitor):
-        assert may_look(play.journey, name, ())
-    assert not may_look(play.journey, STRANGER.id, ("another",))
+        assert may_look(play.journey, name, (), play.at)
+    assert not may_look(play.journey, STRANGER.id, ("another",), play.at)
 
 
 def test_a_stand_in_and_who_was_lent_a_right_may_look() -> None:
     play, until = before("plan.record"), before("plan.record").later(days=3).at
     play.do(c.Cover(by="stand-in", until=until, reason="invented"), Role.COORDINATOR)
-    assert may_look(play.journey, "stand-in", ())
-    assert may_look(play.journey, "demo-clinician", ())
+    assert may_look(play.journey, "stand-in", (), play.at)
+    assert may_look(play.journey, "demo-clinician", (), play.at)
+
+
+@pytest.mark.parametrize(
+    "how", ["its time is over", "it is taken back", "its giver's licence ends", "its giver leaves"]
+)
+def test_who_was_lent_a_right_may_look_as_long_as_it_lasts(how: str) -> None:
+    """They went on seeing everything for good."""
+    play, outside = before("signoff.sign", 1), "from-outside"
+    giver = play.journey.clinician
+    until = play.at + timedelta(days=2)
+    play.do(c.Delegate(to=outside, sign_offs=(SignOffKind.EVALUATION,), until=until, reason="leave (invented)"))
+    assert may_look(play.journey, outside, (), until - timedelta(seconds=1))
+    if how == "its time is over":
+        play.at = until
+    elif how == "it is taken back":
+        play.do(c.EndDelegation(delegation="delegation-1"))
+    elif how == "its giver leaves":
+        gone = [m.model_copy(update={"until": play.at}) for m in play.journey.members if m.id == giver]
+        play.do(c.TakeInStaff(members=tuple(gone)), CLOCK)
+    else:
+        given = play.journey.delegations["delegation-1"]
+        over = given.licence.model_copy(update={"expires": date(2026, 1, 1)})
+        play = play.changed(delegations={given.id: given.model_copy(update={"licence": over})})
+    assert not may_look(play.journey, outside, (), play.at)
+
+
+def test_who_had_a_part_in_a_session_may_look_until_it_ends_and_something_is_awaited_of_them() -> None:
+    play = before("session.observe", 1)
+    sessions = {1: play.journey.sessions[1].model_copy(update={"session_monitor": "somebody-who-left"})}
+    play = play.changed(sessions=sessions)
+    assert may_look(play.journey, "somebody-who-left", (), play.at)
+    ended = sessions[1].model_copy(update={"ended_at": play.at})
+    play = play.changed(sessions={1: ended}, waiting=type(play.journey.waiting)())
+    assert not may_look(play.journey, "somebody-who-left", (), play.at)
 
 
 def test_acting_or_being_refused_lets_nobody_in() -> None:
     play = started()
     play.do(c.RequestSupport(urgency="routine", text="invented"), STRANGER)
-    assert not may_look(play.journey, STRANGER.id, ())
+    assert not may_look(play.journey, STRANGER.id, (), play.at)
 
 
 @pytest.mark.parametrize("where", [started(), before("session.dose"), course("ANXIETY")])
@@ -46,7 +82,7 @@ def test_breaking_the_glass_is_reviewed_whatever_the_stage(where: Play) -> None:
     assert waiting is not None
     assert waiting.owner == Role.MEDICAL_DIRECTOR
     assert waiting.deadline > play.at
-    assert not may_look(play.journey, STRANGER.id, ())
+    assert not may_look(play.journey, STRANGER.id, (), play.at)
 
     assert kinds(play.do(REVIEW, Role.MEDICAL_DIRECTOR)) == ["access.reviewed"]
     assert play.waits_for("access_review") is None

@@ -421,9 +421,9 @@ def test_who_wrote_what_was_returned_has_no_question_once_they_have_left() -> No
 def test_whoever_lost_the_role_for_a_part_may_not_look_because_of_it(part: str) -> None:
     play = before("session.observe", 2)
     who = HOLDERS[part][1](play)
-    assert may_look(play.journey, who, ())
+    assert may_look(play.journey, who, (), play.at)
     play.do(entries(play, who, Role.THERAPIST), CLOCK)
-    assert not may_look(play.journey, who, ())
+    assert not may_look(play.journey, who, (), play.at)
 
 
 def test_an_end_that_is_to_come_hands_the_tasks_over_when_it_has() -> None:

@@ -14,6 +14,7 @@ from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.care_team.rules import list_duties
+from workflows.journey.authorization import lasts
 from workflows.journey.obligation_types import ACCESS_REVIEW
 from workflows.journey.protocol import AccessReviewer, Protocol
 from workflows.journey.requirements import Requirement, each_needs, require
@@ -21,25 +22,22 @@ from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
 
 
-def may_look(journey: Journey, person: str, clinics: Collection[str]) -> bool:
-    """Whether a person who works for these clinics may look at a journey without breaking the glass."""
-    return journey.clinic in clinics or person in _list_named(journey)
+def may_look(journey: Journey, person: str, clinics: Collection[str], at: datetime) -> bool:
+    """Whether a person who works for these clinics may look at a journey at a moment (UTC) without breaking the
+    glass."""
+    return journey.clinic in clinics or person in _list_named(journey, at)
 
 
-def _list_named(journey: Journey) -> Iterator[str]:
-    """Return the patient and those whom the plan of care names, but for who may have no part here any more. To have
-    acted is not enough: otherwise everybody who sent the journey a command would have given themselves access."""
-    duties = [person for person, owner in list_duties(journey) if not journey.has_left(person, owner)]
-    gone = [left.person for left in journey.left if left.person not in duties]
-    sessions = journey.sessions.values()
-    named = (
-        *duties,
-        *(given.to for given in journey.delegations.values()),
-        *(session.supervising_clinician for session in sessions),
-        *(session.session_monitor for session in sessions),
-    )
+def _list_named(journey: Journey, at: datetime) -> Iterator[str]:
+    """Return the patient, those of whom something is awaited here or who have a part in a session that has not ended,
+    and to whom a right is lent, as long as each of these lasts. To have acted is not enough: otherwise everybody who
+    sent the journey a command would have given themselves access; nor is to have had a part."""
     yield journey.patient.ref
-    yield from (person for person in named if person not in gone)
+    yield from (person for person, owner in list_duties(journey) if not journey.has_left(person, owner))
+    gone = [left.person for left in journey.left]
+    yield from (
+        given.to for given in journey.delegations.values() if given.to not in gone and lasts(journey, given, at)
+    )
 
 
 def break_glass(journey: Journey, command: c.BreakGlass, by: Actor, at: datetime) -> Iterator[e.EventBody]:
