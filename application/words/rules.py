@@ -35,6 +35,7 @@ RULES: Final = {
     "checklist.react_check": "a checklist that does not allow a dose holds care, and tells a clinician",
     "dosing.react_confirmed": "contacts are owed at the times of a dose whose correction is confirmed",
     "dosing.react_dose": "contacts after a dose are planned, and one that was not released holds care",
+    "staffing.react_lost": "somebody else is asked for where a session that runs has lost one of its people",
     "readiness.react_stopped": "a session that is stopped holds care",
     "follow_up.react_check_in": "an answer that gives concern at a check-in is for a clinician to look at",
     "follow_up.react_settled": "what comes after a missed contact is planned as if it had been made",
@@ -63,7 +64,8 @@ RULES: Final = {
     "holds.react_moved": "a move to another state holds care until a clinician who is licensed there has decided",
     "pathway.react_ending": "planned sessions are cancelled when a pathway ends",
     "patient.react_history": "what became known from another journey holds care until a clinician has looked",
-    "patient.react_merged": "care is held where somebody who signed here turns out to be the patient",
+    "patient.react_merged": "care is held where somebody who acted here turns out to be the patient",
+    "patient.react_team": "care is held where the licence of somebody who acted here turns out to be the patient's",
     "patient.react_unmerged": "a merge that was undone holds care until what counts is known",
 }
 """What the rules do, by their names in the core."""

@@ -10,6 +10,7 @@ from workflows.journey import events as e
 from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
+from workflows.journey.always.care_team.identity import shares_licence
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.corrections.entered_in_error import fact_of, void
 from workflows.journey.always.corrections.model import CorrectionMade, CorrectionsState
@@ -39,7 +40,7 @@ from workflows.journey.stages.follow_up import model as follow_up
 from workflows.journey.stages.screening import model as screening
 from workflows.journey.stages.sessions import evolve as sessions
 from workflows.journey.stages.sessions.state import SessionsState
-from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.actors import Actor, Licence, Role
 
 
 class Journey(
@@ -66,6 +67,11 @@ class Journey(
     sign_offs.SignOffsState,
 ):
     """One patient's way through one pathway, as given by all events so far."""
+
+    def is_patient(self, person: str, licence: Licence | None = None) -> bool:
+        """Whether this is the patient, by whichever of their references, or by a licence that is theirs. ``licence`` is
+        what somebody acts with."""
+        return super().is_patient(person) or shares_licence(self, person, self.patient_refs, licence)
 
     @cached_property
     def memory(self) -> dict[object, Any]:
@@ -210,6 +216,8 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     kept: Changes = (
         {"facts": put(journey.facts, event.version, fact_of(body))} if not isinstance(body, CLERICAL) else {}
     )
+    if not isinstance(body, CLERICAL) and event.actor_role not in (Role.PATIENT, Role.SYSTEM):
+        kept["acted"] = patient.add_act(journey, body.kind, event)
     if body.safety:
         kept["happened"] = journey.happened.with_event(event, body.kind)
     changed |= handover.hear_from_patient(journey, event)

@@ -153,6 +153,9 @@ LEFTOVERS = ObligationType("leftovers", (("leftovers", MayWaitFor.WORKING_TIME),
 MEDICINES_REVIEW = _of_clinic("medicines_review")
 CORRECTION = ObligationType("correction", (("correction", MayWaitFor.WORKING_TIME),), Outlasts.DEATH)
 """A correction that a second person confirms. It stands before a dose, here and in the patient's next journey."""
+IDENTITY_ELSEWHERE = ObligationType("identity_elsewhere", (("correction", MayWaitFor.WORKING_TIME),))
+"""Whether another patient is this one, which is asked in another journey. It waits for the same people as what a second
+person confirms, and stands before a dose here too."""
 RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
 """What a dose rests on, before it lapses."""
 MISSED_CONTACT = _of_clinic("missed_contact")
@@ -235,6 +238,7 @@ OBLIGATION_TYPES = {
         PERMISSION,
         MONITORING_CHECK,
         CORRECTION,
+        IDENTITY_ELSEWHERE,
         PREGNANCY_TEST,
         NO_SHOW,
         DISPENSING,

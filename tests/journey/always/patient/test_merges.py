@@ -1,12 +1,15 @@
 """Two patients who are one, and one who turns out to be two: who signs it, who is told, and what is held."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from simulation.people import PEOPLE, checklist, referral
-from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, merged, tell_the_other, told
-from tests.journey.play import PROTOCOLS, START, Play, after, before, kinds, one, person
+from simulation.people import PEOPLE, checklist, member_of, observation, referral
+from tests.journey.elsewhere import ELSEWHERE, MEDICINE, dose, gate, merged, ready, tell_the_other, told
+from tests.journey.play import PROTOCOLS, START, Play, after, before, course, kinds, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.patient.elsewhere import see_elsewhere
@@ -15,8 +18,9 @@ from workflows.journey.decide import decide
 from workflows.journey.evidence import current_decision, evidence, is_approved
 from workflows.journey.patient_limits import limit_of
 from workflows.journey.protocol import DoseLimit, SignOffKind
+from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.views.notices import notices
-from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.actors import CLOCK, Actor, Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 SELF = "another-reference"
@@ -74,7 +78,7 @@ def test_the_signature_of_who_turns_out_to_be_the_patient_counts_no_more(known_b
     found = gate(play)
     for kind in (SignOffKind.EVALUATION, SignOffKind.ELIGIBILITY, SignOffKind.PLAN):
         assert f"{kind.value} not signed as it now is" in found or not is_approved(play.journey, kind)
-    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "signed_by_patient"]
+    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "acted_by_patient"]
     assert hold.severe
     shown = evidence(play.journey, SignOffKind.SEVERE_HOLD_RELEASE, hold.id)["content"]["found"]["signed"]
     assert {each["kind"] for each in shown} >= {"evaluation", "plan"}
@@ -92,7 +96,7 @@ def test_a_decline_of_who_turns_out_to_be_the_patient_opens_nothing() -> None:
     assert not is_approved(play.journey, SignOffKind.CLEARANCE, "1")
     merged(play, themselves.id)
     assert not is_approved(play.journey, SignOffKind.CLEARANCE, "1")
-    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "signed_by_patient"]
+    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "acted_by_patient"]
     shown = evidence(play.journey, SignOffKind.SEVERE_HOLD_RELEASE, hold.id)["content"]["found"]["signed"]
     assert [each["kind"] for each in shown] == ["clearance"]
     assert current_decision(play.journey, SignOffKind.CLEARANCE, "1") is None, (
@@ -106,8 +110,57 @@ def test_each_id_under_which_the_patient_signed_holds_care_whenever_it_is_found(
     assert len(signed) > 1
     for found in range(1, len(signed) + 1):
         told(play, also_known_as=[play.journey.patient.ref, SELF, *signed[:found]])
-    held = [hold.source for hold in play.journey.standing_holds if hold.cause == "signed_by_patient"]
+    held = [hold.source for hold in play.journey.standing_holds if hold.cause == "acted_by_patient"]
     assert held == signed
+
+
+def acted_without_signing() -> dict[str, Play]:
+    """Journeys in which somebody acted and signed nothing, by who."""
+    checked = after("session.check")
+    made = checked.journey.sessions[1].check
+    assert made is not None
+    assert made.observer is not None
+    observed = after("session.dose")
+    observed.later(minutes=15)
+    observer = person(made.observer.ref, Role.OBSERVER)
+    observed.do(observation(observed.journey, 1, 15, observed.at), observer)
+    return {made.by: checked, checked.journey.coordinator: after("session.schedule"), observer.id: observed}
+
+
+@pytest.mark.parametrize("known_by", ["own events", "another journey's", "a licence"])
+@pytest.mark.parametrize("number", range(3))
+def test_who_acted_and_signed_nothing_and_turns_out_to_be_the_patient_holds_care(number: int, known_by: str) -> None:
+    """Their checklist and their observation of themselves counted, and nobody looked at it."""
+    who, play = [*acted_without_signing().items()][number]
+    if known_by == "own events":
+        merged(play, who)
+    elif known_by == "another journey's":
+        tell_the_other(merged(after("evaluation.record"), who), play)
+    else:
+        merged(play, SELF)
+        one_licence = person(SELF, Role.CLINICIAN).licence
+        same = (member_of(person(each, Role.CLINICIAN)) for each in (SELF, who))
+        play.do(c.TakeInStaff(members=tuple(m.model_copy(update={"licence": one_licence}) for m in same)), CLOCK)
+        assert play.journey.is_patient(who)
+    [hold] = [hold for hold in play.journey.standing_holds if hold.cause == "acted_by_patient"]
+    assert (hold.severe, hold.source) == (True, who)
+    found = evidence(play.journey, SignOffKind.SEVERE_HOLD_RELEASE, hold.id)["content"]["found"]
+    assert found["signed"] == []
+    assert found["did"][who]
+    play.do(c.RequestSupport(urgency="routine", text="x"), person(who, Role.COORDINATOR))
+    told(play, doses=[dose(START - timedelta(days=300))])
+    held = [hold for hold in play.journey.holds.values() if hold.cause == "acted_by_patient"]
+    assert len(held) == 1, "what they do as the patient is nobody else's"
+
+
+@given(st.sets(st.sampled_from([*PEOPLE.values()]), min_size=1, max_size=3))
+def test_whoever_turns_out_to_be_the_patient_holds_care_exactly_if_they_acted(people: set[Actor]) -> None:
+    play = after("session.schedule")
+    ids = sorted({each.id for each in people if each.role != Role.PATIENT} | {"nobody-here"})
+    acted = {event.actor_id for event in course("PTSD").events if event.version <= play.journey.version}
+    told(play, also_known_as=[play.journey.patient.ref, *ids])
+    held = {hold.source for hold in play.journey.standing_holds if hold.cause == "acted_by_patient"}
+    assert held == acted & {*ids}
 
 
 def test_nobody_is_their_own_emergency_contact_from_the_beginning() -> None:
@@ -157,6 +210,40 @@ def test_no_dose_before_it_is_decided_whether_two_patients_are_one() -> None:
     play.sign_once(SignOffKind.PATIENT_MERGE, "merge-1", decision="decline")
     play.do(c.ReleaseSession(session=1), Role.SESSION_MONITOR)
     play.do(MERGE, Role.COORDINATOR)
+
+
+def identity_is_asked(there: Play) -> None:
+    there.do(MERGE, Role.COORDINATOR)
+
+
+def identity_is_doubted(there: Play) -> None:
+    doubted(merged(there, MERGE.other))
+
+
+@pytest.mark.parametrize("asked", [identity_is_asked, identity_is_doubted])
+@pytest.mark.parametrize("decision", ["approve", "decline"])
+def test_a_merge_that_is_asked_in_one_journey_is_known_and_waited_for_in_the_other(
+    asked: Callable[[Play], None], decision: str
+) -> None:
+    """A dose was given here while it was not decided there whose doses count."""
+    there, here = after("evaluation.record"), before("session.release")
+    asked(there)
+    tell_the_other(there, here)
+    assert any("not decided in another journey" in why for why in dose_gate(here.journey, 1, here.at))
+    waiting = here.waits_for("identity_elsewhere")
+    assert waiting is not None
+    assert (waiting.owner, waiting.person) == (Role.CLINICIAN, here.journey.clinician)
+    assert waiting.steps
+    kind = SignOffKind.PATIENT_MERGE if asked == identity_is_asked else SignOffKind.PATIENT_UNMERGE
+    there.sign(kind, "merge-1", decision=decision)
+    tell_the_other(there, here)
+    assert here.waits_for("identity_elsewhere") is None
+
+
+def test_a_released_session_is_stopped_when_it_is_asked_elsewhere_who_the_patient_is() -> None:
+    there, here = after("evaluation.record"), ready()
+    identity_is_asked(there)
+    assert one(tell_the_other(there, here), e.SessionStopped).session == 1
 
 
 def test_a_patient_is_not_merged_with_themselves() -> None:

@@ -1,6 +1,6 @@
 """Who is the same person: one id, or one licence number in one state under two ids."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 from workflows.journey.vocabulary.actors import CareTeamMember, Licence, is_one_licence
@@ -36,6 +36,13 @@ def is_same_person(journey: PeopleKnown, one: str, other: str, licence: Licence 
         return True
     own = (*licences_of(journey, one), *(() if licence is None else (licence,)))
     return any(is_one_licence(each, theirs) for each in own for theirs in licences_of(journey, other))
+
+
+def shares_licence(journey: PeopleKnown, person: str, others: Collection[str], licence: Licence | None = None) -> bool:
+    """Whether somebody has a licence under which one of these ids is known. ``licence`` is what they act with."""
+    theirs = [held for other in others for held in licences_of(journey, other)]
+    own = (*licences_of(journey, person), *(() if licence is None else (licence,))) if theirs else ()
+    return any(is_one_licence(each, held) for each in own for held in theirs)
 
 
 def licences_of(journey: PeopleKnown, person: str) -> Iterator[Licence]:

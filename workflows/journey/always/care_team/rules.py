@@ -49,11 +49,11 @@ def has_part(journey: Journey, actor: Actor) -> bool:
         case Role.PATIENT:
             return actor.id == journey.patient.ref
         case Role.OBSERVER:
-            return not journey.is_patient(actor.id) and actor.id in observers(journey)
+            return not journey.is_patient(actor.id, actor.licence) and actor.id in observers(journey)
         case Role.SYSTEM:
             return True
         case _:
-            return not journey.is_patient(actor.id) and journey.clinic in actor.clinics
+            return not journey.is_patient(actor.id, actor.licence) and journey.clinic in actor.clinics
 
 
 def observers(journey: Journey) -> tuple[str, ...]:

@@ -19,8 +19,8 @@ OF_HARM = (*RISK_CAUSES, "adverse_event", "session_alert", "kept_report")
 """Causes of holds that are placed because of harm, or because nobody knows yet whether there is any."""
 HISTORY, LIMITS, PARTED = "patient_history", "patient_limits", "patients_parted"
 """The causes of holds that come from other journeys. They are no risk of their own."""
-SIGNED_BY_PATIENT = "signed_by_patient"
-"""The cause of the hold for decisions of somebody who turns out to be the patient."""
+ACTED_BY_PATIENT = "acted_by_patient"
+"""The cause of the hold for what somebody did who turns out to be the patient."""
 SUPPLY = "supply"
 """The cause of the hold for doses that are not accounted for."""
 HOLDS_NAMED = 3

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.holds.model import LIMITS, PARTED, SIGNED_BY_PATIENT, SUPPLY, Hold
+from workflows.journey.always.holds.model import ACTED_BY_PATIENT, LIMITS, PARTED, SUPPLY, Hold
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import find_entry
 from workflows.journey.sign_off_type import Content, SignOffType
@@ -31,9 +31,10 @@ def _found(journey: Journey, hold: Hold) -> Content | None:
         return {"doses": [known.model_dump(mode="json") for known in journey.known_doses]}
     if hold.cause == PARTED:
         return {"parted": dict(journey.parted), "counts_now": journey.elsewhere.model_dump(mode="json")}
-    if hold.cause == SIGNED_BY_PATIENT:
+    if hold.cause == ACTED_BY_PATIENT:
         theirs = [s for s in journey.sign_offs if journey.is_patient(s.by)]
-        return {"signed": [s.model_dump(mode="json", include={"request", "kind", "decision", "at"}) for s in theirs]}
+        signed = [s.model_dump(mode="json", include={"request", "kind", "decision", "at"}) for s in theirs]
+        return {"signed": signed, "did": {who: did for who, did in journey.acted.items() if journey.is_patient(who)}}
     if hold.cause == "no_go":
         checks = {f"session-{session.number}": session.check for session in journey.sessions.values()}
         check = checks.get(hold.source or "")

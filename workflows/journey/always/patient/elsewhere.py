@@ -19,6 +19,7 @@ from workflows.journey.always.safety.suicide_risk import find_suicidal
 from workflows.journey.instruments import RiskFinding
 from workflows.journey.protocol import DoseLimit, is_tighter
 from workflows.journey.stages.screening.rules import list_exclusions
+from workflows.journey.stages.sessions.dose_gate import is_declined
 from workflows.journey.stages.sessions.events import join_rechecks
 from workflows.journey.vocabulary.clinical import KnownDose
 from workflows.journey.vocabulary.severity import OF_CRISIS, OF_ITEM_9, Severity, is_at_least
@@ -55,6 +56,11 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
         limits=_tightest(others, medicine),
         also_known_as=_references(others),
         suicidal=_latest(found for each in others for found in find_suicidal(each).items()),
+        identity_asked=any(
+            merge.doubted or (merge.proposed and not is_declined(each, merge))
+            for each in others
+            for merge in each.merges.values()
+        ),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
     )
 

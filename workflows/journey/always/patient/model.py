@@ -87,6 +87,8 @@ class Elsewhere(ImmutableModel):
     """Since when suicidal intent or behaviour that clinicians found there last is recent, by what it is."""
     told_parted: tuple[Identifier, ...] = ()
     """Of which references the patient was told there that they are somebody else's."""
+    identity_asked: bool = False
+    """Whether two people are asked there if another reference is this patient too, or was wrongly taken for them."""
 
     @property
     def died(self) -> bool:
@@ -210,6 +212,11 @@ class Merge(ImmutableModel):
         """Whether nobody has signed yet that it is, or was."""
         return not (self.merged or self.undone)
 
+    @property
+    def doubted(self) -> bool:
+        """Whether it counts, and somebody says that it is wrong."""
+        return self.merged and self.doubt is not None
+
 
 class PatientState(PathwayState):
     """What the patient's other journeys say, as last taken in; by which references they know the patient, also those
@@ -220,13 +227,28 @@ class PatientState(PathwayState):
     also_known_as: tuple[Identifier, ...] = ()
     merges: dict[Identifier, Merge] = {}
     parted: dict[Identifier, int] = {}
+    acted: dict[Identifier, dict[Identifier, int]] = {}
+    """What everybody but the patient did here, by who: of each kind of event the version of the last one."""
     told_parted: tuple[Identifier, ...] = ()
     """The references of which this journey told the patient that they are somebody else's."""
 
+    @property
+    def patient_refs(self) -> tuple[Identifier, ...]:
+        """Every reference by which the patient is known."""
+        merged = (merge.other for merge in self.merges.values() if merge.merged)
+        return (self.patient.ref, *merged, *self.also_known_as)
+
     def is_patient(self, person: str) -> bool:
         """Whether this is the patient, by whichever of their references."""
-        merged = (merge.other for merge in self.merges.values() if merge.merged)
-        return person == self.patient.ref or person in merged or person in self.also_known_as
+        return person in self.patient_refs
+
+
+def add_act(state: PatientState, kind: str, event: EventHeader) -> dict[Identifier, dict[Identifier, int]]:
+    """Return what everybody did with one more event. What somebody sends who is known to be the patient is theirs."""
+    if state.is_patient(event.actor_id):
+        return state.acted
+    did = state.acted.get(event.actor_id, {})
+    return {**state.acted, event.actor_id: {**did, kind: event.version}}
 
 
 def _taken_in(state: PatientState, body: HistoryTakenIn, event: EventHeader) -> Changes:

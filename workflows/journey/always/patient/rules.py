@@ -12,7 +12,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import open_adverse_event
-from workflows.journey.always.holds.model import HISTORY, LIMITS, PARTED, SIGNED_BY_PATIENT, place
+from workflows.journey.always.holds.model import ACTED_BY_PATIENT, HISTORY, LIMITS, PARTED, place
 from workflows.journey.always.patient.model import (
     Elsewhere,
     KnownRisk,
@@ -20,11 +20,12 @@ from workflows.journey.always.patient.model import (
 )
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.evidence import sign_off_requirement
+from workflows.journey.obligation_types import IDENTITY_ELSEWHERE
 from workflows.journey.patient_limits import find_exceeded
 from workflows.journey.protocol import SignOffKind, is_tighter
-from workflows.journey.requirements import Requirement
+from workflows.journey.requirements import Requirement, require
 from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obstacles
-from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 from workflows.journey.vocabulary.severity import OF_OTHER_DOSE, Severity, is_at_least, worst
 
@@ -37,11 +38,11 @@ COUNTS_NO_MORE = (
 """Why care is held after a merge was undone. What rested on it may only become looser by a signature."""
 
 
-SIGNED_THEMSELVES = (
-    "somebody who signed here turns out to be the patient: their signatures count no more. See what they signed, and "
-    "what was done because of it"
+ACTED_THEMSELVES = (
+    "somebody who acted here turns out to be the patient: what they signed counts no more. See what they signed and "
+    "did, and what was done because of it"
 )
-"""Why care is held where a patient decided on their own treatment as somebody else."""
+"""Why care is held where a patient took part in their own treatment as somebody else."""
 
 
 def rests_on_patient(body: e.EventBody) -> bool:
@@ -162,7 +163,7 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
         return
     if body.parted and not _held_for_parting(journey, body.parted):
         yield from hold_after_parting(journey, f"history-{body.position}")
-    yield from _hold_for_signer(journey)
+    yield from _hold_for_acts(journey)
     news = [risk for risk in body.elsewhere.risks if risk.source in body.unsettled]
     planned = journey.sessions.get(journey.next_session)
     obstacles: tuple[str, ...] = ()
@@ -205,17 +206,25 @@ def _held_for_parting(journey: Journey, parted: tuple[str, ...]) -> bool:
 
 
 def react_merged(journey: Journey, body: e.PatientMerged, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care where somebody who decided here turns out to be the patient."""
-    yield from _hold_for_signer(journey)
+    """Hold care where somebody who acted here turns out to be the patient."""
+    yield from _hold_for_acts(journey)
 
 
-def _hold_for_signer(journey: Journey) -> Iterator[e.EventBody]:
-    """Hold care until two people have looked at what the patient themselves decided, under each id of somebody else,
-    since such a hold was placed for it last. Their signatures count no more; what they brought about at once stands."""
-    seen = {hold.source: hold.version for hold in journey.holds.values() if hold.cause == SIGNED_BY_PATIENT}
-    theirs = (s.by for s in journey.sign_offs if journey.is_patient(s.by) and s.version > seen.get(s.by, 0))
-    for signer in () if journey.closed else dict.fromkeys(theirs):
-        yield place(journey, SIGNED_BY_PATIENT, SIGNED_THEMSELVES, severe=True, source=signer)
+def _hold_for_acts(journey: Journey) -> Iterator[e.EventBody]:
+    """Hold care until two people have looked at what the patient themselves did, under each id of somebody else, since
+    such a hold was placed for it last. Their signatures count no more; what they brought about at once stands, and so
+    does what they recorded: a checklist, an observation."""
+    if journey.closed:
+        return
+    seen = {hold.source: hold.version for hold in journey.holds.values() if hold.cause == ACTED_BY_PATIENT}
+    for who, did in journey.acted.items():
+        if max(did.values()) > seen.get(who, 0) and journey.is_patient(who):
+            yield place(journey, ACTED_BY_PATIENT, ACTED_THEMSELVES, severe=True, source=who)
+
+
+def react_team(journey: Journey, body: e.CareTeamUpdated, at: datetime) -> Iterator[e.EventBody]:
+    """Hold care where the licence of somebody who acted here turns out to be the patient's."""
+    yield from _hold_for_acts(journey)
 
 
 def react_unmerged(journey: Journey, body: e.PatientUnmerged, at: datetime) -> Iterator[e.EventBody]:
@@ -264,15 +273,24 @@ def propose_unmerge(journey: Journey, command: c.ProposeUnmerge, by: Actor, at: 
 
 
 def needs(journey: Journey) -> Iterator[Requirement]:
-    """Ask two people whether another reference is this patient too, and whether that was wrong."""
+    """Ask two people whether another reference is this patient too, and whether that was wrong. Where that is asked in
+    another journey of the patient, who is responsible here knows that it waits."""
     for merge in journey.merges.values():
         asked = None
         if merge.proposed:
             asked = sign_off_requirement(journey, SignOffKind.PATIENT_MERGE, merge.id)
-        elif merge.merged and merge.doubt is not None:
+        elif merge.doubted:
             asked = sign_off_requirement(journey, SignOffKind.PATIENT_UNMERGE, merge.id)
         if asked:
             yield asked
+    if journey.elsewhere.identity_asked:
+        yield require(
+            IDENTITY_ELSEWHERE,
+            owner=Role.CLINICIAN,
+            person=journey.clinician,
+            what="see that it is decided in another journey of this patient whether another patient is this one",
+            care=False,
+        )
 
 
 DECISIONS: Decisions = {
@@ -281,6 +299,7 @@ DECISIONS: Decisions = {
     c.TakeInHistory: take_in,
 }
 REACTIONS: Reactions = {
+    e.CareTeamUpdated: react_team,
     e.HistoryTakenIn: react_history,
     e.PatientMerged: react_merged,
     e.PatientUnmerged: react_unmerged,

@@ -318,6 +318,8 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
         yield "another journey of this patient with this medicine is open"
     if any(merge.proposed and not is_declined(journey, merge) for merge in journey.merges.values()):
         yield "whether another patient is this one is not decided"
+    if journey.elsewhere.identity_asked:
+        yield "whether another patient is this one is not decided in another journey of this patient"
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
     if journey.elsewhere.unconfirmed:

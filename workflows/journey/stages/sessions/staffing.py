@@ -18,7 +18,7 @@ from workflows.journey.vocabulary.severity import OF_LOST_STAFF
 from workflows.journey.vocabulary.words import in_words
 
 
-def react(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
+def react_lost(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
     """Ask for somebody else in each part of a session that runs whose person is lost, as long as that is not asked. It
     is asked once; and again where they were back, and leave anew."""
     leaves = body.person if isinstance(body, e.CareTeamLeft) else None
@@ -45,4 +45,4 @@ def _lost(journey: Journey, session: Session) -> Iterator[tuple[Part, str]]:
             yield part, person
 
 
-REACTIONS: Reactions = dict.fromkeys((e.CareTeamLeft, e.DoseRecorded, e.PatientMerged, e.HistoryTakenIn), react)
+REACTIONS: Reactions = dict.fromkeys((e.CareTeamLeft, e.DoseRecorded, e.PatientMerged, e.HistoryTakenIn), react_lost)
