@@ -69,9 +69,8 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
             return f"{title_of_command(body.command_kind)}: {body.reason}"
         case e.ObligationEscalated():
             what = terms.awaited.get(body.obligation) or say(body.obligation.partition(":")[0])
-            again = f", for the {body.repetition + 1}. time" if body.repetition else ""
             held = ", and care is held" if body.hold else ""
-            return f"{what}: {describe_action(body.action, body.to)}, step {body.step + 1}{again}{held}"
+            return f"{what}: {describe_action(body.action, body.to)}, {name_step_taken(body)}{held}"
         case e.ContactsScheduled():
             return "; ".join(terms.known.get(each.id) or say(each.type) for each in body.contacts)
         case e.StageEntered():
@@ -86,6 +85,11 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
     return ", ".join(
         said for name, value in body if _is_plain(name, value) for said in _say_field(name, value, own, terms)
     )
+
+
+def name_step_taken(body: e.ObligationEscalated) -> str:
+    """Say which step of an escalation was taken, as people count, and for which time where it was taken again."""
+    return f"step {body.step + 1}" + (f", for the {body.repetition + 1}. time" if body.repetition else "")
 
 
 def _say_field(name: str, value: object, own: set[str], terms: Terms) -> Iterable[str]:

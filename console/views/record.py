@@ -12,11 +12,12 @@ from fastapi.responses import Response
 
 from activities.record.access_log import AccessLogEntry
 from application.pathway.show import ShowRecord, WholeRecord, show_record
+from application.words.lines import name_step_taken
 from application.words.terms import terms_of
 from application.words.viewer import shown_at
 from console.pages import page
 from console.visits import Looks, Visit
-from workflows.journey.events import Event, ObligationsUpdated, PathwayStarted
+from workflows.journey.events import Event, ObligationEscalated, ObligationsUpdated, PathwayStarted
 
 router = APIRouter()
 LEFT_OUT: Final = ("kind", "protocol", "approval", "signature", "code_key")
@@ -51,6 +52,10 @@ def facts_of(event: Event, zone: str) -> Any:
     said = _readable({name: value for name, value in event.body.model_dump().items() if name not in LEFT_OUT}, zone)
     if isinstance(event.body, PathwayStarted):
         said = {"protocol": f"{event.body.protocol.id}, version {event.body.protocol.version}", **said}
+    if isinstance(event.body, ObligationEscalated):
+        said = {name: each for name, each in said.items() if name != "repetition"} | {
+            "step": name_step_taken(event.body)
+        }
     return said or ""
 
 
