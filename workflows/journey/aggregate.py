@@ -161,6 +161,16 @@ EVOLUTIONS: Mapping[type[EventBody], tuple[Evolution, ...]] = {
 CLERICAL = (e.ObligationsUpdated, e.ObligationEscalated, e.ContactsScheduled, e.CommandRefused)
 """Events that say what is awaited or was refused. Nobody can have entered one in error."""
 
+REVIEWS_MAY_FALL = (
+    e.SignedOff,
+    e.CorrectionConfirmed,
+    e.PatientMerged,
+    e.PatientUnmerged,
+    e.HistoryTakenIn,
+    e.CareTeamUpdated,
+)
+"""Events after which a review may count that did not, or the other way round."""
+
 Decision: TypeAlias = Callable[[Journey, Any, Actor, datetime], Iterable[EventBody]]
 Decisions: TypeAlias = Mapping[type[CommandBody], Decision]
 """How commands are decided: the events that follow, or `RefusalRaised`. At a moment in UTC, by whom is named."""
@@ -223,6 +233,8 @@ def evolve(journey: Journey, event: e.Event) -> Journey:
     changed |= handover.hear_from_patient(journey, event)
     corrections = _corrections(journey, body, event)
     after = journey.model_copy(update={**changed, **kept, **corrections, "version": event.version})
+    if isinstance(body, REVIEWS_MAY_FALL):
+        after = after.model_copy(update=sessions.keep_maintenance(journey, after))
     if after.pregnancy_possible is False and pregnancy.rests_on_other(journey, after):
         return after.model_copy(update=pregnancy.judge_again(after))
     return after

@@ -1,16 +1,21 @@
 """Reviews after sessions, maintenance, and changes of the plan in between."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from simulation.people import plan, revision
+from tests.journey.correcting import confirm, mark
+from tests.journey.elsewhere import told
 from tests.journey.play import Play, after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.protocol import SignOffKind
+from workflows.journey.patient_limits import protocol_limit
+from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate, interval_obstacles
+from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.stages.sessions.validity import measure_obstacles
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import RefusalCode
@@ -137,6 +142,50 @@ def test_no_decision_for_maintenance_and_no_plan_alone_begins_its_time_anew() ->
     play.sign(SignOffKind.PLAN)
     assert planned not in interval_obstacles(play.journey, play.at)
     assert evaluated in interval_obstacles(play.journey, play.at)
+
+
+def corrected_review() -> Play:
+    """In maintenance, with a fourth dose two weeks after the third."""
+    play = in_maintenance()
+    play.do(kept(play))
+    play.sign(SignOffKind.PLAN)
+    return play.go_on(lambda journey: len(journey.ended_sessions) == 4)
+
+
+def answers_in_error(play: Play) -> None:
+    mark(play, "instrument.recorded", 0)
+    assert play.journey.maintenance_since is not None, "nobody has confirmed it"
+    confirm(play)
+
+
+def signer_is_patient(play: Play) -> None:
+    [review] = [s for s in play.journey.sign_offs if s.choice == "maintenance"]
+    told(play, also_known_as=[play.journey.patient.ref, review.by])
+
+
+@pytest.mark.requirement("B27")
+@pytest.mark.parametrize("falls", [answers_in_error, signer_is_patient])
+def test_maintenance_falls_with_the_review_that_decided_on_it(falls: Callable[[Play], None]) -> None:
+    """It went on, and a dose of the course that was corrected was judged by it: care was held once too often."""
+    play = corrected_review()
+    since = play.journey.maintenance_since
+    assert protocol_limit(play.journey, DoseLimit.MIN_INTERVAL_HOURS) == 168
+    falls(play)
+    assert play.journey.maintenance_since is None
+    assert protocol_limit(play.journey, DoseLimit.MIN_INTERVAL_HOURS) == 72
+    assert "session-3" in reviews_owed(play.journey), "nobody stays on the limits of the course unasked"
+    assert since is not None
+
+
+@pytest.mark.parametrize("choice", ["maintenance", "continue"])
+def test_a_review_that_is_decided_anew_says_whether_maintenance_goes_on(choice: str) -> None:
+    play = corrected_review()
+    since = play.journey.maintenance_since
+    answers_in_error(play)
+    for subject in reviews_owed(play.journey):
+        play.sign(SignOffKind.RESPONSE_REVIEW, subject, choice=choice)
+    assert play.journey.maintenance_since == (since if choice == "maintenance" else None)
+    assert reviews_owed(play.journey) == ()
 
 
 def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:

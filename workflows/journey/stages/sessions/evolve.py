@@ -22,6 +22,7 @@ from workflows.journey.stages.sessions.events import (
     SessionScheduled,
     SessionStopped,
 )
+from workflows.journey.stages.sessions.maintenance import find_maintenance
 from workflows.journey.stages.sessions.scheduled_minutes import find_made_minute
 from workflows.journey.stages.sessions.state import Check, Dose, Observation, Session, SessionsState, ToldBefore
 from workflows.journey.vocabulary.base import Identifier
@@ -169,13 +170,18 @@ def _recounted(state: PathwayState, session: Session, taken_at: datetime) -> tup
 
 
 def _decided(state: SessionsState, body: SignedOff, event: EventHeader) -> Changes:
-    """Maintenance has its own interval and sessions. It goes on with the course: no sum of doses begins anew, and no
-    time of maintenance once it is decided again. An end that was declined is proposed no more."""
+    """An end that was declined is proposed no more."""
     if body.sign_off == SignOffKind.END_DECISION and body.decision == "decline":
         return change_entry(state, "sessions", int(body.subject or 0), end_proposed=None)
-    review = body.sign_off == SignOffKind.RESPONSE_REVIEW and not body.first_of_two
-    begins = review and body.choice == "maintenance" and state.maintenance_since is None
-    return {"maintenance_since": event.at} if begins else {}
+    return {}
+
+
+def keep_maintenance(before: SessionsState, after: SessionsState) -> Changes:
+    """Return what changes where a review that decided on maintenance counts since, or counts no more. Maintenance has
+    its own interval and sessions. It goes on with the course: no sum of doses begins anew, and no time of maintenance
+    once it is decided again."""
+    was, now = find_maintenance(before), find_maintenance(after)
+    return {} if was == now else {"maintenance_since": now}
 
 
 def _observed(state: SessionsState, body: SessionObserved, event: EventHeader) -> Changes:

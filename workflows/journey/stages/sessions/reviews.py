@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.entries import put_all
 from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.stages.follow_up.trends import contacts_with_record, find_worsened
+from workflows.journey.stages.sessions.maintenance import changes_scores, counts, decided_for_maintenance
 from workflows.journey.vocabulary.stage import Stage
 
 
@@ -28,17 +28,25 @@ def is_looked_at_in_maintenance(journey: Journey, number: int) -> bool:
 def reviews_owed(journey: Journey) -> tuple[str, ...]:
     """Return the subjects of the response reviews that must come before anything further."""
     return tuple(
-        subject for subject in (*_sessions(journey), *_contacts(journey)) if not _is_reviewed(journey, subject)
+        subject
+        for subject in dict.fromkeys((*_sessions(journey), *_contacts(journey), *_fallen(journey)))
+        if not _is_reviewed(journey, subject)
     )
+
+
+def _fallen(journey: Journey) -> Iterator[str]:
+    """What was decided for maintenance by a review that counts no more, where no other one does."""
+    if journey.maintenance_since is None and journey.stage in (Stage.SESSIONS, Stage.FOLLOW_UP):
+        yield from (review.subject for review in decided_for_maintenance(journey) if review.subject is not None)
 
 
 def _is_reviewed(journey: Journey, subject: str) -> bool:
     """Whether a review was decided. What is recorded of a contact after that, or corrected of it, takes another one,
     unless it is the same; so does a correction of answers that it rests on."""
     decided, contact = _decided(journey).get(subject), journey.contacts.get(subject)
-    if decided is None:
+    if decided is None or not counts(journey, decided):
         return False
-    if any(_changes_scores(made, version, decided.version) for version, made in journey.corrections.items()):
+    if any(changes_scores(made, version, decided.version) for version, made in journey.corrections.items()):
         return False
     if contact is None or contact.done_at is None:
         return True
@@ -49,12 +57,6 @@ def _is_reviewed(journey: Journey, subject: str) -> bool:
     if contact.done_at <= decided.at and not corrected:
         return True
     return is_approved(journey, SignOffKind.RESPONSE_REVIEW, subject)
-
-
-def _changes_scores(made: CorrectionMade, version: int, decided: int) -> bool:
-    """Whether answers that were known when this was decided are others since, or count no more."""
-    counts_since = made.confirmed or 0 if made.in_error else version
-    return made.about.kind == "instrument.recorded" and made.version < decided < counts_since
 
 
 @recalled
