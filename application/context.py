@@ -22,6 +22,7 @@ from activities.record.verification.builds import Builds
 from activities.record.watching import now as time_of
 from application.caches.histories import Histories
 from application.caches.proofs import Proofs
+from application.caches.registers import Registers
 from application.errors import InvalidInput, RecordNotOpened, SettingsError, SteppedBack
 from application.process.sealing import open_sealed
 from application.profiles import Profile, profile_path, read_profile
@@ -150,7 +151,7 @@ class Context:
     ``profile`` is the name or file of the person who acts, and ``purpose`` why they look; None takes the profile from
     the settings and the purpose from the role. ``load``, ``open_record`` and ``connect`` provide settings, the record
     and Temporal: a program that serves many requests opens each once for all of them, and keeps its ``proofs``, the
-    ``histories`` that it read, and the ``builds`` that it asks.
+    ``histories`` and ``registers`` that it read, and the ``builds`` that it asks.
 
     Whoever signed in with a passkey has no profile and no key file: ``person``, ``session`` and ``sign_with`` are then
     who acts, their working session, and what signs for them. Nor has whom a link let in: then ``let_in_by`` says so.
@@ -181,6 +182,7 @@ class Context:
         connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]] = connect_to_temporal,
         proofs: Proofs | None = None,
         histories: Histories | None = None,
+        registers: Registers | None = None,
         builds: Builds | None = None,
     ) -> None:
         self.ask = ask
@@ -189,6 +191,7 @@ class Context:
         self.let_in_by = let_in_by
         self.proofs = Proofs() if proofs is None else proofs
         self.histories = Histories() if histories is None else histories
+        self.registers = Registers() if registers is None else registers
         self._builds = builds
         self.has_profile = person is None
         self._person = person

@@ -190,7 +190,7 @@ def _title(protocol: Protocol) -> str:
 
 
 def _status(call: Call, protocol: Protocol, path: Path) -> ApprovalStatus:
-    return status_of(protocol, path, call.context.settings, call.context.now())
+    return status_of(call.context, protocol, path)
 
 
 def _summary(call: Call, protocol: Protocol, approval: ApprovalStatus) -> dict[str, object]:

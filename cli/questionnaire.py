@@ -29,7 +29,7 @@ async def check(
     The console starts with all files of its folder, or not at all. Exit code 0 when none is refused, 2 when one is.
     """
     settings, output = call.context.settings, call.output
-    found = read_folder(folder_of(settings, folder), clinics_of(settings), demonstration=settings.demonstration)
+    found = read_folder(folder_of(settings, folder), clinics_of(call.context), demonstration=settings.demonstration)
     if output.json_only:
         output.data(_as_json(found))
     elif found.loaded:

@@ -74,7 +74,7 @@ class Call:
     @cached_property
     def named(self) -> Named:
         """The names that the register has; of others the ids."""
-        return names_beside_ids(self.context.settings)
+        return names_beside_ids(self.context)
 
 
 Act: TypeAlias = Callable[Concatenate[Call, P], Awaitable[ExitCode | None]]

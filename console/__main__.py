@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from application.context import Context
 from application.errors import SettingsError, UseCaseError
 from application.identity.keyring import verified_register
 from application.identity.openid.settings import OpenIdSettings, load_openid_settings
@@ -87,7 +88,7 @@ def _require_known(settings: Settings, openid: OpenIdSettings) -> None:
         SettingsError: there is none, or it does not.
     """
     try:
-        register = verified_register(settings)
+        register = verified_register(Context(load=lambda: settings))
     except UseCaseError as error:
         problem = f"needs a register, for who may look is what it says: {error.reason}. {error.remedy}"
         raise SettingsError([(f"{OPENID_PREFIX}ISSUER", problem)]) from None

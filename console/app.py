@@ -20,7 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.notices.wording import NAMELESS, Service
-from application.context import utc_now
+from application.context import Context, utc_now
 from application.errors import NOTHING_HAPPENED, InvalidInput, NotFound, UseCaseError, translate
 from application.identity.keyring import verified_register
 from application.identity.openid.provider import Provider
@@ -125,7 +125,7 @@ def create_app(
     app.state.settings = settings
     app.state.service = service
     app.state.bounce_key = bounce_key
-    app.state.questionnaires = questionnaires_of(settings)
+    app.state.questionnaires = questionnaires_of(opened.context())
     app.state.make_context = make_context or opened.context
     app.state.sign_ins = SignIns(invented, now)
     app.state.drafts = Drafts(now)
@@ -166,15 +166,16 @@ def create_app(
     app.add_exception_handler(HTTPException, _tell)
     app.add_middleware(OneAnswer, cookie=COOKIE, now=now)
     app.add_middleware(_Closed)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_hosts(settings)])
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(opened.context()))
     return app
 
 
-def _hosts(settings: Settings) -> list[str]:
+def _hosts(context: Context) -> list[str]:
     """The names under which the console answers: its own, and those at which the register lets passkeys be used."""
+    settings = context.settings
     if settings.register_file is None or settings.organisation_key is None:
         return [HOST]
-    return [HOST, *(urlsplit(origin).hostname or HOST for origin in verified_register(settings).origins)]
+    return [HOST, *(urlsplit(origin).hostname or HOST for origin in verified_register(context).origins)]
 
 
 async def _ask(request: Request, asked: Exception) -> Response:

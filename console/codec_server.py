@@ -8,7 +8,6 @@ Whatever goes wrong, payloads stay encrypted.
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
@@ -24,7 +23,7 @@ from temporalio.api.common.v1 import Payloads
 
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record import RecordFault, RecordUnavailable
-from application.context import record_of
+from application.context import Context
 from application.errors import NotAllowed, SettingsError, UseCaseError
 from application.operations.payloads import LASTS, TOKEN_LIMIT, TokenBearer, admit, decode_payloads
 from application.process.exit import begin, leave
@@ -85,13 +84,14 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def opened(app: Starlette) -> AsyncIterator[None]:
-        async with record_of(settings) as record, open_keys(settings) as keys:
-            app.state.record, app.state.keys = record, keys
+        async with Context(load=lambda: settings, let_in_by=None) as context, open_keys(settings) as keys:
+            await context.record()
+            app.state.context, app.state.keys = context, keys
             yield
 
     async def admitted(request: Request, token: str) -> TokenBearer:
         try:
-            return await admit(settings, request.app.state.record, token, datetime.now(UTC))
+            return await admit(request.app.state.context, token)
         except NotAllowed:
             if not limits.allow(""):
                 raise _TooMany from None

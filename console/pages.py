@@ -62,7 +62,7 @@ from console.limits import TooOften
 from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
 from console.to_patients import summary_of, title_of
-from console.visits import KEPT, Visit, sign_ins_of
+from console.visits import KEPT, Visit, context_of_nobody, sign_ins_of
 from workflows.journey.views.summary import describe_action
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import local
@@ -306,7 +306,7 @@ def page(
         tell("page.refused", code=reference_of(request), kind=type(error).__name__)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
-    called = names_in_register(settings)
+    called = names_in_register(context_of_nobody(request))
     if "terms" in shown:
         shown["terms"] = shown["terms"]._replace(called=called)
     content = PAGES.get_template(name).render(

@@ -18,6 +18,7 @@ from activities.record.verification.builds import Builds
 from activities.signatures.sessions import SessionProblem, refusal_of
 from application.caches.histories import Histories
 from application.caches.proofs import Proofs
+from application.caches.registers import Registers
 from application.context import (
     LINK,
     TERMINAL,
@@ -87,6 +88,7 @@ class Opened:
         self._opening = asyncio.Lock()
         self._proofs = Proofs()
         self._histories = Histories()
+        self._registers = Registers()
         self._builds = Builds(settings.builds_file)
         self._record: Record | None = None
         self._journeys: Journeys | None = None
@@ -128,6 +130,7 @@ class Opened:
             connect=self.journeys,
             proofs=self._proofs,
             histories=self._histories,
+            registers=self._registers,
             builds=self._builds,
         )
 
@@ -169,7 +172,7 @@ class Visit:
             return self._make_context(person=by.person, sign_with=_sign_nothing, let_in_by=None)
         if by.key_id is None:
             return self._make_context(profile=str(by.profile), ask=ask)
-        signs = signing_with(settings_of(self.request), by.key_id, firsts(self.sent))
+        signs = signing_with(context_of_nobody(self.request), by.key_id, firsts(self.sent))
         return self._make_context(person=by.person, session=by.session, sign_with=signs)
 
     @property
@@ -284,7 +287,7 @@ def _found_by(request: Request, does: bool) -> SignIn | None:
         return None
     if found is None or (found.key_id is None and not found.looks_only):
         return found
-    register, now = verified_register(settings_of(request)), sign_ins.now()
+    register, now = verified_register(context_of_nobody(request)), sign_ins.now()
     if found.key_id is not None:
         person = person_of(register, found.key_id, now)
     else:

@@ -107,7 +107,7 @@ class RegisterFile:
             RegisterError: it cannot be trusted now. An earlier one must not be used instead.
         """
         try:
-            register = self.believed()
+            register = self.read()
         except RegisterError as error:
             # Once: everybody who sends something asks, and what waits asks again and again.
             if self._problem != error.reason:
@@ -119,8 +119,8 @@ class RegisterFile:
         self._problem = None
         return register
 
-    def believed(self) -> Register:
-        """As `current`, for whoever tells the person who asks: nothing is logged.
+    def read(self) -> Register:
+        """As `current`, but nothing is logged: for whoever tells the person who asks.
 
         Raises:
             RegisterError: as `current`.

@@ -126,7 +126,7 @@ def _near(context: Context, patients: PatientKeys) -> frozenset[str]:
     if context.person.role not in STAFF_ROLES:
         return own
     try:
-        staff = verified_register(context.settings).staff
+        staff = verified_register(context).staff
     except (InvalidInput, NotVerified):
         return own
     clinics = {*context.person.clinics}

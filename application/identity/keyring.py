@@ -5,7 +5,6 @@ A passphrase is asked of a person (`Context.ask`) and used once. It is never sto
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,6 @@ from pydantic import AwareDatetime, StringConstraints, ValidationError
 from activities.private_files import NotPrivate, read_private
 from activities.signatures import keys, register_file
 from activities.signatures.keys import KeyFileError, PrivateKey, WrongPassphrase
-from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import Register, RegisterError
 from application.context import Context
 from application.errors import NOTHING_WRITTEN, InvalidInput, NotAllowed, NotVerified, SteppedBack, UseCaseError
@@ -227,8 +225,8 @@ def register_path(given: Path | None, settings: Settings) -> Path:
     return path
 
 
-def read_register(path: Path, organisation_key: bytes) -> Register:
-    """Read the register in a file, and verify its signature. This process takes no older one than it has read there.
+def read_register(context: Context, path: Path, organisation_key: bytes) -> Register:
+    """Read the register in a file, and verify its signature. An older one than was read there before is not taken.
 
     Raises:
         InvalidInput: there is no file.
@@ -242,14 +240,9 @@ def read_register(path: Path, organisation_key: bytes) -> Register:
             state=NOTHING_WRITTEN,
         )
     try:
-        return _file(path, organisation_key).believed()
+        return context.registers.read(path, organisation_key)
     except RegisterError as error:
         raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
-
-
-@lru_cache(maxsize=16)
-def _file(path: Path, organisation_key: bytes) -> RegisterFile:
-    return RegisterFile(path, organisation_key)
 
 
 async def require_newest(context: Context, given: Path | None = None) -> None:
@@ -264,20 +257,21 @@ async def require_newest(context: Context, given: Path | None = None) -> None:
     newest = await (await context.record()).seen_register()
     if content is None or newest is None:
         return
-    register = verified_register(context.settings, path)
+    register = verified_register(context, path)
     try:
         register_file.require_newest(register, register_file.content_hash(content), newest)
     except RegisterError as error:
         raise NotVerified(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
 
 
-def verified_register(settings: Settings, given: Path | None = None) -> Register:
+def verified_register(context: Context, given: Path | None = None) -> Register:
     """Read the register, and verify it with the organisation's key that the settings name.
 
     Raises:
         InvalidInput: a setting or the file is missing.
         NotVerified: it cannot be believed.
     """
+    settings = context.settings
     path = register_path(given, settings)
     if settings.organisation_key is None:
         raise InvalidInput(
@@ -285,4 +279,4 @@ def verified_register(settings: Settings, given: Path | None = None) -> Register
             "Set CAREPATH_ORGANISATION_KEY to the public key that `clinician register` printed",
             state=NOTHING_WRITTEN,
         )
-    return read_register(path, bytes.fromhex(settings.organisation_key))
+    return read_register(context, path, bytes.fromhex(settings.organisation_key))

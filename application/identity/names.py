@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from activities.signatures.signer_registry import Register
+from application.context import Context
 from application.errors import UseCaseError
 from application.identity.keyring import verified_register
-from application.settings import Settings
 
 
-def names_in_register(settings: Settings) -> Callable[[str], str]:
+def names_in_register(context: Context) -> Callable[[str], str]:
     """Return what gives the printed name of one of the staff, or of a clinic, for its id; with the id, where two have
     the same name. For what the register does not name, or as long as it cannot be believed, it gives the id."""
-    known = _known_by(settings)
+    known = _known_by(context)
 
     @cache
     def unique() -> Mapping[str, str]:
@@ -23,9 +23,9 @@ def names_in_register(settings: Settings) -> Callable[[str], str]:
     return lambda person: unique().get(person, person)
 
 
-def names_beside_ids(settings: Settings) -> Callable[[str], str]:
+def names_beside_ids(context: Context) -> Callable[[str], str]:
     """Return what gives the same name with the id beside it."""
-    known = _known_by(settings)
+    known = _known_by(context)
     return lambda person: _beside(known(), person)
 
 
@@ -39,13 +39,13 @@ def _beside(known: Mapping[str, str], person: str) -> str:
     return f"{known[person]} ({person})" if person in known else person
 
 
-def _known_by(settings: Settings) -> Callable[[], Mapping[str, str]]:
+def _known_by(context: Context) -> Callable[[], Mapping[str, str]]:
     @cache
     def known() -> Mapping[str, str]:
-        if settings.register_file is None:
+        if context.settings.register_file is None:
             return {}
         try:
-            register = verified_register(settings)
+            register = verified_register(context)
         except UseCaseError:
             return {}
         return _names_in(register)

@@ -30,7 +30,6 @@ from application.errors import NOTHING_HAPPENED, InvalidInput, NotAllowed
 from application.identity import keyring
 from application.identity.signers import Applicant, EnrolmentRequest
 from application.profiles import Profile, profiles_in
-from application.settings import Settings
 from workflows.journey.vocabulary.actors import CLINICAL
 from workflows.journey.vocabulary.base import canonical
 from workflows.journey.vocabulary.proof import LONGEST_SESSION, SessionCertificate, SessionStatement
@@ -80,13 +79,13 @@ class SignedIn(NamedTuple):
 # Making one
 
 
-def ask_to_make(settings: Settings, applicant: Applicant, origin: str) -> PasskeyAsked:
+def ask_to_make(context: Context, applicant: Applicant, origin: str) -> PasskeyAsked:
     """Return what a browser is asked so that somebody's passkey is made for pages of this origin.
 
     Raises:
         InvalidInput, NotVerified: passkeys are not used there, or the register cannot be believed.
     """
-    _require_listed(keyring.verified_register(settings), origin)
+    _require_listed(keyring.verified_register(context), origin)
     options = {
         "challenge": _enrolling(applicant).hex(),
         "rp": {"id": _host_of(origin), "name": "Care pathways"},
@@ -99,14 +98,14 @@ def ask_to_make(settings: Settings, applicant: Applicant, origin: str) -> Passke
     return PasskeyAsked({"create": options}, {})
 
 
-def request_for(settings: Settings, applicant: Applicant, sent: Mapping[str, str], origin: str) -> EnrolmentRequest:
+def request_for(context: Context, applicant: Applicant, sent: Mapping[str, str], origin: str) -> EnrolmentRequest:
     """Return the request to enrol a passkey that a browser has made.
 
     Raises:
         InvalidInput: it was not made for this person here.
         NotVerified: the register cannot be believed.
     """
-    _require_listed(keyring.verified_register(settings), origin)
+    _require_listed(keyring.verified_register(context), origin)
     try:
         key = made_passkey(
             bytes.fromhex(sent[CREDENTIAL_ID]),
@@ -142,7 +141,7 @@ async def offer(context: Context, person: str, origin: str, key_id: str | None =
         InvalidInput, NotVerified: passkeys are not used there, or the register cannot be believed.
         RecordUnavailable, RecordFault: as the record does.
     """
-    register, now = keyring.verified_register(context.settings), context.now()
+    register, now = keyring.verified_register(context), context.now()
     _require_listed(register, origin)
     await keyring.require_newest(context)
     log = await (await context.record()).log_name()
@@ -182,7 +181,7 @@ async def accept(context: Context, offered: Offered, sent: Mapping[str, str]) ->
     answer = _answer(sent)
     if offered.statement is None or offered.person is None or offered.session_key is None or answer is None:
         raise _not_let_in()
-    register = keyring.verified_register(context.settings)
+    register = keyring.verified_register(context)
     certificate = SessionCertificate(**dict(offered.statement), **dict(answer))
     log = ThisLog(await (await context.record()).log_name(), context.settings.demonstration)
     problem = check_session(certificate, register, log, context.now())
@@ -223,14 +222,14 @@ def _nobodys(person: str, origin: str) -> Offered:
 # Signing
 
 
-def signing_with(settings: Settings, key_id: str, sent: Mapping[str, str]) -> SignWith:
+def signing_with(context: Context, key_id: str, sent: Mapping[str, str]) -> SignWith:
     """Return what signs with somebody's passkey, when a form brings its answer; without one it raises `PasskeyAsked`.
 
     The signature is checked here too, so that what does not count is told at once and sent nowhere.
     """
 
     def sign(stated: Stated, at: datetime, until: datetime | None = None) -> Signature:
-        register = keyring.verified_register(settings)
+        register = keyring.verified_register(context)
         entry = register.entry(key_id)
         passkey = None if entry is None else entry.as_passkey
         if entry is None or passkey is None or entry.state_at(at) != "active":

@@ -36,7 +36,7 @@ def show_people(context: Context) -> People:
         InvalidInput, NotVerified: the register is missing or cannot be believed.
     """
     require_staff(context, "who works here")
-    register, now = verified_register(context.settings), context.now()
+    register, now = verified_register(context), context.now()
     everybody = context.person.role in LOOK_AFTER_IT
     found = [
         PersonEntered(

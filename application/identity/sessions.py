@@ -63,7 +63,7 @@ async def open_working_session(context: Context, lasts: timedelta = LONGEST_SESS
         InvalidInput: the key, the register or the profile cannot be used.
     """
     person = keyring.require_key_holder(context.actor)
-    register, now = keyring.verified_register(context.settings), context.now()
+    register, now = keyring.verified_register(context), context.now()
     await keyring.require_newest(context)
     clinics = _clinics_of(register, context)
     log = await (await context.record()).log_name()
@@ -196,7 +196,7 @@ async def _let_in(context: Context, actor: Actor, way: str) -> tuple[SessionCert
     session_key = Ed25519PrivateKey.generate()
     statement = session_statement(
         actor,
-        organisation=keyring.verified_register(context.settings).organisation,
+        organisation=keyring.verified_register(context).organisation,
         log=await (await context.record()).log_name(),
         clinics=actor.clinics,
         purpose=context.purpose.value,
@@ -216,7 +216,7 @@ async def _problem(context: Context, session: SessionCertificate) -> SessionProb
     if session.role != context.actor.role:
         return SessionProblem.WRONG_ROLE
     log = ThisLog(await (await context.record()).log_name(), context.settings.demonstration)
-    return check_session(session, keyring.verified_register(context.settings), log, context.now())
+    return check_session(session, keyring.verified_register(context), log, context.now())
 
 
 def _is_own(context: Context, actor: Actor) -> bool:

@@ -289,7 +289,7 @@ def list_signers(context: Context, register: Path | None) -> Register:
     Raises:
         InvalidInput, NotVerified: it is missing, or not valid.
     """
-    return keyring.verified_register(context.settings, register)
+    return keyring.verified_register(context, register)
 
 
 async def list_used(context: Context, register: Path | None) -> Register:
@@ -325,7 +325,7 @@ def change_register(
     _require_ours(context, key)
     known = content_of(path)
     try:
-        changed = change(keyring.read_register(path, key.public_key))
+        changed = change(keyring.read_register(context, path, key.public_key))
     except RegisterError as error:
         raise Conflict(error.reason, error.remedy, state=NOTHING_WRITTEN) from None
     replace(path, register_file.publish(changed, key), known)

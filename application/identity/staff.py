@@ -51,7 +51,7 @@ def add_register_entries(context: Context, journey: Journey | None, command: Com
     named = list_people_to_look_up(journey, command.body)
     if not named:
         return command
-    register = verified_register(context.settings)
+    register = verified_register(context)
     _require_known(register, command.body)
     return command.model_copy(update={"named": members(register, named)})
 
@@ -96,7 +96,7 @@ def rosters(context: Context, clinics: Iterable[str], ahead: timedelta = AHEAD) 
     """
     if context.settings.register_file is None:
         return ()
-    register, now = verified_register(context.settings), context.now()
+    register, now = verified_register(context), context.now()
     return tuple(
         Roster(clinic, on_call(register, clinic, now), rota_gaps(register, clinic, now, now + ahead))
         for clinic in clinics
@@ -108,7 +108,7 @@ def rosters_if_known(context: Context, clinics: Iterable[str] | None = None) -> 
     that keeps nobody from their work."""
     try:
         if clinics is None and context.settings.register_file is not None:
-            clinics = verified_register(context.settings).clinics
+            clinics = verified_register(context).clinics
         return rosters(context, clinics or ())
     except UseCaseError:
         return None
@@ -131,7 +131,7 @@ def colleagues(context: Context, role: Role | None = None) -> dict[str, str]:
     now = context.now()
     found = {
         entry.member.id: entry.printed_name
-        for entry in verified_register(context.settings).staff
+        for entry in verified_register(context).staff
         if role in (None, entry.member.role)
         and any(entry.member.works_at(clinic, now) for clinic in context.person.clinics)
     }
@@ -158,7 +158,7 @@ def staff_of(context: Context, clinic: str) -> tuple[Colleague, ...] | None:
     now = context.now()
     found = [
         Colleague(entry.member.id, entry.printed_name, entry.member)
-        for entry in verified_register(context.settings).staff
+        for entry in verified_register(context).staff
         if clinic in entry.member.clinics and (entry.member.until is None or now < entry.member.until)
     ]
     return tuple(sorted(found, key=lambda each: each.id))

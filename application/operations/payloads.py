@@ -31,7 +31,6 @@ from application.identity.sessions import session_of
 from application.profiles import Profile
 from application.reading.access_log import Query, keep_look
 from application.reading.history import read_stored
-from application.settings import Settings
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import InputModel, canonical
 from workflows.journey.vocabulary.calendars import Instant
@@ -84,9 +83,9 @@ async def make_token(context: Context) -> str:
 class TokenBearer(Context):
     """A request of somebody who came with a token."""
 
-    def __init__(self, settings: Settings, record: Record, session: SessionCertificate) -> None:
-        super().__init__(load=lambda: settings)
-        self._shared, self._session = record, session
+    def __init__(self, server: Context, session: SessionCertificate) -> None:
+        super().__init__(load=lambda: server.settings, registers=server.registers)
+        self._server, self._session = server, session
 
     @cached_property
     def person(self) -> Profile:
@@ -100,23 +99,23 @@ class TokenBearer(Context):
 
     async def record(self) -> Record:
         """The record that all requests share."""
-        return self._shared
+        return await self._server.record()
 
 
-async def admit(settings: Settings, record: Record, token: str, now: datetime) -> TokenBearer:
-    """Return a request of whoever has a token that counts at a moment (UTC).
+async def admit(server: Context, token: str) -> TokenBearer:
+    """Return a request of whoever has a token that counts now. It shares the record and the registers of the server.
 
     Raises:
         NotAllowed: it does not count, or no longer.
         UseCaseError, RecordUnavailable, RecordFault: that cannot be judged now.
     """
-    found = _read(token)
+    found, now = _read(token), server.now()
     if found is None:
         raise _no_token("this is no token")
     if found.until <= now or found.until - now > LASTS:
         raise _no_token("the token is over")
-    log = ThisLog(*await record.log())
-    problem = check_session(found.session, keyring.verified_register(settings), log, now)
+    log = ThisLog(*await (await server.record()).log())
+    problem = check_session(found.session, keyring.verified_register(server), log, now)
     if problem is not None:
         raise _no_token(f"the session of the token does not count ({problem.value})")
     try:
@@ -125,7 +124,7 @@ async def admit(settings: Settings, record: Record, token: str, now: datetime) -
     except (InvalidSignature, ValueError):
         raise _no_token("this is no token") from None
     _require_reader(found.session.role)
-    bearer = TokenBearer(settings, record, found.session)
+    bearer = TokenBearer(server, found.session)
     await keyring.require_newest(bearer)
     return bearer
 

@@ -135,7 +135,7 @@ class Starter:
         record = await self._context.record()
         body = StartPathway.model_construct(
             journey_id=referral.journey_id,
-            organisation=keyring.verified_register(self._context.settings).organisation,
+            organisation=keyring.verified_register(self._context).organisation,
             log=await record.log_name(),
             code_key=record.patients.of_codes(referral.journey_id).hex(),
             clinic=referral.clinic,

@@ -15,7 +15,6 @@ from application.errors import NOTHING_WRITTEN, Conflict, FieldProblem, NotVerif
 from application.identity.keyring import verified_register
 from application.input.files import content_of
 from application.protocols.files import load_protocol, protocol_files
-from application.settings import Settings
 from workflows.journey.protocol import Protocol
 from workflows.journey.vocabulary.calendars import local
 from workflows.journey.vocabulary.signed_statement import ProtocolApproval
@@ -105,7 +104,7 @@ def _clinics(approval: ProtocolApproval, register: Register) -> str:
     return ", ".join(f"{names[each]} ({each})" if each in names else each for each in approval.clinics)
 
 
-def status_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: datetime) -> ApprovalStatus:
+def status_of(context: Context, protocol: Protocol, protocol_file: Path) -> ApprovalStatus:
     """Return the status of the approval beside a protocol file now. It raises nothing: the status says what cannot be
     checked."""
     try:
@@ -117,11 +116,11 @@ def status_of(protocol: Protocol, protocol_file: Path, settings: Settings, now: 
     if (lacking := lacking_of(approval, protocol)) is not None:
         return lacking
     try:
-        register = verified_register(settings)
+        register = verified_register(context)
     except UseCaseError as problem:
         text = f"signed by {signers(approval)}, which cannot be checked: {problem.reason}"
         return ApprovalStatus("not_checked", text, problem.remedy, type(problem))
-    return check_approval(approval, protocol, register, now)
+    return check_approval(approval, protocol, register, context.now())
 
 
 def lacking_of(approval: ProtocolApproval, protocol: Protocol) -> ApprovalStatus | None:
@@ -157,7 +156,7 @@ def approval_of(protocol: Protocol, protocol_file: Path, context: Context, clini
     Raises:
         UseCaseError: there is no valid one for this clinic. The error says why, and which protocols the clinic has.
     """
-    found = status_of(protocol, protocol_file, context.settings, context.now())
+    found = status_of(context, protocol, protocol_file)
     which = f"protocol {protocol.id} version {protocol.version}"
     if found.approval is None:
         raise found.error(f"{which} may not carry patients: {found.text}", found.remedy)
@@ -181,7 +180,7 @@ def approved_for(context: Context, clinic: str) -> tuple[str, ...]:
             protocol = load_protocol(file)
         except UseCaseError:
             continue  # Nobody can be started on what cannot be read; `protocol list` says so.
-        status = status_of(protocol, file, context.settings, context.now())
+        status = status_of(context, protocol, file)
         if status.approval is not None and not protocol.obstacles() and clinic in status.approval.clinics:
             names.append(file.stem)
     return tuple(names)

@@ -80,7 +80,6 @@ def read_to_approve(
     begun = None if known is None or anew else read_approval(known)
     if begun is not None:
         _require_open(begun, protocol, signer, context.now())
-    settings = context.settings
     return ToApprove(
         protocol=protocol,
         file=file,
@@ -88,9 +87,9 @@ def read_to_approve(
         clinics=_clinics(clinics, begun, context),
         begun=begun,
         known=known,
-        register=keyring.verified_register(settings),
+        register=keyring.verified_register(context),
         until=_until(review, begun, protocol, context.now()),
-        status=status_of(protocol, file, settings, context.now()),
+        status=status_of(context, protocol, file),
     )
 
 

@@ -52,7 +52,7 @@ def list_protocols(context: Context) -> tuple[ListedProtocol, ...]:
             why = f"its file is not valid: `protocol check {file.name}` says why"
             found.append(ListedProtocol(file.stem, None, None, False, (why,)))
             continue
-        approval = status_of(protocol, file, context.settings, context.now())
+        approval = status_of(context, protocol, file)
         today = local(context.now(), protocol.working_time.zone).date()
         obstacles = protocol.obstacles()
         fit = not obstacles and approval.approval is not None

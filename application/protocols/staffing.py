@@ -18,7 +18,7 @@ def require_staff(context: Context, protocol: Protocol) -> None:
     """
     if context.settings.register_file is None or context.settings.organisation_key is None:
         return
-    register, now = verified_register(context.settings), context.now()
+    register, now = verified_register(context), context.now()
     problems: list[FieldProblem] = []
     for clinic in register.clinics:
         here = [entry.member for entry in register.staff if entry.member.works_at(clinic, now)]
@@ -41,7 +41,7 @@ def require_staff_for(context: Context, protocol: Protocol, clinic: str, patient
         InvalidInput, NotVerified: the register is missing or cannot be believed.
     """
     now = context.now()
-    here = [entry.member for entry in verified_register(context.settings).staff if entry.member.works_at(clinic, now)]
+    here = [entry.member for entry in verified_register(context).staff if entry.member.works_at(clinic, now)]
     unlicensed = [each.id for each in here if each.licence is not None and not each.licence.covers(patient.state, now)]
     found = [*dead_ends_for(protocol, [(member.id, member.role) for member in here], patient.ref, unlicensed)]
     if found:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from application.context import Context
 from application.errors import NOTHING_WRITTEN, FieldProblem, InvalidInput, SettingsError, UseCaseError
 from application.identity.keyring import verified_register
 from application.questionnaires.resource import Unfit, content_of
@@ -69,15 +70,16 @@ def _distance(language: str | None, wanted: str) -> tuple[int, str]:
     return orders.index(True), here
 
 
-def questionnaires_of(settings: Settings) -> Folder:
+def questionnaires_of(context: Context) -> Folder:
     """Return the questionnaires that the settings name; none where they name no folder.
 
     Raises:
         SettingsError: a file is refused. None is used then.
     """
+    settings = context.settings
     if settings.questionnaires_dir is None:
         return Folder()
-    folder = read_folder(settings.questionnaires_dir, clinics_of(settings), demonstration=settings.demonstration)
+    folder = read_folder(settings.questionnaires_dir, clinics_of(context), demonstration=settings.demonstration)
     if folder.refused:
         told = [(SETTING, f"{field.field}: {field.problem}") for field in problems_of(folder)]
         raise SettingsError([*told, (SETTING, "correct the files, and try them with `questionnaire check`")])
@@ -106,12 +108,13 @@ def problems_of(folder: Folder) -> tuple[FieldProblem, ...]:
     )
 
 
-def clinics_of(settings: Settings) -> Collection[str] | None:
+def clinics_of(context: Context) -> Collection[str] | None:
     """Return the clinics that the register lists; None where there is no register that can be used here."""
+    settings = context.settings
     if settings.register_file is None or settings.organisation_key is None:
         return None
     try:
-        return verified_register(settings).clinics
+        return verified_register(context).clinics
     except UseCaseError:
         return None
 

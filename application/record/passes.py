@@ -16,6 +16,7 @@ from activities.record.locks import HeldElsewhere, alone
 from activities.record.reconciliation import Pass, keep_pass, list_passes, seconds_since_pass
 from activities.record.schema_objects import find_schema_differences
 from activities.record.watching import Look, last_look
+from application.caches.registers import Registers
 from application.context import Context, clocks_differ
 from application.errors import UseCaseError, outage
 from application.record.drift import Drift
@@ -100,11 +101,11 @@ async def _reconcile_regularly(
     settings: Settings, connect: Callable[[Settings], AbstractAsyncContextManager[Journeys]], stop: asyncio.Event
 ) -> None:
     every = float(settings.reconcile_seconds)
-    began, informed = monotonic(), dict[UUID, bytes]()
+    began, informed, registers = monotonic(), dict[UUID, bytes](), Registers()
     while not stop.is_set():
         try:
             # A context of its own, and so connections of its own: no append waits for one.
-            async with Context(load=lambda: settings, connect=connect) as context:
+            async with Context(load=lambda: settings, connect=connect, registers=registers) as context:
                 await _tell_of_schema(await context.record())
                 while not stop.is_set():
                     record = await context.record()

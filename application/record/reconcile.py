@@ -121,6 +121,6 @@ def _departed(context: Context) -> frozenset[tuple[str, str, Role]]:
     if context.settings.register_file is None:
         return frozenset()
     try:
-        return departed(verified_register(context.settings), context.now())
+        return departed(verified_register(context), context.now())
     except UseCaseError:
         return frozenset()

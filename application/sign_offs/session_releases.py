@@ -39,7 +39,7 @@ async def find_unproven(context: Context, journey: Journey, stored: Sequence[Sto
         return frozenset()
     record = await context.record()
     try:
-        register = verified_register(context.settings)
+        register = verified_register(context)
     except UseCaseError as problem:
         for number, released in standing.items():
             _tell(journey.id, number if released else None, problem)

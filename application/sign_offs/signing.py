@@ -60,6 +60,6 @@ def _signature(context: Context, signer: Actor, journey: Journey, body: Sign | D
         )
     key = keyring.unlock_for_signing(context, printed)
     if context.settings.register_file is not None:
-        keyring.require_enrolled(keyring.verified_register(context.settings), key.key_id, printed, context.now())
+        keyring.require_enrolled(keyring.verified_register(context), key.key_id, printed, context.now())
     header = keys.new_seal(key.key_id, context.now())
     return keys.sign(key, of_command(journey.id, journey.scope, body, signer, header))

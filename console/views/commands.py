@@ -216,7 +216,7 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
             events, read, *_ = await read_journey(context, query, journey_id, participants=True)
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
-            called, whole = names_in_register(context.settings), context.person.role != Role.OBSERVER
+            called, whole = names_in_register(context), context.person.role != Role.OBSERVER
             known = FormContext(read, events, staff, whole=whole, called=called, instrument=instrument)
         except NotAllowed:
             if not kind.model.by_anybody:

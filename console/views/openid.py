@@ -14,7 +14,7 @@ from console.limits import count_try
 from console.pages import page
 from console.sign_ins import Begun, RoleChoice
 from console.views.sign_in import hand_over, home_of, own
-from console.visits import COOKIE, context_of_nobody, firsts, sent_with, settings_of, sign_ins_of, zone_sent
+from console.visits import COOKIE, context_of_nobody, firsts, sent_with, sign_ins_of, zone_sent
 
 router = APIRouter()
 FLOW_COOKIE = "__Host-carepath-openid"
@@ -51,7 +51,8 @@ async def come_back(request: Request) -> Response:
     count_try(request, person)
     async with context_of_nobody(request) as context:
         await require_newest(context)
-    people = who_may_look(verified_register(settings_of(request)), person, sign_ins.now())
+        register = verified_register(context)
+    people = who_may_look(register, person, sign_ins.now())
     if not people:
         log.warning("openid.refused", code="nobody_of_the_register")
         raise not_in_register()

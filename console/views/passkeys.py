@@ -12,7 +12,7 @@ from application.input import forms
 from console.forms import fields_of, read_back
 from console.limits import count_try
 from console.pages import page
-from console.visits import firsts, origin_of, sent_with, settings_of
+from console.visits import context_of_nobody, firsts, origin_of, sent_with
 from workflows.journey.vocabulary.actors import STAFF_ROLES
 
 router = APIRouter()
@@ -33,8 +33,8 @@ async def make(request: Request) -> Response:
         # Only a day is asked for, and it has no zone.
         applicant = forms.check(Applicant, read_back(FIELDS, sent, "UTC"), templated=False)
         if passkeys.ATTESTATION not in sent:
-            raise passkeys.ask_to_make(settings_of(request), applicant, origin)
-        made = passkeys.request_for(settings_of(request), applicant, firsts(sent), origin)
+            raise passkeys.ask_to_make(context_of_nobody(request), applicant, origin)
+        made = passkeys.request_for(context_of_nobody(request), applicant, firsts(sent), origin)
     except UseCaseError as error:
         return _shown(request, sent, error)
     return page(request, "make_passkey.html", made=made)

@@ -96,7 +96,7 @@ async def _shown(visit: Visit, name: str, since: str, error: UseCaseError | None
                 asked = read_to_approve(context, name, None, anew=anew)
             except UseCaseError as problem:
                 objection = problem
-        clinics = () if asked is None else verified_register(context.settings).clinics
+        clinics = () if asked is None else verified_register(context).clinics
     return page(
         visit.request,
         "protocol.html",

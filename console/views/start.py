@@ -144,7 +144,7 @@ def _offered(context: Context) -> Iterator[Field]:
         NotAllowed: the person may not start journeys.
     """
     require_role(context.actor, START)
-    clinics, called = context.person.clinics, names_in_register(context.settings)
+    clinics, called = context.person.clinics, names_in_register(context)
     choices: Mapping[str, Mapping[str, str]] = {
         "clinic": {clinic: called(clinic) for clinic in sorted(clinics)},
         "pathway": {pathway: say(pathway) for pathway in list_pathways()},

@@ -33,7 +33,7 @@ from application.work.permissions import WARNED_BEFORE, ListPermissions, list_pe
 from console.holdings import Holding, Holdings
 from console.pages import PAGES, page
 from console.views.commands import command_id, command_id_of, with_id
-from console.visits import Acts, Looks, Visit, references_of
+from console.visits import Acts, Looks, Visit, context_of_nobody, references_of
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import canonical
 
@@ -117,7 +117,7 @@ async def show_progress(visit: Looks, together: UUID) -> Response:
 
 async def _as_it_goes(visit: Visit, whole: Response, holding: Holding, together: UUID) -> AsyncIterator[str]:
     begin, between, end = bytes(whole.body).decode().split(MARK)
-    called = names_in_register(visit.request.app.state.settings)
+    called = names_in_register(context_of_nobody(visit.request))
     parts: Any = PAGES.get_template("holding_parts.html").module
     yield begin
     async for each in holding.results():

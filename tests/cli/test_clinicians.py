@@ -11,6 +11,7 @@ import pytest
 from activities.record.stored import SeenRegister
 from activities.record.verification.anchors import read_key
 from activities.signatures.keys import key_id_of, unlock
+from application.context import Context
 from application.errors import NOTHING_WRITTEN
 from application.identity import keyring
 from application.identity.signers import EnrolmentRequest
@@ -304,8 +305,8 @@ def test_a_change_that_came_between_is_not_undone(clinic: Clinic, monkeypatch: p
     request = clinic.make_key(Role.CLINICIAN)
     read = keyring.read_register
 
-    def slowly(path: Path, organisation_key: bytes) -> object:
-        found = read(path, organisation_key)
+    def slowly(context: Context, path: Path, organisation_key: bytes) -> object:
+        found = read(context, path, organisation_key)
         clinic.publish()
         return found
 

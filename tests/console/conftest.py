@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from activities.record import Record
 from application.caches.histories import Histories
 from application.caches.proofs import Proofs
+from application.caches.registers import Registers
 from application.context import Context
 from application.settings import Settings
 from console.app import create_app
@@ -45,7 +46,7 @@ def console_of(
 ) -> FastAPI:
     """The console of a world. All its requests share one record and what they read of it, as those of a server do.
     With ``keys`` contacts are encrypted with these, though the record is in clear."""
-    opened, proofs, histories = Opened(world.settings), Proofs(), Histories()
+    opened, proofs, histories, registers = Opened(world.settings), Proofs(), Histories(), Registers()
     exits.push_async_callback(opened.close)
     write_profiles(profiles, journey)
     monitor = PEOPLE[Role.SESSION_MONITOR]
@@ -61,7 +62,12 @@ def console_of(
         return opened.record(world.settings)
 
     def make_context(**who: Any) -> Context:
-        shared: dict[str, Any] = {"open_record": record, "proofs": proofs, "histories": histories}
+        shared: dict[str, Any] = {
+            "open_record": record,
+            "proofs": proofs,
+            "histories": histories,
+            "registers": registers,
+        }
         return Context(now=_clock(world), load=load, connect=world.connect, **shared, **who)
 
     return create_app(world.settings, make_context=make_context, now=_clock(world))

@@ -13,13 +13,14 @@ from fastapi import FastAPI
 from activities.record.event_codec import load_events
 from activities.signatures.passkeys import challenge_of
 from activities.signatures.verifying import check
+from application.caches.registers import Registers
 from application.context import Context
 from application.identity.signers import EnrolmentRequest, entry_of, parse_request
 from console.app import create_app
-from console.visits import COOKIE
+from console.visits import COOKIE, Opened
 from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import LOOKER, invented
+from tests.cli.helpers import LOOKER, World, invented
 from tests.console.browser import ADDRESS, Browser, browser_of
 from tests.console.enrolment import Register, asked, sign_in, to_sign
 from tests.signatures.authenticator import PRESENT, SoftPasskey, eddsa, es256
@@ -48,11 +49,13 @@ def register(clinics: Clinics, tmp_path: Path) -> Register:
 @pytest.fixture
 def without_buttons(clinics: Clinics, register: Register) -> FastAPI:
     """A console in which nobody is signed in by a button."""
-    world = clinics.world
+    world, registers = clinics.world, Registers()
     world.set(profile=None)
 
     def make_context(**who: Any) -> Context:
-        return Context(now=lambda: world.at, load=world.load_settings, connect=world.connect, **who)
+        return Context(
+            now=lambda: world.at, load=world.load_settings, connect=world.connect, registers=registers, **who
+        )
 
     return create_app(world.settings, make_context=make_context, now=lambda: world.at)
 
@@ -166,6 +169,13 @@ async def test_an_older_register_that_is_put_back_lets_nobody_in_again(
     register.now = older
     register.put()
     assert "older than one seen before" in (await opened.go("/work")).text
+
+
+def test_all_requests_of_a_server_share_what_it_read() -> None:
+    opened = Opened(World().settings)
+    one, another = opened.context(), opened.context()
+    assert one.registers is another.registers
+    assert (one.histories, one.proofs, one.builds) == (another.histories, another.proofs, another.builds)
 
 
 @pytest.mark.parametrize("behind", [timedelta(), timedelta(hours=3)])

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from application.context import Context
 from application.protocols.approvals import load_approval, status_of
 from application.settings import Settings
 from console.app import create_app
@@ -116,7 +117,7 @@ async def test_two_people_approve_with_their_keys(browser: Browser, directory: P
     assert "you have signed this protocol" in (await sign_again(browser, DIRECTOR)).lower()
     told = await sign(browser, CLINICIAN)
     assert "The protocol is approved: journeys may be started on it." in told
-    status = status_of(load(file), file, settings(directory), START)
+    status = status_of(Context(load=lambda: settings(directory), now=lambda: START), load(file), file)
     assert (status.state, "review by 2026-12-31" in status.text) == ("approved", True)
     # Whoever signs again sets both aside.
     await open_page(browser, DIRECTOR)
@@ -125,7 +126,7 @@ async def test_two_people_approve_with_their_keys(browser: Browser, directory: P
     assert "Earlier signatures are set aside" in said(browser)
     await browser.send({"signer": PEOPLE[DIRECTOR].id, "passphrase": PASSPHRASE, "clinics": [CLINIC]})
     assert "One more signature is missing" in said(browser)
-    assert status_of(load(file), file, settings(directory), START).state == "begun"
+    assert status_of(Context(load=lambda: settings(directory), now=lambda: START), load(file), file).state == "begun"
 
 
 async def sign_again(browser: Browser, role: Role) -> str:
@@ -199,7 +200,7 @@ async def test_two_people_approve_with_their_passkeys(clinics: Clinics, director
     assert approval is not None
     assert [signed.signature.key_id for signed in approval.approvals] == [each.key_id for each in passkeys.values()]
     assert approval.approvals[0].signature.expires_at == approval.approvals[1].signature.expires_at
-    assert status_of(load(file), file, world.settings, world.at).state == "approved"
+    assert status_of(world.context(), load(file), file).state == "approved"
 
 
 async def approve_with(browser: Browser, passkey: SoftPasskey, review_by: str) -> None:

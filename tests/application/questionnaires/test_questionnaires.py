@@ -319,18 +319,18 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | 
 def test_one_file_that_is_refused_keeps_all_from_being_used_and_is_named(tmp_path: Path) -> None:
     world = World(questionnaires_dir=tmp_path)
     with pytest.raises(SettingsError, match="the folder has no questionnaires"):
-        questionnaires_of(world.settings)
+        questionnaires_of(world.context())
     write(tmp_path / "gad.json", questionnaire(Instrument.GAD_7))
-    assert len(questionnaires_of(world.settings).loaded) == 1
+    assert len(questionnaires_of(world.context()).loaded) == 1
     write(tmp_path / "phq.json", edit(swap(0)))
     with pytest.raises(SettingsError) as told:
-        questionnaires_of(world.settings)
+        questionnaires_of(world.context())
     assert "CAREPATH_QUESTIONNAIRES_DIR: phq.json, item 1 (item-2): is not item 1 of PHQ-9" in str(told.value)
     assert "questionnaire check" in str(told.value)
 
 
 def test_without_a_folder_there_are_no_words() -> None:
-    assert questionnaires_of(World().settings) == Folder()
+    assert questionnaires_of(World().context()) == Folder()
 
 
 def test_the_demonstration_has_short_labels_for_all_that_say_what_they_are_not() -> None:
