@@ -10,7 +10,8 @@ from activities.record import Record
 from activities.record.access_log import AccessLogEntry, find_access, list_access
 from activities.record.event_codec import from_stored
 from activities.record.read_models import Case, ListPage, SignOffRequest, Task
-from activities.record.read_models.rows import DEFINITION, CaseRow, ObligationRow, ProjectionState, apply, rows
+from activities.record.read_models.row_types import CaseRow, ObligationRow
+from activities.record.read_models.rows import DEFINITION, ProjectionState, apply, rows
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotVerified
 from application.identity.keyring import verified_register

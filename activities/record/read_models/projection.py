@@ -5,7 +5,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from activities.record.event_codec import from_stored
-from activities.record.read_models.rows import ProjectionState, RowDiff, apply, diff
+from activities.record.read_models.row_types import RowDiff
+from activities.record.read_models.rows import ProjectionState, apply, diff
 from activities.record.stored import StoredEvent
 
 

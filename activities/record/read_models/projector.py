@@ -23,7 +23,8 @@ from activities.record.errors import RecordFault, RecordUnavailable, UnreadableE
 from activities.record.event_codec import from_stored
 from activities.record.polling import poll
 from activities.record.read_models.projection import Unapplied, apply_events, diff_states, unapplied
-from activities.record.read_models.rows import DEFINITION, ProjectionState, RowDiff, trim
+from activities.record.read_models.row_types import RowDiff
+from activities.record.read_models.rows import DEFINITION, ProjectionState, trim
 from activities.record.read_models.snapshots import StateSnapshot, find, is_due, keep, snapshot_of, unpack
 from activities.record.read_models.tables import UNSTORABLE, clear, mark_poisoned, store, write
 from activities.record.store import Record

@@ -26,7 +26,7 @@ from activities.record.read_models.listed import (
     WorklistFilter,
 )
 from activities.record.read_models.pages import LIMIT, ListPage, PageQuery
-from activities.record.read_models.rows import UNKNOWN_LOT
+from activities.record.read_models.row_types import UNKNOWN_LOT
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
 from workflows.journey.vocabulary.actors import Role

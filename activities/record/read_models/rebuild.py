@@ -22,7 +22,8 @@ from activities.connection_pool import Connection
 from activities.record.locks import HeldElsewhere, alone
 from activities.record.read_models.projection import Unapplied, diff_states
 from activities.record.read_models.projector import BATCH, PAGE, StateCache, advance, fold_journeys
-from activities.record.read_models.rows import DEFINITION, RowDiff
+from activities.record.read_models.row_types import RowDiff
+from activities.record.read_models.rows import DEFINITION
 from activities.record.read_models.snapshots import StateSnapshot, is_due, keep, snapshot_of
 from activities.record.read_models.tables import UNSTORABLE, fill, mark_poisoned, store
 from activities.record.store import Record, Reopen

@@ -14,7 +14,8 @@ from uuid import UUID, uuid5
 from pydantic_core import to_json
 
 from activities.connection_pool import Connection
-from activities.record.read_models.rows import ProjectionState, StatusRow, trim
+from activities.record.read_models.row_types import StatusRow
+from activities.record.read_models.rows import ProjectionState, trim
 from activities.record.source_digest import source_digest
 from activities.record.store import Record
 from workflows.journey.aggregate import Journey

@@ -7,7 +7,7 @@ import asyncpg
 
 from activities.connection_pool import Connection
 from activities.record.read_models.projection import Unapplied, unapplied
-from activities.record.read_models.rows import TABLES, Row, RowDiff, RowKey, Table, key_of
+from activities.record.read_models.row_types import TABLES, Row, RowDiff, RowKey, Table, key_of
 from activities.record.stored import StoredEvent
 
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError, OverflowError)

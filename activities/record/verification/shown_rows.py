@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
-from activities.record.read_models.rows import DEFINITION, TABLES, ProjectionState, RowKey, rows
-from activities.record.read_models.rows import Row as Shown
+from activities.record.read_models.row_types import TABLES, RowKey
+from activities.record.read_models.row_types import Row as Shown
+from activities.record.read_models.rows import DEFINITION, ProjectionState, rows
 from activities.record.read_models.tables import read
 from activities.record.verification.chains import HOURS, Connection, RecordFinding
 

@@ -15,7 +15,8 @@ from activities.record.read_models.claims import claim
 from activities.record.read_models.listed import CaseloadFilter, Signing, Task, WorklistFilter
 from activities.record.read_models.pages import ListPage, NotACursor
 from activities.record.read_models.queries import caseload, caseload_as_of, service_levels, sign_off_requests, worklist
-from activities.record.read_models.rows import DEFINITION, ObligationRow, apply
+from activities.record.read_models.row_types import ObligationRow
+from activities.record.read_models.rows import DEFINITION, apply
 from application.reading.history import as_known
 from deploy.local.postgres import Database, Postgres
 from simulation.people import STAFF

@@ -9,22 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.record.read_models.listed import ServiceLevel
-from activities.record.read_models.rows import (
-    READ_FOR_WAIT,
-    TABLES,
-    AudienceRow,
-    CaseRow,
-    ObligationRow,
-    ProjectionState,
-    Row,
-    StatusRow,
-    apply,
-    diff,
-    key_of,
-    row_groups,
-    rows,
-    trim,
-)
+from activities.record.read_models.row_types import TABLES, AudienceRow, CaseRow, ObligationRow, Row, StatusRow, key_of
+from activities.record.read_models.rows import READ_FOR_WAIT, ProjectionState, apply, diff, row_groups, rows, trim
 from simulation.people import STAFF
 from tests.examples import examples
 from tests.journey.play import standing_at
