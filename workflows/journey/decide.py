@@ -6,13 +6,8 @@ from uuid import UUID
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey, begin, evolve
-from workflows.journey.always.care_team.rules import (
-    WHAT_ANYBODY_MAY,
-    add_named,
-    has_part,
-    require_fit,
-    require_part,
-)
+from workflows.journey.always.care_team.fitness import require_fit
+from workflows.journey.always.care_team.rules import WHAT_ANYBODY_MAY, add_named, has_part, require_part
 from workflows.journey.always.death import rules as death
 from workflows.journey.always.holds.model import name_holds
 from workflows.journey.always.pathway import rules as pathway

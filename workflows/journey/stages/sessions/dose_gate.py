@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
-from workflows.journey.always.care_team.rules import team_obstacles
+from workflows.journey.always.care_team.fitness import team_obstacles
 from workflows.journey.always.holds.model import name_hold
 from workflows.journey.always.patient.model import Merge
 from workflows.journey.always.permissions.rules import monitoring_obstacles, permission_obstacles
