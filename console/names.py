@@ -12,7 +12,8 @@ from application.words.terms import describe_occasion, name_contact, terms_of_jo
 from application.words.titles import TITLES, title_of_command
 from application.words.viewer import shown_at
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.corrections.entered_in_error import MARKABLE, is_marked
+from workflows.journey.always.corrections.entered_in_error import is_marked
+from workflows.journey.always.corrections.markable import MARKABLE
 from workflows.journey.always.death.rules import find_standing
 from workflows.journey.always.reports.rules import HARM
 from workflows.journey.events import Event

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulation.people import checklist, observation, vitals
 from tests.journey.play import Play, before, course, standing
 from workflows.journey import commands as c
-from workflows.journey.always.corrections.entered_in_error import MARKABLE
+from workflows.journey.always.corrections.markable import MARKABLE
 from workflows.journey.instruments import Instrument
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role

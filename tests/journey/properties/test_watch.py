@@ -15,7 +15,7 @@ from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after, course, standing
 from tests.journey.stages.sessions.helpers import observed_until
 from workflows.journey import commands as c
-from workflows.journey.always.corrections.entered_in_error import MARKABLE
+from workflows.journey.always.corrections.markable import MARKABLE
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations

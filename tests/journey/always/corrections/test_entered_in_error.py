@@ -12,15 +12,13 @@ from tests.journey.play import HERE, Play, after, before, course, followed_up, o
 from tests.journey.stages.sessions.helpers import see
 from workflows.journey import commands as c
 from workflows.journey import events as e
-from workflows.journey.always.corrections.entered_in_error import (
-    MARKABLE,
-    loosens,
-)
+from workflows.journey.always.corrections.entered_in_error import loosens
 from workflows.journey.always.corrections.instead import (
     BY_RULE,
     INSTEAD,
     instead_of,
 )
+from workflows.journey.always.corrections.markable import MARKABLE
 from workflows.journey.always.supply.rules import balance
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate

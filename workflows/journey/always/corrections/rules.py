@@ -12,16 +12,11 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.corrections.entered_in_error import (
-    MARKABLE,
-    answers_of,
-    is_marked,
-    loosens,
-    void,
-)
+from workflows.journey.always.corrections.entered_in_error import answers_of, is_marked, loosens, void
 from workflows.journey.always.corrections.instead import (
     instead_of,
 )
+from workflows.journey.always.corrections.markable import MARKABLE
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.envelopes import CommandBody
