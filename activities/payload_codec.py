@@ -26,8 +26,8 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
+from activities.privacy.data_keys import DataKey, DataKeys
 from activities.privacy.errors import KeyUnusable
-from activities.privacy.key_store import DataKey, DataKeys
 from workflows.authenticity import mark_authentic, unmark
 from workflows.compression import Compression
 from workflows.temporal_plugin import HistoryContext, PathwayCodec

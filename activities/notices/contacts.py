@@ -17,7 +17,8 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from pydantic import Field, StringConstraints, model_validator
 
-from activities.privacy.key_store import SERVICE, DataKey, KeyStore
+from activities.privacy.data_keys import SERVICE, DataKey
+from activities.privacy.key_store import KeyStore
 from activities.record.store import Record
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import Flag, Identifier, InputModel, Whole

@@ -8,11 +8,10 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.resources import files
 from time import monotonic
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -20,14 +19,11 @@ import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from activities.connection_pool import ConnectionPool, create_pool
+from activities.privacy.data_keys import IDENTITY, SERVICE, DataKey, subject_of
 from activities.privacy.errors import KeysUnavailable, KeyUnusable
 from activities.privacy.master_keys import MasterKeys
 from activities.privacy.patient_keys import PatientKeys
 
-SERVICE = "service"
-"""The subject of what is nobody's."""
-IDENTITY = "identity"
-"""The subject of the secret that keys of patients are made with. It never changes: they are compared."""
 LIFETIME = timedelta(minutes=5)
 """How long a key stays in memory. For so long a new key is not used yet, and a deleted one still is."""
 MOST = 4096
@@ -52,16 +48,6 @@ _Value = TypeVar("_Value")
 _Row: TypeAlias = asyncpg.Record
 
 
-@dataclass(frozen=True)
-class DataKey:
-    """A key in clear, in memory only."""
-
-    key_id: UUID
-    subject: str
-    secret: bytes = field(repr=False)
-    cipher: AESGCM = field(repr=False, compare=False)
-
-
 class KeySurvey(NamedTuple):
     """How many data keys each master key wraps, by its id; which of them do not open here; and the ids of what stands
     there for a key, and was never one."""
@@ -69,36 +55,6 @@ class KeySurvey(NamedTuple):
     wraps: Mapping[str, int]
     unusable: tuple[UUID, ...]
     forged: tuple[UUID, ...]
-
-
-def subject_of(patient_key: bytes) -> str:
-    """Return the subject of a patient's data keys."""
-    return f"patient/{patient_key.hex()}"
-
-
-class DataKeys(Protocol):
-    """Where whoever encrypts and decrypts has the keys from.
-
-    All raise `KeysUnavailable` while they cannot say.
-    """
-
-    async def assign(self, journey_id: UUID, patient_key: bytes) -> None:
-        """Say whose journey it is, before anything of it is encrypted."""
-
-    async def of_journey(self, journey_id: UUID | None) -> DataKey:
-        """Return the key for new data of a journey: its patient's, or the service's where it is nobody's."""
-
-    async def find(self, key_id: UUID) -> DataKey | None:
-        """Return a key by its id; None when there is none."""
-
-    async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey | None]:
-        """Return those of these keys that there are, by their ids; None for one that does not open here."""
-
-    async def subjects(self, journeys: Collection[UUID]) -> Mapping[UUID, str]:
-        """Return of these journeys that are somebody's whose they are, as the store has it now."""
-
-    async def patients(self) -> PatientKeys:
-        """Return what makes the keys of patients."""
 
 
 class _Cache(Generic[_Key, _Value]):

@@ -15,7 +15,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from activities.privacy.key_store import SERVICE, DataKey, DataKeys, subject_of
+from activities.privacy.data_keys import SERVICE, DataKey, DataKeys, subject_of
 from activities.privacy.patient_keys import PatientKeys
 
 Encode: TypeAlias = Callable[[UUID, bytes], bytes]

@@ -18,8 +18,8 @@ from pydantic import Field, ValidationError
 from temporalio.api.common.v1 import Payload
 
 from activities.payload_codec import ABOUT, journey_of, read_payloads
+from activities.privacy.data_keys import DataKeys
 from activities.privacy.errors import KeysUnavailable
-from activities.privacy.key_store import DataKeys
 from activities.record import Record
 from activities.record.access_log import Purpose
 from activities.record.read_models import head

@@ -17,7 +17,7 @@ from activities.notices import deliver, queue
 from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import Contacts, Owner, of_staff
 from activities.notices.delivering import Sender, see_to
-from activities.privacy.key_store import SERVICE
+from activities.privacy.data_keys import SERVICE
 from activities.record import Opening, Record
 from activities.record.event_codec import to_new
 from activities.record.watching import late_messages

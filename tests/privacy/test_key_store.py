@@ -13,15 +13,9 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from activities.privacy.data_keys import SERVICE, DataKey, subject_of
 from activities.privacy.errors import KeysUnavailable, KeyUnusable
-from activities.privacy.key_store import (
-    SERVICE,
-    DataKey,
-    KeyStore,
-    open_key_store,
-    prepare_key_store,
-    subject_of,
-)
+from activities.privacy.key_store import KeyStore, open_key_store, prepare_key_store
 from activities.privacy.master_keys import Keyring, add_master_key, drop_master_key, make_keyring, use_master_key
 from activities.privacy.patient_keys import PatientKeys
 from activities.record import open_record

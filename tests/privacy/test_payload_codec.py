@@ -20,8 +20,9 @@ from temporalio.converter import (
 from temporalio.exceptions import ApplicationError
 
 from activities.payload_codec import KEY, PLACE, SealingCodec, read_payloads
+from activities.privacy.data_keys import SERVICE, DataKey, DataKeys
 from activities.privacy.errors import KeysUnavailable
-from activities.privacy.key_store import SERVICE, DataKey, DataKeys, KeyStore
+from activities.privacy.key_store import KeyStore
 from activities.privacy.patient_keys import PatientKeys
 from workflows.authenticity import Foreign, is_authentic
 from workflows.compression import COMPRESSED_FROM
