@@ -75,6 +75,11 @@ class Accepted(NamedTuple):
     command: Command
     version: int
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """What an error names it by."""
+        return {"journey_id": str(self.journey_id), "command_id": str(self.command.command_id)}
+
 
 class RecordedCommand(NamedTuple):
     """A command that is recorded, at this position. ``journey`` is the state after it, if it could be read; ``theirs``:
@@ -175,7 +180,7 @@ async def submit(context: Context, journey_id: UUID, command: Command, known: Jo
     try:
         return Accepted(journey_id, command, await _send(context, journeys, journey_id, command))
     except Refused as refused:
-        raise await _told(context, journey_id, command, refused) from None
+        raise await _answer_refusal(context, journey_id, command, refused) from None
     except NotFound:
         pass
     history = await load_history(context, journey_id)
@@ -184,7 +189,7 @@ async def submit(context: Context, journey_id: UUID, command: Command, known: Jo
         try:
             return Accepted(journey_id, command, await journeys.reopen(history.events, command))
         except Refused as refused:
-            raise await _told(context, journey_id, command, refused) from None
+            raise await _answer_refusal(context, journey_id, command, refused) from None
     theirs = is_theirs(context, history.journey)
     if theirs:
         await _keep_answer(context, command, journey_id, history.position)
@@ -241,7 +246,7 @@ async def _find_recorded(context: Context, journey_id: UUID, command: Command) -
         return None
 
 
-async def _told(context: Context, journey_id: UUID, command: Command, refused: Refused) -> UseCaseError:
+async def _answer_refusal(context: Context, journey_id: UUID, command: Command, refused: Refused) -> UseCaseError:
     """Return what somebody is told of a refusal. It may say something of the journey, and that whoever has a part in it
     sees that is kept. The journey itself tells the others nothing, nor does what is wrong with a form."""
     if refused.refusal.kept:
@@ -285,33 +290,42 @@ async def wait_until_recorded(
         raise NotRecordedYet(
             f"accepted as version {accepted.version}, not yet recorded",
             f"Do not send it again; look with `pathway show`. {CALL}",
-            ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
+            ids=accepted.ids,
         ) from None
     try:
-        on_patient = _rests_on_patient(accepted.command.body, known)
-        if on_patient or not await _is_there(record, accepted):
-            history = await load_history(context, accepted.journey_id)
-            answer = answer_repeated(receipts_of(history.events), accepted.command)
-            if isinstance(answer, Refusal):
-                await _keep_answer(context, accepted.command, accepted.journey_id, history.position)
-                state = KEPT_AS_REFUSED if on_patient else LEFT_OUT
-                raise Refused(answer, state=state, ids={"command_id": str(accepted.command.command_id)})
-            if answer is None:
-                raise Unavailable(
-                    f"accepted as version {accepted.version}, and not recorded: something else is recorded there",
-                    f"Look with `pathway show`. {CALL}",
-                    state="It is decided again, or was refused after all: nobody may rely on it yet.",
-                    ids={"journey_id": str(accepted.journey_id), "command_id": str(accepted.command.command_id)},
-                )
-            journey: Journey | None = history.journey
-        else:
-            journey = await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
-        theirs = shown and journey is not None and may_see(context, journey)
+        journey = await _read_after(context, record, accepted, known)
+        theirs = shown and may_see(context, journey)
         if theirs:
             await _keep_answer(context, accepted.command, accepted.journey_id, position)
     except RecordUnavailable:
         return RecordedCommand(accepted, position, None, theirs=False)
     return RecordedCommand(accepted, position, journey, theirs)
+
+
+async def _read_after(context: Context, record: Record, accepted: Accepted, known: Journey | None) -> Journey:
+    """Return the journey after a command that was accepted, once something is recorded at its version.
+
+    Raises:
+        Refused, Unavailable: as `wait_until_recorded`; that they see the refusal is kept.
+    """
+    command = accepted.command
+    on_patient = _rests_on_patient(command.body, known)
+    if not on_patient and await _is_there(record, accepted):
+        return await (load_journey(context, accepted.journey_id) if known is None else follow(context, known))
+    history = await load_history(context, accepted.journey_id)
+    answer = answer_repeated(receipts_of(history.events), command)
+    if isinstance(answer, Refusal):
+        await _keep_answer(context, command, accepted.journey_id, history.position)
+        state = KEPT_AS_REFUSED if on_patient else LEFT_OUT
+        raise Refused(answer, state=state, ids={"command_id": str(command.command_id)})
+    if answer is None:
+        raise Unavailable(
+            f"accepted as version {accepted.version}, and not recorded: something else is recorded there",
+            f"Look with `pathway show`. {CALL}",
+            state="It is decided again, or was refused after all: nobody may rely on it yet.",
+            ids=accepted.ids,
+        )
+    return history.journey
 
 
 async def _is_there(record: Record, accepted: Accepted) -> bool:
