@@ -59,6 +59,21 @@ def signed(decisions: Iterable[Decision]) -> list[Decision]:
     return found
 
 
+def row(event: e.Event, decision: str | None = None) -> StoredEvent:
+    """An event as the record would hand it out, without its place in the chains."""
+    return StoredEvent(
+        **to_new(event, decision).model_dump(),
+        log_id=1,
+        position=event.version,
+        journey_id=event.journey_id,
+        version=event.version,
+        recorded_at=event.at,
+        content_hash=b"",
+        journey_hash=b"",
+        log_hash=b"",
+    )
+
+
 def kept(decisions: Iterable[Decision]) -> tuple[list[StoredEvent], list[StoredCommand]]:
     """One journey and its commands as the record would hand them out."""
     rows: list[StoredEvent] = []
@@ -67,18 +82,5 @@ def kept(decisions: Iterable[Decision]) -> tuple[list[StoredEvent], list[StoredC
         payload, digest = to_kept(decided, decided_by())
         version = events[0].version
         commands.append(StoredCommand(journey_id=JOURNEY, version=version, events=len(events), payload=payload))
-        rows += (
-            StoredEvent(
-                **to_new(event, digest).model_dump(),
-                log_id=1,
-                position=event.version,
-                journey_id=event.journey_id,
-                version=event.version,
-                recorded_at=event.at,
-                content_hash=b"",
-                journey_hash=b"",
-                log_hash=b"",
-            )
-            for event in events
-        )
+        rows += (row(event, digest) for event in events)
     return rows, commands

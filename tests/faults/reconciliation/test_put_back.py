@@ -37,6 +37,16 @@ from workflows.messages import JourneyInput, JourneyResult
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 
 
+def other_worker(ground: Ground) -> Worker:
+    """A worker that runs other code than the journeys' own."""
+    return Worker(
+        ground.client,
+        task_queue=ground.settings.task_queue,
+        workflows=[OtherJourney],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+
+
 async def recorded_at_last(ground: Ground, course: Course, sent: Command) -> dict[UUID, tuple[Drift, bool]]:
     """Send a command as a person does who tries again, while passes are made; return what these found."""
     found: dict[UUID, tuple[Drift, bool]] = {}
@@ -108,13 +118,7 @@ async def test_a_journey_whose_history_does_not_replay_begins_anew_in_the_same_p
     moment goes with it."""
     async with ground.at_work():
         [course] = await ground.begin(1)
-    other = Worker(
-        ground.client,
-        task_queue=ground.settings.task_queue,
-        workflows=[OtherJourney],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    async with other:
+    async with other_worker(ground):
         for shown in (1, 2):
             await course.handle.signal("show")
             await eventually(lambda: _timers(course, shown))  # noqa: B023 - of this round
@@ -139,13 +143,7 @@ async def test_a_journey_whose_tasks_fail_and_nobody_says_why_begins_anew(ground
     """A worker tells Temporal of the failure of a first attempt alone: here that one times out."""
     async with ground.at_work():
         [course] = await ground.begin(1)
-    other = Worker(
-        ground.client,
-        task_queue=ground.settings.task_queue,
-        workflows=[OtherJourney],
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    async with other:
+    async with other_worker(ground):
         await course.handle.signal("show")
         await eventually(lambda: _timers(course, 1))
     waits = command(support("invented: while nobody says why"))

@@ -175,6 +175,19 @@ async def record_all(
     return appended.position
 
 
+async def merged(record: Record) -> tuple[Play, Play]:
+    """Two patients, the second of whom was merged with the first."""
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
+    await record_all(record, second)
+    other = first.journey.patient.ref
+    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
+    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
+    await record_all(record, second, [patient_key(other)])
+    return first, second
+
+
 async def found(record: Record) -> list[str]:
     return [finding.reason for finding in (await verify_record(record, keys={})).findings if finding.reason in OURS]
 
@@ -241,14 +254,8 @@ async def test_patients_who_were_taken_apart_are_judged_as_they_were_known_then(
     record: Record, owner: Connection
 ) -> None:
     """What each took in of the other is right for its time, stays on record, and counts no more; and both look anew."""
-    first = dosed()
-    await record_all(record, first)
-    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
-    await record_all(record, second)
+    first, second = await merged(record)
     other = first.journey.patient.ref
-    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
-    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
-    await record_all(record, second, [patient_key(other)])
     for play in (second, first):
         seen = await look_elsewhere(record, play.journey)
         take_in(play, seen.elsewhere, seen.position)
@@ -299,14 +306,7 @@ async def test_who_is_who_is_recorded_one_command_after_the_other(record: Record
 
 async def taken_for_one(record: Record) -> tuple[Play, Play]:
     """Two patients, the second of whom was merged with the first, and that undone by signatures not recorded yet."""
-    first = dosed()
-    await record_all(record, first)
-    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
-    await record_all(record, second)
-    other = first.journey.patient.ref
-    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
-    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
-    await record_all(record, second, [patient_key(other)])
+    first, second = await merged(record)
     second.do(c.ProposeUnmerge(merge="merge-1", reason="invented: two people"), Role.COORDINATOR)
     second.sign(SignOffKind.PATIENT_UNMERGE, "merge-1")
     return first, second
@@ -355,14 +355,8 @@ async def test_who_could_not_be_taken_apart_is_found_and_is_once_it_can_be(
 async def test_who_alters_who_is_who_takes_no_dose_from_anybody(record: Record) -> None:
     """Whoever has a worker's database role may say with any event, of which nobody needs to be able to read what it
     says, that the patient of a journey is two."""
-    first = dosed()
-    await record_all(record, first)
-    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
-    await record_all(record, second)
+    first, second = await merged(record)
     other = first.journey.patient.ref
-    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
-    second.sign(SignOffKind.PATIENT_MERGE, "merge-1")
-    await record_all(record, second, [patient_key(other)])
     before = (await look_elsewhere(record, second.journey)).elsewhere
     assert before.doses
     await record.append(

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from activities.record.event_codec import from_stored, to_new
+from activities.record.event_codec import from_stored
 from activities.record.stored import Log, StoredEvent
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
@@ -16,6 +16,7 @@ from activities.signatures.register_changes import revoke
 from activities.signatures.sessions import DEMONSTRATION, SPOKEN_FOR, open_session, prove, session_statement
 from activities.signatures.signer_registry import Register
 from tests.journey.play import course
+from tests.record.handed import row
 from tests.signatures.recorded import LONG_AGO
 from tests.signatures.room import ORGANISATION, published
 from tests.signatures.test_sessions import LOG, OWN, REGISTER, SERVICE, SESSION_KEY, moves
@@ -71,20 +72,6 @@ def recorded(
         kept = event.model_copy(update={"illustrative": not real})
         rows.append(row(kept))
     return tuple(rows)
-
-
-def row(event: e.Event) -> StoredEvent:
-    return StoredEvent(
-        **to_new(event).model_dump(),
-        log_id=1,
-        position=event.version,
-        journey_id=event.journey_id,
-        version=event.version,
-        recorded_at=event.at,
-        content_hash=b"",
-        journey_hash=b"",
-        log_hash=b"",
-    )
 
 
 def found(rows: tuple[StoredEvent, ...], register: Register = EARLY) -> set[str]:
