@@ -37,6 +37,7 @@ RULES: Final = {
     "dosing.react_dose": "contacts after a dose are planned, and one that was not released holds care",
     "staffing.react_lost": "somebody else is asked for where a session that runs has lost one of its people",
     "readiness.react_stopped": "a session that is stopped holds care",
+    "staffing.react": "somebody else is asked for where a session that runs has lost one of its people",
     "follow_up.react_check_in": "an answer that gives concern at a check-in is for a clinician to look at",
     "follow_up.react_settled": "what comes after a missed contact is planned as if it had been made",
     "particulars.react_check_in": "a patient who is elsewhere is for a clinician to look at",
