@@ -345,12 +345,17 @@ def write_profiles(directory: Path, journey_id: UUID | None = None) -> dict[Role
     """A profile file for each invented person: of this journey, where it has one of its own."""
     directory.mkdir(exist_ok=True)
     written = {}
-    for role in PEOPLE:
-        person = PEOPLE[role] if journey_id is None else person_of(journey_id, role)
+    for role, text in _profiles(journey_id).items():
         path = directory / f"{role.value}.json"
-        path.write_text(profile(person, CLINIC, "night-clinic"))
+        path.write_text(text)
         written[role] = str(path)
     return written
+
+
+@cache
+def _profiles(journey_id: UUID | None) -> dict[Role, str]:
+    known = {role: PEOPLE[role] if journey_id is None else person_of(journey_id, role) for role in PEOPLE}
+    return {role: profile(person, CLINIC, "night-clinic") for role, person in known.items()}
 
 
 def referral(**changes: Any) -> dict[str, Any]:
