@@ -1,14 +1,16 @@
 """What is watched for a patient's safety after a dose, whatever else ends."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from workflows.journey import events as e
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.handover.model import Receiver
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import Outlasts
 from workflows.journey.stages.follow_up.model import VISITS, OwedContact
 from workflows.journey.stages.sessions.state import Session
+from workflows.journey.vocabulary.actors import CLINICAL
 from workflows.journey.vocabulary.severity import Severity
 
 
@@ -69,3 +71,19 @@ def cancellation(journey: Journey, session: Session, reason: str, not_by: str | 
     if released and not at_home:
         what = f"session {session.number} was cancelled after its release: find out whether its dose was taken"
         yield ask_support(journey, Severity.CLINICAL, what, "dose", not_by=not_by)
+
+
+def may_receive(journey: Journey, receiver: Receiver, at: datetime) -> bool:
+    """Whether somebody may take over the watch at a moment (UTC): not the patient, and of the register's people a
+    clinician who may practise where the patient is, at whichever clinic. It is asked when they are proposed, and again
+    when that is signed: they may have left since."""
+    if any(journey.is_patient(told) for told in (receiver.person, receiver.name) if told is not None):
+        return False
+    return receiver.person is None or any(
+        member.id == receiver.person
+        and member.role in CLINICAL
+        and member.licence is not None
+        and member.licence.covers(journey.patient.state, at)
+        and any(member.works_at(clinic, at) for clinic in member.clinics)
+        for member in journey.members
+    )

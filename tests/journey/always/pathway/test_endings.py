@@ -1,7 +1,7 @@
 """No ending takes the watch away: what is owed for a patient's safety goes on until it is settled, however it ends."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from simulation.people import PEOPLE, member_of, person_of
 from tests.journey.contacts import answer, following_up, handover, visit
+from tests.journey.elsewhere import told
 from tests.journey.play import JOURNEY, START, Play, after, before, closed, collected, course, one, person
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -17,7 +18,7 @@ from workflows.journey.always.patient.elsewhere import see_elsewhere
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 from workflows.journey.vocabulary.stage import Outcome, Stage
 
@@ -143,6 +144,28 @@ def test_whoever_takes_over_is_somebody_who_may_and_has_agreed(
         play.do(handover(**receiver))
     else:
         play.refused(handover(**receiver), code=code, field=field)
+
+
+@pytest.mark.parametrize("how", ["the entry ends", "the licence ends", "they are the patient"])
+def test_nobody_takes_over_who_may_not_do_so_any_more_when_it_is_signed(how: str) -> None:
+    """Whoever had agreed left before the signature, and the watch went to nobody."""
+    play = after("session.end")
+    play.do(c.Withdraw(), Role.PATIENT)
+    receiver = person("receiver", Role.CLINICIAN)
+    assert receiver.licence is not None
+    play = play.changed(members=(*play.journey.members, member_of(receiver)))
+    play.do(handover(person=receiver.id))
+    if how == "they are the patient":
+        told(play, also_known_as=[play.journey.patient.ref, receiver.id])
+    else:
+        over = receiver.licence.model_copy(update={"expires": date(2026, 1, 1)})
+        gone = {"until": play.at} if how == "the entry ends" else {"licence": over}
+        play.do(c.TakeInStaff(members=(member_of(receiver).model_copy(update=gone),)), CLOCK)
+    signed = play.signature(SignOffKind.HANDOVER)
+    code, says = RefusalCode.STALE, "may not do so any more"
+    play.refused(signed, Role.MEDICAL_DIRECTOR, code=code, says=says)
+    play.do(signed.model_copy(update={"decision": "decline"}), Role.MEDICAL_DIRECTOR)
+    assert play.waits_for("check_in") is not None
 
 
 @pytest.mark.parametrize("receiver", [{"name": "x"}, {"name": "x", "organisation": "y"}, {"person": "x", "name": "y"}])

@@ -145,11 +145,13 @@ def _people_released(journey: Journey, body: c.ReleaseSession) -> Iterator[str]:
 
 
 def _before_signer(journey: Journey, body: c.Sign) -> Iterator[str]:
-    """Who signed first, where two do, and who lent them the right; and who wrote what is decided on, where they may not
-    decide on it."""
+    """Who signed first, where two do, and who lent them the right; who wrote what is decided on, where they may not
+    decide on it; and who agreed to take over."""
     asked = journey.waiting.get(body.request)
     if asked is None or asked.sign_off is None:
         return
+    if journey.handover is not None and journey.handover.receiver.person is not None:
+        yield journey.handover.receiver.person
     first = first_approval(journey, asked.sign_off, asked.subject)
     if first is not None:
         yield first.by

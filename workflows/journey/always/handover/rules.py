@@ -15,9 +15,9 @@ from workflows.journey.always.handover.model import Receiver
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement
-from workflows.journey.vocabulary.actors import CLINICAL, Actor
+from workflows.journey.vocabulary.actors import Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, refuse
-from workflows.journey.watch import contacts_watched, sessions_watched
+from workflows.journey.watch import contacts_watched, may_receive, sessions_watched
 
 
 def propose(journey: Journey, command: c.ProposeHandover, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -57,18 +57,9 @@ def _require_somebody(journey: Journey, receiver: Receiver, by: Actor, at: datet
             "Name who takes over, and agreed to it",
             "receiver",
         )
-    if receiver.person is None:
-        return
-    if is_same_person(journey, by.id, receiver.person, by.licence):
+    if receiver.person is not None and is_same_person(journey, by.id, receiver.person, by.licence):
         refuse(RefusalCode.CONTRADICTS, "nobody hands the watch to themselves", "It goes on here", "receiver.person")
-    if not any(
-        member.id == receiver.person
-        and member.role in CLINICAL
-        and member.licence is not None
-        and member.licence.covers(journey.patient.state, at)
-        and any(member.works_at(clinic, at) for clinic in member.clinics)
-        for member in journey.members
-    ):
+    if not may_receive(journey, receiver, at):
         refuse(
             RefusalCode.NOT_ALLOWED,
             "the register has no clinician of this id who may practise where the patient is now",

@@ -28,7 +28,7 @@ from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.calendars import format_moment
 from workflows.journey.vocabulary.refusals import RefusalCode, RefusalRaised, list_some, refuse
 from workflows.journey.vocabulary.signed_statement import Signature
-from workflows.journey.watch import contacts_watched
+from workflows.journey.watch import contacts_watched, may_receive
 
 HANDED_OVER = "handed_over"
 """The choice of a decision on suicide risk by which somebody else looks after the patient, who has agreed to it."""
@@ -99,6 +99,13 @@ def sign(journey: Journey, command: c.Sign, by: Actor, at: datetime) -> Iterator
             "nobody has agreed to take over",
             "Propose who does, by name, and how they are reached (`pathway propose-handover`); then sign this",
             "referral",
+        )
+    hands_over = approving and (kind == SignOffKind.HANDOVER or gives_up or command.choice == HANDED_OVER)
+    if hands_over and journey.handover is not None and not may_receive(journey, journey.handover.receiver, at):
+        refuse(
+            RefusalCode.STALE,
+            "who agreed to take over may not do so any more",
+            "The watch goes on here: propose somebody else (`pathway propose-handover`)",
         )
     if kind == SignOffKind.RISK_DECISION and command.choice != HANDED_OVER and command.referral is not None:
         refuse(RefusalCode.UNKNOWN, "nobody is handed over here", "Leave the referral out", "referral")
