@@ -63,7 +63,7 @@ def test_nobody_is_started_whose_care_only_they_could_decide_on(world: World, co
     director = referral(patient={**referral()["patient"], "ref": PEOPLE[Role.MEDICAL_DIRECTOR].id})
     answer = start(world, coordinator, director)
     assert answer.code == 4, answer.err
-    assert "without them nobody may be left to decide" in answer.err
+    assert "nobody of the clinic may be left to decide" in answer.err
     assert "severe_hold_release" in answer.err
 
 
