@@ -33,7 +33,7 @@ def test_first_signature_changes_nothing_but_that_it_is_there(kind: SignOffKind)
     was = play.journey
     assert kinds(play.sign_once(kind, subject, first)) == ["signoff.signed"]
     same = {name: getattr(was, name) for name in type(was).model_fields} | {
-        name: getattr(play.journey, name) for name in ("version", "sign_offs", "waiting", "facts")
+        name: getattr(play.journey, name) for name in ("version", "sign_offs", "waiting", "facts", "acted")
     }
     assert play.journey == was.model_copy(update=same)
     assert current_decision(play.journey, kind, subject) is None

@@ -107,6 +107,8 @@ def test_a_right_that_was_lent_by_who_turns_out_to_be_the_patient_counts_no_more
     lend(play, ON_CALL, giver, timedelta(weeks=2))
     assert signing_rights(play.journey, SignOffKind.EVALUATION, None).delegates
     merged(play, giver.id)
+    [hold] = play.journey.standing_holds
+    play.sign(SignOffKind.SEVERE_HOLD_RELEASE, hold.id)
     assert not signing_rights(play.journey, SignOffKind.EVALUATION, None).delegates
     play.refused(
         play.signature(SignOffKind.EVALUATION), ON_CALL, code=RefusalCode.NOT_ALLOWED, says="may not sign this"

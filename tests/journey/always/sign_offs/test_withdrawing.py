@@ -281,7 +281,7 @@ def test_addendum_is_beside_the_decision_and_changes_nothing_about_it(by: Role) 
     )  # fmt: skip
     assert signed(play, SignOffKind.PLAN).model_copy(update={"addenda": ()}) == decision
     assert hashes == {about: evidence_of(play.journey, *about) for about in hashes}
-    rest = {name: getattr(play.journey, name) for name in ("version", "sign_offs", "facts")}
+    rest = {name: getattr(play.journey, name) for name in ("version", "sign_offs", "facts", "acted")}
     assert play.journey == was.model_copy(update=rest)
 
 
