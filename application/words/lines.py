@@ -88,8 +88,8 @@ def describe_event(body: e.EventBody, terms: Terms) -> str:
 
 
 def name_step_taken(body: e.ObligationEscalated) -> str:
-    """Say which step of an escalation was taken, as people count, and for which time where it was taken again."""
-    return f"step {body.step + 1}" + (f", for the {body.repetition + 1}. time" if body.repetition else "")
+    """Say which step of an escalation was taken, as people count, and which repeat it is where it was taken again."""
+    return f"step {body.step + 1}" + (f", repeat {body.repetition}" if body.repetition else "")
 
 
 def _say_field(name: str, value: object, own: set[str], terms: Terms) -> Iterable[str]:

@@ -107,6 +107,7 @@ ACTIONS: Mapping[str, Callable[[Situation], PlayedMove | datetime | None]] = {
     "cancellation": read_message,
     "access_review": review_access,
     "returned": answer_returned,
+    "identity_elsewhere": lambda _: None,  # It is decided in the other journey.
 }
 """What somebody does about each kind of obligation, besides signing."""
 

@@ -60,7 +60,7 @@ def test_every_value_of_every_event_is_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "repetition", "words"), [(0, 0, "step 1"), (2, 0, "step 3"), (6, 1, "step 7, for the 2. time")]
+    ("step", "repetition", "words"), [(0, 0, "step 1"), (2, 0, "step 3"), (6, 1, "step 7, repeat 1")]
 )
 def test_steps_of_an_escalation_are_printed_as_people_count(step: int, repetition: int, words: str) -> None:
     """It said "step 0, repetition 0"."""

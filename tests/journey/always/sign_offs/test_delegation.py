@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from simulation.people import PEOPLE
@@ -295,6 +295,7 @@ def test_cover_of_a_cover_keeps_the_clinician_it_is_for() -> None:
     assert (play.journey.clinician, play.journey.covered) == (CLINICIAN.id, None)
 
 
+@example([("first", 2), ("second", 2), ("second", 1)])
 @given(st.lists(st.tuples(st.sampled_from(["first", "second", CLINICIAN.id]), st.integers(1, 6)), max_size=5))
 def test_who_stood_in_before_stands_in_again_until_their_own_time_is_over(named: list[tuple[str, int]]) -> None:
     """Whoever stands in for a stand-in for a day leaves nobody with the tasks of a clinician who is away."""

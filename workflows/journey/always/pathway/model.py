@@ -256,7 +256,7 @@ def _covered(state: PathwayState, body: PathwayCovered, event: EventHeader) -> C
     absent, before = state.clinician, list[StandIn]()
     if state.covered is not None:
         absent = state.covered.clinician
-        before = [each for each in state.covered.stand_ins if each.by != body.by and each.until > body.until]
+        before = [each for each in state.covered.stand_ins if each.by != body.by]
     now = StandIn(by=body.by, until=body.until)
     return {"clinician": body.by, "covered": Covered(clinician=absent, stand_ins=(now, *before))}
 
@@ -264,7 +264,7 @@ def _covered(state: PathwayState, body: PathwayCovered, event: EventHeader) -> C
 def _cover_ended(state: PathwayState, body: CoverEnded, event: EventHeader) -> Changes:
     if state.covered is None:
         return {}
-    _, *left = state.covered.stand_ins
+    left = [each for each in state.covered.stand_ins if each.until > event.at]
     if not left:
         return {"clinician": state.covered.clinician, "covered": None}
     return {"clinician": left[0].by, "covered": state.covered.model_copy(update={"stand_ins": tuple(left)})}
