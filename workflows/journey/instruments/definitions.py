@@ -105,6 +105,11 @@ class Definition:
     questions: tuple[FormQuestion, ...] = ()
 
     @property
+    def compared(self) -> bool:
+        """Whether a change of it over weeks says how the patient responds."""
+        return bool(self.thresholds_of_change)
+
+    @property
     def total_max(self) -> int:
         """The highest possible total; the lowest is 0."""
         return self.items * self.item_max

@@ -12,6 +12,7 @@ from tests.journey.elsewhere import told
 from tests.journey.play import Play, after, before, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.instruments import Instrument
 from workflows.journey.patient_limits import protocol_limit
 from workflows.journey.protocol import DoseLimit, SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate, interval_obstacles
@@ -168,13 +169,12 @@ def signer_is_patient(play: Play) -> None:
 def test_maintenance_falls_with_the_review_that_decided_on_it(falls: Callable[[Play], None]) -> None:
     """It went on, and a dose of the course that was corrected was judged by it: care was held once too often."""
     play = corrected_review()
-    since = play.journey.maintenance_since
     assert protocol_limit(play.journey, DoseLimit.MIN_INTERVAL_HOURS) == 168
     falls(play)
     assert play.journey.maintenance_since is None
     assert protocol_limit(play.journey, DoseLimit.MIN_INTERVAL_HOURS) == 72
     assert "session-3" in reviews_owed(play.journey), "nobody stays on the limits of the course unasked"
-    assert since is not None
+    assert play.asks_for(SignOffKind.RESPONSE_REVIEW, "session-3")
 
 
 @pytest.mark.parametrize("choice", ["maintenance", "continue"])
@@ -186,6 +186,19 @@ def test_a_review_that_is_decided_anew_says_whether_maintenance_goes_on(choice: 
         play.sign(SignOffKind.RESPONSE_REVIEW, subject, choice=choice)
     assert play.journey.maintenance_since == (since if choice == "maintenance" else None)
     assert reviews_owed(play.journey) == ()
+
+
+@pytest.mark.parametrize("instrument", [Instrument.C_SSRS, Instrument.C_SSRS_SINCE, Instrument.PHQ_9])
+def test_a_review_that_is_owed_is_asked_for_whichever_answers_were_entered_in_error(instrument: Instrument) -> None:
+    """One was owed anew and stood before every dose, and nobody could sign it: it shows no C-SSRS."""
+    play = in_maintenance()
+    answers = next(measured for measured in reversed(play.journey.measurements) if measured.instrument == instrument)
+    play.do(c.MarkInError(version=answers.version, reason="another patient's (invented)"))
+    confirm(play)
+    for subject in reviews_owed(play.journey):
+        assert play.asks_for(SignOffKind.RESPONSE_REVIEW, subject)
+    assert bool(reviews_owed(play.journey)) == (instrument == Instrument.PHQ_9)
+    assert (play.journey.maintenance_since is None) == (instrument == Instrument.PHQ_9)
 
 
 def test_plan_shortened_during_a_session_does_not_leave_it_unobserved() -> None:

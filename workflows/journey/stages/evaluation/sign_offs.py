@@ -17,7 +17,7 @@ def dump_measurements(measurements: tuple[Measurement, ...]) -> list[Content]:
 def dump_response(journey: Journey) -> Content:
     """Every score, and for each instrument the newest beside the baseline, the best and the last before it. The change
     is judged anew, not as when each was recorded: an earlier total may have been corrected since."""
-    compared = [instrument for instrument in Instrument if definition_of(instrument).thresholds_of_change]
+    compared = [instrument for instrument in Instrument if definition_of(instrument).compared]
     changes = {instrument: journey.comparison(instrument) for instrument in compared}
     scored = [m for m in journey.measurements if m.instrument in compared]
     return {

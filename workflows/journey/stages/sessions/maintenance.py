@@ -10,15 +10,19 @@ from typing import Any
 
 from workflows.journey.always.corrections.model import CorrectionMade
 from workflows.journey.always.sign_offs.model import SignOff
+from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.protocol import SignOffKind
 
 MAINTENANCE = "maintenance"
 
 
 def changes_scores(made: CorrectionMade, version: int, decided: int) -> bool:
-    """Whether answers that were known when something was decided are others since, or count no more."""
+    """Whether scores that were known when a response was reviewed are others since, or count no more. A review shows
+    those alone that say how the patient responds: by others, such as a C-SSRS, nothing is there to be decided anew."""
+    if made.about.kind != "instrument.recorded" or not definition_of(Instrument(made.about.parts[0])).compared:
+        return False
     counts_since = made.confirmed or 0 if made.in_error else version
-    return made.about.kind == "instrument.recorded" and made.version < decided < counts_since
+    return made.version < decided < counts_since
 
 
 def find_maintenance(state: Any) -> datetime | None:
