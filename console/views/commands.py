@@ -64,6 +64,8 @@ CLOCK = "times_of"
 where whoever sends them is somewhere else by then, or the patient is."""
 SENT_BEFORE = " It was sent before, and nothing new was sent now. If you mean it once more, open the form anew."
 """What is said where the same is sent again from a page that stood open, or that somebody went back to."""
+UNANSWERED = "no question is answered", "Answer what you can, and send it again: what you leave out counts as no answer"
+"""What is wrong with a questionnaire that nobody filled in, and what to do."""
 BESIDE = ("form_token", PERSON, ID, AFTER, WORDING, CLOCK, "version", "signer", "passphrase")
 """The controls of a form beside its fields."""
 CHOSEN = ("instrument", "version")
@@ -138,10 +140,11 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
         visit.require_working_session()
     form = await _form(visit, journey_id, noun, verb, firsts(visit.sent))
     once, strange = command_id(visit), _strange(form, visit.sent)
+    if not strange and _is_unanswered(form, visit):
+        return _shown(visit, journey_id, form, visit.sent, once, InvalidInput(*UNANSWERED))
     try:
         _require_same_words(form, visit)
         _require_known(form, strange)
-        _require_answer(form, visit)
         body = body_of(form, visit.sent)
     except InvalidInput as problem:
         async with visit.context() as context:
@@ -336,17 +339,10 @@ def _require_known(form: Form, strange: Sequence[str]) -> None:
         )
 
 
-def _require_answer(form: Form, visit: Visit) -> None:
-    """Require that something is answered. What is missing is not negative: an empty questionnaire would hold care and
-    page clinicians, for a button that was touched.
-
-    Raises:
-        InvalidInput: none of the questions is.
-    """
-    if form.questions and not any((visit.value(each.name) or "").strip() for each in form.questions):
-        raise InvalidInput(
-            "no question is answered", "Answer what you can, and send it again: what you leave out counts as no answer"
-        )
+def _is_unanswered(form: Form, visit: Visit) -> bool:
+    """Whether a form asks questions, and none is answered. What is missing is not negative: recorded, or kept as it was
+    said, it would hold care and page clinicians for a button that was touched."""
+    return bool(form.questions) and not any((visit.value(each.name) or "").strip() for each in form.questions)
 
 
 def _shown(
