@@ -10,7 +10,7 @@ from workflows.journey.vocabulary.words import find_reason
 WORDS = PROTOCOLS["PTSD"].care_plan.rationale_must_not_say
 DENIED = (
     "not for convenience",
-    "not just for the convenience of the clinic",
+    "not for the convenience of the clinic",
     "rather than convenience alone",
     "never a matter of convenience",
     "convenience was no reason",
@@ -25,6 +25,11 @@ GIVEN = (
     "not far from work, and more convenient",
     "not medically needed but convenient",
     "nothing is as convenient",
+    "not only for convenience",
+    "not just for the convenience of the clinic",
+    "it is not merely convenient",
+    "convenience is not the only reason",
+    "convenience was not just a thought",
     "it saves time",
     "without the hassle of travel",
 )

@@ -23,11 +23,12 @@ def find_word(text: str, words: Iterable[str]) -> str | None:
 
 _DENIED_BEFORE = re.compile(
     r"(?:\bnot|n't|n’t|\bnever|\brather than|\binstead of)"
-    r"(?:\s+(?:only|just|merely|simply|for|of|out of|because of|a matter of|a question of|reasons? of|the))*\s+$",
+    r"(?:\s+(?:for|of|out of|because of|a matter of|a question of|reasons? of|the))*\s+$",
     re.IGNORECASE,
 )
 _DENIED_AFTER = re.compile(
-    r"\w*(?:\s+alone)?\s+(?:(?:is|was|are|were|plays|played|has|had)\s+(?:no|not)|(?:did|does)\s+not|never)\b",
+    r"\w*(?:\s+alone)?\s+(?:(?:is|was|are|were|plays|played|has|had)\s+(?:no|not)|(?:did|does)\s+not|never)\b"
+    r"(?!\s+(?:the\s+)?(?:only|sole|just|merely|simply)\b)",
     re.IGNORECASE,
 )
 
@@ -35,7 +36,7 @@ _DENIED_AFTER = re.compile(
 def find_reason(text: str, words: Iterable[str]) -> str | None:
     """Return the first of these words that a text gives as a reason: that it has, as in `find_word`, and does not deny
     right before or after it. "Not for convenience" and "convenience is no reason" deny it; "not far, and convenient"
-    does not."""
+    and "not only for convenience" do not."""
     for word in words:
         for found in re.finditer(rf"\b{_forms(word)}", text, re.IGNORECASE):
             denied = _DENIED_BEFORE.search(text, 0, found.start()) or _DENIED_AFTER.match(text, found.end())
