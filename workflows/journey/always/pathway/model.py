@@ -264,7 +264,9 @@ def _covered(state: PathwayState, body: PathwayCovered, event: EventHeader) -> C
 def _cover_ended(state: PathwayState, body: CoverEnded, event: EventHeader) -> Changes:
     if state.covered is None:
         return {}
-    left = [each for each in state.covered.stand_ins if each.until > event.at]
+    # The first may end before their time: they have left.
+    _, *others = state.covered.stand_ins
+    left = [each for each in others if each.until > event.at]
     if not left:
         return {"clinician": state.covered.clinician, "covered": None}
     return {"clinician": left[0].by, "covered": state.covered.model_copy(update={"stand_ins": tuple(left)})}
