@@ -1,8 +1,9 @@
 """What somebody sent after their sign-in had ended or was taken the place of by another one in the same browser, or
-without a working session: kept in memory, and shown to them again once they can send it.
+without a working session: kept in memory, and shown to them again once they can send it. And what they sent with a form
+that was answered with a page, for when they go back to that.
 
 Nothing is sent for them. A draft is found by the secret in a cookie of the browser that it came from, and shown to the
-person whose form it was, once. What proves who somebody is is not kept.
+person whose form it was, once; what was answered, as often as they go back. What proves who somebody is is not kept.
 """
 
 import secrets
@@ -83,12 +84,19 @@ class Drafts:
         self._drop_old()
         return token in self._kept
 
-    def take(self, token: str | None, address: str, person: str) -> Draft | None:
-        """Return what this person entered last in a form of an address, once."""
+    def find(self, token: str | None, address: str, person: str) -> Draft | None:
+        """Return what this person entered last in a form of an address."""
         self._drop_old()
         mine = self._kept.get(token or "", {})
-        forms = [form for form, draft in mine.items() if (form[0], draft.person) == (address, person)]
-        return mine.pop(forms[-1]) if forms else None
+        found = [draft for form, draft in mine.items() if (form[0], draft.person) == (address, person)]
+        return found[-1] if found else None
+
+    def take(self, token: str | None, address: str, person: str) -> Draft | None:
+        """Return the same, once."""
+        draft = self.find(token, address, person)
+        if draft is not None:
+            del self._kept[token or ""][address, next(iter(draft.entered.get(ID, ())), "")]
+        return draft
 
     def _drop_old(self) -> None:
         oldest = self._now() - LASTS

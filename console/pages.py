@@ -57,12 +57,15 @@ from application.words.terms import describe_occasion, name_hold
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
 from application.work.hold_together import LOT_NOT_KNOWN
+from console import cookies
+from console.drafts import COOKIE as DRAFTS
 from console.forms import Field
+from console.going_back import keep_answered
 from console.limits import TooOften
 from console.said_here import said_here
 from console.sign_ins import LONGEST, Flash, SignIn
 from console.to_patients import summary_of, title_of
-from console.visits import KEPT, Visit, context_of_nobody, sign_ins_of
+from console.visits import KEPT, Visit, context_of_nobody, drafts_of, sign_ins_of
 from workflows.journey.views.summary import describe_action
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import local
@@ -306,6 +309,9 @@ def page(
         tell("page.refused", code=reference_of(request), kind=type(error).__name__)
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
+    answered = None
+    if signed_in is not None and request.method == "POST":
+        answered = keep_answered(request, drafts_of(request))
     called = names_in_register(context_of_nobody(request))
     if "terms" in shown:
         shown["terms"] = shown["terms"]._replace(called=called)
@@ -321,13 +327,17 @@ def page(
         called=called,
         demonstration=settings.demonstration,
         now=sign_ins_of(request).now(),
+        answered=answered,
         **_when_idle(request, signed_in),
         service=request.app.state.service,
         in_temporal=partial(_in_temporal, settings, signed_in),
         **shown,
     )
     wait = {"Retry-After": str(error.seconds)} if isinstance(error, TooOften) else None
-    return HTMLResponse(content, status, wait)
+    answer = HTMLResponse(content, status, wait)
+    if answered is not None and answered.token is not None:
+        cookies.give(request, answer, DRAFTS, answered.token)
+    return answer
 
 
 def _when_idle(request: Request, signed_in: SignIn | None) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from application.work.references import References
 from console import cookies
 from console.drafts import COOKIE as DRAFTS
 from console.drafts import PERSON, SHOWN_AGAIN, Drafts, Entered
+from console.going_back import CAME_BACK, place_of
 from console.sign_ins import Flash, SignIn, SignIns
 from workflows.journey.vocabulary.signed_statement import Signature
 
@@ -186,14 +187,16 @@ class Visit:
         return self.request.headers.get(SEEN, "")
 
     def take_draft(self) -> Entered | None:
-        """Return what they entered in the form of this address before they were signed out, and say so. It stays kept
-        as long as they could not send it."""
+        """Return what they entered in the form of this address before they were signed out, or before they came back to
+        it, and say so. It stays kept as long as they could not send it."""
         if self.signed_in.looks_only:
             return None
-        request = self.request
-        draft = drafts_of(request).take(cookies.sent(request, DRAFTS), request.url.path, self.signed_in.person.id)
-        if draft is not None:
+        request, drafts, person = self.request, drafts_of(self.request), self.signed_in.person.id
+        token = cookies.sent(request, DRAFTS)
+        if (draft := drafts.take(token, request.url.path, person)) is not None:
             self.signed_in.notice = Flash(f"{draft.why}. {SHOWN_AGAIN}", entered=True)
+        elif (draft := drafts.find(token, place_of(request), person)) is not None:
+            self.signed_in.notice = Flash(CAME_BACK, entered=True)
         return None if draft is None else draft.entered
 
     def require_working_session(self) -> None:
@@ -323,7 +326,7 @@ async def visit_to_send(request: Request) -> Visit:
         NotAllowed: the form is not from a page that this person was shown, or as `visit_to_look`.
     """
     visit = _visit_of(request)
-    visit.sent = await sent_with(request)
+    visit.sent = request.state.sent = await sent_with(request)
     given = visit.value(FORM_FIELD) or ""
     if not secrets.compare_digest(given.encode(), visit.signed_in.form_token.encode()):
         entered_by = visit.value(PERSON)
@@ -331,6 +334,8 @@ async def visit_to_send(request: Request) -> Visit:
             raise OtherSignIn(anew=entered_by == visit.signed_in.person.id)
         raise _strange_form()
     _require_opened(visit)
+    # What is sent from there takes its place: what is answered with a page is kept anew.
+    drafts_of(request).take(cookies.sent(request, DRAFTS), place_of(request), visit.signed_in.person.id)
     return visit
 
 

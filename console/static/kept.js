@@ -334,6 +334,10 @@ function correctNow(entry) {
   form?.setAttribute("action", entry.action);
   if (form) form.dataset.typed = "";
   document.title = entry.page.title;
+  // Left and gone back to, the form has what was entered; the room stays the room.
+  if (new URL(entry.action).pathname === location.pathname) {
+    history.replaceState(history.state, "", entry.page.body.dataset.answered);
+  }
   document.querySelector("main").replaceWith(main);
   main.querySelector("[autofocus]")?.focus();
   show();

@@ -29,6 +29,7 @@ from console import corrections, names
 from console.completing import complete
 from console.drafts import ID, PERSON
 from console.forms import ANSWERS, OBSERVED, Field, answers_of, as_said, fields_of, in_words, read_back
+from console.going_back import KEY
 from console.known_names import names_people, offer
 from console.names import FormContext, standing_death
 from console.pages import done, news, page
@@ -361,7 +362,7 @@ def _shown(
         instruments=tuple(Instrument) if choosing else (),
         signed=form.kind.model in SIGNED,
         by_anybody=form.kind.model.by_anybody,
-        kept={name: value for name, value in visit.request.query_params.items() if name not in (ONCE, *CHOSEN)},
+        kept={name: value for name, value in visit.request.query_params.items() if name not in (ONCE, KEY, *CHOSEN)},
         route=_whom_to_call(form),
     )
 

@@ -227,3 +227,47 @@ async def test_a_page_that_stands_open_is_put_away_once_its_session_has_ended(
     async with desk.person("clinician", script=False) as page:
         await page.goto(onward)
         await page.wait_for_url(lambda url: "/sign-in" in url)
+
+
+async def test_the_way_back_to_an_answer_has_what_was_entered_and_sends_nothing(desk: Desk) -> None:
+    async with desk.person("coordinator") as page:
+        await page.goto("/start?example=PTSD")
+        await page.get_by_label("Reason for the referral").fill(REASON)
+        await page.get_by_role("button", name="Try it out").click()
+        await expect(page.get_by_role("status")).to_contain_text("It would be started")
+        await page.get_by_role("link", name="Worklist").click()
+        await page.go_back()
+        await expect(page.get_by_role("status")).to_contain_text("You came back")
+        await expect(page.get_by_label("Reason for the referral")).to_have_value(REASON)
+        await page.reload()
+        await expect(page.get_by_label("Reason for the referral")).to_have_value(REASON)
+        await page.goto("/start")
+        await expect(page.get_by_label("Reason for the referral")).to_have_value("")
+
+
+async def test_the_way_back_to_a_refused_form_has_what_was_entered(desk: Desk) -> None:
+    journey = (await desk.journey("evaluation")).journey.id
+    async with desk.person("clinician") as page:
+        await page.goto(f"/journeys/{journey}/pathway/hold")
+        await page.get_by_label("Reason").fill(" ")
+        await page.get_by_label("Reason").evaluate("each => each.form.noValidate = true")
+        page.on("dialog", lambda dialog: dialog.accept())
+        await _send(page)
+        await expect(page.get_by_role("alert")).to_contain_text("What to do")
+        await page.get_by_role("link", name="Worklist").click()
+        await page.wait_for_url("**/work")
+        await page.go_back()
+        await expect(page.get_by_role("status")).to_contain_text("You came back")
+        assert await _count(desk, journey, "hold.placed") == 0
+
+
+async def test_the_way_back_to_a_refused_claim_is_the_list(desk: Desk) -> None:
+    async with desk.person("coordinator") as page:
+        await page.goto("/work?all=yes&unassigned=yes")
+        await page.locator("form[action='/work/claim'] [name=obligation]").first.evaluate("each => each.value = 'none'")
+        await page.locator("form[action='/work/claim'] button").first.click()
+        await expect(page.get_by_role("alert")).to_contain_text("What to do")
+        await page.get_by_role("link", name="Patients", exact=True).click()
+        await page.go_back()
+        await expect(page.get_by_role("heading", name="Worklist")).to_be_visible()
+        assert page.url.endswith("/work?all=yes&unassigned=yes")
