@@ -294,6 +294,12 @@ def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed:
                 worsened = right.version if known and right.item_9 > wrong.item_9 else wrong.worsened
                 right = right.model_copy(update={**as_asked, "taken_back": taken_back, "worsened": worsened})
                 changed["measurements"] = tuple(right if m is wrong else m for m in journey.measurements)
+        case e.EvaluationRecorded():
+            ratings, told = journey.evaluation.symptoms, dict(journey.evaluation.told_before)
+            for name, rating in fact.symptoms.items():
+                if name in ratings and ratings[name] != rating:
+                    told[name] = tuple(dict.fromkeys((*told.get(name, ()), ratings[name])))
+            return {"evaluation": changed["evaluation"].model_copy(update={"told_before": told})}
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)
             if session is not None and session.check is not None:

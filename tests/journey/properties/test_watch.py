@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simulation.people import vitals
 from tests.examples import examples
-from tests.journey.contacts import visit
+from tests.journey.contacts import SYMPTOMS, visit
 from tests.journey.correcting import confirm, mark, reject
 from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, after, course, standing
@@ -21,6 +21,7 @@ from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Obligation
+from workflows.journey.stages.sessions.reviews import reviews_owed
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
@@ -29,10 +30,11 @@ SHIFTS = (-300, -100, -20, -4, -0.4, -0.1, 0.1, 0.4, 4, 20)
 
 
 def watched(play: Play) -> dict[str, Obligation]:
-    """What is awaited for safety. The end of a session waits for its observations, and the level of a C-SSRS for one
-    asked after the alarm: what is awaited then stands in their place. Of pregnancy a test or a judgement is awaited,
-    whichever counts."""
-    awaited = [w for w in obligations(play.journey) if not w.care and w.kind not in ("session_end", "risk_level")]
+    """What is awaited for safety, and the reviews that come before anything further. The end of a session waits for its
+    observations, and the level of a C-SSRS for one asked after the alarm: what is awaited then stands in their place.
+    Of pregnancy a test or a judgement is awaited, whichever counts."""
+    counted = [w for w in obligations(play.journey) if not w.care or w.kind == "response_review"]
+    awaited = [w for w in counted if w.kind not in ("session_end", "risk_level")]
     return {w.kind if w.kind == "pregnancy_test" else w.key: w for w in awaited}
 
 
@@ -49,6 +51,16 @@ def redosed(play: Play, dose: str, hours: float) -> c.Amend:
     return c.Amend(version=told.version, reason="misread (invented)", correction=right)
 
 
+def rated(rating: int) -> dict[str, int]:
+    return dict.fromkeys(SYMPTOMS, rating)
+
+
+def rated_anew(play: Play, rating: int) -> c.Amend:
+    """The ratings of the evaluation, as one person corrects them."""
+    version = next(v for v, fact in play.journey.facts.items() if fact.kind == "evaluation.recorded")
+    return c.Amend(version=version, reason="misread (invented)", correction=c.RecordEvaluation(symptoms=rated(rating)))
+
+
 def happen(data: st.DataObject, play: Play) -> None:
     """Something that is to be watched afterwards, or some time in which nobody acts."""
     said: dict[str, tuple[c.CommandBody, Role]] = {
@@ -63,6 +75,7 @@ def happen(data: st.DataObject, play: Play) -> None:
         ),
         "crisis": (c.ReportCrisis(what="they want to die (invented)"), Role.OBSERVER),
         "worse": (visit("x", visit=None, outcome="worsening"), Role.CLINICIAN),
+        "rated": (visit("x", visit=None, symptoms=rated(data.draw(st.integers(0, 10)))), Role.CLINICIAN),
     }
     what = data.draw(st.sampled_from(("dose", "time", *said)))
     if what == "dose":
@@ -78,7 +91,9 @@ def drawn(data: st.DataObject, play: Play) -> c.CommandBody:
     """A correction that somebody may try, of any fact."""
     facts, doses = play.journey.facts, [*play.journey.doses]
     visits = [version for version, fact in facts.items() if fact.kind == "visit.recorded"]
-    what = data.draw(st.sampled_from(["mark", *["dose"] * bool(doses), *["visit"] * bool(visits)]))
+    what = data.draw(st.sampled_from(["mark", "evaluation", *["dose"] * bool(doses), *["visit"] * bool(visits)]))
+    if what == "evaluation":
+        return rated_anew(play, data.draw(st.integers(0, 10)))
     if what == "dose":
         return redosed(play, data.draw(st.sampled_from(doses)), data.draw(st.sampled_from(SHIFTS)))
     if what == "visit":
@@ -100,11 +115,12 @@ def test_no_correction_by_one_person_takes_a_watch_away(data: st.DataObject) -> 
     for _ in range(data.draw(st.integers(0, 3))):
         happen(data, play)
     for _ in range(data.draw(st.integers(1, 3))):
-        body, before = drawn(data, play), watched(play)
+        body, before, held = drawn(data, play), watched(play), play.journey.standing_holds
         if isinstance(play.take(play.command(body, Role.CLINICIAN)), Refusal):
             continue
         now = watched(play)
         assert not [key for key in before if key not in now]
+        assert not [hold for hold in held if hold not in play.journey.standing_holds]
         assert not [key for key, was in before.items() if now[key].deadline > was.deadline]
 
 
@@ -173,6 +189,24 @@ def test_a_visit_that_found_worsening_is_reviewed_until_its_correction_is_confir
     assert [each["outcome"] for each in shown] == ["worsening", "responding"], "who reviews it sees what is reviewed"
     confirm(play)
     assert not play.waits_for("response_review", "unscheduled-1")
+
+
+def test_a_review_is_owed_by_the_ratings_of_the_evaluation_until_their_correction_is_confirmed() -> None:
+    """The baseline told as higher made every later rating look no worse."""
+    play = after("session.end")
+    evaluated = play.journey.evaluation.model_copy(update={"symptoms": rated(3)})
+    play = play.changed(evaluation=evaluated)
+    for _ in range(play.journey.protocol.symptoms.times_in_a_row):
+        play.later(hours=1).do(visit("x", visit=None, symptoms=rated(6)))
+    owed = reviews_owed(play.journey)
+    assert owed
+    play.do(rated_anew(play, 10))
+    assert reviews_owed(play.journey) == owed
+    play.do(rated_anew(play, 9))
+    play.do(c.ConfirmCorrection(correction=next(iter(play.journey.unconfirmed)), reason="x"), Role.MEDICAL_DIRECTOR)
+    assert reviews_owed(play.journey) == owed, "another correction of it still waits"
+    confirm(play)
+    assert not reviews_owed(play.journey)
 
 
 def test_a_visit_that_never_was_is_not_reviewed_by_what_was_told_of_it_before_its_correction() -> None:

@@ -54,6 +54,7 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
         "sections": _without(known.sections, "sections", gone),
         "function": _without(known.function, "function", gone),
         "symptoms": _without(known.symptoms, "symptoms", gone),
+        "told_before": _without(known.told_before, "symptoms", gone),
         "symptoms_since": None if "symptoms_since" in gone else known.symptoms_since,
         "prior_treatments": () if "prior_treatments" in gone else known.prior_treatments,
         "treatment_exception": None if "treatment_exception" in gone else known.treatment_exception,

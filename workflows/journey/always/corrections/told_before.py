@@ -12,7 +12,7 @@ from workflows.journey.envelopes import Changes, change_entry
 
 Told = TypeVar("Told")
 KEPT = {"session.dosed": "doses", "visit.recorded": "contacts"}
-"""The kinds of fact of which it is kept, and where."""
+"""The kinds of fact of which it is kept in an entry, and where. Of the evaluation each rating is kept once."""
 MOST = 10
 """How many tellings of one fact are kept, before one is left out that lies between others."""
 
@@ -36,4 +36,6 @@ def forget_told_before(journey: Any, correction: int) -> Changes:
     if any((made.about.kind, made.about.subject) == (about.kind, about.subject) for made in others):
         return {}
     kept = KEPT.get(about.kind)
+    if about.kind == "evaluation.recorded":
+        return {"evaluation": journey.evaluation.model_copy(update={"told_before": {}})}
     return {} if kept is None else change_entry(journey, kept, about.subject, told_before=())

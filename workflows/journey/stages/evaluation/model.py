@@ -124,9 +124,19 @@ class Evaluation(ImmutableModel):
     prior_treatments: tuple[PriorTreatment, ...] = ()
     function: dict[Identifier, Text] = {}
     symptoms: Ratings = {}
+    told_before: dict[Identifier, tuple[int, ...]] = {}
+    """How each symptom was rated before a correction that waits for a second person."""
     symptoms_since: date | None = None
     treatment_exception: Text | None = None
     location: Location | None = None
+
+    def baselines(self) -> tuple[Ratings, ...]:
+        """The ratings as they are now, and as they were told before."""
+        times = max(map(len, self.told_before.values()), default=0)
+        before = (
+            {name: told[min(time, len(told) - 1)] for name, told in self.told_before.items()} for time in range(times)
+        )
+        return (self.symptoms, *({**self.symptoms, **told} for told in before))
 
 
 class Measurement(ImmutableModel):
@@ -326,6 +336,7 @@ def _recorded(state: EvaluationState, body: EvaluationRecorded, event: EventHead
             prior_treatments=body.prior_treatments or known.prior_treatments,
             function={**known.function, **body.function},
             symptoms={**known.symptoms, **body.symptoms},
+            told_before=known.told_before,
             symptoms_since=body.symptoms_since or known.symptoms_since,
             treatment_exception=body.treatment_exception or known.treatment_exception,
             location=body.location or known.location,

@@ -28,7 +28,7 @@ def dump_response(journey: Journey) -> Content:
 
 def _evaluation(journey: Journey, subject: str | None) -> Content:
     return {
-        "evaluation": journey.evaluation.model_dump(mode="json"),
+        "evaluation": journey.evaluation.model_dump(mode="json", exclude={"told_before"}),
         "born": journey.patient.born.isoformat(),
         "baseline": dump_measurements(_baseline(journey)),
     }

@@ -22,8 +22,12 @@ def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
 @recalled
 def find_worsened(journey: Journey) -> tuple[str, ...]:
     """Return the contacts at which a symptom was very high, came to be worse so many times, or rose further after
-    that."""
-    return find_alerts(journey.evaluation.symptoms, _rated(journey), journey.protocol.symptoms)
+    that: by the ratings of the evaluation, also as told before a correction that waits for a second person."""
+    rated, rules = _rated(journey), journey.protocol.symptoms
+    found = dict.fromkeys(
+        contact for before in journey.evaluation.baselines() for contact in find_alerts(before, rated, rules)
+    )
+    return tuple(contact for contact, _ in rated if contact in found)
 
 
 def count_worse(journey: Journey) -> int:
