@@ -324,6 +324,21 @@ def test_suicidal_intent_that_one_person_corrected_away_there_opens_nothing_here
     assert not any(WAITS in why for why in dose_gate(here.journey, 1, here.at))
 
 
+def test_vital_signs_that_one_person_corrected_there_open_nothing_here() -> None:
+    """What was to be measured again was not, by the correction of one person."""
+    there, here = before("session.check"), before("session.release")
+    made = checklist(there.journey, 1, there.at)
+    high = made.model_copy(update={"vitals": made.vitals.model_copy(update={"systolic": 145})})
+    there.do(high, Role.SESSION_MONITOR)
+    amend(there, "session.checked", made)
+    here.at = max(here.at, there.at)
+    tell_the_other(there, here)
+    assert any(WAITS in why for why in dose_gate(here.journey, 1, here.at))
+    confirm(there)
+    tell_the_other(there, here)
+    assert not any(WAITS in why for why in dose_gate(here.journey, 1, here.at))
+
+
 def test_a_concern_of_the_monitoring_program_is_one_of_the_next_journey_too() -> None:
     there, here = closed(), after("evaluation.record")
     checked = {"state": "CA", "checked_at": there.at, "concern": True, "found": "two prescribers (invented)"}

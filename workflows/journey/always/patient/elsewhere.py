@@ -27,7 +27,7 @@ from workflows.journey.vocabulary.stage import NOT_SAFE, Stage
 
 KEPT = 300
 """How many doses, sessions and risks of other journeys are told one by one."""
-TOLD = ("session.dosed", "instrument.recorded")
+TOLD = ("session.dosed", "session.checked", "instrument.recorded", "screening.recorded")
 """The kinds of facts that other journeys count as they are corrected, before anybody has confirmed that."""
 
 
