@@ -164,8 +164,8 @@ def create_app(
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
     app.add_exception_handler(HTTPException, _tell)
-    app.add_middleware(OneAnswer, cookie=COOKIE, now=now)
     app.add_middleware(_Closed)
+    app.add_middleware(OneAnswer, cookie=COOKIE, now=now)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(opened.context()))
     return app
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from activities.record.event_codec import load_events
 from application.errors import KEPT_AS_SAID
@@ -143,9 +144,12 @@ async def test_a_form_is_taken_only_from_a_page_of_this_sign_in(
 async def test_other_hosts_and_large_forms_are_refused(browser: Browser) -> None:
     await browser.sign_in("coordinator")
     assert (await browser.client.get("/work", headers={"host": "elsewhere.example"})).status_code == 400
-    answer = await browser.client.post("/start", data={"reason": "x" * (MOST_SENT + 1)})
+    with capture_logs() as logged:
+        answer = await browser.client.post("/start", data={"reason": "x" * (MOST_SENT + 1)})
     assert answer.status_code == 422
     assert "at most" in answer.text
+    assert "Sign out" in answer.text
+    assert [each["event"] for each in logged] == ["page.refused"], "it was foreseen"
 
 
 async def test_the_cookie_is_for_this_host_and_no_script(console: FastAPI) -> None:
