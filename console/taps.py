@@ -23,8 +23,8 @@ MOST = 1000
 
 
 class Taps(Generic[T]):
-    """The answers to what was tapped just now. An equal tap gets the same while the first one is not answered, and for
-    as long ``after`` it as is given. ``now`` gives the time (UTC)."""
+    """The answers to what was tapped just now. An equal tap gets the same answer until the first one has it, and also
+    later, as long as ``after`` has not passed since the first one came. ``now`` gives the time (UTC)."""
 
     def __init__(self, now: Callable[[], datetime], after: timedelta = timedelta(0)) -> None:
         self._now = now
@@ -39,13 +39,17 @@ class Taps(Generic[T]):
             if over and answer.done():
                 del self._answers[key]
         if tapped not in self._answers:
-            self._answers[tapped] = now, asyncio.ensure_future(act())
-        try:
-            # That a browser does not wait any more does not end it for the tap that it waits for now.
-            return await asyncio.shield(self._answers[tapped][1])
-        except Exception:
-            self._answers.pop(tapped, None)  # Tapped again it may go well.
-            raise
+            answer = asyncio.ensure_future(act())
+            self._answers[tapped] = now, answer
+            answer.add_done_callback(lambda done: self._let_go(tapped, done))
+        # That a browser does not wait any more does not end it for the tap that it waits for now.
+        return await asyncio.shield(self._answers[tapped][1])
+
+    def _let_go(self, tapped: tuple[object, ...], answer: asyncio.Future[T]) -> None:
+        """Keep no answer that nobody may ask for again, nor one that failed: tapped again it may go well."""
+        _, kept = self._answers.get(tapped, (None, None))
+        if kept is answer and (not self._after or answer.cancelled() or answer.exception() is not None):
+            del self._answers[tapped]
 
 
 class OneAnswer:
@@ -84,6 +88,7 @@ class OneAnswer:
             return said
 
         request, body = Request(scope), b"".join(message.get("body", b"") for message in sent)
-        tapped = (secret, str(request.url), request.headers.get("accept"), sha256(body).digest())
+        headers = [request.headers.get(name) for name in ("accept", "user-agent")]
+        tapped = (secret, str(request.url), *headers, sha256(body).digest())
         for message in await self._taps.answer(tapped, act):
             await send({**message})

@@ -4,7 +4,9 @@ import asyncio
 import shutil
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from gc import collect
 from pathlib import Path
+from weakref import ref
 
 import pytest
 
@@ -18,6 +20,10 @@ from tests.console.conftest import console_of
 from tests.console.enrolment import to_sign
 from workflows.journey.commands import Sign
 from workflows.journey.vocabulary.actors import Role
+
+
+class Answer(set[str]):
+    """An answer of which one can see whether anybody still has it."""
 
 
 async def test_a_decision_that_is_signed_with_two_taps_is_signed_once_and_says_so(
@@ -54,6 +60,19 @@ async def test_a_tap_counts_as_the_first_until_that_is_answered() -> None:
     go_on.set()
     assert (await stays, begun) == (1, [1])
     assert await taps.answer(("same",), act) == 2, "that one was answered"
+
+
+async def test_what_is_answered_is_kept_no_longer() -> None:
+    """It may have what is known of a patient in it."""
+    taps = Taps[set[str]](lambda: datetime(2026, 3, 2, tzinfo=UTC))
+
+    async def act() -> set[str]:
+        return Answer({"invented"})
+
+    kept = ref(await taps.answer(("same",), act))
+    await asyncio.sleep(0)  # The loop itself has it until its next round.
+    collect()
+    assert kept() is None
 
 
 async def test_a_tap_that_failed_is_tried_anew() -> None:
