@@ -58,14 +58,27 @@ def journey_closed(journey_id: UUID, request: UUID) -> Conflict:
     )
 
 
-def journey_open() -> Conflict:
+class JourneyOpen(Conflict):
+    """The patient has an open journey with the medicine."""
+
+
+def journey_open() -> JourneyOpen:
     """Return the error for a patient who has an open journey. Whose it is and where is not said: it may be another
     clinic's."""
-    return Conflict(
+    return JourneyOpen(
         "this patient already has an open journey with this medicine",
         "One is open at a time, whatever it is for and at whatever clinic: see `patient show`. If this referral's own "
         "has not begun, send it again unchanged",
         fields=(FieldProblem("patient.ref", "has an open journey"),),
+    )
+
+
+def journey_of_row(row: int) -> Conflict:
+    """Return the error for a patient whose journey is that of an earlier row of the batch."""
+    return Conflict(
+        f"row {row} is for the same patient with the same medicine, and one journey is open at a time",
+        "Leave out the row that is not meant",
+        fields=(FieldProblem("patient.ref", f"is the patient of row {row}"),),
     )
 
 
@@ -89,6 +102,8 @@ class BatchRows:
     the end the one that stands for all."""
     _last: dict[object, asyncio.Event] = field(default_factory=dict)
     _enrolled: dict[bytes, tuple[WantedEnrolment, ...]] = field(default_factory=dict)
+    _opened: list[tuple[int, UUID, str]] = field(default_factory=list)
+    """The rows whose journeys are open, or would be, each with its request and its medicine."""
 
     @asynccontextmanager
     async def turn(self, request: UUID, keys: Sequence[bytes]) -> AsyncIterator[None]:
@@ -125,6 +140,18 @@ class BatchRows:
         if found := differences(known, body):
             raise request_reused(found, f" in row {first}")
         return first
+
+    def open_of(self, request: UUID, medicine: str) -> int | None:
+        """Return the row whose journey with a medicine is that of the patient of this request, if there is one."""
+        patient = self._standing_for(request)
+        return next(
+            (row for row, each, taken in self._opened if taken == medicine and self._standing_for(each) == patient),
+            None,
+        )
+
+    def keep_open(self, number: int, request: UUID, medicine: str) -> None:
+        """Keep that a row's journey is open, or would be."""
+        self._opened.append((number, request, medicine))
 
     def enrolled(self, keys: Iterable[bytes]) -> Sequence[WantedEnrolment]:
         """Return those whom a dry run has had enrolled for the patient of these keys. What was refused changes nothing

@@ -108,13 +108,22 @@ async def _row(
 async def _row_in_turn(
     starter: Starter, rows: requests.BatchRows, number: int, referral: Referral, command: Command, *, dry_run: bool
 ) -> RowOutcome:
-    if isinstance(command.body, StartPathway):
-        first = rows.same_as(number, referral.request, command.body)
-        if first is not None:
-            return SameAs(first, referral.journey_id, referral.request)
-    if not dry_run:
-        return await starter.start(referral, command)
-    decided = await starter.try_out(referral, command, rows)
-    if isinstance(decided, Started):
-        return decided
-    return Refused(decided) if isinstance(decided, Refusal) else referral
+    assert isinstance(command.body, StartPathway)
+    first = rows.same_as(number, referral.request, command.body)
+    if first is not None:
+        return SameAs(first, referral.journey_id, referral.request)
+    medicine = command.body.protocol.dose.medicine
+    try:
+        if dry_run:
+            decided = await starter.try_out(referral, command, rows)
+        else:
+            decided = await starter.start(referral, command)
+    except requests.JourneyOpen:
+        row = rows.open_of(referral.request, medicine)
+        if row is None:
+            raise
+        raise requests.journey_of_row(row) from None
+    if isinstance(decided, Refusal):
+        return Refused(decided)
+    rows.keep_open(number, referral.request, medicine)
+    return decided if isinstance(decided, Started) else referral

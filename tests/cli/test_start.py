@@ -445,6 +445,21 @@ def test_equal_rows_are_told_which_they_are_the_same_as(
     assert "row 2: same as row 1" in batch(world, coordinator, path).err
 
 
+def test_rows_for_one_patient_are_told_which_row_starts_the_journey(
+    world: World, coordinator: tuple[str, str], tmp_path: Path
+) -> None:
+    given = referral()
+    path = tmp_path / "referrals.jsonl"
+    path.write_text("\n".join(json.dumps(given | {"reason": f"Invented: {reason}."}) for reason in ("one", "two")))
+    for more in (("--dry-run",), ()):
+        refused = json.loads(batch(world, coordinator, path, "--json", *more).out.splitlines()[1])
+        assert refused["reason"].startswith("row 1 is for the same patient"), more
+    assert world.journeys() == 1
+    # What another file started is said as before: no row of this one has it.
+    path.write_text(json.dumps(given | {"reason": "Invented: three."}))
+    assert "already has an open journey" in batch(world, coordinator, path, "--json").out
+
+
 BATCHES = st.lists(
     st.fixed_dictionaries(
         {
