@@ -29,11 +29,13 @@ NO_SESSION = "You had no working session when you sent this"
 SIGNED_IN_ANEW = "You signed in anew after you opened this page"
 OTHER_PERSON = "Somebody else was signed in in this browser when you sent this"
 """Why something was not sent, as it is said with what was entered."""
+ANSWERED = ""
+"""Nothing: it was sent, and answered with a page."""
 SHOWN_AGAIN = "Nothing was sent, and nothing is lost: what you entered is in the form. Look it over, and send it."
 
 
 class Draft(NamedTuple):
-    """What a person entered in a form, why it was not sent, and when it came (UTC)."""
+    """What a person entered in a form, why it was not sent (nothing where it was), and when it came (UTC)."""
 
     person: str
     entered: Entered
@@ -80,9 +82,9 @@ class Drafts:
         return sum(draft.size for drafts in self._kept.values() for draft in drafts.values())
 
     def has(self, token: str | None) -> bool:
-        """Whether anything is kept for a browser."""
+        """Whether anything is kept for a browser that was not sent."""
         self._drop_old()
-        return token in self._kept
+        return any(draft.why for draft in self._kept.get(token or "", {}).values())
 
     def find(self, token: str | None, address: str, person: str) -> Draft | None:
         """Return what this person entered last in a form of an address."""

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from starlette.requests import Request
 
 from console import cookies
-from console.drafts import COOKIE, PERSON, Drafts, Entered
+from console.drafts import ANSWERED, COOKIE, PERSON, Drafts, Entered
 
 KEY = "entered"
 """The part of an address that names what was entered in the form there."""
@@ -38,5 +38,5 @@ def keep_answered(request: Request, drafts: Drafts) -> AnsweredForm:
         page = urlsplit(request.headers.get("referer", ""))
         return AnsweredForm(f"{page.path or '/'}{page.query and f'?{page.query}'}")
     key = request.query_params.get(KEY) or secrets.token_urlsafe(8)
-    token = drafts.keep(cookies.sent(request, COOKIE), place_of(request, key), sent)
+    token = drafts.keep(cookies.sent(request, COOKIE), place_of(request, key), sent, ANSWERED)
     return AnsweredForm(f"{request.url.path}?{urlencode({**request.query_params, KEY: key})}", token)

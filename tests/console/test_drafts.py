@@ -70,6 +70,19 @@ async def test_nobody_else_sees_it(clinics: Clinics, browser: Browser, console: 
         assert REASON not in (await other.go(address)).text
 
 
+async def test_who_sent_a_form_and_signed_out_is_not_told_that_it_was_not_sent(
+    clinics: Clinics, browser: Browser
+) -> None:
+    """What was answered with a page is kept too, for whoever goes back to that."""
+    await browser.sign_in("coordinator")
+    await browser.go(f"/journeys/{clinics.held}/pathway/hold")
+    assert (await browser.send({"reason": ""})).status_code == 422
+    assert "is kept" not in (await browser.go("/sign-in")).text
+    await browser.go("/work")
+    await browser.send({}, "/sign-out")
+    assert "is kept" not in (await browser.go("/sign-in")).text
+
+
 async def test_it_is_dropped_after_a_while(clinics: Clinics, browser: Browser) -> None:
     address = await _send_too_late(clinics, browser)
     clinics.world.at += LASTS
