@@ -107,7 +107,7 @@ class KeyStore:
         if (known := self._by_id.get(key_id)) is not None:
             return known
         row = await self._ask("SELECT * FROM keys.data_key WHERE key_id = $1", key_id)
-        return None if row is None else await self._opened(row)
+        return None if row is None else await self._open_row(row)
 
     async def find_all(self, key_ids: Collection[UUID]) -> Mapping[UUID, DataKey | None]:
         """Return those of these keys that there are, by their ids; None for one that does not open here: it keeps
@@ -124,7 +124,7 @@ class KeyStore:
             await self._ask_all("SELECT * FROM keys.data_key WHERE key_id = ANY($1)", lacking) if lacking else ()
         ):
             try:
-                key = await self._opened(row)
+                key = await self._open_row(row)
             except KeyUnusable:
                 found[row["key_id"]] = None
                 continue
@@ -309,7 +309,7 @@ class KeyStore:
             for row in rows:
                 taken = max(taken, row["number"])
                 try:
-                    key = await self._opened(row)
+                    key = await self._open_row(row)
                 except KeyUnusable as problem:
                     key = None
                     unusable.append(problem)
@@ -347,7 +347,7 @@ class KeyStore:
             async with self._patience:
                 await self._do(_ADD, *row)
 
-    async def _opened(self, row: "_Row") -> DataKey | None:
+    async def _open_row(self, row: "_Row") -> DataKey | None:
         """The key of a row; None where nobody with the keys put it there: whoever has the role of a process can.
 
         Raises:

@@ -34,7 +34,7 @@ def smallest_clinic(care_team: CareTeam) -> tuple[Member, ...]:
 
 def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
     """Find what could wait for ever in a clinic of this staff, by place in the protocol."""
-    yield from _unsigned(protocol, staff)
+    yield from _find_unsigned(protocol, staff)
     # Of the staff, and somebody in any role from outside.
     lookers = [*staff, *(("outside", role) for role in Role)]
     if not all(_can_review(protocol, who, role, staff) for who, role in lookers):
@@ -49,7 +49,7 @@ def dead_ends(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[Fie
             yield ("care_team", "roles", part.value), "in a clinic of this staff nobody may be this: name one more role"
 
 
-def _unsigned(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
+def _find_unsigned(protocol: Protocol, staff: Sequence[Member]) -> Iterator[tuple[FieldPath, str]]:
     """Find the sign-offs for which nobody of this staff may be left."""
     exception = protocol.eligibility.prior_treatments.exception_cosigned_by
     asked: list[tuple[FieldPath, SignOffKind, tuple[Role, ...]]] = [
@@ -71,7 +71,7 @@ def dead_ends_for(
     anyway = [*dead_ends(protocol, staff)]
     others = [(who, role) for who, role in staff if who != patient]
     able = [(who, role) for who, role in others if who not in unlicensed]
-    found = dict.fromkeys([*dead_ends(protocol, others), *_unsigned(protocol, able)])
+    found = dict.fromkeys([*dead_ends(protocol, others), *_find_unsigned(protocol, able)])
     yield from (each for each in found if each not in anyway)
 
 

@@ -486,6 +486,16 @@ def test_whose_stand_in_leaves_has_their_tasks_back_and_they_go_to_the_role_if_b
     assert not tasks_of(play, clinician)
 
 
+def test_when_a_stand_in_leaves_whoever_stood_in_before_them_does_again() -> None:
+    play = after("session.end")
+    first, second = (person(name, Role.CLINICIAN) for name in ("first", "second"))
+    for days, stands_in in ((9, first), (5, second)):
+        play.do(c.Cover(by=stands_in.id, until=play.at + timedelta(days=days), reason="leave (invented)"))
+    play.do(c.TakeInStaff(members=(member_of(second).model_copy(update={"until": play.at}),)), CLOCK)
+    assert play.journey.clinician == first.id
+    assert tasks_of(play, first)
+
+
 def test_a_clinician_who_turns_out_to_be_the_patient_has_no_tasks_here() -> None:
     clinician = PEOPLE[Role.CLINICIAN]
     play = after("session.end")

@@ -41,11 +41,11 @@ def report(journey: Journey, command: c.ReportAdverseEvent, by: Actor, at: datet
     _require_reason(command)
     yield e.AdverseEventReported(
         adverse_event=f"adverse-event-{len(journey.adverse_events) + 1}",
-        **_graded(command),
+        **_dump_grading(command),
     )
 
 
-def _graded(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> dict[str, Any]:
+def _dump_grading(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> dict[str, Any]:
     serious = is_serious(command.serious, command.serious_because)
     return {**command.model_dump(exclude={"kind"}), "serious": serious}
 
@@ -63,10 +63,10 @@ def _require_reason(command: c.ReportAdverseEvent | c.RegradeAdverseEvent) -> No
 def regrade(journey: Journey, command: c.RegradeAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Grade an adverse event anew. What would lower a severe one is proposed, and counts once another person has
     signed the review of it."""
-    event = _known(journey, command.adverse_event)
+    event = _find_event(journey, command.adverse_event)
     _require_reason(command)
     severity = severity_of_grade(journey.protocol, command.grade, command.serious, command.serious_because)
-    graded = _graded(command)
+    graded = _dump_grading(command)
     lowers = (
         command.grade < event.grade
         or (event.serious and not graded["serious"])
@@ -77,7 +77,7 @@ def regrade(journey: Journey, command: c.RegradeAdverseEvent, by: Actor, at: dat
 
 def follow_up(journey: Journey, command: c.FollowUpAdverseEvent, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record how an adverse event stands. The time (UTC) of a recovery lies between its onset and now."""
-    event = _known(journey, command.adverse_event)
+    event = _find_event(journey, command.adverse_event)
     over = command.outcome in ("recovered", "recovered_with_sequelae")
     if over and command.ended_at is None:
         refuse(RefusalCode.INCOMPLETE, "a recovery has a time", "Give the time the patient had recovered", "ended_at")
@@ -88,7 +88,7 @@ def follow_up(journey: Journey, command: c.FollowUpAdverseEvent, by: Actor, at: 
     yield e.AdverseEventFollowedUp(**command.model_dump(exclude={"kind"}))
 
 
-def _known(journey: Journey, name: str) -> AdverseEvent:
+def _find_event(journey: Journey, name: str) -> AdverseEvent:
     event = journey.adverse_events.get(name)
     if event is None:
         refuse(RefusalCode.UNKNOWN, "there is no such adverse event", "See `pathway show`", "adverse_event")

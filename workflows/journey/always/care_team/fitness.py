@@ -44,7 +44,7 @@ def require_fit(journey: Journey, body: CommandBody, at: datetime) -> None:
     parts = [part for part, _, _ in named]
     others = people_of(journey.sessions[number]) if number in journey.sessions else ()
     together = [*((part, person) for part, person, _ in named), *(each for each in others if each[0] not in parts)]
-    for one, other in _confused(journey, together, at):
+    for one, other in _find_confused(journey, together, at):
         if one in parts or other in parts:
             field = next(field for part, _, field in named if part in (one, other))
             why = f"{in_words(one)} and {in_words(other)} may not be one person"
@@ -58,7 +58,7 @@ def team_obstacles(journey: Journey, session: Session, at: datetime) -> Iterator
         why = part_objection(journey, part, person, at)
         if why is not None:
             yield f"the {in_words(part)} {why}"
-    for one, other in _confused(journey, people, at):
+    for one, other in _find_confused(journey, people, at):
         yield f"{in_words(one)} and {in_words(other)} are one person"
     if session.number in journey.protocol.sessions.live_clinician_sessions and session.live_clinician is None:
         yield "no live clinician is named"
@@ -82,7 +82,7 @@ def part_objection(journey: Journey, part: Part, person: str, at: datetime) -> s
     return None
 
 
-def _confused(journey: Journey, people: list[tuple[Part, str]], at: datetime) -> Iterator[tuple[Part, Part]]:
+def _find_confused(journey: Journey, people: list[tuple[Part, str]], at: datetime) -> Iterator[tuple[Part, Part]]:
     """Yield the parts that the protocol keeps apart and one person has at a moment (UTC)."""
     everybody = [(Part.COORDINATOR, journey.coordinator), (Part.CLINICIAN, journey.clinician), *people]
     everybody += [(Part.STAFF, person) for part, person in everybody if part not in HOUSEHOLD]

@@ -164,12 +164,12 @@ _OTHERS: Mapping[type[CommandBody], Callable[[Journey, Any], Iterable[str]]] = {
     c.RecordPlan: lambda journey, _: () if journey.weighed_by is None else (journey.weighed_by,),
     c.ReleaseSession: _people_released,
     c.Sign: _before_signer,
-    c.ConfirmCorrection: lambda journey, body: [made.by for made in _known(journey.corrections, body.correction)],
-    c.WitnessConsent: lambda journey, body: [paper.entered_by for paper in _known(journey.papers, body.paper)],
-    c.WitnessDisposal: lambda journey, body: [made.by for made in _known(journey.disposals, body.disposal)],
-    c.ReviewAccess: lambda journey, body: [access.by for access in _known(journey.accesses, body.access)],
+    c.ConfirmCorrection: lambda journey, body: [made.by for made in _find(journey.corrections, body.correction)],
+    c.WitnessConsent: lambda journey, body: [paper.entered_by for paper in _find(journey.papers, body.paper)],
+    c.WitnessDisposal: lambda journey, body: [made.by for made in _find(journey.disposals, body.disposal)],
+    c.ReviewAccess: lambda journey, body: [access.by for access in _find(journey.accesses, body.access)],
     c.AnswerSupport: lambda journey, body: [
-        asked.not_by for asked in _known(journey.support, body.support) if asked.not_by is not None
+        asked.not_by for asked in _find(journey.support, body.support) if asked.not_by is not None
     ],
     c.CountSupply: lambda journey, _: journey.release_cancelled_by,
 }
@@ -178,7 +178,7 @@ RESTING_ON_OTHERS = tuple(_OTHERS)
 """Commands that rest on people whom they do not name: only the journey says who."""
 
 
-def _known(entries: Mapping[Any, Entry], name: object) -> tuple[Entry, ...]:
+def _find(entries: Mapping[Any, Entry], name: object) -> tuple[Entry, ...]:
     """Return the entry of this name; nothing where there is none."""
     return (entries[name],) if name in entries else ()
 

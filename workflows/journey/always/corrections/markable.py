@@ -34,7 +34,7 @@ class Markable:
     counts: Callable[[Any, Fact], bool] = lambda _journey, _fact: False
 
 
-def _left(journey: Any, version: int, fact: Fact) -> tuple[str, ...]:
+def _find_left(journey: Any, version: int, fact: Fact) -> tuple[str, ...]:
     """The answers that this fact gave last: no later one gave them again."""
     later = [
         known
@@ -49,7 +49,7 @@ def _without(entries: Mapping[str, Any], group: str, gone: tuple[str, ...]) -> d
 
 
 def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
-    gone, known = _left(journey, version, fact), journey.evaluation
+    gone, known = _find_left(journey, version, fact), journey.evaluation
     changed = {
         "sections": _without(known.sections, "sections", gone),
         "function": _without(known.function, "function", gone),
@@ -63,7 +63,7 @@ def _evaluation(journey: Any, version: int, fact: Fact) -> Changes:
     return {"evaluation": known.model_copy(update=changed)}
 
 
-def _evaluated(body: Any) -> tuple[str, ...]:
+def _split_evaluation(body: Any) -> tuple[str, ...]:
     alone = ("prior_treatments", "treatment_exception", "location", "symptoms_since")
     answers = (f"{group}.{name}" for group in ("sections", "function", "symptoms") for name in getattr(body, group))
     return (*answers, *(name for name in alone if getattr(body, name)))
@@ -86,7 +86,7 @@ SAID_YES = "yes."
 
 def _screening(journey: Any, version: int, fact: Fact) -> Changes:
     """A hard exclusion that another form or a correction found stands, without the note of this form."""
-    gone, known = _left(journey, version, fact), journey.screening
+    gone, known = _find_left(journey, version, fact), journey.screening
     changed = {name: _without(getattr(known, name), name, gone) for name in SCREENED}
     found = _found_by_others(journey, version, fact)
     stands = {code: ScreeningAnswer(answer="yes") for code in found if f"exclusions.{code}" in gone}
@@ -109,14 +109,14 @@ def _found_by_others(journey: Any, version: int, fact: Fact) -> tuple[str, ...]:
     return tuple(code for code, found in said.items() if found)
 
 
-def _screened(body: Any) -> tuple[str, ...]:
+def _split_screening(body: Any) -> tuple[str, ...]:
     found = (f"{SAID_YES}{code}" for code, given in body.exclusions.items() if given.answer == "yes")
     return (*(f"{group}.{name}" for group in SCREENED for name in getattr(body, group)), *found)
 
 
 def _explained(journey: Any, version: int, fact: Fact) -> Changes:
     """What was understood, acknowledged and agreed to since then, on paper too, rested on it: it is asked for again."""
-    gone, known = _left(journey, version, fact), journey.education
+    gone, known = _find_left(journey, version, fact), journey.education
     times = [known.explained_at[topic] for topic in gone if topic in known.explained]
     if not times:
         return {}
@@ -140,13 +140,13 @@ def _last_agreed(journey: Any) -> datetime | None:
 
 
 def _acknowledged(journey: Any, version: int, fact: Fact) -> Changes:
-    gone, known = _left(journey, version, fact), journey.education
+    gone, known = _find_left(journey, version, fact), journey.education
     left = tuple(statement for statement in known.acknowledged if statement not in gone)
     return {"education": known.model_copy(update={"acknowledged": left})}
 
 
 def _consent(journey: Any, version: int, fact: Fact) -> Changes:
-    gone = _left(journey, version, fact)
+    gone = _find_left(journey, version, fact)
     return {"consents": {name: given for name, given in journey.consents.items() if name not in gone}}
 
 
@@ -264,7 +264,7 @@ def _instructions_read(journey: Any, version: int, fact: Fact) -> Changes:
 
 def _understood(journey: Any, version: int, fact: Fact) -> Changes:
     """Nobody agrees to what they did not understand: they are asked again."""
-    gone, known = _left(journey, version, fact), journey.education
+    gone, known = _find_left(journey, version, fact), journey.education
     left = tuple(topic for topic in known.understood if topic not in gone)
     if left == known.understood:
         return {}
@@ -321,13 +321,13 @@ def _given_up(journey: Any, version: int, fact: Fact) -> Changes:
 
 def _supply(journey: Any, version: int, fact: Fact) -> Changes:
     """It is taken out of the ledger again, on the side on which it came in. The others say when doses moved last."""
-    movement, doses, counts, _ = _movement(fact)
+    movement, doses, counts, _ = _read_movement(fact)
     others = (
         known
         for number, known in journey.facts.items()
         if known.kind == fact.kind and number != version and number not in journey.in_error
     )
-    last = max((_movement(each).moved_at for each in others), default=None)
+    last = max((_read_movement(each).moved_at for each in others), default=None)
     return {"supply_moved_at": last} | _out_of_ledger(journey, fact, movement, int(doses), counts=counts == "True")
 
 
@@ -348,11 +348,11 @@ class _Movement(NamedTuple):
     moved_at: datetime
 
 
-def _moved(body: Any) -> tuple[str, ...]:
+def _split_movement(body: Any) -> tuple[str, ...]:
     return (f"{body.movement}:{body.doses}:{body.counts}:{body.moved_at.isoformat()}",)
 
 
-def _movement(fact: Fact) -> _Movement:
+def _read_movement(fact: Fact) -> _Movement:
     movement, doses, counts, moved_at = fact.parts[0].split(":", 3)
     return _Movement(movement, doses, counts, datetime.fromisoformat(moved_at))
 
@@ -372,12 +372,14 @@ def _count(journey: Any, version: int, fact: Fact) -> Changes:
 
 
 MARKABLE: Mapping[str, Markable] = {
-    "evaluation.recorded": Markable(_evaluation, parts=_evaluated, loosens=False),
+    "evaluation.recorded": Markable(_evaluation, parts=_split_evaluation, loosens=False),
     "instrument.recorded": Markable(
         _instrument, lambda body: body.occasion, parts=lambda body: (body.instrument.value,)
     ),
     "screening.recorded": Markable(
-        _screening, parts=_screened, loosens=lambda _, fact: any(part.startswith("exclusions.") for part in fact.parts)
+        _screening,
+        parts=_split_screening,
+        loosens=lambda _, fact: any(part.startswith("exclusions.") for part in fact.parts),
     ),
     "education.explained": Markable(_explained, parts=lambda body: body.topics, loosens=False),
     "education.acknowledged": Markable(_acknowledged, parts=lambda body: body.statements, loosens=False),
@@ -414,7 +416,7 @@ MARKABLE: Mapping[str, Markable] = {
     "observation.missed": Markable(
         _given_up, lambda body: body.dose, parts=lambda body: (str(body.minute),), loosens=False
     ),
-    "supply.moved": Markable(_supply, lambda body: body.supply, parts=_moved),
+    "supply.moved": Markable(_supply, lambda body: body.supply, parts=_split_movement),
     "supply.witnessed": Markable(_disposal, lambda body: body.disposal, parts=lambda body: (str(body.doses),)),
     "supply.counted": Markable(_count, loosens=False),
     "message.handled": Markable(_message_handled, lambda body: body.message, loosens=False),

@@ -41,7 +41,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
             sorted((d for each in others for d in each.own_doses), key=lambda d: (d.taken_at, d.source))
         ),
         released=_keep_released(
-            sorted((r for each in others for r in _released(each)), key=lambda r: (r.released_at, r.source))
+            sorted((r for each in others for r in _find_released(each)), key=lambda r: (r.released_at, r.source))
         ),
         risks=_sum_up_risks(sorted((r for each in others for r in risks(each)), key=lambda r: (r.since, r.source))),
         unreadable=unreadable,
@@ -53,9 +53,9 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
             default=None,
         ),
         recheck=join_rechecks(each.recheck for each in others if each.recheck is not None),
-        limits=_tightest(others, medicine),
+        limits=_find_tightest(others, medicine),
         also_known_as=_references(others),
-        suicidal=_latest(found for each in others for found in find_suicidal(each).items()),
+        suicidal=_find_latest(found for each in others for found in find_suicidal(each).items()),
         identity_asked=any(
             merge.doubted or (merge.proposed and not is_declined(each, merge))
             for each in others
@@ -65,7 +65,7 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
     )
 
 
-def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, float]:
+def _find_tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, float]:
     """Return the limits that were made tighter for the patient: of time and number whatever the medicine, and of
     amounts for this one."""
     found: dict[DoseLimit, float] = {}
@@ -78,7 +78,7 @@ def _tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, flo
     return found
 
 
-def _latest(found: Iterable[tuple[RiskFinding, datetime]]) -> dict[RiskFinding, datetime]:
+def _find_latest(found: Iterable[tuple[RiskFinding, datetime]]) -> dict[RiskFinding, datetime]:
     latest: dict[RiskFinding, datetime] = {}
     for finding, at in found:
         latest[finding] = max(at, latest.get(finding, at))
@@ -120,7 +120,7 @@ def _sum_up_risks(found: list[KnownRisk]) -> tuple[KnownRisk, ...]:
     return tuple(risk for risk in alike.values() if risk in kept)
 
 
-def _released(journey: Journey) -> Iterator[ReleasedSession]:
+def _find_released(journey: Journey) -> Iterator[ReleasedSession]:
     """Find the sessions of which a dose may have been taken that nobody has recorded: released ones, and those that
     somebody cancelled after their release, until somebody else has found out."""
     for session in journey.sessions.values():

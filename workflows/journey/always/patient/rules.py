@@ -58,7 +58,7 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         return
     known = {risk.source: risk for risk in journey.elsewhere.risks if risk.open}
     doses = dict.fromkeys(dose.source for dose in journey.elsewhere.doses)
-    parted = _parted(journey, command.elsewhere)
+    parted = _find_parted(journey, command.elsewhere)
     writes = not (journey.died or command.elsewhere.died or command.elsewhere.unreadable)
     # Of one parting the patient hears once, whichever of their journeys tells it, and of whoever is one with the other.
     heard = any(
@@ -74,7 +74,7 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         doses=tuple(dose.source for dose in command.elsewhere.doses if dose.source not in doses),
         undone=command.undone,
         parted=parted,
-        told=writes and ((bool(parted) and not heard) or _untold(journey)),
+        told=writes and ((bool(parted) and not heard) or _is_untold(journey)),
     )
     if not parted and _parts_late(journey, command.elsewhere):
         yield from hold_after_parting(journey, f"history-{command.position}")
@@ -86,7 +86,7 @@ def _parts_late(journey: Journey, elsewhere: Elsewhere) -> bool:
     parted. The first history after the undoing does, or the first one after some that could not be read; what is less
     in later ones was corrected there.
     """
-    one = _merged(journey)
+    one = _list_merged(journey)
     held = [hold.source for hold in journey.standing_holds if hold.cause == PARTED]
     undone = [
         journey.parted.get(merge.other, 0)
@@ -113,12 +113,12 @@ def _is_less(before: Elsewhere, now: Elsewhere) -> bool:
     )
 
 
-def _parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
+def _find_parted(journey: Journey, elsewhere: Elsewhere) -> tuple[str, ...]:
     """Return the references that are not the patient's any more: two people signed that they never were. While a
     journey cannot be read nobody parts: it may be the one that knows the patient by them."""
     if elsewhere.unreadable:
         return ()
-    still = (journey.patient.ref, *_merged(journey), *elsewhere.also_known_as)
+    still = (journey.patient.ref, *_list_merged(journey), *elsewhere.also_known_as)
     return tuple(ref for ref in journey.also_known_as if ref not in still)
 
 
@@ -127,17 +127,17 @@ def _told_before(journey: Journey, ref: str) -> bool:
     return ref in journey.elsewhere.told_parted and ref in journey.elsewhere.also_known_as
 
 
-def _merged(journey: Journey) -> tuple[str, ...]:
+def _list_merged(journey: Journey) -> tuple[str, ...]:
     return tuple(merge.other for merge in journey.merges.values() if merge.merged)
 
 
-def _untold(journey: Journey) -> bool:
+def _is_untold(journey: Journey) -> bool:
     """Whether a merge was undone here and the patient did not hear of it: somebody who died was taken for them."""
-    one = _merged(journey)
+    one = _list_merged(journey)
     return any(merge.undone and not merge.told and merge.other not in one for merge in journey.merges.values())
 
 
-def _undone(journey: Journey, parted: tuple[str, ...]) -> Iterator[Merge]:
+def _find_undone(journey: Journey, parted: tuple[str, ...]) -> Iterator[Merge]:
     """The merges that were undone here, of these references: what the others say of it is the same fact."""
     return (merge for merge in journey.merges.values() if merge.undone and merge.other in parted)
 
@@ -201,7 +201,7 @@ def hold_after_parting(journey: Journey, source: str) -> Iterator[e.EventBody]:
 def _held_for_parting(journey: Journey, parted: tuple[str, ...]) -> bool:
     """Whether care is held already for the same fact: a merge was undone here, and the others say now what that means.
     What is signed to release that hold names all who parted (`holds.sign_offs`), so it covers this."""
-    undone = [merge.id for merge in _undone(journey, parted)]
+    undone = [merge.id for merge in _find_undone(journey, parted)]
     return any(hold.cause == PARTED and hold.source in undone for hold in journey.standing_holds)
 
 

@@ -55,7 +55,7 @@ def complete_check_in(journey: Journey, command: c.CompleteCheckIn, by: Actor, a
 
     Staff answer in the patient's place where they spoke with the patient. What others told them, or what came as a
     message, is recorded and acts, and the check-in stays owed: nobody has reached the patient."""
-    contact = _known(journey, command.check_in, ("check_in",), "check_in")
+    contact = _find_contact(journey, command.check_in, ("check_in",), "check_in")
     require_rated(journey, command.symptoms)
     lacking = [name for name in journey.protocol.symptoms.names if name not in command.symptoms]
     # Whoever is unwell is heard at once, with what they say.
@@ -95,7 +95,7 @@ def react_check_in(journey: Journey, body: e.CheckInCompleted, at: datetime) -> 
 def record_visit(journey: Journey, command: c.RecordVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a visit with every assessment the protocol asks for, also one that nobody planned, or that is owed no
     more: what it found is never refused for being late."""
-    contact = None if command.visit is None else _unmade(journey, command.visit, VISITS, "visit")
+    contact = None if command.visit is None else _find_unmade(journey, command.visit, VISITS, "visit")
     rules = journey.protocol.follow_up
     require_known({**command.assessments}, rules.assessments, "assessments")
     require_known({**command.answers}, rules.questions, "answers")
@@ -124,7 +124,7 @@ def make_visit(command: c.RecordVisit, *, late: bool = False) -> e.VisitRecorded
 
 def move_visit(journey: Journey, command: c.MoveVisit, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Give an owed visit another time. It stays in its window: moving gives nobody more time than the protocol does."""
-    contact = _owed(journey, command.visit, VISITS, "visit")
+    contact = _find_owed(journey, command.visit, VISITS, "visit")
     if command.to < at:
         refuse(RefusalCode.WRONG_TIME, "this time has passed", "Give one that is still to come", "to")
     if not contact.opens <= command.to <= contact.closes:
@@ -139,7 +139,7 @@ def move_visit(journey: Journey, command: c.MoveVisit, by: Actor, at: datetime) 
 
 def record_no_show(journey: Journey, command: c.RecordNoShow, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record that the patient did not come. Systems, not patients, carry the burden of follow-up (Zero Suicide)."""
-    contact = _owed(journey, command.visit, VISITS, "visit")
+    contact = _find_owed(journey, command.visit, VISITS, "visit")
     if at < contact.opens:
         refuse(RefusalCode.WRONG_TIME, "nobody awaits this visit yet", "Record it once its window is open", "visit")
     yield e.NoShowRecorded(visit=command.visit, tried=command.tried)
@@ -147,7 +147,7 @@ def record_no_show(journey: Journey, command: c.RecordNoShow, by: Actor, at: dat
 
 def settle(journey: Journey, command: c.SettleContact, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record a clinician's decision on a contact that was late, or was not made while its window was open."""
-    contact = _known(journey, command.contact, tuple(CONTACTS), "contact")
+    contact = _find_contact(journey, command.contact, tuple(CONTACTS), "contact")
     if not contact.open and not contact.to_settle:
         refuse(
             RefusalCode.ALREADY_DONE, "nothing about this contact is to be decided", "Nothing is left to do", "contact"
@@ -222,7 +222,7 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
             subject=contact.id,
             owner=Role.CLINICIAN,
             person=clinician,
-            what=_named("decide on the contact", contact, "that was made too late"),
+            what=_say_what("decide on the contact", contact, "that was made too late"),
             care=False,
         )
     if not contact.open:
@@ -233,7 +233,7 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
             subject=contact.id,
             owner=Role.COORDINATOR,
             person=coordinator,
-            what=_named("find another time with the patient who did not come", contact),
+            what=_say_what("find another time with the patient who did not come", contact),
             care=False,
         )
     about, owner, what = CONTACTS[contact.type]
@@ -247,13 +247,13 @@ def _make(contact: OwedContact, clinician: str | None, coordinator: str | None) 
         owner=owner,
         person=clinician if owner == Role.CLINICIAN else None,
         policy=contact.escalation_policy,
-        what=_named(what, contact),
+        what=_say_what(what, contact),
         due=contact.due,
         care=False,
     )
 
 
-def _named(what: str, contact: OwedContact, more: str = "") -> str:
+def _say_what(what: str, contact: OwedContact, more: str = "") -> str:
     """Return what is to be done about a contact, told apart from others of its kind that may be open beside it."""
     return " ".join(each for each in (what, contact.which, more) if each)
 
@@ -261,22 +261,22 @@ def _named(what: str, contact: OwedContact, more: str = "") -> str:
 EACH_NEEDS = (each_needs("contacts", _make, "clinician", "coordinator"),)
 
 
-def _known(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+def _find_contact(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
     contact = journey.contacts.get(name)
     if contact is None or contact.type not in types:
         refuse(RefusalCode.UNKNOWN, "there is no such contact", "See `pathway show` for what is owed", field)
     return contact
 
 
-def _unmade(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
-    contact = _known(journey, name, types, field)
+def _find_unmade(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+    contact = _find_contact(journey, name, types, field)
     if contact.done_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "this contact is recorded", "Correct it with `pathway amend`", field)
     return contact
 
 
-def _owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
-    contact = _unmade(journey, name, types, field)
+def _find_owed(journey: Journey, name: str, types: tuple[str, ...], field: str) -> OwedContact:
+    contact = _find_unmade(journey, name, types, field)
     if contact.replaced:
         refuse(RefusalCode.STALE, "a later session replaced this contact", "Answer the newer one", field)
     return contact

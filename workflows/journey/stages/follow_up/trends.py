@@ -23,7 +23,7 @@ def contacts_with_record(journey: Journey) -> tuple[OwedContact, ...]:
 def find_worsened(journey: Journey) -> tuple[str, ...]:
     """Return the contacts at which a symptom was very high, came to be worse so many times, or rose further after
     that: by the ratings of the evaluation, also as told before a correction that waits for a second person."""
-    rated, rules = _rated(journey), journey.protocol.symptoms
+    rated, rules = _list_ratings(journey), journey.protocol.symptoms
     found = dict.fromkeys(
         contact for before in journey.evaluation.baselines() for contact in find_alerts(before, rated, rules)
     )
@@ -35,13 +35,13 @@ def count_worse(journey: Journey) -> int:
     rules, found = journey.protocol.symptoms, 0
     for name in rules.names:
         best = journey.evaluation.symptoms.get(name)
-        for rating in (ratings[name] for _, ratings in _rated(journey) if name in ratings):
+        for rating in (ratings[name] for _, ratings in _list_ratings(journey) if name in ratings):
             found += rating >= rules.alert_at or (best is not None and rating >= best + rules.worse_by)
             best = rating if best is None else min(best, rating)
     return found
 
 
-def _rated(journey: Journey) -> list[tuple[str, Mapping[str, int]]]:
+def _list_ratings(journey: Journey) -> list[tuple[str, Mapping[str, int]]]:
     """What was rated at which contact, oldest first."""
     done = sorted(
         (contact for contact in contacts_with_record(journey) if contact.done_at is not None),

@@ -50,7 +50,7 @@ def check(journey: Journey, command: c.CheckSession, by: Actor, at: datetime) ->
     if session.dosed_at is not None:
         refuse(RefusalCode.ALREADY_DONE, "the dose has been taken", "Observe, or correct it with `pathway amend`")
     require_whole(journey, command)
-    _require_known(journey, session, command.items, at)
+    _require_uncontradicted(journey, session, command.items, at)
     if not timedelta() <= at - command.vitals.measured_at <= timedelta(minutes=rules.vitals.max_age_minutes):
         refuse(
             RefusalCode.WRONG_TIME,
@@ -67,7 +67,7 @@ def require_whole(journey: Journey, command: c.CheckSession) -> None:
     Raises:
         RefusalRaised: an item is missing, or contrary to what is recorded.
     """
-    lacking = [item for item in _asked(journey, command.session) if item not in command.items]
+    lacking = [item for item in _list_asked(journey, command.session) if item not in command.items]
     if lacking:
         refuse(RefusalCode.INCOMPLETE, f"not answered: {', '.join(lacking)}", "Answer every item", "items")
     if command.observer is None and rules_of(journey, command.session).observer == "adult":
@@ -89,7 +89,7 @@ def find_contradicted(journey: Journey, session: Session, at: datetime) -> dict[
     return {item: against for item, against in known.items() if against}
 
 
-def _require_known(journey: Journey, session: Session, items: dict[str, bool], at: datetime) -> None:
+def _require_uncontradicted(journey: Journey, session: Session, items: dict[str, bool], at: datetime) -> None:
     """Refuse a yes where the record says otherwise. A no is always believed: it acts."""
     for item, against in find_contradicted(journey, session, at).items():
         if items.get(item):
@@ -101,14 +101,14 @@ def _require_known(journey: Journey, session: Session, items: dict[str, bool], a
             )
 
 
-def _asked(journey: Journey, session: int) -> tuple[str, ...]:
+def _list_asked(journey: Journey, session: int) -> tuple[str, ...]:
     """The items of the checklist where this session takes place."""
     return journey.protocol.sessions.checklist_in(journey.sessions[session].setting)
 
 
 def judge_checklist(journey: Journey, command: c.CheckSession, at: datetime) -> e.SessionChecked:
     """Return the event of a checklist at a moment (UTC), judged by the protocol, with what in it is a no-go."""
-    rules, asked = journey.protocol.sessions, _asked(journey, command.session)
+    rules, asked = journey.protocol.sessions, _list_asked(journey, command.session)
     verdict, recheck = _judge_vitals(journey, command.vitals, at)
     found = tuple(_find_no_go(journey, command, verdict))
     waits = any(finding == VITAL_SIGNS or finding in rules.no_go.wait for finding in found)
@@ -127,7 +127,7 @@ def judge_checklist(journey: Journey, command: c.CheckSession, at: datetime) -> 
 
 
 def _find_no_go(journey: Journey, command: c.CheckSession, verdict: Verdict) -> Iterator[str]:
-    yield from (item for item in _asked(journey, command.session) if command.items[item] is not True)
+    yield from (item for item in _list_asked(journey, command.session) if command.items[item] is not True)
     if verdict == "no_go":
         yield VITAL_SIGNS
     if not is_watched(rules_of(journey, command.session), command.observer):

@@ -29,12 +29,12 @@ def reviews_owed(journey: Journey) -> tuple[str, ...]:
     """Return the subjects of the response reviews that must come before anything further."""
     return tuple(
         subject
-        for subject in dict.fromkeys((*_sessions(journey), *_contacts(journey), *_fallen(journey)))
+        for subject in dict.fromkeys((*_sessions(journey), *_contacts(journey), *_list_fallen(journey)))
         if not _is_reviewed(journey, subject)
     )
 
 
-def _fallen(journey: Journey) -> Iterator[str]:
+def _list_fallen(journey: Journey) -> Iterator[str]:
     """What was decided for maintenance by a review that counts no more, where no other one does."""
     if journey.maintenance_since is None and journey.stage in (Stage.SESSIONS, Stage.FOLLOW_UP):
         yield from (review.subject for review in decided_for_maintenance(journey) if review.subject is not None)

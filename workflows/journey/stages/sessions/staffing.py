@@ -23,7 +23,7 @@ def react_lost(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.
     is asked once; and again where they were back, and leave anew."""
     leaves = body.person if isinstance(body, e.CareTeamLeft) else None
     for session in journey.sessions.values():
-        for part, person in _lost(journey, session) if session.running else ():
+        for part, person in _find_lost(journey, session) if session.running else ():
             what = f"session {session.number} runs, and its {in_words(part)} may not do it any more: {_REMEDY[part]}"
             asked = [support for support in journey.support.values() if support.text == what]
             if not any(support.open for support in asked) and (not asked or person == leaves):
@@ -38,7 +38,7 @@ _REMEDY = {
 }
 
 
-def _lost(journey: Journey, session: Session) -> Iterator[tuple[Part, str]]:
+def _find_lost(journey: Journey, session: Session) -> Iterator[tuple[Part, str]]:
     left = list_left(journey, session)
     for part, person in people_of(session):
         if part in left or journey.is_patient(person):
