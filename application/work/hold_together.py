@@ -143,7 +143,7 @@ async def find_concerned(context: Context, query: FindConcerned) -> CasePage:
     wanted = CaseloadFilter(
         protocol=query.protocol,
         lot=query.lot,
-        decider=query.clinician,
+        clinician=query.clinician,
         clinic=query.clinic,
         clinics=None if actor.role in ORGANISATION else clinics_to_list(context, query.clinic),
     )

@@ -179,9 +179,9 @@ class CaseloadFilter(Answered):
 
     ``person`` is its coordinator or its clinician. ``awaits`` is the role that is awaited first, and ``due_before`` a
     moment before which that is due. ``clinics`` are those that the reader may see. ``protocol`` is how the digest of
-    its protocol begins, ``lot`` one that was or may have been at the patient's home, ``decider`` who has,
-    or had, a clinical part in it, ``together`` a request that held it, ``permitted_until`` a moment by which its
-    permission to prescribe remotely or its clinician's licence ends.
+    its protocol begins, ``lot`` one that was or may have been at the patient's home, ``clinician`` who has, or had, a
+    clinical part in it, ``together`` a request that held it, ``permitted_until`` a moment by which its permission to
+    prescribe remotely or its clinician's licence ends.
     """
 
     clinic: str | None = None
@@ -196,7 +196,7 @@ class CaseloadFilter(Answered):
     stages: tuple[Stage, ...] | None = None
     protocol: str | None = None
     lot: str | None = None
-    decider: str | None = None
+    clinician: str | None = None
     together: UUID | None = None
     permitted_until: AwareDatetime | None = None
 

@@ -110,7 +110,7 @@ async def caseload(
     query.where("o.stage = ANY({})", None if wanted.stages is None else [stage.value for stage in wanted.stages])
     query.where("starts_with(o.protocol_digest, {})", wanted.protocol)
     query.where(f"ARRAY[lower({{}}), '{UNKNOWN_LOT}'] && o.lots", wanted.lot)
-    query.where("{} = ANY(o.clinicians)", wanted.decider)
+    query.where("{} = ANY(o.clinicians)", wanted.clinician)
     query.where("{} = ANY(o.held_together)", None if wanted.together is None else str(wanted.together))
     query.where("least(o.permission_ends, o.licence_ends) <= {}", wanted.permitted_until)
     query.after(after, tuple[AwareDatetime, UUID])

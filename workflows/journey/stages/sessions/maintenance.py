@@ -27,17 +27,18 @@ def changes_scores(made: CorrectionMade, version: int, decided: int) -> bool:
 
 def find_maintenance(state: Any) -> datetime | None:
     """Return since when (UTC) maintenance goes on, by the reviews that count; None where none decides on it."""
-    standing = [review.subject for review in decided_for_maintenance(state) if counts(state, review)]
-    began = (s.at for s in _reviews(state) if s.choice == MAINTENANCE and s.subject in standing)
+    standing = [review.subject for review in list_for_maintenance(state) if counts(state, review)]
+    began = (s.at for s in list_reviews(state) if s.choice == MAINTENANCE and s.subject in standing)
     return min(began, default=None)
 
 
-def decided_for_maintenance(state: Any) -> tuple[SignOff, ...]:
+def list_for_maintenance(state: Any) -> tuple[SignOff, ...]:
     """Return the reviews that decided on maintenance, where no later one of the same subject decided otherwise."""
-    return tuple(s for s in {s.subject: s for s in _reviews(state)}.values() if s.choice == MAINTENANCE)
+    return tuple(s for s in {s.subject: s for s in list_reviews(state)}.values() if s.choice == MAINTENANCE)
 
 
-def _reviews(state: Any) -> tuple[SignOff, ...]:
+def list_reviews(state: Any) -> tuple[SignOff, ...]:
+    """Return the response reviews that were decided, by as many as it takes, oldest first."""
     return tuple(
         s
         for s in state.sign_offs

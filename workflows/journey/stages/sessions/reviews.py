@@ -10,7 +10,7 @@ from workflows.journey.evidence import is_approved
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.recall import recalled
 from workflows.journey.stages.follow_up.trends import contacts_with_record, find_worsened
-from workflows.journey.stages.sessions.maintenance import changes_scores, counts, decided_for_maintenance
+from workflows.journey.stages.sessions.maintenance import changes_scores, counts, list_for_maintenance, list_reviews
 from workflows.journey.vocabulary.stage import Stage
 
 
@@ -37,13 +37,13 @@ def reviews_owed(journey: Journey) -> tuple[str, ...]:
 def _list_fallen(journey: Journey) -> Iterator[str]:
     """What was decided for maintenance by a review that counts no more, where no other one does."""
     if journey.maintenance_since is None and journey.stage in (Stage.SESSIONS, Stage.FOLLOW_UP):
-        yield from (review.subject for review in decided_for_maintenance(journey) if review.subject is not None)
+        yield from (review.subject for review in list_for_maintenance(journey) if review.subject is not None)
 
 
 def _is_reviewed(journey: Journey, subject: str) -> bool:
     """Whether a review was decided. What is recorded of a contact after that, or corrected of it, takes another one,
     unless it is the same; so does a correction of answers that it rests on."""
-    decided, contact = _decided(journey).get(subject), journey.contacts.get(subject)
+    decided, contact = _last_reviews(journey).get(subject), journey.contacts.get(subject)
     if decided is None or not counts(journey, decided):
         return False
     if any(changes_scores(made, version, decided.version) for version, made in journey.corrections.items()):
@@ -60,13 +60,9 @@ def _is_reviewed(journey: Journey, subject: str) -> bool:
 
 
 @recalled
-def _decided(journey: Journey) -> dict[str | None, SignOff]:
+def _last_reviews(journey: Journey) -> dict[str | None, SignOff]:
     """The last review of each subject."""
-    return {
-        s.subject: s
-        for s in journey.sign_offs
-        if s.kind == SignOffKind.RESPONSE_REVIEW and s.decision == "approve" and not s.first_of_two
-    }
+    return {s.subject: s for s in list_reviews(journey)}
 
 
 @recalled
@@ -79,7 +75,7 @@ def _sessions(journey: Journey) -> Iterator[str]:
     """The last session, if the protocol asks for a review after it. In follow-up only one that was decided: that the
     sessions are over may rest on answers that count no more."""
     number = _last_ended(journey)
-    followed_up = journey.stage == Stage.FOLLOW_UP and f"session-{number}" in _decided(journey)
+    followed_up = journey.stage == Stage.FOLLOW_UP and f"session-{number}" in _last_reviews(journey)
     if not (journey.stage == Stage.SESSIONS or followed_up) or not number or journey.plan is None:
         return
     after = journey.protocol.reviews.after_session
