@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     """The key workers sign anchors with (`record anchor-key`). Without it and the directory they write none."""
     anchor_public_key: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """The public half of that key, 64 hex digits, by which `record verify` believes an anchor. A process that has both
-    does nothing with a key of which it is not the public half."""
+    refuses a key that does not belong to it."""
     anchor_minutes: Annotated[WrittenWhole, Field(ge=1, le=1440)] = 60
     """How often an anchor is written, every 1 to 1440 minutes."""
     zone: Annotated[str, AfterValidator(_known_zone)] | None = None

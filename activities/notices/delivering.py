@@ -41,10 +41,10 @@ log = structlog.get_logger("messages")
 POLL, AGAIN = 1.0, 2.0
 """Seconds between two looks at the queue, and after an outage."""
 AT_ONCE = 8
-"""How many alarms, and how many other notices, one worker delivers at a time, without those that are slow."""
+"""How many alarms, and how many other notices, one worker delivers at a time, not counting the slow ones."""
 SLOW, MOST_SLOW = 2.0, 100
-"""What takes longer than so many seconds waits for somebody's server, and leaves its place to others. So many in all
-are under way at most."""
+"""After how many seconds a notice counts as slow: it waits for somebody's server, and leaves its place to others. And
+how many are under way at most, slow ones among them."""
 OF_ONE = AT_ONCE // 2
 """From so many on that are under way for one journey, no more of it are taken before those of others."""
 FAILED_AGAIN = {True: 300.0, False: 1800.0}

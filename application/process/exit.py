@@ -14,8 +14,8 @@ def begin(*, output: bool = False) -> None:
     Standard streams are there, and take any text: what their encoding lacks becomes a question mark. ``output``: what
     it writes to standard output is its answer, so that it is an error (EBADF) to write to one that somebody closed.
 
-    A package that is installed beside this one has no part in how data is checked, and is not looked for: to look
-    through what is installed takes part of a start.
+    If no model of pydantic is loaded yet, as on the command line, no plug-in of pydantic is looked for later either: to
+    look through all that is installed takes part of a start.
     """
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     for number in range(3):

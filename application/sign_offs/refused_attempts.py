@@ -38,8 +38,8 @@ class RefusedAttempt(NamedTuple):
 
 class Attempts(NamedTuple):
     """Attempts, the oldest first, and whether there are ``more``. Of ``unread`` refusals beside them it cannot be said
-    what was tried: their key is away, or they were altered. In a journey of which not even that says whose it is, they
-    are counted for everybody."""
+    what was tried: their key is away, or they were altered. If it cannot even be read whose their journey is, they are
+    counted for everybody."""
 
     attempts: tuple[RefusedAttempt, ...]
     more: bool
