@@ -239,7 +239,7 @@ def test_a_death_and_an_open_crisis_are_known_elsewhere() -> None:
 
 
 UNSETTLED = "a matter of this patient elsewhere is not settled"
-WAITS = "a correction of a dose or an answer of this patient elsewhere waits for a second person"
+WAITS = "a correction of a dose, a checklist or an answer of this patient elsewhere waits for a second person"
 
 
 @pytest.mark.requirement("A35")

@@ -74,8 +74,8 @@ class Elsewhere(ImmutableModel):
     same_medicine_open: bool = False
     unreadable: bool = False
     unconfirmed: bool = False
-    """Whether a correction of a dose, or of a questionnaire, waits there for a second person: until then it opens
-    nothing here either."""
+    """Whether a correction of a dose, a checklist, a questionnaire or the screening waits there for a second person:
+    until then it opens nothing here either."""
     no_go_until: Instant | None = None
     pregnancy_found_at: Instant | None = None
     """When the latest pregnancy test was made there that is not negative, and that no later one clears there."""

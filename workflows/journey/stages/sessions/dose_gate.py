@@ -323,7 +323,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
     if journey.elsewhere.unconfirmed:
-        yield "a correction of a dose or an answer of this patient elsewhere waits for a second person"
+        yield "a correction of a dose, a checklist or an answer of this patient elsewhere waits for a second person"
     interval = shortest_interval(journey)
     if any(session.open or at - session.released_at < interval for session in journey.elsewhere.released):
         yield "another session of this patient was released, and whether its dose was taken is not known"
