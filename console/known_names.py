@@ -48,7 +48,7 @@ KNOWN: Mapping[type[c.CommandBody], Mapping[str, Offer]] = {
     c.RecordVisit: {"visit": n.contacts("visit", "follow_up_visit"), "location/state": n.states},
     c.RecordTherapy: {"location/state": n.states},
     c.MoveVisit: {"visit": n.contacts("visit", "follow_up_visit")},
-    c.RecordNoShow: {"visit": n.contacts("visit", "follow_up_visit")},
+    c.RecordNoShow: {"visit": n.visits_not_come_to},
     c.SettleContact: {"contact": n.missed_contacts},
     c.ProposeUnmerge: {"merge": n.merges},
     c.ChangeMedicine: {"medicine": n.medicines},

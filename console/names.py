@@ -43,7 +43,7 @@ class FormContext(NamedTuple):
     """What a form may offer: the journey, its events as far as they are at hand, and who works at its clinic; None
     where no register says. ``whole``: it is for somebody who may see all of the journey, not their session alone.
     ``called`` gives the printed name of one of the staff for their id; ``instrument`` is the questionnaire that was
-    chosen."""
+    chosen; ``now`` is when the form is shown (UTC), None where all that could ever be meant is offered."""
 
     journey: Journey
     events: Sequence[Event] = ()
@@ -51,6 +51,7 @@ class FormContext(NamedTuple):
     whole: bool = True
     called: Callable[[str], str] = str
     instrument: Instrument | None = None
+    now: datetime | None = None
 
     def at(self, moment: datetime) -> str:
         return shown_at(moment, self.journey.patient.zone)
@@ -167,8 +168,16 @@ def contacts(*types: str) -> Offer:
     return lambda known: _by_due(known, is_open)
 
 
+def visits_not_come_to(known: FormContext) -> Names:
+    """Offer the visits that are awaited by now."""
+    owed = contacts("visit", "follow_up_visit")(known) or {}
+    theirs = known.journey.contacts
+    return {each: said for each, said in owed.items() if known.now is None or theirs[each].opens <= known.now}
+
+
 def missed_contacts(known: FormContext) -> Names:
-    return _by_due(known, lambda contact: contact.to_settle or contact.open)
+    """Offer what was made late, and what cannot be made any more."""
+    return _by_due(known, lambda each: each.to_settle or (each.open and (known.now is None or each.closes < known.now)))
 
 
 def _by_due(known: FormContext, fits: Callable[[OwedContact], bool]) -> Names:

@@ -221,7 +221,9 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
             called, whole = names_in_register(context), context.person.role != Role.OBSERVER
-            known = FormContext(read, events, staff, whole=whole, called=called, instrument=instrument)
+            known = FormContext(
+                read, events, staff, whole=whole, called=called, instrument=instrument, now=context.now()
+            )
         except NotAllowed:
             if not kind.model.by_anybody:
                 raise

@@ -3,8 +3,9 @@
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,7 @@ from tests.cli.valid import FORMS
 from tests.journey.play import PROTOCOLS, after, course, started
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
+from workflows.journey.decide import decide
 from workflows.journey.instruments import Instrument, definition_of
 from workflows.journey.obligation_types import IDENTITY_ELSEWHERE, OBLIGATION_TYPES, RENEWAL
 from workflows.journey.protocol import Pathway
@@ -35,6 +37,7 @@ from workflows.journey.protocol.care_plan import DoseLimit
 from workflows.journey.stages.evaluation.model import scheduled_instruments
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import canonical
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 ZONE = "America/Los_Angeles"
 COLLEAGUES = [Colleague(person.id, person.name or "", member_of(person)) for person in STAFF]
@@ -259,6 +262,30 @@ def test_what_is_owed_to_a_patient_is_offered_as_it_falls_due(model: type[c.Comm
     due = [known.contacts[each].due for each in field.choices]
     assert len(due) > 1
     assert due == sorted(due)
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "role"),
+    [(c.RecordNoShow, "visit", Role.COORDINATOR), (c.SettleContact, "contact", Role.CLINICIAN)],
+)
+def test_of_what_is_owed_only_what_it_may_be_about_now_is_offered(
+    model: type[c.CommandBody], field: str, role: Role
+) -> None:
+    play = after("session.dose")
+    rest = {"tried": "Invented."} if model is c.RecordNoShow else {"reason": "Invented."}
+    found = set()
+    for days in (0, 1, 3, 10, 40):
+        at = play.at + timedelta(days=days)
+        known = FormContext(play.journey, now=at)
+        [offered] = [set(each.choices) for each in offer(fields_of(model), model, known) if each.name == field]
+        for contact in play.journey.contacts:
+            command = play.command(cast("c.AnyBody", model(**{field: contact}, **rest)), role)
+            decided = decide(play.journey, command, at)
+            untimely = isinstance(decided, Refusal) and decided.code == RefusalCode.WRONG_TIME
+            assert not (untimely and contact in offered), (days, contact)
+            assert isinstance(decided, Refusal) or contact in offered, (days, contact)
+            found.add(contact in offered)
+    assert found == {True, False}
 
 
 def test_what_is_asked_for_says_what_it_means() -> None:
