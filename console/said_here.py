@@ -50,6 +50,15 @@ _INSTEAD: Final = tuple(
         (r"Give --review-by the last day", "Give the last day"),
         (r"Leave --clinic out to sign for those", "Sign for those"),
         (r"Give --clinic with the id of a clinic, as in the register, once for each", "Choose the clinics"),
+        (r"Put the licence into your profile", "Have your licence entered in the register"),
+        (r"Complete your profile|Correct your profile to what is enrolled", "Have the register corrected"),
+        (r"Correct your profile, or have the register corrected", "Have the register corrected"),
+        (r"Act with a coordinator's profile", "Have a coordinator do it"),
+        (r"Use your own profile and key", "Sign with your own key"),
+        (r"Use your own profile", "Sign in as yourself"),
+        (r"this is not a clinic your profile names", "this is not a clinic you work for"),
+        (r"your profile names no clinic", "the register names no clinic for which you work"),
+        (r"`clinics` in your profile are those you work for; `work list --mine`", "“Mine”, on the worklist,"),
         (r"^Temporal cannot be reached", "what takes your commands (Temporal) cannot be reached"),
     )
 )

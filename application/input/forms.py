@@ -201,7 +201,10 @@ def _problem(error: ErrorDetails) -> str:
         case "union_tag_invalid" | "union_tag_not_found":
             return f"must name one of: {error.get('ctx', {}).get('expected_tags', 'the kinds in --schema')}"
         case "string_pattern_mismatch":
-            return f"must be a coded word: letters, digits and _ . : + - only, at most {LONGEST_IDENTIFIER}"
+            return (
+                f"may have letters, digits and _ . : + - only, no spaces, and at most {LONGEST_IDENTIFIER} characters; "
+                "it begins with a letter or a digit"
+            )
         case "value_error":
             return error["msg"].removeprefix("Value error, ")
     message = error["msg"].removeprefix("Input ")

@@ -83,10 +83,10 @@ async def _set_code(context: Context, whose: Whose, visit: Visit) -> Changed:
 
 
 CHANGES: Final[dict[str, tuple[PointAction, str]]] = {
-    "add": (_add, "A code is on its way there. The point counts once the code has come back."),
+    "add": (_add, "A code is on its way there. The address is used once that code is entered here."),
     "verify": (
         lambda context, whose, visit: use.verify_point(context, whose, *_point_and_code(visit)),
-        "The point counts now.",
+        "The address is used from now on.",
     ),
     "send-code": (
         lambda context, whose, visit: use.send_code(context, whose, visit.value("point") or ""),
@@ -104,7 +104,7 @@ CHANGES: Final[dict[str, tuple[PointAction, str]]] = {
     "set-code": (_set_code, "The code counts now. An earlier one does not any more."),
     "send-link": (
         lambda context, whose, _: use.send_link(context, whose),
-        "A link is on its way to the points that are verified. It works once, within a day.",
+        "A link is on its way to the addresses that are verified. It works once, within a day.",
     ),
 }
 """What can be done to somebody's contact points, and what is said then."""

@@ -159,7 +159,7 @@ async def test_a_coordinator_adds_verifies_orders_and_removes_points(
     await act(browser, "verify", point=one, code=f"{(int(code) + 1) % 10**6:06}")
     assert (browser.page.status_code, "The try was counted" in said(browser)) == (422, True)
     await act(browser, "verify", point=one, code=code)
-    assert "The point counts now." in said(browser)
+    assert "The address is used from now on." in said(browser)
     await act(browser, "add", channel="webhook", address="sms:+15550100")
     assert "webhook" not in said(browser)
     two = points(browser)[1]

@@ -171,6 +171,9 @@ async def test_a_patient_across_journeys(clinics: Clinics, browser: Browser) -> 
         ("larger files are for `pathway start --batch`", "larger files are for `pathway start --batch`"),
         ("a defect: Fault at contact_points.py:7", "a defect: Fault at contact_points.py:7"),
         ("the id of clinic night_clinic_2 and dr_lee-2", "the id of clinic night_clinic_2 and dr_lee-2"),
+        ("Correct your profile, or have the register corrected", "Have the register corrected"),
+        ("this is not a clinic your profile names", "this is not a clinic you work for"),
+        ("Put the licence into your profile", "Have your licence entered in the register"),
         ("Temporal cannot be reached", "what takes your commands (Temporal) cannot be reached"),
     ],
 )  # fmt: skip
