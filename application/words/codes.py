@@ -26,6 +26,7 @@ WORDS: Final = {
     "weight_unit": "unit of the weight",
     "kg": "kg",
     "lb": "lb (pounds)",
+    "weight_max_age_days": "most days since the weight was measured",
     "weight_plausible_kg": "plausible weight (kg)",
     "max_mg_per_kg": "most mg per kg",
     "max_single_dose": "most in one dose",

@@ -41,11 +41,11 @@ async def test_from_the_checklist_to_the_dose(desk: Desk) -> None:
         for yes in await page.get_by_label("yes", exact=True).all():
             await yes.check()
         # What somebody has to say stands there for nobody.
-        await expect(page.get_by_label("Location state")).to_have_value("")
+        await expect(page.get_by_label("State the patient is in")).to_have_value("")
         reachable = page.get_by_role("group", name="Reachable clinician")
         await expect(reachable.get_by_role("radio", checked=True)).to_have_count(0)
         await reachable.get_by_label(f"({PEOPLE[Role.CLINICIAN].id})").check()
-        await page.get_by_label("Location state").select_option("CA")
+        await page.get_by_label("State the patient is in").select_option("CA")
         for name, value in {
             "Systolic": "118",
             "Diastolic": "76",
