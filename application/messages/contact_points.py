@@ -97,7 +97,8 @@ async def add_point(context: Context, whose: Whose, new: NewPoint, once: UUID | 
         point = ContactPoint.model_validate({"id": point_id, **new.model_dump()})
     except ValueError:
         raise InvalidInput(
-            "this is no contact point that can be used", "channel: email with one plain address, or webhook"
+            "this is no address that can be used",
+            "For e-mail give one plain address; for a text message, pager or chat one such as sms:+15550100",
         ) from None
     point = point.model_copy(update={"code": _new_code(context)})
 
