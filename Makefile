@@ -56,7 +56,7 @@ drill: $(DEV)  ## twenty people act while everything is killed, stopped, put bac
 	@$(PY) -m tests.drill $(ARGS)
 
 canary: $(DEV)  ## look for planted strings in every byte of Temporal, logs, notices and process arguments
-	@$(PY) -m tests.canary
+	@$(PY) -m tests.canary $(ARGS)
 
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
 	@$(PY) -m tests.dates $(ARGS)
