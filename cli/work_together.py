@@ -58,7 +58,7 @@ async def hold(
     clinician: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="Journeys of this clinician, or in which they signed something.", show_default=False
+            metavar="ID", help="Journeys in which this clinician has, or had, a clinical part.", show_default=False
         ),
     ] = None,
     clinic: runtime.Clinic = None,
