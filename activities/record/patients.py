@@ -127,7 +127,7 @@ async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourne
     if any(record.patients.of_ref(each.patient.ref) not in keys for each in others):
         keys |= await patient_index.keys_beside(record, key)
     others = [each for each in others if record.patients.of_ref(each.patient.ref) in keys]
-    said = see_elsewhere(others, journey.protocol.dose.medicine, unreadable=unreadable)
+    said = see_elsewhere(others, journey.protocol.dose.medicine, journey.clinic, unreadable=unreadable)
     return SeenElsewhere(said, patient.position)
 
 
@@ -267,8 +267,8 @@ async def must_look(record: Record, before: Journey | None, events: Sequence[Eve
     of what a journey says to others, also of whoever was ever taken for the patient: each says itself who it is of."""
     merged = any(isinstance(event.body, PatientUnmerged | PatientMerged) for event in events)
     medicine = after.protocol.dose.medicine
-    said = see_elsewhere([] if before is None else [before], medicine)
-    if not merged and said == see_elsewhere([after], medicine):
+    said = see_elsewhere([] if before is None else [before], medicine, after.clinic)
+    if not merged and said == see_elsewhere([after], medicine, after.clinic):
         return frozenset()
     patient = await patient_index.patient_journeys(record, record.patients.of_ref(after.patient.ref), ever=True)
     return patient.open - {after.id}

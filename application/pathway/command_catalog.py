@@ -189,6 +189,7 @@ FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
     o.NO_SHOW: (c.MoveVisit, "visit"),
     o.PERMISSION: (c.ProposePermission, None),
     o.DISPATCH_ADDRESS: (c.UpdatePatient, None),
+    o.PARTICULARS: (c.UpdatePatient, None),
     o.ACCESS_REVIEW: (c.ReviewAccess, "access"),
     o.RETURNED: (c.AnswerReturned, "request"),
 }
@@ -211,6 +212,8 @@ RENEWALS: dict[str, type[c.CommandBody]] = {
     "consents": c.GiveConsent,
 }
 """The command that renews what a dose rests on, by what that is; questionnaires stand under their own names."""
+PARTICULARS: dict[str, type[c.CommandBody]] = {"state": c.Move, "born": c.CorrectBirthDate}
+"""The command that settles what another journey says otherwise of the patient, where it is a particular one."""
 PreparedForm: TypeAlias = tuple[CommandKind, dict[str, str]]
 """A command, and what is known to fill in, by field."""
 
@@ -234,6 +237,8 @@ def forms_for(waiting: Obligation, journey: Journey) -> tuple[PreparedForm, ...]
         given = {**given, "instrument": instrument_measured(journey, waiting.subject).value}
     if about == o.SUICIDE_RISK:
         given = {**given, "instrument": Instrument.C_SSRS_SINCE.value}
+    if about == o.PARTICULARS:
+        kind = BY_MODEL[PARTICULARS.get(waiting.subject or "", c.UpdatePatient)]
     if about == o.WITNESS and waiting.subject in journey.disposals:
         kind, given = BY_MODEL[c.WitnessDisposal], {"disposal": str(waiting.subject)}
     return (kind, given), *further

@@ -7,6 +7,7 @@ from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
 from workflows.journey.always.permissions.rules import REMOTE, last_day
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.clinical import STATE_ZONES
 
 
 def reach(situation: Situation) -> PlayedMove | None:
@@ -88,6 +89,20 @@ def answer_returned(situation: Situation) -> PlayedMove:
 def record_address(situation: Situation) -> PlayedMove:
     address = f"demo-address-{situation.journey.id.hex[:8]}"
     return Role.COORDINATOR, c.UpdatePatient(dispatch_address_ref=address, reason=invented("told on the phone"))
+
+
+def ask_particulars(situation: Situation) -> PlayedMove:
+    """The patient confirms what they told in another journey last."""
+    journey, name = situation.journey, situation.waiting.subject or ""
+    because = invented("asked on the phone")
+    if name == "born":
+        born = min((journey.patient.born, *journey.elsewhere.born))
+        return Role.COORDINATOR, c.CorrectBirthDate(born=born, reason=because)
+    value = journey.elsewhere.particulars[name].value
+    if name == "state":
+        return Role.COORDINATOR, c.Move(zone=STATE_ZONES[value][0], state=value)
+    told = value == "yes" if name == "interpreter" else value
+    return Role.COORDINATOR, c.UpdatePatient.model_validate({name: told, "reason": because})
 
 
 def check_monitoring(situation: Situation) -> PlayedMove | datetime:

@@ -10,6 +10,7 @@ from datetime import datetime
 from simulation.moves.always import (
     answer_returned,
     answer_support,
+    ask_particulars,
     check_monitoring,
     confirm_correction,
     follow_up_adverse_event,
@@ -97,6 +98,7 @@ ACTIONS: Mapping[str, Callable[[Situation], PlayedMove | datetime | None]] = {
     "leftovers": collect,
     "supply_count": count_doses,
     "dispatch_address": record_address,
+    "particulars": ask_particulars,
     "crisis": reach,
     "crisis_contact": speak_again,
     "support": answer_support,

@@ -161,6 +161,9 @@ RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
 MISSED_CONTACT = _of_clinic("missed_contact")
 """A contact that was answered too late, or not at all. It stands before a dose until a clinician has decided."""
 DISPATCH_ADDRESS = _of_clinic("dispatch_address")
+PARTICULARS = ObligationType("particulars", ((DISPATCH_ADDRESS.kind, MayWaitFor.WORKING_TIME),))
+"""What another journey of the patient says otherwise of where they live, whom to call, how to speak with them, or when
+they were born. It waits for the same people as the address, and stands before a dose."""
 SUPPORT = ObligationType(
     "support",
     (
@@ -245,6 +248,7 @@ OBLIGATION_TYPES = {
         LEFTOVERS,
         SUPPLY_COUNT,
         DISPATCH_ADDRESS,
+        PARTICULARS,
         SUPPORT,
         CRISIS,
         CRISIS_CONTACT,

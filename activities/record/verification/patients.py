@@ -156,4 +156,4 @@ def _said_by_others(
     for many in range(len(known) + 1):
         for still in combinations(known, many):
             others = (each for each in of_patient(patients, then, key, still) if each.id != journey_id)
-            yield see_elsewhere(others, medicine)
+            yield see_elsewhere(others, medicine, opening.clinic)

@@ -34,6 +34,7 @@ class CorrectBirthDate(CommandBody):
     kind: Literal["patient.correct-birth-date"] = "patient.correct-birth-date"
     licensed: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (Role.COORDINATOR, *CLINICAL)
+    stages: ClassVar[tuple[Stage, ...]] = ALWAYS
     born: Day
     reason: Text
 
@@ -65,7 +66,8 @@ def speaks_otherwise(state: PathwayState, body: PatientUpdated) -> bool:
 
 def _updated(state: PathwayState, body: PatientUpdated, event: EventHeader) -> Changes:
     changed = body.model_dump(exclude={"kind", "reason"}, exclude_none=True)
-    return {"patient": state.patient.model_copy(update=changed)}
+    told_at = {**state.told_at, **dict.fromkeys(changed, event.at)}
+    return {"patient": state.patient.model_copy(update=changed), "told_at": told_at}
 
 
 def _corrected(state: PathwayState, body: BirthDateCorrected, event: EventHeader) -> Changes:

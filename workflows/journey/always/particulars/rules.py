@@ -52,7 +52,7 @@ def is_under_age(journey: Journey, at: datetime) -> bool:
 
 def react_birth_date(journey: Journey, body: e.BirthDateCorrected, at: datetime) -> Iterator[e.EventBody]:
     """Hold care at once if the patient turns out to be under age. Every signature that covers the age is stale."""
-    if is_under_age(journey, at) and not journey.held_for("under_age"):
+    if is_under_age(journey, at) and not (journey.closed or journey.held_for("under_age")):
         yield place(journey, "under_age", "by the corrected birth date the patient is under age", severe=True)
 
 

@@ -227,6 +227,8 @@ class PathwayState(ImmutableModel):
     outcome: Outcome | None = None
     closed_in: Stage | None = None
     """The stage in which it closed."""
+    told_at: dict[Identifier, Instant] = {}
+    """When each of the patient's particulars was told last (UTC), of those that were told since the beginning."""
 
     @property
     def scope(self) -> Scope:
@@ -273,7 +275,8 @@ def _cover_ended(state: PathwayState, body: CoverEnded, event: EventHeader) -> C
 
 
 def _moved(state: PathwayState, body: PatientMoved, event: EventHeader) -> Changes:
-    return {"patient": state.patient.model_copy(update={"zone": body.zone, "state": body.state})}
+    patient = state.patient.model_copy(update={"zone": body.zone, "state": body.state})
+    return {"patient": patient, "told_at": {**state.told_at, "state": event.at}}
 
 
 def _entered(state: PathwayState, body: StageEntered, event: EventHeader) -> Changes:

@@ -15,6 +15,7 @@ from workflows.journey.always.patient.model import (
     KnownRisk,
     ReleasedSession,
 )
+from workflows.journey.always.patient.particulars import tell_particulars
 from workflows.journey.always.safety.suicide_risk import find_suicidal
 from workflows.journey.instruments import RiskFinding
 from workflows.journey.protocol import DoseLimit, is_tighter
@@ -31,10 +32,12 @@ TOLD = ("session.dosed", "session.checked", "instrument.recorded", "screening.re
 """The kinds of facts that other journeys count as they are corrected, before anybody has confirmed that."""
 
 
-def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: bool = False) -> Elsewhere:
-    """Return what these journeys say to another one of their patient, with this medicine. It does not depend on the
-    order of the journeys. ``unreadable``: there are others that cannot be read. However much there is, it has room in
-    one event: what is long ago or alike is said in one."""
+def see_elsewhere(
+    journeys: Iterable[Journey], medicine: str, clinic: str | None = None, *, unreadable: bool = False
+) -> Elsewhere:
+    """Return what these journeys say to another one of their patient, with this medicine, at this clinic. It does not
+    depend on the order of the journeys. ``unreadable``: there are others that cannot be read. However much there is, it
+    has room in one event: what is long ago or alike is said in one."""
     others = tuple(journeys)
     return Elsewhere(
         doses=_sum_up_doses(
@@ -62,6 +65,8 @@ def see_elsewhere(journeys: Iterable[Journey], medicine: str, *, unreadable: boo
             for merge in each.merges.values()
         ),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
+        particulars=tell_particulars(others, clinic),
+        born=tuple(sorted(dict.fromkeys(each.patient.born for each in others))),
     )
 
 

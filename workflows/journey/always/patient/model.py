@@ -19,8 +19,8 @@ from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
-from workflows.journey.vocabulary.calendars import Instant
-from workflows.journey.vocabulary.clinical import KnownDose
+from workflows.journey.vocabulary.calendars import Day, Instant
+from workflows.journey.vocabulary.clinical import KnownDose, UsState
 from workflows.journey.vocabulary.severity import Severity
 from workflows.journey.vocabulary.stage import Stage
 
@@ -62,6 +62,14 @@ class KnownRisk(ImmutableModel):
         return self.open and (self.type == "death" or (self.severity is not None and not self.ended))
 
 
+class ToldParticular(ImmutableModel):
+    """What another journey says of where the patient is, whom to call or how to speak with them, and when it was told
+    last (UTC)."""
+
+    value: Identifier
+    told_at: Instant
+
+
 class Elsewhere(ImmutableModel):
     """What the other journeys of the patient say, at any clinic of the record: doses, sessions that may become one,
     risks, whether one of them with the same medicine is open, and whether one cannot be read; until when (UTC) a no-go
@@ -89,6 +97,12 @@ class Elsewhere(ImmutableModel):
     """Of which references the patient was told there that they are somebody else's."""
     identity_asked: bool = False
     """Whether two people are asked there if another reference is this patient too, or was wrongly taken for them."""
+    particulars: SortedDict[Identifier, ToldParticular] = {}
+    """What was told last in an open journey of the state in which the patient lives, of their language and whether they
+    need an interpreter, and at the same clinic of whom to call and where to send help: there references mean the same.
+    """
+    born: tuple[Day, ...] = ()
+    """Every birth date that is recorded there."""
 
     @property
     def died(self) -> bool:
@@ -180,6 +194,7 @@ class HistoryTakenIn(EventBody):
     of the doses it did not know; ``undone``, that something was decided without it, and not recorded because of that.
     ``parted`` are references that were this patient's and were signed since to be somebody else's: what came with them
     counts no more. ``told``: the patient hears by this that somebody else was taken for them, and had not before.
+    ``moved`` is the state in which they live by what was told there, where that is another one, and news.
     """
 
     kind: Literal["history.taken-in"] = "history.taken-in"
@@ -190,6 +205,7 @@ class HistoryTakenIn(EventBody):
     undone: bool = False
     parted: tuple[Identifier, ...] = ()
     told: bool = False
+    moved: UsState | None = None
 
 
 class Merge(ImmutableModel):

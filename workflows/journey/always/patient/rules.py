@@ -13,6 +13,7 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.findings import open_adverse_event
 from workflows.journey.always.holds.model import ACTED_BY_PATIENT, HISTORY, LIMITS, PARTED, place
+from workflows.journey.always.patient import particulars
 from workflows.journey.always.patient.model import (
     Elsewhere,
     KnownRisk,
@@ -28,6 +29,7 @@ from workflows.journey.stages.sessions.dose_gate import is_declined, limit_obsta
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse
 from workflows.journey.vocabulary.severity import OF_OTHER_DOSE, Severity, is_at_least, worst
+from workflows.journey.vocabulary.stage import Stage
 
 ELSEWHERE = "from another journey of this patient"
 """How a call for help begins that comes from another journey."""
@@ -75,9 +77,19 @@ def take_in(journey: Journey, command: c.TakeInHistory, by: Actor, at: datetime)
         undone=command.undone,
         parted=parted,
         told=writes and ((bool(parted) and not heard) or _is_untold(journey)),
+        moved=_moved_to(journey, command.elsewhere),
     )
     if not parted and _parts_late(journey, command.elsewhere):
         yield from hold_after_parting(journey, f"history-{command.position}")
+
+
+def _moved_to(journey: Journey, elsewhere: Elsewhere) -> str | None:
+    """Return the state in which the patient lives, where that was told elsewhere later than here and is news."""
+    if "state" not in particulars.find_differing(journey.model_copy(update={"elsewhere": elsewhere})):
+        return None
+    now, before = elsewhere.particulars["state"].value, journey.elsewhere.particulars.get("state")
+    known = before is not None and before.value == now and "state" in particulars.find_differing(journey)
+    return None if known else now
 
 
 def _parts_late(journey: Journey, elsewhere: Elsewhere) -> bool:
@@ -152,9 +164,9 @@ def _is_news(risk: KnownRisk, known: KnownRisk | None) -> bool:
 
 
 def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Iterator[e.EventBody]:
-    """Hold care until a clinician has looked: on a risk that became known and is not settled, on a dose elsewhere that
-    forbids the session planned here, or one now where something was decided without knowing of it, and where somebody
-    else's history was taken for the patient's.
+    """Hold care until a clinician has looked: on a risk that became known and is not settled, on another state in which
+    the patient lives, on a dose elsewhere that forbids the session planned here, or one now where something was decided
+    without knowing of it, and where somebody else's history was taken for the patient's.
 
     What is to be watched goes on here where the journey that was told of it has ended, and doses that were together
     beyond a limit are seen to, whichever of them became known first.
@@ -172,8 +184,10 @@ def react_history(journey: Journey, body: e.HistoryTakenIn, at: datetime) -> Ite
     elif body.undone:
         obstacles = limit_obstacles(journey, at)
     exceeded = find_exceeded(journey, body.doses)
-    if news:
-        found = list_some([f"{risk.type} {risk.what}" for risk in news])
+    # In the evaluation nothing was decided yet for where they lived.
+    moved = [] if body.moved is None or journey.stage == Stage.EVALUATION else [f"they live in {body.moved}"]
+    if news or moved:
+        found = list_some([*(f"{risk.type} {risk.what}" for risk in news), *moved])
         reason = f"known of this patient from elsewhere, and not settled: {found}"
         # Who is dead there, if not somebody else is taken for the patient; or what one person releases there neither.
         severe = any(risk.severe or risk.type == "death" for risk in news)
@@ -283,6 +297,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             asked = sign_off_requirement(journey, SignOffKind.PATIENT_UNMERGE, merge.id)
         if asked:
             yield asked
+    yield from particulars.needs(journey)
     if journey.elsewhere.identity_asked:
         yield require(
             IDENTITY_ELSEWHERE,
