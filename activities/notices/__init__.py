@@ -12,7 +12,8 @@ from activities.record.stored import NewNotice
 from activities.record.watching import now as time_of
 from activities.signatures.register_file import RegisterFile
 from activities.signatures.signer_registry import RegisterError
-from activities.signatures.staff import at_work, on_call
+from activities.signatures.staff import at_work, on_call, without_patient
+from workflows.journey.aggregate import Journey
 from workflows.journey.views.notices import Notice
 from workflows.journey.vocabulary.actors import Role
 
@@ -40,15 +41,20 @@ async def deliver(record: Record, notices: Sequence[Notice], *, clinic: str, reg
     )
 
 
-def recipients(register: RegisterFile | None, clinic: str, role: Role, at: datetime) -> tuple[str, ...]:
+def recipients(
+    register: RegisterFile | None, clinic: str, role: Role, at: datetime, journey: Journey | None = None
+) -> tuple[str, ...]:
     """Return who is told in a role of a clinic at a moment (UTC): of the on-call clinicians those whom the rota names,
-    of others everybody. No name where the register cannot be read: an alarm does not wait for it."""
+    of others everybody; never the patient of the journey, where it is known. No name where the register cannot be read:
+    an alarm does not wait for it."""
     if register is None:
         return ()
     try:
         current = register.current()
     except RegisterError:
         return ()
+    if journey is not None:
+        current = without_patient(current, journey)
     if role == Role.ON_CALL_CLINICIAN:
         return on_call(current, clinic, at).people
     return at_work(current, clinic, role, at)

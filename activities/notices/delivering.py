@@ -205,7 +205,7 @@ async def _see_to(sender: Sender, notice_id: UUID) -> bool:
     if quiet is not None:
         await queue.put_off(sender.record, notice_id, (quiet - notice.now).total_seconds(), quiet_until=quiet)
         return False
-    told = await _told(sender, notice)
+    told = await _told(sender, notice, journey)
     kept = {fact.person for fact in notice.facts if fact.state == "muted"}
     muted = [person for person in told.muted if person not in kept]
     await queue.keep(sender.record, notice_id, [NewFact(person, "", "", "muted") for person in muted])
@@ -315,14 +315,14 @@ class _Told:
     muted: tuple[str, ...] = ()
 
 
-async def _told(sender: Sender, notice: QueuedNotice) -> _Told:
+async def _told(sender: Sender, notice: QueuedNotice, journey: Journey | None) -> _Told:
     if not sender.channels:
         return _Told((LOGGED,), {Try("", LOG): None})
     if notice.kind in (CODE, LINK_CODE):
         return await _asked(sender, notice)
     targets, muted = [], []
     points: dict[Try, ContactPoint | None] = {}
-    for person, subject in await _subjects(sender, notice):
+    for person, subject in await _subjects(sender, notice, journey):
         known = await sender.contacts.find(subject)
         contact = known.contact
         # Below what cannot be read it may not be their wish any more: then it is tried again.
@@ -351,14 +351,15 @@ async def _asked(sender: Sender, notice: QueuedNotice) -> _Told:
     return _Told((Target(person, (point_id,)),), {Try(person, point_id): point})
 
 
-async def _subjects(sender: Sender, notice: QueuedNotice) -> list[tuple[str, str]]:
+async def _subjects(sender: Sender, notice: QueuedNotice, journey: Journey | None) -> list[tuple[str, str]]:
     """The people that a notice is for, in the order in which an alarm goes from one to the next, and whose contacts
-    they are."""
+    they are. The patient is not told as staff of their own care, also where they are on call: the next one is."""
     if notice.to in LET_IN:
         people: Sequence[str] = ("patient",) if notice.to == Role.PATIENT else notice.people
         subjects = [(person, await sender.contacts.subject(notice.to, person, notice.journey_id)) for person in people]
         return [(person, subject) for person, subject in subjects if subject is not None]
-    people = notice.people or recipients(sender.register, notice.clinic, Role(notice.to), notice.now)
+    people = [person for person in notice.people if journey is None or not journey.is_patient(person)]
+    people = people or recipients(sender.register, notice.clinic, Role(notice.to), notice.now, journey)
     return [(person, of_staff(person)) for person in people]
 
 

@@ -144,6 +144,12 @@ def unknown_actors(register: Register, clinic: str, events: Sequence[e.Event]) -
             yield f"version {event.version}: done by somebody who is not of the staff in this role"
 
 
+def without_patient(register: Register, journey: Journey) -> Register:
+    """Return the register without the patient of a journey: nobody is told of their own care as staff."""
+    others = [entry for entry in register.staff if not journey.is_patient(entry.member.id, entry.member.licence)]
+    return register.model_copy(update={"staff": tuple(others)})
+
+
 class OnCall(NamedTuple):
     """Who is on call for a clinic at a moment, and who stands in. ``gap``: the rota has nobody who is there, and
     these are the medical directors in their place, or else all clinicians, or whoever else can be told."""

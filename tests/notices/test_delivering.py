@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from temporalio.testing import ActivityEnvironment
 
 from activities.notice_activities import NoticeActivities
-from activities.notices import deliver, queue
+from activities.notices import deliver, delivering, queue
 from activities.notices.channels import ACCEPTED, AttemptOutcome, OutgoingMessage
 from activities.notices.contacts import Contacts, Owner, of_staff
 from activities.notices.delivering import Sender, see_to
@@ -30,7 +30,7 @@ from tests.fixtures.keys import unconnected
 from tests.journey.play import after, course
 from tests.notices.helpers import CLIO, DIRA, ONNO, VERIFIED, give, point, queued, states, waits
 from tests.notices.mail_server import Mailbox
-from tests.record.helpers import Connection
+from tests.record.helpers import Connection, a_notice
 from tests.record.read_models.courses import put_course, renamed
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -146,6 +146,26 @@ async def put_journey(record: Record, kind: str | None = None) -> tuple[UUID, Se
     opening = Opening(patient_keys=(PATIENTS.of_ref("pat"),), medicine="invented")
     await record.append(journey, 0, [to_new(event) for event in begun], opening=opening)
     return journey, begun
+
+
+@pytest.mark.parametrize("stored", [(ONNO, DIRA), (ONNO,), ()])
+async def test_an_alarm_about_whoever_is_on_call_goes_to_the_next_one(
+    record: Record,
+    sender: Sender,
+    contacts: Contacts,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    stored: tuple[str, ...],
+) -> None:
+    """Their own page called nobody else, as long as they took it."""
+    for person in (ONNO, DIRA):
+        await give(contacts, of_staff(person), point(f"{person}@clinic.example"))
+    journey = after("session.dose").changed(also_known_as=(ONNO,)).journey
+    monkeypatch.setattr(delivering, "_journey", AsyncMock(return_value=journey))
+    notice = a_notice(journey.id, recipient_role=Role.ON_CALL_CLINICIAN, recipients=stored, clinic=CLINIC, alarm=True)
+    await record.deliver_notices([notice])
+    await see_to(sender, notice.notice_id)
+    assert [mail["To"] for mail in mailbox.mails] == [f"{DIRA}@clinic.example"]
 
 
 async def test_the_register_is_asked_for_who_is_on_call_alone(
