@@ -26,6 +26,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.death.model import DOUBTS_KEPT
 from workflows.journey.always.death.rules import LIVES as SEEN_ALIVE
+from workflows.journey.always.patient.elsewhere import risks
 from workflows.journey.evidence import evidence
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
@@ -251,6 +252,18 @@ def test_a_death_that_was_wrong_reopens_no_journey_beside_another_one() -> None:
     assert (beside.journey.closed, beside.journey.outcome) == (True, Outcome.TRANSFERRED)
 
 
+def test_that_treatment_was_not_safe_is_known_in_the_next_journey_after_a_death_that_was_wrong() -> None:
+    """The pathway was handed over to the next one, and nobody there knew why it had ended."""
+    play = collected(after("session.end"))
+    play.do(c.StopForSafety(reason="not safe for this patient (invented)", referral="y"))
+    died(play)
+    play = play.changed(elsewhere=play.journey.elsewhere.model_copy(update={"same_medicine_open": True}))
+    play.do(c.DoubtDeath(death="death-1", reason="another patient"), Role.COORDINATOR)
+    play.sign(SignOffKind.DEATH_CORRECTION, "death-1")
+    assert (play.journey.closed, play.journey.outcome) == (True, Outcome.STOPPED_FOR_SAFETY)
+    assert [risk.what for risk in risks(play.journey) if risk.type == "ending"] == ["stopped_for_safety"]
+
+
 def test_a_death_after_the_end_is_confirmed_and_the_pathway_stays_as_it_ended() -> None:
     play = closed()
     died(play)
@@ -321,7 +334,7 @@ def test_what_the_patient_sends_again_asks_nobody_again() -> None:
 def test_the_clock_confirms_no_death() -> None:
     play = after("session.end")
     play.do(REPORT, Role.PATIENT)
-    play.wait(days=7)
+    play.wait(days=2)
     assert not play.journey.died
     assert not play.journey.closed
     play.refused(play.signature(SignOffKind.DEATH, "death-1"), CLOCK, code=RefusalCode.NOT_ALLOWED)

@@ -141,13 +141,13 @@ def _doubted(state: DeathState, body: DeathDoubted, event: EventHeader) -> Chang
 
 def _in_error(state: DeathState, body: DeathEnteredInError, event: EventHeader) -> Changes:
     """The journey stands again where it stood before the death: a pathway that ended by it goes on, unless the patient
-    has another one by now."""
+    has another one by now. One that was ending before has ended so: the other journey rests on it."""
     changed = change_entry(state, "deaths", body.death, in_error=True)
     if state.closing is None or state.closing.outcome != Outcome.DECEASED:
         return changed
     if not body.reopens:
-        ended = state.closing.model_copy(update={"outcome": Outcome.TRANSFERRED})
-        return changed | {"closing": ended, "outcome": None if state.outcome is None else Outcome.TRANSFERRED}
+        ended = state.closing.before or state.closing.model_copy(update={"outcome": Outcome.TRANSFERRED})
+        return changed | {"closing": ended, "outcome": None if state.outcome is None else ended.outcome}
     return changed | {
         "closing": state.closing.before,
         "outcome": None,

@@ -201,7 +201,8 @@ class Closing(ImmutableModel):
     reason: Text
     referral: Text | None = None
     before: "Closing | None" = None
-    """How it was to end before the patient's death was confirmed."""
+    """How it was to end before that: before the patient's death was confirmed, or before treatment was found not to be
+    safe."""
 
 
 class PathwayState(ImmutableModel):
