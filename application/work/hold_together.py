@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from activities.record import RecordFault, RecordUnavailable
 from activities.record.read_models import Case, CaseloadFilter, ListPage, caseload
+from activities.record.read_models.row_types import fold_lot
 from application.context import Context
 from application.errors import (
     NotAllowed,
@@ -168,7 +169,7 @@ async def hold_together(
             once = _command_id(query, case, reason, request)
             command = Command(command_id=once, actor=context.actor, body=body)
             result = await _hold(context, case, command, dry_run=dry_run)
-            result = result._replace(lot_known=query.lot is None or query.lot.lower() in case.lots)
+            result = result._replace(lot_known=query.lot is None or fold_lot(query.lot) in case.lots)
             outages = outages + 1 if is_outage(result.problem) else 0
             done.put_nowait(result)
             if outages > 3 * AT_ONCE:
@@ -247,7 +248,7 @@ async def _all(context: Context, wanted: CaseloadFilter, query: Query | None) ->
 def _command_id(query: FindConcerned, case: Case, reason: str, request: UUID) -> UUID:
     """Return the id of the command that holds a journey for what a request says, however that is spelled."""
     protocol = None if query.protocol is None else case.protocol_digest
-    lot = None if query.lot is None else query.lot.lower()
+    lot = None if query.lot is None else fold_lot(query.lot)
     said = canonical([reason, {"protocol": protocol, "lot": lot, "clinician": query.clinician}]).decode()
     return uuid5(request, f"hold/{case.journey_id}/{said}")
 

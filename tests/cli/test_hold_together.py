@@ -88,7 +88,7 @@ async def test_what_may_be_of_the_lot_is_held_and_told_as_not_known(open_clinics
     assert "lot not known" in shown.out
 
 
-@pytest.mark.parametrize("spelled", [LOT, LOT.upper()])
+@pytest.mark.parametrize("spelled", ["Demo.Lot1", LOT, LOT.upper()])
 async def test_a_lot_holds_every_journey_that_had_it(open_clinics: Clinics, spelled: str) -> None:
     clinics = open_clinics
     trial = await hold(clinics, "--lot", spelled, "--dry-run")

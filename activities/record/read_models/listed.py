@@ -47,7 +47,7 @@ class Task(Answered):
 
 class Case(Answered):
     """Where a journey stands. ``holds`` are the causes of open holds, ``awaits`` is the role that is awaited first,
-    and ``awaited`` what it is to do. ``lots`` (in lower case) were ever at the patient's home, with an empty one for
+    and ``awaited`` what it is to do. ``lots`` (by `fold_lot`) were ever at the patient's home, with an empty one for
     doses of which nobody knows it. ``held_together`` are requests that held it together with others.
     ``permission_ends`` and ``licence_ends`` are when the permission to prescribe remotely and the clinician's licence
     for the patient's state end."""

@@ -26,7 +26,7 @@ from activities.record.read_models.listed import (
     WorklistFilter,
 )
 from activities.record.read_models.pages import LIMIT, ListPage, PageQuery
-from activities.record.read_models.row_types import UNKNOWN_LOT
+from activities.record.read_models.row_types import UNKNOWN_LOT, fold_lot
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
 from workflows.journey.vocabulary.actors import Role
@@ -109,7 +109,8 @@ async def caseload(
     query.where("o.next_due < {}", wanted.due_before)
     query.where("o.stage = ANY({})", None if wanted.stages is None else [stage.value for stage in wanted.stages])
     query.where("starts_with(o.protocol_digest, {})", wanted.protocol)
-    query.where(f"ARRAY[lower({{}}), '{UNKNOWN_LOT}'] && o.lots", wanted.lot)
+    lot = None if wanted.lot is None else fold_lot(wanted.lot)
+    query.where(f"ARRAY[{{}}, '{UNKNOWN_LOT}'] && o.lots", lot)
     query.where("{} = ANY(o.clinicians)", wanted.clinician)
     query.where("{} = ANY(o.held_together)", None if wanted.together is None else str(wanted.together))
     query.where("least(o.permission_ends, o.licence_ends) <= {}", wanted.permitted_until)

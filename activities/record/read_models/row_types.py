@@ -12,10 +12,15 @@ UNKNOWN_LOT = ""
 """Stands among the lots of a journey for doses of which nobody knows the lot: they may be of any."""
 
 
+def fold_lot(lot: str) -> str:
+    """Return a lot as it is compared: people copy it from a label with and without case, hyphens and dots."""
+    return "".join(letter for letter in lot.casefold() if letter.isalnum())
+
+
 class CaseRow(NamedTuple):
     """Where a journey stands: one row of the caseload.
 
-    ``clinicians`` have, or had, a clinical part in it, ``lots`` (in lower case, or `UNKNOWN_LOT`) were at the patient's
+    ``clinicians`` have, or had, a clinical part in it, ``lots`` (by `fold_lot`, or `UNKNOWN_LOT`) were at the patient's
     home, and ``held_together`` are the requests that held it together with others. ``permission_ends`` and
     ``licence_ends`` (UTC) are when the permission to prescribe remotely and the clinician's licence for the patient's
     state end.

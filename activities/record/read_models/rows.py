@@ -21,6 +21,7 @@ from activities.record.read_models.row_types import (
     RowDiff,
     RowKey,
     StatusRow,
+    fold_lot,
     key_of,
 )
 from workflows.journey import events as e
@@ -170,7 +171,7 @@ def _case(state: ProjectionState) -> Iterator[Row]:
         protocol_digest=journey.protocol_digest,
         clinicians=list_clinicians(journey),
         lots=(
-            *dict.fromkeys(lot.lower() for lot in journey.supply_lots),
+            *dict.fromkeys(map(fold_lot, journey.supply_lots)),
             *([UNKNOWN_LOT] if may_be_of_any_lot(journey) else []),
         ),
         held_together=tuple(dict.fromkeys(str(h.together) for h in journey.holds.values() if h.together is not None)),
