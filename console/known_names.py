@@ -95,13 +95,18 @@ def _versions(known: FormContext) -> Iterable[str]:
     yield from (each.instructed for each in sessions if each.instructed is not None)
 
 
+def _interpreters(known: FormContext) -> Iterable[str]:
+    measured = (each.interpreter for each in known.journey.measurements)
+    return (each or "" for each in (*measured, *(each.interpreter for each in known.journey.sessions.values())))
+
+
 SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[FormContext], Iterable[str]]]] = {
     c.ExplainTopics: {"content_version": _versions},
     c.SendReading: {"content_version": _versions},
     c.Instruct: {"content_version": _versions},
-    c.ScheduleSession: {
-        "interpreter": lambda known: (each.interpreter or "" for each in known.journey.sessions.values())
-    },
+    c.ScheduleSession: {"interpreter": _interpreters},
+    c.ConfirmUnderstanding: {"interpreter": _interpreters},
+    c.RecordInstrument: {"interpreter": _interpreters},
     c.CheckSession: {"observer/ref": lambda known: observers(known.journey)},
     c.RecordTherapy: {"approach": lambda known: (each.approach for each in known.journey.therapy)},
     c.MoveSupply: {"lot": lambda known: known.journey.supply_lots},

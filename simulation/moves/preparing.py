@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from application.words.codes import say
-from simulation.moves.situation import PlayedMove, Situation
+from simulation.moves.situation import PlayedMove, Situation, interpreter
 from simulation.people import invented, no_risk, plan, revision
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
@@ -45,7 +45,12 @@ def evaluate(situation: Situation) -> PlayedMove | None:
 def fill_in(journey: Journey, instrument: Instrument, occasion: str) -> PlayedMove:
     """Fill in a questionnaire, with milder answers each time. A clinician asks the C-SSRS."""
     if instrument in C_SSRS_FORMS:
-        return Role.CLINICIAN, c.RecordInstrument(instrument=instrument, occasion=occasion, answers=no_risk(instrument))
+        return Role.CLINICIAN, c.RecordInstrument(
+            instrument=instrument,
+            occasion=occasion,
+            answers=no_risk(instrument),
+            interpreter=interpreter(journey),
+        )
     before = sum(measured.instrument == instrument for measured in journey.measurements)
     definition = definition_of(instrument)
     asked = definition.items - (definition.suicide_item is not None)
@@ -105,6 +110,7 @@ def explain(situation: Situation) -> PlayedMove:
         understood = c.ConfirmUnderstanding(
             topics=dict.fromkeys(situation.journey.protocol.education_topics, "understood"),
             in_their_words=invented("told it back, with what to do if they feel unwell"),
+            interpreter=interpreter(situation.journey),
         )
         return Role.CLINICIAN, understood
     return Role.CLINICIAN, c.ExplainTopics(topics=topics, content_version="demo-1")

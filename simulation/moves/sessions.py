@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from simulation.moves.preparing import fill_in
-from simulation.moves.situation import PlayedMove, Situation
+from simulation.moves.situation import PlayedMove, Situation, interpreter
 from simulation.people import PEOPLE, checklist, invented, observation, vitals
 from workflows.journey import commands as c
 from workflows.journey.aggregate import Journey
@@ -46,7 +46,7 @@ def schedule(situation: Situation) -> PlayedMove:
         supervising_clinician=journey.clinician,
         session_monitor=PEOPLE[Role.SESSION_MONITOR].id,
         live_clinician=journey.clinician if number in journey.protocol.sessions.live_clinician_sessions else None,
-        interpreter="demo-interpreter" if journey.patient.interpreter else None,
+        interpreter=interpreter(journey),
     )
 
 

@@ -24,3 +24,8 @@ class Situation:
     def subject(self) -> str:
         assert self.waiting.subject is not None
         return self.waiting.subject
+
+
+def interpreter(journey: Journey) -> str | None:
+    """Who interprets for the patient, where they need that."""
+    return "demo-interpreter" if journey.patient.interpreter else None

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import HERE, Play, after, before, kinds, one, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.evidence import is_approved
+from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.education.rules import find_not_understood, find_unconsented
 from workflows.journey.stages.evaluation.rules import find_missing
@@ -68,6 +70,24 @@ def test_whoever_needs_an_interpreter_has_one_named_at_each_session() -> None:
     assert scheduled.waits_for("education") is not None, "what was said without one is heard again"
     scheduled.go_on(lambda journey: journey.sessions[1].ended_at is not None)
     assert scheduled.journey.sessions[1].interpreter is not None
+
+
+def test_whoever_needs_an_interpreter_has_one_named_at_the_teach_back_and_the_c_ssrs() -> None:
+    play = before("education.confirm")
+    [form] = [move[1].body for move in after("education.confirm").moves]
+    asked = c.RecordInstrument(instrument=Instrument.C_SSRS, occasion="asked", answers=c_ssrs("nn---n-"))
+    risk = asked.model_copy(update={"answers": c_ssrs("yyyynn-")})
+    own = play.journey.patient.ref
+    play.do(c.UpdatePatient(interpreter=True, reason="x"), Role.PATIENT)
+    for body in (form, asked):
+        for named in (None, own):
+            lacks = body.model_copy(update={"interpreter": named})
+            play.refused(lacks, code=RefusalCode.INCOMPLETE, field="interpreter")
+        [recorded, *_] = play.do(body.model_copy(update={"interpreter": "interpreter-1"}))
+        assert isinstance(recorded, e.UnderstandingConfirmed | e.InstrumentRecorded)
+        assert recorded.interpreter == "interpreter-1"
+    assert play.journey.measurements[-1].interpreter == "interpreter-1"
+    assert play.do(risk), "risk that was found is never refused"
 
 
 @pytest.mark.requirement("A26")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulation.moves.situation import interpreter
 from tests.journey.correcting import mark
 from tests.journey.play import Play, after, before, closed, kinds, person
 from workflows.journey import commands as c
@@ -103,7 +104,8 @@ UNCLEAR: dict[str, Callable[[Play], list[e.EventBody]]] = {
 def hear(play: Play, heard: str, *topics: str) -> list[e.EventBody]:
     """Have the patient say topics in their own words: these, or all of the protocol's."""
     said = dict.fromkeys(topics or play.journey.protocol.education_topics, heard)
-    return play.do(c.ConfirmUnderstanding.model_validate({"topics": said, "in_their_words": "x"}))
+    form = {"topics": said, "in_their_words": "x", "interpreter": interpreter(play.journey)}
+    return play.do(c.ConfirmUnderstanding.model_validate(form))
 
 
 @pytest.mark.requirement("A26", "A40")

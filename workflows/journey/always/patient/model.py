@@ -258,6 +258,10 @@ class PatientState(PathwayState):
         """Whether this is the patient, by whichever of their references."""
         return person in self.patient_refs
 
+    def lacks_interpreter(self, named: str | None) -> bool:
+        """Whether the patient needs an interpreter, and nobody else is named as one."""
+        return self.patient.interpreter and (named is None or self.is_patient(named))
+
 
 def add_act(state: PatientState, kind: str, event: EventHeader) -> dict[Identifier, dict[Identifier, int]]:
     """Return what everybody did with one more event. What somebody sends who is known to be the patient is theirs."""

@@ -46,14 +46,15 @@ class ExplainTopics(CommandBody):
 
 
 class ConfirmUnderstanding(CommandBody):
-    """A clinician had the patient say topics in their own words (teach-back). What was not understood is explained
-    again."""
+    """A clinician had the patient say topics in their own words (teach-back), by whose interpreting where they need
+    that. What was not understood is explained again."""
 
     kind: Literal["education.confirm"] = "education.confirm"
     roles: ClassVar[tuple[Role, ...]] = CLINICAL
     stages: ClassVar[tuple[Stage, ...]] = FROM_EDUCATION
     topics: Annotated[SortedDict[Identifier, Literal["understood", "explain_again"]], Field(min_length=1)]
     in_their_words: Text
+    interpreter: Identifier | None = None
 
 
 class SendReading(CommandBody):

@@ -37,6 +37,7 @@ class UnderstandingConfirmed(EventBody):
     kind: Literal["education.confirmed"] = "education.confirmed"
     topics: SortedDict[Identifier, Literal["understood", "explain_again"]]
     in_their_words: Text
+    interpreter: Identifier | None = None
 
 
 class ReadingSent(EventBody):

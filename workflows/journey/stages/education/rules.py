@@ -46,6 +46,8 @@ def confirm(journey: Journey, command: c.ConfirmUnderstanding, by: Actor, at: da
     unheard = [topic for topic in command.topics if topic not in journey.education.explained]
     if unheard:
         refuse(RefusalCode.INCOMPLETE, f"not yet explained: {', '.join(unheard)}", "Explain them first", "topics")
+    if journey.lacks_interpreter(command.interpreter):
+        refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
     yield e.UnderstandingConfirmed(**command.model_dump(exclude={"kind"}))
 
 

@@ -59,7 +59,8 @@ class RecordInstrument(CommandBody):
     """Record a completed questionnaire; it is scored here, and an incomplete one has no score.
 
     ``answered_at`` is when the patient answered, where that was before now: on paper, or on the telephone. What the
-    answers show of danger acts at once, however long ago that was.
+    answers show of danger acts at once, however long ago that was. ``interpreter`` is by whose interpreting it was
+    asked, which a C-SSRS says where the patient needs one.
     """
 
     kind: Literal["instrument.record"] = "instrument.record"
@@ -72,6 +73,7 @@ class RecordInstrument(CommandBody):
     answers: Annotated[Json, AfterValidator(_few_answers)]
     answered_at: Instant | None = None
     wording: WordingId | None = None
+    interpreter: Identifier | None = None
 
 
 class EvaluationRecorded(EventBody):
@@ -102,6 +104,7 @@ class InstrumentRecorded(EventBody):
     answered_at: Instant | None = None
     zone: Zone | None = None
     wording: WordingId | None = None
+    interpreter: Identifier | None = None
 
 
 class RiskLevelSigned(EventBody):
@@ -152,6 +155,7 @@ class Measurement(ImmutableModel):
     answers: Any
     score: Score
     administered_by: Role
+    interpreter: Identifier | None = None
     entered_at: Instant | None = None
     corrected: int | None = None
     corrected_at: Instant | None = None

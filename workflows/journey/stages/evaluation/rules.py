@@ -11,7 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey
 from workflows.journey.evidence import is_approved, sign_off_requirement
-from workflows.journey.instruments import Instrument, Level, Score, Thresholds, score
+from workflows.journey.instruments import C_SSRS_FORMS, Instrument, Level, Score, Thresholds, score
 from workflows.journey.obligation_types import EVALUATION
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.requirements import Requirement, require
@@ -72,6 +72,9 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
     result = score_answers(journey, command, journey.measurements)
     at_risk = _shows_risk(result)
     answered_at = _time_answered(journey, command, at, at_risk=at_risk)
+    asked = command.instrument in C_SSRS_FORMS and by.role != Role.PATIENT
+    if asked and not at_risk and journey.lacks_interpreter(command.interpreter):
+        refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
     misplaced = command.occasion == BASELINE and journey.stage != Stage.EVALUATION
     if misplaced and not at_risk and command.instrument not in journey.baselines_lacking:
         refuse(
@@ -91,6 +94,7 @@ def record_instrument(journey: Journey, command: c.RecordInstrument, by: Actor, 
         answered_at=answered_at,
         zone=None if answered_at is None else journey.patient.zone,
         wording=command.wording,
+        interpreter=command.interpreter,
     )
 
 
@@ -151,6 +155,7 @@ def correct_instrument(journey: Journey, command: c.RecordInstrument, version: i
                 answered_at=None if known.entered_at is None else known.at,
                 zone=None if known.entered_at is None else journey.patient.zone,
                 wording=command.wording,
+                interpreter=command.interpreter or known.interpreter,
             )
     refuse(
         RefusalCode.UNKNOWN,

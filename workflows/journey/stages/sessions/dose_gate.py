@@ -103,18 +103,13 @@ def session_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str,
     if at > session.closes:
         found.append("its appointment has passed: move the session")
     found += outside_hours(journey, at)
-    if lacks_interpreter(journey, session.interpreter):
+    if journey.lacks_interpreter(session.interpreter):
         found.append("no interpreter is named")
     if journey.is_patient(journey.patient.emergency_contact_ref):
         found.append("nobody but the patient is named as their emergency contact")
     if session.instructed is None:
         found.append("instructions not delivered")
     return tuple(found)
-
-
-def lacks_interpreter(journey: Journey, named: str | None) -> bool:
-    """Whether the patient needs an interpreter, and nobody else is named as one."""
-    return journey.patient.interpreter and (named is None or journey.is_patient(named))
 
 
 def lapse_obstacles(journey: Journey, number: int, at: datetime) -> tuple[str, ...]:

@@ -40,7 +40,6 @@ from workflows.journey.stages.sessions.dose_gate import (
     find_beyond_plan,
     find_too_early,
     interval_obstacles,
-    lacks_interpreter,
     outside_hours,
     owed_elsewhere,
     require_scheduled,
@@ -93,7 +92,7 @@ def schedule(journey: Journey, command: c.ScheduleSession, by: Actor, at: dateti
             "Name the clinician",
             "live_clinician",
         )
-    if lacks_interpreter(journey, command.interpreter):
+    if journey.lacks_interpreter(command.interpreter):
         refuse(RefusalCode.INCOMPLETE, "this patient needs an interpreter", "Name who interprets", "interpreter")
     why = (
         *interval_obstacles(journey, command.starts_at),
@@ -262,7 +261,7 @@ def _next_step(journey: Journey, session: Session) -> Iterator[Requirement]:
         yield _scheduling(subject, f"move session {number}: it would start at night where the patient is now")
     elif session.setting != setting_of(journey):
         yield _scheduling(subject, f"move session {number}: it is planned for another setting than the one signed")
-    elif lacks_interpreter(journey, session.interpreter):
+    elif journey.lacks_interpreter(session.interpreter):
         yield _scheduling(subject, f"move session {number}, and name who interprets")
     elif made is not None and made.no_go:
         yield _scheduling(subject, f"move session {number}: the checklist does not allow it today")
