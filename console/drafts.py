@@ -22,7 +22,7 @@ ID = "command_id"
 LASTS = timedelta(hours=1)
 MOST, MOST_EACH, MOST_TEXT = 1000, 20, 64 * 1024 * 1024
 """How many browsers' drafts are kept at most, how many of each, and how much text of all (characters). Beyond it, the
-oldest are dropped."""
+oldest are dropped; of one browser's first those that were answered."""
 NEVER_KEPT = ("form_token", "passphrase", PERSON)
 SIGNED_OUT = "You were signed out before this was sent"
 NO_SESSION = "You had no working session when you sent this"
@@ -73,7 +73,8 @@ class Drafts:
         mine.pop(form, None)
         mine[form] = Draft(person, entered, why, self._now())
         if len(mine) > MOST_EACH:
-            del mine[next(iter(mine))]
+            answered = (form for form, draft in mine.items() if not draft.why)
+            del mine[next(answered, next(iter(mine)))]
         while len(self._kept) > MOST or self._size() > MOST_TEXT:
             del self._kept[next(iter(self._kept))]
         return token

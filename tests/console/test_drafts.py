@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from console import drafts, limits
-from console.drafts import LASTS, MOST_EACH, PERSON, Drafts
+from console.drafts import ANSWERED, LASTS, MOST_EACH, PERSON, Drafts
 from console.limits import OF_ADDRESS, Rate
 from console.sign_ins import IDLE
 from tests.cli.clinics import Clinics
@@ -170,6 +170,16 @@ def test_two_forms_of_one_address_are_two() -> None:
     found = [kept.take(token, "/x", "one") for _ in range(3)]
     assert [each and each.entered["reason"] for each in found] == [("one 2",), ("one 1",), None]
     assert kept.take(token, "/x", "another") is not None
+
+
+def test_what_was_answered_takes_no_place_from_what_was_not_sent() -> None:
+    kept = Drafts(lambda: START)
+    token = kept.keep(None, "/unsent", {PERSON: ["somebody"], "reason": ["x"]})
+    for number in range(MOST_EACH + 1):
+        kept.keep(token, f"/{number}", {PERSON: ["somebody"], "reason": ["x"]}, ANSWERED)
+    assert kept.find(token, "/0", "somebody") is None, "as many are kept as may be"
+    assert kept.find(token, f"/{MOST_EACH}", "somebody") is not None
+    assert kept.find(token, "/unsent", "somebody") is not None
 
 
 def test_memory_stays_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
