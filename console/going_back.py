@@ -2,7 +2,7 @@
 
 Such a page has no address of its own, and a browser asks whether to send its form once more. So the page's script gives
 it one (`static/answered.js`): that of the form, with a key under which what was entered is kept for a while. What was
-sent from a list leads back to the list. Nothing is sent by going back.
+sent from a list, or from the page of a link, leads back to that. Nothing is sent by going back.
 """
 
 import secrets

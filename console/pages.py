@@ -310,7 +310,7 @@ def page(
     notice = None if signed_in is None else signed_in.take_notice()
     settings: Settings = request.app.state.settings
     answered = None
-    if signed_in is not None and request.method == "POST":
+    if request.method == "POST":
         answered = keep_answered(request, drafts_of(request))
     called = names_in_register(context_of_nobody(request))
     if "terms" in shown:
