@@ -156,6 +156,9 @@ CORRECTION = ObligationType("correction", (("correction", MayWaitFor.WORKING_TIM
 IDENTITY_ELSEWHERE = ObligationType("identity_elsewhere", (("correction", MayWaitFor.WORKING_TIME),))
 """Whether another patient is this one, which is asked in another journey. It waits for the same people as what a second
 person confirms, and stands before a dose here too."""
+LICENCE_THERE = ObligationType("licence_there", (("correction", MayWaitFor.WORKING_TIME),))
+"""Somebody licensed where the patient lives now, to decide on a hold that nobody else may release. It waits for the
+same people as what a second person confirms."""
 RENEWAL = _of_patient("renewal", BeforeDose.ONCE_DUE)
 """What a dose rests on, before it lapses."""
 MISSED_CONTACT = _of_clinic("missed_contact")
@@ -242,6 +245,7 @@ OBLIGATION_TYPES = {
         MONITORING_CHECK,
         CORRECTION,
         IDENTITY_ELSEWHERE,
+        LICENCE_THERE,
         PREGNANCY_TEST,
         NO_SHOW,
         DISPENSING,

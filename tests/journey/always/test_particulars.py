@@ -15,7 +15,7 @@ from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.education.rules import find_not_understood, find_unconsented
 from workflows.journey.stages.evaluation.rules import find_missing
 from workflows.journey.stages.sessions.dose_gate import dose_gate
-from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.refusals import RefusalCode
 
 
@@ -189,3 +189,21 @@ def test_where_help_is_sent_is_recorded_after_the_pathway_closed() -> None:
     assert (patient.dispatch_address_ref, patient.emergency_contact_ref) == ("new-address", "new-contact")
     assert (patient.state, patient.zone) == ("NY", "America/New_York")
     assert play.journey.closed
+
+
+def test_a_hold_that_nobody_known_may_release_where_the_patient_moved_to_is_told_as_that() -> None:
+    play = before("session.release")
+    play.do(c.Move(zone="America/Anchorage", state="AK"), Role.COORDINATOR)
+    [hold] = play.journey.standing_holds
+    told = play.waits_for("licence_there", hold.id)
+    assert told is not None
+    assert (told.owner, "AK" in told.what) == (Role.MEDICAL_DIRECTOR, True)
+    known = play.journey.members[1]
+    assert known.licence is not None
+    there = known.licence.model_copy(update={"states": ("AK",)})
+    entered = known.model_copy(update={"id": "somebody-there", "licence": there})
+    play.do(c.TakeInStaff(members=(entered,)), CLOCK)
+    assert play.waits_for("licence_there") is None
+    licensed = before("session.release")
+    licensed.do(c.Move(zone="America/Chicago", state="TX"), Role.COORDINATOR)
+    assert licensed.waits_for("licence_there") is None

@@ -11,10 +11,12 @@ from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import RISK_CAUSES, place
 from workflows.journey.evidence import sign_off_requirement
+from workflows.journey.obligation_types import LICENCE_THERE
 from workflows.journey.protocol import SignOffKind
-from workflows.journey.requirements import Requirement
-from workflows.journey.vocabulary.actors import Actor
+from workflows.journey.requirements import Requirement, require
+from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.stage import Stage
+from workflows.journey.vocabulary.words import name_of
 
 
 def place_hold(journey: Journey, command: c.PlaceHold, by: Actor, at: datetime) -> Iterator[e.EventBody]:
@@ -49,6 +51,25 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         asked = sign_off_requirement(journey, kind, hold.id)
         if asked:
             yield asked
+        if not _may_anybody_sign(journey, kind):
+            state = journey.patient.state
+            yield require(
+                LICENCE_THERE,
+                subject=hold.id,
+                owner=Role.MEDICAL_DIRECTOR,
+                what=f"find somebody licensed in {state} to decide on {name_of(hold.id)}: nobody is known here. "
+                "Enter them, hand over (`pathway reassign`), or refer the patient (`pathway transfer`)",
+                care=False,
+            )
+
+
+def _may_anybody_sign(journey: Journey, kind: SignOffKind) -> bool:
+    """Whether, since the patient moved, this journey knows of anybody in a role that may sign this who has a licence in
+    the state. Before that the clinic's staff were looked at when the pathway began."""
+    roles, state = journey.protocol.sign_offs[kind].roles, journey.patient.state
+    known = [(m.role, m.licence) for m in journey.members] + [(s.role, s.licence) for s in journey.sign_offs]
+    licensed = (role in roles and licence is not None and state in licence.states for role, licence in known)
+    return "state" not in journey.told_at or any(licensed)
 
 
 DECISIONS: Decisions = {
