@@ -214,9 +214,10 @@ def rota_gaps(
     """Return the times (UTC) between two moments in which nobody is on call by the rota, or nobody who is there."""
     shifts = [shift for shift in register.rota if shift.clinic == clinic]
     named = members(register, {person for shift in shifts for person in (shift.person, shift.stands_in)})
-    ended = [member.until for member in named if member.until is not None]
-    ended += [member.licence.ends() for member in named if member.licence is not None]
-    moments = [begins, ends, *(each for shift in shifts for each in (shift.begins, shift.ends)), *ended]
+    changes = [member.since for member in named]
+    changes += [member.until for member in named if member.until is not None]
+    changes += [member.licence.ends() for member in named if member.licence is not None]
+    moments = [begins, ends, *(each for shift in shifts for each in (shift.begins, shift.ends)), *changes]
     edges = sorted(dict.fromkeys(moment for moment in moments if begins <= moment <= ends))
     gaps: list[tuple[datetime, datetime]] = []
     for start, end in pairwise(edges):

@@ -251,6 +251,14 @@ def test_whoever_is_to_be_told_somebody_is(role: Role, left: Role) -> None:
         assert on_call(one, CLINIC, NOW).people == (PEOPLE[left].id,)
 
 
+def test_a_gap_ends_when_the_entry_of_whoever_is_on_call_begins() -> None:
+    begins = NOW + timedelta(hours=2)
+    people = [entry(one, since=begins) for one in (ON_CALL, CLINICIAN)]
+    known = register(shift(ON_CALL.id, CLINICIAN.id), staff=(*people, entry(DIRECTOR)))
+    assert on_call(known, CLINIC, begins).people == (ON_CALL.id, CLINICIAN.id)
+    assert rota_gaps(known, CLINIC, NOW, NOW + AHEAD) == ((NOW, begins),)
+
+
 def test_a_licence_that_will_end_is_a_gap_ahead() -> None:
     last = (NOW + timedelta(days=2)).date()
     ends = [
