@@ -109,6 +109,7 @@ ACTIONS: Mapping[str, Callable[[Situation], PlayedMove | datetime | None]] = {
     "cancellation": read_message,
     "access_review": review_access,
     "returned": answer_returned,
+    "licence_there": lambda _: None,  # It is settled in the register.
     "identity_elsewhere": lambda _: None,  # It is decided in the other journey.
 }
 """What somebody does about each kind of obligation, besides signing."""

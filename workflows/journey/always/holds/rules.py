@@ -58,7 +58,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
                 subject=hold.id,
                 owner=Role.MEDICAL_DIRECTOR,
                 what=f"find somebody licensed in {state} to decide on {name_of(hold.id)}: nobody is known here. "
-                "Enter them, hand over (`pathway reassign`), or refer the patient (`pathway transfer`)",
+                "Have them entered (`clinician enter`), and hand over to them (`pathway reassign`)",
                 care=False,
             )
 
