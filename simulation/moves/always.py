@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from simulation.moves.situation import PlayedMove, Situation
 from simulation.people import PEOPLE, invented
 from workflows.journey import commands as c
+from workflows.journey.always.patient.particulars import find_other_births
 from workflows.journey.always.permissions.rules import REMOTE, last_day
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.clinical import STATE_ZONES
@@ -96,7 +97,7 @@ def ask_particulars(situation: Situation) -> PlayedMove:
     journey, name = situation.journey, situation.waiting.subject or ""
     because = invented("asked on the phone")
     if name == "born":
-        born = min((journey.patient.born, *journey.elsewhere.born))
+        born = min((journey.patient.born, *find_other_births(journey)))
         return Role.COORDINATOR, c.CorrectBirthDate(born=born, reason=because)
     value = journey.elsewhere.particulars[name].value
     if name == "state":

@@ -17,7 +17,7 @@ from workflows.journey.always.patient.particulars import OF_CLINIC, OF_PATIENT, 
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.vocabulary.actors import Role
-from workflows.journey.vocabulary.refusals import Refusal
+from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 
 MOVED = c.Move(zone="America/Chicago", state="TX")
 TOLD: dict[str, c.CommandBody] = {
@@ -120,6 +120,24 @@ def test_two_birth_dates_of_one_patient_are_asked_about_in_both_journeys(ended: 
         assert there.waits_for("particulars", "born")
     here.do(c.CorrectBirthDate(born=date(1970, 1, 1), reason="x"), Role.COORDINATOR)
     assert not here.waits_for("particulars", "born")
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_wrong_birth_date_that_nobody_corrects_elsewhere_is_no_dead_end(ended: bool) -> None:
+    there, here = closed() if ended else before("session.schedule"), before("session.release")
+    here.at = there.at = max(here.at, there.at)
+    there.do(c.CorrectBirthDate(born=date(1970, 1, 1), reason="x"), Role.COORDINATOR)
+    here.later(minutes=5)
+    tell(there, here)
+    right = c.CorrectBirthDate(born=here.journey.patient.born, reason="seen on the passport")
+    assert here.waits_for("particulars", "born")
+    here.do(right, Role.COORDINATOR)
+    assert not here.waits_for("particulars", "born")
+    here.refused(right, Role.COORDINATOR, code=RefusalCode.ALREADY_DONE, field="born")
+    there.later(minutes=10).do(c.CorrectBirthDate(born=date(1971, 1, 1), reason="x"), Role.COORDINATOR)
+    here.later(minutes=10)
+    tell(there, here)
+    assert here.waits_for("particulars", "born"), "told otherwise since"
 
 
 @given(st.data())

@@ -29,7 +29,8 @@ class UpdatePatient(CommandBody):
 
 
 class CorrectBirthDate(CommandBody):
-    """Correct a wrong birth date. All that depends on age is judged anew at once, and the evaluation signed anew."""
+    """Correct a wrong birth date. All that depends on age is judged anew at once, and the evaluation signed anew. Where
+    another journey of the patient says otherwise, the date that is recorded may be told again: it is right."""
 
     kind: Literal["patient.correct-birth-date"] = "patient.correct-birth-date"
     licensed: ClassVar[bool] = False
@@ -51,7 +52,7 @@ class PatientUpdated(EventBody):
 
 
 class BirthDateCorrected(EventBody):
-    """The birth date that was recorded was wrong; this one holds."""
+    """This birth date holds: another one was wrong, here or in another journey of the patient."""
 
     kind: Literal["patient.birth-date-corrected"] = "patient.birth-date-corrected"
     born: date
@@ -71,7 +72,8 @@ def _updated(state: PathwayState, body: PatientUpdated, event: EventHeader) -> C
 
 
 def _corrected(state: PathwayState, body: BirthDateCorrected, event: EventHeader) -> Changes:
-    return {"patient": state.patient.model_copy(update={"born": body.born})}
+    patient = state.patient.model_copy(update={"born": body.born})
+    return {"patient": patient, "told_at": {**state.told_at, "born": event.at}}
 
 
 EVOLUTIONS: Evolutions = {PatientUpdated: _updated, BirthDateCorrected: _corrected}

@@ -11,6 +11,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.holds.model import place
+from workflows.journey.always.patient.particulars import find_other_births
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.obligation_types import DISPATCH_ADDRESS
 from workflows.journey.requirements import Requirement, require
@@ -38,7 +39,7 @@ def update(journey: Journey, command: c.UpdatePatient, by: Actor, at: datetime) 
 
 def correct_birth_date(journey: Journey, command: c.CorrectBirthDate, by: Actor, at: datetime) -> Iterator[e.EventBody]:
     """Record the right birth date. It is never refused for what follows from it."""
-    if command.born == journey.patient.born:
+    if command.born == journey.patient.born and not find_other_births(journey):
         refuse(RefusalCode.ALREADY_DONE, "this is the birth date that is recorded", "Nothing is left to do", "born")
     if command.born > local(at, journey.patient.zone).date():
         refuse(RefusalCode.WRONG_TIME, "this is still to come", "Give the day of birth", "born")

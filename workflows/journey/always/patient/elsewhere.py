@@ -15,7 +15,7 @@ from workflows.journey.always.patient.model import (
     KnownRisk,
     ReleasedSession,
 )
-from workflows.journey.always.patient.particulars import tell_particulars
+from workflows.journey.always.patient.particulars import tell_births, tell_particulars
 from workflows.journey.always.safety.suicide_risk import find_suicidal
 from workflows.journey.instruments import RiskFinding
 from workflows.journey.protocol import DoseLimit, is_tighter
@@ -66,7 +66,7 @@ def see_elsewhere(
         ),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
         particulars=tell_particulars(others, clinic),
-        born=tuple(sorted(dict.fromkeys(each.patient.born for each in others))),
+        born=tell_births(others),
     )
 
 

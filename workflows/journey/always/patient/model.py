@@ -19,7 +19,7 @@ from workflows.journey.protocol import DoseLimit, Positive, SignOffKind
 from workflows.journey.stages.sessions.events import Recheck
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.base import Flag, Identifier, ImmutableModel, Position, Short, SortedDict, Text
-from workflows.journey.vocabulary.calendars import Day, Instant
+from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.clinical import KnownDose, UsState
 from workflows.journey.vocabulary.severity import Severity
 from workflows.journey.vocabulary.stage import Stage
@@ -101,8 +101,8 @@ class Elsewhere(ImmutableModel):
     """What was told last in an open journey of the state in which the patient lives, of their language and whether they
     need an interpreter, and at the same clinic of whom to call and where to send help: there references mean the same.
     """
-    born: tuple[Day, ...] = ()
-    """Every birth date that is recorded there."""
+    born: SortedDict[Identifier, Instant] = {}
+    """Every birth date that is recorded there (ISO 8601), with when somebody told it last (UTC)."""
 
     @property
     def died(self) -> bool:

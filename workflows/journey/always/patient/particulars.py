@@ -1,7 +1,7 @@
 """What the patient's journeys say of their particulars, compared: their state, whom to call, how to speak with them.
 
 What was told last counts. The journey that was told otherwise before asks again, and gives no dose until the two agree.
-Of birth dates none counts more than another one, so that each journey asks.
+Of birth dates none counts more than another one: each journey asks, until somebody has said there which is right.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ DIFFERING = {
     "dispatch_address_ref": "ask where emergency services are to be sent, and record it (`patient update`)",
     "language": "ask which language the patient speaks, and record it (`patient update`)",
     "interpreter": "ask whether the patient needs an interpreter, and record it (`patient update`)",
-    "born": "ask when the patient was born; correct what is wrong (`patient correct-birth-date`, `patient unmerge`)",
+    "born": "ask when the patient was born; say what is right (`patient correct-birth-date`, `patient unmerge`)",
 }
 """What is to be done where another journey of the patient says otherwise."""
 
@@ -54,9 +54,17 @@ def _is_newer(journey: Journey, name: str, told: ToldParticular) -> bool:
     return told.value != said(journey, name) and (own is None or told.told_at >= own)
 
 
+def tell_births(journeys: Iterable[Journey]) -> dict[str, datetime]:
+    """Return every birth date in these journeys (ISO 8601), with when somebody told it last (UTC)."""
+    told = sorted((each.told_at.get("born", each.started_at), each.patient.born) for each in journeys)
+    return {born.isoformat(): told_at for told_at, born in told}
+
+
 def find_other_births(journey: Journey) -> tuple[date, ...]:
-    """Return the birth dates that other journeys of the patient have, and this one has not."""
-    return tuple(born for born in journey.elsewhere.born if born != journey.patient.born)
+    """Return the birth dates that other journeys of the patient have, unless somebody has said since which is right."""
+    since, own = journey.told_at.get("born"), journey.patient.born.isoformat()
+    others = journey.elsewhere.born.items()
+    return tuple(date.fromisoformat(born) for born, told in others if born != own and (since is None or told >= since))
 
 
 def said(journey: Journey, name: str) -> str | None:
