@@ -190,6 +190,7 @@ FORMS: dict[o.ObligationType, tuple[type[c.CommandBody], str | None]] = {
     o.PERMISSION: (c.ProposePermission, None),
     o.DISPATCH_ADDRESS: (c.UpdatePatient, None),
     o.PARTICULARS: (c.UpdatePatient, None),
+    o.LICENCE_THERE: (c.Reassign, None),
     o.ACCESS_REVIEW: (c.ReviewAccess, "access"),
     o.RETURNED: (c.AnswerReturned, "request"),
 }

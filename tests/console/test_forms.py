@@ -185,6 +185,8 @@ TYPED = {
     "consent.enter-paper/document_ref": "the archive of the clinic gives it to the paper",
     "consent.propose-version/version": "it stands on the new document, which nobody here has yet",
     "session.schedule/interpreter": "interpreters are in no register",
+    "education.confirm/interpreter": "interpreters are in no register",
+    "instrument.record/interpreter": "interpreters are in no register",
     "session.check/observer/ref": "this form is where an observer becomes known; those named before are suggested",
     "patient.update/emergency_contact_ref": "the clinic keeps contacts elsewhere, under references of its own",
     "patient.update/dispatch_address_ref": "the clinic keeps addresses elsewhere, under references of its own",
