@@ -109,7 +109,7 @@ async def test_a_stale_page_changes_no_address_that_is_gone(desk: Desk) -> None:
     address = f"{uuid4().hex[:8]}@invented.example"
     async with desk.person("coordinator") as one, desk.person("coordinator") as two:
         await one.goto(f"/journeys/{journey}/contact-points")
-        await one.get_by_label("Address").fill(address)
+        await one.get_by_role("textbox", name="Address").fill(address)
         await one.get_by_role("button", name="Add, and send a code there").click()
         await two.goto(f"/journeys/{journey}/contact-points")
         await one.get_by_role("button", name=f"Remove: {address}").click()
@@ -174,11 +174,11 @@ async def test_a_double_click_claims_and_adds_once(desk: Desk, script: bool) -> 
         await page.get_by_role("button", name=re.compile("^I will: ")).first.dblclick()
         await expect(page.get_by_role("status")).to_contain_text("You said that you will")
         await page.goto(f"/journeys/{journey}/contact-points")
-        await page.get_by_label("Address").fill(address)
+        await page.get_by_role("textbox", name="Address").fill(address)
         await page.get_by_role("button", name="Add, and send a code there").dblclick()
         await expect(page.get_by_role("status")).to_contain_text("A code is on its way there.")
         await expect(page.get_by_role("row").filter(has_text=address)).to_have_count(1)
-        await page.get_by_label("Address").fill(address)
+        await page.get_by_role("textbox", name="Address").fill(address)
         await page.get_by_role("button", name="Add, and send a code there").click()
         await expect(page.get_by_role("alert")).to_contain_text("This point is there already")
         await expect(page.get_by_role("row").filter(has_text=address)).to_have_count(1)
