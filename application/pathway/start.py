@@ -205,6 +205,7 @@ class Starter:
         Raises:
             Refused, Conflict: the journey refuses it, the patient has an open one, or Temporal holds something else
                 under its workflow id.
+            NotAllowed: the person acts in no working session, and nothing happened.
             Unavailable, RecordUnavailable: it is not possible now.
         """
         decided = decide(None, command, self._context.now())
@@ -226,6 +227,8 @@ class Starter:
     async def _enrol_and_start(self, referral: Referral, command: Command, wanted: WantedEnrolment) -> Started | None:
         """Return the journey that was recorded before; None if it was started now."""
         record, journeys = await self._context.record(), await self._context.journeys()
+        # Whoever may not send it must not enrol anybody: that would keep every other start of this patient out.
+        proven = await sessions.prove_command(self._context, referral.journey_id, command)
         try:
             enrolment = await patient_index.enrol(
                 record,
@@ -238,7 +241,6 @@ class Starter:
             raise requests.known_as_two() from None
         known = await self._known(record, referral, command, enrolment)
         if known is None:
-            proven = await sessions.prove_command(self._context, referral.journey_id, command)
             self._require_alike(await journeys.start(proven), command)
         return known
 

@@ -32,6 +32,14 @@ def test_an_approved_protocol_starts(clinic: Clinic, migrated: Database) -> None
     assert answer.json["illustrative"] is False
 
 
+def test_without_a_session_nobody_is_enrolled(clinic: Clinic, migrated: Database) -> None:
+    approved(clinic)
+    clinic.world.use(migrated)
+    refused = start(clinic)
+    assert (refused.code, "working-session open" in refused.error["remedy"]) == (4, True), refused.err
+    assert (clinic.world.journeys(), clinic.world.received) == (0, [])
+
+
 def test_the_approval_goes_with_the_command(clinic: Clinic, migrated: Database) -> None:
     approved(clinic)
     clinic.world.use(migrated)
