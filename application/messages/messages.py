@@ -1,6 +1,6 @@
 """Messages and what became of them: of one journey, or those that reached nobody."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -11,7 +11,7 @@ from activities.record import Record
 from application.context import Context
 from application.errors import NotFound
 from application.identity.sessions import require_session
-from application.reading.access_log import Query, clinics_to_list, keep_look, require_staff
+from application.reading.access_log import ActOn, Query, clinics_to_list, keep_look, require_staff
 from application.reading.history import read_stored
 from workflows.journey.vocabulary.base import Flag, Whole
 
@@ -51,9 +51,7 @@ async def show_messages(context: Context, query: ListMessages) -> Messages:
         record, journey_id=query.journey_id, clinics=clinics, undelivered=query.undelivered, limit=query.limit
     )
     if query.journey_id is None:
-        head = await record.log_head()
-        seen = tuple(dict.fromkeys(message.journey_id for message in found if message.journey_id.int))
-        await keep_look(context, query, seen, 0 if head is None else head[0])
+        await _keep(context, query, found)
     return Messages(found, context.now())
 
 
@@ -64,7 +62,7 @@ async def handle_message(context: Context, notice_id: UUID) -> ListedMessage:
         NotAllowed: they are not of the staff, or in no working session.
         NotFound: there is no such message of their clinics that waits for somebody.
     """
-    return await _settle(context, notice_id, handle, "handled")
+    return await _settle(context, notice_id, handle, "message handle", "handled")
 
 
 async def send_again(context: Context, notice_id: UUID) -> ListedMessage:
@@ -74,11 +72,11 @@ async def send_again(context: Context, notice_id: UUID) -> ListedMessage:
         NotAllowed: they are not of the staff, or in no working session.
         NotFound: there is no such message of their clinics that waits for somebody.
     """
-    return await _settle(context, notice_id, requeue, "requeued")
+    return await _settle(context, notice_id, requeue, "message send-again", "requeued")
 
 
 async def _settle(
-    context: Context, notice_id: UUID, settle: Callable[[Record, UUID, str], Awaitable[bool]], becomes: str
+    context: Context, notice_id: UUID, settle: Callable[[Record, UUID, str], Awaitable[bool]], action: str, becomes: str
 ) -> ListedMessage:
     require_staff(context, "what became of messages")
     await require_session(context)
@@ -87,9 +85,18 @@ async def _settle(
         record, notice_id=notice_id, clinics=clinics_to_list(context, None), undelivered=True, limit=1
     )
     message = next((each for each in waiting if each.state == "failed"), None)
+    if message is not None:
+        await _keep(context, ActOn(action=action, journey_id=message.journey_id), [message])
     if message is None or not await settle(record, notice_id, context.person.id):
         raise NotFound(
             "no message with this id waits for somebody to see to it", "See `message list --undelivered`",
             state="Nothing was changed.",
         )  # fmt: skip
     return message._replace(state=becomes, by=context.person.id)
+
+
+async def _keep(context: Context, query: Query, messages: Sequence[ListedMessage]) -> None:
+    """Keep that the person looks at the journeys of these messages; some messages are of none."""
+    head = await (await context.record()).log_head()
+    seen = tuple(dict.fromkeys(message.journey_id for message in messages if message.journey_id.int))
+    await keep_look(context, query, seen, 0 if head is None else head[0])

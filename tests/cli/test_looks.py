@@ -75,6 +75,13 @@ READERS = {
     "find_access",
     "read_journeys",
     "refusals",
+    "list_messages",
+    "worklist",
+    "caseload",
+    "caseload_as_of",
+    "sign_off_requests",
+    "kept_matters",
+    "verify_record",
 }
 """What reads a journey, or a look, without keeping that somebody does; or keeps it for those only that may look."""
 UNSEEN: dict[str, str] = {
@@ -96,6 +103,9 @@ UNSEEN: dict[str, str] = {
     "messages.links._tasks": "what a link was sent for, to whom it let in",
     "messages.links.call_for_help": "calls for help, and shows nothing",
     "messages.links.enter": "lets in whom a journey names, by a code; shows what the link is for",
+    "messages.messages._settle": "keeps it before it settles, of the person's clinics",
+    "messages.messages.show_messages": "keeps it, of the person's clinics or of a journey that is theirs",
+    "operations.status.show_service": "how many, and matters of the service; for those who look after it",
     "pathway.commands._find_recorded": "whether a command is recorded, for who sent it",
     "pathway.commands._read_after": "keeps a refusal; the caller keeps what else is shown, for those who may look",
     "pathway.commands._require_part": "refuses whoever has no part, without a word about the journey",
@@ -107,10 +117,17 @@ UNSEEN: dict[str, str] = {
     "pathway.patient.show_patient": "keeps it, of those journeys that are theirs",
     "pathway.patient.show_patient_of": "keeps it, for staff who may look at that journey",
     "pathway.session_room.recorded_since": "whether anything is new, for whoever may look",
+    "sign_offs.queue.list_queue": "keeps it, of the person's clinics",
     "sign_offs.refused_attempts._latest": "of the person's clinics; who lists them keeps it",
     "identity.staff.look_up_named": "whom the register is asked about; nothing is shown",
+    "work.caseload._now": "keeps it, of the person's clinics",
+    "work.caseload._then": "keeps it, of the person's clinics",
+    "work.claims._untaken": "after the look to act was kept",
+    "work.hold_together._all": "by those who keep it",
     "work.hold_together._hold": "of a list that was kept",
     "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
+    "work.permissions.list_permissions": "keeps it, of the person's clinics",
+    "work.worklist._rows": "by those who keep it",
 }
 """Each function that reads so, and why nobody sees what they may not, or nobody knows of."""
 

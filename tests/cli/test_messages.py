@@ -17,10 +17,11 @@ from activities.notices.delivering import Sender, see_to
 from activities.notices.links import CODE_COUNTS
 from activities.privacy.key_store import open_key_store
 from activities.privacy.master_keys import Keyring
-from activities.record import Opening, Record
+from activities.record import Opening, Record, RecordUnavailable
 from activities.record.event_codec import to_new
 from activities.record.stored import NewNotice
 from application.messages.contact_points import TRIES
+from application.reading import access_log
 from cli.errors import ExitCode
 from deploy.local.postgres import Database, Postgres
 from simulation.keys import PASSPHRASE
@@ -305,6 +306,34 @@ def test_one_that_failed_is_handled_however_many_newer_ones_wait(world: World, p
     world.on_record(partial(queue_notices, notices=newer))
     handled = call(world, "message", "handle", str(failed.notice_id), "--profile", profiles[Role.OPS], "--json")
     assert (handled.code, handled.json["state"]) == (0, "handled")
+
+
+@pytest.mark.parametrize("verb", ["handle", "send-again"])
+def test_who_sees_to_a_message_has_looked_at_its_journey(
+    world: World, profiles: Profiles, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = NewNotice(
+        notice_id=uuid4(), journey_id=JOURNEY, event_id=uuid4(), kind="k", recipient_role=Role.CLINICIAN, clinic=CLINIC
+    )
+    world.on_record(partial(queue_notices, notices=[notice]))
+
+    async def nobody(_: OutgoingMessage) -> AttemptOutcome:
+        raise AssertionError("nobody has any contact")
+
+    async def unavailable(*_: object) -> None:
+        raise RecordUnavailable("57P01")
+
+    deliver(world, nobody)
+    words = ("message", verb, str(notice.notice_id), "--profile", profiles[Role.OPS], "--json")
+    with monkeypatch.context() as without_looks:
+        without_looks.setattr(access_log, "record_access", unavailable)
+        unseen = call(world, *words)
+        assert unseen.code == ExitCode.UNAVAILABLE
+        assert str(JOURNEY) not in unseen.out + unseen.err
+    assert call(world, *words).json["journey_id"] == str(JOURNEY), "it was settled, and no look was kept"
+    [look] = world.looks()
+    assert (look.reader_id, look.journeys) == (PEOPLE[Role.OPS].id, (JOURNEY,))
+    assert f"message {verb}" in look.command[1]
 
 
 async def queue_notices(record: Record, notices: list[NewNotice]) -> None:
