@@ -72,7 +72,6 @@ async def _everybodys(desk: Desk) -> AsyncIterator[tuple[str, list[str]]]:
         yield person, pages
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_without_script_pages_say_and_offer_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, HERE)
@@ -95,7 +94,6 @@ async def test_without_script_pages_say_and_offer_the_same(desk: Desk, monkeypat
     assert refused - shown == none | of_patient, "every other page was shown to somebody, not only refused"
 
 
-@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_the_keyboard_reaches_everything(desk: Desk) -> None:
     wrong: list[str] = []
