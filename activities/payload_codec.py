@@ -6,7 +6,8 @@ can stand in for another. That stands beside it in clear as well, because Tempor
 be decrypted without saying where it met it.
 
 What does not decrypt, or was made for another place, is left as it is, without the mark of `authenticity`. Only keys
-that cannot be had raise: `KeysUnavailable`, an ordinary exception, for which Temporal tries again.
+that cannot be had raise: `KeysUnavailable`, an ordinary exception, for which Temporal tries again. Another patient's
+key that does not open here is not one of them: anybody can name it, and would stop the journey for good.
 """
 
 import json
@@ -26,7 +27,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
-from activities.privacy.data_keys import DataKey, DataKeys
+from activities.privacy.data_keys import SERVICE, DataKey, DataKeys
 from activities.privacy.errors import KeyUnusable
 from workflows.authenticity import mark_authentic, unmark
 from workflows.compression import Compression
@@ -107,12 +108,28 @@ class SealingCodec(PathwayCodec, WithSerializationContext):
         place = _place_of(payload)
         if place is None or not self._is_here(place):
             return unmark(payload)
-        opened = await open_payload(self._keys, payload)
+        try:
+            opened = await open_payload(self._keys, payload)
+        except KeyUnusable as unusable:
+            if await self._may_be_under(unusable.subject):
+                raise
+            opened = None
         if opened is None:
             log.warning("payload.not_authentic", workflow_id=self._place[1])
             return unmark(payload)
         [clear] = await self._inner.decode([opened])
         return mark_authentic(clear)
+
+    async def _may_be_under(self, subject: str | None) -> bool:
+        """Whether something of this place can be encrypted under a key of this subject. Where it is not known whose
+        the journey is, it can."""
+        if subject is None or subject == SERVICE:
+            return True
+        journey_id = journey_of(self._place[1])
+        if journey_id is None:
+            return False
+        whose = await self._keys.subjects([journey_id])
+        return whose.get(journey_id, subject) == subject
 
     def _is_here(self, place: tuple[str, str, str]) -> bool:
         return place == self._place or (self._any_activity and place[:2] == self._place[:2])

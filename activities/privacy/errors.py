@@ -13,7 +13,14 @@ class KeysUnavailable(Exception):
 
 
 class KeyUnusable(KeysUnavailable):
-    """A wrapped key was altered, or its master key is not in this keyring: to ask again helps only if that changes."""
+    """A wrapped key was altered, or its master key is not in this keyring: to ask again helps only if that changes.
+
+    ``subject`` is whose key it is, where that is known. No text has it.
+    """
+
+    def __init__(self, reason: str, subject: str | None = None) -> None:
+        self.subject = subject
+        super().__init__(reason)
 
 
 class KeyringError(Exception):

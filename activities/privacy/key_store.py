@@ -356,9 +356,9 @@ class KeyStore:
         about = _about(row["subject"], row["key_id"])
         try:
             clear = await self._masters.unwrap(row["master"], row["wrapped"], about)
-        except KeyUnusable:
+        except KeyUnusable as unusable:
             if await self._was_made(row):
-                raise
+                raise KeyUnusable(unusable.reason, row["subject"]) from None
             return None
         key = DataKey(row["key_id"], row["subject"], clear, AESGCM(clear))
         self._by_id.put(key.key_id, key)

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,9 +23,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.payload_codec import KEY, PLACE, SealingCodec, read_payloads
 from activities.privacy.data_keys import SERVICE, DataKey, DataKeys
-from activities.privacy.errors import KeysUnavailable
-from activities.privacy.key_store import KeyStore
+from activities.privacy.errors import KeysUnavailable, KeyUnusable
+from activities.privacy.key_store import KeyStore, open_key_store
+from activities.privacy.master_keys import Keyring
 from activities.privacy.patient_keys import PatientKeys
+from deploy.local.postgres import Database
 from workflows.authenticity import Foreign, is_authentic
 from workflows.compression import COMPRESSED_FROM
 from workflows.journey.decided import Batch
@@ -273,6 +277,55 @@ async def test_only_keys_that_are_away_raise(sealing: SealingCodec) -> None:
         await at(away, HERE).encode([SAID])
     clear = Payload(metadata={"encoding": b"json/plain"}, data=b"1")
     assert not is_authentic(await opened(away, HERE, clear))
+
+
+WHOSE = {"its own": JOURNEY, "the service's": None, "another patient's": OTHER}
+
+
+async def spoil_key(database: Database, key_id: UUID) -> None:
+    owner = await asyncpg.connect(database.owner_url)
+    await owner.execute("UPDATE keys.data_key SET wrapped = 'spoiled' WHERE key_id = $1", key_id)
+    await owner.close()
+
+
+@pytest.mark.parametrize("whose", WHOSE)
+async def test_a_key_that_does_not_open_here_delays_only_its_own_patient(
+    sealing: SealingCodec, key_store: KeyStore, keys_database: Database, keyring: Path, whose: str
+) -> None:
+    """Ids of keys lie in clear in every history: who reaches Temporal can name anybody's."""
+    key = await key_store.of_journey(WHOSE[whose])
+    await key_store.rotate()
+    mine = await sealed(sealing, HERE)
+    await spoil_key(keys_database, key.key_id)
+    named = spoil(lambda payload: payload.metadata.update({KEY: key.key_id.bytes}))(mine)
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as fresh:
+        codec = SealingCodec(fresh)
+        assert await at(codec, HERE).decode([mine]) == [SAID]
+        if whose == "another patient's":
+            found = await opened(codec, HERE, named)
+            assert found == named
+            assert not is_authentic(found)
+        else:
+            with pytest.raises(KeyUnusable):
+                await opened(codec, HERE, named)
+
+
+async def test_of_a_journey_without_a_patient_no_key_is_foreign(
+    key_store: KeyStore, keys_database: Database, keyring: Path
+) -> None:
+    """What says whose it is may be lost and put back: until then nothing of it is given up."""
+    other_store = SealingCodec(key_store)
+    await other_store.assign(JOURNEY, "patient-1")
+    mine = await sealed(other_store, HERE)
+    owner = await asyncpg.connect(keys_database.owner_url)
+    await owner.execute("DELETE FROM keys.journey")
+    await owner.close()
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as fresh:
+        assert await at(SealingCodec(fresh), HERE).decode([mine]) == [SAID]
+    await spoil_key(keys_database, UUID(bytes=mine.metadata[KEY]))
+    async with open_key_store(keys_database.keys_url, Keyring(keyring)) as fresh:
+        with pytest.raises(KeyUnusable):
+            await opened(SealingCodec(fresh), HERE, mine)
 
 
 async def test_each_patient_has_a_key_and_it_survives_rotation(sealing: SealingCodec, key_store: KeyStore) -> None:
