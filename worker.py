@@ -256,9 +256,9 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
     ):
         plugin = CarePathwayPlugin(SealingCodec(keys))
         config = load_temporal_config(demonstration=settings.demonstration)
+        client = await connected(config, plugin, runtime)
         if not settings.demonstration:
             await require_authorizer(config)
-        client = await connected(config, plugin, runtime)
         await require_same_kind(record, settings)
         if not await record.keep_identity():
             raise not_its_keys(settings)

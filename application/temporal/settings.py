@@ -1,7 +1,9 @@
 """Temporal's own settings, which all its clients read. They are apart from ours: they import Temporal's client."""
 
+import asyncio
 import dataclasses
 import os
+import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -10,10 +12,18 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
-from application.errors import SettingsError
+from application.errors import NOTHING_HAPPENED, SettingsError, outage
 from application.input.addresses import TEMPORAL_EXAMPLE, is_file, temporal_problem
 
 HOW = "see docs/how-to/protect-temporal.md"
+_REFUSED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED)
+_REFUSED_CALL = re.compile(r"^[^{]*Status \{ code: (PermissionDenied|Unauthenticated)\b")
+_REFUSED_HANDSHAKE = re.compile(
+    r"received fatal alert: (CertificateRequired|BadCertificate|HandshakeFailure|AccessDenied)\b"
+    r"|peer closed connection without sending TLS close_notify"
+)
+"""How Temporal's client says, in words only, that it was refused as it connected."""
+_WITHIN = timedelta(seconds=15)
 
 
 def load_temporal_config(*, demonstration: bool) -> ClientConnectConfig:
@@ -62,25 +72,49 @@ async def require_authorizer(config: ClientConnectConfig) -> None:
 
     Raises:
         SettingsError: it answers anybody.
+        Unavailable: it cannot be told: a server that is slow, full or away says nothing of whom it refuses.
     """
     tls = config.get("tls")
     bare = dataclasses.replace(tls, client_cert=None, client_private_key=None) if isinstance(tls, TLSConfig) else True
     namespace = config.get("namespace", "default")
     try:
-        stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare)
-        await stranger.workflow_service.describe_namespace(
-            DescribeNamespaceRequest(namespace=namespace),
-            timeout=timedelta(seconds=10),
-            retry=True,
-        )
-    except RPCError as refused:
-        if refused.status != RPCStatusCode.NOT_FOUND:
+        async with asyncio.timeout(_WITHIN.total_seconds()):
+            stranger = await Client.connect(config["target_host"], namespace=namespace, tls=bare)
+            await stranger.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=namespace),
+                timeout=timedelta(seconds=10),
+                retry=True,
+            )
+    except (RPCError, RuntimeError, OSError) as error:
+        if await _is_refusal(error, config):
             return
-    except RuntimeError:
-        return
+        if not isinstance(error, RPCError) or error.status != RPCStatusCode.NOT_FOUND:
+            raise outage(
+                f"it cannot be told whether Temporal refuses strangers: it gave them no clear answer; {HOW}",
+                state=NOTHING_HAPPENED,
+            ) from None
     raise SettingsError(
         [("TEMPORAL_ADDRESS", f"is a server that answers anybody: it has no authorizer, or that allows all; {HOW}")]
     )
+
+
+async def _is_refusal(error: Exception, config: ClientConnectConfig) -> bool:
+    """Whether an error says that it was refused for want of credentials. Of a handshake that shows only where our own
+    comes about."""
+    if isinstance(error, RPCError):
+        return error.status in _REFUSED
+    if not isinstance(error, RuntimeError):
+        return False
+    if _REFUSED_CALL.search(str(error)):
+        return True
+    if not _REFUSED_HANDSHAKE.search(str(error)):
+        return False
+    try:
+        async with asyncio.timeout(_WITHIN.total_seconds()):
+            await Client.connect(**config)
+    except (RPCError, RuntimeError, OSError):
+        return False
+    return True
 
 
 def _temporal_problems(names: Sequence[str]) -> Iterator[tuple[str, str]]:
