@@ -169,7 +169,9 @@ class Drill:
             for event in await load_events(self.servers.record, desk.course.id)
         }
         for each in self.told:
-            if each.outcome in ACKNOWLEDGED and (each.journey_id, each.command.command_id) not in known:
+            # What was told to be recorded stands in the record's own database: nothing excuses that it is gone.
+            in_doubt = each.outcome in ("accepted", "signalled")
+            if in_doubt and (each.journey_id, each.command.command_id) not in known:
                 each.lost_with_temporal = True
 
     async def _conclude(self) -> list[Section]:

@@ -3,16 +3,43 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from tests.benchmarks.report import Figure, Report, Section
+from tests.drill import __main__ as drill
+from tests.drill.checks import Recorded, check_promises
+from tests.drill.people import ACKNOWLEDGED, Outcome, Told
 from tests.faults.helpers import ROOT
+from workflows.journey.commands import Command, RequestSupport
+from workflows.journey.vocabulary.actors import CLOCK
 
 
 def test_a_report_has_what_nothing_healed() -> None:
     never = Figure("1 × both workers killed, 1 not", float("nan"), "s at most")
     assert "never s at most" in Report({}, [Section("Disturbances", [never])]).as_text()
+
+
+@pytest.mark.parametrize("outcome", ACKNOWLEDGED)
+async def test_only_what_nobody_was_told_is_recorded_may_be_lost_with_temporal(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome
+) -> None:
+    async def nothing(*_: object) -> tuple[()]:
+        return ()
+
+    monkeypatch.setattr(drill, "load_events", nothing)
+    body = RequestSupport(urgency="routine", text="invented")
+    told = Told(uuid4(), Command(command_id=uuid4(), actor=CLOCK, body=body), outcome)
+    desk = SimpleNamespace(course=SimpleNamespace(id=told.journey_id))
+    running: Any = SimpleNamespace(
+        told=[told], ground=SimpleNamespace(desks=[desk]), servers=SimpleNamespace(record=None)
+    )
+    await drill.Drill._mark_in_doubt(running)
+    missed = [*check_promises([told], Recorded({told.journey_id: ()}))]
+    assert bool(missed) == (outcome == "recorded")
 
 
 @pytest.mark.soak
