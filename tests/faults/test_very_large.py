@@ -175,7 +175,7 @@ def sizes(runs: list[list[HistoryEvent]]) -> Iterator[int]:
 async def test_a_journey_costs_no_more_at_its_end_and_survives_the_loss_of_its_run(
     own: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Ten megabytes of questions that nobody answers. It is begun from its record, takes a hold at once, which somebody
+    """Two megabytes of questions that nobody answers. It is begun from its record, takes a hold at once, which somebody
     releases, and goes on in new runs."""
     course, queries = begun(own), list[int]()
     fetch = asyncpg.Connection.fetch
