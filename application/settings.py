@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.private_files import NotPrivate, read_private
 from application.errors import SettingsError
-from application.input.addresses import database_problem, is_encrypted
+from application.input.addresses import database_problem, has_gap, is_encrypted, web_problem
 from application.input.numbers import WrittenWhole
 from workflows.journey.vocabulary.calendars import zone_info
 
@@ -105,14 +105,31 @@ def zone_in_path(path: str | Path) -> str | None:
 def _namespace_in_ui(address: str) -> str:
     if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~-]+)*/namespaces/[A-Za-z0-9._-]+", address):
         raise ValueError("is no address of a namespace; for example https://temporal.example.org/namespaces/care")
+    return _with_port(address)
+
+
+def _origin(address: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?", address):
+        raise ValueError("is no origin; for example https://temporal.example.org")
+    return _with_port(address)
+
+
+def _with_port(address: str) -> str:
+    if (problem := web_problem(address)) is not None:
+        raise ValueError(problem)
     return address
 
 
+def _visible(text: str) -> str:
+    if has_gap(text, but=" "):
+        raise ValueError("has a line end or something invisible in it")
+    return text
+
+
 def _webhook_url(url: SecretStr) -> SecretStr:
-    parts = urlsplit(url.get_secret_value())
-    if re.search(r"[\s\x00-\x1f]", url.get_secret_value()) or not parts.hostname:
-        raise ValueError("is no address; for example https://pages.example.org/carepath")
-    if not is_encrypted(parts):
+    if (problem := web_problem(url.get_secret_value())) is not None:
+        raise ValueError(f"{problem}; for example https://pages.example.org/carepath")
+    if not is_encrypted(urlsplit(url.get_secret_value())):
         raise ValueError("must start with https://")
     return url
 
@@ -138,7 +155,7 @@ def _upper(level: Any) -> Any:
 PostgresqlUrl = Annotated[SecretStr, AfterValidator(_postgresql_url)]
 ReadableFile = Annotated[Path, AfterValidator(_readable_file)]
 ExistingDirectory = Annotated[Path, AfterValidator(_existing_directory)]
-NonBlank = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+NonBlank = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_visible)]
 NewFile = Annotated[Path, AfterValidator(_new_file)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_webhook_url)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
@@ -220,7 +237,7 @@ class Settings(BaseSettings):
     """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Literal["console", "json"] = "console"
     """`console` for people, `json` for machines. Logs go to standard error."""
-    codec_origin: Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.\-]+(:\d+)?$")] | None = None
+    codec_origin: Annotated[str, AfterValidator(_origin)] | None = None
     """The one origin from which the codec server is asked: that of Temporal's interface, as a browser has it."""
     codec_port: Annotated[WrittenWhole, Field(ge=1, le=65535)] = 8741
     """The port of 127.0.0.1 on which the codec server answers. Elsewhere put a proxy with TLS before it."""

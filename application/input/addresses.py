@@ -1,10 +1,13 @@
 """What is wrong with the address of a server, said before anybody tries to connect. No text repeats the address."""
 
+import ipaddress
 import os
 import re
 import unicodedata
 from collections.abc import Iterator
-from urllib.parse import SplitResult, parse_qsl, unquote
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from workflows.journey.vocabulary.texts import show_hidden
 
 DATABASE_EXAMPLE = "for example postgresql://carepath_reader:PASSWORD@db.example.org:5432/carepath?sslmode=verify-full"
 TEMPORAL_EXAMPLE = "for example temporal.example.org:7233"
@@ -19,6 +22,7 @@ SSL_NAMES = (
     "ssl_max_protocol_version",
 )
 """What the driver takes of an address that is about encryption. It hands any other name to the server."""
+_GAP = "has a space, a line end or something invisible in it"
 _SCHEMES = ("postgresql://", "postgres://")
 
 
@@ -42,8 +46,8 @@ def _database_problems(url: str) -> Iterator[str]:
     if scheme is None:
         yield "must start with postgresql://"
         return
-    if _has_gap(url):
-        yield "has a space, a line end or something invisible in it"
+    if has_gap(url):
+        yield _GAP
     if "#" in url:
         yield "has a # in it: in a password write %23"
     if re.search(r"%(?![0-9A-Fa-f]{2})", url):
@@ -85,8 +89,8 @@ def temporal_problem(address: str) -> str | None:
 
 
 def _temporal_problems(address: str) -> Iterator[str]:
-    if _has_gap(address):
-        yield "has a space, a line end or something invisible in it"
+    if has_gap(address):
+        yield _GAP
     if "://" in address:
         yield "is host:port, without http:// or the like"
     elif any(mark in address for mark in "/?#@,"):
@@ -97,9 +101,32 @@ def _temporal_problems(address: str) -> Iterator[str]:
         yield "has no port, usually 7233"
 
 
-def _has_gap(text: str) -> bool:
-    """Whether there is something in it that nobody sees."""
-    return any(unicodedata.category(mark)[0] in "CZ" for mark in text)
+def web_problem(address: str) -> str | None:
+    """Return what is wrong with an address that starts with http:// or https://; None if it may be right."""
+    if has_gap(address):
+        return _GAP
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "is no address"
+    return _host_problem(parts.netloc.rpartition("@")[2]) if parts.hostname else "is no address"
+
+
+def bare_host_problem(host: str) -> str | None:
+    """Return what is wrong with a host whose port is given elsewhere; None if it may be right."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", host):
+            return "is the name or the address of a host, without a port; for example mail.example.org"
+    return None
+
+
+def has_gap(text: str, but: str = "") -> bool:
+    """Whether there is something in it that nobody sees, other than what is in ``but``."""
+    return any(
+        mark not in but and (unicodedata.category(mark)[0] in "CZ" or show_hidden(mark) != mark) for mark in text
+    )
 
 
 def _host_problem(host: str) -> str | None:

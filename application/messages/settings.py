@@ -9,9 +9,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.notices.contacts import is_email
 from activities.notices.smtp import Security
-from application.input.addresses import is_encrypted, is_loopback
+from application.input.addresses import bare_host_problem, is_encrypted, is_loopback, web_problem
 from application.input.numbers import WrittenWhole
 from application.settings import MESSAGES_PREFIX, ReadableFile, WebhookSecret, WebhookUrl, load
+from workflows.journey.vocabulary.texts import clean_text
 
 
 def _email(address: str) -> str:
@@ -20,13 +21,25 @@ def _email(address: str) -> str:
     return address
 
 
+def _host(name: str) -> str:
+    if (problem := bare_host_problem(name)) is not None:
+        raise ValueError(problem)
+    return name
+
+
+def _line(text: str) -> str:
+    return clean_text(text, lines=False)
+
+
 def _console(address: str) -> str:
+    if (problem := web_problem(address)) is not None:
+        raise ValueError(f"{problem}; for example https://care.example.org")
     if not is_encrypted(urlsplit(address)):
         raise ValueError("must start with https://: links let people in")
     return address
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,80}$")]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_line)]
 Address = Annotated[
     str,
     StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9])?$"),
@@ -42,7 +55,7 @@ class MessageSettings(BaseSettings):
         env_prefix=MESSAGES_PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
-    smtp_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")] | None = None
+    smtp_host: Annotated[str, AfterValidator(_host)] | None = None
     """The server that takes e-mail. Without it none is sent."""
     smtp_port: Annotated[WrittenWhole, Field(ge=1, le=65535)] = 587
     """Its port: usually 587 with `starttls`, 465 with `tls`."""

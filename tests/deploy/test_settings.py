@@ -240,6 +240,17 @@ OTHERS = [
     ("CAREPATH_ANCHOR_PUBLIC_KEY", "ab" * 31, "in small letters"),
     ("CAREPATH_TASK_QUEUE", "  ", "at least 1 character"),
     ("CAREPATH_BUILD_ID", "\t", "at least 1 character"),
+    *(
+        (f"CAREPATH_{name}", value, "invisible")
+        for name in ("TASK_QUEUE", "BUILD_ID")
+        for value in ("v1\u200b", "\u200b", "v\t1", "\u2800", "v\u00a01")
+    ),
+    *(
+        (f"CAREPATH_{name}", f"https://temporal.example:{port}{path}", "port")
+        for name, path in (("TEMPORAL_UI", "/namespaces/care"), ("CODEC_ORIGIN", ""))
+        for port in ("0", "65536", "99999")
+    ),
+    ("CAREPATH_CODEC_ORIGIN", "https://temporal.example/", "for example https://"),
     ("CAREPATH_PROFILE", "/", "is a directory"),
     ("CAREPATH_REGISTER_FILE", "/etc", "is a directory"),
     ("CAREPATH_ANCHOR_KEY_FILE", "/", "is a directory"),

@@ -85,7 +85,7 @@ class Drill:
         self.disturbances: list[Disturbance] = []
         self.kinds = kinds
         copies = servers.stack.directory / "copies"
-        self.ground = Ground(servers, Random(seed), copies, before_put_back=self._mark_in_doubt)
+        self.ground = Ground(servers, Random(seed), copies, before_put_back=self.mark_in_doubt)
         self._probes: list[asyncio.Task[None]] = []
 
     async def run(self, length: timedelta | None, count: int | None, journeys: int) -> Report:
@@ -160,7 +160,7 @@ class Drill:
             else:
                 await asyncio.sleep(0.5)
 
-    async def _mark_in_doubt(self) -> None:
+    async def mark_in_doubt(self) -> None:
         """Temporal's database is about to be put back: what it alone holds is lost with it."""
         await asyncio.sleep(1)
         known = {

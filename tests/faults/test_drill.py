@@ -37,7 +37,7 @@ async def test_only_what_nobody_was_told_is_recorded_may_be_lost_with_temporal(
     running: Any = SimpleNamespace(
         told=[told], ground=SimpleNamespace(desks=[desk]), servers=SimpleNamespace(record=None)
     )
-    await drill.Drill._mark_in_doubt(running)
+    await drill.Drill.mark_in_doubt(running)
     missed = [*check_promises([told], Recorded({told.journey_id: ()}))]
     assert bool(missed) == (outcome == "recorded")
 

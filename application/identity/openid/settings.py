@@ -8,7 +8,7 @@ from pydantic import AfterValidator, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from application.errors import SettingsError
-from application.input.addresses import is_encrypted
+from application.input.addresses import is_encrypted, web_problem
 from application.settings import (
     OPENID_PREFIX,
     NonBlank,
@@ -21,15 +21,15 @@ from application.settings import (
 
 def is_safe(address: str) -> bool:
     """Whether an address is reached in a way that nobody on the network can read or change."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
+    if web_problem(address) is not None:
         return False
-    plain = address.isprintable() and " " not in address and parts.username is None and not parts.fragment
-    return plain and is_encrypted(parts) and bool(parts.hostname)
+    parts = urlsplit(address)
+    return parts.username is None and not parts.fragment and is_encrypted(parts)
 
 
 def _safe(address: str) -> str:
+    if (problem := web_problem(address)) is not None:
+        raise ValueError(f"{problem}; for example https://login.example.org")
     if not is_safe(address) or "?" in address:
         raise ValueError("must be an address that starts with https://; for example https://login.example.org")
     return address

@@ -103,3 +103,11 @@ def test_a_secret_that_is_none_or_not_private_is_refused(settings: OpenIdSetting
 def test_the_secret_is_shown_nowhere(settings: OpenIdSettings) -> None:
     shown = (settings, read_client_secret(settings), vars(Provider(settings, lambda: NOW)))
     assert "invented-client-secret" not in repr(shown)
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "abc"])
+@pytest.mark.parametrize("name", ["ISSUER", "ADDRESS"])
+def test_a_port_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, port: str) -> None:
+    environment(monkeypatch, **WHOLE | {name: f"https://login.example.org:{port}"})
+    with pytest.raises(SettingsError, match=f"{name}: has a port"):
+        load_openid_settings()

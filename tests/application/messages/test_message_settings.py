@@ -44,7 +44,19 @@ async def test_what_is_named_is_connected(
         {**MAIL, "SMTP_SENDER": "A <a@b.example>"},
         {**MAIL, "SMTP_HOST": "mail internal"},
         {**MAIL, "SMTP_SECONDS": "31"},
+        {**MAIL, "SMTP_HOST": "mail.internal:587"},
+        {**MAIL, "SMTP_HOST": ":"},
         {"WEBHOOK_URL": "https://hooks.internal/"},
+        {**HOOK, "WEBHOOK_URL": "https://hooks.internal:99999/pw-4711"},
+        {**HOOK, "WEBHOOK_URL": "https://hooks.internal:abc/pw-4711"},
+        {**HOOK, "WEBHOOK_URL": "https://hooks.internal/pw-4711\u200b"},
+        {**HOOK, "WEBHOOK_URL": "https://[hooks.internal/pw-4711"},
+        {"NAME": "\u200b"},
+        {"NAME": "Clinic\u200b"},
+        {"NAME": "x" * 81},
+        {"CALL": "\u2800"},
+        {"CONSOLE_URL": "https://console.example:99999"},
+        {"CONSOLE_URL": "https://console.example:care"},
         {**HOOK, "WEBHOOK_URL": "http://hooks.internal/"},
         {**HOOK, "WEBHOOK_SECRET": "whsec_short"},
         {"NAME": "Clinic\r\nBcc: c@d.example"},
@@ -77,6 +89,11 @@ def test_nothing_shown_of_them_is_secret(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("address", ["https://console.example", "http://127.0.0.1:8000", "http://[::1]:8000/care"])
 def test_links_lead_where_nobody_on_the_network_reads_them(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     assert load(monkeypatch, CONSOLE_URL=address).console_url == address
+
+
+@pytest.mark.parametrize("host", ["mail.internal", "192.0.2.7", "::1"])
+def test_a_server_of_mail_is_a_host_alone(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    assert load(monkeypatch, **MAIL | {"SMTP_HOST": host}).smtp_host == host
 
 
 def test_the_service_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
