@@ -12,7 +12,7 @@ from application.words.codes import say
 from application.words.quantities import format_duration, format_time_left
 from application.work.claims import claim_task, release_task
 from application.work.references import References
-from application.work.service_levels import show_service_levels
+from application.work.service_levels import ShowServiceLevels, show_service_levels
 from application.work.worklist import MOST, ListWork, WorkPage, list_work, roles_asked
 from cli import render, runtime, saved_filters, watch, work_together
 from cli.input import journey_id, moment, one_of
@@ -40,7 +40,7 @@ def add_commands(group: typer.Typer) -> None:
     group.command("list")(command(list_, to_look=True))
     group.command("claim")(command(claim, to_act=True))
     group.command("release")(command(release, to_act=True))
-    group.command("stats")(command(stats))
+    group.command("stats")(command(stats, to_look=True))
     group.command("filters")(command(filters))
     work_together.add_commands(group)
 
@@ -255,13 +255,13 @@ async def stats(
 ) -> None:
     """Show how promptly things are done, by kind: how many, late and overdue, and how long they took.
 
-    Time runs from the request until it was done, nights and holds included.
+    In your clinics, or in one of them. Time runs from the request until it was done, nights and holds included.
     """
     output = call.output
     one_of(**{"--csv": csv, "--json": output.json_only})
     from_then = None if since is None else moment("--since", since)
     wanted = saved_filters.check_filters({"clinic": clinic})
-    found = await show_service_levels(call.context, clinic=wanted.clinic, since=from_then)
+    found = await show_service_levels(call.context, ShowServiceLevels(clinic=wanted.clinic, since=from_then))
     if output.json_only:
         rows = [level.model_dump(mode="json") for level in found.rows]
         output.data({**render.freshness(found.true), "rows": rows})

@@ -49,6 +49,7 @@ from application.sign_offs.requests import ListRequests, ShowRequest, list_reque
 from application.work.caseload import ListJourneys, list_journeys
 from application.work.claims import claim_task, release_task
 from application.work.permissions import ListPermissions, list_permissions
+from application.work.service_levels import ShowServiceLevels, show_service_levels
 from application.work.worklist import ListWork, list_work
 from simulation.keys import Signers
 from simulation.people import PEOPLE, profile
@@ -80,6 +81,7 @@ READERS = {
     "caseload",
     "caseload_as_of",
     "sign_off_requests",
+    "service_levels",
     "kept_matters",
     "verify_record",
 }
@@ -127,6 +129,7 @@ UNSEEN: dict[str, str] = {
     "work.hold_together._hold": "of a list that was kept",
     "work.hold_together.prepare_releases": "keeps it, of those journeys that are theirs",
     "work.permissions.list_permissions": "keeps it, of the person's clinics",
+    "work.service_levels.show_service_levels": "keeps it, of the person's clinics",
     "work.worklist._rows": "by those who keep it",
 }
 """Each function that reads so, and why nobody sees what they may not, or nobody knows of."""
@@ -193,6 +196,7 @@ LOOKS: dict[type[Query], Ask] = {
     ListMessages: lambda context, _: show_messages(context, ListMessages()),
     ListJourneys: lambda context, _: list_journeys(context, ListJourneys()),
     ListWork: lambda context, _: list_work(context, ListWork()),
+    ShowServiceLevels: lambda context, _: show_service_levels(context, ShowServiceLevels()),
     ListPermissions: lambda context, _: list_permissions(context, ListPermissions()),
 }
 """Each question that a use case answers, asked of a journey."""

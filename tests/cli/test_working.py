@@ -14,9 +14,11 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
+from activities.record.access_log import list_access
 from activities.record.read_models import service_levels
 from application.reading import freshness
 from application.words.quantities import format_duration
+from simulation.people import CLINIC, PEOPLE, profile
 from tests.cli.clinics import OTHER, Clinics
 from tests.cli.conftest import Profiles
 from tests.cli.helpers import World, call
@@ -214,7 +216,7 @@ async def test_csv_has_what_json_has(clinics: Clinics) -> None:
 
 
 async def test_a_patient_sees_no_lists_of_others(clinics: Clinics, profiles: Profiles) -> None:
-    for words in (("work", "list"), ("work", "list", "--all"), ("pathway", "list")):
+    for words in (("work", "list"), ("work", "list", "--all"), ("work", "stats"), ("pathway", "list")):
         assert (await clinics.call(*words, "--profile", profiles[PATIENT])).code == 4
 
 
@@ -452,6 +454,19 @@ def test_kept_filters_that_do_not_fit(world: World, own_configuration: Path, con
         assert answer.code == 2
         assert "Robin" not in answer.err
     assert own_configuration.read_text() == content
+
+
+async def test_stats_are_of_ones_own_clinics_and_a_look(clinics: Clinics, tmp_path: Path) -> None:
+    own = tmp_path / "elsewhere.json"
+    own.write_text(profile(PEOPLE[CLINICIAN], OTHER))
+    as_other = ("--profile", str(own))
+    theirs = await clinics.json("work", "stats", *as_other)
+    assert theirs["rows"] == (await clinics.json("work", "stats", "--clinic", OTHER))["rows"]
+    assert theirs["rows"] != (await clinics.json("work", "stats"))["rows"]
+    kept = [look.command for look in await list_access(clinics.record) if look.command[0] == "work stats"]
+    assert [OTHER in asked for _, asked in kept] == [False, True, False]
+    refused = await clinics.call("work", "stats", "--clinic", CLINIC, *as_other, "--json")
+    assert (refused.code, "not a clinic" in refused.error["reason"]) == (4, True)
 
 
 async def test_stats(clinics: Clinics) -> None:

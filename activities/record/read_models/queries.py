@@ -202,13 +202,13 @@ async def sign_off_requests(
 
 
 async def service_levels(
-    record: Record, at: datetime, *, clinic: str | None = None, since: datetime | None = None
+    record: Record, at: datetime, *, clinics: Sequence[str] | None = None, since: datetime | None = None
 ) -> ListPage[ServiceLevel]:
     """Return how each kind of obligation was met, as of ``at``, among those that are open or were closed after
     ``since``."""
     query = PageQuery(("o.kind",))
     now = query.bind(at)
-    query.where("o.clinic = {}", clinic)
+    query.where("o.clinic = ANY({})", clinics)
     query.where("(o.closed_at IS NULL OR o.closed_at >= {})", since)
     return await query.answer(
         record,

@@ -286,7 +286,7 @@ async def test_service_levels_are_those_of_every_wait(record: Record, journeys: 
         assert level.seconds_median == (pytest.approx(median(seconds)) if seconds else None)
         assert level.seconds_most == (pytest.approx(max(seconds)) if seconds else None)
     assert sum(level.overdue for level in levels.values())
-    assert (await service_levels(record, at, clinic="another")).rows == ()
+    assert (await service_levels(record, at, clinics=["another"])).rows == ()
     late = (await service_levels(record, at, since=datetime(2999, 1, 1, tzinfo=UTC))).rows
     assert {level.done for level in late} == {0}
 
