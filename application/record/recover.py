@@ -26,9 +26,9 @@ log = structlog.get_logger("recover")
 
 
 class Recovery(NamedTuple):
-    """A journey of which Temporal's histories hold more than the record: up to which version it was ``recorded`` when
-    this was asked, up to which it can be, and how many events that are. ``problem`` is why not all of it can be, or
-    could not."""
+    """A journey of which Temporal's histories hold more than the record, or may, where one cannot be read: up to which
+    version it was ``recorded`` when this was asked, up to which it can be, and how many events that are. ``problem`` is
+    why not all of it can be, or could not."""
 
     journey_id: UUID
     recorded: int
@@ -59,11 +59,10 @@ async def recover(context: Context, *, apply: bool) -> tuple[Recovery, ...]:
     problems = await journeys.record_again(record, register, [kept for _, batches in missing for kept in batches])
     done = []
     for found, _ in missing:
-        heads = await heads_of(record, [found.journey_id])
-        whole = bool(heads) and heads[0].version >= found.version
+        whole = await _recorded(record, found.journey_id) >= found.version
         problem = problems.get(found.journey_id, found.problem)
         done.append(found._replace(problem=problem if problem or whole else "not all of it is recorded yet"))
-        if whole:
+        if whole and found.events:
             await _go_on(journeys, found.journey_id, context.now())
     return tuple(done)
 
@@ -85,13 +84,17 @@ def _register(settings: Settings) -> RegisterFile:
 async def _missing(
     record: Record, journeys: Journeys, journey_id: UUID, runs: Sequence[Run], now: datetime
 ) -> tuple[Recovery, Sequence[KeptBatch]] | None:
-    """Return what the record lacks of a journey, and the batches that hold it in their order."""
-    latest = await journeys.find(journey_id, now)
-    heads = await heads_of(record, [journey_id])
-    recorded = heads[0].version if heads else 0
-    if latest is None or mark_version(latest.mark) <= recorded:
-        return None
-    kept = sorted([each for run in runs for each in await journeys.kept(run)], key=lambda each: each.at)
+    """Return what the record lacks of a journey, and the batches that hold it in their order. A history that cannot be
+    read is its ``problem``, and keeps no other journey from being brought back."""
+    try:
+        latest = await journeys.find(journey_id, now)
+        recorded = await _recorded(record, journey_id)
+        if latest is None or mark_version(latest.mark) <= recorded:
+            return None
+        kept = sorted([each for run in runs for each in await journeys.kept(run)], key=lambda each: each.at)
+    except UseCaseError as error:
+        recorded = await _recorded(record, journey_id)
+        return Recovery(journey_id, recorded, recorded, 0, error.reason), ()
     wanted, reached, problem = [], recorded, None
     while True:
         # Of two runs that handed in the same versions the later one is what the record had.
@@ -105,11 +108,17 @@ async def _missing(
     return Recovery(journey_id, recorded, reached, reached - recorded, problem), wanted
 
 
+async def _recorded(record: Record, journey_id: UUID) -> int:
+    """Return up to which version a journey is recorded; 0 for none."""
+    heads = await heads_of(record, [journey_id])
+    return heads[0].version if heads else 0
+
+
 async def _go_on(journeys: Journeys, journey_id: UUID, now: datetime) -> None:
     """Have a journey that was quarantined meanwhile go on from the record, which is whole again."""
-    run = await journeys.find(journey_id, now)
-    if run is not None and run.health == "diverged" and not run.ended:
-        try:
+    try:
+        run = await journeys.find(journey_id, now)
+        if run is not None and run.health == "diverged" and not run.ended:
             await journeys.set_back(run)
-        except UseCaseError:
-            log.warning("recover.still_quarantined", journey_id=str(journey_id))
+    except UseCaseError:
+        log.warning("recover.still_quarantined", journey_id=str(journey_id))
