@@ -174,11 +174,11 @@ async def show_journey(context: Context, query: ShowJourney) -> JourneyAt:
     read = await read_so_far(context, query, query.journey_id)
     version = None if query.at is None or query.corrected else number_in(query.at)
     if read.whole is None and version is not None and version <= len(read.events):
-        return await _proven(context, as_known(read.events, str(version)), read.stored)
+        return await _proven(context, as_known(read.events, str(version), now=context.now()), read.stored)
     history = read.require_whole()
     if query.at is None:
         return await _proven(context, history.journey, read.stored)
-    then = as_known(history.events, query.at, corrected=query.corrected)
+    then = as_known(history.events, query.at, now=context.now(), corrected=query.corrected)
     return await _proven(context, then, read.stored)
 
 
@@ -293,8 +293,9 @@ async def compare_moments(context: Context, query: CompareMoments) -> Compared:
         InvalidInput, NotFound: this is no moment of it.
     """
     history = await read_journey(context, query, query.journey_id)
-    before = as_known(history.events, query.earlier)
-    after = history.journey if query.later is None else as_known(history.events, query.later)
+    now = context.now()
+    before = as_known(history.events, query.earlier, now=now)
+    after = history.journey if query.later is None else as_known(history.events, query.later, now=now)
     unproven = [await find_unproven(context, state, history.stored) for state in (before, after)]
     return Compared(before, after, differences(before, after), frozenset().union(*unproven))
 

@@ -1,11 +1,12 @@
 """Reads a journey from the record, for whoever may look at it."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
 from uuid import UUID
 
-from activities.record import StoredEvent
+from activities.record import KeyAway, StoredEvent
 from activities.record.access_log import Purpose
 from activities.record.event_codec import apply_stored
 from application.caches.histories import History, ReadSoFar, read_events
@@ -70,7 +71,10 @@ async def read_to_act(context: Context, query: Query, journey_id: UUID) -> ReadS
 
 async def read_journeys(context: Context, query: Query, journey_ids: Iterable[UUID]) -> tuple[Journey, ...]:
     """Record the look, and return those of these journeys that the person may look at and that can be read."""
-    read = [await _load(context, journey_id) for journey_id in journey_ids]
+    read: list[ReadSoFar] = []
+    for journey_id in journey_ids:
+        with suppress(KeyAway):
+            read.append(await _load(context, journey_id))
     theirs = [(each.journey, each.position) for each in read if each.journey is not None]
     theirs = [(journey, position) for journey, position in theirs if may_see(context, journey)]
     position = max((position for _, position in theirs), default=0)
@@ -113,17 +117,17 @@ def no_such_journey(journey_id: UUID) -> NotFound:
     )
 
 
-def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -> Journey:
+def as_known(events: Sequence[Event], moment: str, *, now: datetime, corrected: bool = False) -> Journey:
     """Return a journey as it was known at a moment; with ``corrected``, including later corrections of it.
 
     What was *known* at a moment is what the journey had decided by then; it does not matter when that was recorded.
     What was *true* at that moment, as far as is known today, also takes in corrections that were made later.
 
     Raises:
-        InvalidInput: it is neither a version nor a time.
+        InvalidInput: it is neither a version nor a time, or it is still to come.
         NotFound: the journey had not begun.
     """
-    version = _version_at(events, moment)
+    version = _version_at(events, moment, now)
     known = [event for event in events if event.version <= version]
     if not known:
         raise NotFound("the journey had not begun then", "Give a later moment")
@@ -136,17 +140,28 @@ def as_known(events: Sequence[Event], moment: str, *, corrected: bool = False) -
     return journey.model_copy(update={"version": version})
 
 
-def _version_at(events: Sequence[Event], moment: str) -> int:
+def _version_at(events: Sequence[Event], moment: str, now: datetime) -> int:
     try:
         if (version := number_in(moment)) is not None:
+            if version > len(events):
+                raise _still_to_come(events)
             return version
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None:
             raise ValueError
     except ValueError:
         raise InvalidInput("this is neither a version nor a time with its offset", f"Give one: {MOMENT}") from None
+    if at > now:
+        raise _still_to_come(events)
     # Up to the first event that was decided later. An event after that one is excluded even if its time is earlier.
     return max((event.version for event in takewhile(lambda event: event.at <= at, events)), default=0)
+
+
+def _still_to_come(events: Sequence[Event]) -> InvalidInput:
+    return InvalidInput(
+        "this version or time is still to come",
+        f"The journey is at version {len(events)}; leave it out for how things stand now. {MOMENT}",
+    )
 
 
 async def _looked_at(context: Context, query: Query, journey_id: UUID, *, participants: bool = False) -> ReadSoFar:

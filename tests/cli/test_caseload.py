@@ -121,7 +121,7 @@ async def test_where_each_stood_at_a_time(clinics: Clinics) -> None:
         found = await clinics.json("pathway", "list", "--closed", "--at", at.isoformat())
         assert found["rows"]
         for row in found["rows"]:
-            then = as_known(events[UUID(row["journey_id"])], at.isoformat())
+            then = as_known(events[UUID(row["journey_id"])], at.isoformat(), now=at)
             assert (row["stage"], row["health"], row["held"]) == (then.stage, health(then), then.held)
     now = await listed(clinics, "--at", clinics.world.at.isoformat())
     assert now == sorted(in_order(clinics, lambda j: not j.closed))

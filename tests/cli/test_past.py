@@ -25,6 +25,7 @@ def lived(world: World, journey: UUID) -> UUID:
     play.do(c.Amend(version=recorded, reason="Invented: misheard", correction=correction), Role.CLINICIAN)
     play.do(c.PlaceHold(reason="Invented: wait"), Role.PATIENT)
     world.put(journey, play.events)
+    world.at = play.at
     return journey
 
 
@@ -41,7 +42,7 @@ def version(found: dict[str, Any]) -> int:
 
 def test_what_was_known_then_and_what_was_true_of_it(world: World, lived: UUID) -> None:
     now = shown(world, lived)
-    day = (world.at + timedelta(days=1)).isoformat()
+    day = (world.at - timedelta(days=1)).isoformat()
     then = shown(world, lived, "--at", day)
     assert (now["health"], then["health"]) == ("held", "open")
     assert version(then) < version(now)
@@ -63,6 +64,18 @@ def test_what_was_known_then_and_what_was_true_of_it(world: World, lived: UUID) 
 )
 def test_what_is_no_moment_of_it(world: World, lived: UUID, moment: str, code: int) -> None:
     assert call(world, "pathway", "show", str(lived), "--at", moment, "--json").code == code
+
+
+@pytest.mark.parametrize("moment", ["99999", "20261125", "2199-01-01T00:00:00Z"])
+def test_a_moment_still_to_come_is_refused(world: World, lived: UUID, moment: str) -> None:
+    for words in (
+        ("show", str(lived), "--at", moment),
+        ("diff", str(lived), "1", moment),
+        ("diff", str(lived), moment),
+    ):
+        answer = call(world, "pathway", *words, "--json")
+        assert answer.code == 2, words
+        assert "still to come" in answer.err
 
 
 def test_every_event_is_explained(world: World, lived: UUID) -> None:

@@ -48,15 +48,16 @@ def lived() -> tuple[Play, list[Event]]:
 def test_a_correction_is_true_of_what_was_recorded_before_it(lived: tuple[Play, list[Event]]) -> None:
     play, events = lived
     day = (play.at - timedelta(days=1)).isoformat()
-    assert as_known(events, day).evaluation.function["sleep"] == FIRST
-    assert as_known(events, day, corrected=True).evaluation.function["sleep"] == MISHEARD
-    assert as_known(events, "1", corrected=True).evaluation.function == {}, "nothing was recorded yet to be corrected"
-    assert as_known(events, str(events[-1].version)) == play.journey
+    assert as_known(events, day, now=play.at).evaluation.function["sleep"] == FIRST
+    assert as_known(events, day, now=play.at, corrected=True).evaluation.function["sleep"] == MISHEARD
+    first = as_known(events, "1", now=play.at, corrected=True)
+    assert first.evaluation.function == {}, "nothing was recorded yet to be corrected"
+    assert as_known(events, str(events[-1].version), now=play.at) == play.journey
 
 
 def test_what_changed_between_two_moments(lived: tuple[Play, list[Event]]) -> None:
     play, events = lived
-    then = as_known(events, (play.at - timedelta(days=1)).isoformat())
+    then = as_known(events, (play.at - timedelta(days=1)).isoformat(), now=play.at)
     [changed] = [each for each in differences(then, play.journey) if each.place == "evaluation.function.sleep"]
     assert (changed.then, changed.now) == (FIRST, MISHEARD)
     assert differences(then, then) == ()
@@ -68,7 +69,19 @@ def test_what_changed_between_two_moments(lived: tuple[Play, list[Event]]) -> No
 )
 def test_what_is_no_moment_of_it(lived: tuple[Play, list[Event]], moment: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        as_known(lived[1], moment)
+        as_known(lived[1], moment, now=lived[0].at)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_moment_still_to_come_is_refused(lived: tuple[Play, list[Event]], corrected: bool) -> None:
+    """Otherwise today's state would be shown as that of then. A day in short is taken for a version, too."""
+    play, events = lived
+    for now in (play.at, play.at + timedelta(days=300)):
+        assert as_known(events, now.isoformat(), now=now, corrected=corrected) == play.journey
+        later = (now + timedelta(microseconds=1)).isoformat()
+        for moment in (str(events[-1].version + 1), "20261125", later, "2199-01-01T00:00:00Z"):
+            with pytest.raises(InvalidInput, match="still to come"):
+                as_known(events, moment, now=now, corrected=corrected)
 
 
 async def _turns_of_others(reading: Coroutine[Any, Any, T]) -> tuple[T, int]:

@@ -228,7 +228,7 @@ async def test_the_caseload_at_a_time_is_every_journey_at_that_time(
         found = {case.journey_id: case for case in (await caseload_as_of(record, at, limit=100)).rows}
         assert found.keys() == {i for i, events in recorded.items() if events[0].at <= at}
         for journey_id, case in found.items():
-            then = as_known(recorded[journey_id], at.isoformat())
+            then = as_known(recorded[journey_id], at.isoformat(), now=at)
             assert (case.stage, case.health, case.held) == (then.stage, health(then), then.held)
             held += case.journey_id == disordered and case.held
     assert held
