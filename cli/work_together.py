@@ -15,6 +15,7 @@ from application.work.hold_together import (
     FindConcerned,
     HeldTogether,
     PreparedRelease,
+    PreparedReleases,
     PrepareReleases,
     WhatToHold,
     digest_of,
@@ -163,10 +164,11 @@ async def releases(
     render_releases(call.output, await prepare_releases(call.context, PrepareReleases(request=request)))
 
 
-def render_releases(output: Output, prepared: tuple[PreparedRelease, ...]) -> None:
+def render_releases(output: Output, found: PreparedReleases) -> None:
     """Show the releases of one request, each with the command that signs it."""
+    prepared, not_readable = found
     if output.json_only:
-        output.data([_as_json(each) for each in prepared])
+        output.data([*map(_as_json, prepared), *map(_not_readable, not_readable)])
         return
     output.illustrative(any(each.journey.illustrative for each in prepared))
     shown = table("journey", "hold", "request", "evidence", "before it", title="Releases to sign, each on its own")
@@ -182,7 +184,11 @@ def render_releases(output: Output, prepared: tuple[PreparedRelease, ...]) -> No
             row["evidence"] or "",
             say_within("; ".join(before)),
         )
+    for journey_id in not_readable:
+        add_row(shown, str(journey_id), "cannot be read now", "", "", "")
     output.show(shown)
+    if left := len(not_readable):
+        output.note(f"Cannot be read now: {left} of them. Whether care there is still held is not known. Tell ops.")
     output.note("Read each: `signoff show JOURNEY REQUEST`; sign: `signoff approve JOURNEY REQUEST --evidence CODE`.")
 
 
@@ -199,6 +205,11 @@ def _as_json(prepared: PreparedRelease) -> dict[str, object]:
         "obstacles": list(obstacles),
         "not_by_you": None if refusal is None else refusal.reason,
     }
+
+
+def _not_readable(journey_id: UUID) -> dict[str, object]:
+    unknown = dict.fromkeys(("clinic", "hold", "request", "evidence", "not_by_you"))
+    return {"journey_id": str(journey_id), "state": "not_readable", "signed_by": [], "obstacles": [], **unknown}
 
 
 def _state(prepared: PreparedRelease) -> str:

@@ -163,7 +163,10 @@ async def show_again(context: Context, entry_id: UUID) -> PastLook:
         journey = (await read_so_far(context, query, entry.journeys[0])).journey
         [entry] = name_readers([entry], (await context.record()).patients, () if journey is None else (journey,))
     elif query is not None and len(await read_journeys(context, query, entry.journeys)) < len(entry.journeys):
-        raise NotAllowed("this list is not of your clinics alone", "Somebody of all of them may look")
+        raise NotAllowed(
+            "this list is not of your clinics alone, or a journey of it cannot be read now",
+            "Somebody of all of them may look; if all are yours, try again later",
+        )
     name, kept = entry.command
     past = context.as_it_was(entry)
     if name == ListWork.name:

@@ -120,6 +120,14 @@ class PreparedRelease(NamedTuple):
     refusal: Refusal | None = None
 
 
+class PreparedReleases(NamedTuple):
+    """The releases of one request. ``not_readable`` are journeys that it held as well, and whose hold cannot be read
+    now: whether it is released is not known."""
+
+    releases: tuple[PreparedRelease, ...]
+    not_readable: tuple[UUID, ...] = ()
+
+
 def digest_of(context: Context, named: str) -> str:
     """Return the digest of a protocol that is given by it, by its beginning as it is shown, or by name or file.
 
@@ -192,7 +200,7 @@ async def hold_together(
         working.cancel()
 
 
-async def prepare_releases(context: Context, query: PrepareReleases) -> tuple[PreparedRelease, ...]:
+async def prepare_releases(context: Context, query: PrepareReleases) -> PreparedReleases:
     """Record the look, and return the holds of a request that the person may see, each with the decision that releases
     it. Nothing is signed or sent.
 
@@ -203,8 +211,9 @@ async def prepare_releases(context: Context, query: PrepareReleases) -> tuple[Pr
     if context.as_seen is None:
         found, _ = await _all(context, CaseloadFilter(together=query.request), None)
         journey_ids: Sequence[UUID] = [case.journey_id for case in found]
+        theirs = [case.journey_id for case in found if case.clinic in context.person.clinics]
     else:
-        journey_ids = context.as_seen.journeys
+        journey_ids = theirs = [*context.as_seen.journeys]
     journeys = await read_journeys(context, query, journey_ids)
     prepared = tuple(
         _prepared(context, journey, hold)
@@ -212,11 +221,13 @@ async def prepare_releases(context: Context, query: PrepareReleases) -> tuple[Pr
         for hold in journey.holds.values()
         if hold.together == query.request
     )
-    if not prepared:
+    readable = {each.journey.id for each in prepared}
+    not_readable = tuple(each for each in theirs if each not in readable)
+    if not prepared and not not_readable:
         raise NotFound(
             "no journey that you may see is held by this request", "`work hold` names its request; look there"
         )
-    return prepared
+    return PreparedReleases(prepared, not_readable)
 
 
 def _prepared(context: Context, journey: Journey, hold: Hold) -> PreparedRelease:

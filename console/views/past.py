@@ -143,7 +143,7 @@ AGAIN: Final[Mapping[str, Render]] = {
     ListJourneys.name: lambda visit, again, found: caseload_page(visit, found, again=again),
     FindConcerned.name: lambda visit, again, found: caseload_page(visit, found, again=again),
     ListPermissions.name: lambda visit, again, found: permissions_page(visit, found, again=again),
-    PrepareReleases.name: lambda visit, again, prepared: releases_page(visit, prepared, again=again),
+    PrepareReleases.name: lambda visit, again, found: releases_page(visit, found, again=again),
     ListWork.name: lambda visit, again, found: work_page(visit, found, (), again=again),
     ListQueue.name: lambda visit, again, found: queue_page(visit, found, mine=False, again=again),
 }

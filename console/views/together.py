@@ -22,7 +22,7 @@ from application.work.hold_together import (
     DIGEST,
     FindConcerned,
     HeldTogether,
-    PreparedRelease,
+    PreparedReleases,
     PrepareReleases,
     WhatToHold,
     find_concerned,
@@ -173,15 +173,20 @@ async def _shown(
 @router.get("/work/releases/{together}")
 async def show_releases(visit: Looks, together: UUID) -> Response:
     async with visit.context() as context:
-        prepared = await prepare_releases(context, PrepareReleases(request=together))
-    return releases_page(visit, prepared)
+        found = await prepare_releases(context, PrepareReleases(request=together))
+    return releases_page(visit, found)
 
 
-def releases_page(
-    visit: Visit, prepared: Sequence[PreparedRelease], *, again: AccessLogEntry | None = None
-) -> Response:
+def releases_page(visit: Visit, found: PreparedReleases, *, again: AccessLogEntry | None = None) -> Response:
     """Return the page of the releases of what was held together."""
-    return page(visit.request, "releases.html", visit.signed_in, again=again, prepared=prepared)
+    return page(
+        visit.request,
+        "releases.html",
+        visit.signed_in,
+        again=again,
+        prepared=found.releases,
+        not_readable=found.not_readable,
+    )
 
 
 @router.get("/work/permissions")

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from activities.record import KeyAway
+from activities.record import KeyAway, Record
 from activities.record.event_codec import load_journey
-from application.caches.histories import History
+from application.caches.histories import Histories, History, ReadSoFar
 from application.context import Context
 from application.errors import Unavailable
 from application.reading.history import load_history
@@ -275,6 +275,38 @@ async def test_releases_of_no_request_or_of_another_clinic_are_not_shown(open_cl
     stranger = of_clinics(tmp_path, Role.MEDICAL_DIRECTOR, OTHER)
     assert (await clinics.call("work", "releases", str(uuid4()))).code == 3
     assert (await clinics.call("work", "releases", answer.json["request"], *stranger)).code == 3
+
+
+async def test_a_journey_whose_key_is_away_keeps_none_of_the_others_from_being_released(
+    open_clinics: Clinics, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is named among them: whoever signs them knows that one is left. `access list` goes on, too."""
+    clinics, load = open_clinics, Histories.load
+    request = (await hold(clinics, "--lot", LOT)).json["request"]
+    await catch_up(clinics.record)
+    whole = await clinics.json("work", "releases", request)
+    away = {UUID(whole[0]["journey_id"])}
+
+    async def without(self: Histories, record: Record, journey_id: UUID) -> ReadSoFar:
+        if journey_id in away:
+            raise KeyAway
+        return await load(self, record, journey_id)
+
+    monkeypatch.setattr(Histories, "load", without)
+    shown = await clinics.json("work", "releases", request)
+    assert [row for row in shown if row["state"] != "not_readable"] == whole[1:]
+    assert [UUID(row["journey_id"]) for row in shown if row["state"] == "not_readable"] == [*away]
+    told = await clinics.call("work", "releases", request)
+    assert str(*away) in told.out
+    assert "Cannot be read now: 1 of them" in told.err
+    stranger = of_clinics(tmp_path, Role.CLINICIAN, OTHER)
+    theirs = await clinics.call("work", "releases", request, *stranger)
+    assert str(*away) not in theirs.out, "it is of a clinic they do not work for"
+    listed = await clinics.call("access", "list", "--json")
+    assert listed.code == 0, listed.err
+    away.update(UUID(row["journey_id"]) for row in whole)
+    none = await clinics.json("work", "releases", request)
+    assert {row["state"] for row in none} == {"not_readable"}
 
 
 def stops(journey: Journey, now: datetime, days: int) -> dict[str, datetime]:
