@@ -1,12 +1,13 @@
 """`work hold`, `releases` and `permissions`: what concerns many journeys at once."""
 
+import asyncio
 from collections import Counter
 from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
 
-from application.errors import InvalidInput
+from application.errors import InvalidInput, SteppedBack
 from application.pathway.commands import CALL
 from application.words.codes import say, say_within
 from application.work.caseload import CasePage
@@ -95,8 +96,28 @@ async def hold(
         output.note(f"Request {once}: to go on after an interruption, send the same again with --request {once}")
     cases = page.answer.rows
     known = await references_of(call, cases)
-    done = [each async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run)]
+    done: list[HeldTogether] = []
+    try:
+        async for each in hold_together(call.context, query, cases, reason, once, dry_run=dry_run):
+            done.append(each)  # noqa: PERF401 - an interruption leaves what is done so far
+    except asyncio.CancelledError:
+        this = asyncio.current_task()
+        if dry_run or this is None:
+            raise
+        this.uncancel()
+        raise _ended_early(done, len(cases), once) from None
     return _show_held(output, page, done, once, dry_run=dry_run, known=known)
+
+
+def _ended_early(done: list[HeldTogether], concerned: int, request: UUID) -> SteppedBack:
+    """Return how far an interrupted request came, and how to go on without holding anything twice."""
+    held = sum(each.outcome in ("held", "already", "accepted") for each in done)
+    return SteppedBack(
+        f"interrupted; {held} of {concerned} journeys are held under request {request}",
+        f"Send the same again with --request {request}: it is safe, and what is held stays as it is",
+        state="Of the other journeys some may be held too; nothing is lost.",
+        ids={"request": str(request)},
+    )
 
 
 def _show_held(

@@ -1,7 +1,10 @@
 """Many journeys at once: held for one reason, released one by one, and which of them a permission stops."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -363,3 +366,27 @@ async def test_journeys_whose_keys_are_away_keep_none_of_the_others_from_being_h
     assert {*tried} == with_lot(clinics)
     assert len(tried) > 4
     assert (answer.json["counts"]["failed"], answer.json["not_tried"]) == (4, 0)
+
+
+async def test_an_interruption_says_what_is_held_and_how_to_go_on(
+    open_clinics: Clinics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinics, concerned = open_clinics, with_lot(open_clinics)
+
+    async def interrupted(*given: Any, **named: Any) -> AsyncIterator[hold_together.HeldTogether]:
+        async for each in hold_together.hold_together(*given, **named):
+            yield each
+            task = asyncio.current_task()
+            if each.outcome == "held" and task is not None:
+                task.cancel()
+                await asyncio.sleep(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cli.work_together.hold_together", interrupted)
+        answer = await hold(clinics, "--lot", LOT)
+    request = answer.error["request"]
+    assert f"1 of {len(concerned)} journeys" in answer.error["reason"]
+    assert f"--request {request}" in answer.error["remedy"]
+    again = await hold(clinics, "--lot", LOT, "--request", request)
+    assert again.json["request"] == request
+    assert all(len(holds) == 1 for holds in (await held_by(clinics, request)).values())
