@@ -45,6 +45,7 @@ SEEN: Final = {
     "work hold": "a list of patients to be held",
     "work releases": "a list of holds to be released",
     "work permissions": "permissions to prescribe",
+    "work stats": "how long work took",
     "message list": "messages",
     "access list": "who looked",
     "access break-glass": "emergency access",
