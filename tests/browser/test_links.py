@@ -97,6 +97,7 @@ async def test_from_a_message_to_the_answered_task(
         await page.get_by_role("button", name=re.compile("^I need help")).click()
         await expect(page.get_by_role("status")).to_contain_text("Your call for help is sent")
         assert len((await desk.recorded(journey_id)).support) == 1, "help needs no code"
+        await page.wait_for_load_state()  # its script has given the page an address
         await page.goto("/sign-in")
         await page.go_back()
         await expect(page.get_by_label("Your code")).to_be_visible()
