@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_journey
+from activities.record.stored import Opening
 from deploy.local.postgres import Database
 from tests.cli.helpers import Answer, World, append, call
 from tests.journey.play import started
@@ -83,10 +84,13 @@ class Clinics:
         world.down, world.at = self.world.down, self.world.at
         return Clinics(world, record, dict(self.journeys))
 
-    async def add(self, events: tuple[Event, ...]) -> UUID:
-        """Record a course as that of a new journey; nothing is projected."""
+    async def add(self, events: tuple[Event, ...], *, medicine: str | None = None) -> UUID:
+        """Record a course as that of a new journey; nothing is projected. With a medicine, its patient is known by it:
+        all courses are of one patient, who has one open journey on each medicine."""
         journey_id = uuid4()
-        await append(self.record, journey_id, renamed(events, journey_id))
+        keys = (self.record.patients.of_ref(fold(events[:1]).patient.ref),)
+        opening = None if medicine is None else Opening(patient_keys=keys, medicine=medicine)
+        await append(self.record, journey_id, renamed(events, journey_id), opening=opening)
         found = await load_journey(self.record, journey_id)
         assert found is not None
         self.journeys[journey_id] = found
@@ -136,7 +140,7 @@ async def record_clinics(database: Database, record: Record) -> Clinics:
     made = Clinics(world, record)
     for events in (*begun(), course_of()):
         await made.add(events)
-    await made.add(held_course())
+    await made.add(held_course(), medicine="invented-of-who-is-held")
     await made.add(elsewhere(course_of()[:40]))
     await catch_up(record)
     every = sorted(w.deadline for journey in made.journeys.values() for w in obligations(journey))

@@ -23,6 +23,7 @@ from activities.record import Record
 from activities.record.access_log import AccessLogEntry, list_access
 from activities.record.event_codec import load_events, to_new
 from activities.record.patients import opening_of
+from activities.record.stored import Opening
 from activities.signatures.register_file import RegisterFile
 from application.caches.histories import Histories
 from application.context import Context, record_of
@@ -181,11 +182,13 @@ class World:
         return self.on_record(_count)
 
 
-async def append(record: Record, journey_id: UUID, events: Sequence[Event]) -> None:
+async def append(record: Record, journey_id: UUID, events: Sequence[Event], *, opening: Opening | None = None) -> None:
     """Record what happens next in a journey, if anything does."""
     if events:
         closes = events[-1].body.kind == "pathway.closed"
-        await record.append(journey_id, events[0].version - 1, [to_new(event) for event in events], closes=closes)
+        await record.append(
+            journey_id, events[0].version - 1, [to_new(event) for event in events], opening=opening, closes=closes
+        )
 
 
 async def _count(record: Record) -> int:
