@@ -300,6 +300,10 @@ def _correct(journey: Journey, body: e.FactAmended, event: EventHeader, changed:
                 if name in ratings and ratings[name] != rating:
                     told[name] = tuple(dict.fromkeys((*told.get(name, ()), ratings[name])))
             return {"evaluation": changed["evaluation"].model_copy(update={"told_before": told})}
+        case e.ScreeningRecorded():
+            found = tuple(code for code in journey.screening.found if code in fact.exclusions)
+            told_yes = tuple(dict.fromkeys((*journey.screening.told_yes, *found)))
+            return {"screening": changed["screening"].model_copy(update={"told_yes": told_yes})}
         case e.SessionChecked():
             session = journey.sessions.get(fact.session)
             if session is not None and session.check is not None:

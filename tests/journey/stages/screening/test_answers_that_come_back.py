@@ -12,6 +12,7 @@ from tests.journey.instruments.vectors import c_ssrs_since
 from tests.journey.play import Play, before, kinds
 from workflows.journey import commands as c
 from workflows.journey.evidence import is_approved
+from workflows.journey.needs import needs
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.stages.screening.rules import list_exclusions
 from workflows.journey.stages.sessions.dose_gate import dose_gate
@@ -232,3 +233,20 @@ def test_a_correction_that_is_corrected_back_can_be_rejected() -> None:
     play.do(c.Amend(version=wrong, reason="it was right (invented)", correction=NOT_FOUND), Role.CLINICIAN)
     play.do(c.RejectCorrection(correction=wrong, reason="it was right (invented)"), Role.MEDICAL_DIRECTOR)
     assert wrong not in play.journey.corrections
+
+
+@pytest.mark.requirement("A45")
+@pytest.mark.parametrize("code", [REVIEW, HARD])
+def test_an_exclusion_counts_as_answered_yes_until_somebody_confirms_that_it_was_not(code: str) -> None:
+    """One person's correction ended the review that was owed, before anybody had looked."""
+    play = before("session.release")
+    play.do(answered(exclusions={code: {"answer": "yes", "note": "found (invented)"}}))
+    owed = {need.key for need in needs(play.journey) if not need.care or need.sign_off}
+    no = answered(exclusions={code: {"answer": "no"}})
+    play.do(c.Amend(version=forms(play, code)[-1], reason="misread (invented)", correction=no), Role.CLINICIAN)
+    assert owed <= {need.key for need in needs(play.journey)}
+    assert code in (*list_exclusions(play.journey, "hard"), *list_exclusions(play.journey, "review"))
+    assert len(play.journey.holds) == (code == HARD), "held once, for the answer"
+    confirm(play)
+    assert not list_exclusions(play.journey, "hard") + list_exclusions(play.journey, "review")
+    assert not play.asks_for(SignOffKind.EXCLUSION_REVIEW)

@@ -12,7 +12,8 @@ from workflows.journey.envelopes import Changes, change_entry
 
 Told = TypeVar("Told")
 KEPT = {"session.dosed": "doses", "visit.recorded": "contacts"}
-"""The kinds of fact of which it is kept in an entry, and where. Of the evaluation each rating is kept once."""
+"""The kinds of fact of which it is kept in an entry, and where. Of the evaluation each rating is kept once, of the
+screening each exclusion that was answered yes."""
 MOST = 10
 """How many tellings of one fact are kept, before one is left out that lies between others."""
 
@@ -38,4 +39,6 @@ def forget_told_before(journey: Any, correction: int) -> Changes:
     kept = KEPT.get(about.kind)
     if about.kind == "evaluation.recorded":
         return {"evaluation": journey.evaluation.model_copy(update={"told_before": {}})}
+    if about.kind == "screening.recorded":
+        return {"screening": journey.screening.model_copy(update={"told_yes": ()})}
     return {} if kept is None else change_entry(journey, kept, about.subject, told_before=())

@@ -62,7 +62,8 @@ class Screening(ImmutableModel):
     """``authors`` is everybody who wrote of it, ``answered_by`` who answered exclusions. ``reopened`` are the answers
     that do not count any more, each with the reason. ``changes`` counts how often what was answered became another
     answer, or none, and ``turned`` that of each exclusion: what was signed over the first one is not signed because
-    that comes back."""
+    that comes back. ``told_yes`` are the exclusions that were answered yes before a correction that waits for a second
+    person: until then they count as answered so."""
 
     authors: tuple[Identifier, ...] = ()
     answered_by: tuple[Identifier, ...] = ()
@@ -76,6 +77,13 @@ class Screening(ImmutableModel):
     findings: dict[FindingName, Finding] = {}
     changes: int = 0
     turned: dict[Identifier, int] = {}
+    told_yes: tuple[Identifier, ...] = ()
+
+    @property
+    def found(self) -> tuple[Identifier, ...]:
+        """The exclusions that count as answered yes."""
+        said = (code for code, given in self.exclusions.items() if given.answer == "yes")
+        return tuple(dict.fromkeys((*self.told_yes, *said)))
 
 
 class ScreeningState(PathwayState):
@@ -103,6 +111,7 @@ def _recorded(state: ScreeningState, body: ScreeningRecorded, event: EventHeader
             findings={**known.findings, **body.findings},
             changes=known.changes + _differs(known, body),
             turned=_turn(known, [code for code, given in body.exclusions.items() if _is_other(known, code, given)]),
+            told_yes=known.told_yes,
         )
     }
 

@@ -237,13 +237,10 @@ def reopen(journey: Journey, at: datetime) -> Iterator[e.EventBody]:
 
 
 def list_exclusions(journey: Journey, rule: str) -> tuple[str, ...]:
-    """Return the codes of exclusions with this rule (hard, review) that are answered yes."""
-    answers = journey.screening.exclusions
-    return tuple(
-        x.code
-        for x in journey.protocol.exclusions
-        if x.rule == rule and x.code in answers and answers[x.code].answer == "yes"
-    )
+    """Return the codes of exclusions with this rule (hard, review) that are answered yes, or were before a correction
+    that waits for a second person."""
+    found = journey.screening.found
+    return tuple(x.code for x in journey.protocol.exclusions if x.rule == rule and x.code in found)
 
 
 def find_unanswered(journey: Journey) -> tuple[str, ...]:
@@ -278,7 +275,8 @@ def react_screening(journey: Journey, body: e.ScreeningRecorded, at: datetime) -
     """Hold care at once when a hard exclusion is answered yes after eligibility was signed, in follow-up too: sessions
     may begin again."""
     if journey.stage in FROM_EDUCATION:
-        new = tuple(code for code in list_exclusions(journey, "hard") if code in body.exclusions)
+        said = tuple(code for code, given in body.exclusions.items() if given.answer == "yes")
+        new = tuple(code for code in list_exclusions(journey, "hard") if code in said)
         if new:
             yield place(journey, "exclusion", f"hard exclusion {', '.join(new)} answered yes")
 
@@ -288,19 +286,22 @@ def needs(journey: Journey) -> Iterator[Requirement]:
     eligibility = journey.protocol.eligibility
     if journey.stage not in (Stage.SCREENING, Stage.EDUCATION, Stage.SESSIONS):
         return
-    if find_unanswered(journey):
+    unanswered = find_unanswered(journey)
+    if unanswered:
         yield require(
             SCREENING,
             owner=Role.CLINICIAN,
             person=journey.clinician,
             what="answer the screening",
         )
-        return
-    if list_exclusions(journey, "review"):
+    # A correction to "unknown" takes no review away that was owed.
+    if list_exclusions(journey, "review") and (journey.screening.told_yes or not unanswered):
         review = sign_off_requirement(journey, SignOffKind.EXCLUSION_REVIEW)
         if review:
             yield review
             return
+    if unanswered:
+        return
     if current_decision(journey, SignOffKind.EVALUATION) is not None:
         decision = sign_off_requirement(journey, SignOffKind.ELIGIBILITY)
         if decision:

@@ -11,10 +11,12 @@ def _exclusion_review(journey: Journey, subject: str | None) -> Content:
     reviewed = tuple(x.code for x in journey.protocol.exclusions if x.rule == "review")
     answers = journey.screening.exclusions
     rests_on, turned = journey.screening.rests_on, journey.screening.turned
+    told_yes = journey.screening.told_yes
     return {
         code: answers[code].model_dump(mode="json")
         | {"rests_on": rests_on.get(code)}
         | ({"turned": turned[code]} if code in turned else {})
+        | ({"told_before": "yes"} if code in told_yes else {})
         for code in reviewed
         if code in answers
     }
@@ -26,7 +28,7 @@ def _answerers(journey: Journey, subject: str | None) -> tuple[str, ...]:
 
 def _eligibility(journey: Journey, subject: str | None) -> Content:
     return {
-        "screening": journey.screening.model_dump(mode="json", exclude={"recorded_at", "turned"}),
+        "screening": journey.screening.model_dump(mode="json", exclude={"recorded_at", "turned", "told_yes"}),
         "state": journey.patient.state,
     }
 
