@@ -69,7 +69,7 @@ from activities.signs_of_life import showing_life
 from activities.standing import Standing, read_standing, recorded_of
 from workflows.journey.aggregate import Journey, begin, fold
 from workflows.journey.decided import Batch, DecidedBy
-from workflows.journey.events import Event, PathwayStarted, PatientMerged, PatientUnmerged
+from workflows.journey.events import Event, MergeProposed, PathwayStarted, PatientMerged, PatientUnmerged
 from workflows.journey.receipts import receipts_of
 from workflows.journey.views.notices import Notice, notices
 from workflows.journey.vocabulary.actors import CareTeamMember
@@ -315,6 +315,11 @@ class RecordActivities:
                     self._record.patients.of_ref(event.body.other)
                     for event in events
                     if isinstance(event.body, PatientMerged)
+                ],
+                asked=[
+                    self._record.patients.of_ref(event.body.other)
+                    for event in events
+                    if isinstance(event.body, MergeProposed)
                 ],
                 parts=() if parted is None else parted.keys,
                 parts_read=None if parted is None else parted.position,

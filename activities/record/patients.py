@@ -21,7 +21,7 @@ from activities.record.recorded_journeys import RecordedJourney, RecordedJourney
 from activities.record.store import Record
 from activities.record.stored import Opening
 from workflows.journey.aggregate import Journey, evolve, fold
-from workflows.journey.always.patient.elsewhere import see_elsewhere
+from workflows.journey.always.patient.elsewhere import find_asked, see_elsewhere
 from workflows.journey.always.patient.model import Elsewhere, HistoryTakenIn
 from workflows.journey.always.patient.rules import rests_on_patient
 from workflows.journey.events import Event, PatientMerged, PatientUnmerged
@@ -51,13 +51,14 @@ def patient_keys(patients: PatientKeys, clinic: str, patient: Patient) -> tuple[
 
 class Said(NamedTuple):
     """What a journey says of who its patient is: the keys of their references, with those that were merged into them;
-    the clinic's number, if it gave one; and the keys of whom two people signed to be somebody else. They are sorted by
-    when the journeys began."""
+    the clinic's number, if it gave one; the keys of whom two people signed to be somebody else; and the keys of whom
+    somebody said that they are this patient. They are sorted by when the journeys began."""
 
     began: tuple[datetime, UUID]
     refs: tuple[bytes, ...]
     number: bytes | None
     others: tuple[bytes, ...]
+    asked: tuple[bytes, ...]
 
 
 def said_of_patient(patients: PatientKeys, journey: Journey, still: Container[str] = ()) -> Said:
@@ -71,6 +72,7 @@ def said_of_patient(patients: PatientKeys, journey: Journey, still: Container[st
         refs=(own, *map(patients.of_ref, merged)),
         number=number[0] if number else None,
         others=tuple(map(patients.of_ref, undone)),
+        asked=tuple(patients.of_ref(each.other) for each in journey.merges.values() if each.proposed),
     )
 
 
@@ -116,6 +118,12 @@ def keys_of_one(
     return {key, *(each for each, stands in stands_for.items() if stands == stands_for.get(key))}
 
 
+def is_asked_for(patients: PatientKeys, journeys: Iterable[Journey], keys: Container[bytes]) -> bool:
+    """Whether it is to be decided in one of these journeys if the patient with these keys is its own one."""
+    asked = (patients.of_ref(merge.other) for each in journeys for merge in find_asked(each))
+    return any(key in keys for key in asked)
+
+
 async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourneys | None = None) -> SeenElsewhere:
     """Read what the other journeys of a journey's patient say, up to the present end of the record. Those that are
     known as they are there need not be read again. Which they are say the journeys themselves; the record's index adds
@@ -126,8 +134,10 @@ async def look_elsewhere(record: Record, journey: Journey, known: RecordedJourne
     keys: Set[bytes] = keys_of_one(record.patients, (journey, *others), key)
     if any(record.patients.of_ref(each.patient.ref) not in keys for each in others):
         keys |= await patient_index.keys_beside(record, key)
+    asked = is_asked_for(record.patients, others, keys)
     others = [each for each in others if record.patients.of_ref(each.patient.ref) in keys]
-    said = see_elsewhere(others, journey.protocol.dose.medicine, journey.clinic, unreadable=unreadable)
+    medicine = journey.protocol.dose.medicine
+    said = see_elsewhere(others, medicine, journey.clinic, unreadable=unreadable, asked=asked)
     return SeenElsewhere(said, patient.position)
 
 

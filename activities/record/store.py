@@ -39,7 +39,7 @@ from activities.record.stored import (
     command_part,
 )
 
-_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 24))})"  # noqa: S608 - a constant
+_APPEND = f"SELECT * FROM record.append({', '.join(f'${n}' for n in range(1, 25))})"  # noqa: S608 - a constant
 PORTION = 25
 """How many events are decoded in one go: some two milliseconds."""
 Reopen: TypeAlias = Callable[[], AbstractAsyncContextManager["Record"]]
@@ -96,6 +96,7 @@ class Record:
         merges: Sequence[bytes] = (),
         parts: Sequence[bytes] = (),
         parts_read: int | None = None,
+        asked: Sequence[bytes] = (),
         follows: bytes | None = None,
         commands: Sequence[NewCommand] = (),
         valid_until: datetime | None = None,
@@ -108,7 +109,8 @@ class Record:
         patient say: nothing is written if one of them has gone on since. `merges` are the keys of other patients, who
         from here on are the same one. `parts` are all keys of another patient who was taken for this one, the one of
         their reference first: from here on they are two again. They were read up to `parts_read`: nothing is written if
-        somebody said since who is who. `follows` is the hash of the journey's last event as it
+        somebody said since who is who. `asked` are the keys of other patients who may be this one: they stay two, and
+        each is told what the other's journeys say. `follows` is the hash of the journey's last event as it
         was read, if it matters. `commands` are those that the events follow from, in the same order. `valid_until` is
         until when everything counts that was signed in them. Neither that nor the time of an event is held against the
         database's clock in a log that is a demonstration.
@@ -148,6 +150,7 @@ class Record:
                 valid_until,
                 list(parts),
                 parts_read,
+                list(asked),
             )
 
         try:

@@ -191,6 +191,20 @@ async def test_a_merge_makes_two_patients_one(record: Record) -> None:
     assert (await enrol(record, uuid4(), patient_key("never seen"))).outcome == "active"
 
 
+async def test_two_patients_who_may_be_one_stay_two_and_rest_on_each_other(record: Record) -> None:
+    """Whoever releases a session of either knows by then that somebody asks."""
+    one, two, other = uuid4(), uuid4(), patient_key("clinic-2/18")
+    await record.append(one, 0, events(1), opening=opening(PATIENT))
+    known = (await record.append(two, 0, events(1), opening=opening(other, medicine="invented-2"))).position
+    await record.append(one, 1, events(1), asked=[other, patient_key("never seen, either")])
+    for key, journey in ((PATIENT, one), (other, two)):
+        assert await patient_index.journeys_of(record, key) == (journey,)
+        assert {*await patient_index.journeys_of(record, key, ever=True)} == {one, two}
+    with pytest.raises(MoreIsKnown):
+        await record.append(two, 1, events(1), rests_on=known)
+    await record.append(uuid4(), 0, events(1), opening=opening(other))  # Each has the medicine of the other.
+
+
 async def test_a_merge_that_was_wrong_makes_one_patient_two_again(record: Record) -> None:
     """Each has their own aliases again; who else was one with them stays with whom they belong to."""
     one, two, three, other, numbered, third = uuid4(), uuid4(), uuid4(), *map(patient_key, ("b", "b/17", "c"))

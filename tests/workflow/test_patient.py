@@ -48,6 +48,18 @@ async def two_of_one_patient(world: World) -> tuple[Case, Case]:
     return one, other
 
 
+@pytest.mark.requirement("B27")
+async def test_whoever_may_be_the_patient_waits_until_it_is_decided(real_world: World) -> None:
+    one = await real_world.begin(with_medicine("ANXIETY", "invented-1"))
+    other = await real_world.begin(with_medicine("ANXIETY", "invented-2"))
+    ref = other.journey.patient.ref
+    await one.act(Role.COORDINATOR, c.ProposeMerge(other=ref, reason="Invented: the same birth date and name"))
+    while not other.journey.elsewhere.identity_asked:
+        await other.reach(other.journey.version + 1)
+    assert any(waiting.kind == "identity_elsewhere" for waiting in other.journey.waiting.values())
+    assert not other.journey.elsewhere.doses + other.journey.elsewhere.also_known_as
+
+
 def start_for(patient: c.Patient, pathway: Pathway) -> tuple[UUID, Command]:
     """The start of a new journey of this patient."""
     journey_id = uuid4()

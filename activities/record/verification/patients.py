@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
-from activities.record.patients import Said, of_patient, tell_apart
+from activities.record.patients import Said, is_asked_for, keys_of_one, of_patient, tell_apart
 from activities.record.verification.chains import Connection, RecordFinding
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.always.patient.elsewhere import see_elsewhere
@@ -87,7 +87,7 @@ async def find_mistaken(connection: Connection, log_id: int, known: Iterable[Kno
     heads = await connection.fetch("SELECT journey_id, patient_key FROM record.journey WHERE log_id = $1", log_id)
     read = {each.journey_id for each in every}
     unread = {kept.get(head["patient_key"]) for head in heads if head["journey_id"] not in read}
-    said_of = {*group, *(key for each in every for key in each.said.others)}
+    said_of = {*group, *(key for each in every for key in (*each.said.others, *each.said.asked))}
     found += (
         _differs(0, None, None, "patient_invented")
         for key, name in kept.items()
@@ -156,4 +156,6 @@ def _said_by_others(
     for many in range(len(known) + 1):
         for still in combinations(known, many):
             others = (each for each in of_patient(patients, then, key, still) if each.id != journey_id)
-            yield see_elsewhere(others, medicine, opening.clinic)
+            beside = (each for each in then if each.id != journey_id)
+            asked = is_asked_for(patients, beside, keys_of_one(patients, then, key, still))
+            yield see_elsewhere(others, medicine, opening.clinic, asked=asked)

@@ -158,6 +158,7 @@ async def record_all(
     merges: Sequence[bytes] = (),
     parts: Sequence[bytes] = (),
     parts_read: int | None = None,
+    asked: Sequence[bytes] = (),
 ) -> int:
     """Record the events of a play that are not recorded yet; the position after them."""
     head = await record.head(play.journey.id)
@@ -172,6 +173,7 @@ async def record_all(
         merges=merges,
         parts=parts,
         parts_read=parts_read,
+        asked=asked,
     )
     return appended.position
 
@@ -224,6 +226,28 @@ async def test_merged_patients_are_judged_together(record: Record, owner: Connec
     assert "patient_differs" in await found(record)
     await owner.execute("UPDATE record.journey SET medicine = 'another'")
     assert "head_differs" in await found(record)
+
+
+@pytest.mark.requirement("B27")
+async def test_whoever_may_be_the_patient_is_told_that_somebody_asks(record: Record) -> None:
+    """A merge was proposed, and the other one of the two knew of it only once it was signed."""
+    first = dosed()
+    await record_all(record, first)
+    second = another(first, with_medicine("invented-2"), ref=SECOND_REF)
+    await record_all(record, second)
+    other = first.journey.patient.ref
+    second.do(c.ProposeMerge(other=other, reason="invented"), Role.COORDINATOR)
+    await record_all(record, second, asked=[patient_key(other)])
+    for decision in ("asked", "declined"):
+        seen = await look_elsewhere(record, first.journey)
+        assert seen.elsewhere == Elsewhere(identity_asked=decision == "asked"), "and nothing else of somebody else"
+        assert (await look_elsewhere(record, second.journey)).elsewhere == Elsewhere()
+        take_in(first, seen.elsewhere, seen.position)
+        await record_all(record, first)
+        if decision == "asked":
+            second.sign_once(SignOffKind.PATIENT_MERGE, "merge-1", decision="decline")
+            await record_all(record, second)
+    assert await found(record) == []
 
 
 async def test_a_journey_that_cannot_be_read_makes_the_others_no_forgeries(record: Record, owner: Connection) -> None:

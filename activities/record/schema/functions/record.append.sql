@@ -9,7 +9,8 @@
 -- patient comes with the position up to which that was read; under the lock nobody can have added to it since.
 -- _merges are keys of other patients who are this one; _parts are all keys of another one who is not any more, the first
 -- of which is theirs from here on, as read up to _parts_read: nobody may have said since who is who. That others went on
--- meanwhile keeps nobody waiting.
+-- meanwhile keeps nobody waiting. _asked are keys of other patients who may be this one: the two stay two, and from here
+-- on the journeys of each are told what the other's say.
 -- The commands that the events follow from are kept with them: of each how many events it gave, in the same order.
 CREATE OR REPLACE FUNCTION record.append(
     _log_id smallint,
@@ -35,6 +36,7 @@ CREATE OR REPLACE FUNCTION record.append(
     _valid_until timestamptz DEFAULT NULL,
     _parts bytea[] DEFAULT '{}',
     _parts_read bigint DEFAULT NULL,
+    _asked bytea[] DEFAULT '{}',
     OUT first_version integer,
     OUT final_version integer,
     OUT final_position bigint,
@@ -94,7 +96,7 @@ BEGIN
            WITH ORDINALITY AS e (id, kind, schema, occurred, actor, role, command, cause, body, n);
 
     -- Who is who does not change meanwhile. Taken first: whoever waits for it holds up no other append.
-    IF _patient_keys IS NOT NULL OR cardinality(_merges) > 0 OR cardinality(_parts) > 0 THEN
+    IF _patient_keys IS NOT NULL OR cardinality(_merges || _asked) > 0 OR cardinality(_parts) > 0 THEN
         PERFORM lock_row(_log_id, 'enrol');
     END IF;
     PERFORM lock_row(_log_id, 'append');
@@ -142,11 +144,12 @@ BEGIN
             RAISE EXCEPTION 'the patient has an open journey with this medicine' USING ERRCODE = 'CP006';
         END IF;
     END IF;
-    FOREACH _other IN ARRAY coalesce(_merges, '{}') LOOP
+    FOREACH _other IN ARRAY coalesce(_merges, '{}') || _asked LOOP
         PERFORM identify(_log_id, ARRAY[_other]);
         SELECT * INTO _one FROM patient p WHERE p.log_id = _log_id AND p.patient_key = _patient_key;
         SELECT * INTO _two FROM patient p WHERE p.log_id = _log_id AND p.patient_key = _other;
-        UPDATE patient p SET known_as = _one.known_as WHERE p.log_id = _log_id AND p.known_as = _two.known_as;
+        UPDATE patient p SET known_as = _one.known_as
+         WHERE p.log_id = _log_id AND p.known_as = _two.known_as AND _other = ANY (_merges);
         UPDATE patient p SET ever_known_as = _one.ever_known_as
          WHERE p.log_id = _log_id AND p.ever_known_as = _two.ever_known_as;
     END LOOP;

@@ -1,7 +1,7 @@
 -- Who is who: of each key of a patient (their reference, a clinic's own number for them) the one key that stands for
 -- them in the organisation. Two patients that turn out to be one get the same, and each their own again where that was
--- wrong; ever_known_as stays the same for all that ever were one. Like the head of a journey this is written together
--- with the log, and says nothing that the log does not.
+-- wrong; ever_known_as stays the same for all that ever were one, or may be. Like the head of a journey this is written
+-- together with the log, and says nothing that the log does not.
 CREATE TABLE record.patient (
     log_id        smallint NOT NULL,
     patient_key   bytea    NOT NULL,

@@ -13,6 +13,7 @@ from workflows.journey.always.patient.model import (
     CONFIRMED,
     Elsewhere,
     KnownRisk,
+    Merge,
     ReleasedSession,
 )
 from workflows.journey.always.patient.particulars import tell_births, tell_particulars
@@ -33,11 +34,17 @@ TOLD = ("session.dosed", "session.checked", "instrument.recorded", "screening.re
 
 
 def see_elsewhere(
-    journeys: Iterable[Journey], medicine: str, clinic: str | None = None, *, unreadable: bool = False
+    journeys: Iterable[Journey],
+    medicine: str,
+    clinic: str | None = None,
+    *,
+    unreadable: bool = False,
+    asked: bool = False,
 ) -> Elsewhere:
     """Return what these journeys say to another one of their patient, with this medicine, at this clinic. It does not
-    depend on the order of the journeys. ``unreadable``: there are others that cannot be read. However much there is, it
-    has room in one event: what is long ago or alike is said in one."""
+    depend on the order of the journeys. ``unreadable``: there are others that cannot be read. ``asked``: in the journey
+    of another patient it is to be decided if this one is the same. However much there is, it has room in one event: what
+    is long ago or alike is said in one."""
     others = tuple(journeys)
     return Elsewhere(
         doses=_sum_up_doses(
@@ -59,15 +66,20 @@ def see_elsewhere(
         limits=_find_tightest(others, medicine),
         also_known_as=_references(others),
         suicidal=_find_latest(found for each in others for found in find_suicidal(each).items()),
-        identity_asked=any(
-            merge.doubted or (merge.proposed and not is_declined(each, merge))
-            for each in others
-            for merge in each.merges.values()
-        ),
+        identity_asked=asked or any(True for each in others for _ in (*find_asked(each), *_find_doubted(each))),
         told_parted=tuple(sorted(dict.fromkeys(ref for each in others for ref in each.told_parted))),
         particulars=tell_particulars(others, clinic),
         born=tell_births(others),
     )
+
+
+def find_asked(journey: Journey) -> Iterator[Merge]:
+    """Yield whom two people are to decide on: whether they are this patient too."""
+    return (merge for merge in journey.merges.values() if merge.proposed and not is_declined(journey, merge))
+
+
+def _find_doubted(journey: Journey) -> Iterator[Merge]:
+    return (merge for merge in journey.merges.values() if merge.doubted)
 
 
 def _find_tightest(others: tuple[Journey, ...], medicine: str) -> dict[DoseLimit, float]:

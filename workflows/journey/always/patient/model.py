@@ -96,7 +96,8 @@ class Elsewhere(ImmutableModel):
     told_parted: tuple[Identifier, ...] = ()
     """Of which references the patient was told there that they are somebody else's."""
     identity_asked: bool = False
-    """Whether two people are asked there if another reference is this patient too, or was wrongly taken for them."""
+    """Whether two people are asked there if another reference is this patient too, or was wrongly taken for them; also
+    in the journey of another patient, who may be this one."""
     particulars: SortedDict[Identifier, ToldParticular] = {}
     """What was told last in an open journey of the state in which the patient lives, of their language and whether they
     need an interpreter, and at the same clinic of whom to call and where to send help: there references mean the same.
@@ -127,7 +128,7 @@ class TakeInHistory(CommandBody):
 
 class ProposeMerge(CommandBody):
     """Say that another reference of the organisation is this patient too. Two people decide on it; until then no dose
-    is released. From then on the doses of both, and "one open journey with a medicine", count together."""
+    of either is released. From then on the doses of both, and "one open journey with a medicine", count together."""
 
     kind: Literal["patient.merge"] = "patient.merge"
     licensed: ClassVar[bool] = False

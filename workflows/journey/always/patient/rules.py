@@ -303,7 +303,7 @@ def needs(journey: Journey) -> Iterator[Requirement]:
             IDENTITY_ELSEWHERE,
             owner=Role.CLINICIAN,
             person=journey.clinician,
-            what="see that it is decided in another journey of this patient whether another patient is this one",
+            what="see that it is decided in another journey whether another patient is this one",
             care=False,
         )
 

@@ -314,7 +314,7 @@ def _elsewhere_obstacles(journey: Journey, at: datetime) -> Iterator[str]:
     if any(merge.proposed and not is_declined(journey, merge) for merge in journey.merges.values()):
         yield "whether another patient is this one is not decided"
     if journey.elsewhere.identity_asked:
-        yield "whether another patient is this one is not decided in another journey of this patient"
+        yield "whether another patient is this one is not decided in another journey"
     if journey.elsewhere.unreadable:
         yield "another journey of this patient cannot be read"
     if journey.elsewhere.unconfirmed:
