@@ -175,8 +175,8 @@ def _others(register: Register, here: Sequence[CareTeamMember], at: datetime) ->
     directors, or else its clinicians; then whoever is left ``here``; and in the end operations, or anybody."""
     everybody = _at_work_for(register, at)
     able = [member.id for member in everybody if _has_licence(member, at)]
-    shifts = [_shift(register.rota, clinic, at) for clinic in dict.fromkeys(shift.clinic for shift in register.rota)]
-    on_duty = [one for shift in shifts if shift is not None for one in (shift.person, shift.stands_in) if one in able]
+    clinics = dict.fromkeys(shift.clinic for shift in register.rota)
+    on_duty = [one for clinic in clinics for one in _on_duty(register, register.rota, clinic, at)]
     directors = [member.id for member in everybody if member.role == Role.MEDICAL_DIRECTOR and member.id in able]
     left = [member.id for member in here if member.licence is not None] or [member.id for member in here]
     told = [*(dict.fromkeys((*on_duty, *directors)) or able), *left]
@@ -230,16 +230,12 @@ def rota_gaps(
 
 
 def _on_duty(register: Register, rota: Sequence[Shift], clinic: str, at: datetime) -> tuple[str, ...]:
-    """Who is on call by the rota, and stands in, of those who work for the clinic then with a licence that counts."""
-    shift = _shift(rota, clinic, at)
-    if shift is None:
-        return ()
-    on_shift = (shift.person, shift.stands_in)
-    there = {m.id for m in members(register, on_shift) if m.works_at(clinic, at) and _has_licence(m, at)}
-    return tuple(person for person in on_shift if person in there)
-
-
-def _shift(rota: Sequence[Shift], clinic: str, at: datetime) -> Shift | None:
-    """The shift at a moment: of several, the one that was entered last."""
-    running = [shift for shift in rota if shift.clinic == clinic and shift.begins <= at < shift.ends]
-    return running[-1] if running else None
+    """Who is on call by the rota, and stands in, of those who work for the clinic then with a licence that counts: of
+    several shifts at once, by the one that was entered last of those with anybody there."""
+    for shift in reversed(rota):
+        if shift.clinic == clinic and shift.begins <= at < shift.ends:
+            on_shift = (shift.person, shift.stands_in)
+            there = {m.id for m in members(register, on_shift) if m.works_at(clinic, at) and _has_licence(m, at)}
+            if there:
+                return tuple(person for person in on_shift if person in there)
+    return ()

@@ -178,6 +178,17 @@ def test_a_later_entry_takes_the_place_of_an_earlier_one() -> None:
     assert on_call(changed, CLINIC, NOW + timedelta(hours=6)).people[0] == ON_CALL.id
 
 
+def test_where_all_of_the_later_shift_have_left_the_earlier_one_is_on_call() -> None:
+    """Its people were not even tried: the medical director was paged as if nobody were on call."""
+    night, stand_in = person("night", Role.CLINICIAN), person("stand-in", Role.CLINICIAN)
+    staff = tuple(entry(each) for each in (*STAFF, night, stand_in))
+    both = register(shift(CLINICIAN.id, ON_CALL.id), shift(night.id, stand_in.id), staff=staff)
+    assert on_call(both, CLINIC, NOW) == ((night.id, stand_in.id), False)
+    left = both.model_copy(update={"staff": tuple(entry(each) for each in STAFF)})
+    assert on_call(left, CLINIC, NOW) == ((CLINICIAN.id, ON_CALL.id), False)
+    assert rota_gaps(left, CLINIC, NOW, NOW + AHEAD) == ()
+
+
 def test_a_gap_pages_the_medical_director_and_never_nobody() -> None:
     assert on_call(register(), CLINIC, NOW) == ((DIRECTOR.id,), True)
     left = end_entry(register(shift(ON_CALL.id, DIRECTOR.id)), ON_CALL.id, Role.ON_CALL_CLINICIAN, at=NOW)

@@ -12,6 +12,7 @@ from tests.journey.elsewhere import dose, merged, told
 from tests.journey.play import START, Play, after, awaits, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import CLOCK, CareTeamMember, Role
 
 PEOPLE_THERE = {
@@ -171,3 +172,21 @@ def test_an_observer_who_turns_out_to_be_the_patient_leaves_them_alone(known_by:
     else:
         told(play, also_known_as=[check.observer.ref])
     assert [asked.text for asked in play.journey.support.values() if "observer" in asked.text]
+
+
+def test_who_left_and_turns_out_to_be_the_patient_is_asked_for_anew() -> None:
+    """They were back when it came out. The same had been asked and answered, so that nobody was asked."""
+    play = _running().branch()
+    here = entered(play, "moni")
+    play.do(c.TakeInStaff(members=(here.model_copy(update={"until": play.at}),)), CLOCK)
+    play.do(c.AnswerSupport(support="support-1", text="a colleague took over"), Role.ON_CALL_CLINICIAN)
+    play.do(c.TakeInStaff(members=(here,)), CLOCK)
+    for times in (2, 3):
+        merged(play, "moni")
+        [asked] = [each for each in play.journey.support.values() if each.open]
+        assert "session monitor" in asked.text
+        told(play, doses=[dose(START - timedelta(days=300 + times))])
+        assert len(play.journey.support) == times, "once for each time that it comes out"
+        play.do(c.AnswerSupport(support=asked.id, text="a colleague took over"), Role.ON_CALL_CLINICIAN)
+        play.do(c.ProposeUnmerge(merge=f"merge-{times - 1}", reason="x"), Role.COORDINATOR)
+        play.sign(SignOffKind.PATIENT_UNMERGE, f"merge-{times - 1}")

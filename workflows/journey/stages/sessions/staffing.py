@@ -20,14 +20,25 @@ from workflows.journey.vocabulary.words import in_words
 
 def react_lost(journey: Journey, body: e.EventBody, at: datetime) -> Iterator[e.EventBody]:
     """Ask for somebody else in each part of a session that runs whose person is lost, as long as that is not asked. It
-    is asked once; and again where they were back, and leave anew."""
-    leaves = body.person if isinstance(body, e.CareTeamLeft) else None
+    is asked once for each reason; and again where they were back, and are lost anew."""
+    leaves = _who(body)
     for session in journey.sessions.values():
         for part, person in _find_lost(journey, session) if session.running else ():
-            what = f"session {session.number} runs, and its {in_words(part)} may not do it any more: {_REMEDY[part]}"
+            why = "turns out to be the patient" if journey.is_patient(person) else "may not do it any more"
+            what = f"session {session.number} runs, and its {in_words(part)} {why}: {_REMEDY[part]}"
             asked = [support for support in journey.support.values() if support.text == what]
             if not any(support.open for support in asked) and (not asked or person == leaves):
                 yield ask_support(journey, OF_LOST_STAFF, what)
+
+
+def _who(body: e.EventBody) -> str | None:
+    """Of whom an event says that they are lost; None where it may be several, or nobody."""
+    match body:
+        case e.CareTeamLeft():
+            return body.person
+        case e.PatientMerged():
+            return body.other
+    return None
 
 
 _REMEDY = {
