@@ -5,6 +5,10 @@ rule.
 """
 
 BAD_CARE = {
+    "a vital sign at no minute": (
+        "also_measured: {}\n", "also_measured: {oxygen: [15]}\n", "also_measured", "sessions.also_measured.oxygen[0]",
+        "one of vitals_minutes",
+    ),
     "dead threshold": ("cutoff: 10\n", "cutoff: 28\n", "cutoff", "instruments.thresholds.PHQ-9.cutoff", "end at 27"),
     "threshold not for it": (
         "cutoff: 10\n", "release_max: 1\n", "release_max: 1\n", "instruments.thresholds.PHQ-9.release_max",

@@ -53,6 +53,10 @@ def give_invented_values(protocol: Protocol) -> Protocol:
         "planned": planned,
         "observe_minutes": shown,
         "vitals_minutes": [minute for minute in shown if minute in protocol.sessions.vitals_minutes],
+        "also_measured": {
+            sign: [minute for minute in shown if minute in minutes]
+            for sign, minutes in protocol.sessions.also_measured.items()
+        },
     }
     for name, field in (
         ("clinician_visits", "after_session"),

@@ -142,6 +142,10 @@ def _check_sessions(protocol: Protocol) -> Broken:
             yield ("sessions", "vitals_minutes", position), "must be one of observe_minutes"
     if not any(minute >= rules.minimum_minutes for minute in rules.vitals_minutes):
         yield ("sessions", "vitals_minutes"), "blood pressure must be measured at the end too, from minimum_minutes on"
+    for sign, minutes in rules.also_measured.items():
+        for position, minute in enumerate(minutes):
+            if minute not in rules.vitals_minutes:
+                yield ("sessions", "also_measured", sign, position), "must be one of vitals_minutes"
     for name in rules.criteria_known_from:
         if name not in rules.release_criteria:
             yield ("sessions", "criteria_known_from", name), "must be one of release_criteria"

@@ -159,6 +159,9 @@ class Sessions(InputModel):
     """Minutes after the dose at which the patient is observed, rising. Each is observed, or recorded as missed."""
     vitals_minutes: tuple[Count, ...]
     """Those of them at which blood pressure is measured too."""
+    also_measured: SortedDict[Literal["heart_rate", "oxygen"], tuple[Count, ...]] = {}
+    """Further vital signs that are measured after the dose, each with those of vitals_minutes at which. A session ends
+    once each was measured. None of them unless the clinic asks for it: sources have them "if measured"."""
     observe_window_minutes: Minutes
     """By how many minutes an observation may lie beside the minute it is made for."""
     observe_entry_minutes: Count
@@ -202,6 +205,10 @@ class Sessions(InputModel):
         """Return what must hold for a session in a setting to end."""
         there = self.settings[setting]
         return (*(name for name in self.release_criteria if name not in there.not_asked), *there.also_at_end)
+
+    def measured_at(self, minute: int) -> tuple[str, ...]:
+        """Return the further vital signs that are measured at a scheduled minute."""
+        return tuple(sign for sign, minutes in self.also_measured.items() if minute in minutes)
 
     def nearest_minute(self, minute: float) -> int:
         """Return the scheduled minute that a minute after the dose is nearest to; the earlier one of two."""

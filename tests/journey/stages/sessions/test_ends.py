@@ -13,6 +13,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.patient.model import Elsewhere
 from workflows.journey.instruments import Instrument
+from workflows.journey.needs import needs
 from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.clinical import KnownDose
@@ -140,6 +141,42 @@ def test_vital_signs_of_another_time_are_no_measurement_that_is_due(minutes: int
     assert due in play.journey.sessions[1].awaited(play.journey.protocol.sessions.observe_minutes)
     high = seen.model_copy(update={"vitals": vitals(measured, 215, 135)})
     assert one(play.do(high, Role.SESSION_MONITOR), e.SessionObserved).alert == "emergency", "it is judged all the same"
+
+
+@pytest.mark.requirement("A29")
+def test_no_session_ends_without_the_vital_signs_that_the_protocol_has_measured() -> None:
+    """Heart rate and oxygen were never measured after the dose, and the session ended."""
+    play = after("session.dose")
+    asked = {"heart_rate": (40,), "oxygen": (40,)}
+    sessions = play.journey.protocol.sessions.model_copy(update={"also_measured": asked})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"sessions": sessions}))
+    play.clock()
+    for minute in (15, 40, 120):
+        play.at = last_dose(play) + timedelta(minutes=minute)
+        pressure = vitals(play.at).model_copy(update={"heart_rate": None, "oxygen": None})
+        seen = observation(play.journey, 1, minute, play.at).model_copy(update={"vitals": pressure})
+        made = one(play.do(seen, Role.SESSION_MONITOR), e.SessionObserved).scheduled
+        assert made == (minute if minute not in asked["oxygen"] else None)
+    left_out(play)
+    play.later(minutes=1)
+    for sign in ("heart_rate", "oxygen"):
+        says = f"{sign.replace('_', ' ')} not measured since the dose"
+        play.refused(ending(play), Role.SESSION_MONITOR, code=RefusalCode.INCOMPLETE, field="criteria", says=says)
+        pressure = pressure.model_copy(update={sign: getattr(vitals(play.at), sign), "measured_at": play.at})
+        again = observation(play.journey, 1, 121, play.at).model_copy(update={"vitals": pressure})
+        play.do(again, Role.SESSION_MONITOR)
+    play.do(ending(play), Role.SESSION_MONITOR)
+
+
+def test_what_is_to_be_measured_is_asked_for() -> None:
+    play = observed_until(15)
+    sessions = play.journey.protocol.sessions.model_copy(update={"also_measured": {"oxygen": (40,)}})
+    play = play.changed(protocol=play.journey.protocol.model_copy(update={"sessions": sessions}))
+    asked = {need.subject: need.what for need in needs(play.journey) if need.kind == "observation"}
+    assert asked == {
+        "1-40": "observe session 1 at 40 minutes, and measure oxygen",
+        "1-120": "observe session 1 at 120 minutes",
+    }
 
 
 def last_seen(play: Play, changed: dict[str, Any]) -> None:

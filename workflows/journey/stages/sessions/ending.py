@@ -27,6 +27,7 @@ from workflows.journey.stages.sessions.state import Observation, Session
 from workflows.journey.vocabulary.actors import CLINICAL, Actor
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.vocabulary.severity import OF_OBSERVATION, Severity, is_at_least
+from workflows.journey.vocabulary.words import in_words
 
 BESIDE = "observation.recorded"
 """The kind of the event of an observation that was told beside a session."""
@@ -224,7 +225,11 @@ def _vitals_not_settled(
         first = earliest_end(journey, dosed_at) - dosed_at
         yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
     baseline = None if session.check is None else session.check.vitals
-    for sign, moment in find_unsettled(rules.vitals, *_readings(journey, session, dosed_at), baseline):
+    readings, beside = _readings(journey, session, dosed_at)
+    for sign in rules.also_measured:
+        if not any(getattr(taken, sign) is not None for _, taken in readings):
+            yield "vitals", f"{in_words(sign)} not measured since the dose"
+    for sign, moment in find_unsettled(rules.vitals, readings, beside, baseline):
         minute = (moment - dosed_at) / timedelta(minutes=1)
         yield "vitals", f"{sign} at {minute:.0f} minutes beyond the rule for the end, and not measured again"
 

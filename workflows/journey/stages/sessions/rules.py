@@ -327,10 +327,11 @@ def _running(journey: Journey, session: Session) -> Iterator[Requirement]:
         unseen = minute in session.missed and not journey.is_seen_since(session, minute)
         if minute not in (*awaited, *as_told_before) and not unseen:
             continue
+        also = " and ".join(map(in_words, rules.measured_at(minute)))
         yield _monitors(
             session,
             OBSERVATION,
-            f"observe session {number} at {minute} minutes",
+            f"observe session {number} at {minute} minutes" + (f", and measure {also}" if also else ""),
             subject=f"{number}-{minute}",
             due=due,
             care=False,

@@ -15,7 +15,8 @@ def find_made_minute(
     nearest = rules.nearest_minute(minute)
     near = abs(nearest - minute) <= rules.observe_window_minutes
     in_time = entered_at - seen_at <= timedelta(minutes=rules.observe_entry_minutes)
-    whole = nearest not in rules.vitals_minutes or is_measured_then(rules, seen_at, vitals)
+    measured = nearest not in rules.vitals_minutes or is_measured_then(rules, seen_at, vitals)
+    whole = measured and all(getattr(vitals, sign, None) is not None for sign in rules.measured_at(nearest))
     return nearest if near and in_time and whole else None
 
 
