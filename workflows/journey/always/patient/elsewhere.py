@@ -43,8 +43,8 @@ def see_elsewhere(
 ) -> Elsewhere:
     """Return what these journeys say to another one of their patient, with this medicine, at this clinic. It does not
     depend on the order of the journeys. ``unreadable``: there are others that cannot be read. ``asked``: in the journey
-    of another patient it is to be decided if this one is the same. However much there is, it has room in one event: what
-    is long ago or alike is said in one."""
+    of another patient it is to be decided if this one is the same. However much there is, it has room in one event:
+    what is long ago or alike is said in one."""
     others = tuple(journeys)
     return Elsewhere(
         doses=_sum_up_doses(
