@@ -226,9 +226,9 @@ def _vitals_not_settled(
         yield "vitals", f"no vital signs from {first / timedelta(minutes=1):g} minutes on"
     baseline = None if session.check is None else session.check.vitals
     readings, beside = _readings(journey, session, dosed_at)
-    for sign in rules.also_measured:
-        if not any(getattr(taken, sign) is not None for _, taken in readings):
-            yield "vitals", f"{in_words(sign)} not measured since the dose"
+    for wanted in rules.also_measured:
+        if not any(getattr(taken, wanted) is not None for _, taken in readings):
+            yield "vitals", f"{in_words(wanted)} not measured since the dose"
     for sign, moment in find_unsettled(rules.vitals, readings, beside, baseline):
         minute = (moment - dosed_at) / timedelta(minutes=1)
         yield "vitals", f"{sign} at {minute:.0f} minutes beyond the rule for the end, and not measured again"
