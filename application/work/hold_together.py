@@ -31,7 +31,7 @@ from application.errors import (
 from application.pathway.command_catalog import CommandKind, require_role
 from application.pathway.commands import submit, wait_until_recorded
 from application.protocols.files import find_protocol
-from application.reading.access_log import Query, clinics_to_list, keep_look
+from application.reading.access_log import Query, clinics_to_list, keep_look, require_staff
 from application.reading.freshness import true_up_to, wait_for_read_models
 from application.reading.history import load_history, read_journeys
 from application.sign_offs.requests import OpenRequest, requests
@@ -205,9 +205,11 @@ async def prepare_releases(context: Context, query: PrepareReleases) -> Prepared
     it. Nothing is signed or sent.
 
     Raises:
+        NotAllowed: they are not of the staff.
         NotFound: no hold of this request is in a journey that they may see.
         NotVerified: the evidence of one is not what its request names.
     """
+    require_staff(context, "which journeys were held together")
     if context.as_seen is None:
         found, _ = await _all(context, CaseloadFilter(together=query.request), None)
         journey_ids: Sequence[UUID] = [case.journey_id for case in found]

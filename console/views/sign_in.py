@@ -35,8 +35,9 @@ HOME = {Role.PATIENT: "/work?mine=yes", Role.OBSERVER: "/work?mine=yes"}
 
 
 @router.get("/")
-async def home() -> Response:
-    return RedirectResponse("/work", 303)
+async def home(request: Request) -> Response:
+    signed_in = signed_in_with(request)
+    return RedirectResponse("/work" if signed_in is None else home_of(signed_in), 303)
 
 
 @router.get("/sign-in")
