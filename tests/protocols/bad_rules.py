@@ -5,6 +5,10 @@ rule.
 """
 
 BAD_CARE = {
+    "nothing to attest": (
+        "attest_lasting_days: {persistent_symptoms: 30}\n", "attest_lasting_days: {lasting: 30}\n",
+        "attest_lasting_days", "eligibility.attest_lasting_days.lasting", "one of attest",
+    ),
     "a vital sign at no minute": (
         "also_measured: {}\n", "also_measured: {oxygen: [15]}\n", "also_measured", "sessions.also_measured.oxygen[0]",
         "one of vitals_minutes",

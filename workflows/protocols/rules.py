@@ -110,6 +110,9 @@ def _walk(whole: dict[str, Any]) -> Iterator[tuple[FieldPath, Any]]:
 
 
 def _check_exclusions(protocol: Protocol) -> Broken:
+    for name in protocol.eligibility.attest_lasting_days:
+        if name not in protocol.eligibility.attest:
+            yield ("eligibility", "attest_lasting_days", name), "must be one of attest"
     for position, exclusion in enumerate(protocol.exclusions):
         known = exclusion.known_from
         named = () if known is None else known.medicines or ()

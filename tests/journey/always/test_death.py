@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from simulation.people import PEOPLE, checklist, observation, plan
+from simulation.moves.sessions import go_through
+from simulation.people import PEOPLE, observation, plan
 from tests.journey.play import (
     HERE,
     PROTOCOLS,
@@ -408,7 +409,7 @@ SEEN: dict[str, tuple[Callable[[], Play], Callable[[Play], c.CommandBody], Role,
     "nobody knows": (_harmed, lambda _: followed_up("adverse-event-1", "unknown"), Role.CLINICIAN, False),
     "measured": (
         lambda: before("session.check"),
-        lambda play: checklist(play.journey, 1, play.at),
+        lambda play: go_through(play.journey, 1, play.at),
         Role.SESSION_MONITOR,
         True,
     ),

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from workflows.journey.protocol.common import Count
 from workflows.journey.vocabulary.actors import CLINICAL, Role
-from workflows.journey.vocabulary.base import Identifier, InputModel, Short, Whole
+from workflows.journey.vocabulary.base import Identifier, InputModel, Short, SortedDict, Whole
 from workflows.journey.vocabulary.calendars import Day
 
 
@@ -50,6 +50,9 @@ class Eligibility(InputModel):
     """Standard treatments that come before."""
     attest: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     """Criteria that a clinician attests with yes or no. A no stands in the way."""
+    attest_lasting_days: SortedDict[Identifier, Count] = {}
+    """Those of them that hold only for symptoms that have lasted so many days, by the evaluation. A yes to the contrary
+    is refused."""
     factors: Annotated[tuple[Identifier, ...], Field(min_length=3)]
     """What is weighed for the decision about the setting, each in words."""
     screening_valid_days: Count

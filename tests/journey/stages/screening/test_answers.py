@@ -19,6 +19,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.instruments import Instrument
 from workflows.journey.protocol import KnownFrom, SignOffKind
+from workflows.journey.stages.screening.rules import eligibility_obstacles
 from workflows.journey.vocabulary.actors import Licence, Role
 from workflows.journey.vocabulary.clinical import Patient, UsState
 from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
@@ -108,6 +109,31 @@ def test_an_answer_about_age_agrees_with_the_birth_date(years: int, code: str, w
     play = screening_of()
     today = play.at.date()
     answer(screening_of(born=date(today.year - years, 1, 1)), code, word, contrary)
+
+
+@pytest.mark.requirement("B40")
+def test_symptoms_are_persistent_only_if_they_have_lasted() -> None:
+    """Symptoms since yesterday were attested to be persistent."""
+    play = screening_of()
+    least = play.journey.protocol.eligibility.attest_lasting_days["persistent_symptoms"]
+    said = c.RecordScreening(criteria={"persistent_symptoms": True})
+    for days, holds in ((1, False), (least - 1, False), (least, True)):
+        since = play.at.date() - timedelta(days=days)
+        evaluated = play.journey.evaluation.model_copy(update={"symptoms_since": since})
+        here = play.changed(evaluation=evaluated)
+        if holds:
+            here.do(said)
+        else:
+            refused = f"fewer than {least} days"
+            here.refused(said, code=RefusalCode.CONTRADICTS, field="criteria.persistent_symptoms", says=refused)
+            here.do(c.RecordScreening(criteria={"persistent_symptoms": False}))
+
+
+def test_nobody_is_eligible_whose_symptoms_turn_out_to_be_of_yesterday() -> None:
+    play = before("session.release")
+    evaluated = play.journey.evaluation.model_copy(update={"symptoms_since": play.at.date() - timedelta(days=1)})
+    found = eligibility_obstacles(play.changed(evaluation=evaluated).journey, play.at)
+    assert [why for why in found if "persistent_symptoms" in why]
 
 
 @pytest.mark.requirement("A36", "B17")

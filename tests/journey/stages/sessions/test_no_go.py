@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from simulation.people import checklist, no_risk, vitals
+from simulation.moves.sessions import go_through
+from simulation.people import checklist, no_risk, revision, vitals
 from tests.journey.play import PROTOCOLS, Play, after, before, one
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -78,6 +79,21 @@ def item_9(answer: int) -> c.RecordInstrument:
     return c.RecordInstrument(instrument=Instrument.PHQ_9, occasion="asked", answers=[0] * 8 + [answer])
 
 
+def another_plan() -> c.RecordPlan:
+    known = at_start().journey
+    assert known.plan is not None
+    return revision(known, known.plan)
+
+
+def nausea() -> c.ReportAdverseEvent:
+    return c.ReportAdverseEvent(what="nausea (invented)", grade=1, serious=False, onset=at_start().at)
+
+
+def wrong_check_in() -> c.MarkInError:
+    """A check-in before the session that was another patient's: it is owed again."""
+    return c.MarkInError(version=at_start().version_of("check-in.completed"), reason="another patient's (invented)")
+
+
 RECORDED: list[tuple[str, c.CommandBody, Role, bool]] = [
     ("suicide_risk_none_or_low", since_asked("moderate"), Role.CLINICIAN, True),
     ("suicide_risk_none_or_low", c.ReportCrisis(what="invented"), Role.OBSERVER, True),
@@ -85,6 +101,10 @@ RECORDED: list[tuple[str, c.CommandBody, Role, bool]] = [
     ("item_9_zero_or_cleared", item_9(0), Role.PATIENT, False),
     ("consents_active_and_current", c.WithdrawConsent(consent="telehealth"), Role.PATIENT, True),
     ("interval_met", c.RecordDose(dose_mg=5, route="oral", taken_at=last_taken()), Role.PATIENT, True),
+    ("plan_signed", another_plan(), Role.CLINICIAN, True),
+    ("no_open_hold_or_adverse_event", c.PlaceHold(reason="x"), Role.OBSERVER, True),
+    ("no_open_hold_or_adverse_event", nausea(), Role.PATIENT, True),
+    ("check_ins_complete", wrong_check_in(), Role.CLINICIAN, True),
 ]
 
 
@@ -120,7 +140,7 @@ def test_a_no_go_holds_care_is_told_and_no_second_checklist_lifts_it(finding: st
     kind = SignOffKind.SEVERE_HOLD_RELEASE if placed.severe else SignOffKind.HOLD_RELEASE
     assert play.asks_for(kind, placed.hold)
     play.later(minutes=1)
-    check(play)
+    play.do(go_through(play.journey, SECOND, play.at), Role.SESSION_MONITOR)
     play.refused(c.ReleaseSession(session=SECOND), Role.SESSION_MONITOR, code=RefusalCode.HELD)
     assert play.journey.held
 

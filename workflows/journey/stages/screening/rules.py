@@ -27,7 +27,7 @@ from workflows.journey.stages.evaluation.rules import find_untreated
 from workflows.journey.stages.screening.model import FindingName
 from workflows.journey.stages.screening.worsening import react_change
 from workflows.journey.vocabulary.actors import Actor, Role
-from workflows.journey.vocabulary.calendars import age_on, birthday
+from workflows.journey.vocabulary.calendars import age_on, birthday, local
 from workflows.journey.vocabulary.refusals import RefusalCode, list_some, refuse, require_known
 from workflows.journey.vocabulary.stage import Stage
 
@@ -49,6 +49,14 @@ def record_screening(journey: Journey, command: c.RecordScreening, by: Actor, at
                 f"the answer to {exclusion.code} cannot be right: {contrary}",
                 "Answer by what is recorded, or with unknown until what is wrong there is corrected",
                 f"exclusions.{exclusion.code}",
+            )
+    for name, holds in command.criteria.items():
+        if holds and (contrary := _too_short(journey, name, at)) is not None:
+            refuse(
+                RefusalCode.CONTRADICTS,
+                f"{name} cannot be attested: {contrary}",
+                "Attest it with no, or correct since when the symptoms have lasted (`pathway amend`)",
+                f"criteria.{name}",
             )
     risk = known_levels(journey, at)
     known = {x.code: _basis(journey, x, risk) for x in protocol.exclusions if x.code in command.exclusions}
@@ -77,6 +85,15 @@ def contradiction(journey: Journey, exclusion: Exclusion, answer: str, at: datet
     """Return what is known at a moment (UTC) and speaks against an answer. A yes about suicide risk is never
     contradicted: a clinician may know more than the C-SSRS asks."""
     return _contradiction(journey, exclusion, answer, known_levels(journey, at), _age(journey, at))
+
+
+def _too_short(journey: Journey, criterion: str, at: datetime) -> str | None:
+    """Return why the symptoms have not lasted long enough at a moment (UTC) for a criterion, by the evaluation."""
+    least = journey.protocol.eligibility.attest_lasting_days.get(criterion)
+    since = journey.evaluation.symptoms_since
+    if least is None or since is None or (local(at, journey.patient.zone).date() - since).days >= least:
+        return None
+    return f"by the evaluation the symptoms have lasted fewer than {least} days"
 
 
 def _age(journey: Journey, at: datetime) -> int:
@@ -264,6 +281,8 @@ def eligibility_obstacles(journey: Journey, at: datetime) -> tuple[str, ...]:
         found.append("review exclusions without a signed decision")
     criteria = journey.screening.criteria
     found += [f"criterion {n} not attested" for n in journey.protocol.eligibility.attest if criteria.get(n) is False]
+    short = {name: _too_short(journey, name, at) for name, holds in criteria.items() if holds}
+    found += [f"criterion {name}: {why}" for name, why in short.items() if why is not None]
     found += [f"found not to hold: {name}" for name, each in journey.screening.findings.items() if not each.holds]
     if _age(journey, at) < journey.protocol.eligibility.min_age_years:
         found.append("the patient is under age")

@@ -14,12 +14,16 @@ from typing import Literal
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
-from workflows.journey.always.holds.model import place
+from workflows.journey.always.adverse_events.rules import is_reviewed
+from workflows.journey.always.holds.model import name_hold, place
 from workflows.journey.always.medicines.rules import require_agreement
 from workflows.journey.always.pregnancy.rules import require_not_found
 from workflows.journey.always.safety.model import ask_support
 from workflows.journey.always.safety.suicide_risk import ITEM_9_OPEN, NEVER_ASKED, suicide_risk_obstacles
-from workflows.journey.protocol import VitalsRules
+from workflows.journey.evidence import is_approved
+from workflows.journey.obligation_types import CHECK_IN, MISSED_CONTACT, OBLIGATION_TYPES
+from workflows.journey.obligations import obligations
+from workflows.journey.protocol import SignOffKind, VitalsRules
 from workflows.journey.setting import rules_of
 from workflows.journey.stages.education.rules import find_unconsented
 from workflows.journey.stages.sessions.dose_gate import (
@@ -81,12 +85,33 @@ def find_contradicted(journey: Journey, session: Session, at: datetime) -> dict[
     gate asks for the same by itself."""
     risk = [why for why in suicide_risk_obstacles(journey, at) if why not in (ITEM_9_OPEN, NEVER_ASKED)]
     known: dict[str, Sequence[str]] = {
+        "plan_signed": ()
+        if is_approved(journey, SignOffKind.PLAN) and journey.plan_owed_since is None
+        else ("plan not signed as it now is",),
+        "no_open_hold_or_adverse_event": (*_find_held(journey), *_find_unreviewed(journey)),
+        "check_ins_complete": _find_check_ins(journey, at),
         "consents_active_and_current": [f"consent {name} not in force" for name in find_unconsented(journey)],
         "interval_met": interval_obstacles(journey, max(at, session.starts_at)),
         "suicide_risk_none_or_low": risk,
         "item_9_zero_or_cleared": (ITEM_9_OPEN,) if journey.item_9_open else (),
     }
     return {item: against for item, against in known.items() if against}
+
+
+def _find_held(journey: Journey) -> Iterator[str]:
+    """Name the holds that stand. Those that checklists placed before are what this one is recorded for."""
+    return (name_hold(hold) for hold in journey.standing_holds if hold.cause != NO_GO)
+
+
+def _find_unreviewed(journey: Journey) -> Iterator[str]:
+    """Name the adverse events that nobody has reviewed."""
+    return (f"{name} is not reviewed" for name in journey.adverse_events if not is_reviewed(journey, name))
+
+
+def _find_check_ins(journey: Journey, at: datetime) -> tuple[str, ...]:
+    kinds = (CHECK_IN.kind, MISSED_CONTACT.kind)
+    asked = (waiting for waiting in obligations(journey) if waiting.kind in kinds)
+    return tuple(w.what for w in asked if OBLIGATION_TYPES[w.kind].stands_before_dose(w.deadline, at))
 
 
 def _require_uncontradicted(journey: Journey, session: Session, items: dict[str, bool], at: datetime) -> None:
