@@ -1,10 +1,11 @@
 """The patient's particulars change during months of care, and what rests on them is judged anew."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from tests.journey.elsewhere import told
 from tests.journey.instruments.vectors import c_ssrs
 from tests.journey.play import HERE, Play, after, before, kinds, one, started
 from workflows.journey import commands as c
@@ -207,3 +208,44 @@ def test_a_hold_that_nobody_known_may_release_where_the_patient_moved_to_is_told
     licensed = before("session.release")
     licensed.do(c.Move(zone="America/Chicago", state="TX"), Role.COORDINATOR)
     assert licensed.waits_for("licence_there") is None
+
+
+@pytest.mark.parametrize(
+    "lost", ["their licence has ended", "they have left", "they are the patient", "only one of two"]
+)
+def test_whoever_may_not_sign_any_more_where_the_patient_moved_to_leaves_it_to_nobody(lost: str) -> None:
+    """The licence of the only one for that state was over, and nobody was told that none is left."""
+    play = before("session.release")
+    play.do(c.ReportAdverseEvent(what="x", grade=3, serious=False, onset=play.at), Role.SESSION_MONITOR)
+    play.do(c.Move(zone="America/Anchorage", state="AK"), Role.COORDINATOR)
+    severe = next(hold.id for hold in play.journey.standing_holds if hold.severe)
+    director = next(m for m in play.journey.members if m.role == Role.CLINICIAN)
+    assert director.licence is not None
+    there = director.licence.model_copy(update={"states": ("AK",)})
+    one = director.model_copy(update={"id": "director-there", "role": Role.MEDICAL_DIRECTOR, "licence": there})
+    other = there.model_copy(update={"number": "INVENTED-AK-2"})
+    two = director.model_copy(update={"id": "clinician-there", "licence": other})
+    play.do(c.TakeInStaff(members=(one, two)), CLOCK)
+    assert play.waits_for("licence_there") is None
+    match lost:
+        case "their licence has ended":
+            ended = there.model_copy(update={"expires": play.at.date() - timedelta(days=3)})
+            play.do(c.TakeInStaff(members=(one.model_copy(update={"licence": ended}),)), CLOCK)
+        case "they have left":
+            play.do(c.TakeInStaff(members=(one.model_copy(update={"until": play.at}),)), CLOCK)
+        case "they are the patient":
+            told(play, also_known_as=[play.journey.patient.ref, one.id])
+        case _:
+            play.do(c.TakeInStaff(members=(two.model_copy(update={"licence": there}),)), CLOCK)
+    waiting = play.waits_for("licence_there", severe)
+    assert waiting is not None
+    assert waiting.owner == Role.MEDICAL_DIRECTOR
+
+
+def test_that_nobody_may_sign_the_evaluation_where_the_patient_moved_to_is_told_too() -> None:
+    play = before("evaluation.record")
+    play.do(c.Move(zone="America/Anchorage", state="AK"), Role.COORDINATOR)
+    assert not play.journey.held, "nothing was decided yet"
+    waiting = play.waits_for("licence_there")
+    assert waiting is not None
+    assert "AK" in waiting.what

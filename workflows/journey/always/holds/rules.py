@@ -9,7 +9,9 @@ from datetime import datetime
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
+from workflows.journey.always.care_team.identity import is_same_person
 from workflows.journey.always.holds.model import RISK_CAUSES, place
+from workflows.journey.authorization import cosigners
 from workflows.journey.evidence import sign_off_requirement
 from workflows.journey.obligation_types import LICENCE_THERE
 from workflows.journey.protocol import SignOffKind
@@ -43,7 +45,10 @@ def react_moved(journey: Journey, body: e.PatientMoved, at: datetime) -> Iterato
 
 def needs(journey: Journey) -> Iterator[Requirement]:
     """Ask for a decision on every hold that is not released. A severe one needs the sign-off for severe holds; one
-    because of suicide risk is released by the decision on that risk."""
+    because of suicide risk is released by the decision on that risk. In the evaluation a move holds nothing, and may
+    leave nobody to sign it all the same."""
+    if journey.stage == Stage.EVALUATION and not _may_anybody_sign(journey, SignOffKind.EVALUATION):
+        yield _ask_for_licence(journey, "evaluation", "sign the evaluation")
     for hold in journey.standing_holds:
         if hold.cause in RISK_CAUSES:
             continue
@@ -52,24 +57,45 @@ def needs(journey: Journey) -> Iterator[Requirement]:
         if asked:
             yield asked
         if not _may_anybody_sign(journey, kind):
-            state = journey.patient.state
-            yield require(
-                LICENCE_THERE,
-                subject=hold.id,
-                owner=Role.MEDICAL_DIRECTOR,
-                what=f"find somebody licensed in {state} to decide on {name_of(hold.id)}: nobody is known here. "
-                "Have them entered (`clinician enter`), and hand over to them (`pathway reassign`)",
-                care=False,
-            )
+            yield _ask_for_licence(journey, hold.id, f"decide on {name_of(hold.id)}")
+
+
+def _ask_for_licence(journey: Journey, subject: str, decision: str) -> Requirement:
+    return require(
+        LICENCE_THERE,
+        subject=subject,
+        owner=Role.MEDICAL_DIRECTOR,
+        what=f"find somebody licensed in {journey.patient.state} to {decision}: not enough people are known here. "
+        "Have them entered (`clinician enter`), and hand over to them (`pathway reassign`)",
+        care=False,
+    )
 
 
 def _may_anybody_sign(journey: Journey, kind: SignOffKind) -> bool:
-    """Whether, since the patient moved, this journey knows of anybody in a role that may sign this who has a licence in
-    the state. Before that the clinic's staff were looked at when the pathway began."""
-    roles, state = journey.protocol.sign_offs[kind].roles, journey.patient.state
-    known = [(m.role, m.licence) for m in journey.members] + [(s.role, s.licence) for s in journey.sign_offs]
-    licensed = (role in roles and licence is not None and state in licence.states for role, licence in known)
-    return "state" not in journey.told_at or any(licensed)
+    """Whether, since the patient moved, this journey knows of as many people as this takes, each in a role that may and
+    with a licence in the state. Before that the clinic's staff were looked at when the pathway began."""
+    if "state" not in journey.told_at:
+        return True
+    first, second = (
+        _list_licensed(journey, roles) for roles in (journey.protocol.sign_offs[kind].roles, cosigners(journey, kind))
+    )
+    if not cosigners(journey, kind):
+        return bool(first)
+    return any(not is_same_person(journey, one, other) for one in first for other in second)
+
+
+def _list_licensed(journey: Journey, roles: tuple[Role, ...]) -> tuple[str, ...]:
+    """Return who is known to have one of these roles and a licence where the patient lives: staff as the register said
+    when it was last looked at, and of others whoever signed here with one."""
+    at, state = journey.looked_at or journey.started_at, journey.patient.state
+    asked = [member.id for member in journey.members]
+    entered = ((m.id, m.role, m.licence) for m in journey.members if m.works_at(journey.clinic, at))
+    signed = ((s.by, s.role, s.licence) for s in journey.sign_offs if s.by not in asked)
+    return tuple(
+        person
+        for person, role, licence in (*entered, *signed)
+        if role in roles and licence is not None and licence.covers(state, at) and not journey.is_patient(person)
+    )
 
 
 DECISIONS: Decisions = {
