@@ -10,7 +10,7 @@ from workflows.journey import events as e
 from workflows.journey.always.access import model as access
 from workflows.journey.always.adverse_events import model as adverse_events
 from workflows.journey.always.care_team import model as care_team
-from workflows.journey.always.care_team.identity import shares_licence
+from workflows.journey.always.care_team.identity import licences_of, shares_licence
 from workflows.journey.always.clock import model as clock
 from workflows.journey.always.corrections.entered_in_error import fact_of, void
 from workflows.journey.always.corrections.model import CorrectionMade, CorrectionsState
@@ -71,7 +71,16 @@ class Journey(
     def is_patient(self, person: str, licence: Licence | None = None) -> bool:
         """Whether this is the patient, by whichever of their references, or by a licence that is theirs. ``licence`` is
         what somebody acts with."""
-        return super().is_patient(person) or shares_licence(self, person, self.patient_refs, licence)
+        return super().is_patient(person) or shares_licence(self, person, self._patient_licences(), licence)
+
+    def _patient_licences(self) -> tuple[Licence, ...]:
+        """The licences of the patient, as far as they have any. It is asked of each event, and changes hardly ever."""
+        kept: tuple[Licence, ...] | None = self.__dict__.get("patient_licences")
+        if kept is None:
+            kept = tuple(held for ref in self.patient_refs for held in licences_of(self, ref))
+            if type(self) is Journey:  # What only looks at a journey (`recall`) notes what it reads, and keeps nothing.
+                self.__dict__["patient_licences"] = kept
+        return kept
 
     @cached_property
     def memory(self) -> dict[object, Any]:
@@ -108,6 +117,8 @@ class Journey(
         new, now = copied.__dict__, self.__dict__
         for own in ("changed", "followed"):
             new.pop(own, None)
+        if any(name in LICENCES_KNOWN_FROM for name in update or ()):
+            new.pop("patient_licences", None)
         new["mark"] = object()
         if "memory" in now:
             bits = 0
@@ -119,6 +130,8 @@ class Journey(
         return copied
 
 
+LICENCES_KNOWN_FROM = ("patient", "merges", "also_known_as", "members", "sign_offs")
+"""The fields from which the licences of the patient are known."""
 FIELD_BITS = {name: 1 << number for number, name in enumerate(Journey.model_fields)}
 """A bit for each field of the state."""
 STATES_COMPARED = 8

@@ -38,9 +38,10 @@ def is_same_person(journey: PeopleKnown, one: str, other: str, licence: Licence 
     return any(is_one_licence(each, theirs) for each in own for theirs in licences_of(journey, other))
 
 
-def shares_licence(journey: PeopleKnown, person: str, others: Collection[str], licence: Licence | None = None) -> bool:
-    """Whether somebody has a licence under which one of these ids is known. ``licence`` is what they act with."""
-    theirs = [held for other in others for held in licences_of(journey, other)]
+def shares_licence(
+    journey: PeopleKnown, person: str, theirs: Collection[Licence], licence: Licence | None = None
+) -> bool:
+    """Whether somebody has one of these licences. ``licence`` is what they act with."""
     own = (*licences_of(journey, person), *(() if licence is None else (licence,))) if theirs else ()
     return any(is_one_licence(each, held) for each in own for held in theirs)
 
