@@ -92,7 +92,7 @@ class Signers:
     def proven(self, log: str, journey_id: UUID, command: Command, at: datetime) -> Command:
         """Return a command with the proof of a session that its sender opened at this moment (UTC)."""
         way = "link" if command.actor.role in WITHOUT_KEY else None
-        return prove(*self.acting(log, command.actor, at, way=way), journey_id, command)
+        return prove(*self.acting(log, command.actor, at, way=way), journey_id, command, at)
 
 
 def invent(directory: Path) -> Signers:

@@ -8,6 +8,7 @@ no alarm from leaving. They stand in `workflows.shell`.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -65,7 +66,7 @@ class CareJourney:
         if given.journey is not None:
             self._set_up(given, Ledger(given.journey, given.receipts, given.journey.version))
         elif given.start is not None:
-            begun = Ledger.begin(given.start, workflow.now())
+            begun = Ledger.begin(given.start, workflow.now(), workflow.info().workflow_start_time)
             if isinstance(begun, Refusal):
                 self._start_refusal = begun
             else:
@@ -136,7 +137,7 @@ class CareJourney:
         refusal = self._refused_before(command)
         if refusal is None and self._ledger.must_be_checked(command):
             refusal = await self._check_now(command)
-        receipt = self._decider.decide(command, refusal, authentic=authentic)
+        receipt = self._decider.decide(command, refusal, authentic=authentic, taken_at=self._taken_before())
         if receipt.refusal == m.QUARANTINED:
             raise Undecided(command)
         if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
@@ -207,6 +208,11 @@ class CareJourney:
         update = workflow.current_update_info()
         told = None if update is None else self._recorder.refused.get(update.id)
         return None if told is None or command.body.by_anybody else stay_refused(told)
+
+    def _taken_before(self) -> datetime | None:
+        """Return when a command was accepted (UTC) that a reset hands in again, if that is not recorded."""
+        update = workflow.current_update_info()
+        return None if update is None else self._recorder.taken.get(update.id)
 
     async def _as_proven(self, command: Command) -> Command:
         """Return what anybody may send, without the clinics of its sender unless the register knows them: it counts

@@ -4,7 +4,7 @@ The workflow knows only these models and signatures. The activities are declared
 ``activities``. They are not in the workflow's file, because the sandbox builds everything there again for each journey.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -161,10 +161,17 @@ def state_digest(journey: Journey, spelled: bytes) -> StateDigest:
 
 class AnsweredBefore(ImmutableModel):
     """How updates were answered before a reset, by their ids, of which nothing happened: that they cannot be checked,
-    or that they are refused, and why."""
+    or that they are refused, and why. And when those were ``taken`` that were accepted (UTC)."""
 
     unchecked: tuple[str, ...] = ()
     refused: tuple[tuple[str, Refusal], ...] = ()
+    taken: tuple[tuple[str, Instant], ...] = ()
+
+    def beside(self, recorded: Iterable[UUID]) -> "AnsweredBefore":
+        """Return the same without when those were taken that are recorded: there may be very many."""
+        known = {str(command_id) for command_id in recorded}
+        taken = tuple(each for each in self.taken if each[0].partition("/")[0] not in known)
+        return self.model_copy(update={"taken": taken})
 
 
 class RecordedState(ImmutableModel):

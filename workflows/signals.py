@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha256
 
 from pydantic import ConfigDict
@@ -11,6 +12,7 @@ from workflows.journey.always.safety.model import FURTHER
 from workflows.journey.commands import Command, KeepUnreadable
 from workflows.journey.decided import refuse_by_hand
 from workflows.journey.vocabulary.base import ImmutableModel, digest
+from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.limits import COMMAND_LIMIT
 from workflows.journey.vocabulary.refusals import Refusal
 
@@ -27,6 +29,11 @@ SENDER_WAITING = 1_000
 are counted, with their size and digest, and care is held."""
 
 
+HANDED_IN = "handed_in"
+"""The name of a signal by which the service hands in again what another run had taken: it holds that, as a signal, with
+when it was taken, in one payload that nobody can take apart."""
+
+
 class Signal(ImmutableModel):
     """A signal as it came. Of one that is too large, or came when too much was waiting, there is only the size in bytes
     and the SHA-256. It is ``authentic`` if whoever made it has the keys; otherwise somebody sent it by hand."""
@@ -40,6 +47,8 @@ class Signal(ImmutableModel):
     authentic: bool = False
     rank: Rank = Rank.REST
     sender: str = ""
+    taken_at: Instant | None = None
+    """When another run took it in (UTC), if it is handed in again."""
     told: Refusal | None = None
     """The refusal that its sender was told by a run that is over: it is handed in again, and stays refused."""
 
@@ -50,11 +59,13 @@ class Signal(ImmutableModel):
 
 
 class Unchecked(ImmutableModel):
-    """A command that came as a signal, of so many bytes, and waits until its signature, or its sender, is checked."""
+    """A command that came as a signal, of so many bytes, and waits until its signature, or its sender, is checked. When
+    it was taken in first (UTC), if it was accepted before and is decided again."""
 
     command: Command
     authentic: bool = False
     size: int = 0
+    taken_at: Instant | None = None
 
     @property
     def rank(self) -> Rank:
@@ -125,6 +136,11 @@ class Signals:
 
 def take_signal(name: str, contents: tuple[bytes, ...], *, authentic: bool, waiting: Signals) -> Signal:
     """Return a signal to be read, while others wait. One that is too large takes no memory."""
+    if authentic and name == HANDED_IN and len(contents) == 1:
+        with suppress(ValueError):
+            handed = Signal.model_validate_json(contents[0])
+            taken = take_signal(handed.name[:200], handed.contents, authentic=True, waiting=waiting)
+            return taken.model_copy(update={"taken_at": handed.taken_at})
     size = sum(map(len, contents))
     signal = Signal(name=name, contents=contents, size=size, authentic=authentic)
     if size <= COMMAND_LIMIT:

@@ -11,9 +11,10 @@ from activities.record.stored import NewEvent, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import AnyEventBody, Event
 from workflows.journey.vocabulary.base import Identifier, ImmutableModel, canonical
+from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.proof import WITHOUT_KEY, Proof
 
-ENVELOPED = ("body", "illustrative", "command_digest", "proof")
+ENVELOPED = ("body", "illustrative", "command_digest", "proof", "sent_at")
 """The fields of an event that go into its payload. Every other field has a column."""
 
 
@@ -23,8 +24,8 @@ def to_new(event: Event, decision: str | None = None) -> NewEvent:
     ``decision`` is the digest of its command as it is kept (`command_codec`), so that the chains cover that too.
     """
     payload = event.model_dump(mode="json", include=dict.fromkeys(ENVELOPED, True))
-    if event.proof is None:
-        del payload["proof"]
+    for absent in [name for name in ("proof", "sent_at") if payload[name] is None]:
+        del payload[absent]
     if decision is not None:
         payload["decision"] = decision
     # Their id is the patient's reference, or says who is near them: it is encrypted, and their role stands for it.
@@ -51,6 +52,7 @@ class _Enveloped(ImmutableModel):
     illustrative: bool
     command_digest: str
     proof: Proof | None = None
+    sent_at: Instant | None = None
     actor: str | None = None
 
 

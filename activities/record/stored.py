@@ -1,6 +1,6 @@
 """What goes into the record and comes out of it, and the columns it is read from."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID, uuid5
 
@@ -27,7 +27,7 @@ COMMANDS = (
 """Where commands are read: each with the id of its first event, under which it is encoded."""
 
 LATE = timedelta(minutes=5)
-"""What was decided longer ago than this when it is recorded is marked as late."""
+"""What was decided, or sent, longer ago than this when it is recorded is marked as late."""
 
 BEFORE_THE_FIRST = bytes(32)
 """The hash of a journey before its first event."""
@@ -54,6 +54,10 @@ class NewEvent(_Frozen):
     command_id: UUID
     causation_id: UUID | None
     payload: bytes = Field(repr=False)
+
+
+class _SentAt(BaseModel):
+    sent_at: AwareDatetime | None = None
 
 
 class StoredEvent(NewEvent):
@@ -83,8 +87,19 @@ class StoredEvent(NewEvent):
 
     @property
     def late(self) -> bool:
-        """Whether it was recorded long after it was decided, during an outage for example."""
-        return self.readable and self.recorded_at - self.occurred_at > LATE
+        """Whether it was recorded long after it was decided, during an outage for example; or long after it was sent:
+        somebody may have held it back."""
+        return self.readable and self.recorded_at - min(self.occurred_at, self._sent_at) > LATE
+
+    @property
+    def _sent_at(self) -> datetime:
+        """When the command it came of was sent, as the first event of each says; otherwise when it was decided."""
+        if b'"sent_at":' not in self.payload:
+            return self.occurred_at
+        try:
+            return _SentAt.model_validate_json(self.payload).sent_at or self.occurred_at
+        except ValueError:  # a forged row can be wrong in any way
+            return self.occurred_at
 
 
 class SealedEvent(NamedTuple):

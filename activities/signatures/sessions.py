@@ -25,6 +25,7 @@ from workflows.journey.commands import SIGNED, Command
 from workflows.journey.receipts import command_digest
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.proof import (
+    AHEAD,
     LONGEST_SESSION,
     WITHOUT_KEY,
     Proof,
@@ -32,7 +33,7 @@ from workflows.journey.vocabulary.proof import (
     SessionStatement,
     command_bytes,
 )
-from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.refusals import UNPROVEN, Refusal, RefusalCode
 
 DEMONSTRATION = "demonstration"
 """The way by which the service of a demonstration lets in everybody. It counts in demonstrations only."""
@@ -65,6 +66,7 @@ class SessionProblem(StrEnum):
     NOT_YET = "not_yet"
     OVER = "over"
     REVOKED = "revoked"
+    SENT_OUTSIDE = "sent_outside"
 
 
 _ANEW = "Open a working session with your own key (`working-session open`), and send it again"
@@ -83,6 +85,7 @@ _WORDS = {
     SessionProblem.NOT_YET: "the session begins later, or before its key was enrolled",
     SessionProblem.OVER: "your session is over",
     SessionProblem.REVOKED: "the key that opened your session has been revoked",
+    SessionProblem.SENT_OUTSIDE: "by the time it bears, this was sent in the future, or before or after your session",
 }
 
 
@@ -91,10 +94,13 @@ def open_session(key: Ed25519PrivateKey, statement: SessionStatement) -> Session
     return SessionCertificate(**dict(statement), value=key.sign(statement.signed_bytes()).hex())
 
 
-def prove(session: SessionCertificate, session_key: Ed25519PrivateKey, journey_id: UUID, command: Command) -> Command:
-    """Return a command signed by the key of a session."""
-    signed = command_bytes(session, journey_id, command.command_id, command_digest(command))
-    return command.model_copy(update={"proof": Proof(session=session, value=session_key.sign(signed).hex())})
+def prove(
+    session: SessionCertificate, session_key: Ed25519PrivateKey, journey_id: UUID, command: Command, sent_at: datetime
+) -> Command:
+    """Return a command signed by the key of a session, as sent at a moment (UTC)."""
+    signed = command_bytes(session, journey_id, command.command_id, command_digest(command), sent_at)
+    proof = Proof(session=session, value=session_key.sign(signed).hex())
+    return command.model_copy(update={"proof": proof, "sent_at": sent_at})
 
 
 def check_session(session: SessionCertificate, register: Register, log: ThisLog, at: datetime) -> SessionProblem | None:
@@ -116,7 +122,8 @@ def refuse_unproven(
         return None
     if command.proof is None:
         return None if log.demonstration else refusal_of(SessionProblem.NO_SESSION)
-    sent = _Sent(journey_id, command.command_id, command_digest(command), command.actor.id, command.actor.role)
+    actor = command.actor
+    sent = _Sent(journey_id, command.command_id, command_digest(command), actor.id, actor.role, command.sent_at)
     problem = next(_problems(command.proof, sent, register, log, clinic, at), None)
     if problem is None and register.is_revoked(command.proof.session.key_id, at):
         problem = SessionProblem.REVOKED
@@ -125,7 +132,7 @@ def refuse_unproven(
 
 def refusal_of(problem: SessionProblem) -> Refusal:
     """Say a problem in words for the person who acted."""
-    return Refusal(code=RefusalCode.NOT_ALLOWED, reason=_WORDS[problem], remedy=_ANEW, field="proof")
+    return Refusal(code=RefusalCode.NOT_ALLOWED, reason=_WORDS[problem], remedy=_ANEW, field=UNPROVEN)
 
 
 def unproven_events(register: Register, log: ThisLog, clinic: str, events: Sequence[e.Event]) -> Iterator[str]:
@@ -159,7 +166,9 @@ def _event_problem(event: e.Event, register: Register, log: ThisLog, clinic: str
     assert event.proof is not None
     if event.event_id != e.event_id(event.journey_id, event.command_id, 0):
         return SessionProblem.BAD_PROOF  # Copied from what it proves.
-    sent = _Sent(event.journey_id, event.command_id, event.command_digest, event.actor_id, event.actor_role)
+    sent = _Sent(
+        event.journey_id, event.command_id, event.command_digest, event.actor_id, event.actor_role, event.sent_at
+    )
     return next(_problems(event.proof, sent, register, log, clinic, event.at, grace=SKEW), None)
 
 
@@ -171,6 +180,7 @@ class _Sent(NamedTuple):
     digest: str
     actor_id: str
     role: Role
+    at: datetime | None
 
 
 def _problems(
@@ -184,9 +194,14 @@ def _problems(
 ) -> Iterator[SessionProblem]:
     session = proof.session
     yield from _session_problems(session, register, log, at, grace)
-    signed = command_bytes(session, sent.journey_id, sent.command_id, sent.digest)
+    if sent.at is None:
+        yield SessionProblem.BAD_PROOF
+        return
+    signed = command_bytes(session, sent.journey_id, sent.command_id, sent.digest, sent.at)
     if not _verifies(session.session_key, proof.value, signed):
         yield SessionProblem.BAD_PROOF
+    if not (session.begins - AHEAD <= sent.at < session.ends) or sent.at - at > AHEAD:
+        yield SessionProblem.SENT_OUTSIDE
     if session.person != sent.actor_id:
         yield SessionProblem.WRONG_PERSON
     if session.role != sent.role:

@@ -144,8 +144,9 @@ async def require_session(context: Context) -> None:
 
 
 async def prove_command(context: Context, journey_id: UUID, command: Command) -> Command:
-    """Return a command signed in the working session of the person who acts. Where none is needed and none is open, it
-    stays as it is: what anybody may send counts all the same, and is marked as unproven.
+    """Return a command signed in the working session of the person who acts, as sent now. Where none is needed and none
+    is open, nothing proves it: what anybody may send counts all the same, and is marked as unproven. Prove anew what is
+    sent again: what bears an old time is not taken.
 
     Raises:
         NotAllowed: it needs a session, and none is open, or it is over.
@@ -157,9 +158,9 @@ async def prove_command(context: Context, journey_id: UUID, command: Command) ->
         found = await _session_for(context, command.actor)
     except UseCaseError:
         if command.body.by_anybody:
-            return command
+            return command.model_copy(update={"sent_at": context.now()})
         raise
-    return command if found is None else prove(*found, journey_id, command)
+    return command if found is None else prove(*found, journey_id, command, context.now())
 
 
 async def _session_for(context: Context, actor: Actor) -> tuple[SessionCertificate, Ed25519PrivateKey] | None:

@@ -31,6 +31,7 @@ from workflows.authenticity import Foreign
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.aggregate import Journey, fold
 from workflows.journey.commands import Command, StartPathway
+from workflows.journey.decided import TOO_OLD
 from workflows.journey.events import Event
 from workflows.journey.protocol import Pathway
 from workflows.journey.receipts import command_digest, receipts_of
@@ -152,12 +153,12 @@ async def submit(
             return await _answer(
                 handle, command, handle.execute_update(SUBMIT, command, id=update_id, rpc_timeout=within)
             )
-        except SignatureUnchecked:
-            if update_id != first:
+        except (SignatureUnchecked, Refused) as answered:
+            if update_id != first or (isinstance(answered, Refused) and answered.refusal != TOO_OLD):
                 raise
-            # It may be the answer of an earlier time: Temporal keeps it under its id.
+            # It may be the answer of an earlier time, or to what was sent then: Temporal keeps both under its id.
             update_id = f"{update_id}/{uuid4()}"
-            raise NotTaken("the signature could not be checked") from None
+            raise NotTaken("it was answered what was sent earlier") from None
 
     return await _until_answered(client, journey_id, command, ask, timeout, task_queue)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -30,21 +31,25 @@ few of them had taken."""
 
 async def find_answered(client: Client, journey_id: UUID, run_id: str) -> AnsweredBefore:
     """Return which updates were answered that they cannot be checked, or that they are refused, in the runs from which
-    a reset has made this one, and in those that had come after these. Of a run that Temporal no longer has nothing is
-    handed in.
+    a reset has made this one, and in those that had come after these; and when they were accepted first. Of a run that
+    Temporal no longer has nothing is handed in.
 
     Raises:
         Unavailable: a history cannot be read.
     """
-    unchecked, refused = list[str](), list[tuple[str, Refusal]]()
+    unchecked, refused, taken = list[str](), list[tuple[str, Refusal]](), dict[str, datetime]()
     converter = in_history(client, workflow_id(journey_id))
     async for _, event in _events_before(client, journey_id, run_id):
+        accepted = event.workflow_execution_update_accepted_event_attributes.accepted_request.meta.update_id
+        if accepted:
+            at = event.event_time.ToDatetime(tzinfo=UTC)
+            taken[accepted] = min(at, taken.get(accepted, at))
         answered = event.workflow_execution_update_completed_event_attributes
         if answered.outcome.failure.application_failure_info.type == NOT_CHECKED:
             unchecked.append(answered.meta.update_id)
         if (refusal := await refusal_in(converter, answered.outcome.success)) is not None:
             refused.append((answered.meta.update_id, refusal))
-    return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused))
+    return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused), taken=tuple(taken.items()))
 
 
 async def _events_before(client: Client, journey_id: UUID, run_id: str) -> AsyncIterator[tuple[str, HistoryEvent]]:

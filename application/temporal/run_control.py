@@ -26,6 +26,7 @@ from application.temporal.journeys import DEPLOYMENT, PolledBuilds, Run, Taken
 from application.temporal.run_history import newest_events
 from workflows.care_journey import CareJourney, workflow_id
 from workflows.journey.commands import Command, KeepUnreadable
+from workflows.signals import HANDED_IN
 
 
 async def end(client: Client, run: Run) -> None:
@@ -53,6 +54,8 @@ async def hand_in(client: Client, journey_id: UUID, taken: Taken) -> None:
     name, contents = taken.signal.name, taken.signal.contents
     if isinstance(taken.read, KeepUnreadable) and not contents:
         contents = (taken.read.content.encode(),)
+    elif isinstance(taken.read, Command) and taken.signal.authentic:
+        name, contents = HANDED_IN, (taken.signal.model_dump_json().encode(),)
     payloads = [Payload(metadata={"encoding": b"json/plain"}, data=content) for content in contents]
     try:
         if taken.signal.authentic:

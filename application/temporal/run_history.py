@@ -153,7 +153,7 @@ async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too:
     Raises:
         Unavailable: its history cannot be read.
     """
-    accepted: list[tuple[str, str, Sequence[Payload]]] = []
+    accepted: list[tuple[str, str, Sequence[Payload], datetime]] = []
     admitted: set[str] = set()
     failed: set[str] = set()
     refused: dict[str, Refusal | None] = {}
@@ -162,34 +162,35 @@ async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too:
     converter = in_history(client, workflow_id(journey_id))
     try:
         async for event in handle.fetch_history_events():
+            at = event.event_time.ToDatetime(tzinfo=UTC)
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
                 handed = event.workflow_execution_started_event_attributes.input.payloads
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signal = event.workflow_execution_signaled_event_attributes
                 if signal.signal_name not in (CareJourney.show.__name__, CareJourney.look.__name__):
-                    accepted.append((signal.signal_name, "", signal.input.payloads))
+                    accepted.append((signal.signal_name, "", signal.input.payloads, at))
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
                 # A reset has applied it again. That it is accepted then says no more what it is.
                 update = event.workflow_execution_update_admitted_event_attributes.request
-                accepted.append(("command", update.meta.update_id, update.input.args.payloads))
+                accepted.append(("command", update.meta.update_id, update.input.args.payloads, at))
                 admitted.add(update.meta.update_id)
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
                 update = event.workflow_execution_update_accepted_event_attributes.accepted_request
                 if event.workflow_execution_update_accepted_event_attributes.protocol_instance_id not in admitted:
-                    accepted.append(("command", update.meta.update_id, update.input.args.payloads))
+                    accepted.append(("command", update.meta.update_id, update.input.args.payloads, at))
             elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
                 done = event.workflow_execution_update_completed_event_attributes
                 if done.outcome.HasField("failure") and done.outcome.failure.application_failure_info.type != UNDECIDED:
                     failed.add(done.meta.update_id)
                 refused[done.meta.update_id] = await refusal_in(converter, done.outcome.success)
         found = [*_undecided(await converter.decode(handed, [_INPUT]))] if handed_too else []
-        for name, update_id, payloads in accepted:
+        for name, update_id, payloads, at in accepted:
             if update_id and update_id in failed:
                 continue
             contents, authentic = contents_of(await converter.decode(payloads, [RawValue] * len(payloads)))
             # What is too large is there in short, as it is kept: in full it might end the next run, too.
             sent = take_signal(name, contents, authentic=authentic, waiting=Signals())
-            sent = sent.model_copy(update={"told": refused.get(update_id)})
+            sent = sent.model_copy(update={"told": refused.get(update_id), "taken_at": sent.taken_at or at})
             found.append(Taken(read_signal(sent), sent))
     except (RPCError, RuntimeError, ValueError, KeysUnavailable) as error:
         raise failed_call(error, "the history of the run cannot be read") from None
@@ -222,6 +223,7 @@ def _undecided(given: Sequence[JourneyInput | Foreign]) -> Iterator[Taken]:
                         authentic=waited.authentic,
                         rank=waited.rank,
                         sender=waited.sender,
+                        taken_at=waited.taken_at,
                     ),
                 )
 

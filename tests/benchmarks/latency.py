@@ -102,7 +102,7 @@ class Seconds:
     ) -> int:
         await quiet()
         began = perf_counter()
-        sent = command if session is None else prove(*session, patient.id, command)
+        sent = command if session is None else prove(*session, patient.id, command, datetime.now(UTC))
         receipt = await submit(self._servers.client, patient.id, sent)
         (self.in_session if in_session else self.accepted).append(perf_counter() - began)
         await self._recorded(patient, receipt.version)

@@ -64,17 +64,23 @@ async def course(client: Client, record: Record, signers: Signers, task_queue: s
 
 def other_person(course: ProvenCourse, sent: c.Command) -> c.Command:
     now = datetime.now(UTC)
-    return prove(*course.signers.acting(course.log, PEOPLE[Role.THERAPIST], now), course.id, sent)
+    return prove(*course.signers.acting(course.log, PEOPLE[Role.THERAPIST], now), course.id, sent, now)
 
 
 def elsewhere(course: ProvenCourse, sent: c.Command) -> c.Command:
     person = sent.actor.model_copy(update={"clinics": ("night-clinic",)})
-    return prove(*course.signers.acting(course.log, person, datetime.now(UTC)), course.id, sent)
+    now = datetime.now(UTC)
+    return prove(*course.signers.acting(course.log, person, now), course.id, sent, now)
 
 
 def let_in(course: ProvenCourse, sent: c.Command) -> c.Command:
     now = datetime.now(UTC)
-    return prove(*course.signers.acting(course.log, sent.actor, now, way=DEMONSTRATION), course.id, sent)
+    return prove(*course.signers.acting(course.log, sent.actor, now, way=DEMONSTRATION), course.id, sent, now)
+
+
+def long_ago(course: ProvenCourse, sent: c.Command) -> c.Command:
+    now = datetime.now(UTC)
+    return prove(*course.signers.acting(course.log, sent.actor, now - 13 * HOUR), course.id, sent, now)
 
 
 def copied(course: ProvenCourse, sent: c.Command) -> c.Command:
@@ -87,7 +93,7 @@ ATTACKS: dict[SessionProblem, Attack] = {
     SessionProblem.WRONG_PERSON: other_person,
     SessionProblem.OTHER_CLINIC: elsewhere,
     SessionProblem.NOT_LET_IN: let_in,
-    SessionProblem.OVER: lambda course, sent: course.proven(sent, datetime.now(UTC) - 13 * HOUR),
+    SessionProblem.OVER: long_ago,
     SessionProblem.WRONG_LOG: lambda course, sent: course.signers.proven(
         "other", course.id, sent, datetime.now(UTC)
     ),

@@ -104,6 +104,18 @@ async def test_what_is_recorded_late_is_marked(strict: Record, admin: Connection
         assert (await verify_record(strict, derive=derive)).late == len(late)
 
 
+async def test_what_was_held_back_on_its_way_is_marked(strict: Record, admin: Connection, tmp_path: Path) -> None:
+    """By when it was sent: it may have been decided at once when it came."""
+    now = await clock(admin)
+    play = started("PTSD", at=now - 4 * MINUTE)
+    for ago in (3, 6):
+        called = play.command(c.RequestSupport(urgency="routine", text=f"invented {ago}"), Role.PATIENT)
+        play.take(called.model_copy(update={"sent_at": now - ago * MINUTE}))
+    await recording_by(EARLY, strict, tmp_path).append(batch(play.decisions))
+    late = [stored.version for stored in await strict.load(JOURNEY) if stored.late]
+    assert late == [play.decisions[-1].events[0].version]
+
+
 def ahead(now: datetime, by: timedelta) -> list[Decision]:
     return started("PTSD", at=now + by).decisions
 

@@ -103,8 +103,13 @@ def asks(person: Actor = CORA) -> Command:
     return Command(command_id=uuid4(), actor=person, body=c.AskQuestion(text="x"))
 
 
-def proven(command: Command, certificate: SessionCertificate | None = None, journey_id: UUID = JOURNEY) -> Command:
-    return prove(certificate or session(command.actor), SESSION_KEY, journey_id, command)
+def proven(
+    command: Command,
+    certificate: SessionCertificate | None = None,
+    journey_id: UUID = JOURNEY,
+    sent_at: datetime = NOW,
+) -> Command:
+    return prove(certificate or session(command.actor), SESSION_KEY, journey_id, command, sent_at)
 
 
 def refused(command: Command, *, log: ThisLog = LOG, register: Register = REGISTER, at: datetime = NOW) -> str | None:
@@ -193,6 +198,30 @@ def test_without_a_session_nothing_counts_but_in_a_demonstration() -> None:
     assert refused(wrong, log=ThisLog(LOG.name, demonstration=True)) == says(SessionProblem.WRONG_PERSON)
 
 
+SENT = {
+    "before the session": (timedelta(minutes=-63), SessionProblem.SENT_OUTSIDE),
+    "a moment before it, by another clock": (timedelta(minutes=-61), None),
+    "in it": (timedelta(), None),
+    "a little ahead": (timedelta(minutes=1), None),
+    "in the future": (timedelta(minutes=3), SessionProblem.SENT_OUTSIDE),
+}
+
+
+@pytest.mark.parametrize(("after", "problem"), SENT.values(), ids=SENT.keys())
+def test_a_command_is_sent_in_its_session(after: timedelta, problem: SessionProblem | None) -> None:
+    """The sender says when, and signs it: neither before the session, nor after now."""
+    sent = proven(asks(), sent_at=NOW + after)
+    assert refused(sent) == (problem and says(problem))
+
+
+def test_what_was_sent_after_the_session_does_not_count() -> None:
+    """Also where a clock is behind that says that the session is still open."""
+    ends = NOW - timedelta(hours=1) + LONGEST_SESSION
+    for sent_at, problem in ((ends, SessionProblem.SENT_OUTSIDE), (ends - timedelta(seconds=1), None)):
+        seen = refused(proven(asks(), sent_at=sent_at), at=ends - timedelta(seconds=1))
+        assert seen == (problem and says(problem))
+
+
 def test_a_session_ends_at_once_when_its_key_is_revoked() -> None:
     sent, of_patient = proven(asks()), proven(asks(PAT))
     for key, command in ((OWN[CORA.id], sent), (SERVICE, of_patient)):
@@ -202,9 +231,8 @@ def test_a_session_ends_at_once_when_its_key_is_revoked() -> None:
         for behind in (timedelta(seconds=1), timedelta(minutes=59)):
             seen = check_session(command.proof.session, after, LOG, NOW - behind)
             assert seen == SessionProblem.REVOKED, "no clock is believed that is behind the register"
-            assert refused(command, register=after, at=NOW - behind) == says(SessionProblem.REVOKED), (
-                "Temporal's neither"
-            )
+            then = proven(command, sent_at=NOW - behind)
+            assert refused(then, register=after, at=NOW - behind) == says(SessionProblem.REVOKED), "Temporal's neither"
     assert check_session(session(), REGISTER, LOG, NOW) is None
 
 
@@ -217,6 +245,8 @@ ALTERED = {
     "another name": lambda sent: sent.model_copy(update={"actor": CORA.model_copy(update={"name": "Other"})}),
     "the proof of another command": lambda sent: sent.model_copy(update={"proof": proven(asks()).proof}),
     "the proof for another journey": lambda sent: proven(sent, journey_id=uuid4()),
+    "another time": lambda sent: sent.model_copy(update={"sent_at": NOW - timedelta(seconds=1)}),
+    "no time": lambda sent: sent.model_copy(update={"sent_at": None}),
     "another session of the same key": lambda sent: sent.model_copy(
         update={"proof": Proof(session=session(purpose="TREAT"), value=sent.proof.value)}
     ),
@@ -247,7 +277,7 @@ def test_no_word_of_a_session_can_be_changed(field: str, value: Any) -> None:
     if changed != mine:
         forged = command.model_copy(update={"proof": Proof(session=changed, value=command.proof.value)})
         assert refused(forged) is not None
-        assert refused(prove(changed, SESSION_KEY, JOURNEY, asks())) is not None
+        assert refused(prove(changed, SESSION_KEY, JOURNEY, asks(), NOW)) is not None
 
 
 def test_under_another_session_it_is_the_same_command() -> None:
@@ -272,7 +302,7 @@ def recorded(journey: Journey, command: Command, at: datetime) -> tuple[e.Event,
 
 
 def acting(command: Command, journey: Journey, at: datetime) -> Command:
-    return proven(command, session(command.actor, begins=at), journey.id)
+    return proven(command, session(command.actor, begins=at), journey.id, at)
 
 
 def unproven(events: Sequence[e.Event], log: ThisLog = LOG) -> list[str]:
@@ -300,6 +330,8 @@ CHANGED = {
     "somebody else": {"actor_id": THEO.id},
     "another role": {"actor_role": Role.OPS},
     "copied to another event": {"event_id": uuid4()},
+    "sent at another time": {"sent_at": NOW + timedelta(seconds=1)},
+    "sent at no time": {"sent_at": None},
     "much later": {"at": NOW + timedelta(days=400)},
 }
 
@@ -327,7 +359,7 @@ def test_a_proof_stands_in_the_first_event_only() -> None:
 def test_a_session_that_ends_while_a_command_is_decided_counts_for_it() -> None:
     journey, command, at = next(each for each in moves() if not each[1].body.by_anybody)
     ended = session(command.actor, begins=at - LONGEST_SESSION)
-    events = recorded(journey, proven(command, ended, journey.id), at)
+    events = recorded(journey, proven(command, ended, journey.id, at - timedelta(seconds=1)), at)
     assert not unproven(events)
     late = [event.model_copy(update={"at": at + timedelta(minutes=3)}) for event in events]
     assert unproven(late)

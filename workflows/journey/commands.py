@@ -105,6 +105,7 @@ from workflows.journey.stages.sessions.commands import (
 )
 from workflows.journey.vocabulary.actors import Actor, CareTeamMember
 from workflows.journey.vocabulary.base import InputModel
+from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.clinical import (
     Finding,
     Location,
@@ -223,7 +224,8 @@ class Command(InputModel):
 
     ``named`` is what the organisation's register says of the staff whom the body names. It is looked up where the
     command is made, and checked against the register where it enters and where it is recorded. ``proof`` is the
-    signature of the sender's working session; under another session it is still the same command.
+    signature of the sender's working session, and ``sent_at`` (UTC) when it was sent, which that covers: under another
+    session, or sent again, it is still the same command.
     """
 
     command_id: UUID
@@ -231,6 +233,7 @@ class Command(InputModel):
     body: AnyBody
     named: tuple[CareTeamMember, ...] = ()
     proof: Proof | None = None
+    sent_at: Instant | None = None
 
     @property
     def limit(self) -> int:
@@ -240,4 +243,4 @@ class Command(InputModel):
     @property
     def too_large(self) -> bool:
         """Whether it is larger than its limit, whatever proves it."""
-        return len(self.model_dump_json(exclude={"proof"}).encode()) > self.limit
+        return len(self.model_dump_json(exclude={"proof", "sent_at"}).encode()) > self.limit

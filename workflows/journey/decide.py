@@ -23,7 +23,7 @@ from workflows.journey.receipts import CommandReceipt, command_digest
 from workflows.journey.vocabulary.actors import CLINICAL, Actor
 from workflows.journey.vocabulary.codes import code_of
 from workflows.journey.vocabulary.command_ids import id_objection, is_own, own_id
-from workflows.journey.vocabulary.refusals import Refusal, RefusalCode, RefusalRaised, refuse
+from workflows.journey.vocabulary.refusals import UNPROVEN, Refusal, RefusalCode, RefusalRaised, refuse
 
 ATTEMPTS = tuple(body.model_fields["kind"].default for body in DECISIONS if body.attempts_kept)
 """Kinds of command whose refusals are kept in the record."""
@@ -96,7 +96,8 @@ def keep_refusal(
 
     A decision that its signer signed is spent once it is refused, so that nobody can hand it in again later. One
     that nobody signed says nothing about whose id and nonce it bears: it is kept under an id of the service's own, or a
-    forgery would keep the genuine decision out. So is what bears an id that is taken, or that only the service gives.
+    forgery would keep the genuine decision out. So is what bears an id that is taken, or that only the service gives,
+    and what no session proves now: its sender may send it again under the same id.
     """
     if refusal.kept:
         return _keep_report(journey, receipts, command, refusal, at)
@@ -104,7 +105,7 @@ def keep_refusal(
         return _keep_apart(journey, receipts, command, [_refused(command, refusal), *heard], "heard", at)
     worth = command.body.attempts_kept or unanswered
     nonce = None
-    others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED
+    others = is_own(command.command_id) or refusal.code == RefusalCode.COMMAND_ID_REUSED or refusal.field == UNPROVEN
     if isinstance(command.body, SIGNED):
         signature = None if refusal.code == RefusalCode.SIGNATURE else command.body.signature
         if signature is None:
@@ -173,6 +174,7 @@ def _started(command: Command, seen: str, at: datetime) -> tuple[e.Event, ...]:
         cause=None,
         illustrative=body.demonstration,
         proof=command.proof,
+        sent_at=command.sent_at,
     )
     journey = begin(opening)
     known, named = add_named(journey, command)
@@ -260,6 +262,7 @@ class _Decided:
             cause=cause,
             illustrative=self.journey.illustrative,
             proof=self._proof,
+            sent_at=self._command.sent_at,
         )
         self._ordinal += 1
         self.events.append(event)

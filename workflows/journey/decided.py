@@ -19,13 +19,15 @@ from workflows.journey.vocabulary.actors import CLOCK, Role
 from workflows.journey.vocabulary.base import ImmutableModel, canonical
 from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.command_ids import id_objection
-from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
+from workflows.journey.vocabulary.proof import AHEAD, COUNTS_FOR
+from workflows.journey.vocabulary.refusals import UNPROVEN, Refusal, RefusalCode
 
 
 class Decided(ImmutableModel):
     """A command and what else decided it: when (UTC), a refusal that was found before the journey was asked (a
     signature that does not count), whether its sender gets no answer, whether it is the journey's own, and whether it
-    came with the keys of the service (``authentic``) and not by hand."""
+    came with the keys of the service (``authentic``) and not by hand. ``taken_at`` is when it was taken in first, if it
+    is decided later: after an outage, or again."""
 
     command: Command
     at: Instant
@@ -33,6 +35,7 @@ class Decided(ImmutableModel):
     unanswered: bool = False
     own: bool = False
     authentic: bool = True
+    taken_at: Instant | None = None
 
 
 FOUND_BEFORE = (RefusalCode.NOT_ALLOWED, RefusalCode.SIGNATURE, RefusalCode.STALE)
@@ -76,6 +79,13 @@ class Batch(ImmutableModel):
         return self.model_copy(update={"commands": self.commands[: max(first, 0)]})
 
 
+TOO_OLD = Refusal(
+    code=RefusalCode.NOT_ALLOWED,
+    reason="this was sent too long ago, and came only now: it was on its way for long, or somebody hands in an old one",
+    remedy="If you still want it, look at the journey, and send it again: the same command id will do",
+    field=UNPROVEN,
+)
+"""What is said of a command that came too late."""
 Judgement: TypeAlias = CommandReceipt | Refusal | tuple[Event, ...]
 """What becomes of a command: its receipt if it was decided before, a refusal, or the events that follow."""
 
@@ -84,7 +94,12 @@ def judge(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], deci
     """Return what becomes of a command: the events that follow, its receipt if it was decided before, or a refusal."""
     command = decided.command
     screened = None if decided.own else decided.refusal or screen(command, authentic=decided.authentic)
-    return screened or answer_repeated(receipts, command) or decide(journey, command, decided.at)
+    return (
+        screened
+        or answer_repeated(receipts, command)
+        or refuse_untimely(decided)
+        or decide(journey, command, decided.at)
+    )
 
 
 def keep(
@@ -101,6 +116,8 @@ def derive(journey: Journey | None, receipts: Mapping[UUID, CommandReceipt], dec
     if decided.own and decided.command.actor != CLOCK:
         return ()
     if decided.refusal is not None and (decided.own or decided.refusal.code not in FOUND_BEFORE):
+        return ()
+    if decided.taken_at is not None and decided.taken_at > decided.at:
         return ()
     judged = judge(journey, receipts, decided)
     if isinstance(judged, Refusal):
@@ -157,6 +174,26 @@ def refuse_by_hand(command: Command) -> Refusal | None:
         "for help is taken",
         remedy="Nothing happened; send it with `starter.py`, by your own profile",
     )
+
+
+def refuse_untimely(decided: Decided) -> Refusal | None:
+    """Return why a command is not taken at the time at which it came, by when it says that it was sent: in most cases
+    somebody held it back, or hands in again what its sender was told is refused. What anybody may send is taken all the
+    same, and is marked as late; a decision has times of its own.
+
+    This is the one place where that is asked: of all that comes, however it comes, and again of what is recorded.
+    """
+    command, taken_at = decided.command, decided.taken_at or decided.at
+    if command.sent_at is None or decided.own or command.body.by_anybody or isinstance(command.body, SIGNED):
+        return None
+    if command.sent_at - taken_at > AHEAD:
+        return Refusal(
+            code=RefusalCode.NOT_ALLOWED,
+            reason="by the time it bears, this is sent in the future",
+            remedy="Check the clock of the computer that you send from, and send it again",
+            field=UNPROVEN,
+        )
+    return TOO_OLD if taken_at - command.sent_at > COUNTS_FOR else None
 
 
 def screen(command: Command, *, authentic: bool = True) -> Refusal | None:

@@ -68,7 +68,7 @@ class EventHeader(ImmutableModel):
     """An event but for its body. ``version`` counts from 1 in its journey; ``at`` is when it was decided, in UTC.
 
     ``command_digest`` lets a repeated command be told from another one under the same id. ``proof`` is that of the
-    command, and stands in the first event that came of it.
+    command, ``sent_at`` when it was sent: both stand in the first event that came of it.
     """
 
     event_id: UUID
@@ -82,6 +82,7 @@ class EventHeader(ImmutableModel):
     causation_id: UUID | None = None
     illustrative: bool
     proof: Proof | None = None
+    sent_at: Instant | None = None
 
 
 Changes: TypeAlias = dict[str, Any]

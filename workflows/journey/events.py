@@ -263,6 +263,7 @@ def envelope(
     cause: Event | None,
     illustrative: bool,
     proof: Proof | None = None,
+    sent_at: datetime | None = None,
 ) -> Event:
     """Put a body into its envelope. The first event of a command has its proof, but not one that keeps a refusal:
     whether the proof is good may be why."""
@@ -278,5 +279,6 @@ def envelope(
         causation_id=None if cause is None else cause.event_id,
         illustrative=illustrative,
         proof=None if ordinal or isinstance(body, CommandRefused) else proof,
+        sent_at=None if ordinal else sent_at,
         body=cast("AnyEventBody", body),
     )

@@ -16,6 +16,7 @@ from workflows.journey.vocabulary.refusals import Refusal, RefusalCode
 NOT_TOLD_APART_BY: dict[str, Any] = {
     "named": True,
     "proof": True,
+    "sent_at": True,
     "actor": {"clinics": True},
     "body": {"protocol": True},
 }

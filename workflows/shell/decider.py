@@ -2,6 +2,7 @@
 decisions interleave."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from temporalio import workflow
@@ -57,11 +58,23 @@ class Decider:
     # Commands of people
 
     def decide(
-        self, command: Command, refusal: Refusal | None = None, *, authentic: bool, unanswered: bool = False
+        self,
+        command: Command,
+        refusal: Refusal | None = None,
+        *,
+        authentic: bool,
+        unanswered: bool = False,
+        taken_at: datetime | None = None,
     ) -> m.Receipt:
-        """Decide a command, and apply what follows from it."""
+        """Decide a command, and apply what follows from it. ``taken_at`` is when it was taken in (UTC), if that was
+        before now."""
         decided = Decided(
-            command=command, at=workflow.now(), refusal=refusal, unanswered=unanswered, authentic=authentic
+            command=command,
+            at=workflow.now(),
+            refusal=refusal,
+            unanswered=unanswered,
+            authentic=authentic,
+            taken_at=taken_at,
         )
         receipt, events = self.ledger.decide(decided)
         self._confirm(command, receipt)
@@ -90,7 +103,8 @@ class Decider:
             content = command.model_dump_json(exclude={"proof"})
             self._count(keep_unreadable(f"one too many: {command.body.kind}", content), size)
             return m.Receipt(version=self.ledger.journey.version, refusal=m.COUNTED, answers=command_digest(command))
-        receipt = self.decide(without_claims(command), authentic=False, unanswered=unanswered)
+        unclaimed = without_claims(command).model_copy(update={"sent_at": None})
+        receipt = self.decide(unclaimed, authentic=False, unanswered=unanswered)
         self.strangers += [each for each in self.ledger.journey.waiting if each not in before.waiting]
         return receipt
 
@@ -102,9 +116,11 @@ class Decider:
         authentic: bool = False,
         accepted: bool = False,
         told: Refusal | None = None,
+        taken_at: datetime | None = None,
     ) -> None:
         """Take in a message of so many bytes. One that was ``accepted`` before is decided, however many others wait;
-        one whose sender was ``told`` a refusal stays refused, unless anybody may send it."""
+        one whose sender was ``told`` a refusal stays refused, unless anybody may send it. ``taken_at`` is when it was
+        taken in first (UTC), if that was before now."""
         if isinstance(message, KeepUnreadable):
             if len(self.ledger.journey.unhandled) < m.MESSAGES_KEPT:
                 self.keep(message)
@@ -118,8 +134,8 @@ class Decider:
         elif message.body.by_anybody:
             self.hear_stranger(message, size, unanswered=True, accepted=accepted)
         elif not (self.ledger.must_be_checked(message) or self.ledger.needs_proof(message)):
-            self.decide(message, authentic=authentic, unanswered=True)
-        elif not self.inbox.add_unchecked(message, size, authentic=authentic, accepted=accepted):
+            self.decide(message, authentic=authentic, unanswered=True, taken_at=taken_at)
+        elif not self.inbox.add_unchecked(message, size, authentic=authentic, accepted=accepted, taken_at=taken_at):
             content = message.model_dump_json(exclude={"proof"})
             self._count(keep_unreadable(f"not checked: {message.body.kind}", content), size)
 
@@ -195,7 +211,8 @@ class Decider:
                 refused = each.model_copy(update={"at": workflow.now()})
                 self._apply(self.ledger.decide(refused)[1], refused)
             else:
-                self.read(command, len(command.model_dump_json()), authentic=each.authentic, accepted=True)
+                size, taken_at = len(command.model_dump_json()), each.taken_at or each.at
+                self.read(command, size, authentic=each.authentic, accepted=True, taken_at=taken_at)
 
     def _leave_out(self, decided: Decided) -> None:
         """Keep that a command was accepted and is not recorded, for its sender and for ops, and hold care."""

@@ -1,6 +1,7 @@
 """What came to a run by signal, or waits until it is checked. What is left when a new run begins goes with it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from temporalio.common import RawValue
 
@@ -60,10 +61,12 @@ class Inbox:
         self.signals.remove(signals)
         return signals
 
-    def add_unchecked(self, command: Command, size: int, *, authentic: bool, accepted: bool) -> bool:
+    def add_unchecked(
+        self, command: Command, size: int, *, authentic: bool, accepted: bool, taken_at: datetime | None = None
+    ) -> bool:
         """Let a command wait until it is checked. False if so much of its sender waits that one more is only counted,
         unless it was ``accepted`` before."""
-        one = Unchecked(command=command, authentic=authentic, size=size)
+        one = Unchecked(command=command, authentic=authentic, size=size, taken_at=taken_at)
         if is_crowded(self.unchecked, one) and not accepted:
             return False
         self.unchecked.append(one)

@@ -9,7 +9,7 @@ from workflows.journey.always.care_team.rules import list_claims, list_people_to
 from workflows.journey.always.sign_offs.rules import lent_keys
 from workflows.journey.commands import SIGNED, Command, Sign
 from workflows.journey.decide import REFUSALS_KEPT, decide
-from workflows.journey.decided import Decided, Judgement, judge, keep, screen
+from workflows.journey.decided import Decided, Judgement, judge, keep, refuse_untimely, screen
 from workflows.journey.events import Event
 from workflows.journey.folded import JourneyState
 from workflows.journey.receipts import CommandReceipt, add_receipts, command_digest
@@ -32,13 +32,15 @@ class Ledger:
         give the same."""
 
     @classmethod
-    def begin(cls, start: Command, at: datetime) -> "tuple[Ledger, tuple[Event, ...]] | Refusal":
-        """Begin a journey at a moment (UTC). Return it with its first events, or why there is none."""
-        opened = decide(None, start, at)
+    def begin(cls, start: Command, at: datetime, taken_at: datetime) -> "tuple[Ledger, tuple[Event, ...]] | Refusal":
+        """Begin a journey at a moment (UTC), after Temporal took its start. Return it with its first events, or why
+        there is none."""
+        decided = Decided(command=start, at=at, taken_at=min(taken_at, at))
+        opened = refuse_untimely(decided) or decide(None, start, at)
         if isinstance(opened, Refusal):
             return opened
         ledger = cls(fold(opened), {}, 0)
-        ledger.queue(opened, Decided(command=start, at=at))
+        ledger.queue(opened, decided)
         return ledger, opened
 
     @property

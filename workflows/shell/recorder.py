@@ -4,6 +4,7 @@ The record is authoritative: anybody may have started the run with any state, an
 """
 
 from contextlib import suppress
+from datetime import datetime
 from uuid import UUID
 
 from temporalio import workflow
@@ -38,6 +39,8 @@ class Recorder:
         self.refused: dict[str, Refusal] = {}
         """The updates that were refused before a reset, by their ids, and why: they stay refused, whatever happened
         since."""
+        self.taken: dict[str, datetime] = {}
+        """When the updates were accepted (UTC) that a reset hands in again and that are not recorded, by their ids."""
         self._caught_up_in, self._times_set_back = "", 0
         self._told: m.Recorded | None = None
         self._not_taken: dict[UUID, None] = {}
@@ -78,6 +81,7 @@ class Recorder:
         self.caught_up, self._caught_up_in, self.mark = True, read.run_id, read.mark
         self.unchecked |= dict.fromkeys(read.answered.unchecked)
         self.refused |= dict(read.answered.refused)
+        self.taken |= dict(read.answered.taken)
         self.set_back = self._ledger.diverged = False
         if read.state is not None:
             workflow.logger.warning("journey.read_back")

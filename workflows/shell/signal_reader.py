@@ -31,7 +31,13 @@ async def read_signals(decider: Decider, recorder: Recorder, limits: RunLimits) 
         if not ready():
             continue
         for signal in inbox.take(urgent=ledger.outbox.full) if readable() else ():
-            decider.read(read_signal(signal), signal.size, authentic=signal.authentic, told=signal.told)
+            decider.read(
+                read_signal(signal),
+                signal.size,
+                authentic=signal.authentic,
+                told=signal.told,
+                taken_at=signal.taken_at,
+            )
         if inbox.untold:
             inbox.untold = False
             decider.tell_further()
@@ -57,4 +63,4 @@ async def check_signals(decider: Decider, recorder: Recorder) -> None:
             if ledger.diverged or (refusal is None and not ledger.still_counts(presented, workflow.now())):
                 continue
         inbox.remove_unchecked(waited)
-        decider.decide(command, refusal, authentic=waited.authentic, unanswered=True)
+        decider.decide(command, refusal, authentic=waited.authentic, unanswered=True, taken_at=waited.taken_at)

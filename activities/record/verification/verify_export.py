@@ -57,7 +57,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DECISION = ("request", "decision", "meaning", "evidence", "choice", "rationale", "referral")
 SIGNED = ("signoff.signed", "signoff.delegated")
 SKEW, LONGEST, SESSION = timedelta(minutes=2), timedelta(hours=1), timedelta(hours=12)
-LATE = timedelta(minutes=5)
+LATE = COUNTS_FOR = timedelta(minutes=5)
 SCOPE = ("organisation", "log", "demonstration", "clinic", "patient", "state")
 """Where and for whom a signature counts."""
 ENTRY = ("person", "role", "printed_name", "licence", "key_id", "public_key", "enrolled_at", "enrolled_by")
@@ -107,6 +107,7 @@ SessionFault: TypeAlias = Literal[
     "session_revoked",
     "proof_forged",
     "proof_copied",
+    "proof_at_another_time",
 ]
 SESSIONS: Mapping[SessionFault, str] = {
     "unproven": "nothing proves who sent the command",
@@ -119,6 +120,7 @@ SESSIONS: Mapping[SessionFault, str] = {
     "session_revoked": "the key that opened the session had been revoked",
     "proof_forged": "the command was not signed by the key of the session",
     "proof_copied": "the proof does not stand in the first event of its command",
+    "proof_at_another_time": "the command says that it was sent in the future, or before or after its session",
 }
 WITHOUT_SESSION = (
     "hold.placed", "adverse-event.reported", "support.requested", "session.dosed", "death.reported",
@@ -368,17 +370,18 @@ def session_faults(
             yield "unproven"
         return
     proven.add(command)
-    session, at = proof["session"], moment(event["occurred_at"])
+    session, at, sent_at = proof["session"], moment(event["occurred_at"]), payload.get("sent_at")
     said = {name: session[name] for name in ("organisation", "log", "person", "role", "purpose", "session_key")}
     said |= {"clinics": list(session["clinics"]), "key_id": session["key_id"], "let_in_by": session["let_in_by"]}
     said |= {name: spelled(session[name]) for name in ("begins", "ends")}
     signed = canonical(
         {
-            "domain": "care-pathway/command/1",
+            "domain": "care-pathway/command/2",
             "session": sha256(canonical({**said, "value": session["value"]})).hexdigest(),
             "journey": event["journey_id"],
             "command": command,
             "digest": payload["command_digest"],
+            "sent_at": None if sent_at is None else spelled(sent_at),
         }
     )
     if not verified(session["session_key"], proof["value"], signed):
@@ -407,6 +410,8 @@ def session_faults(
     begins, ends = moment(session["begins"]), moment(session["ends"])
     if begins - at > SKEW or begins < moment(entry["enrolled_at"]) or at - ends >= SKEW or ends - begins > SESSION:
         yield "session_at_another_time"
+    if sent_at is not None and (not begins - SKEW <= moment(sent_at) < ends or moment(sent_at) - at > SKEW):
+        yield "proof_at_another_time"
     if entry.get("revoked_at") is not None:
         revoked_at = moment(entry["revoked_at"])
         if revoked_at <= begins or at - revoked_at >= SKEW:
@@ -474,14 +479,38 @@ def command_faults(
                 yield event["version"], "the command is not the one that the event names"
             elif (acting(event, content), event["actor_role"], moment(event["occurred_at"])) != said:
                 yield event["version"], "the command is of another person or another time than the event"
+        if gave[0] is not None and is_untimely(kept["decided"], gave[0][1]):
+            yield first, "the command was sent much earlier than it was taken, or later"
         builds[by["core"], by["zones"]] = builds.get((by["core"], by["zones"]), 0) + len(gave)
     yield from ((version, "the command that the event followed from is missing") for version in unnamed)
+
+
+def is_untimely(decided: Mapping[str, Any], content: Mapping[str, Any]) -> bool:
+    """Whether the first event of a command stands although the command came long after it was sent, or names another
+    time than the command. What anybody may send counts all the same."""
+    sent_at, at = decided["command"].get("sent_at"), moment(decided["at"])
+    said = content.get("sent_at")
+    if (sent_at and moment(sent_at)) != (said and moment(said)):
+        return True
+    if sent_at is None or content["body"]["kind"] in WITHOUT_SESSION:
+        return False
+    taken_at = at if decided.get("taken_at") is None else moment(decided["taken_at"])
+    return taken_at > at or not -SKEW <= taken_at - moment(sent_at) <= COUNTS_FOR
 
 
 def acting(event: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """Who did it: a patient and an observer are named in what the event holds."""
     named: str = content.get("actor", event["actor_id"])
     return named
+
+
+def sent_or_decided(event: Mapping[str, Any], content: Mapping[str, Any]) -> datetime:
+    """When the command was sent that an event came of, if it says so; otherwise when it was decided."""
+    at = moment(event["occurred_at"])
+    try:
+        return min(at, moment(content["sent_at"]))
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+        return at
 
 
 def time_faults(event: Mapping[str, Any], content: Mapping[str, Any]) -> Iterator[str]:
@@ -689,7 +718,7 @@ def verify(content: bytes, organisation_key: str, anchor_key: str | None) -> int
     proven: set[str] = set()
     for event, payload in zip(events, contents, strict=True):
         body = payload["body"]
-        late += moment(event["recorded_at"]) - moment(event["occurred_at"]) > LATE
+        late += moment(event["recorded_at"]) - sent_or_decided(event, payload) > LATE
         try:
             of_times = [] if journey["demonstration"] is True else [*time_faults(event, payload)]
             faults += ((event["version"], fault) for fault in of_times)

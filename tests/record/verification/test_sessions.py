@@ -11,7 +11,7 @@ from activities.record.event_codec import from_stored
 from activities.record.stored import Log, StoredEvent
 from activities.record.verification.journeys import verify_journey
 from activities.record.verification.sign_offs import trusted_keys
-from activities.record.verification.verify_export import WITHOUT_SESSION
+from activities.record.verification.verify_export import WITHOUT_SESSION, is_untimely
 from activities.signatures.register_changes import revoke
 from activities.signatures.sessions import DEMONSTRATION, SPOKEN_FOR, open_session, prove, session_statement
 from activities.signatures.signer_registry import Register
@@ -54,16 +54,20 @@ def acting(command: Command, at: Any, **changed: Any) -> SessionCertificate:
 
 
 def recorded(
-    change: Callable[[e.Event], e.Event] = lambda event: event, *, real: bool = True, **session: Any
+    change: Callable[[e.Event], e.Event] = lambda event: event,
+    *,
+    real: bool = True,
+    ago: timedelta = timedelta(),
+    **session: Any,
 ) -> tuple[StoredEvent, ...]:
-    """The rows of a journey up to its first decision, in which everybody acts in a session; the one that begins is as
-    if it were of a patient where it is ``real``."""
+    """The rows of a journey up to its first decision, in which everybody acts in a session, and sent all some time
+    ``ago``; the one that begins is as if it were of a patient where it is ``real``."""
     rows: list[StoredEvent] = []
     events: list[e.Event] = []
     for journey, command, at in moves():
         if isinstance(command.body, SIGNED):
             break
-        proven = prove(acting(command, at, **session), SESSION_KEY, journey.id, command)
+        proven = prove(acting(command, at, **session), SESSION_KEY, journey.id, command, at - ago)
         decided = decide(journey, proven, at)
         assert not isinstance(decided, Refusal)
         events += decided
@@ -102,6 +106,8 @@ CHANGED: dict[str, tuple[dict[str, Any], set[str]]] = {
     "another role": ({"actor_role": Role.OPS}, {"session_of_another"}),
     "another command": ({"command_digest": "0" * 32}, {"proof_forged"}),
     "copied": ({"event_id": uuid4()}, {"proof_copied"}),
+    "sent at no time": ({"sent_at": None}, {"proof_forged"}),
+    "sent at another time": ({"sent_at": LONG_AGO}, {"proof_forged", "proof_at_another_time"}),
 }
 
 
@@ -126,6 +132,42 @@ SESSIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
 @pytest.mark.parametrize(("session", "reasons"), SESSIONS.values(), ids=SESSIONS.keys())
 def test_a_session_that_does_not_count_is_found(session: dict[str, Any], reasons: set[str]) -> None:
     assert found(recorded(**session)) >= reasons
+
+
+@pytest.mark.parametrize(
+    ("ago", "reasons"),
+    [
+        (timedelta(minutes=6), set()),  # a moment before its session, which lies within what clocks may differ by
+        (timedelta(minutes=8), {"proof_at_another_time"}),
+        (timedelta(minutes=-1), set()),
+        (timedelta(minutes=-3), {"proof_at_another_time"}),
+    ],
+)
+def test_what_was_sent_in_the_future_or_outside_its_session_is_found(ago: timedelta, reasons: set[str]) -> None:
+    assert found(recorded(ago=ago)) == reasons
+
+
+@pytest.mark.parametrize(
+    ("changed", "untimely"),
+    [
+        ({}, False),
+        ({"at": "2026-11-23T17:05:00Z"}, False),
+        ({"at": "2026-11-23T17:05:01Z"}, True),
+        ({"at": "2026-11-23T20:00:00Z", "taken_at": "2026-11-23T17:05:00Z"}, False),
+        ({"at": "2026-11-23T20:00:00Z", "taken_at": "2026-11-23T17:05:01Z"}, True),
+        ({"at": "2026-11-23T17:00:00Z", "taken_at": "2026-11-23T17:00:01Z"}, True),
+        ({"at": "2026-11-23T16:57:59Z"}, True),
+        ({"at": "2026-11-23T20:00:00Z", "kind": "hold.placed"}, False),
+        ({"said": "2026-11-23T17:00:01+00:00"}, True),
+        ({"said": None}, True),
+    ],
+)
+def test_in_an_export_what_came_too_late_is_found(changed: dict[str, Any], untimely: bool) -> None:
+    """Also where the build that decided it is not at hand."""
+    sent_at = "2026-11-23T17:00:00+00:00"
+    said = {"at": sent_at, "taken_at": None, "kind": "patient.moved", "said": sent_at} | changed
+    decided = {"command": {"sent_at": sent_at}, "at": said["at"], "taken_at": said["taken_at"]}
+    assert is_untimely(decided, {"body": {"kind": said["kind"]}, "sent_at": said["said"]}) is untimely
 
 
 def test_a_session_after_its_key_was_revoked_is_found() -> None:

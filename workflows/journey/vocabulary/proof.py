@@ -6,7 +6,7 @@ the certificate, and says by what it knew them. There is no cryptography here, o
 docs/reference/signatures.md describes the format. What stands in the record proves offline who acted, years later.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Self
 from uuid import UUID
@@ -19,10 +19,18 @@ from workflows.journey.vocabulary.calendars import Instant
 from workflows.journey.vocabulary.signed_statement import Sha256, SignatureValue
 
 SESSION = "care-pathway/session/1"
-COMMAND = "care-pathway/command/1"
+COMMAND = "care-pathway/command/2"
 """The domains: no signature of one kind passes for another, or for a sign-off."""
 LONGEST_SESSION = timedelta(hours=12)
 """How long a session lasts at most (NIST SP 800-63B, 4.2.3: authenticate anew at least every twelve hours)."""
+
+COUNTS_FOR = timedelta(minutes=5)
+"""How long after it was sent a command is taken. Whoever was told that it is refused, or heard nothing, may have done
+something else since, so nobody may hand it in much later. An honest one is on its way for seconds: its sender waits for
+15 (`journey_client.submit`), clocks are two minutes apart at most (`AHEAD`), and workers start anew in less than the
+rest. What comes later still is sent again by its sender, with a new time."""
+AHEAD = timedelta(minutes=2)
+"""How far the clock of a sender may be ahead."""
 
 WITHOUT_KEY = (Role.PATIENT, Role.OBSERVER)
 """Who has no key of their own and is of no clinic: a service lets them in, and their part in a journey says the
@@ -95,8 +103,11 @@ def spell_session(session: SessionStatement) -> dict[str, object]:
     }
 
 
-def command_bytes(session: SessionCertificate, journey_id: UUID, command_id: UUID, command_digest: str) -> bytes:
-    """The bytes that a session's key signs for a command. The digest is over the actor and the whole body."""
+def command_bytes(
+    session: SessionCertificate, journey_id: UUID, command_id: UUID, command_digest: str, sent_at: datetime
+) -> bytes:
+    """The bytes that a session's key signs for a command, and for when it was sent. The digest is over the actor and
+    the whole body."""
     return canonical(
         {
             "domain": COMMAND,
@@ -104,5 +115,6 @@ def command_bytes(session: SessionCertificate, journey_id: UUID, command_id: UUI
             "journey": str(journey_id),
             "command": str(command_id),
             "digest": command_digest,
+            "sent_at": sent_at.isoformat(timespec="microseconds"),
         }
     )

@@ -44,6 +44,10 @@ class RefusalCode(StrEnum):
     """The signature is missing, not valid, too late or used before."""
 
 
+UNPROVEN = "proof"
+"""The field that a refusal names when nothing proves now that its sender sent it now."""
+
+
 class Refusal(ImmutableModel):
     """A refusal: what is wrong, which field it concerns, and the way out. It never repeats a given value."""
 

@@ -128,10 +128,12 @@ def _asked(state: Any, body: InstrumentRecorded, event: EventHeader) -> Changes:
 
 
 def hear_from_patient(state: Any, event: EventHeader) -> Changes:
-    """Return what changes where the patient themselves sent something, whatever it was: they are found."""
+    """Return what changes where the patient themselves sent something, whatever it was: they are found. They were heard
+    from when they sent it: it may have been held back since."""
     if event.actor_role != Role.PATIENT or not state.is_patient(event.actor_id):
         return {}
-    return {"heard_from_at": event.at} | _found(state)
+    heard_at = min(event.at, event.sent_at or event.at)
+    return {"heard_from_at": max(heard_at, state.heard_from_at or heard_at)} | _found(state)
 
 
 def _dosed(state: Any, body: DoseRecorded, event: EventHeader) -> Changes:
