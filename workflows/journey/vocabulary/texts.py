@@ -6,11 +6,14 @@ reader would not see, or would see somewhere else than it stands:
 
 - control characters, but for line ends and tabs in long texts; other separators of lines become line ends;
 - what turns the direction of writing for a stretch (U+202A to U+202E, U+2066 to U+2069);
-- what has no width or no shape: fillers, tags, selectors of a variation that stand at nothing.
+- what has no width or no shape: fillers, tags, selectors of a variation that stand at nothing;
+- what Unicode says will never be a character (U+FDD0 to U+FDEF, and the last two of each plane), and halves of one.
 
 A long text is taken without them: nobody's call for help is refused because of what came along when it was pasted. A
-few words in one line (names, numbers of licences, titles) are refused, because they tell people and things apart. Coded
-words (`base.Identifier`) are ASCII, so none of this arises in them.
+few words in one line (names, numbers of licences, titles) are refused, because they tell people and things apart; with
+a character for private use too, which has another shape on each machine, or none. A long text keeps those: lists pasted
+from a word processor have such bullets. What is no character yet is kept: a later Unicode may write a name with it, and
+what is taken must not depend on the version. Coded words (`base.Identifier`) are ASCII, so none of this arises in them.
 
 Kept is what a script needs: a joiner, a non-joiner or a break without width right after a character that is not Latin
 (Persian, Hindi, Khmer, pictures of several parts), the marks of direction (U+200E, U+200F, U+061C) in a text that has
@@ -33,7 +36,8 @@ _VISIBLE_FORMATS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U00011
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _JOINED = re.compile(f"(?<=[^\x00-\u02ff\u2000-\u206f])[{_JOINERS}]")
 _SELECTED = re.compile(f"(?<=[^\\sA-Za-z\xc0-\u02ff\x00-\x1f\u2000-\u200f{_BLANK}{_SELECTORS}])[{_SELECTORS}]")
-_NO_CHARACTER = re.compile(f"[{_BLANK}{_SELECTORS}\ufff0-\ufffb\U000e0000-\U000e0fff]")
+_NEVER = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_NO_CHARACTER = re.compile(f"[{_BLANK}{_SELECTORS}{_NEVER}\ufff0-\ufffb\U000e0000-\U000e0fff]")
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
@@ -47,6 +51,8 @@ def clean_text(text: str, *, lines: bool = True) -> str:
     if text.isascii() and text.isprintable() and text.strip():
         return text
     text = normalize("NFC", _LINE_END.sub("\n", text)).strip()
+    if not lines and (private := next((letter for letter in text if category(letter) == "Co"), "")):
+        raise ValueError(f"must hold nothing that looks different elsewhere: it has U+{ord(private):04X}")
     while hiding := _hiding(text, "\n\t" if lines else ""):
         if not lines:
             raise ValueError(f"must hold nothing that cannot be seen: it has U+{ord(next(iter(hiding.values()))):04X}")
