@@ -84,9 +84,12 @@ async def list_(
     Without JOURNEY, of all journeys that you may look at.
     """
     wanted = None if journey is None else journey_id(journey)
-    found = await list_looks(call.context, ListLooks(journey_id=wanted, by=by, before=before, limit=limit))
+    found, more, left = await list_looks(call.context, ListLooks(journey_id=wanted, by=by, before=before, limit=limit))
     if call.output.json_only:
-        call.output.data([entry.model_dump(mode="json") for entry in found])
+        nothing: dict[str, object] = dict.fromkeys(AccessLogEntry.model_fields)
+        nothing |= {"journeys": [], "not_readable": True}
+        rows = [{**entry.model_dump(mode="json"), "not_readable": False} for entry in found]
+        call.output.data([*rows, *({**nothing, "entry_id": str(each)} for each in left)])
         return
     shown = table("reading", your_time("when"), "who", "purpose", "journeys")
     for entry in found:
@@ -95,8 +98,13 @@ async def list_(
         why = entry.purpose if entry.reason is None else f"{entry.purpose}\n{entry.reason}"
         add_row(shown, f"{entry.entry_id}\n{asked_for}", short_time(entry.at), by_whom, why, len(entry.journeys))
     call.output.show(shown)
-    if len(found) == limit:
-        call.output.note(f"There may be more; go on with --before {found[-1].entry_id}")
+    if left:
+        call.output.note(
+            f"Not shown: {len(left)} more, at journeys of your clinics that cannot be read now, because a key of "
+            "theirs is away. Nothing is lost. Tell ops; then look again."
+        )
+    if more is not None:
+        call.output.note(f"There may be more; go on with --before {more}")
 
 
 def _spell(entry: AccessLogEntry) -> str:

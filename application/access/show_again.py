@@ -9,7 +9,7 @@ from activities.privacy.patient_keys import PatientKeys
 from activities.record import Record
 from activities.record.access_log import AccessLogEntry, find_access, list_access
 from activities.record.event_codec import from_stored
-from activities.record.read_models import Case, ListPage, SignOffRequest, Task
+from activities.record.read_models import Case, CaseloadFilter, ListPage, SignOffRequest, Task, caseload
 from activities.record.read_models.row_types import CaseRow, ObligationRow
 from activities.record.read_models.rows import DEFINITION, ProjectionState, apply, rows
 from application.context import Context
@@ -90,6 +90,16 @@ class ListLooks(Query):
     limit: int = 50
 
 
+class ListedLooks(NamedTuple):
+    """Looks, the latest first. ``not_readable`` are those, by their ids, that are not shown because a journey of the
+    person's clinics that they were at cannot be read now: its key is away. ``next`` is where the next page goes on,
+    also where none of this one is shown; None where there is none."""
+
+    entries: tuple[AccessLogEntry, ...]
+    next: UUID | None
+    not_readable: tuple[UUID, ...] = ()
+
+
 class PastLook(NamedTuple):
     """A look and what it showed: the answer of its use case."""
 
@@ -97,7 +107,7 @@ class PastLook(NamedTuple):
     answer: object
 
 
-async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry, ...]:
+async def list_looks(context: Context, query: ListLooks) -> ListedLooks:
     """List who looked at what the person may look at themselves, the latest first.
 
     Raises:
@@ -110,14 +120,21 @@ async def list_looks(context: Context, query: ListLooks) -> tuple[AccessLogEntry
         # Nobody of staff: perhaps a patient or an observer, whose id is in no log.
         query = query.model_copy(update={"by": patients.of_reader(query.by).hex()})
         found = await _looks(record, query)
+    more = found[-1].entry_id if len(found) == query.limit else None
     if query.journey_id is not None:
         journey = (await read_so_far(context, query, query.journey_id)).journey
-        return name_readers(found, patients, () if journey is None else (journey,))
+        return ListedLooks(name_readers(found, patients, () if journey is None else (journey,)), more)
     asked = dict.fromkeys(each for entry in found for each in entry.journeys)
     journeys = await read_journeys(context, query, asked)
     theirs, near = {journey.id for journey in journeys}, _near(context, patients)
-    shown = (each for each in found if (theirs.issuperset(each.journeys) if each.journeys else each.reader_id in near))
-    return name_readers(shown, patients, journeys)
+    shown = [each for each in found if (theirs.issuperset(each.journeys) if each.journeys else each.reader_id in near)]
+    # Which clinic a journey is of is listed in clear.
+    unread = CaseloadFilter(among=tuple(each for each in asked if each not in theirs), clinics=context.person.clinics)
+    away = (
+        {case.journey_id for case in (await caseload(record, unread, limit=len(asked))).rows} if unread.among else set()
+    )
+    left = (each for each in found if not away.isdisjoint(each.journeys) and (theirs | away).issuperset(each.journeys))
+    return ListedLooks(name_readers(shown, patients, journeys), more, tuple(each.entry_id for each in left))
 
 
 def _near(context: Context, patients: PatientKeys) -> frozenset[str]:

@@ -242,6 +242,15 @@ async def test_what_one_person_looked_at(clinics: Clinics, stranger: str) -> Non
     assert {UUID(each) for row in at_the_other for each in row["journeys"]} == {theirs}
 
 
+async def test_a_page_of_which_little_is_theirs_leads_to_the_next(clinics: Clinics, stranger: str) -> None:
+    ours, theirs = next(iter(clinics.journeys)), list(clinics.journeys)[-1]
+    for journey_id in (theirs, ours):
+        await clinics.call("pathway", "show", str(journey_id))
+    [latest] = await clinics.looks(ours)
+    page = await clinics.call("access", "list", "--by", "demo-coordinator", "--limit", "1", "--profile", stranger)
+    assert f"--before {latest.entry_id}" in page.err, "it is of a clinic they do not work for"
+
+
 async def test_no_reading_of_this_id(clinics: Clinics) -> None:
     assert (await clinics.call("access", "show", str(uuid4()))).code == 3
     assert (await clinics.call("access", "show", "x")).code == 2

@@ -305,8 +305,16 @@ async def test_a_journey_whose_key_is_away_keeps_none_of_the_others_from_being_r
     stranger = of_clinics(tmp_path, Role.CLINICIAN, OTHER)
     theirs = await clinics.call("work", "releases", request, *stranger)
     assert str(*away) not in theirs.out, "it is of a clinic they do not work for"
-    listed = await clinics.call("access", "list", "--json")
-    assert listed.code == 0, listed.err
+    looked = await clinics.json("access", "list", "--limit", "1000")
+    unread = [row for row in looked if row["not_readable"]]
+    assert unread
+    kept = {entry.entry_id for entry in await clinics.looks(*away)}
+    assert {UUID(row["entry_id"]) for row in unread} <= kept
+    assert not kept & {UUID(row["entry_id"]) for row in looked if not row["not_readable"]}
+    said = (await clinics.call("access", "list", "--limit", "1000")).err
+    assert f"Not shown: {len(unread)} more" in said
+    assert "a key of theirs is away" in " ".join(said.split())
+    assert not [row for row in await clinics.json("access", "list", *stranger) if row["not_readable"]]
     away.update(UUID(row["journey_id"]) for row in whole)
     none = await clinics.json("work", "releases", request)
     assert {row["state"] for row in none} == {"not_readable"}

@@ -181,7 +181,7 @@ class CaseloadFilter(Answered):
     moment before which that is due. ``clinics`` are those that the reader may see. ``protocol`` is how the digest of
     its protocol begins, ``lot`` one that was or may have been at the patient's home, ``clinician`` who has, or had, a
     clinical part in it, ``together`` a request that held it, ``permitted_until`` a moment by which its permission to
-    prescribe remotely or its clinician's licence ends.
+    prescribe remotely or its clinician's licence ends. ``among``: only of these journeys.
     """
 
     clinic: str | None = None
@@ -199,6 +199,7 @@ class CaseloadFilter(Answered):
     clinician: str | None = None
     together: UUID | None = None
     permitted_until: AwareDatetime | None = None
+    among: tuple[UUID, ...] | None = None
 
 
 class Refusals(NamedTuple):

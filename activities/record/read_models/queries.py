@@ -114,6 +114,7 @@ async def caseload(
     query.where("{} = ANY(o.clinicians)", wanted.clinician)
     query.where("{} = ANY(o.held_together)", None if wanted.together is None else str(wanted.together))
     query.where("least(o.permission_ends, o.licence_ends) <= {}", wanted.permitted_until)
+    query.where("o.journey_id = ANY({})", wanted.among)
     query.after(after, tuple[AwareDatetime, UUID])
     return await query.answer(
         record,
