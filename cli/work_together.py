@@ -32,6 +32,7 @@ from cli.input import check_options, read_form
 from cli.output import Output, add_row, facts_box, local_time, table
 from cli.references import NONE_KNOWN, Known, name_journey, references_of
 from cli.runtime import Call, command
+from cli.streams import OutputLost
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.codes import code_in
 
@@ -105,15 +106,22 @@ async def hold(
         if dry_run or this is None:
             raise
         this.uncancel()
-        raise _ended_early(done, len(cases), once) from None
-    return _show_held(output, page, done, once, dry_run=dry_run, known=known)
+        raise _unsaid("interrupted", done, len(cases), once) from None
+    try:
+        code = _show_held(output, page, done, once, dry_run=dry_run, known=known)
+        output.flush()
+    except OutputLost as lost:
+        if dry_run:
+            raise
+        raise _unsaid(f"the answer is lost: {lost.reason}", done, len(cases), once) from None
+    return code
 
 
-def _ended_early(done: list[HeldTogether], concerned: int, request: UUID) -> SteppedBack:
-    """Return how far an interrupted request came, and how to go on without holding anything twice."""
+def _unsaid(why: str, done: list[HeldTogether], concerned: int, request: UUID) -> SteppedBack:
+    """Return how far a request came whose answer nobody has, and how to go on without holding anything twice."""
     held = sum(each.outcome in ("held", "already", "accepted") for each in done)
     return SteppedBack(
-        f"interrupted; {held} of {concerned} journeys are held under request {request}",
+        f"{why}; {held} of {concerned} journeys are held under request {request}",
         f"Send the same again with --request {request}: it is safe, and what is held stays as it is",
         state="Of the other journeys some may be held too; nothing is lost.",
         ids={"request": str(request)},
