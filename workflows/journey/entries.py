@@ -7,6 +7,7 @@ page is worked out again only once the page has changed. So neither costs more w
 
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, ValuesView
 from itertools import islice
+from operator import is_
 from types import GenericAlias
 from typing import Any, Generic, TypeVar, get_args, overload
 
@@ -34,7 +35,7 @@ class Page(Generic[K, V]):
     def recall(self, work_out: Callable[..., Found], *given: Any) -> Found:
         """Return what a pure function finds in these entries, given the same further arguments as before or others."""
         known = self.known.get(work_out)
-        if known is not None and all(a is b for a, b in zip(known[0], given, strict=True)):
+        if known is not None and all(map(is_, known[0], given)):
             found: Found = known[1]
             return found
         found = work_out(self.entries, *given)

@@ -62,9 +62,10 @@ EACH_NEEDS = (*education.EACH_NEEDS, *follow_up.EACH_NEEDS, *safety.EACH_NEEDS, 
 def group_needs(journey: Journey) -> tuple[Needs, ...]:
     """Return everything the journey waits for now, in groups. A group is the same object as long as nothing has changed
     of what it is worked out from."""
+    read = ((each, tuple(_read(journey, name) for name in each.reads)) for each in EACH_NEEDS)
     pages = (
-        page.recall(each.of_page, *(_read(journey, name) for name in each.reads))
-        for each in EACH_NEEDS
+        page.recall(each.of_page, *given)
+        for each, given in read
         for page in as_entries(getattr(journey, each.field)).pages
     )
     stages = (_needs(journey, stage) for stage in NEEDS)
