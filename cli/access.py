@@ -10,7 +10,9 @@ import typer
 
 from activities.record.access_log import AccessLogEntry
 from application.access.break_glass import BREAK, AccessOpened, break_glass
-from application.access.show_again import ListLooks, list_looks, show_again
+from application.access.looks import ListLooks
+from application.access.show_again import list_looks, show_again
+from application.errors import NotFound
 from application.input.forms import check, read_object
 from application.pathway.patient import ShowPatient
 from application.pathway.show import (
@@ -118,7 +120,10 @@ async def show(
     call: Call,
     reading: Annotated[UUID, typer.Argument(metavar="READING", help="Its id; see `access list`.", show_default=False)],
 ) -> None:
-    """Show again what somebody saw: the same question, on what was recorded then, at the time of that look."""
+    """Show again what somebody saw: the same question, on what was recorded then, at the time of that look.
+
+    The console shows more looks again than a terminal: session rooms, messages, who had looked, and forms.
+    """
     entry, answer = await show_again(call.context, reading)
     if not call.output.json_only:
         said = {
@@ -130,6 +135,8 @@ async def show(
         }
         call.output.show(facts_box(said, f"Reading {entry.entry_id}"))
     renderers = {query.name: render for query, render in RENDERERS.items()}
+    if entry.command[0] not in renderers:
+        raise NotFound("no command shows this look again", f"The console does: open /looks/{reading} there")
     renderers[entry.command[0]](call.output, answer)
 
 

@@ -11,6 +11,11 @@ ORDER = ("handled", "acknowledged", "accepted", "muted", "failed", "bounced", "d
 """What became of a message is the first of these that did; one that somebody has sent again is as one that failed, and
 of both the last counts. What was accepted and came back later was not accepted."""
 
+SETTLED = ("handled", "acknowledged", "accepted", "muted")
+"""What became of a message that nobody waits for any more."""
+MOST = 10_000
+"""How many messages are read at most to find those that had reached nobody."""
+
 
 class ListedMessage(NamedTuple):
     """A message: for which role of which clinic, since when (UTC), and what became of it last, when and why.
@@ -34,21 +39,24 @@ _LIST = """
 WITH listed AS (
     SELECT n.* FROM record.notice n {joined}
      WHERE n.log_id = $1 AND ($2::uuid IS NULL OR n.journey_id = $2) AND ($3::text[] IS NULL OR n.clinic = ANY($3))
-       AND ($4::uuid IS NULL OR n.notice_id = $4)
+       AND ($4::uuid IS NULL OR n.notice_id = $4) AND ($7::timestamptz IS NULL OR n.created_at <= $7)
+       AND ($8::uuid[] IS NULL OR n.journey_id = ANY($8))
      ORDER BY n.created_at DESC, n.notice_id LIMIT $5
 )
 SELECT n.notice_id, n.journey_id, n.clinic, n.recipient_role, n.kind, n.alarm, n.created_at,
        coalesce(f.state, 'queued'), f.at, f.code,
        ARRAY(SELECT DISTINCT d.person FROM record.delivery d WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
+                AND ($7::timestamptz IS NULL OR d.at <= $7)
                 AND d.person <> '' AND d.state NOT IN ('handled', 'requeued') ORDER BY d.person) AS people,
        CASE WHEN f.state IN ('handled', 'acknowledged', 'requeued') THEN f.person END
   FROM listed n
   LEFT JOIN LATERAL (SELECT d.state, d.at, d.code, d.person FROM record.delivery d
                       WHERE d.log_id = n.log_id AND d.notice_id = n.notice_id
+                        AND ($7::timestamptz IS NULL OR d.at <= $7)
                         AND NOT (d.state = 'accepted' AND EXISTS (
                             SELECT FROM record.delivery b WHERE b.log_id = d.log_id AND b.notice_id = d.notice_id
                                AND b.person = d.person AND b.point = d.point AND b.state = 'bounced'
-                               AND b.number > d.number))
+                               AND b.number > d.number AND ($7::timestamptz IS NULL OR b.at <= $7)))
                       ORDER BY array_position($6::text[], replace(d.state, 'requeued', 'failed')), d.number DESC
                       LIMIT 1) f ON true
  ORDER BY n.created_at DESC, n.notice_id
@@ -70,11 +78,24 @@ async def list_messages(
 ) -> tuple[ListedMessage, ...]:
     """Return messages of a journey, or of clinics, the latest first; or only the one with an id, or those that have
     reached nobody."""
+    query = _UNDELIVERED if undelivered else _ALL
+    asked = (journey_id, None if clinics is None else [*clinics], notice_id, limit)
+    return await _listed(record, query, *asked, None, None)
+
+
+async def list_messages_then(
+    record: Record, journeys: Sequence[UUID], until: datetime, *, undelivered: bool = False, limit: int = 50
+) -> tuple[ListedMessage, ...]:
+    """Return messages of these journeys as they were at a moment (UTC, the database's clock), the latest first; or only
+    those that had reached nobody by then."""
+    found = await _listed(record, _ALL, None, None, None, MOST if undelivered else limit, until, [*journeys])
+    return tuple(each for each in found if not (undelivered and each.state in SETTLED))[:limit]
+
+
+async def _listed(record: Record, query: str, *asked: object) -> tuple[ListedMessage, ...]:
     async with record.connection() as connection:
-        rows = await connection.fetch(
-            _UNDELIVERED if undelivered else _ALL,
-            *(record.log_id, journey_id, None if clinics is None else [*clinics], notice_id, limit, [*ORDER]),
-        )
+        *wanted, until, journeys = asked
+        rows = await connection.fetch(query, record.log_id, *wanted, [*ORDER], until, journeys)
     return tuple(ListedMessage(*row.values()) for row in rows)
 
 

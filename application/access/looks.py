@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from activities.record import Record
@@ -13,14 +13,24 @@ from activities.record.access_log import (
     list_looks_by,
     second_id_of,
 )
-from application.access.show_again import ListLooks
 from application.caches.histories import History
 from application.context import Context
-from application.reading.access_log import name_readers
+from application.reading.access_log import Query, name_readers
 from application.reading.history import read_journey
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.model import Access
 from workflows.journey.events import GlassBroken
+
+
+class ListLooks(Query):
+    """Who looked at a journey, or what one person looked at. ``before`` is the last look of the page before."""
+
+    name: ClassVar[str] = "access list"
+
+    journey_id: UUID | None = None
+    by: str | None = None
+    before: UUID | None = None
+    limit: int = 50
 
 
 class EmergencyAccess(NamedTuple):
@@ -55,14 +65,17 @@ async def show_looks(context: Context, query: ListLooks, journey_id: UUID) -> Lo
     kept = await list_access(record, journey_id=journey_id, before=query.before, limit=query.limit + 1)
     history = await read_journey(context, query, journey_id)
     entries = name_readers(kept[: query.limit], record.patients, (history.journey,))
-    accesses = [each async for each in _accesses(record, history, query.limit)]
+    accesses = [each async for each in _accesses(record, history, query.limit, context.as_seen)]
     return LookPage(
         history.journey, entries, tuple(accesses), entries[-1].entry_id if len(kept) > query.limit else None
     )
 
 
-async def _accesses(record: Record, history: History, most: int) -> AsyncIterator[EmergencyAccess]:
-    """Return every emergency access of which a journey was told, each with at most so many looks."""
+async def _accesses(
+    record: Record, history: History, most: int, again: AccessLogEntry | None
+) -> AsyncIterator[EmergencyAccess]:
+    """Return every emergency access of which a journey was told, each with at most so many looks. Shown
+    ``again``, later looks are left out."""
     journey = history.journey
     broken = await list_broken_glass(record, journey.id)
     kept = {command: each for each in broken for command in (each.entry_id, second_id_of(journey, each.entry_id))}
@@ -75,5 +88,6 @@ async def _accesses(record: Record, history: History, most: int) -> AsyncIterato
         else:
             # The journey may have been told later than they looked, and of another reason than they gave.
             since, until, reason = entry.clock, entry.until, entry.reason or event.body.reason
-        looks = await list_looks_by(record, journey.id, access.by, since, until, limit=most + 1)
+        ends = until if again is None else min(until or again.clock, again.clock)
+        looks = await list_looks_by(record, journey.id, access.by, since, ends, limit=most + 1)
         yield EmergencyAccess(access, since, reason, until, looks[:most], len(looks) > most)

@@ -2,7 +2,7 @@
 look."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from activities.privacy.patient_keys import PatientKeys
@@ -12,10 +12,15 @@ from activities.record.event_codec import from_stored
 from activities.record.read_models import Case, CaseloadFilter, ListPage, SignOffRequest, Task, caseload
 from activities.record.read_models.row_types import CaseRow, ObligationRow
 from activities.record.read_models.rows import DEFINITION, ProjectionState, apply, rows
+from application.access.break_glass import OpenInEmergency
+from application.access.looks import ListLooks, show_looks
 from application.context import Context
 from application.errors import Conflict, InvalidInput, NotAllowed, NotFound, NotVerified
 from application.identity.keyring import verified_register
+from application.messages.messages import ListMessages, show_messages
+from application.operations.payloads import DecodePayloads
 from application.pathway.patient import ShowPatient, show_patient
+from application.pathway.session_room import ShowSession, show_session
 from application.pathway.show import (
     CompareMoments,
     ExplainEvent,
@@ -41,6 +46,7 @@ from application.sign_offs.requests import ListRequests, ShowRequest, list_reque
 from application.work.caseload import CasePage, ListJourneys, list_journeys
 from application.work.hold_together import FindConcerned, PrepareReleases, find_concerned, prepare_releases
 from application.work.permissions import ListPermissions, list_permissions
+from application.work.service_levels import ShowServiceLevels
 from application.work.worklist import ListWork, WorkPage
 from workflows.journey.obligations import obligations
 from workflows.journey.vocabulary.actors import STAFF_ROLES
@@ -54,6 +60,20 @@ def _use_case(query: type[Q], answer: Callable[[Context, Q], Awaitable[object]])
         return await answer(context, query.model_validate_json(kept))
 
     return query.name, again
+
+
+async def _looks_again(context: Context, query: ListLooks) -> object:
+    """Return who had looked before that look."""
+    assert context.as_seen is not None
+    earlier = query.model_copy(update={"before": query.before or context.as_seen.entry_id})
+    if earlier.journey_id is None:
+        return await list_looks(context, earlier)
+    return await show_looks(context, earlier, earlier.journey_id)
+
+
+async def _acted_again(context: Context, query: ActOn) -> object:
+    """Return how the journey stood of which somebody saw something while they acted on it."""
+    return await show_journey(context, ShowJourney(journey_id=query.journey_id))
 
 
 USE_CASES: Mapping[str, Answered] = dict(
@@ -73,21 +93,24 @@ USE_CASES: Mapping[str, Answered] = dict(
         _use_case(FindConcerned, find_concerned),
         _use_case(PrepareReleases, prepare_releases),
         _use_case(ListPermissions, list_permissions),
+        _use_case(ShowSession, show_session),
+        _use_case(ListMessages, show_messages),
+        _use_case(ListLooks, _looks_again),
+        _use_case(ActOn, _acted_again),
     )
 )
 """Use cases that give the same answer from the same events at the same time; lists of journeys only for a past
 moment."""
 
 
-class ListLooks(Query):
-    """Who looked at a journey, or what one person looked at. ``before`` is the last look of the page before."""
-
-    name: ClassVar[str] = "access list"
-
-    journey_id: UUID | None = None
-    by: str | None = None
-    before: UUID | None = None
-    limit: int = 50
+NEVER: Mapping[type[Query], str] = {
+    OpenInEmergency: "nothing is shown by it",
+    ShowServiceLevels: "figures over all journeys of then are not kept",
+    DecodePayloads: "what Temporal had is kept there, and only as long as Temporal keeps it",
+}
+"""The questions whose answers cannot be shown again, and why."""
+OTHERWISE = ("contact-point", "access")
+"""How actions begin by which somebody sees something else than the journey: how people are reached, or a past look."""
 
 
 class ListedLooks(NamedTuple):
@@ -158,8 +181,12 @@ async def _looks(record: Record, query: ListLooks) -> tuple[AccessLogEntry, ...]
 
 
 def can_be_shown(entry: AccessLogEntry) -> bool:
-    """Whether what somebody saw can be shown again: forms cannot, and nothing was shown to whom it was refused."""
-    return entry.shown and entry.command[0] in {*USE_CASES, ListWork.name, ListQueue.name}
+    """Whether what somebody saw can be shown again: how people are reached cannot, and nothing was shown to whom it was
+    refused. Of a form it is how the journey stood."""
+    name, *kept = entry.command
+    if name == ActOn.name:
+        return entry.shown and ActOn.model_validate_json(kept[0]).action.split(" ")[0] not in OTHERWISE
+    return entry.shown and name in {*USE_CASES, ListWork.name, ListQueue.name}
 
 
 async def show_again(context: Context, entry_id: UUID) -> PastLook:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
-from activities.notices.listing import ListedMessage, handle, list_messages
+from activities.notices.listing import ListedMessage, handle, list_messages, list_messages_then
 from activities.notices.queue import requeue
 from activities.record import Record
 from application.context import Context
@@ -42,6 +42,12 @@ async def show_messages(context: Context, query: ListMessages) -> Messages:
     """
     require_staff(context, "what became of messages")
     record = await context.record()
+    if (seen := context.as_seen) is not None:
+        # Of messages of no journey nothing is kept: they are not on it any more.
+        found = await list_messages_then(
+            record, seen.journeys, seen.at, undelivered=query.undelivered, limit=query.limit
+        )
+        return Messages(found, context.now())
     clinics: tuple[str, ...] | None = None
     if query.journey_id is not None:
         await read_stored(context, query, query.journey_id)

@@ -9,17 +9,18 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.record.access_log import AccessLogEntry, Purpose
 from application.access.break_glass import BREAK, break_glass, must_break
-from application.access.looks import show_looks
-from application.access.show_again import ListLooks
+from application.access.looks import ListLooks, LookPage, show_looks
+from application.access.show_again import can_be_shown
 from application.errors import Conflict, InvalidInput, UseCaseError
 from application.input import forms
 from application.reading.access_log import ActOn
+from application.sign_offs.requests import ListRequests
 from application.words.titles import title_of_command
 from application.words.viewer import spell
+from application.work.caseload import ListJourneys
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id, command_id_of, with_id
-from console.views.past import shows_again
 from console.visits import Acts, Looks, Visit
 from workflows.journey.commands import BreakGlass
 
@@ -131,12 +132,18 @@ async def show(visit: Looks, journey_id: UUID, before: UUID | None = None) -> Re
     async with visit.context() as context:
         query = ListLooks(journey_id=journey_id, before=before, limit=LISTED)
         found = await show_looks(context, query, journey_id)
+    return looks_page(visit, found)
+
+
+def looks_page(visit: Visit, found: LookPage, *, again: AccessLogEntry | None = None) -> Response:
+    """Return the page of who looked at a journey."""
     return page(
         visit.request,
         "looks.html",
         visit.signed_in,
+        again=again,
         found=found,
-        journey_id=journey_id,
+        journey_id=found.journey.id,
         seen=seen,
         shows_again=shows_again,
         purposes=PURPOSES,
@@ -149,3 +156,19 @@ def seen(look: AccessLogEntry) -> str:
     if name == ActOn.name and rest:
         name = " ".join(str(json.loads(rest[0]).get("action", "")).split(" ")[:2])
     return SEEN.get(name) or title_of_command(name.replace(" ", "."))
+
+
+def shows_again(look: AccessLogEntry) -> bool:
+    """Whether a page shows a look again. Some lists are of the terminal alone: what waits in one journey, how journeys
+    stood earlier, and what one person looked at."""
+    if not can_be_shown(look):
+        return False
+    name, kept = look.command
+    match name:
+        case ListRequests.name:
+            return False
+        case ListJourneys.name:
+            return ListJourneys.model_validate_json(kept).at is None
+        case ListLooks.name:
+            return ListLooks.model_validate_json(kept).journey_id is not None
+    return True

@@ -1,19 +1,21 @@
 """Messages to people and what became of them, and how patients and staff are reached."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Final, TypeAlias
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from activities.record.access_log import AccessLogEntry
 from application.context import Context
 from application.errors import NOTHING_HAPPENED, InvalidInput, UseCaseError
 from application.identity.staff import colleagues
 from application.input import forms
 from application.messages import contact_points as use
 from application.messages.contact_points import NOTHING_CHANGED, Changed, NewPoint, Whose, Wishes
-from application.messages.messages import ListMessages, handle_message, send_again, show_messages
+from application.messages.messages import ListMessages, Messages, handle_message, send_again, show_messages
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id_of
@@ -38,8 +40,20 @@ async def show(visit: Looks, undelivered: str = "", journey: str = "") -> Respon
         found = await show_messages(context, query)
         about = [row for row in found.rows if row.journey_id.int]
         known = await references_of(visit.request).of(context, about)
+    return messages_page(visit, query, found, known)
+
+
+def messages_page(
+    visit: Visit,
+    asked: ListMessages,
+    found: Messages,
+    known: Mapping[UUID, str] = MappingProxyType({}),
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return the page of messages. ``known`` are the references of their patients, by journey."""
     return page(
-        visit.request, "messages.html", visit.signed_in, found=found, known=known, asked=query,
+        visit.request, "messages.html", visit.signed_in, again=again, found=found, known=known, asked=asked,
         more=len(found.rows) == LISTED,
     )  # fmt: skip
 

@@ -9,11 +9,14 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from activities.record.access_log import AccessLogEntry
-from application.access.show_again import can_be_shown, show_again
+from application.access.looks import ListLooks
+from application.access.show_again import show_again
 from application.errors import InvalidInput, NotFound, UseCaseError
 from application.input.numbers import WrittenWhole, number_in
 from application.input.wall_clock import NoOneHour, read_moment
+from application.messages.messages import ListMessages, Messages
 from application.pathway.patient import PatientSeen, ShowPatient, show_patient_of
+from application.pathway.session_room import Room, ShowSession
 from application.pathway.show import (
     Compared,
     CompareMoments,
@@ -27,7 +30,7 @@ from application.pathway.show import (
     compare_moments,
     explain_event,
 )
-from application.reading.access_log import require_staff
+from application.reading.access_log import ActOn, require_staff
 from application.sign_offs.queue import ListQueue
 from application.sign_offs.refused_attempts import ListAttempts
 from application.sign_offs.requests import ShowRequest
@@ -38,13 +41,17 @@ from application.work.hold_together import FindConcerned, PrepareReleases
 from application.work.permissions import ListPermissions
 from application.work.worklist import ListWork
 from console.pages import page
+from console.views.access import looks_page, shows_again
 from console.views.journeys import journey_page, patient_page, timeline_page
+from console.views.messages import messages_page
 from console.views.operations import attempts_page
 from console.views.record import record_page
+from console.views.room import room_page
 from console.views.sign_offs import queue_page, sign_off_page
 from console.views.together import permissions_page, releases_page
 from console.views.work import caseload_page, work_page
 from console.visits import Looks, Visit
+from workflows.journey.vocabulary.actors import Role
 
 router = APIRouter()
 Render: TypeAlias = Callable[[Visit, AccessLogEntry, Any], Response]
@@ -129,6 +136,15 @@ def _changes_again(visit: Visit, again: AccessLogEntry, found: Compared) -> Resp
     return changes_page(visit, found.after.id, found, given, again=again)
 
 
+def _room_again(visit: Visit, again: AccessLogEntry, room: Room) -> Response:
+    whole = again.reader_role != Role.OBSERVER
+    return room_page(visit, room._replace(whole=whole, obstacles=room.obstacles if whole else ()), again=again)
+
+
+def _messages_again(visit: Visit, again: AccessLogEntry, found: Messages) -> Response:
+    return messages_page(visit, ListMessages.model_validate_json(again.command[1]), found, again=again)
+
+
 AGAIN: Final[Mapping[str, Render]] = {
     ShowJourney.name: lambda visit, again, shown: journey_page(visit, shown, again=again),
     ShowReasons.name: lambda visit, again, shown: journey_page(visit, shown, again=again),
@@ -146,6 +162,10 @@ AGAIN: Final[Mapping[str, Render]] = {
     PrepareReleases.name: lambda visit, again, found: releases_page(visit, found, again=again),
     ListWork.name: lambda visit, again, found: work_page(visit, found, (), again=again),
     ListQueue.name: lambda visit, again, found: queue_page(visit, found, mine=False, again=again),
+    ShowSession.name: _room_again,
+    ListMessages.name: _messages_again,
+    ListLooks.name: lambda visit, again, found: looks_page(visit, found, again=again),
+    ActOn.name: lambda visit, again, shown: journey_page(visit, shown, again=again),
 }
 """The page that shows again what a use case showed."""
 
@@ -160,11 +180,3 @@ async def look_again(visit: Looks, entry_id: UUID) -> Response:
         raise NotFound("no page of the console shows this look again", "`access show` at a terminal does")
     # As in `record.show`: some of these pages take seconds.
     return await asyncio.to_thread(AGAIN[past.entry.command[0]], visit, past.entry, past.answer)
-
-
-def shows_again(look: AccessLogEntry) -> bool:
-    """Whether a page shows a look again. A list of how journeys stood earlier is one of the terminal alone."""
-    if not can_be_shown(look) or look.command[0] not in AGAIN:
-        return False
-    name, kept = look.command
-    return name != ListJourneys.name or ListJourneys.model_validate_json(kept).at is None

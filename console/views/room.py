@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
+from activities.record.access_log import AccessLogEntry
 from application.identity.staff import Colleague, staff_of
 from application.input.numbers import WrittenWhole
 from application.input.wall_clock import write_wall_clock
@@ -17,7 +18,7 @@ from console.known_names import offer
 from console.names import FormContext
 from console.pages import news, page
 from console.views.commands import BY_NAME, those_asked_of, words_of
-from console.visits import Looks
+from console.visits import Looks, Visit
 from workflows.journey.instruments import Instrument
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import zone_info
@@ -74,15 +75,28 @@ async def show(visit: Looks, journey_id: UUID, session: WrittenWhole | None = No
         mine = kind is not None and visit.signed_in.person.role in kind.roles
         staff = staff_of(context, room.journey.clinic) if mine and kind is CHECK else None
     visit.signed_in.in_session = room.is_run_by(visit.signed_in.person.id)
+    return room_page(visit, room, kind if mine else None, staff)
+
+
+def room_page(
+    visit: Visit,
+    room: Room,
+    kind: CommandKind | None = None,
+    staff: Sequence[Colleague] | None = None,
+    *,
+    again: AccessLogEntry | None = None,
+) -> Response:
+    """Return the page of a session, with the form of what they do next. Shown ``again``, nothing is done from it."""
     words = words_of(visit, Instrument.CADSS_6, room.journey)
-    fields = in_words(_fields(kind, room, staff), words, OBSERVED) if kind is not None and mine else ()
+    fields = in_words(_fields(kind, room, staff), words, OBSERVED) if kind is not None else ()
     fields = those_asked_of(visit.signed_in.person.role, fields)
     return page(
         visit.request,
         "room.html",
         visit.signed_in,
+        again=again,
         room=room,
-        kind=kind if mine else None,
+        kind=kind,
         fields=[field for field in fields if field.group not in FOLDED],
         more=[field for field in fields if field.group in FOLDED],
         words=words,
@@ -91,7 +105,10 @@ async def show(visit: Looks, journey_id: UUID, session: WrittenWhole | None = No
         help=HELP,
         titles=TITLES,
         waits=WAITS,
-        may={name: visit.signed_in.person.role in BY_NAME[f"session.{name}"].roles for name in ("check", "end")},
+        may={
+            name: again is None and visit.signed_in.person.role in BY_NAME[f"session.{name}"].roles
+            for name in ("check", "end")
+        },
         route=room.journey.protocol.contact_routes[Severity.EMERGENCY],
         command_ids=(uuid4(), uuid4()),
     )

@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 import application
 from activities.record import RecordUnavailable
-from application.access.looks import show_looks
-from application.access.show_again import ListLooks, list_looks
+from application.access.looks import ListLooks, show_looks
+from application.access.show_again import list_looks
 from application.context import Context
 from application.errors import Refused, Unavailable, UseCaseError
 from application.messages.messages import ListMessages, show_messages

@@ -1,25 +1,35 @@
 """What was: how an event came about, what changed, an earlier look shown again; and who works here."""
 
 import re
+from importlib import import_module
+from pkgutil import walk_packages
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
+import application
+from activities.notices import queue
+from activities.notices.queue import NewFact
 from activities.record.access_log import list_access
 from activities.record.event_codec import to_new
 from activities.record.patients import opening_of
-from application.access.show_again import USE_CASES
+from application.access.show_again import NEVER, USE_CASES
 from application.pathway.command_catalog import KINDS
+from application.reading.access_log import Query
+from application.sign_offs.queue import ListQueue
+from application.sign_offs.requests import ListRequests
 from application.work.caseload import ListJourneys, list_journeys
+from application.work.worklist import ListWork
 from console.said_here import for_people, said_here
 from console.views.past import AGAIN
-from simulation.people import PEOPLE
+from simulation.people import CLINIC, PEOPLE
 from tests.cli.clinics import Clinics
 from tests.console.browser import Browser
 from tests.console.test_messages import said
 from tests.journey.play import started
+from tests.record.helpers import a_notice
 from workflows.journey.vocabulary.actors import Role
 
 
@@ -40,9 +50,15 @@ def pages(clinics: Clinics) -> tuple[str, ...]:
         "/patient-view",
         "/events/20",
         "/changes?earlier=20",
+        "/room?session=1",
+        "/room/sheet?session=1",
+        "/looks",
+        "/pathway/hold",
     )
     return (
         "/work", "/journeys", "/sign-offs", "/ops/attempts", "/work/permissions",
+        "/messages", "/messages?undelivered=yes",
+        f"/messages?journey={clinics.held}",
         *(journey + view for view in views),
     )  # fmt: skip
 
@@ -59,7 +75,8 @@ async def test_every_look_is_shown_again_as_it_was_whatever_comes(clinics: Clini
     for address, look in shown.items():
         answer = await browser.go(f"/looks/{look}")
         assert answer.status_code == 200, (address, answer.text)
-        assert "Shown again: what" in said(browser), address
+        assert "Shown again: " in said(browser), address
+        assert 'method="post"' not in answer.text.partition("<main")[2], "nothing is sent from what was"
         assert "class=again" in answer.text
     journey = clinics.held
     before = clinics.journeys[journey].version
@@ -91,8 +108,14 @@ async def test_a_list_of_the_terminal_alone_is_offered_on_no_page(clinics: Clini
     assert "`access show` at a terminal does" in said(browser)
 
 
-def test_the_console_shows_again_what_it_showed() -> None:
-    assert {*USE_CASES} - {*AGAIN} == {"signoff list"}, "that one is a list of the command line alone"
+def test_every_question_is_shown_again_or_says_why_not() -> None:
+    for module in walk_packages(application.__path__, "application."):
+        import_module(module.name)
+    questions = {each for each in Query.__subclasses__() if each.__module__.startswith("application.")}
+    shown = {*USE_CASES, ListWork.name, ListQueue.name}
+    assert {each.name for each in questions} == shown | {each.name for each in NEVER}
+    assert shown - {*AGAIN} == {ListRequests.name}, "that one is a list of the command line alone"
+    assert not shown & {each.name for each in NEVER}
 
 
 async def test_moments_of_a_journey_and_who_works_here(clinics: Clinics, browser: Browser) -> None:
@@ -196,3 +219,31 @@ async def test_a_number_in_an_address_is_written_in_plain_digits(clinics: Clinic
         assert (await browser.go(journey + address.format("1"))).status_code in (200, 404), address
         answer = await browser.go(journey + address.format(quote(odd)))
         assert answer.status_code == 422, (address, answer.text)
+
+
+async def test_messages_and_looks_are_shown_again_as_they_were(clinics: Clinics, browser: Browser) -> None:
+    clinician = PEOPLE[Role.CLINICIAN]
+    told = a_notice(clinics.held, recipient_role=clinician.role, clinic=CLINIC)
+    await clinics.record.deliver_notices([told])
+    await browser.sign_in("clinician")
+    looks = []
+    for address in ("/messages?undelivered=yes", "/messages", f"/journeys/{clinics.held}/looks"):
+        await browser.go(address)
+        looks.append((address, await newest_look(clinics), table_of(browser)))
+    await queue.keep(clinics.record, told.notice_id, [NewFact(clinician.id, "sms-1", "webhook", "accepted")])
+    await browser.go(f"/messages?journey={clinics.held}")
+    assert "accepted" in table_of(browser)
+    await browser.sign_in("medical_director")
+    for address, look, then in looks:
+        assert (await browser.go(f"/looks/{look}")).status_code == 200
+        assert table_of(browser) == then, address
+
+
+def table_of(browser: Browser) -> str:
+    """The rows of the table of a page, but for what is done from there, and what patients are called."""
+    rows = browser.page.text.partition("<tbody>")[2].partition("</tbody>")[0]
+    return " ".join(
+        re.sub(
+            r"<form.*?</form>|<[^>]*>|\s+|demo-patient-\w+|\b[0-9a-f]{8}\b[-0-9a-f]*", " ", rows, flags=re.DOTALL
+        ).split()
+    )
