@@ -55,7 +55,7 @@ soak: browser-deps  ## what takes long: many examples, many journeys, whole cour
 drill: $(DEV)  ## twenty people act while everything is killed, stopped, put back and flooded in turn
 	@$(PY) -m tests.drill $(ARGS)
 
-canary: $(DEV)  ## look for planted strings in every byte of Temporal, logs, notices and process arguments
+canary: $(DEV)  ## plant words in all that people write, and look for them in every byte that should hold none
 	@$(PY) -m tests.canary $(ARGS)
 
 dates: $(DEV)  ## the tests under other dates: next year, a leap day, clock changes, unknown holidays
