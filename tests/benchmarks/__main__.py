@@ -18,16 +18,17 @@ from tests.benchmarks.append import append
 from tests.benchmarks.budget import budget
 from tests.benchmarks.clicking import clicking
 from tests.benchmarks.core import core
-from tests.benchmarks.derivation import derivation
 from tests.benchmarks.environment import environment, load
 from tests.benchmarks.growth import growth
 from tests.benchmarks.latency import latency
 from tests.benchmarks.lateness import lateness
 from tests.benchmarks.memory import memory
+from tests.benchmarks.protection import protection
 from tests.benchmarks.read_models import asking, building, hinting, lagging
 from tests.benchmarks.reconcile import reconcile
 from tests.benchmarks.report import Report, Section
 from tests.benchmarks.stage import Servers, servers
+from tests.benchmarks.starting import starting
 from tests.benchmarks.throughput import throughput
 from tests.benchmarks.verify import verify
 
@@ -44,6 +45,7 @@ class Size:
     waiting: int
     reminded: int
     passes: int
+    calls: int
     append_rounds: int
     appends: int
     courses: int
@@ -64,6 +66,7 @@ WHOLE = Size(
     waiting=300,
     reminded=1000,
     passes=7,
+    calls=9,
     append_rounds=5,
     appends=400,
     courses=500,
@@ -83,6 +86,7 @@ QUICK = Size(
     waiting=30,
     reminded=30,
     passes=1,
+    calls=1,
     append_rounds=1,
     appends=40,
     courses=20,
@@ -117,6 +121,11 @@ async def _throughput(servers: Servers, size: Size) -> Section:
         return await throughput(servers, worker, bare_worker, rounds=size.rounds, journeys=size.round_journeys)
 
 
+async def _protection(servers: Servers, size: Size) -> Section:
+    async with await servers.worker() as worker:
+        return await protection(servers, worker, rounds=size.rounds, journeys=size.round_journeys)
+
+
 async def _history(servers: Servers, _: Size) -> Section:
     async with await servers.worker():
         return await budget(servers)
@@ -128,15 +137,16 @@ async def _lateness(servers: Servers, size: Size) -> Section:
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
+    "start": lambda servers, size: starting(servers, times=size.calls),
     "core": _core,
     "growth": _growth,
     "latency": _latency,
     "throughput": _throughput,
+    "protection": _protection,
     "history": _history,
     "lateness": _lateness,
     "memory": lambda servers, size: memory(servers, journeys=size.waiting),
     "append": lambda servers, size: append(servers.stack.postgres, rounds=size.append_rounds, appends=size.appends),
-    "derivation": lambda servers, size: derivation(servers.stack.postgres, rounds=size.append_rounds),
     "hint": lambda servers, size: hinting(servers.stack.postgres, appends=size.appends),
     "rebuild": lambda servers, size: building(servers.stack.postgres, journeys=size.courses),
     "lag": lambda servers, size: lagging(servers.stack.postgres, journeys=size.courses, seconds=size.seconds),

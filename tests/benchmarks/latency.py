@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 from time import perf_counter
 from uuid import uuid4
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import WorkflowHandle
 
 from activities.signatures.sessions import prove
 from application.temporal.journey_client import submit
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.report import Aim, Figure, Section, percentile
-from tests.benchmarks.stage import WITHIN, Patient, Servers, inputs, quiet, start_bare
-from workflows.journey.commands import SIGNED, Command
-from workflows.journey.vocabulary.proof import WITHOUT_KEY, SessionCertificate
+from tests.benchmarks.stage import WITHIN, Patient, Servers, Session, inputs, quiet, start_bare
+from workflows.journey.commands import Command
 
 ACCEPTED = Aim(1.3)
 RECORDED = Aim(4.0)
@@ -73,21 +71,14 @@ class Seconds:
         self.recorded_in_session: list[float] = []
 
     async def measure(self, commands: Sequence[Command], *, bare_first: bool, in_session: bool) -> None:
-        patient = Patient(self._servers)
-        log, signers = await self._servers.record.log_name(), self._servers.stack.signers
-        sessions: dict[str, tuple[SessionCertificate, Ed25519PrivateKey]] = {}
+        patient = Patient(self._servers, in_session=in_session)
         await patient.start()
         version = await self._recorded(patient, 1)
         for command in commands:
             prepared = await patient.prepared(command, version)
             if bare_first:
                 await self._bare(prepared)
-            session = None
-            if in_session and not isinstance(prepared.body, SIGNED):
-                # As people do, each opens one for all they send.
-                way = "link" if prepared.actor.role in WITHOUT_KEY else None
-                opened = signers.acting(log, prepared.actor, datetime.now(UTC), way=way)
-                session = sessions.setdefault(prepared.actor.id, opened)
+            session = await patient.session_for(prepared)
             version = await self._ours(patient, prepared, session, in_session=in_session)
             if not bare_first:
                 await self._bare(prepared)
@@ -96,7 +87,7 @@ class Seconds:
         self,
         patient: Patient,
         command: Command,
-        session: tuple[SessionCertificate, Ed25519PrivateKey] | None,
+        session: Session | None,
         *,
         in_session: bool,
     ) -> int:

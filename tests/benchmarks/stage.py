@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID, uuid4, uuid5
 
 import psutil
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.client import Client, WorkflowHandle
 
 from activities.record.store import Record
+from activities.signatures.sessions import prove
 from application.temporal.journey_client import start, submit
 from deploy.local.stack import WorkerProcess, run_worker
 from simulation.people import person_of, referral
@@ -22,10 +25,11 @@ from tests.benchmarks.bare import Bare
 from tests.benchmarks.course import course, educated
 from tests.fixtures.everything import everything, open_stack
 from workflows.care_journey import CareJourney, workflow_id
-from workflows.journey.commands import Command, CommandBody, Sign, Withdraw
+from workflows.journey.commands import SIGNED, Command, CommandBody, Sign, Withdraw
 from workflows.journey.events import ObligationsUpdated
 from workflows.journey.requirements import Obligation
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.proof import WITHOUT_KEY, SessionCertificate
 from workflows.messages import JourneyResult
 from workflows.protocols.demonstration import load_demonstration
 from workflows.temporal_plugin import CarePathwayPlugin
@@ -76,11 +80,17 @@ def inputs() -> tuple[Command, ...]:
     return tuple(step.command for step in steps[1:] if step.command.actor.role != Role.SYSTEM)
 
 
-class Patient:
-    """A journey on the servers, taken through a fixed list of commands one by one."""
+Session: TypeAlias = tuple[SessionCertificate, Ed25519PrivateKey]
 
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
+
+class Patient:
+    """A journey on the servers, taken through a fixed list of commands one by one. ``in_session``: people prove who
+    they are, each in one session for all they send. ``sent`` are the commands that were played."""
+
+    def __init__(self, servers: Servers, *, in_session: bool = False) -> None:
+        self._servers, self._in_session = servers, in_session
+        self._sessions: dict[str, Session] = {}
+        self.sent: list[Command] = []
         self.id = uuid4()
         self._read = 0
         self._requests: dict[str, Obligation] = {}
@@ -102,14 +112,28 @@ class Patient:
         sent = command.model_copy(update={"command_id": command_id, "actor": actor, "body": body})
         return self._servers.stack.signers.signed(self.id, sent, datetime.now(UTC))
 
+    async def session_for(self, command: Command) -> Session | None:
+        """Return the session that its sender proves a command with; None where none is needed."""
+        if not self._in_session or isinstance(command.body, SIGNED):
+            return None
+        person = command.actor
+        if person.id not in self._sessions:
+            way = "link" if person.role in WITHOUT_KEY else None
+            log = await self._servers.record.log_name()
+            self._sessions[person.id] = self._servers.stack.signers.acting(log, person, datetime.now(UTC), way=way)
+        return self._sessions[person.id]
+
+    async def proven(self, command: Command) -> Command:
+        session = await self.session_for(command)
+        return command if session is None else prove(*session, self.id, command, datetime.now(UTC))
+
     async def play(self, commands: Sequence[Command]) -> None:
         """Start, send all commands, each once the one before is accepted, withdraw, and see the journey end."""
         handle = await self.start()
         version = 1
-        for command in commands:
-            receipt = await submit(self._servers.client, self.id, await self.prepared(command, version))
-            version = receipt.version
-        await submit(self._servers.client, self.id, withdrawal(self.id))
+        for command in (*commands, withdrawal(self.id)):
+            self.sent.append(await self.proven(await self.prepared(command, version)))
+            version = (await submit(self._servers.client, self.id, self.sent[-1])).version
         await handle.result()
 
     async def _read_up_to(self, version: int) -> None:
