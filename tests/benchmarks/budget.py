@@ -20,7 +20,7 @@ from workflows.journey.protocol import Pathway
 from workflows.protocols import list_pathways
 from workflows.protocols.demonstration import load_demonstration
 
-EVENTS, ACTIONS, KILOBYTES = Aim(300), Aim(65), Aim(64)
+EVENTS, ACTIONS, KILOBYTES = Aim(300), Aim(65), Aim(200)
 
 _BILLED = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: "starts",
