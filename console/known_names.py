@@ -12,7 +12,7 @@ from console import names as n
 from console.forms import Field
 from console.names import Anywhere, FormContext, Names, Offer
 from workflows.journey import commands as c
-from workflows.journey.always.care_team.rules import observers
+from workflows.journey.always.care_team.rules import list_observers
 from workflows.journey.protocol import Part
 
 DUTIES = (Part.COORDINATOR, Part.CLINICIAN, Part.EVALUATOR)
@@ -107,7 +107,7 @@ SUGGESTED: Mapping[type[c.CommandBody], Mapping[str, Callable[[FormContext], Ite
     c.ScheduleSession: {"interpreter": _interpreters},
     c.ConfirmUnderstanding: {"interpreter": _interpreters},
     c.RecordInstrument: {"interpreter": _interpreters},
-    c.CheckSession: {"observer/ref": lambda known: observers(known.journey)},
+    c.CheckSession: {"observer/ref": lambda known: list_observers(known.journey)},
     c.RecordTherapy: {"approach": lambda known: (each.approach for each in known.journey.therapy)},
     c.MoveSupply: {"lot": lambda known: known.journey.supply_lots},
 }

@@ -19,7 +19,7 @@ from application.identity.staff import colleagues
 from application.process.sealing import open_keys
 from application.reading.access_log import ActOn
 from application.reading.history import read_so_far, read_to_act
-from workflows.journey.always.care_team.rules import observers
+from workflows.journey.always.care_team.rules import list_observers
 from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
 from workflows.journey.vocabulary.base import Flag, Identifier, InputModel
 
@@ -323,7 +323,7 @@ async def _find(context: Context, contacts: Contacts, whose: Whose, what: str) -
     subject = await contacts.subject(role, named, whose.journey_id)
     if subject is None:
         raise NotFound("nobody is known as this journey's patient", "See `pathway show`", state=NOTHING_CHANGED)
-    known = tuple(dict.fromkeys(observers(journey)))
+    known = tuple(dict.fromkeys(list_observers(journey)))
     return _Found(subject, Owner(role, named, journey.clinic, whose.journey_id), known)
 
 

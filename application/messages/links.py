@@ -23,7 +23,7 @@ from application.pathway.commands import submit
 from application.profiles import Profile
 from application.reading.history import load_journey
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import observers
+from workflows.journey.always.care_team.rules import list_observers, sessions_observed
 from workflows.journey.commands import Command, RequestSupport
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.severity import Severity
@@ -45,7 +45,7 @@ class LinkStanding(NamedTuple):
 
 
 class LinkEntry(NamedTuple):
-    """Whom a link lets in, at which journey, for what: the form of what is asked, with what is known to fill in; none
+    """Whom a link lets in, at which journey, for what: the form of what is asked, as `as_task` has it; none
     where nothing is any more; those of all that is asked of a patient, where somebody sent the link by hand. ``routes``
     are whom to reach, as the protocol says; ``zone`` is where the patient is. ``settled``: what the message was about
     is done, or is not asked of them any more."""
@@ -103,7 +103,7 @@ async def enter(context: Context, token: str, code: str) -> LinkEntry:
     Raises:
         InvalidInput: it is not the code. The try was counted.
         NotAllowed: the link is used, or over, or there is none, or too many codes were tried; or it is for an observer
-            whom nobody has named in a session.
+            whom no checklist names of a session that is not over.
         Unavailable: the keys cannot be had now.
     """
     record = await context.record()
@@ -122,7 +122,7 @@ async def enter(context: Context, token: str, code: str) -> LinkEntry:
         )  # fmt: skip
     if person is None:
         raise NotAllowed(
-            "you are not named in a session yet", "Come back when the session monitor has named you",
+            "you are named in no session now", "Come back when the session monitor has named you, or call us",
             state="You are not let in yet. The try was counted: after five the link is locked, and you need a new one.",
         )  # fmt: skip
     if not await links.use_up(record, token):
@@ -152,9 +152,13 @@ async def renew(context: Context, token: str) -> None:
     """Have a new link sent to the person that this one was for.
 
     Raises:
-        NotAllowed: there is no such link, or one was sent just now, or too many were.
+        NotAllowed: there is no such link, or one was sent just now, or too many were, or the first of them was sent too
+            long ago; or it is for an observer who was replaced, or whose session is over.
+        NotFound, Fault, Unavailable: it cannot be found out whose it is.
     """
-    if not await links.renew(await context.record(), token):
+    record = await context.record()
+    link = await links.find(record, token)
+    if link is None or await _stayed_once(context, link) or not await links.renew(record, token):
         raise NotAllowed("no new link can be sent now", "Look for a message of the last minutes, or call us")
 
 
@@ -183,6 +187,15 @@ async def call_for_help(context: Context, token: str) -> None:
     once = uuid5(link.link_id, f"help:{whose}:{answered}:{context.now():%Y-%m-%dT%H}")
     body = RequestSupport(urgency="emergency", text=ASKED_FOR_HELP)
     await submit(context, link.journey_id, Command(command_id=once, actor=actor, body=body))
+
+
+async def _stayed_once(context: Context, link: Link) -> bool:
+    """Whether a link is for an observer who was named, and now is in no session: whoever named them sends another."""
+    if link.role != Role.OBSERVER:
+        return False
+    journey = await load_journey(context, link.journey_id)
+    async with open_contacts(context) as contacts:
+        return _person(contacts, link, journey) is None and _observer(contacts, link, journey) is not None
 
 
 async def _open(context: Context, token: str) -> Link:
@@ -220,8 +233,13 @@ async def _tasks(context: Context, link: Link, journey: Journey) -> tuple[Prepar
 
 
 def _person(contacts: Contacts, link: Link, journey: Journey) -> Profile | None:
-    """Whom a link is for; None for an observer whom nobody has named in a session."""
+    """Whom a link is for; None for an observer whom no checklist names of a session that is not over."""
     if link.role == Role.PATIENT:
         return Profile(id=journey.patient.ref, role=Role.PATIENT)
-    named = next((ref for ref in observers(journey) if contacts.observer(ref) == link.person), None)
-    return None if named is None else Profile(id=named, role=Role.OBSERVER)
+    named = _observer(contacts, link, journey)
+    return Profile(id=named, role=Role.OBSERVER) if named and sessions_observed(journey, named) else None
+
+
+def _observer(contacts: Contacts, link: Link, journey: Journey) -> str | None:
+    """Return the reference of the observer whom a link is for; None if nobody has named them."""
+    return next((ref for ref in list_observers(journey) if contacts.observer(ref) == link.person), None)

@@ -1,6 +1,7 @@
 """One session, for those who are in it: what was checked, what is to be taken, what is observed and when.
 
-Staff who may look at the journey see it, and the observer whom its checklist names, who sees nothing else of it.
+Staff who may look at the journey see it, and the observer whom its checklist names until it is over, who sees nothing
+else of it.
 """
 
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from application.reading.access_log import Query, has_broken_glass, is_theirs, m
 from application.reading.history import load_journey, read_journey
 from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey
-from workflows.journey.always.care_team.rules import people_of
+from workflows.journey.always.care_team.rules import people_of, sessions_observed
 from workflows.journey.setting import setting_of
 from workflows.journey.stages.sessions.dose_gate import dose_gate
 from workflows.journey.stages.sessions.state import Observation, Session
+from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.clinical import AT_HOME
 
 Moment: TypeAlias = Literal[
@@ -105,7 +107,8 @@ async def show_session(context: Context, query: ShowSession) -> Room:
         NotAllowed: it is not theirs to look at.
     """
     history = await read_journey(context, query, query.journey_id, participants=True)
-    room = room_of(history.journey, query.session, context.now(), whole=may_see(context, history.journey))
+    number = _number_for(context, history.journey, query.session)
+    room = room_of(history.journey, number, context.now(), whole=may_see(context, history.journey))
     if room.number not in await find_unproven(context, history.journey, history.stored):
         return room
     if room.moment == "released":
@@ -125,8 +128,22 @@ async def recorded_since(context: Context, query: ShowSession, version: str) -> 
     journey = await load_journey(context, journey_id)
     if not (is_theirs(context, journey) or await has_broken_glass(context, journey_id)):
         raise NotAllowed("this journey is not yours to look at", "Load the page again: it says why")
-    room = room_of(journey, query.session, context.now())
+    room = room_of(journey, _number_for(context, journey, query.session), context.now())
     return Since(newer=str(journey.version) != version, run_by_them=room.is_run_by(context.person.id))
+
+
+def _number_for(context: Context, journey: Journey, number: int | None) -> int | None:
+    """Return the session that is shown where somebody names this one, or none: observers see the one they stay for.
+
+    Raises:
+        NotAllowed: it is another one.
+    """
+    if context.as_seen is not None or context.person.role != Role.OBSERVER:
+        return number
+    observed = sessions_observed(journey, context.person.id)
+    if number is not None and number not in observed:
+        raise NotAllowed("this is not the session that you stay for", "Open the session from your own page")
+    return observed[0] if number is None else number
 
 
 def room_of(journey: Journey, number: int | None, at: datetime, *, whole: bool = True) -> Room:

@@ -15,7 +15,7 @@ from application.context import Context
 from application.errors import NotAllowed
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.access.rules import may_look
-from workflows.journey.always.care_team.rules import has_part, observers
+from workflows.journey.always.care_team.rules import is_shown_a_part, list_observers
 from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
 from workflows.journey.vocabulary.base import InputModel
 from workflows.journey.vocabulary.proof import WITHOUT_KEY
@@ -49,8 +49,8 @@ def may_see(context: Context, journey: Journey) -> bool:
 
 
 def is_theirs(context: Context, journey: Journey) -> bool:
-    """Whether the person may be told something of a journey: they may look at it, or have a part in it."""
-    return may_see(context, journey) or has_part(journey, context.actor)
+    """Whether the person may be told something of a journey: they may look at it, or have a part in it now."""
+    return may_see(context, journey) or is_shown_a_part(journey, context.actor)
 
 
 def reader_id(context: Context, patients: PatientKeys) -> str:
@@ -64,7 +64,7 @@ def name_readers(
     entries: Iterable[AccessLogEntry], patients: PatientKeys, journeys: Iterable[Journey]
 ) -> tuple[AccessLogEntry, ...]:
     """Return entries with the ids of those patients and observers who are of these journeys."""
-    theirs = {person for journey in journeys for person in (journey.patient.ref, *observers(journey))}
+    theirs = {person for journey in journeys for person in (journey.patient.ref, *list_observers(journey))}
     known = {patients.of_reader(person).hex(): person for person in theirs}
     return tuple(
         entry.model_copy(update={"reader_id": known.get(entry.reader_id, entry.reader_id)}) for entry in entries

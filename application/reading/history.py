@@ -17,6 +17,7 @@ from application.reading.access_log import Query, has_broken_glass, is_theirs, k
 from workflows.journey.aggregate import Journey, evolve, fold
 from workflows.journey.always.care_team.rules import WHAT_ANYBODY_MAY
 from workflows.journey.events import Event, FactAmended
+from workflows.journey.vocabulary.actors import Role
 
 MOMENT = "A version of the journey, or a time with its offset (2026-11-23T17:00:00Z)."
 
@@ -175,6 +176,13 @@ async def _looked_at(context: Context, query: Query, journey_id: UUID, *, partic
     await keep_look(context, query, [journey_id], found.position, shown=may or broke, purpose=purpose)
     if found.journey is None and not broke:
         found.require_whole()
+    if not may and not broke and context.person.role == Role.OBSERVER:
+        raise NotAllowed(
+            "no session that is still to come or runs names you as the adult who stays: yours is over, or is somebody "
+            "else's now",
+            "You need do nothing. You can report harm and ask for help as before; call us about anything else",
+            state="That you tried is kept. Nothing else happened.",
+        )
     if not may and not broke:
         raise FromOutside(
             "this journey is of a clinic you do not work for, and its plan of care does not name you",

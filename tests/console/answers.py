@@ -33,7 +33,7 @@ from tests.console.addresses import PROTOCOL, TOKEN, routes_of
 from tests.console.browser import browser_of
 from tests.record.read_models.courses import catch_up
 from workflows.journey.aggregate import Journey, fold
-from workflows.journey.always.care_team.rules import observers
+from workflows.journey.always.care_team.rules import list_observers
 from workflows.journey.commands import Command, PlaceHold
 from workflows.journey.decide import decide
 from workflows.journey.events import Event
@@ -219,7 +219,7 @@ def _put_people(profiles: Path, journey: Journey) -> tuple[str, ...]:
     who: dict[str, Actor] = {
         "patient": patient.model_copy(update={"id": journey.patient.ref}),
         "stranger": patient.model_copy(update={"id": "demo-patient-99999999"}),
-        "observer": observer.model_copy(update={"id": observers(journey)[-1]}),
+        "observer": observer.model_copy(update={"id": list_observers(journey)[-1]}),
         "bystander": observer.model_copy(update={"id": "demo-observer-99999999"}),
         **{role.value: person for role, person in PEOPLE.items() if person.clinics},
     }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from workflows.journey.aggregate import Journey
 from workflows.journey.always.care_team.identity import is_same_person
-from workflows.journey.always.care_team.rules import observers
+from workflows.journey.always.care_team.rules import list_observers
 from workflows.journey.authorization import authors, cosigners
 from workflows.journey.evidence import first_approval
 from workflows.journey.protocol import SignOffKind
@@ -34,7 +34,7 @@ def signing_rights(journey: Journey, kind: SignOffKind, subject: str | None) -> 
     known = dict.fromkeys((*had_part, *(m.id for m in journey.members), *(s.by for s in journey.sign_offs)))
 
     def is_barred(person: str) -> bool:
-        if journey.is_patient(person) or person in observers(journey):
+        if journey.is_patient(person) or person in list_observers(journey):
             return False
         return any(is_same_person(journey, person, other) for other in had_part)
 

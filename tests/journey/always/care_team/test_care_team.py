@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.people import PEOPLE, STAFF, checklist, look_up, member_of, person_of, referral
-from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, kinds, one, person, started
+from tests.journey.play import JOURNEY, PROTOCOLS, START, Play, after, before, course, one, person, started
 from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.always.access.rules import may_look
-from workflows.journey.always.care_team.rules import has_part, list_clinicians, list_people_to_look_up
+from workflows.journey.always.care_team.rules import list_clinicians, list_people_to_look_up
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import may_decide
 from workflows.journey.decide import decide
@@ -248,15 +248,6 @@ def test_somebody_of_the_household_observes_whatever_the_register_says_of_other_
     nurse = entered("neighbour", Role.THERAPIST, clinics=("night-clinic",))
     gone = entered("neighbour", Role.SESSION_MONITOR, since=EARLIER, until=START)
     assert not isinstance(named(play, body, Role.SESSION_MONITOR, *look_up(play.journey, body), nurse, gone), Refusal)
-
-
-@pytest.mark.requirement("B22")
-def test_whoever_observed_before_another_was_named_goes_on_telling() -> None:
-    play, first = before("session.release"), person_of(JOURNEY, Role.OBSERVER)
-    play.do(checked(play, observer=observed_by("neighbour")), Role.SESSION_MONITOR)
-    assert has_part(play.journey, first)
-    seen = c.RecordObservation(seen_at=play.at, consciousness="alert", breathing_normal=True)
-    assert "care-team.stranger-heard" not in kinds(play.do(seen, first))
 
 
 def test_whoever_became_staff_since_they_were_named_observes_no_session() -> None:

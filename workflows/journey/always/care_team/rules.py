@@ -1,8 +1,9 @@
 """Who has a part in a journey.
 
-Everybody is somebody: the patient is who the referral names, an observer is whom staff named, and staff are those of
-the journey's clinic. Nobody else changes care: they may place a hold, report harm, ask for help, and look in an
-emergency; what they send is marked. The patient is nobody else of their own journey.
+Everybody is somebody: the patient is who the referral names, an observer is whom a checklist named last, and staff are
+those of the journey's clinic. Nobody else changes care: they may place a hold, report harm, ask for help, and look in
+an emergency; what they send is marked. The patient is nobody else of their own journey. An observer is shown the
+session that they stay for, and nothing once it is over.
 
 Whoever is named is known, and fit for that part (`fitness`).
 """
@@ -42,32 +43,55 @@ def has_part(journey: Journey, actor: Actor) -> bool:
         case Role.PATIENT:
             return actor.id == journey.patient.ref
         case Role.OBSERVER:
-            return not journey.is_patient(actor.id, actor.licence) and actor.id in observers(journey)
+            return not journey.is_patient(actor.id, actor.licence) and actor.id == journey.last_observer
         case Role.SYSTEM:
             return True
         case _:
             return not journey.is_patient(actor.id, actor.licence) and journey.clinic in actor.clinics
 
 
-def observers(journey: Journey) -> tuple[str, ...]:
-    """Return whom staff named as the adult who stays with the patient, in any session, also one that was cancelled."""
-    checks = (session.check for session in journey.sessions.values())
-    named = (check.observer.ref for check in checks if check is not None and check.observer is not None)
-    return tuple(dict.fromkeys((*journey.former_observers, *named)))
+def is_shown_a_part(journey: Journey, actor: Actor) -> bool:
+    """Whether somebody is shown something of the journey because of their part in it: a patient always, an observer as
+    long as a session is not over that they stay for."""
+    if actor.role == Role.OBSERVER:
+        return bool(sessions_observed(journey, actor.id))
+    return has_part(journey, actor)
+
+
+def sessions_observed(journey: Journey, person: str) -> tuple[int, ...]:
+    """Return the sessions that are not over and for which somebody stays with the patient, as their checklist says."""
+    return tuple(n for n in _sessions_named(journey, person) if journey.sessions[n].ended_at is None)
+
+
+def _sessions_named(journey: Journey, person: str) -> tuple[int, ...]:
+    """Return the sessions whose checklist names somebody as the adult who stays, also those that are over."""
+    if journey.is_patient(person):
+        return ()
+    return tuple(each.number for each in journey.sessions.values() if (Part.OBSERVER, person) in people_of(each))
+
+
+def list_observers(journey: Journey) -> tuple[str, ...]:
+    """Return whom staff ever named as the adult who stays with the patient, also for a session that was cancelled."""
+    everybody = (each for session in journey.sessions.values() for each in people_of(session))
+    return tuple(dict.fromkeys((*journey.former_observers, *(ref for part, ref in everybody if part == Part.OBSERVER))))
 
 
 def require_part(journey: Journey, body: CommandBody, actor: Actor) -> None:
-    """Refuse a command of somebody who has no part in this journey, unless anybody may send it.
+    """Refuse a command of somebody who has no part in this journey, unless anybody may send it. What an observer tells
+    of a session is of one that they stayed for, also once it is over. What they tell of no session counts until
+    somebody else is named: the dose of a session that was cancelled may have been taken, and they may be there.
 
     Raises:
         RefusalRaised: they have none.
     """
-    if not (body.by_anybody or has_part(journey, actor)):
-        refuse(
-            RefusalCode.NOT_ALLOWED,
-            "you have no part in this journey",
-            WHAT_ANYBODY_MAY,
-        )
+    if body.by_anybody:
+        return
+    of_session = getattr(body, "session", None) if actor.role == Role.OBSERVER else None
+    stayed_for = () if of_session is None else _sessions_named(journey, actor.id)
+    if not (has_part(journey, actor) or stayed_for):
+        refuse(RefusalCode.NOT_ALLOWED, "you have no part in this journey", WHAT_ANYBODY_MAY)
+    if of_session is not None and of_session not in stayed_for:
+        refuse(RefusalCode.NOT_ALLOWED, "this is not a session that you stay for", WHAT_ANYBODY_MAY, "session")
 
 
 def list_clinicians(journey: Journey) -> tuple[str, ...]:

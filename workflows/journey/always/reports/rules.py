@@ -15,6 +15,7 @@ from workflows.journey import commands as c
 from workflows.journey import events as e
 from workflows.journey.aggregate import Decisions, Journey, Reactions
 from workflows.journey.always.adverse_events.rules import severity_of_grade
+from workflows.journey.always.care_team.rules import list_observers
 from workflows.journey.always.holds.model import place
 from workflows.journey.always.reports.model import KeptReport
 from workflows.journey.entries import find
@@ -216,9 +217,17 @@ def keeps(journey: Journey, command: c.Command, refusal: Refusal) -> bool:
     """Whether a command that is refused tells of harm, and is kept as it was said."""
     about = command.body.kind
     again = about in ONCE_ONLY and refusal.code == RefusalCode.ALREADY_DONE
-    if about not in HARM or not (again or refusal.code in ABOUT_THE_FORM):
+    if about not in HARM or not (again or refusal.code in ABOUT_THE_FORM or _stayed_once(journey, command, refusal)):
         return False
     return judge_severity(journey, about, dump_said(command.body), _wrong(refusal)) is not None
+
+
+def _stayed_once(journey: Journey, command: c.Command, refusal: Refusal) -> bool:
+    """Whether it is refused because somebody else stays with the patient now than its sender: it makes no observation
+    that is due, and what they saw is not ignored."""
+    actor = command.actor
+    theirs = actor.role == Role.OBSERVER and Role.OBSERVER in command.body.roles
+    return theirs and refusal.code == RefusalCode.NOT_ALLOWED and actor.id in list_observers(journey)
 
 
 def keep_refused(journey: Journey, command: c.Command, refusal: Refusal) -> Iterator[e.EventBody]:

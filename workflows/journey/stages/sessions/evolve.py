@@ -48,8 +48,7 @@ def _cancelled(state: SessionsState, body: SessionCancelled, event: EventHeader)
 
 
 def _remember_observer(state: SessionsState, number: int) -> Changes:
-    """Whoever was named for a session that is no more, or by a checklist before this one, may still be with the
-    patient, and tells what they see and saw."""
+    """Remember who was named for a session that is no more, or by a checklist before this one."""
     check = state.sessions[number].check if number in state.sessions else None
     if check is None or check.observer is None or check.observer.ref in state.former_observers:
         return {}
@@ -86,7 +85,9 @@ def _checked(state: SessionsState, body: SessionChecked, event: EventHeader) -> 
         version=event.version,
     )
     stands = max((until for until in (state.no_go_until, body.no_go_until) if until is not None), default=None)
-    kept = {"recheck": body.recheck, "no_go_until": stands, **_remember_observer(state, body.session)}
+    last = state.last_observer if body.observer is None else body.observer.ref
+    kept = {"recheck": body.recheck, "no_go_until": stands, "last_observer": last}
+    kept |= _remember_observer(state, body.session)
     return kept | change_entry(state, "sessions", body.session, check=check)
 
 

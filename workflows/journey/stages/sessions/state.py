@@ -168,6 +168,8 @@ class SessionsState(PatientState):
     sessions: dict[int, Session] = {}
     former_observers: tuple[Identifier, ...] = ()
     """Whom staff named for sessions that were cancelled or moved, or in checklists that were made anew."""
+    last_observer: Identifier | None = None
+    """Whom a checklist named last, of whatever session."""
     doses: dict[Identifier, Dose] = {}
 
     @property
