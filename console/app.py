@@ -5,8 +5,8 @@ Pages are plain HTML with forms. Scripts of our own ask a browser for a passkey,
 is no connection; nothing but passkeys needs one.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
@@ -16,7 +16,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from activities.notices.wording import NAMELESS, Service
@@ -35,7 +34,7 @@ from console.drafts import COOKIE as DRAFTS_COOKIE
 from console.drafts import NO_SESSION, OTHER_PERSON, SIGNED_IN_ANEW, SIGNED_OUT, Drafts
 from console.holdings import Holdings
 from console.limits import Limits, count_try
-from console.sign_ins import SignIns
+from console.sign_ins import SignIn, SignIns
 from console.taps import OneAnswer, Taps
 from console.views import (
     access,
@@ -60,6 +59,7 @@ from console.views import (
 from console.views import openid as openid_sign_in
 from console.visits import (
     COOKIE,
+    FORM_FIELD,
     KEPT,
     MakeContext,
     NotSignedIn,
@@ -68,7 +68,9 @@ from console.visits import (
     OtherSignIn,
     by_script,
     drafts_of,
+    firsts,
     sent_with,
+    sign_ins_of,
     signed_in_with,
 )
 
@@ -89,6 +91,12 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 """What every answer says: no script but our own, nothing from elsewhere, shown nowhere else, kept nowhere."""
+
+ANOTHER_NAME = (
+    "this service is asked for under a name that is not its own",
+    "Open it by the address that you were given",
+)
+"""What is wrong with a request for another host, and what to do."""
 
 log = structlog.get_logger("console")
 
@@ -164,9 +172,8 @@ def create_app(
     app.add_exception_handler(UseCaseError, _tell)
     app.add_exception_handler(RequestValidationError, _tell)
     app.add_exception_handler(HTTPException, _tell)
-    app.add_middleware(_Closed)
+    app.add_middleware(_Closed, hosts=_hosts(opened.context()))
     app.add_middleware(OneAnswer, cookie=COOKIE, now=now)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_hosts(opened.context()))
     return app
 
 
@@ -213,7 +220,10 @@ async def _sign_in_first(request: Request, raised: Exception) -> Response:
             why = OTHER_PERSON
     try:
         count_try(request)
-        token = drafts.keep(cookies.sent(request, DRAFTS_COOKIE), request.url.path, await sent_with(request), why)
+        sent = await sent_with(request)
+        shown_to = sign_ins_of(request).shown_to(firsts(sent).get(FORM_FIELD, ""))
+        browser = cookies.sent(request, DRAFTS_COOKIE)
+        token = drafts.keep(browser, request.url.path, sent, why, signed_in=shown_to)
     except UseCaseError as error:
         return pages.error_page(request, error)
     if token is None:
@@ -246,12 +256,20 @@ async def _tell(request: Request, raised: Exception) -> Response:
     return pages.error_page(request, error, signed_in_with(request))
 
 
-class _Closed:
-    """Puts the headers on every answer, refuses forms that are too large, and tells what nobody foresaw. Where somebody
-    looks from is forgotten after each request: a connection may serve several of them, one after the other."""
+def _known(request: Request) -> SignIn | None:
+    """Return who is signed in, where that can still be said: their page of an error leads to help, too."""
+    with suppress(Exception):
+        return signed_in_with(request, does=False)
+    return None
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+
+class _Closed:
+    """Puts the headers on every answer, refuses forms that are too large and names that are not the console's
+    (``hosts``), and tells what nobody foresaw. Where somebody looks from is forgotten after each request: a connection
+    may serve several of them, one after the other."""
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self._app, self._hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -282,10 +300,15 @@ class _Closed:
 
         with one_request():
             try:
+                if request.headers.get("host", "").split(":")[0] not in self._hosts:
+                    answer = pages.error_page(request, InvalidInput(*ANOTHER_NAME, state=NOTHING_HAPPENED))
+                    answer.status_code = 400
+                    await answer(scope, receive, sealed)
+                    return
                 await self._app(scope, counted, sealed)
             except Exception as raised:
                 if begun:
                     raise
                 log.exception("page.failed", code=pages.reference_of(request))
-                answer = pages.error_page(request, translate(raised))
+                answer = pages.error_page(request, translate(raised), _known(request))
                 await answer(scope, receive, sealed)

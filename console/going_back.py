@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from console import cookies
 from console.drafts import ANSWERED, COOKIE, PERSON, Drafts, Entered
+from console.sign_ins import SignIn
 
 KEY = "entered"
 """The part of an address that names what was entered in the form there."""
@@ -31,12 +32,13 @@ def place_of(request: Request, key: str = "") -> str:
     return f"{request.url.path}?{KEY}={key or request.query_params.get(KEY, '')}"
 
 
-def keep_answered(request: Request, drafts: Drafts) -> AnsweredForm:
+def keep_answered(request: Request, drafts: Drafts, signed_in: SignIn | None) -> AnsweredForm:
     """Keep what was sent with the form that a page answers to, and say where it is found again."""
     sent: Entered = getattr(request.state, "sent", {})
     if not sent.get(PERSON):
         page = urlsplit(request.headers.get("referer", ""))
         return AnsweredForm(f"{page.path or '/'}{page.query and f'?{page.query}'}")
     key = request.query_params.get(KEY) or secrets.token_urlsafe(8)
-    token = drafts.keep(cookies.sent(request, COOKIE), place_of(request, key), sent, ANSWERED)
+    person = None if signed_in is None else signed_in.person.id
+    token = drafts.keep(cookies.sent(request, COOKIE), place_of(request, key), sent, ANSWERED, signed_in=person)
     return AnsweredForm(f"{request.url.path}?{urlencode({**request.query_params, KEY: key})}", token)

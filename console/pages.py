@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -69,6 +70,7 @@ from console.visits import KEPT, Visit, context_of_nobody, drafts_of, sign_ins_o
 from workflows.journey.views.summary import describe_action
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.calendars import local
+from workflows.journey.vocabulary.proof import WITHOUT_KEY
 from workflows.journey.vocabulary.texts import show_hidden
 
 HERE = Path(__file__).parent
@@ -311,7 +313,7 @@ def page(
     settings: Settings = request.app.state.settings
     answered = None
     if request.method == "POST":
-        answered = keep_answered(request, drafts_of(request))
+        answered = keep_answered(request, drafts_of(request), signed_in)
     called = names_in_register(context_of_nobody(request))
     if "terms" in shown:
         shown["terms"] = shown["terms"]._replace(called=called)
@@ -322,6 +324,8 @@ def page(
         query=dict(request.query_params),
         error=error,
         again=again,
+        at_home=signed_in is not None and signed_in.person.role in WITHOUT_KEY,
+        help_at=_help_at(request, signed_in),
         heading=heading,
         reference=reference_of(request),
         called=called,
@@ -352,6 +356,18 @@ def _when_idle(request: Request, signed_in: SignIn | None) -> dict[str, Any]:
         "onward_after_idle": f"/sign-in?{urlencode({'next': here})}",
         "answers_form": request.method == "POST",
     }
+
+
+def _help_at(request: Request, signed_in: SignIn | None) -> object:
+    """Return the journey in which a patient or an observer calls for help from whatever page they see: that of their
+    link or of the page, or else the one that they saw last."""
+    if signed_in is None or signed_in.person.role not in WITHOUT_KEY:
+        return None
+    if signed_in.passage is not None:
+        return signed_in.passage.journey_id
+    with suppress(KeyError, ValueError):
+        signed_in.journey_id = UUID(request.path_params["journey_id"])
+    return signed_in.journey_id
 
 
 def reference_of(request: Request) -> str:

@@ -28,8 +28,9 @@ SESSION_IDLE = timedelta(hours=1)
 seen (section 2.2.3, AAL2: at most an hour)."""
 LINK_IDLE = timedelta(hours=1)
 """The same for whom a link let in: they read before they agree, and a new link takes them a while."""
-MOST = 1000
-"""How many browsers are signed in at most; beyond it, whoever did nothing for longest is signed out."""
+MOST, MOST_TOKENS = 1000, 10_000
+"""How many browsers are signed in at most, beyond which whoever did nothing for longest is signed out; and of how many
+sign-ins the tokens of forms are remembered."""
 
 
 class Flash(NamedTuple):
@@ -73,7 +74,8 @@ class SignIn:
     a ``passage`` to what it opens; whom their organisation signed in, ``looks_only`` and has nothing to act with.
     ``in_session``: the room of a session that runs is the page they looked at last, or stands open in another tab, and
     they are named for it. ``zone`` is where their browser says they are; None where it said nothing that is known.
-    ``agent`` is which kind of browser it says it is."""
+    ``agent`` is which kind of browser it says it is. ``journey_id`` is the journey that a patient or an observer saw
+    last."""
 
     person: Profile
     profile: Path | None
@@ -85,6 +87,7 @@ class SignIn:
     in_session: bool = False
     zone: ZoneInfo | None = None
     agent: str = ""
+    journey_id: UUID | None = None
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     notice: Flash | None = None
@@ -133,6 +136,8 @@ class SignIns:
         self._directory = directory
         self.now = now
         self._open: dict[str, SignIn] = {}
+        self._shown_to: dict[str, str] = {}
+        """To whom forms were shown, by the tokens in them; also of sign-ins that have ended."""
         self.offers: Tickets[Offered] = Tickets(now, WAITS)
         """Working sessions that wait until their passkeys answer."""
         self.flows: Tickets[Begun] = Tickets(now, WAITS)
@@ -193,7 +198,14 @@ class SignIns:
         now = self.now()
         opened = SignIn(person, profile, session, now, now, passage, looks_only)
         self._open[opened.token] = opened
+        self._shown_to[opened.form_token] = person.id
+        while len(self._shown_to) > MOST_TOKENS:
+            del self._shown_to[next(iter(self._shown_to))]
         return opened
+
+    def shown_to(self, form_token: str) -> str | None:
+        """Return the id of whom a form was shown to that bears this token; None where no sign-in had it lately."""
+        return self._shown_to.get(form_token)
 
     def find(self, token: str | None, *, does: bool = True) -> SignIn | None:
         """Return who is signed in with this secret, and note that they did something. It ends here if it was idle."""

@@ -60,7 +60,7 @@ SEEN = "carepath-seen"
 """The header in which the script says what its page shows."""
 
 log = structlog.get_logger("console")
-KEPT_FOR_LINK = "Nothing was sent. What you entered is kept for an hour: open the link of that page again."
+KEPT_FOR_LINK = "Nothing was sent. What you entered is kept for up to an hour: open the link of that page again."
 
 
 class NotSignedIn(Exception):

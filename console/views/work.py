@@ -20,6 +20,7 @@ from console.pages import news, page
 from console.sign_ins import Flash
 from console.visits import Acts, Looks, Visit, references_of
 from workflows.journey.vocabulary.actors import ANYONE, Role
+from workflows.journey.vocabulary.proof import WITHOUT_KEY
 from workflows.journey.vocabulary.stage import Stage
 
 router = APIRouter()
@@ -57,6 +58,8 @@ def work_page(
     again: AccessLogEntry | None = None,
 ) -> Response:
     """Return a page of the worklist. ``known`` are the references of its patients, by journey."""
+    if visit.signed_in.person.role in WITHOUT_KEY and found.answer.rows:
+        visit.signed_in.journey_id = found.answer.rows[0].journey_id
     given = visit.request.query_params
     view = urlencode({name: value for name, value in given.items() if name != "after"})
     return page(

@@ -149,7 +149,7 @@ async def test_two_people_in_two_tabs_send_nothing_for_each_other(clinics: Clini
         browser.last = opened
         told = await browser.send({name: REASON})
         assert told.url.path == "/sign-in", form
-        assert "What somebody else sent last was not sent, and is kept for an hour" in told.text, form
+        assert "What somebody else sent last was not sent, and is kept for up to an hour" in told.text, form
         assert REASON not in told.text, form
         assert REASON not in (await browser.go(address)).text, form
         shown = await browser.sign_in("coordinator", onward=address)
@@ -182,35 +182,64 @@ def test_what_was_answered_takes_no_place_from_what_was_not_sent() -> None:
     assert kept.find(token, "/unsent", "somebody") is not None
 
 
-def test_memory_stays_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drafts, "MOST_TEXT", MOST_EACH * 20)
+def keep(kept: Drafts, token: str | None, number: int, text: str = "x", *, by: str | None = "somebody") -> str:
+    sent = {PERSON: [by or "somebody"], "reason": [text]}
+    token = kept.keep(token, f"/{number}", sent, signed_in=by)
+    assert token is not None
+    return token
+
+
+def test_of_one_browser_the_oldest_is_dropped() -> None:
     kept = Drafts(lambda: START)
-
-    def keep(token: str | None, number: int, text: str = "x") -> str:
-        token = kept.keep(token, f"/{number}", {PERSON: ["somebody"], "reason": [text]})
-        assert token is not None
-        return token
-
-    first = keep(None, 0)
+    first = keep(kept, None, 0)
     for number in range(1, MOST_EACH + 1):
-        keep(first, number)
+        keep(kept, first, number)
     assert kept.take(first, "/0", "somebody") is None
     draft = kept.take(first, "/1", "somebody")
     assert draft is not None
     assert draft.entered == {"reason": ("x",)}
-    second = keep(None, 0)
-    keep(first, 0)
-    third = keep(None, 0, "x" * MOST_EACH * 10)
-    assert [kept.has(token) for token in (first, second, third)] == [True, True, True]
-    fourth = keep(None, 0, "x" * MOST_EACH * 8)
-    assert [kept.has(token) for token in (second, first, third, fourth)] == [False, False, True, True]
 
 
-def test_only_so_many_browsers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drafts, "MOST", 10)
+@pytest.mark.parametrize("by", ["another", None], ids=["somebody else", "who is not signed in"])
+@pytest.mark.parametrize("text", ["x", "x" * 40], ids=["often", "much"])
+def test_whoever_sends_much_takes_no_place_from_another(
+    monkeypatch: pytest.MonkeyPatch, by: str | None, text: str
+) -> None:
+    monkeypatch.setattr(drafts, "MOST_OF_ONE", 10)
+    monkeypatch.setattr(drafts, "MOST_TEXT_OF_ONE", 200)
+    monkeypatch.setattr(drafts, "MOST_TEXT", 250)
     kept = Drafts(lambda: START)
-    tokens = [kept.keep(None, "/", {PERSON: ["somebody"], "reason": ["x"]}) for _ in range(11)]
-    assert [kept.has(token) for token in tokens] == [False] + [True] * 10
+    mine = keep(kept, None, 0)
+    theirs = [keep(kept, None, 0, text, by=by) for _ in range(1001)]
+    assert kept.has(mine)
+    left = sum(kept.has(token) for token in theirs)
+    assert left == (10 if text == "x" else 4), "the latest of theirs are kept"
+    assert kept.has(theirs[-1])
+
+
+def test_where_memory_is_full_who_was_not_signed_in_goes_first_and_then_whoever_has_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drafts, "MOST_TEXT", 100)
+    kept = Drafts(lambda: START)
+    stranger = keep(kept, None, 0, "x" * 30, by=None)
+    little, much = keep(kept, None, 0, "x" * 30, by="little"), keep(kept, None, 0, "x" * 50, by="much")
+    assert [kept.has(each) for each in (stranger, little, much)] == [False, True, True]
+    keep(kept, None, 0, "x" * 10, by="another")
+    assert [kept.has(each) for each in (little, much)] == [True, False]
+
+
+async def test_forms_of_nobody_signed_in_push_out_nobodys_draft(
+    clinics: Clinics, browser: Browser, console: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "MOST_OF_ONE", 3)
+    address = await _send_too_late(clinics, browser)
+    async with browser_of(console) as other:
+        for claims in ("x", "demo-coordinator") * 3:
+            other.client.cookies.clear()
+            sent = {"entered_by": claims, "form_token": "not-one-that-was-shown", "reason": "x"}
+            assert (await other.client.post("/start", data=sent, follow_redirects=False)).status_code == 303
+    assert REASON in (await browser.sign_in("coordinator", onward=address)).text
 
 
 async def test_who_sends_very_often_without_a_sign_in_waits(

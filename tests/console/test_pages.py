@@ -108,7 +108,13 @@ async def test_a_form_is_taken_only_from_a_page_of_this_sign_in(
 
 async def test_other_hosts_and_large_forms_are_refused(browser: Browser) -> None:
     await browser.sign_in("coordinator")
-    assert (await browser.client.get("/work", headers={"host": "elsewhere.example"})).status_code == 400
+    for strange in ("elsewhere.example", "localhost.elsewhere.example", "<b>", ""):
+        for method in ("GET", "POST"):
+            answer = await browser.client.request(method, "/work", headers={"host": strange})
+            assert answer.status_code == 400, strange
+            assert "under a name that is not its own" in answer.text
+            assert "Sign out" not in answer.text, "nobody is signed in there"
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     with capture_logs() as logged:
         answer = await browser.client.post("/start", data={"reason": "x" * (MOST_SENT + 1)})
     assert answer.status_code == 422
