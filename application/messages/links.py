@@ -18,7 +18,13 @@ from activities.record.event_codec import load_events
 from application.context import Context
 from application.errors import Fault, InvalidInput, NotAllowed, Unavailable
 from application.messages.contact_points import open_contacts
-from application.pathway.command_catalog import PreparedForm, asked_of_patient, forms_for, questionnaires_lacking
+from application.pathway.command_catalog import (
+    PreparedForm,
+    as_task,
+    asked_of_patient,
+    forms_for,
+    questionnaires_lacking,
+)
 from application.pathway.commands import submit
 from application.profiles import Profile
 from application.reading.history import load_journey
@@ -128,8 +134,8 @@ async def enter(context: Context, token: str, code: str) -> LinkEntry:
     if not await links.use_up(record, token):
         raise _not_open()
     tasks = await _tasks(context, link, journey)
-    zone = journey.patient.zone
-    return LinkEntry(person, link.journey_id, tasks or (), journey.protocol.routes, zone, settled=tasks is None)
+    zone, coded = journey.patient.zone, tuple(as_task(journey, form) for form in tasks or ())
+    return LinkEntry(person, link.journey_id, coded, journey.protocol.routes, zone, settled=tasks is None)
 
 
 async def acknowledge(context: Context, token: str) -> None:

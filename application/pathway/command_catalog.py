@@ -20,6 +20,7 @@ from workflows.journey.stages.evaluation.model import BASELINE, instrument_measu
 from workflows.journey.stages.sessions.validity import BASELINE_OF
 from workflows.journey.vocabulary.actors import Actor, Role
 from workflows.journey.vocabulary.clinical import AT_HOME
+from workflows.journey.vocabulary.codes import code_of
 
 SPECIAL = (c.StartPathway, c.Sign, c.BreakGlass)
 """They have commands of their own: `pathway start`, `signoff approve`, `decline` and `return`, `access break-glass`."""
@@ -261,6 +262,32 @@ def questionnaires_lacking(journey: Journey) -> tuple[PreparedForm, ...]:
         for kind, given in forms
         if kind.model is c.RecordInstrument and Instrument(given["instrument"]) not in C_SSRS_FORMS
     )
+
+
+TASK = "task"
+"""What an address for a patient or an observer names in the place of what is known to fill in."""
+
+
+def as_task(journey: Journey, form: PreparedForm) -> PreparedForm:
+    """Return a form with a code in the place of what is known to fill in. Addresses stay in the history of a phone, and
+    whoever reads them there learns of no questionnaire and no occasion."""
+    kind, given = form
+    return kind, {TASK: code_of(journey.code_key, [TASK, kind.name, given])[:20]} if given else {}
+
+
+def find_task(journey: Journey, kind: CommandKind, code: str | None) -> dict[str, str]:
+    """Return what is known to fill in where an address has this code; nothing where it stands for nothing now."""
+    if code is None:
+        return {}
+    asked = [form for forms in asked_of_patient(journey) for form in forms]
+    chosen = [choose_questionnaire(instrument) for instrument in Instrument]
+    prepared = (*asked, *questionnaires_lacking(journey), *chosen)
+    return next((form[1] for form in prepared if as_task(journey, form) == (kind, {TASK: code})), {})
+
+
+def choose_questionnaire(instrument: Instrument) -> PreparedForm:
+    """Return the form of a questionnaire that nobody asked for."""
+    return BY_MODEL[c.RecordInstrument], {"instrument": instrument.value}
 
 
 def _usual_form(waiting: Obligation) -> PreparedForm | None:

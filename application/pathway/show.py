@@ -13,7 +13,7 @@ from activities.record.event_codec import from_stored
 from application.context import Context
 from application.errors import NotFound
 from application.input.numbers import number_in
-from application.pathway.command_catalog import PreparedForm, asked_of_patient, questionnaires_lacking
+from application.pathway.command_catalog import PreparedForm, as_task, asked_of_patient, questionnaires_lacking
 from application.reading.access_log import Query, require_staff
 from application.reading.history import as_known, read_journey, read_so_far
 from application.sign_offs.session_releases import find_unproven, versions_of
@@ -122,11 +122,12 @@ class Timeline(NamedTuple):
 
 class PatientPage(NamedTuple):
     """What a patient sees, for each of their tasks the form that does it, if one does, the forms of the questionnaires
-    that their evaluation lacks, and whether somebody reported that they died, and it was not entered in error."""
+    that their evaluation lacks, by their names, and whether somebody reported that they died, and it was not entered in
+    error."""
 
     seen: PatientSummary
     forms: tuple[tuple[PreparedForm, ...], ...]
-    questionnaires: tuple[PreparedForm, ...]
+    questionnaires: dict[str, PreparedForm]
     reported_dead: bool
 
 
@@ -265,9 +266,9 @@ async def show_patient_page(context: Context, query: ShowPatientView) -> Patient
     """
     journey = (await read_journey(context, query, query.journey_id)).journey
     reported_dead = find_standing(journey) is not None
-    return PatientPage(
-        patient_summary(journey), asked_of_patient(journey), questionnaires_lacking(journey), reported_dead
-    )
+    asked = tuple(tuple(as_task(journey, form) for form in forms) for forms in asked_of_patient(journey))
+    lacking = {form[1]["instrument"]: as_task(journey, form) for form in questionnaires_lacking(journey)}
+    return PatientPage(patient_summary(journey), asked, lacking, reported_dead)
 
 
 async def explain_event(context: Context, query: ExplainEvent) -> Explained:

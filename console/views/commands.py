@@ -16,7 +16,17 @@ from application.identity.passkeys import ANSWER
 from application.identity.staff import staff_of
 from application.input import forms
 from application.pathway.as_said import keep_as_said
-from application.pathway.command_catalog import ALWAYS_ASKED, KINDS, CommandKind, names_asked_for, require_role
+from application.pathway.command_catalog import (
+    ALWAYS_ASKED,
+    KINDS,
+    TASK,
+    CommandKind,
+    as_task,
+    choose_questionnaire,
+    find_task,
+    names_asked_for,
+    require_role,
+)
 from application.pathway.commands import prepare, submit, wait_until_recorded
 from application.pathway.wording import route_of
 from application.questionnaires.folder import Folder
@@ -37,6 +47,7 @@ from console.sign_ins import Flash
 from console.to_patients import title_of
 from console.visits import Looks, Says, Visit, firsts
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.care_team.rules import list_observers
 from workflows.journey.commands import (
     SIGNED,
     Amend,
@@ -51,6 +62,7 @@ from workflows.journey.commands import (
 from workflows.journey.events import Event, GlassBroken, InstrumentRecorded, SessionObserved
 from workflows.journey.instruments import Instrument
 from workflows.journey.vocabulary.actors import STAFF_ROLES, Role
+from workflows.journey.vocabulary.proof import WITHOUT_KEY
 from workflows.journey.vocabulary.severity import Severity
 
 router = APIRouter()
@@ -71,6 +83,8 @@ BESIDE = ("form_token", PERSON, ID, AFTER, WORDING, CLOCK, "version", "signer", 
 """The controls of a form beside its fields."""
 CHOSEN = ("instrument", "version")
 """What is chosen first, where the fields of a form depend on it."""
+NOT_KEPT = (ONCE, KEY, TASK, *CHOSEN)
+"""What an address says of this form alone, and not of another one that is chosen there."""
 NOT_ASKED: Mapping[Role, tuple[str, ...]] = {Role.OBSERVER: (OBSERVED,), Role.PATIENT: ("told_by", "told_over")}
 """Fields that somebody is not asked for: what clinical staff rate on a scale is nothing for the adult who stays with
 the patient, and the patient speaks for themselves."""
@@ -82,7 +96,8 @@ class Form(NamedTuple):
     harm and to call for help they need not. Times are on the clock of ``zone``. ``corrects`` is the recorded fact that
     it corrects; as long as none is chosen, ``choices`` are those it may correct. ``wording`` are the words of the
     questionnaire that it asks, if they are known here. ``filled`` is what the service fills in for them, and ``about``
-    what it is about, in words. ``sent`` are the ids of what was recorded before."""
+    what it is about, in words. ``sent`` are the ids of what was recorded before. ``given`` is what
+    the address says, with what its code stands for."""
 
     kind: CommandKind
     journey: Journey | None
@@ -94,6 +109,7 @@ class Form(NamedTuple):
     filled: Mapping[str, Any] = MappingProxyType({})
     about: tuple[tuple[str, str], ...] = ()
     sent: frozenset[UUID] = frozenset()
+    given: Mapping[str, str] = MappingProxyType({})
 
     @property
     def calls(self) -> bool:
@@ -110,13 +126,14 @@ class Form(NamedTuple):
 async def show_form(visit: Looks, journey_id: UUID, noun: str, verb: str) -> Response:
     if visit.by_script:
         return news(visit)
-    given = visit.request.query_params
+    given: Mapping[str, str] = visit.request.query_params
     once = command_id_of(given.get(ONCE))
     if once is None:
         return with_id(visit)
     form = await _form(visit, journey_id, noun, verb, given)
     if form.calls and once in form.sent:
         return with_id(visit)  # Somebody went back, or opened an address that they kept, to call once more.
+    given = form.given
     values = {field.name: [given.get(field.name) or field.default] for field in form.fields}
     if form.corrects is not None:
         values |= corrections.recorded(form.corrects, form.fields, form.zone)
@@ -169,7 +186,7 @@ async def send(visit: Says, journey_id: UUID, noun: str, verb: str) -> Response:
     title = title_of(form.kind, visit.signed_in.person.role)
     notice = Flash(f"Done: {title}.{SENT_BEFORE if once in form.sent else ''}", tuple(more))
     visit.signed_in.notice = notice
-    onward = f"/journeys/{journey_id}" if recorded.theirs else "/work"
+    onward = f"/journeys/{journey_id}" if recorded.theirs or visit.signed_in.passage is not None else "/work"
     if visit.value(AFTER) == "room":
         onward = f"/journeys/{journey_id}/room"
     return done(notice, onward) if visit.by_script else RedirectResponse(onward, 303)
@@ -209,8 +226,6 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     kind = BY_NAME.get(f"{noun}.{verb}")
     if kind is None:
         raise NotFound("there is no such form", "Choose one on the patient's page")
-    chosen = given.get("instrument") if kind.model is RecordInstrument else None
-    instrument = Instrument(chosen) if chosen in tuple(Instrument) else None
     known: FormContext | None = None
     filled: dict[str, Any] = {}
     async with visit.context() as context:
@@ -218,6 +233,8 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         query = ActOn(action=f"{noun} {verb}", journey_id=journey_id)
         try:
             events, read, *_ = await read_journey(context, query, journey_id, participants=True)
+            given = {**find_task(read, kind, given.get(TASK)), **given}
+            instrument = _instrument_in(kind, given)
             asks = names_people(kind.model) or kind.model is Amend
             staff = staff_of(context, read.clinic) if asks and context.person.role in STAFF_ROLES else None
             called, whole = names_in_register(context), context.person.role != Role.OBSERVER
@@ -225,9 +242,10 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
                 read, events, staff, whole=whole, called=called, instrument=instrument, now=context.now()
             )
         except NotAllowed:
-            if not kind.model.by_anybody:
-                raise
             events, read, *_ = await load_history(context, journey_id)  # They are shown nothing of it.
+            if not (kind.model.by_anybody or _tells_later(visit, kind, read)):
+                raise
+            instrument = _instrument_in(kind, given)
         if kind.model is DoubtDeath and (known is None or not known.whole):
             # They cannot say which.
             filled = {"death": standing_death(read)}
@@ -254,9 +272,9 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
         fields = tuple(field._replace(required=field.required and field.path != therapy) for field in fields)
     zone = _clock_of(visit.sent) or (str(viewers_zone().key) if journey is None else journey.patient.zone)
     if kind.model is ReviewAccess and known is not None:
-        return Form(kind, journey, fields, zone, about=_access(known, given.get("access")), sent=sent)
+        return Form(kind, journey, fields, zone, about=_access(known, given.get("access")), sent=sent, given=given)
     if kind.model is not Amend or known is None:
-        return Form(kind, journey, fields, zone, filled=filled, wording=wording, sent=sent)
+        return Form(kind, journey, fields, zone, filled=filled, wording=wording, sent=sent, given=given)
     fact = corrections.fact_at(known.events, given.get("version"))
     if fact is None:
         return Form(kind, journey, (), zone, choices=corrections.choices(known.events, zone))
@@ -265,7 +283,21 @@ async def _form(visit: Visit, journey_id: UUID, noun: str, verb: str, given: Map
     if isinstance(fact.body, SessionObserved):
         wording = words_of(visit, Instrument.CADSS_6, known.journey)
     fields, about = corrections.fields_for(fact, known, wording), corrections.not_kept(fact)
-    return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about, sent=sent)
+    return Form(kind, journey, fields, zone, corrects=fact, wording=wording, about=about, sent=sent, given=given)
+
+
+def _instrument_in(kind: CommandKind, given: Mapping[str, str]) -> Instrument | None:
+    """Return the questionnaire that is chosen in a form of one; None where none is."""
+    chosen = given.get("instrument") if kind.model is RecordInstrument else None
+    return Instrument(chosen) if chosen in tuple(Instrument) else None
+
+
+def _tells_later(visit: Visit, kind: CommandKind, journey: Journey) -> bool:
+    """Whether somebody who was named as observer sends a fact. They may have entered it before their session was over,
+    and are shown nothing of it any more: whether it counts, or is kept as a report, the journey says."""
+    person = visit.signed_in.person
+    named = person.role == Role.OBSERVER and person.id in list_observers(journey)
+    return named and kind.model.fact and visit.request.method == "POST"
 
 
 def those_asked_of(role: Role, fields: Sequence[Field]) -> tuple[Field, ...]:
@@ -361,12 +393,20 @@ def _shown(
         values=values,
         command_id=command_id,
         error=error,
-        instruments=tuple(Instrument) if choosing else (),
+        instruments=_questionnaires(form, visit.signed_in.person.role) if choosing else {},
+        choice=TASK if visit.signed_in.person.role in WITHOUT_KEY else "instrument",
         signed=form.kind.model in SIGNED,
         by_anybody=form.kind.model.by_anybody,
-        kept={name: value for name, value in visit.request.query_params.items() if name not in (ONCE, KEY, *CHOSEN)},
+        kept={name: value for name, value in visit.request.query_params.items() if name not in NOT_KEPT},
         route=_whom_to_call(form),
     )
+
+
+def _questionnaires(form: Form, role: Role) -> dict[str, str]:
+    """Return what an address says of each questionnaire that somebody may choose: its name, or its code."""
+    if role not in WITHOUT_KEY or form.journey is None:
+        return {each: each for each in Instrument}
+    return {each: as_task(form.journey, choose_questionnaire(each))[1][TASK] for each in Instrument}
 
 
 def _whom_to_call(form: Form) -> str | None:

@@ -1,7 +1,8 @@
 """A patient's pages: where the journey stands, why it waits, what happened."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -176,7 +177,7 @@ def patient_page(
     journey_id: UUID,
     seen: PatientSummary,
     forms: Sequence[Sequence[PreparedForm]] = (),
-    questionnaires: Sequence[PreparedForm] = (),
+    questionnaires: Mapping[str, PreparedForm] = MappingProxyType({}),
     *,
     reported_dead: bool = False,
     again: AccessLogEntry | None = None,
@@ -200,7 +201,7 @@ def patient_page(
         seen=seen,
         near=near([task.due for task in seen.tasks], at),
         forms=[[form for form in each if form[0] in mine] for each in forms] or [[] for _ in seen.tasks],
-        questionnaires=[form for form in questionnaires if form[0] in mine],
+        questionnaires={name: form for name, form in questionnaires.items() if form[0] in mine},
         journey_id=journey_id,
         offered=_grouped([] if again else mine),
     )

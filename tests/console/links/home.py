@@ -1,6 +1,7 @@
 """A patient at home: what reaches them, and what they may open it with."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from activities.notices import deliver, queue
@@ -9,9 +10,14 @@ from activities.notices.contacts import ContactPoint, ContactPoints, Contacts
 from activities.notices.delivering import Sender, see_to
 from activities.notices.links import slow_hash
 from activities.record import Record
+from activities.record.event_codec import load_events, to_new
 from simulation.people import CLINIC
 from tests.cli.helpers import World
 from tests.console.browser import Browser
+from tests.journey.play import course
+from tests.record.read_models.courses import renamed
+from workflows.journey.aggregate import Journey, fold
+from workflows.journey.envelopes import EventBody
 from workflows.journey.views.notices import Notice
 
 CALL = "+1 555 0100"
@@ -56,6 +62,16 @@ class Home:
         assert await self.contacts.keep(
             subject, ContactPoints(points=points, clinic_code=agreed), after=known.version, by="cory"
         )
+
+    async def go_on(self, until: type[EventBody]) -> Journey:
+        """Have the course go on, up to the next event of a kind; the journey then."""
+        known = await load_events(self.record, self.journey_id)
+        whole = renamed(course("PTSD").events, self.journey_id)
+        last = next(event for event in whole[len(known) :] if isinstance(event.body, until))
+        news = whole[len(known) : last.version]
+        await self.record.append(self.journey_id, len(known), [to_new(event) for event in news])
+        self.world.at = last.at + timedelta(minutes=1)
+        return fold([*known, *news])
 
     async def receive(self) -> list[OutgoingMessage]:
         """Deliver what is queued, and return what arrived by it."""

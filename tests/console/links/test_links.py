@@ -1,8 +1,10 @@
 """A link in a message lets one person in, once, at one task, after a second step; and nobody in any other way."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -26,6 +28,8 @@ from tests.journey.play import after, started
 from tests.record.helpers import Connection
 from workflows.journey import commands as c
 from workflows.journey.aggregate import fold
+from workflows.journey.events import ObligationsUpdated, SessionChecked, SessionEnded, SessionScheduled
+from workflows.journey.instruments import Instrument
 from workflows.journey.obligations import obligations
 from workflows.journey.vocabulary.actors import Role
 
@@ -210,7 +214,7 @@ async def test_who_opens_another_link_loses_nothing_that_they_entered(
     browser.last = form
     answer = await browser.send({"location/state": words})
     if not at_once:
-        assert (answer.status_code, "kept for an hour" in answer.text) == (403, True)
+        assert (answer.status_code, "kept for up to an hour" in answer.text) == (403, True)
         asks = await browser.client.get(str(form.url), headers={"accept": KEPT})
         assert asks.status_code == 401, "the script of the page keeps what was entered"
         answer = await browser.client.post(await home.link(again=True), data=right)
@@ -301,7 +305,7 @@ async def test_a_link_that_is_sent_by_hand_opens_all_that_is_asked_of_the_patien
     start = f"/journeys/{home.journey_id}"
     assert await come() == (start if len(asked) > 1 else f"{start}/check-in/complete")
     page = await home.browser.go(start)
-    assert f'href="{start}/check-in/complete?check_in=check-in-1-4h"' in page.text
+    assert f'href="{start}/check-in/complete?task=' in page.text
     assert (await home.browser.go(f"{start}/check-in/complete")).status_code == 200
     for closed in ("medicine/add", "session/observe", "timeline"):
         assert (await home.browser.go(f"{start}/{closed}")).status_code == 403, closed
@@ -330,8 +334,8 @@ async def observer(home: Home, ref: str) -> str:
 
 @pytest.mark.server
 async def test_a_link_opens_their_session_to_an_observer_and_nothing_else(home: Home, owner: Connection) -> None:
-    journey, browser = fold(await load_events(home.record, home.journey_id)), home.browser
-    check = journey.sessions[1].check
+    journey, browser = await home.go_on(SessionChecked), home.browser
+    check = journey.sessions[2].check
     assert check is not None
     assert check.observer is not None
     address = await observer(home, check.observer.ref)
@@ -346,17 +350,102 @@ async def test_a_link_opens_their_session_to_an_observer_and_nothing_else(home: 
     assert "pathway/withdraw" not in browser.page.text
     for opened in ("", "/room/sheet", "/session/observe", "/support/request", "/crisis/report"):
         assert (await browser.go(f"{start}{opened}")).status_code == 200, opened
-    for closed in ("/timeline", "/patient-view", "/check-in/complete", "/pathway/withdraw", "/consent/withdraw"):
+    assert "Session 2" in (await browser.go(f"{start}/room")).text
+    for closed in (
+        "/room?session=1",
+        "/timeline",
+        "/patient-view",
+        "/check-in/complete",
+        "/pathway/withdraw",
+        "/consent/withdraw",
+    ):
         assert (await browser.go(f"{start}{closed}")).status_code == 403, closed
 
     # One whom nobody has named comes back later.
     address = await observer(home, "somebody-else")
     answer = await browser.client.post(address, data={"code": "green8oak"})
-    assert (answer.status_code, "named in a session" in answer.text) == (403, True)
+    assert (answer.status_code, "named in no session now" in answer.text) == (403, True)
     assert "after five the link is locked" in answer.text
     assert (await browser.go(address)).status_code == 200
     assert (await browser.client.post(address, data={"do": "help"})).status_code == 200
     assert isinstance(home.world.received[-1].body, c.RequestSupport)
+
+
+@pytest.mark.server
+async def test_an_observer_whose_session_is_over_is_let_in_by_no_link_until_the_next_names_them(
+    home: Home, owner: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.sign_ins.LINK_IDLE", timedelta(days=1))
+    over = await home.go_on(SessionScheduled)
+    check, browser = over.sessions[2].check, home.browser
+    assert check is not None
+    assert check.observer is not None
+    address, right = await observer(home, check.observer.ref), {"code": "green8oak"}
+    answer = await browser.client.post(address, data=right)
+    assert (answer.status_code, "named in no session now" in answer.text) == (403, True)
+    await written_before(owner, "10 minutes")
+    assert (await browser.client.post(address, data={"do": "new"})).status_code == 403
+    assert await home.receive() == []
+    assert (await browser.client.post(address, data={"do": "help"})).status_code == 200
+
+    await home.go_on(SessionChecked)
+    browser.last = await browser.client.post(address, data=right)
+    start = f"/journeys/{home.journey_id}"
+    assert "Session 3" in (await browser.go(f"{start}/room")).text
+    await home.go_on(SessionEnded)
+    for shown in ("/room", "/room/sheet", "/session/observe", "/room?session=3"):
+        page = await browser.go(f"{start}{shown}")
+        assert page.status_code == 403, shown
+        assert over.patient.ref not in page.text
+    await browser.go(f"{start}/support/request")
+    await browser.send({"urgency": "urgent", "text": "They do not answer."})
+    assert isinstance(home.world.received[-1].body, c.RequestSupport)
+
+
+@pytest.mark.server
+async def test_no_address_on_a_phone_names_a_questionnaire_or_an_occasion(home: Home) -> None:
+    await home.reached_by(MAIL, code="blue7kite")
+    journey, browser, seen = fold(await load_events(home.record, home.journey_id)), home.browser, set[str]()
+    while not any(each.kind == "measure" and each.owner == Role.PATIENT for each in obligations(journey)):
+        journey = await home.go_on(ObligationsUpdated)
+    await links.send(home.record, Owner(Role.PATIENT, "patient", CLINIC, home.journey_id), by="cory")
+    [message] = await home.receive()
+    browser.last = await browser.client.post(address_in(message), data={"code": "blue7kite"})
+    own = f"/journeys/{home.journey_id}"
+    pages = [browser.page, await browser.go(own), await browser.go(f"{own}/instrument/record")]
+    offered = {found for page in pages for found in re.findall(r'href="([^"#]+)"|<option value="([^"]+)"', page.text)}
+    asked = [f"{own}/instrument/record?task={code}" for _, code in offered if re.fullmatch("[0-9a-f]{20}", code)]
+    assert len(asked) == len(Instrument)
+    for address in (*asked, *(address for address, _ in offered if "?task=" in address)):
+        page = await browser.go(address)
+        assert page.status_code == 200
+        assert 'name="answers/' in page.text or "check-in" in address, "the code stands for what is asked"
+        seen.add(str(page.url))
+    named = {*Instrument, *(each.subject for each in journey.waiting.values())}
+    said = [parse_qsl(urlsplit(address).query) for address in (*seen, *(address for address, _ in offered))]
+    assert [value for query in said for _, value in query if value in named] == []
+
+
+@pytest.mark.server
+async def test_a_link_is_renewed_for_thirty_days_in_all(home: Home, owner: Connection) -> None:
+    address, renewed = await home.link(), {"do": "new"}
+    for days, status in ((20, 200), (9, 200), (2, 403)):
+        await written_before(owner, f"{days} days")
+        answer = await home.browser.client.post(address, data=renewed)
+        assert answer.status_code == status, days
+        if status == 200:
+            [message] = await home.receive()
+            address = address_in(message)
+
+
+async def written_before(owner: Connection, ago: str) -> None:
+    """Have every message and link been made so much earlier."""
+    async with owner.transaction():
+        await owner.execute("ALTER TABLE record.notice DISABLE TRIGGER USER")
+        await owner.execute("UPDATE record.notice SET created_at = created_at - $1::text::interval", ago)
+        await owner.execute("UPDATE record.link SET made_at = made_at - $1::text::interval, "
+                            "until = until - $1::text::interval", ago)  # fmt: skip
+        await owner.execute("ALTER TABLE record.notice ENABLE TRIGGER USER")
 
 
 def test_a_code_goes_by_another_way_than_the_link() -> None:
