@@ -88,12 +88,14 @@ async def newest_events(client: Client, run: Run, *, pages: int) -> AsyncIterato
 class NewestAnswer(NamedTuple):
     """The newest answer of the record in a run's history: its mark, nothing if the end of the history has none; whether
     the record had something else since. And whether the history does not replay, as far as a worker said so; or
-    whether since the last completed task no worker said why the newest failed."""
+    whether since the last completed task no worker said why the newest failed, and how many tasks since then ``failed``
+    or had no answer, as far as the history says so."""
 
     mark: str
     conflict: bool
     unreplayable: bool
     unsaid: bool
+    failed: int
 
 
 async def newest_answer(client: Client, run: Run) -> NewestAnswer:
@@ -113,7 +115,8 @@ async def newest_answer(client: Client, run: Run) -> NewestAnswer:
         if mark and completed:
             break
     unsaid = all(cause in NO_FAILURE for cause in causes[:1])
-    return NewestAnswer(mark, conflict, NOT_REPLAYED in causes, unsaid)
+    failed = sum(cause == NO_CAUSE or cause not in NO_FAILURE for cause in causes)
+    return NewestAnswer(mark, conflict, NOT_REPLAYED in causes, unsaid, failed)
 
 
 async def _read_answer(converter: DataConverter, event: HistoryEvent) -> tuple[str, bool]:

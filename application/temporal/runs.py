@@ -98,6 +98,8 @@ async def find_run(client: Client, journey_id: UUID, *, now: datetime, task_queu
         raise failed_call(error) from None
     except KeysUnavailable as error:
         raise failed_call(error) from None
+    # A message makes the next attempt a first one for Temporal, and each such is in the history.
+    attempt = max(attempt, answer.failed + 1) if waits else 0
     return run._replace(
         mark=max(run.mark, answer.mark, key=mark_version),
         stuck=run.stuck or attempt >= STUCK or waited > WAITED,

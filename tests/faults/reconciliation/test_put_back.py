@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 from temporalio import workflow
-from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import PollWorkflowTaskQueueRequest, RespondWorkflowTaskFailedRequest
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -59,6 +59,25 @@ async def recorded_at_last(ground: Ground, course: Course, sent: Command) -> dic
 
     await eventually(recorded, timedelta(seconds=150))
     return found
+
+
+async def said(course: Course, one: Command) -> None:
+    """Send a command by hand, as a message."""
+    await signal(course, "command", one.model_dump_json(exclude_none=True).encode())
+
+
+async def kept_by_a_worker(ground: Ground, course: Course) -> bytes:
+    """Take a task of a journey, its first attempt, as a worker does that then hangs. Return its token."""
+    hanging = PollWorkflowTaskQueueRequest(
+        namespace=ground.client.namespace,
+        task_queue=TaskQueue(name=ground.settings.task_queue),
+        identity="invented: a worker that hangs",
+    )
+    kept = await ground.client.workflow_service.poll_workflow_task_queue(
+        hanging, retry=False, timeout=timedelta(minutes=1)
+    )
+    assert (kept.workflow_execution.workflow_id, kept.attempt) == (workflow_id(course.id), 1)
+    return kept.task_token
 
 
 @pytest.mark.faults
@@ -147,16 +166,8 @@ async def test_a_journey_whose_tasks_fail_and_nobody_says_why_begins_anew(ground
         await course.handle.signal("show")
         await eventually(lambda: _timers(course, 1))
     waits = command(support("invented: while nobody says why"))
-    await signal(course, "command", waits.model_dump_json(exclude_none=True).encode())
-    hanging = PollWorkflowTaskQueueRequest(
-        namespace=ground.client.namespace,
-        task_queue=TaskQueue(name=ground.settings.task_queue),
-        identity="invented: a worker that hangs",
-    )
-    taken = await ground.client.workflow_service.poll_workflow_task_queue(
-        hanging, retry=False, timeout=timedelta(minutes=1)
-    )
-    assert (taken.workflow_execution.workflow_id, taken.attempt) == (workflow_id(course.id), 1)
+    await said(course, waits)
+    await kept_by_a_worker(ground, course)
 
     async def begun_anew() -> bool:
         return (await ground.reconcile()).get(course.id) == (Drift.SILENT, True)
@@ -180,19 +191,14 @@ async def test_a_journey_whose_tasks_a_worker_keeps_begins_anew(
         [course] = await ground.begin(1)
         # A task that a worker takes along when it ends is tried again, and is no first attempt.
         await eventually(partial(_waits_for_no_worker, course))
-    service, namespace = ground.client.workflow_service, ground.client.namespace
-    hanging = PollWorkflowTaskQueueRequest(
-        namespace=namespace, task_queue=TaskQueue(name=ground.settings.task_queue), identity="invented"
-    )
-    said = [command(support(f"invented: {number} while the worker hangs")) for number in range(2)]
-    for number, each in enumerate(said):
-        await signal(course, "command", each.model_dump_json(exclude_none=True).encode())
-        kept = await service.poll_workflow_task_queue(hanging, retry=False, timeout=timedelta(minutes=1))
-        assert (kept.workflow_execution.workflow_id, kept.attempt) == (workflow_id(course.id), 1)
+    waiting = [command(support(f"invented: {number} while the worker hangs")) for number in range(2)]
+    for number, each in enumerate(waiting):
+        await said(course, each)
+        token = await kept_by_a_worker(ground, course)
         if number == 0:
             too_slow = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
-            await service.respond_workflow_task_failed(
-                RespondWorkflowTaskFailedRequest(namespace=namespace, task_token=kept.task_token, cause=too_slow)
+            await ground.client.workflow_service.respond_workflow_task_failed(
+                RespondWorkflowTaskFailedRequest(namespace=ground.client.namespace, task_token=token, cause=too_slow)
             )
             assert (await ground.reconcile())[course.id] == (Drift.SILENT, False)
 
@@ -202,10 +208,41 @@ async def test_a_journey_whose_tasks_a_worker_keeps_begins_anew(
     # The one that hangs is the only one that Temporal asks.
     await eventually(begun_anew, timedelta(minutes=1))
     async with ground.at_work():
-        for each in said:
+        for each in waiting:
             await eventually(partial(knows, course, each.command_id))
         await course.checked()
         assert course.id not in await ground.reconcile()
+
+
+@pytest.mark.soak
+async def test_messages_hide_from_no_pass_that_no_task_is_ever_done(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a machine is too busy for the tasks of a large journey. After each message the next attempt is a first
+    one for Temporal."""
+    for name in ("STUCK", "UNSAID"):
+        monkeypatch.setattr(runs, name, 3)
+    async with ground.at_work(max_cached=0):
+        [course] = await ground.begin(1)
+        await eventually(partial(_waits_for_no_worker, course))
+    first, *others = waiting = [command(support(f"invented: {number}, and no task is done")) for number in range(3)]
+    await said(course, first)
+    for number, each in enumerate(others, 1):
+        await kept_by_a_worker(ground, course)
+        await said(course, each)
+        await eventually(partial(_gave_up, course, number), timedelta(minutes=1))
+    monkeypatch.setattr("application.record.comparison.has_its_turn", lambda *_: True)
+    assert (await ground.reconcile())[course.id] == (Drift.SILENT, True)
+    async with ground.at_work():
+        for each in waiting:
+            await eventually(partial(knows, course, each.command_id))
+        await course.checked()
+
+
+async def _gave_up(course: Course, tasks: int) -> bool:
+    """Whether Temporal has waited in vain for the answer to so many tasks."""
+    history = (await course.runs())[0]
+    return sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT for event in history) >= tasks
 
 
 async def _waits_for_no_worker(course: Course) -> bool:
