@@ -374,7 +374,7 @@ class RecordActivities:
             raise quarantine(unreadable) from None
         if folded is None:
             return RecordedState(run_id=run_id, answered=answered)
-        answered = answered.beside(folded.state.receipts)
+        answered = answered.beside(folded.state.receipts.values())
         leaving = [notice for event in folded.since for notice in notices(event)]
         for first in range(0, len(leaving), NOTICES_AT_ONCE):
             await self._deliver(leaving[first : first + NOTICES_AT_ONCE], folded.state.journey.clinic)

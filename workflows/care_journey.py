@@ -21,6 +21,7 @@ from workflows.authenticity import Foreign
 from workflows.journey.commands import Command, ReleaseSession
 from workflows.journey.decided import refuse_by_hand, stay_refused
 from workflows.journey.obligations import obligations
+from workflows.journey.receipts import command_digest
 from workflows.journey.requirements import Obligation
 from workflows.journey.views.summary import Status, TimelineEntry, timeline
 from workflows.journey.vocabulary.refusals import Refusal
@@ -137,7 +138,7 @@ class CareJourney:
         refusal = self._refused_before(command)
         if refusal is None and self._ledger.must_be_checked(command):
             refusal = await self._check_now(command)
-        receipt = self._decider.decide(command, refusal, authentic=authentic, taken_at=self._taken_before())
+        receipt = self._decider.decide(command, refusal, authentic=authentic, taken_at=self._taken_before(command))
         if receipt.refusal == m.QUARANTINED:
             raise Undecided(command)
         if receipt.refusal is not None or not isinstance(command.body, CONFIRMED):
@@ -209,10 +210,10 @@ class CareJourney:
         told = None if update is None else self._recorder.refused.get(update.id)
         return None if told is None or command.body.by_anybody else stay_refused(told)
 
-    def _taken_before(self) -> datetime | None:
+    def _taken_before(self, command: Command) -> datetime | None:
         """Return when a command was accepted (UTC) that a reset hands in again, if that is not recorded."""
-        update = workflow.current_update_info()
-        return None if update is None else self._recorder.taken.get(update.id)
+        taken = self._recorder.taken
+        return taken.get(command_digest(command)) if taken else None
 
     async def _as_proven(self, command: Command) -> Command:
         """Return what anybody may send, without the clinics of its sender unless the register knows them: it counts

@@ -161,16 +161,17 @@ def state_digest(journey: Journey, spelled: bytes) -> StateDigest:
 
 class AnsweredBefore(ImmutableModel):
     """How updates were answered before a reset, by their ids, of which nothing happened: that they cannot be checked,
-    or that they are refused, and why. And when those were ``taken`` that were accepted (UTC)."""
+    or that they are refused, and why. And when commands were ``taken`` whose senders were told that they are accepted
+    (UTC), by their digests: an update's id is anybody's to choose."""
 
     unchecked: tuple[str, ...] = ()
     refused: tuple[tuple[str, Refusal], ...] = ()
     taken: tuple[tuple[str, Instant], ...] = ()
 
-    def beside(self, recorded: Iterable[UUID]) -> "AnsweredBefore":
+    def beside(self, recorded: Iterable[CommandReceipt]) -> "AnsweredBefore":
         """Return the same without when those were taken that are recorded: there may be very many."""
-        known = {str(command_id) for command_id in recorded}
-        taken = tuple(each for each in self.taken if each[0].partition("/")[0] not in known)
+        known = {receipt.digest for receipt in recorded}
+        taken = tuple(each for each in self.taken if each[0] not in known)
         return self.model_copy(update={"taken": taken})
 
 

@@ -15,11 +15,11 @@ from activities.record.event_codec import load_events
 from application.temporal.calls import failed_call, is_not_there
 from application.temporal.journeys import Taken, not_recorded
 from application.temporal.run_control import hand_in
-from application.temporal.run_history import refusal_in, taken_by
+from application.temporal.run_history import receipt_in, taken_by
 from workflows.care_journey import workflow_id
 from workflows.journey.commands import Command
 from workflows.journey.vocabulary.refusals import Refusal
-from workflows.messages import NOT_CHECKED, AnsweredBefore
+from workflows.messages import COUNTED, NOT_CHECKED, AnsweredBefore
 from workflows.temporal_plugin import in_history
 
 log = structlog.get_logger("reset")
@@ -31,24 +31,28 @@ few of them had taken."""
 
 async def find_answered(client: Client, journey_id: UUID, run_id: str) -> AnsweredBefore:
     """Return which updates were answered that they cannot be checked, or that they are refused, in the runs from which
-    a reset has made this one, and in those that had come after these; and when they were accepted first. Of a run that
-    Temporal no longer has nothing is handed in.
+    a reset has made this one, and in those that had come after these; and when those were accepted first whose senders
+    were told so. Of a run that Temporal no longer has nothing is handed in.
 
     Raises:
         Unavailable: a history cannot be read.
     """
     unchecked, refused, taken = list[str](), list[tuple[str, Refusal]](), dict[str, datetime]()
+    accepted: dict[tuple[str, int], datetime] = {}
     converter = in_history(client, workflow_id(journey_id))
-    async for _, event in _events_before(client, journey_id, run_id):
-        accepted = event.workflow_execution_update_accepted_event_attributes.accepted_request.meta.update_id
-        if accepted:
-            at = event.event_time.ToDatetime(tzinfo=UTC)
-            taken[accepted] = min(at, taken.get(accepted, at))
+    async for this, event in _events_before(client, journey_id, run_id):
+        if event.HasField("workflow_execution_update_accepted_event_attributes"):
+            accepted[this, event.event_id] = event.event_time.ToDatetime(tzinfo=UTC)
         answered = event.workflow_execution_update_completed_event_attributes
         if answered.outcome.failure.application_failure_info.type == NOT_CHECKED:
             unchecked.append(answered.meta.update_id)
-        if (refusal := await refusal_in(converter, answered.outcome.success)) is not None:
-            refused.append((answered.meta.update_id, refusal))
+        receipt = await receipt_in(converter, answered.outcome.success)
+        if receipt is None or receipt.refusal == COUNTED:
+            continue
+        if receipt.refusal is not None:
+            refused.append((answered.meta.update_id, receipt.refusal))
+        elif (at := accepted.get((this, answered.accepted_event_id))) is not None:
+            taken[receipt.answers] = min(at, taken.get(receipt.answers, at))
     return AnsweredBefore(unchecked=tuple(unchecked), refused=tuple(refused), taken=tuple(taken.items()))
 
 

@@ -202,10 +202,16 @@ async def taken_by(client: Client, journey_id: UUID, run_id: str, *, handed_too:
 
 async def refusal_in(converter: DataConverter, answer: Payloads) -> Refusal | None:
     """Return the refusal that an update was answered with; None where it is none, or where it was only counted."""
+    receipt = await receipt_in(converter, answer)
+    return None if receipt is None or receipt.refusal == COUNTED else receipt.refusal
+
+
+async def receipt_in(converter: DataConverter, answer: Payloads) -> Receipt | None:
+    """Return the receipt that an update was answered with; None where it is none that the service gave."""
     for payload in answer.payloads:
         [receipt] = await converter.decode([payload], [_RECEIPT])
-        if isinstance(receipt, Receipt) and receipt.refusal != COUNTED:
-            return receipt.refusal
+        if isinstance(receipt, Receipt):
+            return receipt
     return None
 
 

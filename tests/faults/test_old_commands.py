@@ -20,11 +20,12 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.record.command_codec import from_kept
+from activities.record.event_codec import load_events
 from activities.record.store import Record
 from activities.signatures.sessions import ThisLog
 from application.errors import Refused, Unavailable
 from application.temporal.journey_client import start, submit
+from application.temporal.resets import find_answered
 from deploy.local.stack import Stack
 from simulation.keys import Signers
 from tests.faults.attackers import only_attempts, standing
@@ -34,6 +35,7 @@ from tests.helpers import eventually
 from workflows.care_journey import workflow_id
 from workflows.journey import commands as c
 from workflows.journey import decided
+from workflows.journey.receipts import command_digest, receipts_of
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.proof import COUNTS_FOR
 
@@ -193,8 +195,8 @@ async def polled(bare: Client, task_queue: str) -> Payload:
 
 
 async def test_what_was_accepted_counts_after_a_reset(course: ProvenCourse, stack: Stack) -> None:
-    """Of what is recorded each receipt stands, however late it is sent again; what nobody recorded yet is recorded, as
-    taken when it was accepted."""
+    """Of what is recorded each receipt stands, however late it is sent again; what nobody recorded yet is recorded, and
+    the run learns when it was accepted."""
     taken = course.proven(command(MOVE))
     receipt = await submit(course.client, course.id, taken)
     await course.recorded()
@@ -206,11 +208,11 @@ async def test_what_was_accepted_counts_after_a_reset(course: ProvenCourse, stac
         await reset(course, task=-1)
     await eventually(lambda: _is_known(course, accepted))
     assert (await course.recorded()).patient.state == "TX"
-    kept = [from_kept(each.payload).decided for each in (await course.record.commands(course.id))[1:]]
-    [again] = [each for each in kept if each.command.command_id == accepted.command_id]
-    assert again.taken_at is not None
+    run_id = (await course.handle.describe()).run_id
+    found = await find_answered(course.client, course.id, run_id)
     assert accepted.sent_at is not None
-    assert accepted.sent_at < again.taken_at < again.at
+    assert accepted.sent_at < dict(found.taken)[command_digest(accepted)] < datetime.now(UTC)
+    assert not found.beside(receipts_of(await load_events(course.record, course.id)).values()).taken
 
 
 async def _is_known(course: Course, sent: c.Command) -> bool:

@@ -40,7 +40,7 @@ class Recorder:
         """The updates that were refused before a reset, by their ids, and why: they stay refused, whatever happened
         since."""
         self.taken: dict[str, datetime] = {}
-        """When the updates were accepted (UTC) that a reset hands in again and that are not recorded, by their ids."""
+        """When commands were taken (UTC) that were accepted before a reset and are not recorded, by their digests."""
         self._caught_up_in, self._times_set_back = "", 0
         self._told: m.Recorded | None = None
         self._not_taken: dict[UUID, None] = {}
