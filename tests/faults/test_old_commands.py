@@ -219,6 +219,24 @@ async def _is_known(course: Course, sent: c.Command) -> bool:
     return sent.command_id in await course.commands()
 
 
+async def test_who_sends_again_after_an_outage_is_not_answered_what_was_sent_before_it(
+    client: Client, record: Record, signers: Signers, task_queue: str
+) -> None:
+    """Temporal keeps what nobody took under its id, and would answer it for what was sent since."""
+    course, log = ProvenCourse(client, record, signers, task_queue), ThisLog(await record.log_name())
+    async with at_work(client, record, signers, task_queue, log=log):
+        await course.begin()
+        await course.recorded()
+    sent = command(MOVE)
+    earlier = course.proven(sent, datetime.now(UTC) - LONG)
+    with pytest.raises(Unavailable):
+        await submit(client, course.id, earlier, timeout=timedelta(seconds=1))
+    again = asyncio.create_task(submit(client, course.id, course.proven(sent), timeout=timedelta(seconds=40)))
+    async with at_work(client, record, signers, task_queue, log=log):
+        assert (await again).refusal is None
+        assert (await course.recorded()).patient.state == "NY"
+
+
 async def test_a_start_that_was_held_back_starts_nothing(
     client: Client, record: Record, signers: Signers, task_queue: str
 ) -> None:
