@@ -21,6 +21,7 @@ from jinja2.nodes import Expr
 from markupsafe import Markup, escape
 
 from activities.record.access_log import AccessLogEntry
+from activities.record.read_models import MOST_COUNTED, ListPage
 from application.access.break_glass import BREAK
 from application.errors import (
     Conflict,
@@ -187,6 +188,15 @@ def _bounds(hint: str) -> str:
     return "" if not hint or re.search(r"\d{5}", hint) else f",{hint}"
 
 
+def _counted(answer: ListPage[Any], one: str, many: str) -> str:
+    """Say how many rows a page of a list has, and of how many it is a part."""
+    shown = len(answer.rows)
+    if answer.total <= shown:
+        return f"{shown} {one if shown == 1 else many}"
+    every = f"more than {MOST_COUNTED:,}" if answer.total > MOST_COUNTED else f"{answer.total:,}"
+    return f"{shown} of {every} {many}"
+
+
 def _fresh(true: TrueUpTo) -> str:
     """Say what may be missing in a list; nothing where all that is recorded is in it."""
     said = []
@@ -257,6 +267,7 @@ def _templates() -> Environment:
         "dated": _dated,
         "bounds": _bounds,
         "fresh": _fresh,
+        "counted": _counted,
         "said_here": said_here,
         "named": _named,
         "stage": describe_stage,

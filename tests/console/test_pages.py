@@ -11,13 +11,15 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from activities.record.event_codec import load_events
+from activities.record.read_models import ListPage
+from activities.record.read_models.pages import Answered
 from application.errors import KEPT_AS_SAID
 from application.pathway.show import ShowJourney
 from application.reading.access_log import ActOn
 from application.work.worklist import ListWork
 from console.app import HEADERS, MOST_SENT
 from console.drafts import COOKIE as DRAFTS
-from console.pages import HERE
+from console.pages import HERE, PAGES
 from console.sign_ins import IDLE, LONGEST, SESSION_IDLE
 from console.visits import COOKIE, KEPT, SEEN
 from tests.cli.clinics import OTHER, Clinics
@@ -428,3 +430,11 @@ async def test_the_head_of_a_page_is_that_of_the_page_and_what_is_none_is_told_p
     there = await browser.client.get("/work/")
     assert (there.status_code, there.url.path) == (200, "/work")
     assert "There is no such page" in (await browser.client.get("/no-such-page/")).text
+
+
+@pytest.mark.parametrize(
+    ("total", "said"), [(0, "1 task"), (1, "1 task"), (7, "1 of 7 tasks"), (1001, "1 of more than 1,000 tasks")]
+)
+def test_many_are_counted_up_to_a_thousand(total: int, said: str) -> None:
+    page = ListPage[Answered](position=1, definition=1, rows=(Answered(),), total=total)
+    assert PAGES.filters["counted"](page, "task", "tasks") == said

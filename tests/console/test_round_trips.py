@@ -1,7 +1,9 @@
 """A list asks the database as often, however many journeys are on it: what is slow with many shows without a clock."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +12,7 @@ import pytest
 
 from activities.record import Record
 from activities.record.event_codec import to_new
+from activities.record.read_models.pages import LIMIT
 from activities.record.stored import NewNotice
 from application.context import Context
 from application.settings import Settings
@@ -136,3 +139,16 @@ async def test_a_list_asks_as_often_whatever_is_on_it(
     assert {"/work", "/journeys", "/sign-offs", "/sign-offs?mine=yes", "/ops/attempts", "/messages"} <= {
         page for _, page in grown
     }
+    # Each says how many there are in all, on later pages, too.
+    await browser.sign_in("clinician")
+    open_ones = "SELECT count(*) FROM read_model.obligation WHERE closed_at IS NULL"
+    for page, select, called in (
+        ("/work?all=yes", open_ones, "tasks"),
+        ("/sign-offs", f"{open_ones} AND sign_off IS NOT NULL", "requests"),
+        ("/journeys", "SELECT count(*) FROM read_model.caseload", "journeys"),
+    ):
+        caption = f"<caption>{LIMIT} of {await owner.fetchval(select)} {called}, "
+        for _ in range(2):
+            assert caption in (await browser.go(page)).text
+            [page] = re.findall(r'href="([^"]+)" rel="next"', browser.page.text)
+            page = unescape(page)

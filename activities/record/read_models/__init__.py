@@ -13,7 +13,7 @@ from activities.record.read_models.listed import (
     Task,
     WorklistFilter,
 )
-from activities.record.read_models.pages import ListPage, NotACursor
+from activities.record.read_models.pages import MOST_COUNTED, ListPage, NotACursor
 from activities.record.read_models.projector import NotYetProjected, retry, wait_for
 from activities.record.read_models.queries import (
     caseload,
@@ -35,6 +35,7 @@ from activities.record.read_models.status import (
 )
 
 __all__ = [
+    "MOST_COUNTED",
     "BeingRebuilt",
     "BuildFailed",
     "Case",

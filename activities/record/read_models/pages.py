@@ -10,6 +10,8 @@ from activities.record.store import Record
 
 LIMIT = 50
 """How many rows a page has, unless another number is asked for."""
+MOST_COUNTED = 1000
+"""How many rows of a list are counted at most: nobody waits for a longer one to be counted."""
 
 
 class NotACursor(ValueError):
@@ -32,7 +34,8 @@ class ListPage(Answered, Generic[_R]):
     """Rows, all true up to ``position`` unless marked stale; ``next`` continues the list, if there is more.
 
     ``definition`` is the number of their definition (`rows.DEFINITION`). ``stale_journeys`` is how many journeys are
-    stuck, on this list or not.
+    stuck, on this list or not. ``total`` is how many rows all pages have, but `MOST_COUNTED` and one where they have
+    more; 0 where it is not known.
     """
 
     position: int
@@ -40,6 +43,7 @@ class ListPage(Answered, Generic[_R]):
     rows: tuple[_R, ...]
     next: str | None = None
     stale_journeys: int = 0
+    total: int = 0
 
 
 class PageQuery:
@@ -49,6 +53,7 @@ class PageQuery:
         self._order, self._limit = ", ".join(order), limit
         self._arguments: list[object] = []
         self.terms = ["true"]
+        self._begin: list[str] = []
 
     def bind(self, value: object) -> str:
         """Add an argument, and return its placeholder."""
@@ -72,11 +77,16 @@ class PageQuery:
             last = TypeAdapter(shape).validate_json(urlsafe_b64decode(cursor))
         except (ValueError, ValidationError):
             raise NotACursor from None
-        self.terms.append(f"({self._order}) > ({', '.join(self.bind(value) for value in last)})")
+        self._begin = [f"({self._order}) > ({', '.join(self.bind(value) for value in last)})"]
 
     @property
     def condition(self) -> str:
-        """Return all conditions so far."""
+        """Return all conditions so far, and where the page begins."""
+        return " AND ".join((*self.terms, *self._begin))
+
+    @property
+    def wanted(self) -> str:
+        """Return the conditions so far on rows of all pages."""
         return " AND ".join(self.terms)
 
     @property
@@ -85,12 +95,22 @@ class PageQuery:
         return f"ORDER BY {self._order} LIMIT {self._limit + 1:d}" if self._limit is not None else ""
 
     async def answer(
-        self, record: Record, kind: type[_R], select: str, key: Callable[[_R], tuple[Any, ...]] = lambda _: ()
+        self,
+        record: Record,
+        kind: type[_R],
+        select: str,
+        key: Callable[[_R], tuple[Any, ...]] = lambda _: (),
+        *,
+        every: str | None = None,
     ) -> ListPage[_R]:
-        """Fetch rows and the position they are true up to, in one statement, so that both are of one moment."""
+        """Fetch rows and the position they are true up to, in one statement, so that both are of one moment. ``every``
+        selects the rows of all pages, to be counted."""
+        counted = (
+            "0" if every is None else f"(SELECT count(*) FROM (SELECT FROM ({every}) e LIMIT {MOST_COUNTED + 1:d}) e)"
+        )
         async with record.connection() as connection:
             found = await connection.fetch(
-                "SELECT g.position AS true_up_to, g.definition, s.journeys AS stale_journeys, o.* "
+                f"SELECT g.position AS true_up_to, g.definition, s.journeys AS stale_journeys, {counted} AS total, o.* "
                 "FROM read_model.generation g CROSS JOIN (SELECT count(*) AS journeys FROM read_model.poisoned) s "
                 f"LEFT JOIN LATERAL (SELECT true AS found, o.* FROM ({select}) o) o ON true "
                 f"WHERE g.status = 'live' ORDER BY {self._order}",
@@ -104,5 +124,6 @@ class PageQuery:
             definition=found[0]["definition"],
             rows=shown,
             stale_journeys=found[0]["stale_journeys"],
+            total=found[0]["total"],
             next=urlsafe_b64encode(TypeAdapter(Any).dump_json(key(shown[-1]))).decode() if more else None,
         )

@@ -25,13 +25,14 @@ from activities.record.read_models.listed import (
     Task,
     WorklistFilter,
 )
-from activities.record.read_models.pages import LIMIT, ListPage, PageQuery
+from activities.record.read_models.pages import LIMIT, MOST_COUNTED, ListPage, PageQuery
 from activities.record.read_models.row_types import UNKNOWN_LOT, fold_lot
 from activities.record.store import Record
 from activities.record.stored import EVENT_COLUMNS
 from workflows.journey.vocabulary.actors import Role
 from workflows.journey.vocabulary.stage import Stage
 
+_OPEN = "o.closed_at IS NULL"
 _Version = Annotated[int, Field(ge=0, lt=2**31)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Numbers and names that a cursor may hold: those that the database can."""
@@ -56,11 +57,14 @@ async def worklist(
             "AND k.opened_version = o.opened_version AND k.obligation = o.obligation)"
         )
     query.after(after, tuple[bool, AwareDatetime, UUID, _Version, _Name])
-    terms, most, key = query.condition, query.page, "journey_id, opened_version, obligation"
-    open_ones = "read_model.obligation o", "o.closed_at IS NULL"
+    most, key, open_ones = query.page, "journey_id, opened_version, obligation", ("read_model.obligation o", _OPEN)
+    every = list[str]()
 
     def ordered(source: str, *more: str) -> str:
-        return f"(SELECT {key}, o.held, o.due FROM {source} WHERE {' AND '.join((terms, *more))} {most})"
+        every.append(
+            f"(SELECT {key} FROM {source} WHERE {' AND '.join((query.wanted, *more))} LIMIT {MOST_COUNTED + 1})"
+        )
+        return f"(SELECT {key}, o.held, o.due FROM {source} WHERE {' AND '.join((query.condition, *more))} {most})"
 
     # Each way to belong to the list (responsible, claimed, asked by role) is a short walk along an index. One combined
     # condition would read far too many rows.
@@ -86,6 +90,7 @@ async def worklist(
         "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.poisoned p USING (journey_id) "
         f"LEFT JOIN read_model.claim k USING ({key})",
         lambda row: (not row.held, row.due, row.journey_id, row.opened_version, row.obligation),
+        every=" UNION ".join(every),
     )
 
 
@@ -116,15 +121,17 @@ async def caseload(
     query.where("least(o.permission_ends, o.licence_ends) <= {}", wanted.permitted_until)
     query.where("o.journey_id = ANY({})", wanted.among)
     query.after(after, tuple[AwareDatetime, UUID])
+    awaited = (
+        "LEFT JOIN LATERAL (SELECT b.owner, b.what FROM read_model.obligation b WHERE b.journey_id = o.journey_id "
+        'AND b.closed_at IS NULL ORDER BY b.due, b.obligation COLLATE "C" LIMIT 1) w ON true'
+    )
     return await query.answer(
         record,
         Case,
         "SELECT o.*, w.owner AS awaits, w.what AS awaited, p.code AS stale FROM read_model.caseload o "
-        "LEFT JOIN read_model.poisoned p USING (journey_id) LEFT JOIN LATERAL (SELECT b.owner, b.what "
-        "FROM read_model.obligation b WHERE b.journey_id = o.journey_id AND b.closed_at IS NULL "
-        'ORDER BY b.due, b.obligation COLLATE "C" LIMIT 1) w ON true '
-        f"WHERE {query.condition} {query.page}",
+        f"LEFT JOIN read_model.poisoned p USING (journey_id) {awaited} WHERE {query.condition} {query.page}",
         lambda row: (row.started_at, row.journey_id),
+        every=f"SELECT FROM read_model.caseload o {awaited if wanted.awaits else ''} WHERE {query.wanted}",
     )
 
 
@@ -199,6 +206,7 @@ async def sign_off_requests(
         "JOIN read_model.caseload c USING (journey_id) LEFT JOIN read_model.poisoned p USING (journey_id) "
         f"WHERE {query.condition} {query.page}",
         lambda row: (row.due, row.journey_id, row.opened_version, row.obligation),
+        every=f"SELECT FROM read_model.obligation o WHERE {query.wanted}",
     )
 
 
