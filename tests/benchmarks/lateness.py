@@ -75,7 +75,7 @@ async def _measure(
 
     await asyncio.gather(*map(begin, reminded))
     for journey_id in reminded:
-        await servers.record.wait_for(journey_id, 1, timedelta(minutes=2))
+        await servers.record.wait_for(journey_id, 1, timedelta(minutes=10))
     apart = LOOKED_AT / ALARMS
     alarmed = [uuid4() for _ in range(ALARMS)]
     # Each has an alarm one minute after its start.

@@ -17,7 +17,7 @@ CLEAN = (
 def main() -> int:
     argparse.ArgumentParser(prog="make canary", description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        found = asyncio.run(scan(Path(directory), whole=True))
+        found = asyncio.run(scan(Path(directory)))
     print("\n".join(found) or CLEAN)
     return int(bool(found))
 

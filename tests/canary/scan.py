@@ -111,16 +111,16 @@ class SowingDriver(ServerDriver):
         return await super().submit(command.model_copy(update={"body": self.planter.sown(command.body)}))
 
 
-async def scan(directory: Path, *, whole: bool = False, leak: str = "") -> list[str]:
-    """Play journeys on a stack of its own in this directory, and say where what was planted is found. ``whole``: the
-    course goes on to its end; otherwise up to the end of education. ``leak``: the worker leaks to this place."""
+async def scan(directory: Path, *, leak: str = "") -> list[str]:
+    """Play journeys on a stack of its own in this directory, and say where what was planted is found. ``leak``: the
+    worker leaks to this place."""
     planter, found = Planter(), list[Found]()
     async with (
         watching_processes() as (arguments, variables),
         staffed_stack(directory, keep_data=False, time_skipping=True, headless=True) as stack,
     ):
         async with _travelling(stack, planter, leak) as travels:
-            recorded = await _travel(travels, whole=whole)
+            recorded = await _travel(travels)
             await _put_by_hand(travels, arguments)
             assert travels.mailbox.sent, "nobody was sent a mail"
             assert travels.pager.calls, "nobody was told by a webhook"
@@ -183,7 +183,7 @@ async def _travelling(stack: StaffedStack, planter: Planter, leak: str) -> Async
         yield Travels(stack, planter, mailbox, pager, console, record, keys, client)
 
 
-async def _travel(travels: Travels, *, whole: bool) -> set[str]:
+async def _travel(travels: Travels) -> set[str]:
     """Take journeys through all that may happen; return the kinds of commands of which words are in the record."""
     stack, planter, client, record = travels.stack, travels.planter, travels.client, travels.record
     await register_search_attributes(client)
@@ -198,8 +198,8 @@ async def _travel(travels: Travels, *, whole: bool) -> set[str]:
     await _at_a_terminal(travels, course)
     await _at_the_console(travels, course)
     await _without_keys(travels, course)
-    until = (lambda journey: journey.closed) if whole else educated
-    await play(SowingDriver(**vars(on_servers(client, record, stack.signers, course.id)), planter=planter), until=until)
+    driver = SowingDriver(**vars(on_servers(client, record, stack.signers, course.id)), planter=planter)
+    await play(driver, until=educated)
     bodies = [body for body in valid_bodies() if not isinstance(body, c.StartPathway)]
     bodies.sort(key=lambda body: isinstance(body, LAST))
     while bodies:
