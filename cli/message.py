@@ -1,5 +1,6 @@
 """`message`: messages to people, and what became of them."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,7 +8,15 @@ import typer
 
 from activities.notices.listing import ListedMessage
 from application.messages.bounces import take_notification
-from application.messages.messages import ListMessages, handle_message, send_again, show_messages
+from application.messages.messages import (
+    ListMessages,
+    claim_message,
+    handle_message,
+    release_message,
+    send_again,
+    show_messages,
+)
+from application.messages.wording import say_deadline, say_owner, say_what
 from application.words.codes import say
 from cli.input import journey_id, read_beginning
 from cli.output import add_row, short_time, table, your_time
@@ -27,6 +36,8 @@ BounceFile = Annotated[
 def add_commands(group: typer.Typer) -> None:
     """Give the group its commands."""
     group.command("list")(command(list_, to_look=True))
+    group.command("claim")(command(claim, to_act=True))
+    group.command("release")(command(release, to_act=True))
     group.command("handle")(command(handle, to_act=True))
     group.command("send-again")(command(resend, to_act=True))
     group.command("bounced")(command(bounced))
@@ -37,7 +48,9 @@ async def list_(
     journey: Annotated[
         str | None, typer.Option("--journey", metavar="JOURNEY", help="Only of this journey.", show_default=False)
     ] = None,
-    undelivered: Annotated[bool, typer.Option("--undelivered", help="Only those that have reached nobody.")] = False,
+    undelivered: Annotated[
+        bool, typer.Option("--undelivered", help="Only those that have reached nobody: first what to see to.")
+    ] = False,
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many, the latest.")] = 50,
 ) -> None:
     """List messages and what became of each: queued, sent, accepted, deferred, bounced, failed, muted,
@@ -52,17 +65,30 @@ async def list_(
         call.output.data([_as_json(message) for message in found.rows])
         return
     known = await references_of(call, [message for message in found.rows if message.journey_id.int])
-    shown = table("message", "journey", "to", your_time("since"), "became", "people")
+    shown = table("message", "journey", "to", your_time("since"), "became", "people", "who sees to it", "until")
     for message in found.rows:
-        to = f"{message.to}, ALARM" if message.alarm else message.to
+        to = say_what(message) + (", ALARM" if message.alarm else "")
         state = say(message.state)
         became = state if message.code is None else f"{state} ({say(message.code)})"
         became += f" by {call.named(message.by)}" if message.by else ""
         people = ", ".join(map(call.named, message.people))
-        add_row(shown, message.notice_id, _journey(message, known), to, short_time(message.queued_at), became, people)
+        add_row(shown, message.notice_id, _journey(message, known), to, short_time(message.queued_at), became, people,
+                *_see_to(call, message, found.at))  # fmt: skip
     call.output.show(shown)
     if len(found.rows) == limit:
         call.output.note(f"There may be more than {limit}; raise --limit.")
+
+
+async def claim(call: Call, message: MessageArgument) -> None:
+    """Say that you will see to a message that reached nobody. Until it is seen to, it stays on the list."""
+    claimed = await claim_message(call.context, message)
+    until = "" if claimed.see_to_by is None else f" See to it by {short_time(claimed.see_to_by)}."
+    _tell(call, claimed, f"is yours.{until}")
+
+
+async def release(call: Call, message: MessageArgument) -> None:
+    """Say that you will not see to a message after all; coordinators and medical directors also say so for others."""
+    _tell(call, await release_message(call.context, message), "is free. Anybody may see to it.")
 
 
 async def handle(call: Call, message: MessageArgument) -> None:
@@ -100,6 +126,10 @@ def _tell(call: Call, message: ListedMessage, said: str) -> None:
 
 def _as_json(message: ListedMessage) -> dict[str, Any]:
     return {**message._asdict(), "people": [*message.people]}
+
+
+def _see_to(call: Call, message: ListedMessage, at: datetime) -> tuple[str, str]:
+    return (say_owner(message, call.named), say_deadline(message, at)) if message.waits else ("", "")
 
 
 def _journey(message: ListedMessage, known: Known) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from activities.record.read_models import ServiceLevel, Task
 from application.errors import InvalidInput
+from application.messages.wording import say_unseen
 from application.pathway.wording import ROTA_UNKNOWN, roster_lines
 from application.words.codes import say
 from application.words.quantities import format_duration, format_time_left
@@ -126,6 +127,7 @@ def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False
                 **render.freshness(page.true),
                 "next": page.answer.next,
                 "rows": rows,
+                "undelivered": None if page.unseen is None else page.unseen._asdict(),
                 "on_call": None if page.rosters is None else [roster_as_json(roster) for roster in page.rosters],
             }
         )
@@ -144,6 +146,8 @@ def render_work(output: Output, page: WorkPage, scope: str, *, csv: bool = False
     for roster in page.rosters or ():
         for line in roster_lines(roster, output.named):
             output.note(line)
+    if page.unseen is not None and page.unseen.waiting:
+        output.note(f"{say_unseen(page.unseen)} See `message list --undelivered`.")
     output.note(f"{scope} {page.true}".strip())
     output.more(page.answer.next)
 

@@ -37,6 +37,7 @@ from application.errors import (
     UseCaseError,
 )
 from application.identity.names import names_in_register
+from application.messages.wording import IF_NOBODY_DOES, say_owner, say_unseen, say_what
 from application.operations.status import in_temporal
 from application.pathway.wording import ROTA_UNKNOWN, describe_stage, roster_lines
 from application.protocols.compare import describe_step
@@ -288,14 +289,18 @@ def _templates() -> Environment:
         "ahead": _ahead,
         "as_typed": AsTyped,
         "step": describe_step,
+        "what_message": say_what,
+        "owner_of_message": say_owner,
     }
     environment.globals |= {
         "place": place,
         "due": format_time_left,
         "elapsed": format_elapsed,
         "roster_lines": roster_lines,
+        "say_unseen": say_unseen,
     }
     environment.globals |= {"groups": GROUPS, "urgencies": URGENCIES, "consciousness": CONSCIOUSNESS}
+    environment.globals |= {"if_nobody_does": IF_NOBODY_DOES}
     environment.globals |= {"lot_not_known": LOT_NOT_KNOWN, "rota_unknown": ROTA_UNKNOWN}
     return environment
 

@@ -102,6 +102,7 @@ async def _deliver(sender: Sender, stop: asyncio.Event, alarm: bool, poll: float
         try:
             if at_once or monotonic() - looked > again / 5:
                 looked, at_once = monotonic(), False
+                await queue.escalate(sender.record)
                 came_to, at_once = await try_failed_again(sender, alarm=alarm, seconds=again, after=came_to)
             if free:
                 found = await queue.take(sender.record, alarm=alarm, most=free, seconds=LEASE, busy=busy)
@@ -227,9 +228,6 @@ async def _go_on(sender: Sender, notice_id: UUID, targets: Sequence[Target]) -> 
         await queue.put_off(sender.record, notice_id, seconds, arrived=then.arrived, known=len(now.facts))
     elif then.arrived:
         await queue.end(sender.record, notice_id, known=len(now.facts))
-    elif now.kind in WAITED_FOR:
-        await queue.keep(sender.record, notice_id, [NewFact("", "", "", "failed", _why(targets))])
-        await queue.end(sender.record, notice_id)
     else:
         if not now.facts or now.facts[-1].state != "failed":
             log.error("messages.undelivered", notice_id=str(notice_id), journey_id=str(now.journey_id), to=now.to)

@@ -124,10 +124,16 @@ async def put_off(
 
 
 async def end(record: Record, notice_id: UUID, *, known: int | None = None) -> None:
-    """Take a notice off the queue: somebody was reached, wants no message, or has the alarm; what it tells of is done;
-    or the code that they waited for did not arrive. It stays where more became of it than so many ``known`` facts."""
+    """Take a notice off the queue: somebody was reached, wants no message, or has the alarm; or what it tells of is
+    done. It stays where more became of it than so many ``known`` facts."""
     async with record.connection() as connection:
         await connection.fetchval("SELECT record.end_notice($1, $2, $3)", record.log_id, notice_id, known)
+
+
+async def escalate(record: Record) -> None:
+    """Tell the medical directors of what reached nobody, and nobody saw to in time."""
+    async with record.connection() as connection:
+        await connection.execute("SELECT record.escalate_notices($1)", record.log_id)
 
 
 async def report_bounce(record: Record, notice_id: UUID, point: str, code: str | None) -> BounceOutcome:

@@ -15,8 +15,7 @@ from workflows.journey.vocabulary.calendars import after_quiet_hours
 CODE = "contact_code"
 """The kind of a message that brings the code of a contact point."""
 WAITED_FOR = (CODE, LINK, LINK_CODE)
-"""Kinds of messages that somebody asked for and waits for: neither the night nor a wish holds them back, and they are
-nobody's task where they do not arrive."""
+"""Kinds of messages that somebody asked for and waits for: neither the night nor a wish holds them back."""
 Settled: TypeAlias = Literal["taken", "done"]
 """Why nobody is told any more: somebody has taken the alarm, or what it tells of is done."""
 

@@ -21,8 +21,10 @@ class Service(NamedTuple):
     console: str | None = None
 
     def page(self, journey_id: UUID) -> str | None:
-        """Return where staff go on; None where there is no console."""
-        return None if self.console is None else f"{self.console}/journeys/{journey_id}"
+        """Return where staff go on: at the journey, or at what reached nobody where a message is of none. None where
+        there is no console."""
+        page = f"journeys/{journey_id}" if journey_id.int else "messages?undelivered=yes"
+        return None if self.console is None else f"{self.console}/{page}"
 
     def link(self, token: str) -> str:
         """Return the address of a link."""

@@ -159,13 +159,16 @@ async def delivered(record: Record, notices: Collection[UUID]) -> frozenset[UUID
 
 async def late_messages(record: Record, alarms_by: datetime, others_by: datetime) -> Sequence[LateMessage]:
     """Return the notices that reached nobody: those that nothing more is tried for, and those that were queued by a
-    moment (UTC), or have been allowed to disturb since then."""
+    moment (UTC), or have been allowed to disturb since then. For a link or a code that somebody asked for, staff have
+    time to see to it first."""
     async with record.connection() as connection:
         rows = await connection.fetch(
             "SELECT q.notice_id, n.journey_id, q.queued_at, n.recipient_role FROM record.queued_notice q "
             "JOIN record.notice n USING (log_id, notice_id) WHERE q.log_id = $1 AND NOT q.arrived "
-            "AND (q.due_at IS NULL OR greatest(q.queued_at, q.quiet_until) <= "
-            "CASE WHEN q.alarm THEN $2::timestamptz ELSE $3 END) "
+            "AND CASE WHEN q.due_at IS NULL AND n.kind IN ('link', 'link_code', 'contact_code') "
+            "THEN q.see_to_by <= clock_timestamp() "
+            "ELSE q.due_at IS NULL OR greatest(q.queued_at, q.quiet_until) <= "
+            "CASE WHEN q.alarm THEN $2::timestamptz ELSE $3 END END "
             "ORDER BY q.queued_at, q.notice_id",
             record.log_id,
             alarms_by,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
-from activities.notices.listing import list_messages
+from activities.notices.listing import count_unseen
 from activities.record import Record
 from activities.record.reconciliation import Pass
 from activities.record.verification.anchors import Anchor, Flaw, newest_anchor
@@ -25,8 +25,6 @@ from application.settings import Settings
 
 BEHIND = timedelta(minutes=2)
 """For so long something may be recorded that lists do not show: as long as the watchdog waits by default."""
-COUNTED = 1000
-"""Up to how many undelivered messages are counted."""
 
 
 class Anchored(NamedTuple):
@@ -80,7 +78,7 @@ async def show_service(context: Context) -> ServiceState:
         shown=lists,
         projections=await show_projections(context),
         behind=lists.position > lists.head or (waiting is not None and now - waiting > BEHIND),
-        undelivered=len(await list_messages(record, undelivered=True, limit=COUNTED)),
+        undelivered=(await count_unseen(record)).waiting,
         passes=passes,
         late=is_late(passes, now),
         clock=describe_clock(passes),

@@ -96,6 +96,9 @@ WORDS: Final = {
     "on_call_clinician": "on-call clinician",
     # What became of a message.
     "requeued": "to be sent again",
+    "asked_again": "another one was asked for",
+    "link_code": "code for a link",
+    "contact_code": "code for a contact point",
     # What a group of commands is about.
     "instrument": "questionnaire",
     "signoff": "sign-off",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import ClassVar, NamedTuple
 from uuid import UUID
 
+from activities.notices.listing import UnseenMessages, count_unseen
 from activities.record.read_models import ListPage, NotACursor, Task, WorklistFilter, worklist
 from application.context import Context
 from application.errors import InvalidInput
@@ -18,6 +19,8 @@ from workflows.journey.vocabulary.base import Identifier
 
 MOST = 1000
 """How many rows a page has at most."""
+SEE_TO_MESSAGES = (Role.COORDINATOR, Role.MEDICAL_DIRECTOR, Role.OPS)
+"""Whose worklists say how many messages reached nobody: coordinators see to them, the others where nobody did."""
 
 
 class ListWork(Query):
@@ -47,12 +50,14 @@ class ListWork(Query):
 
 
 class WorkPage(NamedTuple):
-    """A page of the worklist at a moment (UTC)."""
+    """A page of the worklist at a moment (UTC). ``unseen`` are the messages that reached nobody: tasks with a list of
+    their own."""
 
     answer: ListPage[Task]
     true: TrueUpTo
     at: datetime
     rosters: tuple[Roster, ...] | None = ()
+    unseen: UnseenMessages | None = None
 
     @property
     def rows(self) -> list[str]:
@@ -77,7 +82,11 @@ async def list_work(context: Context, query: ListWork, *, seen: WorkPage | None 
     """
     head, now = await wait_for_read_models(context), context.now()
     answer = await _rows(context, query, now)
-    page = WorkPage(answer, true_up_to(answer, head), now, rosters_if_known(context, context.person.clinics))
+    unseen = None
+    if context.person.role in SEE_TO_MESSAGES:
+        unseen = await count_unseen(await context.record(), clinics_to_list(context, query.clinic))
+    rosters = rosters_if_known(context, context.person.clinics)
+    page = WorkPage(answer, true_up_to(answer, head), now, rosters, unseen)
     if seen is None or seen.rows != page.rows:
         journeys = dict.fromkeys(task.journey_id for task in answer.rows)
         await keep_look(

@@ -15,7 +15,16 @@ from application.identity.staff import colleagues
 from application.input import forms
 from application.messages import contact_points as use
 from application.messages.contact_points import NOTHING_CHANGED, Changed, NewPoint, Whose, Wishes
-from application.messages.messages import ListMessages, Messages, handle_message, send_again, show_messages
+from application.messages.messages import (
+    ListMessages,
+    Messages,
+    claim_message,
+    handle_message,
+    release_message,
+    send_again,
+    show_messages,
+)
+from application.work.claims import IN_CHARGE
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id_of
@@ -54,8 +63,18 @@ def messages_page(
     """Return the page of messages. ``known`` are the references of their patients, by journey."""
     return page(
         visit.request, "messages.html", visit.signed_in, again=again, found=found, known=known, asked=asked,
-        more=len(found.rows) == LISTED,
+        more=len(found.rows) == LISTED, may_release=visit.signed_in.person.role in IN_CHARGE,
     )  # fmt: skip
+
+
+@router.post("/messages/claim")
+async def claim(visit: Acts) -> Response:
+    return await _settled(visit, claim_message, "You said that you will see to it. Until you do, it stays here.")
+
+
+@router.post("/messages/release")
+async def release(visit: Acts) -> Response:
+    return await _settled(visit, release_message, "Anybody may see to it now.")
 
 
 @router.post("/messages/handle")
@@ -118,7 +137,8 @@ CHANGES: Final[dict[str, tuple[PointAction, str]]] = {
     "set-code": (_set_code, "The code counts now. An earlier one does not any more."),
     "send-link": (
         lambda context, whose, _: use.send_link(context, whose),
-        "A link is on its way to the addresses that are verified. It works once, within a day.",
+        "A link is on its way to the addresses that are verified. It works once, within a day. "
+        "Should it reach nobody, that is a task under Messages.",
     ),
 }
 """What can be done to somebody's contact points, and what is said then."""

@@ -105,7 +105,7 @@ UNSEEN: dict[str, str] = {
     "messages.links._tasks": "what a link was sent for, to whom it let in",
     "messages.links.call_for_help": "calls for help, and shows nothing",
     "messages.links.enter": "lets in whom a journey names, by a code; shows what the link is for",
-    "messages.messages._settle": "keeps it before it settles, of the person's clinics",
+    "messages.messages._waiting": "keeps it before anything is settled, of the person's clinics",
     "messages.messages.show_messages": "keeps it, of the person's clinics or of a journey that is theirs",
     "operations.status.show_service": "how many, and matters of the service; for those who look after it",
     "pathway.commands._find_recorded": "whether a command is recorded, for who sent it",

@@ -286,6 +286,17 @@ def test_a_message_that_reached_nobody_is_listed_until_somebody_saw_to_it(world:
     assert "to be sent again by" in call(world, "message", "list", *ops, width=300).out
     deliver(world, nobody)
     assert listed("--undelivered") == [(name, "failed")]
+    assert "is yours. See to it by" in call(world, "message", "claim", name, *ops).out
+    taken = call(world, "message", "claim", name)
+    assert (taken.code, f"will see to it: {PEOPLE[Role.OPS].id}" in taken.err) == (ExitCode.REFUSED, True)
+    clinician = call(world, "message", "release", name, "--profile", profiles[Role.CLINICIAN])
+    assert clinician.code == ExitCode.REFUSED
+    assert "Messages that reached nobody: 1. See" in call(world, "work", "list").err
+    assert call(world, "message", "release", name).code == 0, "a coordinator may for others"
+    unseen = call(world, "work", "list", "--json").json["undelivered"]
+    assert unseen == {"waiting": 1, "overdue": 0, "unclaimed": 1}
+    shown = call(world, "message", "list", "--undelivered", width=400).out
+    assert "otherwise the medical director is told, too" in shown
     assert call(world, "message", "handle", name, *ops).code == 0
     assert listed("--undelivered") == []
     assert (name, "handled") in listed("--journey", str(JOURNEY))

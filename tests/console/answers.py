@@ -54,6 +54,8 @@ WIDTH = 72
 SENT = {
     "/work/claim": {"journey": "{journey_id}", "obligation": "none"},
     "/work/release": {"journey": "{journey_id}", "obligation": "none"},
+    "/messages/claim": {"message": str(UUID(int=1))},
+    "/messages/release": {"message": str(UUID(int=1))},
     "/messages/handle": {"message": str(UUID(int=1))},
     "/messages/send-again": {"message": str(UUID(int=1))},
     "/contact-points": {"do": "remove", "point": "none"},
@@ -161,7 +163,7 @@ async def _answer(asked: Asked, person: str, row: Row) -> str:
 
 def written(table: Mapping[Row, Sequence[str]], people: Sequence[str]) -> str:
     """Return a table as it stands in its file."""
-    head = f"{'':WIDTH}" + "".join(f"{TITLES.get(person, person):>11}" for person in people)
+    head = f"{'':{WIDTH}}" + "".join(f"{TITLES.get(person, person):>11}" for person in people)
     lines = [f"{row.title}{''.join(f'{answer:>11}' for answer in answers)}" for row, answers in table.items()]
     return HEAD + "\n".join((head, *lines)) + "\n"
 

@@ -126,6 +126,12 @@ def said(browser: Browser) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", browser.page.text)).split())
 
 
+async def at_work(browser: Browser) -> str:
+    """What the worklist says."""
+    await browser.go("/work")
+    return said(browser)
+
+
 async def act(browser: Browser, do: str, **given: str) -> None:
     """Press a button of the page of contact points."""
     assert f'name="do" value="{do}"' in browser.page.text
@@ -295,6 +301,20 @@ async def test_what_reached_nobody_is_seen_to_by_staff(world: World, browser: Br
     await deliver(world)
     await browser.go("/messages?undelivered=yes")
     assert "failed (no contact)" in said(browser)
+    await browser.send({}, "/messages/claim")
+    assert "You said that you will see to it." in said(browser)
+    await browser.sign_in("clinician")
+    await browser.go("/messages?undelivered=yes")
+    assert f"{PEOPLE[Role.OPS].name} will" in said(browser)
+    assert 'action="/messages/claim"' not in browser.page.text
+    assert "messages that reached nobody" not in (await at_work(browser)).lower()
+    await browser.sign_in("coordinator")
+    assert "Messages that reached nobody: 1." in await at_work(browser)
+    await browser.sign_in("ops")
+    await browser.go("/messages?undelivered=yes")
+    assert "in 4 hours" in said(browser) or "in 3 hours" in said(browser)
+    await browser.send({}, "/messages/release")
+    assert "Anybody may see to it now." in said(browser)
     handled = await browser.send({}, "/messages/handle")
     assert "The message is handled." in said(browser)
     assert "Every message reached somebody" in said(browser), "that of the other clinic is not theirs"

@@ -10,6 +10,7 @@ BEGIN
     IF substr(_notice_id::text, 15, 1) <> '4' THEN
         RAISE EXCEPTION 'the id of a code is a random one' USING ERRCODE = 'CP003';
     END IF;
+    PERFORM supersede_notices(_log_id, 'contact_code', _journey_id, ARRAY[_person, _point], _by);
     INSERT INTO notice (log_id, notice_id, journey_id, event_id, kind, recipient_role, recipients, clinic, alarm)
     VALUES (_log_id, _notice_id, _journey_id, _notice_id, 'contact_code', _role, ARRAY[_person, _point], _clinic, false);
     INSERT INTO queued_notice (log_id, notice_id, alarm) VALUES (_log_id, _notice_id, false);

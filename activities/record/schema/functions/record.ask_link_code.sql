@@ -12,6 +12,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    PERFORM supersede_notices(_log_id, 'link_code', l.journey_id, ARRAY[l.person, _point], '')
+       FROM link l WHERE l.log_id = _log_id AND l.hash = _hash;
     INSERT INTO notice (log_id, notice_id, journey_id, event_id, kind, recipient_role, recipients, clinic, alarm)
     SELECT _log_id, _notice_id, l.journey_id, l.link_id, 'link_code', l.role, ARRAY[l.person, _point], n.clinic, false
       FROM link l JOIN notice n USING (log_id, notice_id) WHERE l.log_id = _log_id AND l.hash = _hash;

@@ -1,6 +1,5 @@
--- Takes a notice off the queue once somebody was reached with it: whoever asks has kept that as a fact. A code or a link
--- that somebody asked for and that did not arrive is asked for again by whoever waits for it, and is nobody's task. It stays
--- where more became of it than the facts that are known to whoever asks (_known; null: whatever became of it): what was
+-- Takes a notice off the queue once somebody was reached with it: whoever asks has kept that as a fact. It stays where
+-- more became of it than the facts that are known to whoever asks (_known; null: whatever became of it): what was
 -- accepted may have come back.
 CREATE OR REPLACE FUNCTION record.end_notice(_log_id smallint, _notice_id uuid, _known integer DEFAULT NULL)
 RETURNS boolean
@@ -11,10 +10,9 @@ BEGIN
      WHERE log_id = _log_id AND notice_id = _notice_id
        AND (_known IS NULL OR _known = (SELECT count(*) FROM delivery d
                                          WHERE d.log_id = _log_id AND d.notice_id = _notice_id))
-       AND EXISTS (SELECT FROM delivery d JOIN notice n USING (log_id, notice_id)
+       AND EXISTS (SELECT FROM delivery d
                     WHERE d.log_id = _log_id AND d.notice_id = _notice_id
-                      AND (d.state IN ('accepted', 'muted', 'acknowledged', 'handled')
-                           OR d.state = 'failed' AND n.kind IN ('contact_code', 'link_code', 'link')));
+                      AND d.state IN ('accepted', 'muted', 'acknowledged', 'handled'));
     RETURN FOUND;
 END
 $$;

@@ -20,6 +20,7 @@ BEGIN
     THEN
         RETURN false;
     END IF;
+    PERFORM supersede_notices(_log_id, 'link', _old.journey_id, ARRAY[_old.person], '');
     INSERT INTO notice (log_id, notice_id, journey_id, event_id, kind, recipient_role, recipients, clinic, alarm)
     SELECT _log_id, _notice_id, journey_id, event_id, 'link', recipient_role, ARRAY[_old.person], clinic, false
       FROM notice WHERE log_id = _log_id AND notice_id = _old.notice_id;

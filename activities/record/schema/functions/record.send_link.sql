@@ -10,6 +10,7 @@ BEGIN
     PERFORM record.require_own(_by);
     UPDATE link l SET until = clock_timestamp()
      WHERE log_id = _log_id AND journey_id = _journey_id AND person = _person AND link_state(l) IN ('shut', 'locked');
+    PERFORM supersede_notices(_log_id, 'link', _journey_id, ARRAY[_person], _by);
     INSERT INTO notice (log_id, notice_id, journey_id, event_id, kind, recipient_role, recipients, clinic, alarm)
     VALUES (_log_id, _notice_id, _journey_id, _notice_id, 'link', _role, ARRAY[_person], _clinic, false);
     INSERT INTO queued_notice (log_id, notice_id, alarm) VALUES (_log_id, _notice_id, false);
