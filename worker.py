@@ -23,6 +23,7 @@ from activities.blob_storage import storage_of
 from activities.notice_activities import NoticeActivities
 from activities.notices.contacts import Contacts
 from activities.notices.delivering import Sender, delivering
+from activities.notices.wording import NAMELESS, Service
 from activities.payload_codec import SealingCodec
 from activities.privacy.errors import KeyringError, KeysUnavailable
 from activities.record.command_codec import decided_by
@@ -67,7 +68,7 @@ from workflows.care_journey import CareJourney
 from workflows.journey.vocabulary.base import abbreviate
 from workflows.journey.vocabulary.calendars import zone_info
 from workflows.journey.vocabulary.refusals import Refusal
-from workflows.messages import DECIDED_BY, REFUSE_UNKNOWN, AnsweredBefore, SignatureCheck
+from workflows.messages import CONSOLE_PAGE, DECIDED_BY, REFUSE_UNKNOWN, AnsweredBefore, SignatureCheck
 from workflows.record_anchor import AnchorRecord
 from workflows.temporal_plugin import CarePathwayPlugin, with_storage
 
@@ -108,13 +109,15 @@ def build_worker(
     builds: Builds | None = None,
     identity: str | None = None,
     journeys: RecordedJourneys | None = None,
+    service: Service = NAMELESS,
 ) -> Worker:
     """Build a worker for this client, record and register. ``log`` is that of the record.
 
     With a build id it takes part in worker versioning. ``max_cached`` journeys stay in memory; others are replayed
     when they wake. Where ``demonstrations`` are not allowed, none is begun, and ``builds`` derive what other
     rules decided. By its ``identity`` (`identity_of_worker`) reconciliation knows it for one of ours. ``journeys`` has
-    what is recorded of those that were used last, if something else in this process goes on from there, too.
+    what is recorded of those that were used last, if something else in this process goes on from there, too. Of the
+    ``service`` journeys say at which page its console shows them.
     """
     client = with_storage(client, storage_of(record))
 
@@ -158,7 +161,7 @@ def build_worker(
         graceful_shutdown_timeout=DRAIN,
         max_heartbeat_throttle_interval=BEAT,
         max_cached_workflows=max_cached,
-        interceptors=[KnowsStaff(register, log)],
+        interceptors=[KnowsStaff(register, log, service)],
         deployment_config=deployment,
         # Else the SDK reads all code there is to make up a name for it.
         build_id=None if deployment else abbreviate(decided_by().core),
@@ -169,18 +172,19 @@ def build_worker(
 class KnowsStaff(Interceptor):
     """Lets the validators of journeys look at the register: what comes from nobody leaves nothing in history."""
 
-    def __init__(self, register: RegisterFile, log: ThisLog) -> None:
-        self._register, self._log = register, log
+    def __init__(self, register: RegisterFile, log: ThisLog, service: Service = NAMELESS) -> None:
+        self._register, self._log, self._service = register, log, service
         # A thread of its own: where a workflow runs, imports are those of its sandbox, and the library that checks
         # signatures ends the process when it wants to say that one is wrong.
         self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="register")
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002 - the SDK's name
-        """Offer the look, and tell by which rules is decided; nothing is intercepted."""
+        """Offer the look, and tell by which rules is decided and where the console is; nothing is intercepted."""
         input.unsafe_extern_functions[REFUSE_UNKNOWN] = lambda presented: self._looking.submit(
             self._refuse_unknown, presented
         ).result()
         input.unsafe_extern_functions[DECIDED_BY] = decided_by
+        input.unsafe_extern_functions[CONSOLE_PAGE] = self._service.page
 
     def _refuse_unknown(self, presented: SignatureCheck) -> Refusal | None:
         try:
@@ -266,7 +270,7 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
         await SeenRegisters(record, register).current()
         await register_search_attributes(client)
         anchors = open_anchors(settings, record)
-        recorded = RecordedJourneys()
+        recorded, service = RecordedJourneys(), service_of(messages)
         worker = build_worker(
             client,
             record,
@@ -279,13 +283,14 @@ async def run(settings: Settings, messages: MessageSettings) -> int:
             builds=Builds(settings.builds_file),
             identity=await identity_of_worker(client, settings.task_queue, settings.build_id),
             journeys=recorded,
+            service=service,
         )
 
         @asynccontextmanager
         async def journeys(_: Settings) -> AsyncIterator[Journeys]:
             yield TemporalJourneys(client, settings.task_queue)
 
-        sender = Sender(record, register, Contacts(record, keys), channels, service_of(messages), recorded)
+        sender = Sender(record, register, Contacts(record, keys), channels, service, recorded)
         async with (
             looking_at(polls, end),
             worker,

@@ -112,6 +112,9 @@ DECIDED_BY = "decided_by"
 REFUSE_UNKNOWN = "refuse_unknown"
 """The name under which a worker lets a validator look at the register: from a `SignatureCheck` to a refusal or None.
 It raises RuntimeError while the register cannot be read."""
+CONSOLE_PAGE = "console_page"
+"""The name under which a worker tells a run where the console shows a journey: from its id to an address, or None. It
+stands in what Temporal shows alone, which no history has: another address needs no new run."""
 ONCE = RetryPolicy(maximum_attempts=1)
 NOT_AUTHENTIC = "NotAuthentic"
 """The type of a failure that says to be ours, and was not made with the keys."""

@@ -86,7 +86,8 @@ class MessageSettings(BaseSettings):
     call: Line | None = None
     """Whom to call, as messages say it: a number that somebody answers day and night."""
     console_url: Address | None = None
-    """The address of the console, as people's browsers have it: `https://…`. Links in messages lead there."""
+    """The address of the console, as people's browsers have it: `https://…`. Links in messages lead there, and those
+    of journeys in Temporal's interface."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

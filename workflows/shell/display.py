@@ -49,7 +49,7 @@ class Display:
                     told.append(what)
                     half = m.NEAR_LIMIT[what]
                     workflow.logger.warning("journey.near_limit", extra={"limit": what, "used": used, "half": half})
-            workflow.set_current_details(details(journey) + "".join(map(_near_limit, near)))
+            workflow.set_current_details(details(journey) + "".join(map(_near_limit, near)) + _in_console(journey))
             attributes = current_search_attributes(self.status())
             changed = tuple(each for each in attributes if each not in shown)
             if self._inbox.show:
@@ -75,6 +75,12 @@ class Display:
     def _mark_is_due(self, marked: str, at: datetime | None) -> bool:
         mark = self._recorder.mark
         return mark not in ("", marked) and (at is None or workflow.now() - at >= MARKED_EVERY)
+
+
+def _in_console(journey: Journey) -> str:
+    page_of = workflow.extern_functions().get(m.CONSOLE_PAGE)
+    page = None if page_of is None else page_of(journey.id)
+    return "" if page is None else f"\n\n[In the console]({page})"
 
 
 def _near_limit(what: str) -> str:
