@@ -35,7 +35,7 @@ from deploy.local.stack import StackError, run_worker
 from deploy.local.web import run_console, run_mailbox
 from simulation.contact_points import giving_contact_points
 from simulation.keys import PASSPHRASE, Signers
-from simulation.people import referral
+from simulation.people import list_people, referral
 from simulation.player import on_servers, play, start_at
 from simulation.stack import StaffedStack, staffed_stack, write_environment
 from workflows.journey.aggregate import Journey
@@ -202,6 +202,10 @@ Kept up for you to look at. Ctrl-C ends it, and its data is gone at the next dem
   mailbox      {mailbox.url} (what was sent to people)
   Temporal UI  {stack.ui_url}
   logs         {stack.logs}/
+
+In the console, sign in as an invented person:
+
+{list_people()}
 
 In another terminal:
 

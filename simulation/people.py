@@ -66,6 +66,13 @@ LOG = "demonstration"
 """The log that a demonstration says it is of, where its real one is not known."""
 
 
+def list_people() -> str:
+    """Say as whom to sign in to the console: an invented person of each role, a line each."""
+    by_link = "not needed: a link in a message lets them in; see the mailbox"
+    shown = {say(role): by_link if role in HOUSEHOLD else f"{each.name} ({each.id})" for role, each in PEOPLE.items()}
+    return "\n".join(f"  {role:<19} {who}" for role, who in shown.items())
+
+
 def person_of(journey_id: UUID, role: Role) -> Actor:
     """Return the invented person of this journey in a role: its own patient and observer, and the clinic's staff."""
     person = PEOPLE[role]

@@ -14,6 +14,7 @@ from deploy.local.stack import StackError, run_watchdog, run_worker
 from deploy.local.web import run_codec_server, run_console, run_mailbox
 from simulation.contact_points import giving_contact_points
 from simulation.keys import PASSPHRASE
+from simulation.people import list_people
 from simulation.stack import staffed_stack, write_environment
 
 HOME = Path(".local")
@@ -51,6 +52,10 @@ The stack is up; Ctrl-C stops it, and its data stays in {directory}/.
   Temporal UI   {stack.ui_url}
   codec server  {codec.url}/sign-in (docs/how-to/read-payloads.md)
   logs          {stack.logs}/
+
+In the console, sign in as an invented person:
+
+{list_people()}
 
 In another terminal:
 
