@@ -5,10 +5,10 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from application.work.references import Listed, References
+from application.work.references import Listed, ListedPatient, References
 from cli.runtime import Call
 
-Known: TypeAlias = Mapping[UUID, str]
+Known: TypeAlias = Mapping[UUID, ListedPatient]
 NONE_KNOWN: Final[Known] = MappingProxyType({})
 
 
@@ -19,4 +19,4 @@ async def references_of(call: Call, rows: Iterable[Listed]) -> Known:
 
 def name_journey(journey_id: UUID, known: Known) -> str:
     """Name a journey by its id, below the reference of its patient where that is known."""
-    return f"{known[journey_id]}\n{journey_id}" if journey_id in known else str(journey_id)
+    return f"{known[journey_id].ref}\n{journey_id}" if journey_id in known else str(journey_id)

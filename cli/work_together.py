@@ -25,6 +25,7 @@ from application.work.hold_together import (
     prepare_releases,
 )
 from application.work.permissions import ListPermissions, list_permissions, stops
+from application.work.references import ListedPatient
 from application.work.worklist import MOST
 from cli import render, runtime
 from cli.errors import ExitCode, as_json
@@ -203,11 +204,11 @@ def render_releases(output: Output, found: PreparedReleases) -> None:
     shown = table("journey", "hold", "request", "evidence", "before it", title="Releases to sign, each on its own")
     shown.show_lines = True
     for each in prepared:
-        row = _as_json(each)
+        row, patient = _as_json(each), each.journey.patient
         before = [*each.obstacles, *([] if each.refusal is None else [f"for you: {each.refusal.reason}"])]
         add_row(
             shown,
-            name_journey(each.journey.id, {each.journey.id: each.journey.patient.ref}),
+            name_journey(each.journey.id, {each.journey.id: ListedPatient(patient.ref, patient.zone)}),
             f"{each.hold.id}: {each.hold.reason}",
             row["request"] or _state(each),
             row["evidence"] or "",

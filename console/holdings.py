@@ -10,6 +10,7 @@ import structlog
 
 from application.errors import UNKNOWN_STATE, Unavailable, UseCaseError, translate
 from application.work.hold_together import HeldTogether
+from application.work.references import ListedPatient
 
 KEPT: Final = 100
 """How many are remembered. What was held is in the record for good (`prepare_releases`)."""
@@ -27,7 +28,7 @@ class Holding:
         by: str,
         concerned: Iterable[UUID],
         given: Mapping[str, str],
-        known: Mapping[UUID, str] = MappingProxyType({}),
+        known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
     ) -> None:
         self.by = by
         self.known = known

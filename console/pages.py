@@ -60,6 +60,7 @@ from application.words.terms import describe_occasion, name_hold
 from application.words.titles import CONSCIOUSNESS, GROUPS, URGENCIES, title_of_command
 from application.words.viewer import clock_name, on_both_clocks, on_viewers_clock, place, shown_at, spell
 from application.work.hold_together import LOT_NOT_KNOWN
+from application.work.references import ListedPatient
 from console import cookies
 from console.drafts import COOKIE as DRAFTS
 from console.forms import Field
@@ -128,10 +129,12 @@ def _called(fields: Sequence[Field]) -> dict[str, str]:
     return {field.name: field.called for field in fields}
 
 
-def _clock(moment: datetime, zone: str) -> str:
-    """Write a time of day as a wall clock in a zone shows it."""
-    shown = local(moment, zone)
-    return f"{shown:%H:%M} {clock_name(shown)}"
+def _clock(moment: datetime, zone: str, *, alone: bool = False) -> str:
+    """Write a time of day as a wall clock in the patient's zone shows it, and the viewer's where that differs; of the
+    patient ``alone`` where a script goes on with it."""
+    there, here = local(moment, zone), on_viewers_clock(moment)
+    theirs, yours = f"{there:%H:%M} {clock_name(there)}", f"{here:%H:%M} {clock_name(here)}"
+    return theirs if alone or there.utcoffset() == here.utcoffset() else f"{theirs} (for you {yours})"
 
 
 def _told_of_clock(moment: datetime, zone: str | None = None) -> Markup:
@@ -160,6 +163,14 @@ def _short(moment: datetime | None, zone: str) -> Markup | str:
     if theirs[:_DAY] == yours[:_DAY]:
         yours = yours[_DAY:]
     said = Markup('<span class="time">{}</span>').format(theirs)
+    return said + Markup(' <small class="time">for you {}</small>').format(yours) if yours else said
+
+
+def _listed(moment: datetime, patient: ListedPatient | None) -> Markup:
+    """Write a moment of a list in small print: in the patient's zone, and below it in the viewer's where that differs;
+    in the viewer's alone where the patient is not known."""
+    theirs, yours = (spell(moment), "") if patient is None else on_both_clocks(moment, patient.zone)
+    said = Markup('<small class="time">{}</small>').format(theirs)
     return said + Markup(' <small class="time">for you {}</small>').format(yours) if yours else said
 
 
@@ -265,6 +276,7 @@ def _templates() -> Environment:
         "yours": spell,
         "theirs": shown_at,
         "short": _short,
+        "listed": _listed,
         "dated": _dated,
         "bounds": _bounds,
         "fresh": _fresh,

@@ -1,6 +1,7 @@
 """Turns events of a journey into rows of the record, and back."""
 
 import asyncio
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +12,7 @@ from activities.record.stored import NewEvent, StoredEvent
 from workflows.journey.aggregate import Journey, begin, evolve
 from workflows.journey.events import AnyEventBody, Event
 from workflows.journey.vocabulary.base import Identifier, ImmutableModel, canonical
-from workflows.journey.vocabulary.calendars import Instant
+from workflows.journey.vocabulary.calendars import Instant, Zone
 from workflows.journey.vocabulary.proof import WITHOUT_KEY, Proof
 
 ENVELOPED = ("body", "illustrative", "command_digest", "proof", "sent_at")
@@ -88,6 +89,7 @@ def _read(stored: StoredEvent) -> Event:
 
 class _OfPatient(BaseModel):
     ref: Identifier
+    zone: Zone
 
 
 class _OfBody(BaseModel):
@@ -101,9 +103,17 @@ class _OfOpening(BaseModel):
     body: _OfBody
 
 
-def clinic_and_reference_in(opening: StoredEvent) -> tuple[str, str]:
-    """Return the clinic and the reference of the patient in an event that opened a journey, and read nothing else of
-    it: its protocol is large.
+class OpeningFacts(NamedTuple):
+    """What lists show of the event that opened a journey: its clinic, and the reference and the first zone of its
+    patient."""
+
+    clinic: str
+    ref: str
+    zone: str
+
+
+def facts_in(opening: StoredEvent) -> OpeningFacts:
+    """Return what lists show of an event that opened a journey, and read nothing else of it: its protocol is large.
 
     Raises:
         UnreadableEvent: the row is none that this build can read.
@@ -112,7 +122,7 @@ def clinic_and_reference_in(opening: StoredEvent) -> tuple[str, str]:
         body = _OfOpening.model_validate_json(opening.payload).body
     except ValueError:
         raise UnreadableEvent(opening.journey_id, opening.version) from None
-    return body.clinic, body.patient.ref
+    return OpeningFacts(body.clinic, body.patient.ref, body.patient.zone)
 
 
 async def load_events(record: Record, journey_id: UUID, *, after_version: int = 0) -> tuple[Event, ...]:

@@ -249,6 +249,11 @@ class Record:
         rows = await self._events("journey_id = ANY($2) AND version = 1", journey_ids)
         return await self.decoded(rows, waits=False)
 
+    async def load_moves(self, journey_ids: Sequence[UUID]) -> tuple[StoredEvent, ...]:
+        """The events of these journeys by which their patients moved, in any order."""
+        rows = await self._events("journey_id = ANY($2) AND event_type = 'patient.moved'", journey_ids)
+        return await self.decoded(rows, waits=False)
+
     async def head(self, journey_id: UUID) -> Head | None:
         """Return where a journey stands; None when it was neither enrolled nor appended to."""
         rows = await self._fetch(

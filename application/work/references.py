@@ -1,4 +1,4 @@
-"""By what the clinic knows the patients of a list: the reference that is in their referral."""
+"""By what the clinic knows the patients of a list, and where they are."""
 
 import asyncio
 from collections import OrderedDict
@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from activities.record import RecordUnavailable, StoredEvent, UnreadableEvent
-from activities.record.event_codec import clinic_and_reference_in
+from activities.record.event_codec import OpeningFacts, facts_in, from_stored
 from application.context import Context
+from workflows.journey.events import PatientMoved
 from workflows.journey.vocabulary.actors import STAFF_ROLES
 
 KEPT: Final = 20_000
@@ -27,15 +28,22 @@ class Listed(Protocol):
     def journey_id(self) -> UUID: ...
 
 
+class ListedPatient(NamedTuple):
+    """The patient of a journey: the reference that is in their referral, and the zone where they are."""
+
+    ref: str
+    zone: str
+
+
 class References:
-    """The references of patients that lists showed lately, with the clinics of their journeys. Lists hold no reference:
-    it is in the opening of the journey, and so is the clinic; neither changes."""
+    """The patients that lists showed lately, with the clinics of their journeys. Lists hold no reference: it is in the
+    opening of the journey, and so is the clinic; neither changes. The zone does, and is asked for each time."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[UUID, tuple[float, tuple[str, str]]] = OrderedDict()
+        self._kept: OrderedDict[UUID, tuple[float, OpeningFacts]] = OrderedDict()
 
-    async def of(self, context: Context, rows: Iterable[Listed]) -> Mapping[UUID, str]:
-        """Return the references of the patients of these rows, by journey: of those at clinics the person works for,
+    async def of(self, context: Context, rows: Iterable[Listed]) -> Mapping[UUID, ListedPatient]:
+        """Return the patients of these rows, by journey: of those at clinics the person works for,
         who may look at the journeys themselves. Which clinic that is says the opening, not the row, which whoever
         writes into the database could change. That they look at these rows is recorded with the list. Whose opening
         cannot be read is left out, and so are all that are not known while keys are away: the list itself needs none.
@@ -55,12 +63,27 @@ class References:
                 read = await (await context.record()).load_openings(lacking)
             for opening in read:
                 with suppress(UnreadableEvent):
-                    known[opening.journey_id] = clinic_and_reference_in(opening)
+                    known[opening.journey_id] = facts_in(opening)
                 await asyncio.sleep(0)  # It takes the processor: others have their turn.
             self._keep({each: known[each] for each in lacking if each in known})
-        return {each: ref for each, (clinic, ref) in known.items() if clinic in context.person.clinics}
+        theirs = {each: facts for each, facts in known.items() if facts.clinic in context.person.clinics}
+        zones = await self._zones(context, [*theirs])
+        return {each: ListedPatient(facts.ref, zones.get(each, facts.zone)) for each, facts in theirs.items()}
 
-    def _keep(self, found: Mapping[UUID, tuple[str, str]]) -> None:
+    async def _zones(self, context: Context, journeys: Sequence[UUID]) -> Mapping[UUID, str]:
+        """Return the zones of patients that moved, by journey."""
+        moves: Sequence[StoredEvent] = ()
+        with suppress(RecordUnavailable):
+            moves = await (await context.record()).load_moves(journeys) if journeys else ()
+        zones: dict[UUID, str] = {}
+        for move in sorted(moves, key=lambda each: each.version):
+            with suppress(UnreadableEvent):
+                body = from_stored(move).body
+                assert isinstance(body, PatientMoved)
+                zones[move.journey_id] = body.zone
+        return zones
+
+    def _keep(self, found: Mapping[UUID, OpeningFacts]) -> None:
         at = monotonic()
         for journey_id, known in found.items():
             self._kept[journey_id] = at, known

@@ -25,6 +25,7 @@ from application.messages.messages import (
     show_messages,
 )
 from application.work.claims import IN_CHARGE
+from application.work.references import ListedPatient
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import command_id_of
@@ -56,7 +57,7 @@ def messages_page(
     visit: Visit,
     asked: ListMessages,
     found: Messages,
-    known: Mapping[UUID, str] = MappingProxyType({}),
+    known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
     *,
     again: AccessLogEntry | None = None,
 ) -> Response:

@@ -27,6 +27,7 @@ from application.sign_offs.requests import (
     sign_request,
 )
 from application.words.terms import terms_of_journey
+from application.work.references import ListedPatient
 from console.pages import page
 from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
@@ -54,7 +55,7 @@ async def list_open(visit: Looks) -> Response:
 def queue_page(
     visit: Visit,
     found: QueuePage,
-    known: Mapping[UUID, str] = MappingProxyType({}),
+    known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
     *,
     mine: bool,
     again: AccessLogEntry | None = None,

@@ -30,6 +30,7 @@ from application.work.hold_together import (
     prepare_releases,
 )
 from application.work.permissions import WARNED_BEFORE, ListPermissions, list_permissions, stops
+from application.work.references import ListedPatient
 from console.holdings import Holding, Holdings
 from console.pages import PAGES, page
 from console.views.commands import command_id, command_id_of, with_id
@@ -147,7 +148,7 @@ async def _shown(
     *,
     error: UseCaseError | None = None,
     of: int | None = None,
-    known: Mapping[UUID, str] = MappingProxyType({}),
+    known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
 ) -> Response:
     async with visit.context() as context:
         require_staff(context, "to hold several journeys at once")
@@ -201,7 +202,7 @@ async def show_permissions(visit: Looks, after: str = "") -> Response:
 def permissions_page(
     visit: Visit,
     found: CasePage,
-    known: Mapping[UUID, str] = MappingProxyType({}),
+    known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
     *,
     again: AccessLogEntry | None = None,
 ) -> Response:

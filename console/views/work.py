@@ -15,6 +15,7 @@ from application.errors import InvalidInput
 from application.input import forms
 from application.work.caseload import CasePage, ListJourneys, list_journeys
 from application.work.claims import claim_task, release_task
+from application.work.references import ListedPatient
 from application.work.worklist import ListWork, WorkPage, changes_since, list_work, mark_of, roles_asked
 from console.pages import news, page
 from console.sign_ins import Flash
@@ -53,7 +54,7 @@ def work_page(
     visit: Visit,
     found: WorkPage,
     roles: Sequence[Role],
-    known: Mapping[UUID, str] = MappingProxyType({}),
+    known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
     *,
     again: AccessLogEntry | None = None,
 ) -> Response:
@@ -105,7 +106,7 @@ async def show_caseload(visit: Looks) -> Response:
 def caseload_page(
     visit: Visit,
     found: CasePage,
-    known: Mapping[UUID, str] = MappingProxyType({}),
+    known: Mapping[UUID, ListedPatient] = MappingProxyType({}),
     *,
     again: AccessLogEntry | None = None,
 ) -> Response:

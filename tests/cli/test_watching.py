@@ -18,6 +18,7 @@ from rich.text import Text
 from activities.record import RecordUnavailable
 from activities.record.read_models import WorklistFilter, claim, release, worklist
 from application.reading.freshness import TrueUpTo
+from application.work.references import ListedPatient
 from application.work.worklist import WorkPage
 from cli.output import Fitted
 from cli.watch import View, follow
@@ -50,7 +51,7 @@ async def seen(clinics: Clinics, looks: list[Callable[[], object] | Exception]) 
     async def view() -> View:
         answer = await worklist(clinics.record, WorklistFilter(journey_id=clinics.held))
         page = WorkPage(answer, TrueUpTo(answer.position, answer.position, 0), clinics.world.at)
-        return view_of(page, {clinics.held: "their-reference"})
+        return view_of(page, {clinics.held: ListedPatient("their-reference", "America/Los_Angeles")})
 
     texts: list[str] = []
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from activities.record import Record, RecordUnavailable
-from activities.record.event_codec import clinic_and_reference_in
+from activities.record.event_codec import facts_in
 from application.work.references import References
 from tests.cli.clinics import OTHER, Clinics
 from tests.console.browser import Browser
@@ -36,8 +36,8 @@ async def test_every_list_names_the_patients_of_ones_clinics(clinics: Clinics, b
 
 async def test_the_reference_is_that_of_the_whole_event(clinics: Clinics) -> None:
     read = await clinics.record.load_openings([*clinics.journeys])
-    assert {each.journey_id: clinic_and_reference_in(each) for each in read} == {
-        journey.id: (journey.clinic, journey.patient.ref) for journey in clinics.journeys.values()
+    assert {each.journey_id: facts_in(each) for each in read} == {
+        journey.id: (journey.clinic, journey.patient.ref, journey.patient.zone) for journey in clinics.journeys.values()
     }
 
 
@@ -63,7 +63,7 @@ async def test_who_is_told(clinics: Clinics, role: Role, clinic: str, shown: boo
     references, forged = References(), [SimpleNamespace(journey_id=journey.id, clinic=theirs[0])]
     for _ in range(2):  # the second time from memory
         found = await references.of(context, forged)  # type: ignore[arg-type]
-        assert found == ({journey.id: journey.patient.ref} if shown else {})
+        assert found == ({journey.id: (journey.patient.ref, journey.patient.zone)} if shown else {})
 
 
 async def test_whose_opening_cannot_be_read_is_listed_by_the_journey(

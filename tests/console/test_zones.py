@@ -3,20 +3,25 @@
 import asyncio
 import re
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import httpx2
 import pytest
 from fastapi import FastAPI
 
 from activities.record.access_log import list_access
+from activities.record.event_codec import load_events
 from application.access.show_again import show_again
 from application.words.viewer import place
 from application.work.worklist import ListWork, WorkPage
 from console.sign_ins import IDLE
 from tests.cli.clinics import Clinics
+from tests.cli.helpers import append
 from tests.console.browser import Browser, browser_of
 from tests.console.test_access import elsewhere
+from tests.record.read_models.courses import course_of
 from workflows.journey import commands as c
+from workflows.journey.events import DoseRecorded, PatientMoved
 from workflows.journey.obligations import obligations
 from workflows.journey.vocabulary.calendars import local
 
@@ -127,3 +132,52 @@ async def test_due_today_ends_with_their_day_and_is_shown_again_as_it_was(
         again = (await show_again(context, look.entry_id)).answer
     assert isinstance(again, WorkPage)
     assert again.rows == [*look.rows]
+
+
+SMALL = r'<small class="time">([^<]*)</small>'
+
+
+@pytest.mark.parametrize("address", ["/work", "/journeys", "/sign-offs"])
+async def test_lists_have_times_where_the_patient_is_and_beside_them_the_viewers(
+    clinics: Clinics, browser: Browser, address: str
+) -> None:
+    zones = {str(each.id): each.patient.zone for each in clinics.journeys.values()}
+    for here in (TOKYO, NEW_YORK, "America/Los_Angeles"):
+        await browser.sign_in("coordinator", here)
+        rows = (await browser.go(address)).text.split("<tr")[2:]
+        assert rows
+        for row in rows:
+            [journey] = {*re.findall(r'href="/journeys/([0-9a-f-]{36})"', row)}
+            zone = zones[journey]
+            times = re.findall(SMALL, row)
+            theirs = [each for each in times if not each.startswith("for you ")]
+            same = local(clinics.world.at, zone).utcoffset() == local(clinics.world.at, here).utcoffset()
+            assert len(times) == len(theirs) * (1 if same else 2)
+            clocks = {f"{local(clinics.world.at + timedelta(days=days), zone):%Z}" for days in (0, 182)}
+            assert {each.rpartition(" ")[2] for each in theirs} <= clocks
+
+
+async def test_lists_follow_a_patient_who_moves(clinics: Clinics, browser: Browser) -> None:
+    journey = clinics.journeys[clinics.held]
+    await browser.sign_in("coordinator", journey.patient.zone)
+    assert "for you" not in re.sub(r"(?s)^.*<tbody>", "", (await browser.go(f"/work?journey={journey.id}")).text)
+    [*_, last] = await load_events(clinics.record, journey.id)
+    body = PatientMoved(zone="Pacific/Honolulu", state="HI")
+    move = {"event_id": uuid4(), "command_id": uuid4(), "version": last.version + 1, "proof": None, "body": body}
+    await append(clinics.record, journey.id, [last.model_copy(update=move)])
+    page = (await browser.go(f"/work?journey={journey.id}")).text
+    assert re.search(r'<small class="time">[^<]* HST</small> <small class="time">for you [^<]* P[SD]T</small>', page)
+
+
+@pytest.mark.parametrize("here", [TOKYO, "America/Los_Angeles"])
+async def test_the_session_room_has_both_clocks(clinics: Clinics, browser: Browser, here: str) -> None:
+    dosed = next(n for n, event in enumerate(course_of(), 1) if isinstance(event.body, DoseRecorded))
+    events = course_of()[:dosed]
+    await append(clinics.record, events[0].journey_id, events)
+    clinics.world.at = events[-1].at + timedelta(minutes=1)
+    await browser.sign_in("session_monitor", here)
+    page = (await browser.go(f"/journeys/{events[0].journey_id}/room")).text
+    [due] = re.findall(r"at <strong data-clock>([^<]*)</strong>", page)
+    assert re.fullmatch(r"\d\d:\d\d P[SD]T( \(for you \d\d:\d\d JST\))?", due)
+    assert ("for you" in due) == (here == TOKYO)
+    assert re.search(r"As of \d\d:\d\d P[SD]T\.", page), "its script goes on with it"
