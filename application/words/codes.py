@@ -34,6 +34,7 @@ WORDS: Final = {
     "max_course": "most in the course",
     "max_with_maintenance": "most with maintenance",
     "max_doses_dispensed": "most doses dispensed",
+    "planned": "number of planned sessions",
     "max_in_rolling_7_days": "most sessions in any 7 days",
     "min_interval_hours": "least hours between doses",
     "titration_max_step_pct": "largest increase of a dose (%)",

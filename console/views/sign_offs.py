@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, Final, NamedTuple, cast, get_args
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
@@ -33,11 +33,19 @@ from console.sign_ins import Flash
 from console.views.commands import answers_from, command_id, command_id_of
 from console.views.work import onward, query_in
 from console.visits import Acts, Looks, Visit, references_of
+from workflows.journey.protocol import SignOffKind
 from workflows.journey.vocabulary.base import short_code
 from workflows.journey.vocabulary.codes import code_in
 from workflows.journey.vocabulary.refusals import Refusal
 
 router = APIRouter()
+NO_REFERRAL: Final = frozenset(
+    {
+        SignOffKind.DEATH, SignOffKind.DEATH_CORRECTION, SignOffKind.PERMISSION, SignOffKind.CONSENT_VERSION,
+        SignOffKind.PATIENT_MERGE, SignOffKind.PATIENT_UNMERGE, SignOffKind.HANDOVER,
+    }
+)  # fmt: skip
+"""Decisions after which nobody goes anywhere else: they do not ask where the patient is referred to."""
 EVIDENCE_BINDING = ("journey", "protocol", "sign_off", "subject")
 """What binds evidence to its journey and its rules, and nobody decides on."""
 
@@ -134,6 +142,7 @@ def sign_off_page(
         code="" if asked is None else short_code(code_in(asked.request.id)),
         objection=objection,
         verdicts=get_args(SignOffDecision),
+        refers=asked is not None and asked.request.sign_off not in NO_REFERRAL,
         meanings=MEANINGS,
         command_id=once,
         error=error,
