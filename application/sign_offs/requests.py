@@ -17,6 +17,7 @@ from application.sign_offs import signing
 from application.sign_offs.decision_history import ChangedSince, PastDecision, changes_since, decision_on
 from application.sign_offs.session_releases import find_unproven
 from workflows.journey.aggregate import Journey
+from workflows.journey.always.sign_offs.hold_releases import release_obstacles
 from workflows.journey.always.sign_offs.model import SignOff
 from workflows.journey.authorization import cosigners, may_decide
 from workflows.journey.commands import Command, Sign
@@ -109,6 +110,12 @@ class ShownRequest(NamedTuple):
     asked: OpenRequest
     evidence: dict[str, Any]
     since: ChangedSince
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """Return what must happen before a hold can be released, whoever signs; nothing for other requests."""
+        hold = self.asked.journey.holds.get(self.asked.request.subject or "")
+        return () if hold is None else release_obstacles(self.asked.journey, hold)
 
 
 class ShownDecision(NamedTuple):

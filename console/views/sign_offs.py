@@ -141,6 +141,7 @@ def sign_off_page(
         since=shown.decision.since if isinstance(shown, ShownDecision) else shown.since,
         code="" if asked is None else short_code(code_in(asked.request.id)),
         objection=objection,
+        before=() if isinstance(shown, ShownDecision) else shown.before,
         verdicts=get_args(SignOffDecision),
         refers=asked is not None and asked.request.sign_off not in NO_REFERRAL,
         meanings=MEANINGS,

@@ -73,12 +73,16 @@ async def sign_in(browser: Browser, passkey: SoftPasskey, person: str, **how: An
     return await browser.send(answer, "/sign-in/passkey")
 
 
+def begun_play() -> Play:
+    """A journey of its own that has just begun."""
+    decided = decide(None, referral(PROTOCOLS["PTSD"], uuid4()), START)
+    assert not isinstance(decided, Refusal)
+    return Play(fold(decided), START, list(decided), receipts=receipts_of(decided))
+
+
 async def to_sign(clinics: Clinics) -> tuple[UUID, str]:
     """A journey that waits for Clio's evaluation to be signed, and the request; it is a minute later."""
-    opening = referral(PROTOCOLS["PTSD"], uuid4())
-    decided = decide(None, opening, START)
-    assert not isinstance(decided, Refusal)
-    play = Play(fold(decided), START, list(decided), receipts=receipts_of(decided))
+    play = begun_play()
     play.go_on(lambda journey: any(each.sign_off == "evaluation" for each in obligations(journey)))
     await append(clinics.record, play.journey.id, play.events)
     await catch_up(clinics.record)

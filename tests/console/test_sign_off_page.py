@@ -2,16 +2,20 @@
 
 import shutil
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from simulation.keys import PASSPHRASE
 from simulation.people import PEOPLE
 from tests.cli.clinics import Clinics
-from tests.cli.helpers import invented
-from tests.console.browser import browser_of
+from tests.cli.helpers import append, invented
+from tests.console.browser import Browser, browser_of
 from tests.console.conftest import console_of
-from tests.console.enrolment import to_sign
+from tests.console.enrolment import begun_play, to_sign
+from workflows.journey.commands import ReportAdverseEvent
+from workflows.journey.obligations import obligations
 from workflows.journey.vocabulary.actors import Role
+from workflows.journey.vocabulary.refusals import Refusal
 
 
 async def test_what_is_wrong_leads_to_its_field_and_what_was_returned_is_not_called_as_if_it_was_approved(
@@ -34,3 +38,18 @@ async def test_what_is_wrong_leads_to_its_field_and_what_was_returned_is_not_cal
         decided = (await browser.go(address)).text
     assert "<h1>Evaluation</h1>" in decided
     assert "Decided: return" in decided
+
+
+async def test_what_comes_before_a_release_is_said_before_anybody_signs(clinics: Clinics, browser: Browser) -> None:
+    play = begun_play()
+    harm = ReportAdverseEvent(what="invented: a rash", grade=4, serious=False, onset=play.at)
+    assert not isinstance(play.take(play.command(harm, Role.SESSION_MONITOR)), Refusal)
+    journey = play.journey
+    await append(clinics.record, journey.id, play.events)
+    clinics.world.at = play.at + timedelta(minutes=1)
+    [request] = [each.id for each in obligations(journey) if each.sign_off == "severe_hold_release"]
+    await browser.sign_in("medical_director")
+    page = (await browser.go(f"/journeys/{journey.id}/sign-offs/{request}")).text
+    assert "It cannot be approved yet. Before it is: the adverse event is reviewed and signed." in page
+    [review] = [each.id for each in obligations(journey) if str(each.sign_off).endswith("adverse_event")]
+    assert "cannot be approved yet" not in (await browser.go(f"/journeys/{journey.id}/sign-offs/{review}")).text
