@@ -159,9 +159,7 @@ def _short(moment: datetime | None, zone: str) -> Markup | str:
     zone the patient's is."""
     if moment is None:
         return ""
-    theirs, yours = on_both_clocks(moment, zone)
-    if theirs[:_DAY] == yours[:_DAY]:
-        yours = yours[_DAY:]
+    theirs, yours = _on_both(moment, zone)
     said = Markup('<span class="time">{}</span>').format(theirs)
     return said + Markup(' <small class="time">for you {}</small>').format(yours) if yours else said
 
@@ -169,9 +167,15 @@ def _short(moment: datetime | None, zone: str) -> Markup | str:
 def _listed(moment: datetime, patient: ListedPatient | None) -> Markup:
     """Write a moment of a list in small print: in the patient's zone, and below it in the viewer's where that differs;
     in the viewer's alone where the patient is not known."""
-    theirs, yours = (spell(moment), "") if patient is None else on_both_clocks(moment, patient.zone)
+    theirs, yours = (spell(moment), "") if patient is None else _on_both(moment, patient.zone)
     said = Markup('<small class="time">{}</small>').format(theirs)
     return said + Markup(' <small class="time">for you {}</small>').format(yours) if yours else said
+
+
+def _on_both(moment: datetime, zone: str) -> tuple[str, str]:
+    """Return a moment in the patient's zone, and in the viewer's, whose day is left out where it is the same."""
+    theirs, yours = on_both_clocks(moment, zone)
+    return theirs, yours[_DAY:] if theirs[:_DAY] == yours[:_DAY] else yours
 
 
 def on_clocks(moment: datetime | None, zone: str) -> str:
