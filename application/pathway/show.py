@@ -24,7 +24,10 @@ from workflows.journey.events import EnteredInError, Event, FactAmended
 from workflows.journey.views.patient_view import PatientSummary, patient_summary
 from workflows.journey.views.provenance import Explanation, explain
 
-LEFT_OUT = ("version", "protocol", "waiting", "paused", "refusals", "spent", "facts", "happened")
+LEFT_OUT = (
+    *("version", "protocol", "waiting", "paused", "refusals", "spent", "facts", "happened"),
+    *("acted", "looked_at", "members"),
+)
 """What a comparison of two moments leaves out: what is awaited is shown elsewhere, and the rest is internal."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 from pydantic import BaseModel
 
 from application.words.codes import say
+from application.words.events import title_of_event
 from application.words.viewer import on_both_clocks
 from workflows.journey import commands as c
 from workflows.journey import events as e
@@ -83,7 +84,7 @@ class Terms(NamedTuple):
                 return None
             case Mapping():
                 return {
-                    self.known.get(str(name)) or say(name): self._spell_named(name, inner)
+                    self.known.get(str(name)) or say_name(str(name)): self._spell_named(name, inner)
                     for name, inner in value.items()
                 }
             case str():
@@ -96,6 +97,12 @@ class Terms(NamedTuple):
         if name == "occasion" and isinstance(value, str):
             return describe_occasion(value, self)
         return say(value) if name in CODED else self.spell(value)
+
+
+def say_name(name: str) -> str:
+    """Return what a field is called, or a kind of event: of those it is counted how often each happened."""
+    title = title_of_event(name)
+    return say(name) if title == name else title[:1].lower() + title[1:]
 
 
 NO_TERMS: Final = Terms(frozenset(), {}, "UTC")
